@@ -1,0 +1,18 @@
+// Commands for scripts, units and other programs; hidden from the overview.
+import { Argument, type Command } from "commander";
+import type { Context } from "../system/context.ts";
+
+/** The shells a completion script can be made for. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+
+export function declareInternalCommands(program: Command, ctx: Context): void {
+  program
+    .command("completion")
+    .description("print a completion script for a shell")
+    .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
+    .addHelpText("after", "\nExamples:\n  bootc completion bash > /etc/bash_completion.d/bootc")
+    .action(async (shell) => {
+      const { completion } = await import("../commands/completion.ts");
+      await completion(ctx, program, shell);
+    });
+}

@@ -1,0 +1,7 @@
+// Where the executable starts: hands this process's arguments to main and its answer to the system.
+import { argvOfProcess } from "./argv.ts";
+import { main } from "./main.ts";
+
+void main(argvOfProcess(process.argv0, process.argv.slice(2))).then((status) => {
+  process.exitCode = status;
+});

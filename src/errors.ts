@@ -1,0 +1,107 @@
+// Everything that can go wrong, as one class: what, of which kind, and what to do about it.
+
+/** Exit statuses by kind of error; users read them in docs/exit-status.md. */
+const EXIT_STATUS = {
+  failed: 1,
+  usage: 2,
+  unsupported: 3,
+  network: 4,
+  authentication: 5,
+  integrity: 6,
+  policy: 7,
+  space: 8,
+  busy: 9,
+  queued: 10,
+} as const;
+
+export type ErrorKind = keyof typeof EXIT_STATUS;
+
+export interface BootcErrorOptions {
+  /** Decides the exit status. Without one, that of the cause, or `failed`. */
+  readonly kind?: ErrorKind;
+  readonly cause?: unknown;
+  /** What the user can do, as a full phrase in lower case. */
+  readonly hint?: string;
+}
+
+/**
+ * An error somebody outside the program can understand or cause.
+ * `message` says what is wrong in lower case, without a period, values in backquotes.
+ */
+export class BootcError extends Error {
+  readonly kind: ErrorKind;
+  readonly hint: string | undefined;
+
+  constructor(message: string, options: BootcErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "BootcError";
+    this.kind = options.kind ?? kindOf(options.cause);
+    this.hint = options.hint;
+  }
+}
+
+/** Runs `work`; an error that leaves it says in addition what was being done. */
+export async function doing<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw new BootcError(what, { cause });
+  }
+}
+
+/** The kind of any thrown value: ours as it says, a full or read-only disk by its errno. */
+export function kindOf(error: unknown): ErrorKind {
+  if (error instanceof BootcError) return error.kind;
+  const code = errnoOf(error);
+  if (code === "ENOSPC" || code === "EDQUOT") return "space";
+  return "failed";
+}
+
+export function exitStatusOf(error: unknown): number {
+  return EXIT_STATUS[kindOf(error)];
+}
+
+/** The system's error name (`ENOENT`), when `error` is a system error. */
+export function errnoOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
+}
+
+export interface ErrorDescription {
+  readonly kind: ErrorKind;
+  readonly message: string;
+  readonly causes: readonly string[];
+  readonly hint: string | null;
+}
+
+/** An error as data: what `--json` prints and what the text form is made of. */
+export function describeError(error: unknown): ErrorDescription {
+  const chain = causeChain(error);
+  const [message = "unknown error", ...causes] = chain.map(messageOf);
+  const hints = chain.flatMap((it) => (it instanceof BootcError && it.hint ? [it.hint] : []));
+  return { kind: kindOf(error), message, causes, hint: hints.at(-1) ?? null };
+}
+
+/** A bug of ours: the root cause is neither a `BootcError` nor an error of the system. */
+export function isInternalError(error: unknown): boolean {
+  const root = causeChain(error).at(-1);
+  return !(root instanceof BootcError) && errnoOf(root) === undefined;
+}
+
+export function rootStack(error: unknown): string {
+  const root = causeChain(error).at(-1);
+  return root instanceof Error ? (root.stack ?? root.message) : String(root);
+}
+
+function causeChain(error: unknown): readonly unknown[] {
+  const chain: unknown[] = [];
+  for (let it = error; it !== undefined && !chain.includes(it); ) {
+    chain.push(it);
+    it = it instanceof Error ? it.cause : undefined;
+  }
+  return chain;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

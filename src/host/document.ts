@@ -1,0 +1,82 @@
+// The host document: what `bootc status` prints and `bootc edit` reads, version org.containers.bootc/v1.
+// Its published schema is checked against these types in tests.
+
+export interface ImageReference {
+  readonly image: string;
+  readonly transport: string;
+  readonly signature?: ImageSignature;
+}
+
+/** How an image is verified; absent and `insecure` both mean not at all. */
+export type ImageSignature = "insecure" | "containerPolicy" | { readonly ostreeRemote: string };
+
+export interface HostDocument {
+  readonly apiVersion: "org.containers.bootc/v1";
+  readonly kind: "BootcHost";
+  readonly metadata: { readonly name: "host" };
+  readonly spec: HostSpec;
+  readonly status: HostStatus;
+}
+
+export interface HostSpec {
+  readonly image: ImageReference | null;
+  readonly bootOrder: "default" | "rollback";
+}
+
+export interface HostStatus {
+  readonly staged: BootEntry | null;
+  readonly booted: BootEntry | null;
+  readonly rollback: BootEntry | null;
+  readonly otherDeployments?: readonly BootEntry[];
+  readonly rollbackQueued: boolean;
+  readonly type: "bootcHost" | null;
+  readonly usrOverlay: UsrOverlay | null;
+}
+
+export interface UsrOverlay {
+  readonly accessMode: "readOnly" | "readWrite";
+  readonly persistence: "transient" | "persistent";
+}
+
+export interface BootEntry {
+  readonly image: ImageStatus | null;
+  readonly cachedUpdate: ImageStatus | null;
+  readonly incompatible: boolean;
+  readonly pinned: boolean;
+  readonly softRebootCapable: boolean;
+  readonly downloadOnly: boolean;
+  readonly store: "ostreeContainer" | null;
+  readonly ostree: OstreeEntry | null;
+}
+
+export interface ImageStatus {
+  readonly image: ImageReference;
+  readonly version: string | null;
+  /** RFC 3339. */
+  readonly timestamp: string | null;
+  readonly imageDigest: string;
+  /** As OCI names it: `amd64`, `arm64`. */
+  readonly architecture: string;
+}
+
+export interface OstreeEntry {
+  readonly stateroot: string;
+  readonly checksum: string;
+  readonly deploySerial: number;
+}
+
+/** The document of a machine that does not boot from an image, and of a container. */
+export const DEFAULT_HOST: HostDocument = {
+  apiVersion: "org.containers.bootc/v1",
+  kind: "BootcHost",
+  metadata: { name: "host" },
+  spec: { image: null, bootOrder: "default" },
+  status: {
+    staged: null,
+    booted: null,
+    rollback: null,
+    rollbackQueued: false,
+    type: null,
+    usrOverlay: null,
+  },
+};

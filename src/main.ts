@@ -1,0 +1,26 @@
+// From argv to an exit status: the only place that decides the status.
+import { BootcError, exitStatusOf } from "./errors.ts";
+import { VERSION } from "./version.ts";
+
+/** Runs the command line `argv` (without the program's name) to its exit status. */
+export async function main(argv: readonly string[]): Promise<number> {
+  // Asked at every build and by scripts, and needs neither a parser nor a context.
+  if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
+    process.stdout.write(`bootc ${VERSION}\n`);
+    return 0;
+  }
+  const interrupt = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(name, () => {
+      interrupt.abort(new BootcError("interrupted", { hint: "run it again to carry on" }));
+    });
+  }
+  try {
+    const { runProgram } = await import("./cli.ts");
+    return await runProgram(argv, interrupt.signal);
+  } catch (error) {
+    const { printError } = await import("./system/print-error.ts");
+    printError(error, { program: "bootc", isJson: argv.includes("--json") });
+    return exitStatusOf(error);
+  }
+}

@@ -1,0 +1,25 @@
+// How an error looks on standard error: one line and a hint, or with --json one object.
+import { describeError, isInternalError, rootStack } from "../errors.ts";
+
+export interface PrintErrorOptions {
+  /** The program's name, for the request to report a defect. */
+  readonly program: string;
+  readonly isJson: boolean;
+}
+
+export function printError(error: unknown, { program, isJson }: PrintErrorOptions): void {
+  const description = describeError(error);
+  if (isJson) {
+    process.stderr.write(`${JSON.stringify({ error: description })}\n`);
+    return;
+  }
+  const hasColor = process.stderr.isTTY === true && !process.env.NO_COLOR;
+  const label = hasColor ? "\u001b[31merror:\u001b[0m" : "error:";
+  process.stderr.write(`${label} ${[description.message, ...description.causes].join(": ")}\n`);
+  if (description.hint) process.stderr.write(`hint: ${description.hint}\n`);
+  if (isInternalError(error)) {
+    process.stderr.write(
+      `this is a defect of ${program}; please report it:\n${rootStack(error)}\n`,
+    );
+  }
+}

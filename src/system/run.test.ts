@@ -1,0 +1,52 @@
+import { expect, test } from "vitest";
+import { BootcError } from "../errors.ts";
+import { formatCommand } from "./quote.ts";
+import { createContext } from "./run.ts";
+
+const ctx = createContext();
+
+test("read gives standard output unchanged", async () => {
+  expect(await ctx.read("printf", ["a\\nb\\n"])).toBe("a\nb\n");
+});
+
+test("text given as input reaches the program", async () => {
+  expect(await ctx.read("cat", [], { input: "hello" })).toBe("hello");
+});
+
+test("without input the program's standard input is empty", async () => {
+  expect(await ctx.read("cat", [])).toBe("");
+});
+
+test("a failure names the command, its status and what it said", async () => {
+  const error = await ctx.read("sh", ["-c", "echo no such thing >&2; exit 3"]).catch((it) => it);
+  expect(error).toBeInstanceOf(BootcError);
+  expect(error.message).toBe(
+    "`sh -c 'echo no such thing >&2; exit 3'` failed with status 3: no such thing",
+  );
+});
+
+test("a missing program is its own message", async () => {
+  const error = await ctx.read("no-such-program-here", []).catch((it) => it);
+  expect(error.message).toBe("`no-such-program-here`: not found");
+});
+
+test("a status declared harmless is no failure", async () => {
+  expect(await ctx.read("sh", ["-c", "echo x; exit 1"], { okStatuses: [0, 1] })).toBe("x\n");
+});
+
+test("an aborted context ends its children and starts no more", async () => {
+  const abort = new AbortController();
+  const stopped = createContext({ signal: abort.signal });
+  const sleeping = stopped.read("sleep", ["60"]).catch((it) => it);
+  abort.abort(new BootcError("interrupted"));
+  expect((await sleeping).message).toBe("interrupted");
+  await expect(stopped.read("true", [])).rejects.toThrow("interrupted");
+});
+
+test.each([
+  { args: ["a", "b=c"], want: "ls a b=c" },
+  { args: ["a b", "it's"], want: `ls 'a b' 'it'\\''s'` },
+  { args: [""], want: "ls ''" },
+])("formatCommand quotes $args", ({ args, want }) => {
+  expect(formatCommand("ls", args)).toBe(want);
+});

@@ -1,0 +1,22 @@
+// Which tests exist: `unit` beside the code, `cli`, `repo`, `packages` and `vm` against the real thing.
+import { defineConfig } from "vitest/config";
+
+const slow = { testTimeout: 600_000, hookTimeout: 900_000, fileParallelism: false };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["src/**/*.test.ts", "xtask/**/*.test.ts"],
+          testTimeout: 30_000,
+        },
+      },
+      { test: { name: "cli", include: ["tests/cli/**/*.test.ts"], testTimeout: 120_000 } },
+      { test: { name: "repo", include: ["tests/repo/**/*.test.ts"], ...slow } },
+      { test: { name: "packages", include: ["tests/packages/**/*.test.ts"], ...slow } },
+      { test: { name: "vm", include: ["tests/vm/**/*.test.ts"], ...slow } },
+    ],
+  },
+});

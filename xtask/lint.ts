@@ -1,0 +1,43 @@
+// `xtask lint`: formatter, linter, compiler and the repository's own rules, all of them before failing.
+import type { Command } from "commander";
+import { BootcError, describeError } from "../src/errors.ts";
+import type { Task, Tree } from "./task.ts";
+import { findViolations } from "./tidy.ts";
+
+export const task: Task = {
+  declare: (command: Command) => command.option("--fix", "mend what can be mended by machine"),
+  async run(tree, options) {
+    const failures = [
+      ...(await failuresOf(() => checkFormatAndLint(tree, options.fix === true))),
+      ...(await failuresOf(() => checkTypes(tree))),
+      ...(await findViolations(tree.top)),
+    ];
+    for (const failure of failures) tree.ctx.note(failure);
+    if (failures.length === 0) return undefined;
+    throw new BootcError(`${failures.length} check(s) failed`, {
+      hint: "see the lines above; `npm run xtask -- lint --fix` mends format",
+    });
+  },
+};
+
+async function checkFormatAndLint({ ctx, top }: Tree, mend: boolean): Promise<void> {
+  const biome = "node_modules/@biomejs/biome/bin/biome";
+  await ctx.run(
+    process.execPath,
+    [biome, "check", ...(mend ? ["--write"] : []), "--error-on-warnings"],
+    { cwd: top },
+  );
+}
+
+async function checkTypes({ ctx, top }: Tree): Promise<void> {
+  await ctx.run(process.execPath, ["node_modules/typescript/bin/tsc", "--noEmit"], { cwd: top });
+}
+
+async function failuresOf(check: () => Promise<void>): Promise<readonly string[]> {
+  try {
+    await check();
+    return [];
+  } catch (error) {
+    return [describeError(error).message.split("\n", 1)[0] ?? "failed"];
+  }
+}

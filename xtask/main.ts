@@ -1,0 +1,75 @@
+// The runner: a list of tasks. Reading it top to bottom is reading the packaging pipeline.
+import { dirname } from "node:path";
+import { Command, CommanderError } from "commander";
+import { BootcError, exitStatusOf } from "../src/errors.ts";
+import { printError } from "../src/system/print-error.ts";
+import { createContext } from "../src/system/run.ts";
+import { requireNothingSwallowed } from "./npm-run.ts";
+import type { Task, Tree } from "./task.ts";
+
+type Load = () => Promise<{ readonly task: Task }>;
+
+const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
+  version: ["print the version of this checkout", () => import("./version.ts")],
+  test: ["run the tests: unit, cli, repo, packages, vm", () => import("./test.ts")],
+  lint: ["check format, lint, types and the rules of the repository", () => import("./lint.ts")],
+  tidy: [
+    "check what the compiler cannot: imports between folders, length",
+    () => import("./tidy.ts"),
+  ],
+};
+
+/** Runs the task that `argv` names, to an exit status. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const interrupt = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(name, () => interrupt.abort(new BootcError("interrupted")));
+  }
+  const ctx = createContext({ isVerbose: argv.includes("--verbose"), signal: interrupt.signal });
+  const tree = { ctx, top: dirname(import.meta.dirname), mayInstall: mayInstall(argv) };
+  try {
+    const runner = await createRunner(tree, argv[0]);
+    if (argv.length === 0) ctx.say(runner.helpInformation().trimEnd());
+    else await runner.parseAsync([...argv], { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    printError(error, { program: "xtask", isJson: argv.includes("--json") });
+    return exitStatusOf(error);
+  }
+}
+
+function mayInstall(argv: readonly string[]): boolean {
+  return argv.includes("--yes") || process.env.CI === "true";
+}
+
+/** All tasks by name; only the one asked for is loaded and declares its options. */
+async function createRunner(tree: Tree, asked: string | undefined): Promise<Command> {
+  const runner = new Command("xtask")
+    .usage("TASK [options]")
+    .description("Build, check, package and publish bootc")
+    .helpOption("-h, --help", "print help")
+    .helpCommand(false)
+    .exitOverride()
+    .addHelpText(
+      "after",
+      "\nUnder npm, options follow two dashes:\n  npm run xtask -- build --arch arm64",
+    );
+  for (const [name, [about, load]] of Object.entries(TASKS)) {
+    const command = runner.command(name).description(about).exitOverride();
+    if (name === asked) declareTask(command, tree, (await load()).task);
+  }
+  return runner;
+}
+
+function declareTask(command: Command, tree: Tree, task: Task): void {
+  command
+    .option("--verbose", "show every command that is run")
+    .option("--yes", "install missing system packages without asking");
+  task.declare?.(command);
+  requireNothingSwallowed(process.env, command);
+  command.action(async () => {
+    const answer = await task.run(tree, command.opts(), command.args);
+    if (answer !== undefined) tree.ctx.say(answer);
+  });
+}

@@ -1,0 +1,111 @@
+// The door to xtask, in JavaScript that Node 20 runs as it is: it makes sure that the locked
+// dependencies are installed, then goes on under the pinned Node, which runs TypeScript directly.
+"use strict";
+const { spawn, spawnSync } = require("node:child_process");
+const { createHash } = require("node:crypto");
+const { existsSync, readFileSync, writeFileSync } = require("node:fs");
+const { constants } = require("node:os");
+const { join, resolve } = require("node:path");
+
+const ROOT = resolve(__dirname, "..");
+const STAMP = join(ROOT, "node_modules", ".xtask-lock-sha256");
+const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+function main() {
+  if (Number(process.versions.node.split(".")[0]) < 20) {
+    fail(`Node ${process.versions.node} is too old`, "install Node 20 or newer");
+  }
+  const lock = readLock();
+  if (!isInstalled(lock)) install(lock);
+  runPinned(pinnedNode());
+}
+
+/** The bytes that decide what is installed. */
+function readLock() {
+  try {
+    return Buffer.concat(
+      ["package.json", "package-lock.json"].map((it) => readFileSync(join(ROOT, it))),
+    );
+  } catch (error) {
+    fail(
+      `cannot read the lockfile: ${error.message}`,
+      "restore it with `git checkout package-lock.json`",
+    );
+  }
+}
+
+function sha256(bytes) {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+function isInstalled(lock) {
+  return (
+    existsSync(STAMP) && readFileSync(STAMP, "utf8") === sha256(lock) && existsSync(pinnedNode())
+  );
+}
+
+function install(lock) {
+  process.stderr.write("installing the locked dependencies with `npm ci`\n");
+  const done = spawnSync(
+    "npm",
+    ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+    {
+      cwd: ROOT,
+      // Our standard output carries a task's answer alone.
+      stdio: ["ignore", 2, 2],
+      env: withoutOmit(process.env),
+    },
+  );
+  if (done.error)
+    fail(
+      "`npm` cannot be started",
+      "install npm (Debian: `apt-get install npm`, Fedora: `dnf install nodejs-npm`)",
+    );
+  if (done.status !== 0) {
+    fail(
+      "`npm ci` failed",
+      "read what npm says above; if the lockfile disagrees with package.json, run `npm install --package-lock-only`",
+    );
+  }
+  if (!existsSync(pinnedNode())) {
+    fail(
+      `there is no pinned Node for ${process.platform} ${process.arch}`,
+      "build on Linux, x64 or arm64, and do not omit optional dependencies",
+    );
+  }
+  writeFileSync(STAMP, sha256(lock));
+}
+
+/** npm run hands its own settings down; one that leaves out what we need must not reach `npm ci`. */
+function withoutOmit(env) {
+  return Object.fromEntries(
+    Object.entries(env).filter(
+      ([name]) => !/^npm_config_(omit|only|production|optional|dry_run)$/i.test(name),
+    ),
+  );
+}
+
+function pinnedNode() {
+  return join(ROOT, "node_modules", `node-linux-${process.arch}`, "bin", "node");
+}
+
+function runPinned(node) {
+  const child = spawn(node, [join(ROOT, "xtask", "entry.ts"), ...process.argv.slice(2)], {
+    stdio: "inherit",
+  });
+  // A terminal sends Ctrl-C to the child as well; waiting for it here lets it clean up.
+  for (const name of FORWARDED) process.on(name, () => child.kill(name));
+  child.on("error", (error) =>
+    fail(`cannot start the pinned Node: ${error.message}`, "remove node_modules and try again"),
+  );
+  child.on("exit", (status, signal) => {
+    process.exit(signal ? 128 + constants.signals[signal] : status);
+  });
+}
+
+function fail(message, hint) {
+  process.stderr.write(`error: ${message}\nhint: ${hint}\n`);
+  process.exit(1);
+}
+
+main();
