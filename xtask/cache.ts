@@ -1,0 +1,59 @@
+// What is kept between runs, named by what it was made from: nothing is made twice from the same inputs.
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { errnoOf } from "../src/errors.ts";
+import { writeWhole } from "./archive.ts";
+import type { Tree } from "./task.ts";
+
+/** The folder of what is kept between runs: `$BOOTC_CACHE` when set, which several checkouts may share. */
+export function cacheFolder({ ctx, top }: Tree): string {
+  return ctx.env.BOOTC_CACHE || join(top, "target", "cache");
+}
+
+export interface MadeOnce {
+  /** What it is, a word: part of the file's name. */
+  readonly name: string;
+  /** How the file's name ends, with its dot. */
+  readonly suffix: string;
+  /** All that the result depends on, as text: digests, options, versions. */
+  readonly inputs: readonly string[];
+}
+
+/**
+ * The path of what `make` makes from `inputs`; made now only if it was not made before. `make` writes
+ * to the temporary path it is given. What was kept is used only when its digest is still the one noted.
+ */
+export async function makeOnce(
+  tree: Tree,
+  { name, suffix, inputs }: MadeOnce,
+  make: (temp: string) => Promise<void>,
+): Promise<string> {
+  const key = createHash("sha256").update(JSON.stringify(inputs)).digest("hex").slice(0, 32);
+  const path = join(cacheFolder(tree), "made", `${name}-${key}${suffix}`);
+  if (await isIntact(path)) return path;
+  await rm(`${path}.sha256`, { force: true });
+  await writeWhole(path, make);
+  const digest = await digestFile("sha256", path);
+  await writeWhole(`${path}.sha256`, (temp) => writeFile(temp, digest.toString("hex")));
+  return path;
+}
+
+async function isIntact(path: string): Promise<boolean> {
+  try {
+    const noted = await readFile(`${path}.sha256`, "utf8");
+    return (await digestFile("sha256", path)).toString("hex") === noted;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+/** The digest of a file's content, by the algorithm's name as OpenSSL has it. */
+export async function digestFile(algorithm: string, path: string): Promise<Buffer> {
+  const hash = createHash(algorithm);
+  await pipeline(createReadStream(path), hash);
+  return hash.digest();
+}
