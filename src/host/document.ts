@@ -1,14 +1,6 @@
 // The host document: what `bootc status` prints and `bootc edit` reads, version org.containers.bootc/v1.
 // Its published schema is checked against these types in tests.
-
-export interface ImageReference {
-  readonly image: string;
-  readonly transport: string;
-  readonly signature?: ImageSignature;
-}
-
-/** How an image is verified; absent and `insecure` both mean not at all. */
-export type ImageSignature = "insecure" | "containerPolicy" | { readonly ostreeRemote: string };
+import type { SpecImage } from "../image/reference.ts";
 
 export interface HostDocument {
   readonly apiVersion: "org.containers.bootc/v1";
@@ -19,7 +11,7 @@ export interface HostDocument {
 }
 
 export interface HostSpec {
-  readonly image: ImageReference | null;
+  readonly image: SpecImage | null;
   readonly bootOrder: "default" | "rollback";
 }
 
@@ -50,7 +42,7 @@ export interface BootEntry {
 }
 
 export interface ImageStatus {
-  readonly image: ImageReference;
+  readonly image: SpecImage;
   readonly version: string | null;
   /** RFC 3339. */
   readonly timestamp: string | null;

@@ -1,0 +1,178 @@
+// How images are named: transport and name, the wrapper in origin files, and the document's form.
+import { BootcError } from "../errors.ts";
+
+/** Where images can come from, as the host document spells it. */
+export const TRANSPORTS = [
+  "registry",
+  "oci",
+  "oci-archive",
+  "docker-archive",
+  "docker-daemon",
+  "dir",
+  "containers-storage",
+] as const;
+
+export type Transport = (typeof TRANSPORTS)[number];
+
+/** What is pulled: `registry` and `quay.io/example/os:latest`, `oci` and `/var/tmp/image:tag`. */
+export interface ImageReference {
+  readonly transport: Transport;
+  readonly name: string;
+}
+
+/** What must vouch for an image: nothing, containers-policy.json, or the keys of an ostree remote. */
+export type Verification =
+  | { readonly kind: "none" }
+  | { readonly kind: "policy" }
+  | { readonly kind: "remote"; readonly remote: string };
+
+/** An image and what must vouch for it: the value of `container-image-reference` in origin files. */
+export interface OstreeReference {
+  readonly verification: Verification;
+  readonly image: ImageReference;
+}
+
+/** How the host document writes an `OstreeReference`. Fields are named as the document names them. */
+export interface SpecImage {
+  readonly image: string;
+  readonly transport: string;
+  readonly signature?: SpecSignature | null;
+}
+
+/** Absent and `insecure` both mean that nothing has to vouch for the image. */
+export type SpecSignature = "insecure" | "containerPolicy" | { readonly ostreeRemote: string };
+
+/** The transport a person or a document names: `registry`, `docker://`, `oci`, `oci:`. */
+export function parseTransport(text: string): Transport {
+  const name = text === "docker://" ? "registry" : text.replace(/:$/, "");
+  const found = TRANSPORTS.find((it) => it === (name === "docker" ? "registry" : name));
+  if (found !== undefined) return found;
+  throw new BootcError(`unknown transport \`${text}\``, {
+    kind: "usage",
+    hint: `known are ${TRANSPORTS.join(", ")}`,
+  });
+}
+
+/** Parses `TRANSPORT:NAME`; `docker://NAME` and `registry:NAME` are the same. */
+export function parseImageReference(text: string): ImageReference {
+  const colon = text.indexOf(":");
+  if (colon < 0) throw badReference(text, "it has no `:` after its transport");
+  const prefix = text.slice(0, colon);
+  const rest = text.slice(colon + 1);
+  if (prefix === "docker" && !rest.startsWith("//")) {
+    throw badReference(text, "`docker:` is followed by `//`");
+  }
+  const name = prefix === "docker" ? rest.slice(2) : rest;
+  if (name === "") throw badReference(text, "its name is empty");
+  return { transport: parseTransport(prefix), name };
+}
+
+/**
+ * `docker://NAME` or `TRANSPORT:NAME`: what messages show, and what the names of image refs in the
+ * repository are made of.
+ */
+export function formatImageReference({ transport, name }: ImageReference): string {
+  return transport === "registry" ? `docker://${name}` : `${transport}:${name}`;
+}
+
+/** The name skopeo knows an image by; it wants an image id in local storage without its algorithm. */
+export function formatSkopeoName(image: ImageReference): string {
+  if (image.transport !== "containers-storage") return formatImageReference(image);
+  return `containers-storage:${image.name.replace(/^(\[[^\]]*\])?sha256:/, "$1")}`;
+}
+
+/** The name podman knows an image by. */
+export function formatPodmanName({ transport, name }: ImageReference): string {
+  return transport === "registry" ? name : `${transport}:${name}`;
+}
+
+/** Parses the value of `container-image-reference`: a verification scheme, then the image. */
+export function parseOstreeReference(text: string): OstreeReference {
+  const [scheme, rest] = cutAtColon(text);
+  switch (scheme) {
+    case "ostree-image-signed":
+      return { verification: { kind: "policy" }, image: parseImageReference(rest) };
+    case "ostree-unverified-image":
+      return { verification: { kind: "none" }, image: parseImageReference(rest) };
+    case "ostree-unverified-registry":
+      return { verification: { kind: "none" }, image: registryImage(text, rest) };
+    case "ostree-remote-image": {
+      const [remote, image] = cutRemote(text, rest);
+      return { verification: { kind: "remote", remote }, image: parseImageReference(image) };
+    }
+    case "ostree-remote-registry": {
+      const [remote, image] = cutRemote(text, rest);
+      return { verification: { kind: "remote", remote }, image: registryImage(text, image) };
+    }
+    default:
+      throw badReference(text, "it does not start with one of ostree's verification schemes");
+  }
+}
+
+export function formatOstreeReference({ verification, image }: OstreeReference): string {
+  const name = formatImageReference(image);
+  switch (verification.kind) {
+    case "policy":
+      return `ostree-image-signed:${name}`;
+    case "remote":
+      return `ostree-remote-image:${verification.remote}:${name}`;
+    case "none":
+      if (image.transport === "registry") return `ostree-unverified-registry:${image.name}`;
+      return `ostree-unverified-image:${name}`;
+  }
+}
+
+/** What messages call an image: without the wrapper, unless something has to vouch for it. */
+export function describeReference(reference: OstreeReference): string {
+  if (reference.verification.kind === "none") return formatImageReference(reference.image);
+  return formatOstreeReference(reference);
+}
+
+/** The document's form of a reference; `signature` is absent when nothing has to vouch. */
+export function toSpecImage({ verification, image }: OstreeReference): SpecImage {
+  const plain = { image: image.name, transport: image.transport };
+  switch (verification.kind) {
+    case "none":
+      return plain;
+    case "policy":
+      return { ...plain, signature: "containerPolicy" };
+    case "remote":
+      return { ...plain, signature: { ostreeRemote: verification.remote } };
+  }
+}
+
+/** The reference a document means; an unknown transport or an empty name is a usage error. */
+export function fromSpecImage(spec: SpecImage): OstreeReference {
+  const transport = parseTransport(spec.transport);
+  if (spec.image === "") throw badReference(`${spec.transport}:`, "its name is empty");
+  return {
+    verification: verificationOf(spec.signature ?? null),
+    image: { transport, name: spec.image },
+  };
+}
+
+function verificationOf(signature: SpecSignature | null): Verification {
+  if (signature === null || signature === "insecure") return { kind: "none" };
+  if (signature === "containerPolicy") return { kind: "policy" };
+  return { kind: "remote", remote: signature.ostreeRemote };
+}
+
+function registryImage(text: string, name: string): ImageReference {
+  if (name === "") throw badReference(text, "its name is empty");
+  return { transport: "registry", name };
+}
+
+function cutRemote(text: string, rest: string): readonly [remote: string, image: string] {
+  const [remote, image] = cutAtColon(rest);
+  if (remote === "" || image === "") throw badReference(text, "it names no ostree remote");
+  return [remote, image];
+}
+
+function cutAtColon(text: string): readonly [string, string] {
+  const colon = text.indexOf(":");
+  return colon < 0 ? [text, ""] : [text.slice(0, colon), text.slice(colon + 1)];
+}
+
+function badReference(text: string, why: string): BootcError {
+  return new BootcError(`\`${text}\` is no image reference: ${why}`, { kind: "usage" });
+}
