@@ -10,6 +10,7 @@ import type { Task, Tree } from "./task.ts";
 type Load = () => Promise<{ readonly task: Task }>;
 
 const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
+  setup: ["make sure that the system programs are there", () => import("./setup.ts")],
   version: ["print the version of this checkout", () => import("./version.ts")],
   test: ["run the tests: unit, cli, repo, packages, vm", () => import("./test.ts")],
   lint: ["check format, lint, types and the rules of the repository", () => import("./lint.ts")],

@@ -1,9 +1,11 @@
 // `xtask version`: the version of this checkout, as the package carries it.
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import type { Command } from "commander";
+import { readCheckout } from "./checkout.ts";
 import type { Task } from "./task.ts";
 
 export const task: Task = {
-  run: async ({ top }) =>
-    (JSON.parse(await readFile(join(top, "package.json"), "utf8")) as { version: string }).version,
+  declare: (command: Command) =>
+    command.option("--allow-dirty", "answer despite uncommitted changes, and mark them"),
+  run: async (tree, options) =>
+    (await readCheckout(tree, { allowDirty: options.allowDirty === true })).version,
 };

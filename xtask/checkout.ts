@@ -1,0 +1,276 @@
+// Which version this checkout is, read once from git and handed down; the commit's time is the only clock.
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError } from "../src/errors.ts";
+import type { RunOptions } from "../src/system/context.ts";
+import { requirePrograms } from "./requirements.ts";
+import type { Tree } from "./task.ts";
+
+/** What a package says about where it comes from. */
+export interface Checkout {
+  /** The package's version in RPM's notation: `2.0.0`, `2.0.0~rc.1`, `2.0.0^20261123140201.g0123456789`. */
+  readonly version: string;
+  /** Name of source archives without suffix, after `git describe`: `bootc-2.0.0-4-g0123456789`. */
+  readonly archiveName: string;
+  /** The commit's full hash. */
+  readonly commit: string;
+  /** The committer's time in seconds since 1970: the only clock that reaches anything we make. */
+  readonly commitEpoch: number;
+  /** What `git archive` packs: the commit, or a tree with the uncommitted changes. */
+  readonly treeish: string;
+  readonly isDirty: boolean;
+}
+
+/** The nearest release tag below a commit, and how many commits lie between. */
+export interface NearestTag {
+  readonly name: string;
+  readonly distance: number;
+}
+
+/** A source archive carries this file in place of a git repository. */
+export const VERSION_FILE = "VERSION";
+
+const RELEASE_TAG = /^v(\d+\.\d+\.\d+)(?:-rc\.(\d+))?$/;
+/** Fixed, because git's own abbreviation grows with the number of objects a clone happens to hold. */
+const HASH_DIGITS = 10;
+/** Set by git for its hooks; they would lead us to another repository. */
+const NO_GIT_ENV = { GIT_DIR: undefined, GIT_WORK_TREE: undefined, GIT_INDEX_FILE: undefined };
+
+/**
+ * Reads version and commit. Fails on uncommitted changes unless `allowDirty`, which then marks the
+ * version and packs the changes. In a shallow clone without a release tag, fetches the history first.
+ */
+export async function readCheckout(
+  tree: Tree,
+  { allowDirty = false }: { readonly allowDirty?: boolean } = {},
+): Promise<Checkout> {
+  if (!existsSync(join(tree.top, ".git"))) return await readVersionFile(tree.top);
+  await requirePrograms(tree, ["git"]);
+  const { commit, commitEpoch } = await readCommit(tree);
+  const changes = await readChanges(tree);
+  if (changes.length > 0 && !allowDirty) throw dirtyError(changes);
+  const isDirty = changes.length > 0;
+  const tag = await readNearestTag(tree);
+  const described = {
+    packageVersion: await readPackageVersion(tree.top),
+    tag,
+    commit,
+    commitEpoch,
+  };
+  warnOfDisagreement(tree, described);
+  return {
+    version: formatVersion({ ...described, isDirty }),
+    archiveName: formatArchiveName({ ...described, isDirty }),
+    commit,
+    commitEpoch,
+    treeish: isDirty ? await writeDirtyTree(tree) : commit,
+    isDirty,
+  };
+}
+
+export interface Described {
+  readonly packageVersion: string;
+  readonly tag: NearestTag | undefined;
+  readonly commit: string;
+  readonly commitEpoch: number;
+  readonly isDirty: boolean;
+}
+
+/** RPM sorts `~` below and `^` above what precedes it, so a snapshot lies between two releases. */
+export function formatVersion({
+  packageVersion,
+  tag,
+  commit,
+  commitEpoch,
+  isDirty,
+}: Described): string {
+  const at = `${formatTimestamp(commitEpoch)}.g${commit.slice(0, HASH_DIGITS)}`;
+  const snapshot = isDirty ? `${at}.dirty` : at;
+  if (tag === undefined) return `${requireBase(packageVersion)}~0.${snapshot}`;
+  const released = formatReleased(tag.name);
+  return tag.distance === 0 && !isDirty ? released : `${released}^${snapshot}`;
+}
+
+/** Plain characters only: `^` and `~` are awkward in addresses and renamed by release pages. */
+export function formatArchiveName({ packageVersion, tag, commit, isDirty }: Described): string {
+  const hash = `g${commit.slice(0, HASH_DIGITS)}`;
+  const suffix = isDirty ? "-dirty" : "";
+  if (tag === undefined) return `bootc-${requireBase(packageVersion)}-0-${hash}${suffix}`;
+  const name = `bootc-${tag.name.slice(1)}`;
+  return tag.distance === 0 ? `${name}${suffix}` : `${name}-${tag.distance}-${hash}${suffix}`;
+}
+
+/** Text of the file that tells a build from an archive what git tells a build from a clone. */
+export function formatVersionFile(checkout: Checkout): string {
+  const { version, archiveName, commit, commitEpoch } = checkout;
+  return `version ${version}\narchive ${archiveName}\ncommit ${commit}\ncommitted ${commitEpoch}\n`;
+}
+
+/** The inverse of `formatVersionFile`. Fails on a missing or malformed line. */
+export function parseVersionFile(text: string): Checkout {
+  const lines = text.split("\n");
+  const requireValue = (key: string, shape: RegExp): string => {
+    const value = lines.find((it) => it.startsWith(`${key} `))?.slice(key.length + 1);
+    if (value !== undefined && shape.test(value)) return value;
+    throw new BootcError(`\`${VERSION_FILE}\` has no valid \`${key}\``, {
+      hint: "unpack the source archive again",
+    });
+  };
+  const version = requireValue("version", /^\d+\.\d+\.\d+[~^.\w]*$/);
+  const commit = requireValue("commit", /^[0-9a-f]{40,64}$/);
+  return {
+    version,
+    archiveName: requireValue("archive", /^bootc-[\w.-]+$/),
+    commit,
+    commitEpoch: Number(requireValue("committed", /^\d+$/)),
+    treeish: commit,
+    isDirty: version.endsWith(".dirty"),
+  };
+}
+
+async function readVersionFile(top: string): Promise<Checkout> {
+  const text = await readFile(join(top, VERSION_FILE), "utf8").catch(() => undefined);
+  if (text !== undefined) return parseVersionFile(text);
+  throw new BootcError(`\`${top}\` is neither a git repository nor an unpacked source archive`, {
+    hint: "work in a clone made by `git clone`",
+  });
+}
+
+/** One git command in the checkout; a repository owned by somebody else gets the way out as a hint. */
+async function readGit(
+  { ctx, top }: Tree,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  try {
+    return (await ctx.read("git", args, { cwd: top, env: NO_GIT_ENV, ...options })).trimEnd();
+  } catch (cause) {
+    if (!(cause instanceof Error) || !cause.message.includes("dubious ownership")) throw cause;
+    throw new BootcError(`git does not trust \`${top}\`, which belongs to another user`, {
+      hint: `run \`git config --global --add safe.directory ${top}\``,
+    });
+  }
+}
+
+async function readCommit(tree: Tree): Promise<Pick<Checkout, "commit" | "commitEpoch">> {
+  const head = await readGit(tree, ["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], {
+    okStatuses: [0, 1],
+  });
+  if (head === "") {
+    throw new BootcError("the repository has no commit yet", {
+      hint: "commit first: only what is committed is packaged",
+    });
+  }
+  const shown = await readGit(tree, ["show", "--no-patch", "--format=%H %ct", "HEAD"]);
+  const [commit = "", epoch = ""] = shown.split(" ");
+  return { commit, commitEpoch: Number(epoch) };
+}
+
+/** Tracked files that differ from the commit. */
+async function readChanges(tree: Tree): Promise<readonly string[]> {
+  const status = await readGit(tree, ["status", "--porcelain", "--untracked-files=no"]);
+  return status === "" ? [] : status.split("\n").map((it) => it.slice(3));
+}
+
+function dirtyError(changes: readonly string[]): BootcError {
+  const more = changes.length > 3 ? ` and ${changes.length - 3} more` : "";
+  const named = changes.slice(0, 3).map((it) => `\`${it}\``);
+  return new BootcError(`uncommitted changes in ${named.join(", ")}${more}`, {
+    hint: "commit them, or pass --allow-dirty to package them with a version that says so",
+  });
+}
+
+/** A tree object of the working copy; branches, index and stash list stay as they are. */
+async function writeDirtyTree(tree: Tree): Promise<string> {
+  const me = { NAME: "xtask", EMAIL: "xtask@localhost" };
+  const env = {
+    ...NO_GIT_ENV,
+    ...Object.fromEntries(
+      ["AUTHOR", "COMMITTER"].flatMap((who) =>
+        Object.entries(me).map(([key, value]) => [`GIT_${who}_${key}`, value]),
+      ),
+    ),
+  };
+  const made = await readGit(tree, ["stash", "create"], { env });
+  return await readGit(tree, ["rev-parse", `${made}^{tree}`]);
+}
+
+async function readNearestTag(tree: Tree): Promise<NearestTag | undefined> {
+  const found = await findNearestTag(tree);
+  if (found !== undefined) return found;
+  if ((await readGit(tree, ["rev-parse", "--is-shallow-repository"])) !== "true") return undefined;
+  tree.ctx.note("fetching the history of this shallow clone, to find the nearest release tag");
+  try {
+    await readGit(tree, ["fetch", "--quiet", "--unshallow", "--tags"]);
+  } catch (cause) {
+    throw new BootcError("this shallow clone does not reach a release tag", {
+      cause,
+      hint: "run `git fetch --unshallow --tags`, or clone without `--depth`",
+    });
+  }
+  return await findNearestTag(tree);
+}
+
+async function findNearestTag(tree: Tree): Promise<NearestTag | undefined> {
+  const tags = releaseTags(await readGit(tree, ["tag", "--merged", "HEAD", "--list", "v*"]));
+  if (tags.length === 0) return undefined;
+  const described = await readGit(tree, [
+    "describe",
+    "--tags",
+    "--long",
+    "--abbrev=40",
+    ...tags.map((it) => `--match=${it}`),
+  ]);
+  const [, name = "", distance] = /^(.+)-(\d+)-g[0-9a-f]+$/.exec(described) ?? [];
+  // A commit may be a release candidate and the release at once.
+  const same = releaseTags(await readGit(tree, ["tag", "--points-at", `${name}^{commit}`]));
+  return { name: same.toSorted(compareTags).at(-1) ?? name, distance: Number(distance) };
+}
+
+function releaseTags(listed: string): readonly string[] {
+  return listed.split("\n").filter((it) => RELEASE_TAG.test(it));
+}
+
+/** By version; a release after its candidates. */
+export function compareTags(a: string, b: string): number {
+  const [left, right] = [a, b].map((it) => {
+    const [, base = "", candidate] = RELEASE_TAG.exec(it) ?? [];
+    return [...base.split(".").map(Number), candidate === undefined ? Infinity : Number(candidate)];
+  });
+  const at = left?.findIndex((it, i) => it !== right?.[i]) ?? -1;
+  return at < 0 ? 0 : (left?.[at] ?? 0) < (right?.[at] ?? 0) ? -1 : 1;
+}
+
+function formatReleased(tag: string): string {
+  const [, base = "", candidate] = RELEASE_TAG.exec(tag) ?? [];
+  return candidate === undefined ? base : `${base}~rc.${candidate}`;
+}
+
+function requireBase(packageVersion: string): string {
+  const base = /^(\d+\.\d+\.\d+)(?:-rc\.\d+)?$/.exec(packageVersion)?.[1];
+  if (base !== undefined) return base;
+  throw new BootcError(`\`${packageVersion}\` in package.json is no version of ours`, {
+    hint: "write X.Y.Z or X.Y.Z-rc.N",
+  });
+}
+
+function warnOfDisagreement(
+  { ctx }: Tree,
+  { packageVersion, tag }: Pick<Described, "packageVersion" | "tag">,
+) {
+  if (tag?.distance !== 0) return;
+  const [, base] = RELEASE_TAG.exec(tag.name) ?? [];
+  if (base === requireBase(packageVersion)) return;
+  ctx.note(`warning: the tag \`${tag.name}\` goes before \`${packageVersion}\` of package.json`);
+}
+
+function formatTimestamp(epoch: number): string {
+  return new Date(epoch * 1000).toISOString().slice(0, 19).replace(/[-T:]/g, "");
+}
+
+async function readPackageVersion(top: string): Promise<string> {
+  const manifest: unknown = JSON.parse(await readFile(join(top, "package.json"), "utf8"));
+  const version = (manifest as { readonly version?: unknown }).version;
+  return typeof version === "string" ? version : "";
+}

@@ -1,0 +1,136 @@
+// The system programs our tasks start, the package each is in, and how this distribution installs it.
+import { accessSync, constants, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { BootcError, doing } from "../src/errors.ts";
+import type { Context } from "../src/system/context.ts";
+import type { Tree } from "./task.ts";
+
+/** Package names by family of distribution. */
+interface Packages {
+  readonly debian: string;
+  readonly fedora: string;
+}
+
+const PACKAGES: Readonly<Record<string, Packages>> = {
+  git: { debian: "git", fedora: "git-core" },
+  tar: { debian: "tar", fedora: "tar" },
+  zstd: { debian: "zstd", fedora: "zstd" },
+  rpm: { debian: "rpm", fedora: "rpm" },
+  rpmbuild: { debian: "rpm", fedora: "rpm-build" },
+  rpm2archive: { debian: "rpm", fedora: "rpm" },
+  rpmlint: { debian: "rpmlint", fedora: "rpmlint" },
+  bwrap: { debian: "bubblewrap", fedora: "bubblewrap" },
+  setpriv: { debian: "util-linux", fedora: "util-linux" },
+  unshare: { debian: "util-linux", fedora: "util-linux" },
+  strip: { debian: "binutils", fedora: "binutils" },
+  readelf: { debian: "binutils", fedora: "binutils" },
+  "eu-strip": { debian: "elfutils", fedora: "elfutils" },
+  debootstrap: { debian: "debootstrap", fedora: "debootstrap" },
+  createrepo_c: { debian: "createrepo-c", fedora: "createrepo_c" },
+  ostree: { debian: "ostree", fedora: "ostree" },
+  skopeo: { debian: "skopeo", fedora: "skopeo" },
+  podman: { debian: "podman", fedora: "podman" },
+  buildah: { debian: "buildah", fedora: "buildah" },
+  "docker-registry": { debian: "docker-registry", fedora: "docker-distribution" },
+  "qemu-aarch64-static": { debian: "qemu-user-static", fedora: "qemu-user-static-aarch64" },
+  "qemu-system-x86_64": { debian: "qemu-system-x86", fedora: "qemu-system-x86-core" },
+  "mkfs.ext4": { debian: "e2fsprogs", fedora: "e2fsprogs" },
+  "mkfs.erofs": { debian: "erofs-utils", fedora: "erofs-utils" },
+};
+
+/** How a family of distributions installs a package. */
+interface Installer {
+  readonly family: keyof Packages;
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+const INSTALLERS: readonly Installer[] = [
+  { family: "debian", program: "apt-get", args: ["install", "--yes", "--no-install-recommends"] },
+  { family: "fedora", program: "dnf", args: ["install", "-y"] },
+];
+
+/** Makes sure that `names` can be started. Fails with the command that installs what is missing. */
+export async function requirePrograms(tree: Tree, names: readonly string[]): Promise<void> {
+  const missing = names.filter((it) => !isOnPath(tree.ctx.env, it));
+  if (missing.length === 0) return;
+  const installer = decideInstaller(readOsRelease(tree.ctx));
+  if (installer === undefined || !tree.mayInstall) throw missingError(missing, installer);
+  await installPrograms(tree, missing, installer);
+}
+
+/** The command that installs `names`, as words; undefined when we know no package for one of them. */
+export function installCommand(
+  names: readonly string[],
+  installer: Installer,
+): readonly string[] | undefined {
+  const packages = names.map((it) => PACKAGES[it]?.[installer.family]);
+  if (packages.includes(undefined)) return undefined;
+  return [installer.program, ...installer.args, ...new Set(packages as string[])];
+}
+
+/** Which installer an os-release file asks for: by its ID, else by what it says it is like. */
+export function decideInstaller(osRelease: string): Installer | undefined {
+  const ids = ["ID", "ID_LIKE"].flatMap((key) => {
+    const value = new RegExp(`^${key}=(.*)$`, "m").exec(osRelease)?.[1] ?? "";
+    return value.replace(/^["']|["']$/g, "").split(" ");
+  });
+  const family = ids
+    .map((id) => {
+      if (["debian", "ubuntu"].includes(id)) return "debian";
+      return ["fedora", "rhel", "centos"].includes(id) ? "fedora" : undefined;
+    })
+    .find((it) => it !== undefined);
+  return INSTALLERS.find((it) => it.family === family);
+}
+
+function missingError(missing: readonly string[], installer: Installer | undefined): BootcError {
+  const named = missing.map((it) => `\`${it}\``).join(", ");
+  const verb = missing.length === 1 ? "is" : "are";
+  const command = installer && installCommand(missing, installer);
+  const hint =
+    command === undefined
+      ? `install what provides ${named} on this system`
+      : `run \`${command.join(" ")}\` as root, or this again with --yes`;
+  return new BootcError(`${named} ${verb} not installed`, { hint });
+}
+
+async function installPrograms(
+  { ctx }: Tree,
+  missing: readonly string[],
+  installer: Installer,
+): Promise<void> {
+  const [program, ...args] = installCommand(missing, installer) ?? [];
+  if (program === undefined) throw missingError(missing, installer);
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  await doing(`installing ${missing.map((it) => `\`${it}\``).join(", ")}`, async () => {
+    // A fresh container of Debian has no package lists.
+    if (program === "apt-get") await ctx.run("apt-get", ["update", "--quiet"], { env });
+    await ctx.run(program, args, { env });
+  });
+  const still = missing.filter((it) => !isOnPath(ctx.env, it));
+  if (still.length > 0) throw missingError(still, installer);
+}
+
+/** Whether a program of that name can be started; root's own folders count, PATH often lacks them. */
+export function isOnPath(env: Context["env"], name: string): boolean {
+  return (env.PATH ?? "").split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function readOsRelease(ctx: Context): string {
+  for (const path of ["etc/os-release", "usr/lib/os-release"]) {
+    try {
+      return readFileSync(join(ctx.root, path), "utf8");
+    } catch {
+      // The next place may have it; without any we only lack the hint's command.
+    }
+  }
+  return "";
+}

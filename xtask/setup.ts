@@ -1,0 +1,36 @@
+// `xtask setup`: everything a fresh machine lacks for building and testing, in one go.
+import type { Command } from "commander";
+import { requirePrograms } from "./requirements.ts";
+import type { Task } from "./task.ts";
+
+/** What making the packages needs. */
+export const BUILD_PROGRAMS = ["git", "rpmbuild"] as const;
+
+/** What the tests need besides; without root, users leave this to CI. */
+const TEST_PROGRAMS = [
+  "rpm",
+  "rpmlint",
+  "bwrap",
+  "setpriv",
+  "strip",
+  "eu-strip",
+  "debootstrap",
+  "createrepo_c",
+  "ostree",
+  "skopeo",
+  "docker-registry",
+  "qemu-aarch64-static",
+] as const;
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command
+      .option("--tests", "also what the tests need")
+      .addHelpText("after", "\nExamples:\n  npm run xtask -- setup --yes --tests"),
+  async run(tree, options) {
+    const extra = options.tests === true ? TEST_PROGRAMS : [];
+    await requirePrograms(tree, [...BUILD_PROGRAMS, ...extra]);
+    tree.ctx.note("everything is there");
+    return undefined;
+  },
+};
