@@ -1,0 +1,163 @@
+// What a registry says an image consists of. Formats: OCI image manifest and index, Docker schema 2.
+import { BootcError } from "../errors.ts";
+import { requireDigest } from "./digest.ts";
+import {
+  isObject,
+  type JsonObject,
+  malformed,
+  parseJsonObject,
+  requireArray,
+  requireObject,
+  requireString,
+  requireStrings,
+} from "./json.ts";
+
+/** Points at a blob. Further fields of the document are kept, they just have no name here. */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  /** In bytes. */
+  readonly size: number;
+  readonly annotations?: Readonly<Record<string, string>> | null;
+}
+
+export interface ImageManifest {
+  readonly schemaVersion: 2;
+  readonly mediaType?: string;
+  readonly config: Descriptor;
+  /** From the base upwards. */
+  readonly layers: readonly Descriptor[];
+  readonly annotations?: Readonly<Record<string, string>> | null;
+}
+
+export interface Platform {
+  readonly os: string;
+  /** As OCI names it: `amd64`, `arm64`. */
+  readonly architecture: string;
+  readonly variant?: string;
+}
+
+export interface IndexEntry extends Descriptor {
+  readonly platform?: Platform;
+}
+
+/** One image for several platforms. */
+export interface ImageIndex {
+  readonly manifests: readonly IndexEntry[];
+}
+
+export type Manifest =
+  | { readonly kind: "image"; readonly manifest: ImageManifest }
+  | { readonly kind: "index"; readonly index: ImageIndex };
+
+/** More layers than any builder makes; ostree's refs and our memory are per layer. */
+const LAYERS_MAX = 2048;
+
+const OCI_TYPES: Readonly<Record<string, string>> = {
+  "application/vnd.docker.distribution.manifest.v2+json":
+    "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.container.image.v1+json": "application/vnd.oci.image.config.v1+json",
+  "application/vnd.docker.image.rootfs.diff.tar": "application/vnd.oci.image.layer.v1.tar",
+  "application/vnd.docker.image.rootfs.diff.tar.gzip":
+    "application/vnd.oci.image.layer.v1.tar+gzip",
+  "application/vnd.docker.image.rootfs.diff.tar.zstd":
+    "application/vnd.oci.image.layer.v1.tar+zstd",
+};
+
+/** Parses the bytes a registry serves for a tag; which format they are is found out from them. */
+export function parseManifest(text: string): Manifest {
+  const document = parseJsonObject("the manifest", text);
+  if (document.schemaVersion === 1) {
+    throw new BootcError("the image has a Docker schema 1 manifest, which is not supported", {
+      kind: "unsupported",
+      hint: "push it again with a current tool",
+    });
+  }
+  if (document.schemaVersion !== 2) throw malformed("the manifest", "schemaVersion is not 2");
+  if (document.manifests !== undefined && document.layers !== undefined) {
+    throw malformed("the manifest", "it is both an index and an image");
+  }
+  if (document.manifests !== undefined) return { kind: "index", index: requireIndex(document) };
+  return { kind: "image", manifest: requireImageManifest(document) };
+}
+
+/** Parses the manifest of one image; an index is an error. */
+export function parseImageManifest(text: string): ImageManifest {
+  const parsed = parseManifest(text);
+  if (parsed.kind === "image") return parsed.manifest;
+  throw malformed("the manifest", "it is an index where an image was expected");
+}
+
+/** A Docker manifest as the OCI manifest that says the same: how manifests are stored. */
+export function toOciManifest(manifest: ImageManifest): ImageManifest {
+  return {
+    ...manifest,
+    ...(manifest.mediaType === undefined ? {} : { mediaType: ociType(manifest.mediaType) }),
+    config: { ...manifest.config, mediaType: ociType(manifest.config.mediaType) },
+    layers: manifest.layers.map((it) => ({ ...it, mediaType: ociType(it.mediaType) })),
+  };
+}
+
+/** The entry of `index` for `platform`; among several the one whose variant is equal, or the first. */
+export function requirePlatform(index: ImageIndex, platform: Platform): IndexEntry {
+  const matching = index.manifests.filter(
+    (it) => it.platform?.os === platform.os && it.platform.architecture === platform.architecture,
+  );
+  const exact = matching.find((it) => it.platform?.variant === platform.variant);
+  const found = exact ?? matching[0];
+  if (found !== undefined) return found;
+  const offered = index.manifests.flatMap(({ platform: it }) =>
+    it === undefined ? [] : [`${it.os}/${it.architecture}`],
+  );
+  throw new BootcError(
+    `the image is not offered for ${platform.os}/${platform.architecture}, ` +
+      `only for ${[...new Set(offered)].join(", ") || "unnamed platforms"}`,
+    { kind: "unsupported" },
+  );
+}
+
+function ociType(mediaType: string): string {
+  return OCI_TYPES[mediaType] ?? mediaType;
+}
+
+function requireIndex(document: JsonObject): ImageIndex {
+  const entries = requireArray(document.manifests, "the image index", "manifests");
+  return {
+    manifests: entries.map((it, i) => {
+      const descriptor = requireDescriptor(it, "the image index", `manifests[${i}]`);
+      const { platform } = it as JsonObject;
+      return isObject(platform) ? { ...descriptor, platform: requirePlatformOf(platform) } : descriptor;
+    }),
+  };
+}
+
+function requirePlatformOf({ os, architecture, variant }: JsonObject): Platform {
+  return {
+    os: requireString(os, "the image index", "platform.os"),
+    architecture: requireString(architecture, "the image index", "platform.architecture"),
+    ...(typeof variant === "string" && variant !== "" ? { variant } : {}),
+  };
+}
+
+function requireImageManifest(document: JsonObject): ImageManifest {
+  const what = "the manifest";
+  const layers = requireArray(document.layers, what, "layers");
+  if (layers.length === 0) throw malformed(what, "it has no layers");
+  if (layers.length > LAYERS_MAX) throw malformed(what, `it has more than ${LAYERS_MAX} layers`);
+  for (const [i, layer] of layers.entries()) requireDescriptor(layer, what, `layers[${i}]`);
+  requireDescriptor(document.config, what, "config");
+  requireStrings(document.annotations, what, "annotations");
+  if (document.mediaType !== undefined) requireString(document.mediaType, what, "mediaType");
+  return document as unknown as ImageManifest;
+}
+
+function requireDescriptor(value: unknown, what: string, where: string): Descriptor {
+  const it = requireObject(value, what, where);
+  requireString(it.mediaType, what, `${where}.mediaType`);
+  requireDigest(it.digest, what);
+  if (!Number.isSafeInteger(it.size) || (it.size as number) < 0) {
+    throw malformed(what, `${where}.size is no number of bytes`);
+  }
+  requireStrings(it.annotations, what, `${where}.annotations`);
+  return it as unknown as Descriptor;
+}
