@@ -96,4 +96,3 @@ function requireHistory(value: unknown): void {
 function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
-

@@ -126,7 +126,9 @@ function requireIndex(document: JsonObject): ImageIndex {
     manifests: entries.map((it, i) => {
       const descriptor = requireDescriptor(it, "the image index", `manifests[${i}]`);
       const { platform } = it as JsonObject;
-      return isObject(platform) ? { ...descriptor, platform: requirePlatformOf(platform) } : descriptor;
+      return isObject(platform)
+        ? { ...descriptor, platform: requirePlatformOf(platform) }
+        : descriptor;
     }),
   };
 }

@@ -1,0 +1,50 @@
+// What a caller asks of a pull, and what it gets back.
+import type { ImageConfig } from "../image/config.ts";
+import type { ImageManifest } from "../image/manifest.ts";
+import type { OstreeReference } from "../image/reference.ts";
+import type { OnPullEvent } from "./progress.ts";
+
+export interface PullRequest {
+  /** The repository's directory, as given to `ostree --repo`. */
+  readonly repo: string;
+  readonly reference: OstreeReference;
+  readonly access?: RegistryAccess;
+  /** Refuse an image without a bootable label or for another architecture. */
+  readonly requiresBootable: boolean;
+  /** Its SELinux policy labels images without an ostree base: the booted deployment's commit. */
+  readonly policyCommit?: string | undefined;
+  /** How long to wait for another writer of the repository; 60 s when not given. */
+  readonly lockTimeoutMs?: number | undefined;
+  readonly limits?: Partial<FetchLimits> | undefined;
+  readonly onEvent?: OnPullEvent | undefined;
+}
+
+/** How to reach a registry; what is not given is searched or skopeo's own default. */
+export interface RegistryAccess {
+  /** Credentials; when absent, ostree's auth files are searched, and without one access is anonymous. */
+  readonly authFile?: string | undefined;
+  readonly isAnonymous?: boolean | undefined;
+  readonly certDir?: string | undefined;
+  readonly skipsTlsVerification?: boolean | undefined;
+}
+
+/** When a download that does not get on is given up. */
+export interface FetchLimits {
+  /** Without a byte for so long, the transfer is started anew. */
+  readonly stallMs: number;
+  /** Without a byte for so long, over all attempts, the pull fails. */
+  readonly giveUpMs: number;
+  /** So many attempts in a row in which no layer became complete, and the pull fails. */
+  readonly attemptsMax: number;
+}
+
+export interface PulledImage {
+  /** The merge commit, which the image's ref names. */
+  readonly commit: string;
+  /** Of the manifest for this machine, `sha256:…`. */
+  readonly manifestDigest: string;
+  readonly manifest: ImageManifest;
+  readonly config: ImageConfig;
+  /** The image was there already; nothing was fetched or changed. */
+  readonly isUnchanged: boolean;
+}
