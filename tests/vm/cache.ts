@@ -1,0 +1,73 @@
+// Slow things made once: kept outside the checkout, under a name that says what they were made from.
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, open, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+/** Where tests keep what is slow to make; everything in it can be deleted at any time. */
+export function cacheDir(): string {
+  return join(process.env.BOOTC_TEST_CACHE ?? "/var/cache/bootc-tests", "vm");
+}
+
+/**
+ * The directory `<kind>-<hash of recipe>`, made by `make` if it is not there yet. `make` fills a
+ * directory of another name, so that a half-made one is never taken for a whole one.
+ */
+export async function cached(
+  kind: string,
+  recipe: readonly (string | Uint8Array)[],
+  make: (dir: string) => Promise<void>,
+): Promise<string> {
+  const final = join(cacheDir(), `${kind}-${hashOf(recipe)}`);
+  if (await exists(final)) return final;
+  await mkdir(cacheDir(), { recursive: true });
+  return await alone(kind, async () => {
+    if (await exists(final)) return final;
+    const temporary = await mkdtemp(`${final}.`);
+    try {
+      await make(temporary);
+      await rename(temporary, final);
+    } catch (error) {
+      await rm(temporary, { recursive: true, force: true });
+      throw error;
+    }
+    return final;
+  });
+}
+
+export function hashOf(recipe: readonly (string | Uint8Array)[]): string {
+  const hash = createHash("sha256");
+  for (const part of recipe) hash.update(part).update("\0");
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** Two runs at once make a thing once: the second waits until the first one's process is gone. */
+async function alone<T>(kind: string, work: () => Promise<T>): Promise<T> {
+  const lock = join(cacheDir(), `${kind}.lock`);
+  for (;;) {
+    const file = await open(lock, "wx").catch((error: { code?: string }) => {
+      if (error.code === "EEXIST") return undefined;
+      throw error;
+    });
+    if (file !== undefined) {
+      await file.writeFile(String(process.pid));
+      await file.close();
+      return await work().finally(() => rm(lock, { force: true }));
+    }
+    await waitForOwner(lock);
+  }
+}
+
+async function waitForOwner(lock: string): Promise<void> {
+  const { readFile } = await import("node:fs/promises");
+  const owner = Number(await readFile(lock, "utf8").catch(() => ""));
+  const isAlive = owner > 0 && (await exists(`/proc/${owner}`));
+  if (!isAlive && owner > 0) await rm(lock, { force: true });
+  else await new Promise((resolve) => setTimeout(resolve, 1000));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
+}

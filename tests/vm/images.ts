@@ -1,0 +1,67 @@
+// The images the machine runs: a base made from Debian packages, bootc on it, variants derived from that.
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { cached, hashOf } from "./cache.ts";
+import { attempt, sh } from "./shell.ts";
+
+const RECIPE = join(import.meta.dirname, "base/make-rootfs.sh");
+
+/** The root file system as a tar, made once per recipe. */
+export async function makeRootfs(): Promise<string> {
+  const recipe = await readFile(RECIPE);
+  const dir = await cached("rootfs", [recipe], async (temporary) => {
+    const root = join(temporary, "rootfs");
+    await sh("nice", ["bash", RECIPE, root], { timeoutMs: 1_800_000 });
+    const tar = ["--create", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--one-file-system"];
+    await sh("nice", ["tar", ...tar, "--file", join(temporary, "rootfs.tar"), "--directory", root, "."]);
+    await rm(root, { recursive: true, force: true });
+  });
+  return join(dir, "rootfs.tar");
+}
+
+/** Builds the base image unless the container storage has it; gives its name there. */
+export async function buildBaseImage(): Promise<string> {
+  const name = `localhost/bootc-test-base:${hashOf([await readFile(RECIPE)])}`;
+  if ((await attempt("buildah", ["inspect", "--type", "image", name])).status === 0) return name;
+  const tar = await makeRootfs();
+  await buildImage({
+    name,
+    context: join(tar, ".."),
+    containerfile: [
+      "FROM scratch",
+      "ADD rootfs.tar /",
+      "LABEL containers.bootc=1 ostree.bootable=1",
+      'CMD ["/sbin/init"]',
+    ],
+  });
+  return name;
+}
+
+export interface ImageBuild {
+  readonly name: string;
+  readonly containerfile: readonly string[];
+  /** The directory COPY and ADD take files from. */
+  readonly context: string;
+}
+
+export async function buildImage({ name, containerfile, context }: ImageBuild): Promise<void> {
+  const file = containerfile.map((it) => `${it}\n`).join("");
+  await sh(
+    "nice",
+    ["buildah", "build", "--isolation", "chroot", "--tag", name, "--file", "-", context],
+    { input: file },
+  );
+}
+
+/** Files of an image by path; text alone, mode 644. */
+export type Files = Readonly<Record<string, string>>;
+
+/** Writes `files` below `dir` for a `COPY`. */
+export async function writeContext(dir: string, files: Files): Promise<void> {
+  await rm(dir, { recursive: true, force: true });
+  await mkdir(dir, { recursive: true });
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(join(dir, path, ".."), { recursive: true });
+    await writeFile(join(dir, path), text);
+  }
+}

@@ -1,0 +1,233 @@
+// A virtual machine under emulation: one qemu for one boot, spoken to over ssh, its console kept.
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { readStart, type Start, withDisk } from "./boot-entry.ts";
+import { attempt, type Ran, waitFor } from "./shell.ts";
+
+/** Under emulation, on two busy cores, a boot takes one minute; twice that is not rare. */
+const BOOT_LIMIT_MS = 420_000;
+const SHUTDOWN_LIMIT_MS = 300_000;
+
+export interface Disk {
+  readonly path: string;
+  /** Where the file system with /boot starts in the disk, in bytes. */
+  readonly bootOffset?: number;
+  /** The boot files are in the directory `boot` of that file system, or at its top. */
+  readonly bootDir?: "boot" | ".";
+  /** Writes the guest did not flush are lost when the machine is killed. */
+  readonly losesUnflushed?: boolean;
+  /** The disk carries a boot loader of its own; we do not play one. */
+  readonly startsItself?: boolean;
+}
+
+export interface Machine {
+  readonly bootedEntry: string;
+  readonly consolePath: string;
+  /** How long it took until ssh answered. */
+  readonly bootMs: number;
+  /** Runs a shell command as root in the guest. */
+  run(command: string, timeoutMs?: number): Promise<Ran>;
+  /** The same, and it has to succeed; gives its standard output. */
+  must(command: string, timeoutMs?: number): Promise<string>;
+  /** Whether qemu has ended. */
+  hasEnded(): boolean;
+  /** Waits for the guest to end by itself, after a shutdown or reboot was asked for. */
+  waitForEnd(): Promise<void>;
+  reboot(): Promise<void>;
+  /** Cuts the power. */
+  cut(): Promise<void>;
+}
+
+export interface BootOptions {
+  /** Holds the ssh key, the console logs and the control sockets. */
+  readonly workDir: string;
+  /** Names the console log. */
+  readonly name: string;
+  readonly disk: Disk;
+  /** Cut the power this long after qemu started, instead of waiting for ssh. */
+  readonly signal?: AbortSignal;
+}
+
+/** Starts the machine and returns at once; ssh may not answer yet. */
+export async function startMachine(options: BootOptions): Promise<Machine & Starting> {
+  const { disk, workDir, name } = options;
+  await mkdir(join(workDir, "console"), { recursive: true });
+  const start = disk.startsItself ? undefined : await readStartOf(disk);
+  const port = await freePort();
+  const consolePath = join(workDir, "console", `${name}.log`);
+  const layer = disk.losesUnflushed ? await startLossyLayer(disk, workDir, name) : undefined;
+  const log = openSync(consolePath, "w");
+  const child = spawn("nice", ["qemu-system-x86_64", ...qemuArgs({ disk, start, port, layer })], {
+    stdio: ["ignore", log, log],
+  });
+  closeSync(log);
+  const state = { child, layer, port, workDir, control: join(workDir, `ssh-${port}`) };
+  const exited = new Promise<void>((resolve) => {
+    child.once("exit", () => resolve());
+    child.once("error", () => resolve());
+  });
+  const cleanUp = exited.then(async () => {
+    layer?.child.kill("SIGKILL");
+    await layer?.exited;
+    if (start !== undefined) await rm(start.dir, { recursive: true, force: true });
+    await rm(state.control, { force: true });
+  });
+  return machineOf(state, { consolePath, entry: start?.entry.file ?? "", cleanUp });
+}
+
+/** Starts the machine and waits until root can log in. */
+export async function bootMachine(options: BootOptions): Promise<Machine> {
+  const machine = await startMachine(options);
+  await machine.waitForSsh();
+  return machine;
+}
+
+interface Starting {
+  waitForSsh(): Promise<void>;
+}
+
+interface State {
+  readonly child: ChildProcess;
+  readonly port: number;
+  readonly workDir: string;
+  readonly control: string;
+}
+
+function machineOf(
+  state: State,
+  it: { readonly consolePath: string; readonly entry: string; readonly cleanUp: Promise<void> },
+): Machine & Starting {
+  const startedAt = Date.now();
+  let bootMs = 0;
+  const hasEnded = () => state.child.exitCode !== null || state.child.signalCode !== null;
+  const run = (command: string, timeoutMs = 600_000) => ssh(state, command, timeoutMs);
+  const machine: Machine & Starting = {
+    bootedEntry: it.entry,
+    consolePath: it.consolePath,
+    get bootMs() {
+      return bootMs;
+    },
+    run,
+    hasEnded,
+    async must(command, timeoutMs) {
+      const ran = await run(command, timeoutMs);
+      if (ran.status === 0) return ran.stdout;
+      throw new Error(`guest: \`${command}\`: ${ran.status}\n${ran.stdout}\n${ran.stderr}`);
+    },
+    async waitForSsh() {
+      await waitFor(`ssh of ${it.consolePath}`, BOOT_LIMIT_MS, async () => {
+        if (hasEnded()) throw new Error(`the guest ended: ${await tailOf(it.consolePath)}`);
+        const ran = await ssh(state, "true", 60_000).catch(() => undefined);
+        return ran?.status === 0 ? true : undefined;
+      }).catch(async (error: Error) => {
+        await machine.cut();
+        throw new Error(`${error.message}\n${await tailOf(it.consolePath)}`);
+      });
+      bootMs = Date.now() - startedAt;
+    },
+    async waitForEnd() {
+      await waitFor("the guest to end", SHUTDOWN_LIMIT_MS, async () => hasEnded() || undefined);
+      await it.cleanUp;
+    },
+    async reboot() {
+      await run("systemctl reboot", 60_000);
+      await machine.waitForEnd();
+    },
+    async cut() {
+      state.child.kill("SIGKILL");
+      await it.cleanUp;
+    },
+  };
+  return machine;
+}
+
+async function tailOf(path: string): Promise<string> {
+  return (await readFile(path, "utf8")).split("\n").slice(-30).join("\n");
+}
+
+async function readStartOf(disk: Disk): Promise<Start> {
+  const offset = disk.bootOffset === undefined ? {} : { offset: disk.bootOffset };
+  return await withDisk(disk.path, { ...offset, readOnly: true }, (dir) =>
+    readStart(join(dir, disk.bootDir ?? "boot")),
+  );
+}
+
+interface Qemu {
+  readonly disk: Disk;
+  readonly start: Start | undefined;
+  readonly port: number;
+  readonly layer: { readonly socket: string } | undefined;
+}
+
+/** KVM may exist and hang the guest, so this is emulation on every machine alike. */
+function qemuArgs({ disk, start, port, layer }: Qemu): readonly string[] {
+  const file = layer === undefined ? disk.path : `nbd:unix:${layer.socket}`;
+  const kernel =
+    start === undefined
+      ? []
+      : [
+          ...["-kernel", join(start.dir, "vmlinuz"), "-initrd", join(start.dir, "initramfs")],
+          // Not in the boot entry: what the emulation alone needs.
+          ...["-append", `${start.entry.options} console=ttyS0 mitigations=off`],
+        ];
+  return [
+    ...["-machine", "q35", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"],
+    ...["-smp", "2", "-m", "2048", "-nodefaults", "-display", "none", "-serial", "stdio"],
+    ...["-no-reboot", "-device", "virtio-rng-pci"],
+    ...["-drive", `file=${file},format=raw,if=virtio,cache=writeback`],
+    ...["-netdev", `user,id=net0,hostfwd=tcp:127.0.0.1:${port}-:22`],
+    ...["-device", "virtio-net-pci,netdev=net0,romfile="],
+    ...kernel,
+  ];
+}
+
+/** A layer that holds writes in memory until the guest flushes, and forgets them when killed. */
+async function startLossyLayer(disk: Disk, workDir: string, name: string) {
+  const socket = join(workDir, `${name}.sock`);
+  await rm(socket, { force: true });
+  const args = ["--foreground", "--unix", socket, "--filter=cache", "file", disk.path];
+  const child = spawn("nbdkit", [...args, "cache=writeback"], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  await waitFor("nbdkit", 20_000, async () =>
+    (await attempt("test", ["-S", socket])).status === 0 ? true : undefined,
+  );
+  return { socket, child, exited };
+}
+
+async function ssh(state: State, command: string, timeoutMs: number): Promise<Ran> {
+  return await attempt("ssh", [...sshArgs(state), "root@127.0.0.1", command], { timeoutMs });
+}
+
+function sshArgs({ port, workDir, control }: State): readonly string[] {
+  const options = {
+    BatchMode: "yes",
+    ConnectTimeout: "20",
+    ServerAliveInterval: "15",
+    ServerAliveCountMax: "8",
+    StrictHostKeyChecking: "no",
+    UserKnownHostsFile: "/dev/null",
+    LogLevel: "ERROR",
+    // A login costs a second of the guest's emulated arithmetic: one for all commands.
+    ControlMaster: "auto",
+    ControlPath: control,
+    ControlPersist: "yes",
+  };
+  const words = Object.entries(options).flatMap(([key, value]) => ["-o", `${key}=${value}`]);
+  return [...words, "-i", join(workDir, "id"), "-p", String(port)];
+}
+
+async function freePort(): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}

@@ -1,0 +1,63 @@
+// Running programs in tests: output kept, failures explained, waits with a limit.
+import { execa } from "execa";
+
+export interface Ran {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface ShellOptions {
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly timeoutMs?: number;
+}
+
+/** Runs a program and gives back how it ended; status 255 and more is never the program's own. */
+export async function attempt(
+  program: string,
+  args: readonly string[],
+  options: ShellOptions = {},
+): Promise<Ran> {
+  const result = await execa(program, args, {
+    reject: false,
+    ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
+    ...(options.env === undefined ? {} : { env: { ...options.env } }),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    timeout: options.timeoutMs ?? 600_000,
+    maxBuffer: 1 << 28,
+  });
+  if (result.exitCode === undefined) {
+    throw new Error(`${program} ${args.join(" ")}: ${result.message ?? "did not start"}`);
+  }
+  return { status: result.exitCode, stdout: result.stdout ?? "", stderr: result.stderr ?? "" };
+}
+
+/** Runs a program that has to succeed; gives its standard output. */
+export async function sh(
+  program: string,
+  args: readonly string[],
+  options: ShellOptions = {},
+): Promise<string> {
+  const ran = await attempt(program, args, options);
+  if (ran.status === 0) return ran.stdout;
+  throw new Error(
+    `\`${program} ${args.join(" ")}\` ended with ${ran.status}:\n${ran.stdout}\n${ran.stderr}`,
+  );
+}
+
+/** Asks again and again until there is an answer; fails after `limitMs` with what it waited for. */
+export async function waitFor<T>(
+  what: string,
+  limitMs: number,
+  ask: () => Promise<T | undefined>,
+): Promise<T> {
+  const end = Date.now() + limitMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (Date.now() > end) throw new Error(`waited ${limitMs / 1000} s for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
