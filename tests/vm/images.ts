@@ -12,8 +12,22 @@ export async function makeRootfs(): Promise<string> {
   const dir = await cached("rootfs", [recipe], async (temporary) => {
     const root = join(temporary, "rootfs");
     await sh("nice", ["bash", RECIPE, root], { timeoutMs: 1_800_000 });
-    const tar = ["--create", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--one-file-system"];
-    await sh("nice", ["tar", ...tar, "--file", join(temporary, "rootfs.tar"), "--directory", root, "."]);
+    const tar = [
+      "--create",
+      "--numeric-owner",
+      "--xattrs",
+      "--xattrs-include=*",
+      "--one-file-system",
+    ];
+    await sh("nice", [
+      "tar",
+      ...tar,
+      "--file",
+      join(temporary, "rootfs.tar"),
+      "--directory",
+      root,
+      ".",
+    ]);
     await rm(root, { recursive: true, force: true });
   });
   return join(dir, "rootfs.tar");
