@@ -1,0 +1,77 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  formatKeyfile,
+  hasGroup,
+  keyfileFlag,
+  keyfileValue,
+  parseKeyfile,
+  withKeyfileValue,
+  withoutKeyfileGroup,
+  withoutKeyfileKey,
+} from "./keyfile.ts";
+
+const ORIGIN = `# made by hand
+[origin]
+container-image-reference=ostree-unverified-registry:quay.io/example/os:latest
+unconfigured-state = Access denied: \\s\\\\x
+
+[libostree-transient]
+pinned=true
+`;
+
+test("values are read with their escapes", () => {
+  const it = parseKeyfile(ORIGIN);
+  expect(keyfileValue(it, "origin", "container-image-reference")).toBe(
+    "ostree-unverified-registry:quay.io/example/os:latest",
+  );
+  expect(keyfileValue(it, "origin", "unconfigured-state")).toBe("Access denied:  \\x");
+  expect(keyfileFlag(it, "libostree-transient", "pinned")).toBe(true);
+  expect(keyfileFlag(it, "origin", "pinned")).toBeUndefined();
+  expect(hasGroup(it, "rpmostree")).toBe(false);
+});
+
+test("what nobody asked for stays as it was", () => {
+  expect(formatKeyfile(parseKeyfile(ORIGIN))).toBe(ORIGIN);
+  const changed = withKeyfileValue(parseKeyfile(ORIGIN), "origin", {
+    key: "container-image-reference",
+    value: "ostree-image-signed:docker://a/b",
+  });
+  expect(formatKeyfile(changed)).toBe(
+    ORIGIN.replace(
+      "ostree-unverified-registry:quay.io/example/os:latest",
+      "ostree-image-signed:docker://a/b",
+    ),
+  );
+});
+
+test("a new key goes to the end of its group, a new group to the end", () => {
+  const one = withKeyfileValue(parseKeyfile("[a]\nx=1\n\n[b]\ny=2\n"), "a", {
+    key: "z",
+    value: " 3\n",
+  });
+  expect(formatKeyfile(one)).toBe("[a]\nx=1\nz=\\s3\\n\n\n[b]\ny=2\n");
+  const two = withKeyfileValue(parseKeyfile(""), "a", { key: "z", value: "3" });
+  expect(formatKeyfile(two)).toBe("[a]\nz=3\n");
+});
+
+test("a key and a group can be taken out", () => {
+  expect(
+    formatKeyfile(withoutKeyfileKey(parseKeyfile(ORIGIN), "libostree-transient", "pinned")),
+  ).toBe(ORIGIN.replace("pinned=true\n", ""));
+  expect(
+    formatKeyfile(withoutKeyfileGroup(parseKeyfile(ORIGIN), "libostree-transient")),
+  ).not.toContain("pinned");
+});
+
+test("any value survives being set and read", () => {
+  const value = fc.string({ unit: "binary" }).map((it) => it.replaceAll("\0", "").trimEnd());
+  fc.assert(
+    fc.property(value, (it) => {
+      const text = formatKeyfile(
+        withKeyfileValue(parseKeyfile(ORIGIN), "origin", { key: "k", value: it }),
+      );
+      expect(keyfileValue(parseKeyfile(text), "origin", "k")).toBe(it);
+    }),
+  );
+});

@@ -1,0 +1,162 @@
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { formatDirtree, parseDirtree } from "./dirtree.ts";
+import {
+  contentChecksum,
+  EMPTY_TREE,
+  EMPTY_TREE_BYTES,
+  formatCommit,
+  formatDirmeta,
+  formatXattrs,
+  objectPath,
+  parseCommit,
+  parseDirmeta,
+  parseXattrs,
+  sha256,
+  textMetadata,
+} from "./objects.ts";
+
+interface Golden {
+  readonly checksum: string;
+  readonly kind: "commit" | "dirtree" | "dirmeta" | "file";
+  readonly bytes?: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+  readonly symlink?: string;
+  readonly content?: string;
+  readonly xattrs: Record<string, string>;
+}
+
+const golden = JSON.parse(
+  readFileSync(new URL("fixtures/ostree-2022.7-objects.json", import.meta.url), "utf8"),
+) as { commit: string; objects: Golden[] };
+
+const rewrite = {
+  commit: (it: Buffer) => formatCommit(parseCommit(it)),
+  dirtree: (it: Buffer) => formatDirtree(parseDirtree(it)),
+  dirmeta: (it: Buffer) => formatDirmeta(parseDirmeta(it)),
+};
+
+test.each(golden.objects.filter((it) => it.kind !== "file"))(
+  "$kind $checksum of ostree 2022.7 is read and written back byte for byte",
+  ({ kind, bytes = "", checksum }) => {
+    const original = Buffer.from(bytes, "base64");
+    const written = rewrite[kind as keyof typeof rewrite](original);
+    expect(written).toEqual(original);
+    expect(sha256(written)).toBe(checksum);
+  },
+);
+
+test.each(golden.objects.filter((it) => it.kind === "file"))(
+  "the content object $checksum of ostree 2022.7 has the checksum we compute",
+  ({ symlink = "", content = "", checksum, xattrs, ...meta }) => {
+    const header = {
+      ...meta,
+      symlinkTarget: symlink,
+      xattrs: Object.entries(xattrs)
+        .reverse()
+        .map(([name, value]) => ({ name, value: Buffer.from(value, "base64") })),
+    };
+    expect(contentChecksum(header, Buffer.from(content, "base64"))).toBe(checksum);
+  },
+);
+
+test("a commit's fields are read", () => {
+  const bytes = golden.objects.find((it) => it.checksum === golden.commit)?.bytes ?? "";
+  const commit = parseCommit(Buffer.from(bytes, "base64"));
+  expect(commit.timestampEpoch).toBe(1700000001);
+  expect(commit.subject).toBe("subject");
+  expect(commit.body).toBe("body\né");
+  expect(commit.parent).toMatch(/^[0-9a-f]{64}$/);
+  expect(textMetadata(commit.metadata, "version")).toBe("1.2");
+  expect(textMetadata(commit.metadata, "n")).toBeUndefined();
+  expect(commit.metadata.find(([key]) => key === "n")?.[1]).toEqual({ type: "u", value: 7 });
+});
+
+test("the empty directory is one zero byte", () => {
+  expect(formatDirtree({ files: [], dirs: [] })).toEqual(Buffer.from(EMPTY_TREE_BYTES));
+  expect(sha256(EMPTY_TREE_BYTES)).toBe(EMPTY_TREE);
+});
+
+test("objects lie where ostree puts them", () => {
+  expect(objectPath(EMPTY_TREE, "dirtree")).toBe(
+    "objects/6e/340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d.dirtree",
+  );
+});
+
+const checksum = fc
+  .uint8Array({ minLength: 32, maxLength: 32 })
+  .map((it) => Buffer.from(it).toString("hex"));
+const name = fc
+  .string({ unit: "binary", minLength: 1, maxLength: 300 })
+  .filter(
+    (it) => !/[\0/]/.test(it) && it !== "." && it !== ".." && Buffer.from(it).toString() === it,
+  );
+const byName = (a: { name: string }, b: { name: string }) =>
+  Buffer.compare(Buffer.from(a.name), Buffer.from(b.name));
+
+test("any directory survives being written and read", () => {
+  const tree = fc.record({
+    files: fc.uniqueArray(fc.record({ name, checksum }), { selector: (it) => it.name }),
+    dirs: fc.uniqueArray(fc.record({ name, tree: checksum, meta: checksum }), {
+      selector: (it) => it.name,
+    }),
+  });
+  fc.assert(
+    fc.property(tree, (it) => {
+      expect(parseDirtree(formatDirtree(it))).toEqual({
+        files: [...it.files].sort(byName),
+        dirs: [...it.dirs].sort(byName),
+      });
+    }),
+  );
+});
+
+test("a directory of 3000 entries needs wide offsets and survives", () => {
+  const files = Array.from({ length: 3000 }, (_, i) => ({
+    name: `file-${String(i).padStart(5, "0")}`,
+    checksum: EMPTY_TREE,
+  }));
+  expect(parseDirtree(formatDirtree({ files, dirs: [] })).files).toEqual(files);
+});
+
+test("damaged directories are integrity errors, never anything else", () => {
+  const original = golden.objects.filter((it) => it.kind === "dirtree");
+  fc.assert(
+    fc.property(
+      fc.nat(),
+      fc.nat(),
+      fc.integer({ min: 1, max: 255 }),
+      fc.boolean(),
+      (which, at, xor, cut) => {
+        const it = Buffer.from(original[which % original.length]?.bytes ?? "", "base64");
+        it[at % it.length] = (it[at % it.length] ?? 0) ^ xor;
+        try {
+          parseDirtree(cut ? it.subarray(0, at % it.length) : it);
+        } catch (error) {
+          expect(error).toMatchObject({ kind: "integrity" });
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test("any extended attributes survive, sorted by name", () => {
+  const xattr = fc.record({
+    name: fc.stringMatching(/^[a-z.]{1,20}$/),
+    value: fc.uint8Array({ maxLength: 400 }),
+  });
+  fc.assert(
+    fc.property(fc.uniqueArray(xattr, { selector: (it) => it.name }), (xattrs) => {
+      const sorted = [...xattrs].sort((a, b) => (a.name < b.name ? -1 : 1));
+      const read = parseXattrs(formatXattrs(xattrs)).map((it) => ({
+        name: it.name,
+        value: Uint8Array.from(it.value),
+      }));
+      expect(read).toEqual(sorted);
+    }),
+  );
+});

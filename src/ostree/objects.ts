@@ -1,0 +1,207 @@
+// The objects of an ostree repository, byte exact: commits, directories, file headers, and their checksums.
+// Formats: libostree's ostree-core.h (OSTREE_COMMIT_GVARIANT_FORMAT and its neighbours).
+import { createHash } from "node:crypto";
+import { BootcError } from "../errors.ts";
+import { formatVariant, parseVariant, type Variant, type VariantValue } from "./gvariant.ts";
+
+export type ObjectKind =
+  | "commit"
+  | "commitmeta"
+  | "dirtree"
+  | "dirmeta"
+  | "file"
+  | "file-xattrs"
+  | "file-xattrs-link";
+
+/** Where a loose object is, below the repository's directory. */
+export function objectPath(checksum: string, kind: ObjectKind | "filez"): string {
+  return `objects/${checksum.slice(0, 2)}/${checksum.slice(2)}.${kind}`;
+}
+
+export const CHECKSUM = /^[0-9a-f]{64}$/;
+
+/** The directory without entries: one zero byte. */
+export const EMPTY_TREE_BYTES: Uint8Array = Uint8Array.of(0);
+export const EMPTY_TREE = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";
+
+export function sha256(...parts: readonly Uint8Array[]): string {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest("hex");
+}
+
+/** An extended attribute; the name without its final NUL. */
+export interface Xattr {
+  readonly name: string;
+  readonly value: Uint8Array;
+}
+
+export interface FileMetadata {
+  readonly uid: number;
+  readonly gid: number;
+  /** With the bits of the file type. */
+  readonly mode: number;
+  readonly xattrs: readonly Xattr[];
+}
+
+// ---- commits
+
+const COMMIT_TYPE = "(a{sv}aya(say)sstayay)";
+
+export interface Commit {
+  /** In the order of the object; not sorted. */
+  readonly metadata: readonly (readonly [string, Variant])[];
+  readonly parent: string | undefined;
+  readonly subject: string;
+  readonly body: string;
+  readonly timestampEpoch: number;
+  readonly rootTree: string;
+  readonly rootMeta: string;
+}
+
+export function formatCommit(commit: Commit): Buffer {
+  return formatVariant(COMMIT_TYPE, [
+    commit.metadata.map(([key, value]) => [key, value]),
+    commit.parent === undefined ? Buffer.alloc(0) : Buffer.from(commit.parent, "hex"),
+    [],
+    commit.subject,
+    commit.body,
+    swap64(BigInt(commit.timestampEpoch)),
+    Buffer.from(commit.rootTree, "hex"),
+    Buffer.from(commit.rootMeta, "hex"),
+  ]);
+}
+
+export function parseCommit(bytes: Uint8Array): Commit {
+  const [metadata, parent, , subject, body, timestamp, rootTree, rootMeta] = parseVariant(
+    COMMIT_TYPE,
+    bytes,
+  ) as [VariantValue, Buffer, VariantValue, string, string, bigint, Buffer, Buffer];
+  return {
+    metadata: metadata as unknown as Commit["metadata"],
+    parent: parent.length === 0 ? undefined : checksumOf(parent),
+    subject,
+    body,
+    timestampEpoch: Number(swap64(timestamp)),
+    rootTree: checksumOf(rootTree),
+    rootMeta: checksumOf(rootMeta),
+  };
+}
+
+/** The value of a metadata key that is text; undefined when missing or of another type. */
+export function textMetadata(entries: Commit["metadata"], key: string): string | undefined {
+  const variant = entries.find(([name]) => name === key)?.[1];
+  return typeof variant?.value === "string" && variant.type === "s" ? variant.value : undefined;
+}
+
+/** Detached metadata, and anything else of type `a{sv}`: no bytes are the empty dictionary. */
+export function formatDictionary(entries: Commit["metadata"]): Buffer {
+  return formatVariant("a{sv}", entries);
+}
+
+export function parseDictionary(bytes: Uint8Array): Commit["metadata"] {
+  return parseVariant("a{sv}", bytes) as unknown as Commit["metadata"];
+}
+
+/** ostree keeps its integers big-endian inside the little-endian container. */
+function swap64(value: bigint): bigint {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt.asUintN(64, value));
+  return bytes.readBigUInt64BE();
+}
+
+function swap32(value: number): number {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes.readUInt32BE();
+}
+
+function checksumOf(bytes: Uint8Array): string {
+  if (bytes.length !== 32) {
+    throw new BootcError(`a checksum of ${bytes.length} bytes`, { kind: "integrity" });
+  }
+  return Buffer.from(bytes).toString("hex");
+}
+
+// ---- directories: metadata
+
+const DIRMETA_TYPE = "(uuua(ayay))";
+const FILE_HEADER_TYPE = "(uuuusa(ayay))";
+const XATTRS_TYPE = "a(ayay)";
+
+export function formatDirmeta(meta: FileMetadata): Buffer {
+  return formatVariant(DIRMETA_TYPE, [
+    swap32(meta.uid),
+    swap32(meta.gid),
+    swap32(meta.mode),
+    xattrsValue(meta.xattrs),
+  ]);
+}
+
+export function parseDirmeta(bytes: Uint8Array): FileMetadata {
+  const [uid, gid, mode, xattrs] = parseVariant(DIRMETA_TYPE, bytes) as [
+    number,
+    number,
+    number,
+    VariantValue,
+  ];
+  return {
+    uid: swap32(uid),
+    gid: swap32(gid),
+    mode: swap32(mode),
+    xattrs: xattrsOf(xattrs),
+  };
+}
+
+/** `a(ayay)`, sorted by name: the content of a `file-xattrs-link` object. None are no bytes. */
+export function formatXattrs(xattrs: readonly Xattr[]): Buffer {
+  return formatVariant(XATTRS_TYPE, xattrsValue(xattrs));
+}
+
+export function parseXattrs(bytes: Uint8Array): readonly Xattr[] {
+  return xattrsOf(parseVariant(XATTRS_TYPE, bytes));
+}
+
+function xattrsValue(xattrs: readonly Xattr[]): VariantValue {
+  return xattrs
+    .map(({ name, value }) => [Buffer.from(`${name}\0`, "utf8"), value] as const)
+    .sort(([a], [b]) => Buffer.compare(a, b));
+}
+
+function xattrsOf(value: VariantValue): readonly Xattr[] {
+  return (value as [Buffer, Buffer][]).map(([name, it]) => {
+    if (name.length < 2 || name.indexOf(0) !== name.length - 1) {
+      throw new BootcError("an extended attribute without a proper name", { kind: "integrity" });
+    }
+    return { name: name.toString("utf8", 0, name.length - 1), value: it };
+  });
+}
+
+// ---- files
+
+export interface FileHeader extends FileMetadata {
+  /** Empty for a regular file. */
+  readonly symlinkTarget: string;
+}
+
+/**
+ * The checksum of a content object starts with these bytes; the file's content follows (a symbolic link has
+ * none). Length of the header big-endian, four zero bytes, the header.
+ */
+export function contentPrefix(header: FileHeader): Buffer {
+  const bytes = formatVariant(FILE_HEADER_TYPE, [
+    swap32(header.uid),
+    swap32(header.gid),
+    swap32(header.mode),
+    0,
+    header.symlinkTarget,
+    xattrsValue(header.xattrs),
+  ]);
+  const prefix = Buffer.alloc(8);
+  prefix.writeUInt32BE(bytes.length);
+  return Buffer.concat([prefix, bytes]);
+}
+
+export function contentChecksum(header: FileHeader, content: Uint8Array): string {
+  return sha256(contentPrefix(header), content);
+}
