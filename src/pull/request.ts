@@ -2,6 +2,7 @@
 import type { ImageConfig } from "../image/config.ts";
 import type { ImageManifest } from "../image/manifest.ts";
 import type { OstreeReference } from "../image/reference.ts";
+import type { RegistryAccess } from "../programs/skopeo.ts";
 import type { OnPullEvent } from "./progress.ts";
 
 export interface PullRequest {
@@ -17,15 +18,6 @@ export interface PullRequest {
   readonly lockTimeoutMs?: number | undefined;
   readonly limits?: Partial<FetchLimits> | undefined;
   readonly onEvent?: OnPullEvent | undefined;
-}
-
-/** How to reach a registry; what is not given is searched or skopeo's own default. */
-export interface RegistryAccess {
-  /** Credentials; when absent, ostree's auth files are searched, and without one access is anonymous. */
-  readonly authFile?: string | undefined;
-  readonly isAnonymous?: boolean | undefined;
-  readonly certDir?: string | undefined;
-  readonly skipsTlsVerification?: boolean | undefined;
 }
 
 /** When a download that does not get on is given up. */

@@ -41,4 +41,27 @@ export interface RunOptions {
   readonly timeoutMs?: number;
   /** The program gets our own standard input, as an editor needs. Only for `run`. */
   readonly isInteractive?: boolean;
+  /** What `run` lets the program say is kept for an error message and not shown. */
+  readonly isQuiet?: boolean;
+  /** The kernel ends the program when we end, however that happens. */
+  readonly endsWithUs?: boolean;
+  /** Ends the program early, besides the context's own signal. */
+  readonly signal?: AbortSignal;
+  /** Open descriptors of ours that the program gets as 3, 4, … */
+  readonly descriptors?: readonly number[];
+}
+
+/** A context whose programs also end when `signal` is aborted. */
+export function withSignal(ctx: Context, signal: AbortSignal): Context {
+  const either = AbortSignal.any([ctx.signal, signal]);
+  const and = (options: RunOptions = {}): RunOptions => ({
+    ...options,
+    signal: options.signal ? AbortSignal.any([either, options.signal]) : either,
+  });
+  return {
+    ...ctx,
+    signal: either,
+    read: (program, args, options) => ctx.read(program, args, and(options)),
+    run: (program, args, options) => ctx.run(program, args, and(options)),
+  };
 }

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { BootcError } from "../errors.ts";
+import { withSignal } from "./context.ts";
 import { formatCommand } from "./quote.ts";
-import { createContext } from "./run.ts";
+import { createContext, failureOf } from "./run.ts";
 
 const ctx = createContext();
 
@@ -49,4 +50,25 @@ test.each([
   { args: [""], want: "ls ''" },
 ])("formatCommand quotes $args", ({ args, want }) => {
   expect(formatCommand("ls", args)).toBe(want);
+});
+
+test("how a program failed can be asked of the error", async () => {
+  const error = await ctx
+    .run("sh", ["-c", "echo oops >&2; exit 3"], { isQuiet: true })
+    .catch((it) => it);
+  expect(failureOf(error)).toEqual({ exitCode: 3, stderr: "oops\n", isTimeout: false });
+  expect(failureOf(new Error("other"))).toBeUndefined();
+});
+
+test("a missing program that is to end with us is the same message", async () => {
+  const options = { endsWithUs: true };
+  const error = await ctx.read("no-such-program-here", [], options).catch((it) => it);
+  expect(error.message).toBe("`no-such-program-here`: not found");
+});
+
+test("a program of a context with a signal of its own ends with that signal", async () => {
+  const abort = new AbortController();
+  const work = withSignal(ctx, abort.signal).read("sleep", ["60"]);
+  abort.abort(new BootcError("enough"));
+  await expect(work).rejects.toThrow("enough");
 });

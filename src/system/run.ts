@@ -69,32 +69,45 @@ async function start(
 ): Promise<string> {
   // execa costs a tenth of the start-up of a verb; those that start nothing do not load it.
   const { execa } = await import("execa");
-  it.signal.throwIfAborted();
-  const result = await execa(it.program, it.args, {
-    ...stdinOf(options),
+  const signal = options.signal ? AbortSignal.any([it.signal, options.signal]) : it.signal;
+  signal.throwIfAborted();
+  const [program, ...args] = options.endsWithUs
+    ? ["setpriv", "--pdeathsig", "KILL", "--", it.program, ...it.args]
+    : [it.program, ...it.args];
+  const result = await execa(program, args, {
+    ...(options.input === undefined ? {} : { input: options.input }),
+    stdio: [stdinOf(options), ...outputOf(options, output), ...descriptorsOf(options)],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
     env: { ...it.env, ...options.env },
     extendEnv: false,
-    // Our standard output carries the answer alone, so what a changing program prints joins our stderr.
-    stdout: output === "pipe" ? "pipe" : 2,
-    stderr: output === "pipe" ? "pipe" : [2, "pipe"],
     stripFinalNewline: false,
     maxBuffer: 1 << 28,
-    cancelSignal: it.signal,
+    cancelSignal: signal,
     forceKillAfterDelay: 5000,
     reject: false,
   });
   if (isSuccess(result.exitCode, options))
     return typeof result.stdout === "string" ? result.stdout : "";
-  it.signal.throwIfAborted();
+  signal.throwIfAborted();
   throw commandError(it, result);
 }
 
-function stdinOf(options: RunOptions): object {
-  if (options.isInteractive) return { stdin: "inherit" };
-  if (options.input === undefined) return { stdin: "ignore" };
-  return { input: options.input };
+function stdinOf(options: RunOptions): "inherit" | "ignore" | "pipe" {
+  if (options.isInteractive) return "inherit";
+  return options.input === undefined ? "ignore" : "pipe";
+}
+
+/** execa takes descriptors as they are; its types know literal ones alone. */
+function descriptorsOf({ descriptors = [] }: RunOptions): readonly [] {
+  return descriptors as readonly number[] as readonly [];
+}
+
+function outputOf(options: RunOptions, output: "pipe" | "inherit") {
+  if (output === "pipe") return ["pipe", "pipe"] as const;
+  if (options.isQuiet) return ["ignore", "pipe"] as const;
+  // Our standard output carries the answer alone, so what a changing program prints joins our stderr.
+  return [2, [2, "pipe"]] as const;
 }
 
 function isSuccess(exitCode: number | undefined, options: RunOptions): boolean {
@@ -109,9 +122,35 @@ interface Failed {
   readonly stderr?: unknown;
 }
 
-/** A program's failure: what was run, how it ended, and the last lines of what it said. */
+/** How a program failed, for those who can tell more from it than the message does. */
+export interface ProgramFailure {
+  readonly exitCode: number | undefined;
+  readonly stderr: string;
+  readonly isTimeout: boolean;
+}
+
+const failures = new WeakMap<object, ProgramFailure>();
+
+/** How the program failed whose `read` or `run` threw `error`; undefined for any other error. */
+export function failureOf(error: unknown): ProgramFailure | undefined {
+  return typeof error === "object" && error !== null ? failures.get(error) : undefined;
+}
+
 function commandError(it: Started, result: Failed): BootcError {
-  if (result.code === "ENOENT") {
+  const error = describeFailure(it, result);
+  failures.set(error, {
+    exitCode: result.exitCode,
+    stderr: String(result.stderr ?? ""),
+    isTimeout: result.timedOut === true,
+  });
+  return error;
+}
+
+/** A program's failure: what was run, how it ended, and the last lines of what it said. */
+function describeFailure(it: Started, result: Failed): BootcError {
+  const isMissing =
+    result.exitCode === 127 && /^setpriv: failed to execute/.test(String(result.stderr ?? ""));
+  if (result.code === "ENOENT" || isMissing) {
     return new BootcError(`\`${it.program}\`: not found`, {
       hint: `install \`${it.program}\`, or check PATH`,
     });

@@ -1,0 +1,87 @@
+// Which policy and which credentials apply to images: the files, by the search order of the container tools.
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError, doing, errnoOf } from "../errors.ts";
+import { isObject, parseJsonObject } from "../image/json.ts";
+import type { Context } from "../system/context.ts";
+
+/**
+ * The policy file in force. `CONTAINERS_POLICY_JSON` decides when set; else the user's own, the machine's
+ * and the distribution's are looked for. Having none is an error, as it is for skopeo.
+ */
+export async function requirePolicyFile(ctx: Context): Promise<string> {
+  const chosen = ctx.env.CONTAINERS_POLICY_JSON;
+  if (chosen) {
+    if (await exists(chosen)) return chosen;
+    throw noPolicy(`\`${chosen}\`, named by CONTAINERS_POLICY_JSON, does not exist`);
+  }
+  const found = await firstExisting(policyFiles(ctx));
+  if (found !== undefined) return found;
+  throw noPolicy("there is no containers policy.json");
+}
+
+function policyFiles({ env, root }: Context): readonly string[] {
+  const home = env.HOME ? join(env.HOME, ".config") : undefined;
+  const config = env.XDG_CONFIG_HOME || home;
+  return [
+    ...(config ? [join(config, "containers/policy.json")] : []),
+    join(root, "etc/containers/policy.json"),
+    join(root, "usr/share/containers/policy.json"),
+  ];
+}
+
+/** Refuses a policy whose default vouches for nothing: such an image would not be verified at all. */
+export async function requireSecureDefault(policyFile: string): Promise<void> {
+  const text = await doing("reading the containers policy", () => readFile(policyFile, "utf8"));
+  if (!isInsecureDefault(text)) return;
+  throw new BootcError(
+    "containers-policy.json specifies a default of `insecureAcceptAnything`; refusing usage",
+    { kind: "policy", hint: `set a stricter default in ${policyFile}` },
+  );
+}
+
+/** The policy's default accepts every image. A policy without a default rejects, so it is secure. */
+export function isInsecureDefault(policy: string): boolean {
+  const entries = parseJsonObject("the containers policy", policy).default;
+  if (!Array.isArray(entries) || entries.length !== 1) return false;
+  const [entry] = entries as readonly unknown[];
+  return isObject(entry) && entry.type === "insecureAcceptAnything";
+}
+
+/** The credentials for ostree's images, if there are any; those of podman are not looked at. */
+export async function readAuthFile({ env, root }: Context): Promise<string | undefined> {
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) {
+    return await firstExisting([
+      join(root, "run/ostree/auth.json"),
+      join(root, "etc/ostree/auth.json"),
+      join(root, "usr/lib/ostree/auth.json"),
+    ]);
+  }
+  return await firstExisting([
+    ...(env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, "ostree/auth.json")] : []),
+    ...(env.HOME ? [join(env.HOME, ".config/ostree/auth.json")] : []),
+  ]);
+}
+
+async function firstExisting(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) if (await exists(path)) return path;
+  return undefined;
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return false;
+    throw error;
+  }
+}
+
+function noPolicy(message: string): BootcError {
+  return new BootcError(message, {
+    kind: "policy",
+    hint: "install the package that brings /etc/containers/policy.json",
+  });
+}

@@ -1,0 +1,78 @@
+import { expect, test } from "vitest";
+import { parseSkopeoFailure } from "./skopeo-errors.ts";
+
+const fatal = (message: string) =>
+  `time="2026-01-01T00:00:00Z" level=info msg="something before"\n` +
+  `time="2026-01-01T00:00:01Z" level=fatal msg="${message.replaceAll('"', '\\"')}"\n`;
+
+test.each([
+  {
+    said: 'Error parsing image name "docker://h:1/x": pinging container registry h:1: Get "https://h:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused',
+    kind: "network",
+    isTransient: true,
+  },
+  {
+    said: 'Error parsing image name "docker://nosuch/x": pinging container registry nosuch: dial tcp: lookup nosuch: no such host',
+    kind: "network",
+    isTransient: true,
+  },
+  {
+    said: "Error reading manifest latest in h/x: manifest unknown: manifest unknown",
+    kind: "network",
+    isTransient: false,
+  },
+  {
+    said: 'Error parsing image name "docker://h/x": reading manifest latest in h/x: unauthorized: authentication required',
+    kind: "authentication",
+    isTransient: false,
+  },
+  {
+    said: "Source image rejected: Running image docker://h/x:latest is rejected by policy.",
+    kind: "policy",
+    isTransient: false,
+  },
+  {
+    said: "Source image rejected: A signature was required, but no signature exists",
+    kind: "policy",
+    isTransient: false,
+  },
+  {
+    said: "writing blob: write /r/oci-put-blob1: no space left on device",
+    kind: "space",
+    isTransient: false,
+  },
+  {
+    said: "writing blob: storing blob to file: happened during read: Digest did not match, expected sha256:aa, got sha256:bb",
+    kind: "integrity",
+    isTransient: false,
+  },
+  { said: "reading blob: unexpected EOF", kind: "network", isTransient: true },
+  {
+    said: "parsing image configuration: fetching blob: received unexpected HTTP status: 503 Service Unavailable",
+    kind: "network",
+    isTransient: true,
+  },
+  {
+    said: "reading manifest x: toomanyrequests: You have reached your limit",
+    kind: "network",
+    isTransient: true,
+  },
+  {
+    said: 'pinging container registry h: Get "https://h/v2/": x509: certificate signed by unknown authority',
+    kind: "network",
+    isTransient: false,
+  },
+  { said: "open /x/index.json: no such file or directory", kind: "failed", isTransient: false },
+] as const)("$said", ({ said, kind, isTransient }) => {
+  expect(parseSkopeoFailure(fatal(said))).toEqual({ kind, isTransient, reason: said });
+});
+
+test("a name that looks like a status or a policy's verdict decides nothing", () => {
+  const said = 'Error parsing image name "docker://h/503/unauthorized": it is odd';
+  expect(parseSkopeoFailure(fatal(said)).kind).toBe("failed");
+});
+
+test("without a line of level fatal the last line is the reason", () => {
+  expect(parseSkopeoFailure("one\ntwo\n").reason).toBe("two");
+  expect(parseSkopeoFailure("").reason).toBe("it said nothing");
+});

@@ -1,0 +1,65 @@
+// What skopeo's words mean: which kind of failure, and whether trying again could help.
+// The texts are those of skopeo 1.9 to 1.22 and of the containers/image library in it.
+import type { ErrorKind } from "../errors.ts";
+
+export interface SkopeoFailure {
+  readonly kind: ErrorKind;
+  /** The cause may pass by itself: a server in trouble, a broken connection. */
+  readonly isTransient: boolean;
+  /** The reason without skopeo's own decoration. */
+  readonly reason: string;
+}
+
+type Rule = readonly [RegExp, ErrorKind, "transient" | "lasting"];
+
+/** The first match decides, so what is specific comes before what is general. */
+const RULES: readonly Rule[] = [
+  [
+    /Source image rejected|rejected by policy|signature was required|invalid policy/i,
+    "policy",
+    "lasting",
+  ],
+  [/(cryptographic )?signature verification failed|no signature exists/i, "policy", "lasting"],
+  [/no space left on device|disk quota exceeded/i, "space", "lasting"],
+  [/toomanyrequests|too many requests|\b429\b/i, "network", "transient"],
+  [/unauthorized|authentication required|invalid username\/password/i, "authentication", "lasting"],
+  [
+    /\b401\b|\b403\b|access to the resource is denied|requested access/i,
+    "authentication",
+    "lasting",
+  ],
+  [/no basic auth credentials|unable to retrieve auth token/i, "authentication", "lasting"],
+  [/digest did not match|does not match expected|digest mismatch/i, "integrity", "lasting"],
+  [/x509:|tls: |server gave HTTP response to HTTPS/i, "network", "lasting"],
+  [/manifest unknown|name unknown|not found|\b404\b/i, "network", "lasting"],
+  [/no such host|connection refused|network is unreachable/i, "network", "transient"],
+  [/timeout|deadline exceeded|connection reset|broken pipe|\bEOF\b/i, "network", "transient"],
+  [/status(?: code)?:? 5\d\d|\b50\d\b|server misbehaving/i, "network", "transient"],
+  [/pinging container registry|proxyconnect|http2?:|dial tcp/i, "network", "transient"],
+];
+
+/** Understands what skopeo wrote to standard error before it failed. */
+export function parseSkopeoFailure(stderr: string): SkopeoFailure {
+  const reason = reasonOf(stderr);
+  const rule = RULES.find(([pattern]) => pattern.test(withoutNames(reason)));
+  if (rule === undefined) return { kind: "failed", isTransient: false, reason };
+  return { kind: rule[1], isTransient: rule[2] === "transient", reason };
+}
+
+/** The last message of level fatal, else the last line; unescaped. */
+function reasonOf(stderr: string): string {
+  const lines = stderr.trimEnd().split("\n");
+  const fatal = lines.findLast((it) => it.includes("level=fatal"));
+  const [, quoted] = /msg="((?:[^"\\]|\\.)*)"/.exec(fatal ?? "") ?? [];
+  if (quoted === undefined) return lines.at(-1) || "it said nothing";
+  return quoted.replace(/\\(["\\])/g, "$1").replace(/\\[nt]/g, " ");
+}
+
+/** Names of images and addresses may contain anything, numbers that look like a status included. */
+function withoutNames(reason: string): string {
+  return reason
+    .replace(/\bhttps?:\/\/[^\s"]+/g, "URL")
+    .replace(/\b(?:docker|oci|dir|containers-storage)[a-z-]*:(?:\/\/)?\S+/g, "IMAGE")
+    .replace(/[0-9a-f]{64}/g, "HEX")
+    .replace(/(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?(?:->\S+)?/g, "ADDRESS");
+}

@@ -1,0 +1,87 @@
+// A lock on a file that the kernel releases with the process that holds it, however that ends.
+import { type FileHandle, open } from "node:fs/promises";
+import { BootcError } from "../errors.ts";
+import type { Context } from "./context.ts";
+import { failureOf } from "./run.ts";
+
+export interface FileLock {
+  release(): Promise<void>;
+}
+
+export interface LockOptions {
+  /** What the holder is doing, for the message of those who wait. */
+  readonly purpose: string;
+  readonly timeoutMs: number;
+  /** Called once when somebody else holds the lock, with a description of the holder. */
+  readonly onWait: (holder: string) => void;
+}
+
+/** What flock(1) is told to end with when somebody else holds the lock. */
+const CONFLICT = 75;
+
+/**
+ * Takes the lock on the file at `path`, which is made if missing and never removed: removing a lock file
+ * is a race. flock(2) locks belong to the open file, not to the process that asks, so the short-lived
+ * flock(1) takes it on a descriptor of ours, and it lasts until we close that or end.
+ */
+export async function lockFile(
+  ctx: Context,
+  path: string,
+  options: LockOptions,
+): Promise<FileLock> {
+  const file = await open(path, "a+", 0o600);
+  try {
+    if (!(await flock(ctx, file, ["--nonblock"]))) {
+      const holder = await describeHolder(path);
+      options.onWait(holder);
+      await waitForLock(ctx, file, { holder, timeoutMs: options.timeoutMs });
+    }
+    await file.truncate(0);
+    await file.write(JSON.stringify({ pid: process.pid, purpose: options.purpose }));
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return { release: () => file.close() };
+}
+
+async function waitForLock(
+  ctx: Context,
+  file: FileHandle,
+  { holder, timeoutMs }: { readonly holder: string; readonly timeoutMs: number },
+): Promise<void> {
+  const seconds = timeoutMs / 1000;
+  if (timeoutMs > 0 && (await flock(ctx, file, ["--timeout", String(seconds)]))) return;
+  throw new BootcError(`${holder} is still at work after ${seconds} s`, {
+    kind: "busy",
+    hint: "try again later, or wait longer with --lock-timeout",
+  });
+}
+
+async function flock(ctx: Context, file: FileHandle, how: readonly string[]): Promise<boolean> {
+  const args = ["--exclusive", ...how, "--conflict-exit-code", String(CONFLICT), "3"];
+  try {
+    await ctx.run("flock", args, { descriptors: [file.fd], isQuiet: true, endsWithUs: true });
+    return true;
+  } catch (error) {
+    if (failureOf(error)?.exitCode === CONFLICT) return false;
+    throw error;
+  }
+}
+
+/** The holder as it introduced itself in the lock file. It may be just about to write it. */
+async function describeHolder(path: string): Promise<string> {
+  const file = await open(path, "r");
+  try {
+    const { pid, purpose } = parseHolder(await file.readFile("utf8"));
+    return `another program (${purpose}, process ${pid})`;
+  } finally {
+    await file.close();
+  }
+}
+
+function parseHolder(text: string): { readonly pid: string; readonly purpose: string } {
+  const [, pid = "unknown", purpose = "unknown"] =
+    /^\{"pid":(\d+),"purpose":"([^"\\]*)"\}$/.exec(text) ?? [];
+  return { pid, purpose };
+}
