@@ -1,19 +1,26 @@
 // The host document: what `bootc status` prints and `bootc edit` reads, version org.containers.bootc/v1.
-// Its published schema is checked against these types in tests.
+// Its published schema is checked against these types in tests. Keys stand in the order they are printed.
 import type { SpecImage } from "../image/reference.ts";
 
 export interface HostDocument {
   readonly apiVersion: "org.containers.bootc/v1";
   readonly kind: "BootcHost";
-  readonly metadata: { readonly name: "host" };
+  readonly metadata: HostMetadata;
   readonly spec: HostSpec;
   readonly status: HostStatus;
 }
 
+export interface HostMetadata {
+  readonly name: "host";
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
 export interface HostSpec {
   readonly image: SpecImage | null;
-  readonly bootOrder: "default" | "rollback";
+  readonly bootOrder: BootOrder;
 }
+
+export type BootOrder = "default" | "rollback";
 
 export interface HostStatus {
   readonly staged: BootEntry | null;
@@ -23,6 +30,8 @@ export interface HostStatus {
   readonly rollbackQueued: boolean;
   readonly type: "bootcHost" | null;
   readonly usrOverlay: UsrOverlay | null;
+  /** `/sysroot` is on a medium that cannot be written. */
+  readonly readOnly: boolean;
 }
 
 export interface UsrOverlay {
@@ -39,6 +48,10 @@ export interface BootEntry {
   readonly downloadOnly: boolean;
   readonly store: "ostreeContainer" | null;
   readonly ostree: OstreeEntry | null;
+  /** The other storage backend, which no host of ours uses. */
+  readonly composefs: null;
+  /** What of this entry could not be read; absent when all could. */
+  readonly problems?: readonly string[];
 }
 
 export interface ImageStatus {
@@ -57,6 +70,9 @@ export interface OstreeEntry {
   readonly deploySerial: number;
 }
 
+/** The annotation that says when the boot loader's entries were read, when it was not just now. */
+export const ENTRIES_READ_AT = "org.containers.bootc/boot-entries-read-at";
+
 /** The document of a machine that does not boot from an image, and of a container. */
 export const DEFAULT_HOST: HostDocument = {
   apiVersion: "org.containers.bootc/v1",
@@ -70,5 +86,6 @@ export const DEFAULT_HOST: HostDocument = {
     rollbackQueued: false,
     type: null,
     usrOverlay: null,
+    readOnly: false,
   },
 };

@@ -1,0 +1,199 @@
+// The schema of the host document, as `bootc internals print-json-schema --of host` prints it.
+import {
+  DRAFT,
+  flag,
+  list,
+  nullableRef,
+  nullableText,
+  object,
+  ref,
+  type Schema,
+  text,
+  whole,
+  words,
+} from "./json-schema.ts";
+
+const STRING_MAP: Schema = {
+  type: ["object", "null"],
+  additionalProperties: { type: "string" },
+};
+
+const ENTRY_DEFS: Readonly<Record<string, Schema>> = {
+  BootEntry: object(
+    "A deployment. Where part of it could not be read, the key `problems` lists in sentences what and why",
+    {
+      image: nullableRef("ImageStatus", "The image it was made from; null when it was not"),
+      cachedUpdate: nullableRef("ImageStatus", "What the last look for an update found"),
+      incompatible: flag("rpm-ostree changed it in ways that an image cannot carry"),
+      pinned: flag("It is kept until somebody unpins it"),
+      softRebootCapable: flag("The booted system can reach it by a soft reboot", false),
+      downloadOnly: flag("It is staged, but the next shutdown will not apply it", false),
+      store: { ...nullableRef("Store", "Where its image is kept"), default: null },
+      ostree: nullableRef("BootEntryOstree", "The ostree deployment, if it is one"),
+      composefs: nullableRef("BootEntryComposefs", "The composefs deployment, if it is one"),
+    },
+    ["incompatible", "pinned"],
+  ),
+  BootEntryOstree: object(
+    "An ostree deployment",
+    {
+      stateroot: text("Whose /etc and /var it uses"),
+      checksum: text("The commit, 64 hexadecimal digits"),
+      deploySerial: whole("Tells deployments of one commit apart", "uint32"),
+    },
+    ["stateroot", "checksum", "deploySerial"],
+  ),
+  BootEntryComposefs: object(
+    "A deployment of the composefs backend",
+    {
+      verity: text("The fs-verity digest of its image"),
+      bootType: { ...ref("BootType"), description: "How it is booted" },
+      bootloader: { ...ref("Bootloader"), description: "What boots it" },
+      bootDigest: nullableText("The digest of kernel and initrd, where they are separate files"),
+      missingVerityAllowed: flag("It may be used without fs-verity"),
+    },
+    ["verity", "bootType", "bootloader", "missingVerityAllowed"],
+  ),
+  BootType: { type: "string", enum: ["Bls", "Uki"] },
+  Bootloader: words("The boot loader", {
+    grub: "GRUB",
+    "grub-cc": "GRUB for confidential clusters",
+    systemd: "systemd-boot",
+    none: "Not managed by bootc",
+  }),
+  Store: words("A kind of image store", { ostreeContainer: "An ostree repository" }),
+};
+
+const IMAGE_DEFS: Readonly<Record<string, Schema>> = {
+  ImageStatus: object(
+    "An image as it was found",
+    {
+      image: { ...ref("ImageReference"), description: "The reference it was found by" },
+      version: nullableText("Its version label"),
+      timestamp: {
+        ...nullableText("When it was made"),
+        format: "date-time",
+      },
+      imageDigest: text("The digest of its manifest, `sha256:` and 64 hexadecimal digits"),
+      architecture: text("The architecture as OCI names it"),
+    },
+    ["image", "imageDigest", "architecture"],
+  ),
+  ImageReference: object(
+    "Where an image comes from and what must vouch for it",
+    {
+      image: text("The name, without transport"),
+      transport: text("The transport, `registry` most of the time"),
+      signature: nullableRef("ImageSignature", "What must vouch for it; nothing when null"),
+    },
+    ["image", "transport"],
+  ),
+  ImageSignature: {
+    description: "What must vouch for an image",
+    oneOf: [
+      {
+        ...object("The keys of an ostree remote", { ostreeRemote: { type: "string" } }, [
+          "ostreeRemote",
+        ]),
+        additionalProperties: false,
+      },
+      {
+        description: "containers-policy.json, which may then not accept everything by default",
+        type: "string",
+        const: "containerPolicy",
+      },
+      { description: "Nothing", type: "string", const: "insecure" },
+    ],
+  },
+};
+
+const HOST_DEFS: Readonly<Record<string, Schema>> = {
+  ObjectMeta: {
+    type: "object",
+    properties: {
+      annotations: STRING_MAP,
+      labels: STRING_MAP,
+      name: nullableText(),
+      namespace: nullableText(),
+    },
+  },
+  HostSpec: object(
+    "What the host is meant to run",
+    {
+      image: nullableRef("ImageReference", "The image it follows"),
+      bootOrder: {
+        ...ref("BootOrder"),
+        description: "What boots next, where there is a way back",
+        default: "default",
+      },
+    },
+    [],
+  ),
+  BootOrder: words("What boots next", {
+    default: "The staged deployment, else the booted one",
+    rollback: "The rollback deployment",
+  }),
+  HostStatus: object(
+    "What the host runs",
+    {
+      staged: nullableRef("BootEntry", "What the next shutdown puts in place"),
+      booted: nullableRef("BootEntry", "What runs now; null when it is no deployment"),
+      rollback: nullableRef("BootEntry", "The way back"),
+      otherDeployments: list("All others, pinned ones for example", "BootEntry"),
+      rollbackQueued: flag("The way back is taken at the next boot", false),
+      type: nullableRef("HostType", "The kind of host; values may be added"),
+      usrOverlay: nullableRef("FilesystemOverlay", "What is mounted over /usr"),
+      readOnly: flag("/sysroot is on a medium that cannot be written", false),
+    },
+    [],
+  ),
+  HostType: words("A kind of host", { bootcHost: "It boots from an image" }),
+  FilesystemOverlay: object(
+    "An overlay file system",
+    {
+      accessMode: { ...ref("FilesystemOverlayAccessMode"), description: "Who may write" },
+      persistence: { ...ref("FilesystemOverlayPersistence"), description: "How long it lasts" },
+    },
+    ["accessMode", "persistence"],
+  ),
+  FilesystemOverlayAccessMode: words("Whether an overlay can be written", {
+    readOnly: "It cannot",
+    readWrite: "It can",
+  }),
+  FilesystemOverlayPersistence: words("How long the content of an overlay lasts", {
+    transient: "Until the next boot",
+    persistent: "Beyond it",
+  }),
+};
+
+export const HOST_SCHEMA: Schema = {
+  $schema: DRAFT,
+  title: "Host",
+  description: "What `bootc status` prints and `bootc edit` reads",
+  type: "object",
+  properties: {
+    apiVersion: { type: "string" },
+    kind: { type: "string" },
+    metadata: { ...ref("ObjectMeta"), default: {} },
+    spec: {
+      ...ref("HostSpec"),
+      description: "What the host is meant to run",
+      default: { bootOrder: "default", image: null },
+    },
+    status: {
+      ...ref("HostStatus"),
+      description: "What the host runs",
+      default: {
+        booted: null,
+        readOnly: false,
+        rollback: null,
+        rollbackQueued: false,
+        staged: null,
+        type: null,
+        usrOverlay: null,
+      },
+    },
+  },
+  required: ["apiVersion", "kind"],
+  $defs: { ...ENTRY_DEFS, ...IMAGE_DEFS, ...HOST_DEFS },
+};

@@ -1,0 +1,125 @@
+// The host document for people: one block of right-aligned rows per deployment.
+import type { BootEntry, HostDocument, ImageStatus, UsrOverlay } from "./document.ts";
+
+type Slot = "staged" | "booted" | "rollback" | "other";
+type Row = readonly [label: string, value: string];
+
+const MARKS: Readonly<Record<Slot, string>> = {
+  staged: "  Staged",
+  booted: "● Booted",
+  rollback: "  Rollback",
+  other: " Other",
+};
+
+/** The whole text, without a newline at its end. */
+export function formatHumanStatus(host: HostDocument, options: { isVerbose: boolean }): string {
+  const { staged, booted, rollback, otherDeployments = [], usrOverlay } = host.status;
+  if (booted === null) return "System is not deployed via bootc.";
+  const format = (slot: Slot, entry: BootEntry) =>
+    formatEntry(slot, entry, { ...options, usrOverlay: slot === "booted" ? usrOverlay : null });
+  return [
+    ...(staged ? [format("staged", staged)] : []),
+    format("booted", booted),
+    ...(rollback ? [format("rollback", rollback)] : []),
+    ...otherDeployments.map((it) => format("other", it)),
+  ].join("\n\n");
+}
+
+interface EntryOptions {
+  readonly isVerbose: boolean;
+  readonly usrOverlay: UsrOverlay | null;
+}
+
+function formatEntry(slot: Slot, entry: BootEntry, options: EntryOptions): string {
+  const heading = headingOf(slot, entry);
+  const rows: readonly Row[] = [
+    ...(entry.image ? imageRows(entry.image) : commitRows(entry)),
+    ...(entry.pinned ? [["Pinned", "yes"] as const] : []),
+    ...updateRows(entry),
+    ...(options.usrOverlay ? [["/usr overlay", describeOverlay(options.usrOverlay)] as const] : []),
+    ...(options.isVerbose ? verboseRows(slot, entry) : []),
+    ...(entry.problems ?? []).map((it): Row => ["Problem", it]),
+  ];
+  const title = entry.image ? `${heading}: ${describeImage(entry.image)}` : heading;
+  return [title, ...rows.map(([label, value]) => formatRow(heading, label, value))].join("\n");
+}
+
+function headingOf(slot: Slot, entry: BootEntry): string {
+  if (entry.image === null) return `${MARKS[slot]} ${entry.ostree ? "ostree" : "entry"}`;
+  // With an image, "Other" is indented so that its rows line up with those of "Booted".
+  return slot === "other" ? "   Other image" : `${MARKS[slot]} image`;
+}
+
+function formatRow(heading: string, label: string, value: string): string {
+  return `${label.padStart([...heading].length)}: ${value}`;
+}
+
+function describeImage({ image: { image, transport } }: ImageStatus): string {
+  return transport === "registry" ? image : `${transport}:${image}`;
+}
+
+function imageRows(image: ImageStatus): readonly Row[] {
+  const digest: Row = ["Digest", `${image.imageDigest} (${image.architecture})`];
+  const version = describeVersion(image);
+  if (version !== undefined) return [digest, ["Version", version]];
+  return image.timestamp === null ? [digest] : [digest, ["Timestamp", toSeconds(image.timestamp)]];
+}
+
+function commitRows(entry: BootEntry): readonly Row[] {
+  return entry.ostree === null ? [] : [["Commit", entry.ostree.checksum]];
+}
+
+function updateRows({ image, cachedUpdate }: BootEntry): readonly Row[] {
+  if (cachedUpdate === null || cachedUpdate.imageDigest === image?.imageDigest) return [];
+  const version = describeVersion(cachedUpdate);
+  return [
+    version === undefined ? ["Update", "Available"] : ["UpdateVersion", version],
+    ["UpdateDigest", cachedUpdate.imageDigest],
+  ];
+}
+
+function describeVersion({ version, timestamp }: ImageStatus): string | undefined {
+  if (version === null) return undefined;
+  return timestamp === null ? version : `${version} (${toSeconds(timestamp)})`;
+}
+
+function toSeconds(timestamp: string): string {
+  return timestamp.replace(/\.\d+Z$/, "Z");
+}
+
+function describeOverlay({ accessMode, persistence }: UsrOverlay): string {
+  return `${persistence}, ${accessMode === "readOnly" ? "read-only" : "read/write"}`;
+}
+
+function verboseRows(slot: Slot, entry: BootEntry): readonly Row[] {
+  const signature = describeSignature(entry.image);
+  return [
+    ...ostreeRows(slot, entry),
+    ...(signature === undefined ? [] : [["Signature", signature] as const]),
+    ["Soft-reboot", yesNo(entry.softRebootCapable)],
+    ...(slot === "staged" ? [["Download-only", yesNo(entry.downloadOnly)] as const] : []),
+  ];
+}
+
+function ostreeRows(slot: Slot, { image, ostree }: BootEntry): readonly Row[] {
+  if (ostree === null) return [];
+  return [
+    ["StateRoot", ostree.stateroot],
+    ["Deploy serial", String(ostree.deploySerial)],
+    ["Staged", yesNo(slot === "staged")],
+    // Without an image it stands at the top already.
+    ...(image === null ? [] : [["Commit", ostree.checksum] as const]),
+  ];
+}
+
+function describeSignature(image: ImageStatus | null): string | undefined {
+  const signature = image?.image.signature ?? undefined;
+  if (signature === undefined) return undefined;
+  if (signature === "insecure") return "insecure";
+  if (signature === "containerPolicy") return "container-policy";
+  return `ostree-remote:${signature.ostreeRemote}`;
+}
+
+function yesNo(value: boolean): string {
+  return value ? "yes" : "no";
+}

@@ -1,0 +1,70 @@
+// Kernel arguments that come with an image (`/usr/lib/bootc/kargs.d/*.toml`), and how they change.
+import { parse as parseToml } from "smol-toml";
+import { BootcError } from "../errors.ts";
+import { addKargs, type Karg, parseKargs, removeKargs } from "./kargs.ts";
+
+export interface KargsFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Node's names of architectures, as kargs.d and OCI spell them; both are understood. */
+const ARCHITECTURES: Readonly<Record<string, readonly string[]>> = {
+  x64: ["x86_64", "amd64"],
+  arm64: ["aarch64", "arm64"],
+  ppc64: ["powerpc64", "ppc64le"],
+  s390x: ["s390x"],
+  riscv64: ["riscv64", "riscv64gc"],
+};
+
+/** The arguments of an image's files, those for other architectures left out; `arch` as Node names it. */
+export function collectKargs(files: readonly KargsFile[], arch: string): readonly Karg[] {
+  const sorted = files
+    .filter((it) => it.name.endsWith(".toml"))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  return sorted.reduce<readonly Karg[]>(
+    (kargs, file) => addKargs(kargs, parseKargsFile(file, arch)),
+    [],
+  );
+}
+
+/**
+ * What a host boots with after moving from one image to the next: `current` keeps local changes,
+ * loses what only the old image asked for and gains what only the new one asks for.
+ */
+export function updateKargs(
+  current: readonly Karg[],
+  fromImage: readonly Karg[],
+  toImage: readonly Karg[],
+): readonly Karg[] {
+  const removed = removeKargs(fromImage, toImage);
+  const added = removeKargs(toImage, fromImage);
+  return addKargs(removeKargs(current, removed), added);
+}
+
+function parseKargsFile({ name, text }: KargsFile, arch: string): readonly Karg[] {
+  const where = `kargs.d file \`${name}\``;
+  const { kargs, "match-architectures": architectures, ...unknown } = parseTable(where, text);
+  const [surprise] = Object.keys(unknown);
+  if (surprise !== undefined) throw new BootcError(`${where} has the unknown key \`${surprise}\``);
+  if (!isStringList(kargs)) throw new BootcError(`${where} has no list of strings \`kargs\``);
+  if (architectures !== undefined && !isStringList(architectures)) {
+    throw new BootcError(`\`match-architectures\` in ${where} is no list of strings`);
+  }
+  const names = ARCHITECTURES[arch] ?? [arch];
+  if (architectures !== undefined && !architectures.some((it) => names.includes(it))) return [];
+  return kargs.flatMap(parseKargs);
+}
+
+function parseTable(where: string, text: string): Record<string, unknown> {
+  try {
+    return parseToml(text);
+  } catch (cause) {
+    const [first = ""] = String((cause as Error).message).split("\n", 1);
+    throw new BootcError(`${where} is no TOML: ${first}`);
+  }
+}
+
+function isStringList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((it) => typeof it === "string");
+}
