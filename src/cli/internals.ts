@@ -1,6 +1,7 @@
 // Commands for scripts, units and other programs; hidden from the overview.
 import { Argument, type Command } from "commander";
 import type { Context } from "../system/context.ts";
+import { declareBootInternals } from "./internals-boot.ts";
 
 /** The shells a completion script can be made for. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -15,4 +16,8 @@ export function declareInternalCommands(program: Command, ctx: Context): void {
       const { completion } = await import("../commands/completion.ts");
       await completion(ctx, program, shell);
     });
+  const internals = program
+    .command("internals", { hidden: true })
+    .description("commands for units, installers and other programs; not for people");
+  declareBootInternals(internals, ctx);
 }

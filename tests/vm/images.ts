@@ -1,5 +1,6 @@
 // The images the machine runs: a base made from Debian packages, bootc on it, variants derived from that.
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cached, hashOf } from "./cache.ts";
 import { attempt, sh } from "./shell.ts";
@@ -59,12 +60,12 @@ export interface ImageBuild {
 }
 
 export async function buildImage({ name, containerfile, context }: ImageBuild): Promise<void> {
-  const file = containerfile.map((it) => `${it}\n`).join("");
-  await sh(
-    "nice",
-    ["buildah", "build", "--isolation", "chroot", "--tag", name, "--file", "-", context],
-    { input: file },
-  );
+  const dir = await mkdtemp(join(tmpdir(), "bootc-vm-build-"));
+  const file = join(dir, "Containerfile");
+  await writeFile(file, containerfile.map((it) => `${it}\n`).join(""));
+  const how = ["--isolation", "chroot", "--tag", name, "--file", file];
+  await sh("nice", ["buildah", "build", ...how, context]);
+  await rm(dir, { recursive: true });
 }
 
 /** Files of an image by path; text alone, mode 644. */

@@ -1,0 +1,84 @@
+import { expect, test } from "vitest";
+import { type BootFacts, decideBootUnits, mendFstab, parseRootMount } from "./boot-units.ts";
+
+const OSTREE: BootFacts = {
+  isOstreeBooted: true,
+  hasSysroot: true,
+  hasShadow: true,
+  wantsCleanup: false,
+  root: { type: "ext4", source: "/dev/vda", isReadOnly: false },
+  fstab: "",
+};
+
+const ANACONDA = "# Created by anaconda on Mon\nUUID=1 / xfs defaults 0 0\n";
+
+test.each<[string, Partial<BootFacts>, string[]]>([
+  [
+    "an ostree host",
+    {},
+    [
+      "multi-user.target.wants/bootc-status-updated-onboot.target",
+      "multi-user.target.wants/bootc-status-updated.path",
+      "sysinit.target.wants/bootc-sysusers-shadow-sync.service",
+    ],
+  ],
+  ["any other machine", { isOstreeBooted: false }, []],
+  [
+    "no /sysroot: only what a boot needs",
+    { hasSysroot: false },
+    ["sysinit.target.wants/bootc-sysusers-shadow-sync.service"],
+  ],
+  [
+    "installed over another system",
+    { wantsCleanup: true, hasShadow: false },
+    [
+      "multi-user.target.wants/bootc-destructive-cleanup.service",
+      "multi-user.target.wants/bootc-status-updated-onboot.target",
+      "multi-user.target.wants/bootc-status-updated.path",
+    ],
+  ],
+])("links for %s", (_about, facts, want) => {
+  const { links, units } = decideBootUnits({ ...OSTREE, ...facts });
+  expect(Object.keys(links).sort()).toEqual(want);
+  expect(units).toEqual({});
+});
+
+test.each([
+  ["a read-only overlay, installer's fstab", true, ANACONDA, true],
+  ["a writable overlay", false, ANACONDA, false],
+  ["somebody else's fstab", true, "UUID=1 / xfs defaults 0 0\n", false],
+  ["mended already", true, `${ANACONDA}# Updated by bootc-fstab-edit.service\n`, false],
+])("fstab is mended at boot: %s", (_about, isReadOnly, fstab, want) => {
+  const root = { type: "overlay", source: "composefs", isReadOnly };
+  const { links, units } = decideBootUnits({ ...OSTREE, root, fstab });
+  expect("bootc-fstab-edit.service" in units).toBe(want);
+  expect("local-fs-pre.target.wants/bootc-fstab-edit.service" in links).toBe(want);
+});
+
+test("the root mount is the last one at /", () => {
+  const text = [
+    "1 1 0:1 / / rw - rootfs rootfs rw",
+    "22 1 0:2 / /proc rw - proc proc rw",
+    "60 1 0:32 / / ro,relatime shared:1 - overlay composefs:abc ro,lowerdir=/run",
+    "",
+  ].join("\n");
+  expect(parseRootMount(text)).toEqual({
+    type: "overlay",
+    source: "composefs:abc",
+    isReadOnly: true,
+  });
+  expect(parseRootMount("")).toBeUndefined();
+});
+
+test.each([
+  [
+    "adds ro and a comment, leaves other lines alone",
+    "# c\nUUID=1\t/\txfs\tdefaults,x\t0 0\nUUID=2  /boot  ext4 defaults 1 2\n",
+    "# c\n# Updated by bootc-fstab-edit.service\nUUID=1 / xfs defaults,x,ro 0 0\nUUID=2  /boot  ext4 defaults 1 2\n",
+  ],
+  ["a root that is ro", "UUID=1 / xfs ro 0 0\n", undefined],
+  ["no root", "UUID=1 /boot xfs rw 0 0\n", undefined],
+  ["`/` commented out", "#UUID=1 / xfs rw 0 0\n", undefined],
+])("fstab: %s", (_about, text, want) => {
+  expect(mendFstab(text)).toBe(want);
+});

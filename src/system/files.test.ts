@@ -1,0 +1,35 @@
+import { chmod, mkdtemp, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { exists, readFileIfAny, replaceFile } from "./files.ts";
+
+test("a replaced file keeps its mode and leaves nothing beside it", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "files-"));
+  const path = join(dir, "shadow");
+  await writeFile(path, "old");
+  await chmod(path, 0o600);
+  await replaceFile(path, "new");
+  expect(await readFile(path, "utf8")).toBe("new");
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+  expect(await readdir(dir)).toEqual(["shadow"]);
+});
+
+test("a file that is not there yet gets the mode asked for", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "files-"));
+  await replaceFile(join(dir, "new"), "x", { mode: 0o640 });
+  expect((await stat(join(dir, "new"))).mode & 0o777).toBe(0o640);
+});
+
+test("a failed replacement leaves the old file and nothing beside it", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "files-"));
+  await expect(replaceFile(join(dir, "missing/file"), "x")).rejects.toThrow("ENOENT");
+  expect(await readdir(dir)).toEqual([]);
+});
+
+test("what is missing is undefined, what cannot be read is an error", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "files-"));
+  expect(await readFileIfAny(join(dir, "none"))).toBeUndefined();
+  await expect(readFileIfAny(dir)).rejects.toThrow("EISDIR");
+  expect(await exists(join(dir, "none"))).toBe(false);
+});
