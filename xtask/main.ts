@@ -12,6 +12,10 @@ type Load = () => Promise<{ readonly task: Task }>;
 const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
   setup: ["make sure that the system programs are there", () => import("./setup.ts")],
   version: ["print the version of this checkout", () => import("./version.ts")],
+  runtime: [
+    "the pinned Node for both architectures: check, fetch, pack, verify",
+    () => import("./runtime.ts"),
+  ],
   test: ["run the tests: unit, cli, repo, packages, vm", () => import("./test.ts")],
   lint: ["check format, lint, types and the rules of the repository", () => import("./lint.ts")],
   tidy: [

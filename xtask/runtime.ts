@@ -1,0 +1,53 @@
+// `xtask runtime`: the pinned Node for both architectures: what exists, fetched, packed, verified.
+import type { Command } from "commander";
+import { BootcError } from "../src/errors.ts";
+import { fetchPackage } from "./fetch-package.ts";
+import { describeAvailable, readAvailable } from "./runtime/available.ts";
+import { readLockedRuntimes } from "./runtime/locked.ts";
+import { packRuntimes } from "./runtime/pack.ts";
+import { verifyRuntimes } from "./runtime/verify.ts";
+import type { Task, Tree } from "./task.ts";
+
+const STEPS: Readonly<Record<string, (tree: Tree) => Promise<string | undefined>>> = {
+  check: async (tree) => {
+    const [locked] = await readLockedRuntimes(tree.top);
+    return describeAvailable(await readAvailable(tree), locked?.version ?? "");
+  },
+  fetch: async (tree) => {
+    for (const runtime of await readLockedRuntimes(tree.top)) {
+      tree.ctx.say(await fetchPackage(tree, runtime));
+    }
+    return undefined;
+  },
+  pack: async (tree) => (await packRuntimes(tree)).path,
+  verify: verifyRuntimes,
+};
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command
+      .argument("<step>", Object.keys(STEPS).join(", "))
+      .addHelpText(
+        "after",
+        [
+          "",
+          "Steps:",
+          "  check   which versions of Node exist for both architectures, and which one is pinned",
+          "  fetch   download the pinned packages, verified against the lockfile; prints their paths",
+          "  pack    both, without what nothing runs, in one archive in target/",
+          "  verify  derive the archive's content again from the packages and compare",
+          "",
+          "Examples:",
+          "  npm run xtask runtime check",
+          "  npm run xtask runtime pack",
+        ].join("\n"),
+      ),
+  async run(tree, _options, [step = ""]) {
+    const work = STEPS[step];
+    if (work !== undefined) return await work(tree);
+    throw new BootcError(`there is no step \`${step}\``, {
+      kind: "usage",
+      hint: `choose from ${Object.keys(STEPS).join(", ")}`,
+    });
+  },
+};

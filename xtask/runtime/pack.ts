@@ -1,0 +1,155 @@
+// Both runtimes as one source of the package: what runs of them, in one archive of half the size.
+import { createHash } from "node:crypto";
+import { copyFile, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type ArchiveEntry, formatTar, writeArchive, writeWhole } from "../archive.ts";
+import { makeOnce } from "../cache.ts";
+import type { Tree } from "../task.ts";
+import { type ExtractedRuntime, extractRuntime, sha256 } from "./extract.ts";
+import { type Architecture, type LockedRuntime, readLockedRuntimes } from "./locked.ts";
+
+/** A packed runtime and where it came from. Digests are SHA-256 in hex. */
+export interface RuntimeRecord {
+  readonly package: string;
+  /** Of the registry's tarball, as the lockfile has it. */
+  readonly integrity: string;
+  readonly originalSha256: string;
+  readonly originalBytes: number;
+  readonly strippedSha256: string;
+  readonly strippedBytes: number;
+  readonly licenseSha256: string;
+}
+
+/** The content of `runtime.json`. */
+export interface RuntimeManifest {
+  /** Of Node, `26.10.0`. */
+  readonly version: string;
+  readonly runtimes: Readonly<Record<Architecture, RuntimeRecord>>;
+}
+
+export interface PackedRuntimes {
+  /** The archive, relative to the checkout. */
+  readonly path: string;
+  /**
+   * The one folder in the archive. It holds `runtime.json` and, for each architecture,
+   * `x64/bin/node`, `x64/LICENSE`, `arm64/bin/node`, `arm64/LICENSE`.
+   */
+  readonly folder: string;
+  readonly manifest: RuntimeManifest;
+}
+
+/** npm's own date for the files of a package; any fixed one would do. */
+const MTIME_EPOCH = 499_162_500;
+
+/** The second runtime lies within 2^27 bytes of the first, and is mostly the same. */
+const COMPRESSION = { format: "tar.zst", level: 19, windowLog: 27 } as const;
+
+/** The code that decides what is taken out of a package; what it made is made again when it changes. */
+const CODE = [
+  "xtask/elf/read.ts",
+  "xtask/elf/write.ts",
+  "xtask/elf/drop-sections.ts",
+  "xtask/runtime/extract.ts",
+  "xtask/runtime/pack.ts",
+];
+
+/**
+ * Packs the runtimes of the lockfile to `target/node-VERSION-linux.tar.zst`, the same bytes every
+ * time. What the same packages and the same code made before is taken from the cache: compressing
+ * takes a minute.
+ */
+export async function packRuntimes(tree: Tree): Promise<PackedRuntimes> {
+  const locked = await readLockedRuntimes(tree.top);
+  const extract = extractOnce(tree, locked);
+  const manifest = await readOrMakeManifest(tree, locked, extract);
+  const folder = `node-${manifest.version}-linux`;
+  const archive = await makeOnce(
+    tree,
+    { name: folder, suffix: ".tar.zst", inputs: [...fingerprint(folder, manifest)] },
+    async (temp) => {
+      tree.ctx.note(`compressing ${folder}: about a minute, once`);
+      const entries = entriesOf(folder, manifest, await extract());
+      await writeArchive(temp, entries, { ...COMPRESSION, ...archiveOptions(tree) });
+    },
+  );
+  const path = join("target", `${folder}.tar.zst`);
+  await writeWhole(join(tree.top, path), (temp) => copyFile(archive, temp));
+  return { path, folder, manifest };
+}
+
+function archiveOptions({ ctx }: Tree) {
+  return { mtimeEpoch: MTIME_EPOCH, signal: ctx.signal };
+}
+
+type Extract = () => Promise<readonly ExtractedRuntime[]>;
+
+/** Unpacking is needed by none, one or both of the two steps: done at most once. */
+function extractOnce(tree: Tree, locked: readonly LockedRuntime[]): Extract {
+  let done: Promise<readonly ExtractedRuntime[]> | undefined;
+  return () => {
+    done ??= Promise.all(locked.map((it) => extractRuntime(tree, it)));
+    return done;
+  };
+}
+
+async function readOrMakeManifest(
+  tree: Tree,
+  locked: readonly LockedRuntime[],
+  extract: Extract,
+): Promise<RuntimeManifest> {
+  const code = await Promise.all(CODE.map((it) => readFile(join(tree.top, it))));
+  const inputs = [...locked.map((it) => it.integrity), ...code.map(sha256)];
+  const path = await makeOnce(tree, { name: "runtimes", suffix: ".json", inputs }, async (temp) => {
+    await writeFile(temp, formatManifest(manifestOf(await extract())));
+  });
+  return JSON.parse(await readFile(path, "utf8")) as RuntimeManifest;
+}
+
+function manifestOf(extracted: readonly ExtractedRuntime[]): RuntimeManifest {
+  const records = extracted.map(({ runtime, original, stripped, license }) => [
+    runtime.architecture,
+    {
+      package: `${runtime.name}@${runtime.version}`,
+      integrity: runtime.integrity,
+      originalSha256: sha256(original),
+      originalBytes: original.length,
+      strippedSha256: sha256(stripped),
+      strippedBytes: stripped.length,
+      licenseSha256: sha256(license),
+    } satisfies RuntimeRecord,
+  ]);
+  return { version: extracted[0]?.runtime.version ?? "", runtimes: Object.fromEntries(records) };
+}
+
+export function formatManifest(manifest: RuntimeManifest): string {
+  return `${JSON.stringify(manifest, undefined, 2)}\n`;
+}
+
+function entriesOf(
+  folder: string,
+  manifest: RuntimeManifest,
+  extracted: readonly ExtractedRuntime[],
+): readonly ArchiveEntry[] {
+  return [
+    file(`${folder}/runtime.json`, Buffer.from(formatManifest(manifest))),
+    ...extracted.flatMap(({ runtime: { architecture }, license, stripped }) => [
+      file(`${folder}/${architecture}/LICENSE`, license),
+      { ...file(`${folder}/${architecture}/bin/node`, stripped), isExecutable: true },
+    ]),
+  ];
+}
+
+function file(path: string, bytes: Uint8Array): ArchiveEntry {
+  return { path, content: { kind: "bytes", bytes } };
+}
+
+/** What the archive's bytes depend on: the manifest's digests, the compressor, and how tar is written. */
+function fingerprint(folder: string, manifest: RuntimeManifest): readonly string[] {
+  const sample = formatTar([file(`${folder}/runtime.json`, Buffer.from("x"))], MTIME_EPOCH);
+  return [
+    formatManifest(manifest),
+    JSON.stringify(COMPRESSION),
+    process.versions.zstd ?? "",
+    createHash("sha256").update(sample).digest("hex"),
+  ];
+}
