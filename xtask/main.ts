@@ -16,6 +16,10 @@ const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
     "the pinned Node for both architectures: check, fetch, pack, verify",
     () => import("./runtime.ts"),
   ],
+  vendor: [
+    "the locked dependencies -> an archive that a build without network uses",
+    () => import("./vendor.ts"),
+  ],
   test: ["run the tests: unit, cli, repo, packages, vm", () => import("./test.ts")],
   lint: ["check format, lint, types and the rules of the repository", () => import("./lint.ts")],
   tidy: [

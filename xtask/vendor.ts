@@ -1,0 +1,300 @@
+// `xtask vendor`: from a lockfile to everything a build without network needs, filtered and reproducible.
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { chmod, copyFile, cp, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { type Command, Option } from "commander";
+import { BootcError, doing } from "../src/errors.ts";
+import { type ArchiveEntry, type ArchiveFormat, writeArchive, writeWhole } from "./archive.ts";
+import { makeOnce } from "./cache.ts";
+import { type Checkout, readCheckout } from "./checkout.ts";
+import type { Task, TaskOptions, Tree } from "./task.ts";
+import { assembleVendored, type VendoredSet } from "./vendor/assemble.ts";
+import { decideClosure } from "./vendor/closure.ts";
+import {
+  decideFilter,
+  KEEP_DEP_KINDS,
+  parseConfig,
+  parseExclusion,
+  type VendorConfig,
+  type VendorFilter,
+} from "./vendor/config.ts";
+import { type Project, readProject } from "./vendor/lockfile.ts";
+import type { VendorManifest } from "./vendor/manifest.ts";
+import { formatPlatform } from "./vendor/platform.ts";
+import { describeDropped, describeKept } from "./vendor/report.ts";
+
+const FORMATS = ["dir", "tar", "tar.gz", "tar.zst"] as const;
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command
+      .argument("[out]", "where to; without it target/vendor, target/NAME-vendor.tar.zst and so on")
+      .option("--manifest-path <file>", "package.json of another project")
+      .option("--platform <pattern>", "keep what runs here: linux-x64-glibc, linux-*-*", collect)
+      .option("--tier <number>", "keep what runs on the platforms Node supports at tier 1, or 2")
+      .addOption(
+        new Option("--keep-dep-kinds <kinds>", "what dependencies are for").choices(KEEP_DEP_KINDS),
+      )
+      .option("--build-dependency <name>", "a development dependency that builds need", collect)
+      .option("--exclude-package <pattern>", "leave out where optional", collect)
+      .option("--exclude-package-path <name#glob>", "leave files of a package out", collect)
+      .addOption(
+        new Option("--format <format>", "what to make").choices(FORMATS).default("tar.zst"),
+      )
+      .option("--prefix <folder>", "top folder inside an archive", "vendor")
+      .option("--dry-run", "tell what would be kept and dropped; fetch and write nothing")
+      .option("--offline", "fetch nothing, use what was fetched before")
+      .option("--json", "print the answer as JSON")
+      .addHelpText("after", HELP),
+  run: runVendor,
+};
+
+const HELP = `
+Without filters on the command line the key \`vendorFilter\` of package.json holds; any filter there
+replaces it as a whole.
+
+Examples:
+  npm run xtask vendor
+  npm run xtask -- vendor --dry-run
+  npm run xtask -- vendor --manifest-path ../tool/package.json --platform 'linux-*-glibc' \\
+    --keep-dep-kinds no-dev --format dir /tmp/vendored`;
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+/** What `task` parses. */
+interface VendorOptions {
+  readonly manifestPath?: string;
+  readonly platform?: readonly string[];
+  readonly tier?: string;
+  readonly keepDepKinds?: string;
+  readonly buildDependency?: readonly string[];
+  readonly excludePackage?: readonly string[];
+  readonly excludePackagePath?: readonly string[];
+  readonly format: "dir" | ArchiveFormat;
+  readonly prefix: string;
+  readonly dryRun?: boolean;
+  readonly offline?: boolean;
+  readonly json?: boolean;
+}
+
+async function runVendor(
+  tree: Tree,
+  taskOptions: TaskOptions,
+  [asked]: readonly string[],
+): Promise<string | undefined> {
+  const options = taskOptions as unknown as VendorOptions;
+  const folder =
+    options.manifestPath === undefined ? tree.top : dirname(resolve(options.manifestPath));
+  const { project, filter } = await readFiltered(tree, folder, configOf(options));
+  if (options.dryRun) return dryRun(tree, project, filter, options);
+  const out = asked === undefined ? await defaultOut(tree, project, options) : resolve(asked);
+  requireFree(out, options.format);
+  const mtimeEpoch = await readEpoch(tree, folder);
+  const set = await assembleVendored(tree, project, {
+    filter,
+    mtimeEpoch,
+    isOffline: options.offline === true,
+  });
+  report(tree, set, filter);
+  if (options.format === "dir") await writeFolder(out, set.entries);
+  else
+    await placeArchive(tree, set, {
+      out,
+      mtimeEpoch,
+      prefix: options.prefix,
+      format: options.format,
+    });
+  const path = relative(process.cwd(), out);
+  if (!options.json) return path;
+  return JSON.stringify({ path, manifest: set.manifest, dropped: set.closure.dropped });
+}
+
+/** What packaging gets: the archive, and what is in it. */
+export interface PackedVendor {
+  /** Absolute path of `target/bootc-<git version>-vendor.tar.zst`. */
+  readonly path: string;
+  readonly manifest: VendorManifest;
+}
+
+/** Vendors this checkout as package.json configures it; unpacks into `vendor/`. Quiet when nothing is new. */
+export async function packVendor(tree: Tree, checkout: Checkout): Promise<PackedVendor> {
+  const { project, filter } = await readFiltered(tree, tree.top, undefined);
+  const mtimeEpoch = checkout.commitEpoch;
+  const set = await doing("vendoring dependencies", () =>
+    assembleVendored(tree, project, { filter, mtimeEpoch, isOffline: false }),
+  );
+  const path = join(tree.top, "target", `${checkout.archiveName}-vendor.tar.zst`);
+  await placeArchive(tree, set, { out: path, mtimeEpoch, prefix: "vendor", format: "tar.zst" });
+  return { path, manifest: set.manifest };
+}
+
+/** The manifest of what `packVendor` packs, without packing it. */
+export async function readVendorManifest(tree: Tree): Promise<VendoredSet> {
+  const { project, filter } = await readFiltered(tree, tree.top, undefined);
+  return await assembleVendored(tree, project, { filter, mtimeEpoch: 0, isOffline: false });
+}
+
+interface Filtered {
+  readonly project: Project;
+  readonly filter: VendorFilter;
+}
+
+/** The command line's filter replaces that of package.json as a whole. */
+async function readFiltered(
+  { ctx }: Tree,
+  folder: string,
+  fromOptions: VendorConfig | undefined,
+): Promise<Filtered> {
+  const project = await readProject(folder);
+  if (fromOptions !== undefined) return { project, filter: decideFilter(fromOptions) };
+  const { config, unknown } = parseConfig(project.manifest.vendorFilter);
+  for (const key of unknown) ctx.note(`warning: \`vendorFilter.${key}\` is unknown and ignored`);
+  return { project, filter: decideFilter(config) };
+}
+
+function configOf(options: VendorOptions): VendorConfig | undefined {
+  const config = {
+    ...(options.platform === undefined ? {} : { platforms: options.platform }),
+    ...(options.tier === undefined ? {} : { tier: parseTier(options.tier) }),
+    ...(options.keepDepKinds === undefined ? {} : { keepDepKinds: options.keepDepKinds }),
+    ...(options.buildDependency === undefined
+      ? {}
+      : { buildDependencies: options.buildDependency }),
+    ...(options.excludePackage === undefined ? {} : { excludePackages: options.excludePackage }),
+    ...(options.excludePackagePath === undefined
+      ? {}
+      : { excludePackagePaths: options.excludePackagePath.map(parseExclusion) }),
+  };
+  return Object.keys(config).length === 0 ? undefined : config;
+}
+
+function parseTier(text: string): number {
+  if (text === "1" || text === "2") return Number(text);
+  throw new BootcError(`there is no tier \`${text}\``, { kind: "usage", hint: "use 1 or 2" });
+}
+
+function dryRun(
+  { ctx }: Tree,
+  project: Project,
+  filter: VendorFilter,
+  options: VendorOptions,
+): string | undefined {
+  const closure = decideClosure(project.lock, filter);
+  for (const line of describeDropped(closure, ctx.isVerbose)) ctx.note(line);
+  const kept = closure.kept.map((it) => ({
+    name: it.name,
+    version: it.entry.version,
+    kind: it.kind,
+    path: it.place,
+  }));
+  if (options.json) return JSON.stringify({ path: null, kept, dropped: closure.dropped });
+  return kept.map((it) => `${it.kind} ${it.name}@${it.version}`).join("\n") || undefined;
+}
+
+async function defaultOut(
+  tree: Tree,
+  project: Project,
+  { format }: VendorOptions,
+): Promise<string> {
+  const target = join(tree.top, "target");
+  if (format === "dir") return join(target, "vendor");
+  if (project.folder !== tree.top) return join(target, `vendor.${format}`);
+  const { archiveName } = await readCheckout(tree, { allowDirty: true });
+  return join(target, `${archiveName}-vendor.${format}`);
+}
+
+function requireFree(out: string, format: VendorOptions["format"]): void {
+  if (format !== "dir" || !existsSync(out)) return;
+  throw new BootcError(`\`${out}\` exists already`, { hint: "remove it, or name another folder" });
+}
+
+/** The only clock that reaches an archive: $SOURCE_DATE_EPOCH, or the time of the commit. */
+async function readEpoch({ ctx }: Tree, folder: string): Promise<number> {
+  const given = ctx.env.SOURCE_DATE_EPOCH;
+  if (given !== undefined && given !== "") {
+    if (/^\d+$/.test(given)) return Number(given);
+    throw new BootcError(`SOURCE_DATE_EPOCH is no number of seconds: \`${given}\``, {
+      kind: "usage",
+    });
+  }
+  try {
+    const text = await ctx.read("git", ["log", "--max-count=1", "--format=%ct"], { cwd: folder });
+    if (/^\d+\s*$/.test(text)) return Number(text);
+  } catch (cause) {
+    ctx.signal.throwIfAborted();
+    throw noClock(folder, cause);
+  }
+  throw noClock(folder, undefined);
+}
+
+function noClock(folder: string, cause: unknown): BootcError {
+  return new BootcError(`\`${folder}\` has no commit to take the archive's time from`, {
+    cause,
+    hint: "set SOURCE_DATE_EPOCH to a number of seconds since 1970",
+  });
+}
+
+function report({ ctx }: Tree, set: VendoredSet, filter: VendorFilter): void {
+  const platforms = filter.platforms.map(formatPlatform).join(", ") || "all";
+  ctx.note(`platforms: ${platforms}`);
+  ctx.note(describeKept(set.manifest));
+  for (const line of describeDropped(set.closure, ctx.isVerbose)) ctx.note(line);
+  for (const { name, version, filteredFiles, filteredBytes } of set.manifest.packages)
+    if (filteredFiles.length > 0)
+      ctx.note(
+        `left ${filteredFiles.length} files, ${filteredBytes} bytes, out of ${name}@${version}`,
+      );
+  for (const { name, exclude } of set.unusedExclusions)
+    ctx.note(`warning: \`${name}#${exclude}\` matches no file`);
+}
+
+interface Placing {
+  readonly out: string;
+  readonly mtimeEpoch: number;
+  readonly prefix: string;
+  readonly format: ArchiveFormat;
+}
+
+/** Compressed once for the same content, then copied to where it is wanted. */
+async function placeArchive(tree: Tree, set: VendoredSet, placing: Placing): Promise<void> {
+  const { out, prefix, format, mtimeEpoch } = placing;
+  const entries = set.entries.map((it) => ({ ...it, path: join(prefix, it.path) }));
+  const inputs = [
+    format,
+    String(mtimeEpoch),
+    ...set.entries.map((it) => digestEntry(it, set.manifest)),
+  ];
+  const made = await makeOnce(
+    tree,
+    { name: "vendor", suffix: `.${format}`, inputs: [prefix, ...inputs] },
+    (temp) => writeArchive(temp, entries, { format, mtimeEpoch, signal: tree.ctx.signal }),
+  );
+  await writeWhole(out, (temp) => copyFile(made, temp));
+}
+
+function digestEntry({ path, content }: ArchiveEntry, manifest: VendorManifest): string {
+  if (content.kind === "bytes")
+    return `${path} ${createHash("sha256").update(content.bytes).digest("hex")}`;
+  return `${path} ${manifest.packages.find((it) => it.file === path)?.integrity}`;
+}
+
+async function writeFolder(out: string, entries: readonly ArchiveEntry[]): Promise<void> {
+  await mkdir(dirname(out), { recursive: true });
+  const temp = await mkdtemp(join(dirname(out), `.${basename(out)}.`));
+  try {
+    for (const { path, content } of entries) {
+      const to = join(temp, path);
+      await mkdir(dirname(to), { recursive: true });
+      if (content.kind === "file") await cp(content.from, to);
+      if (content.kind === "bytes") await writeFile(to, content.bytes);
+    }
+    await chmod(temp, 0o755); // mkdtemp makes folders for their owner alone
+    await rename(temp, out);
+  } catch (error) {
+    await rm(temp, { recursive: true, force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,250 @@
+// Which packages of a lockfile a build needs, and why the others were left out.
+import { matchesGlob } from "node:path";
+import { BootcError } from "../../src/errors.ts";
+import {
+  effectiveRanges,
+  type LockEntry,
+  type Lockfile,
+  nameOf,
+  type Ranges,
+  resolvePlace,
+} from "./lockfile.ts";
+import { type Platform, runsOn } from "./platform.ts";
+
+/** Why a package is there: the product runs with it, building needs it, or only developing. */
+export type Kind = "normal" | "build" | "dev";
+
+export const KINDS: readonly Kind[] = ["normal", "build", "dev"];
+
+export interface Filter {
+  readonly kinds: readonly Kind[];
+  /** Development dependencies, by name, that building needs. */
+  readonly buildDependencies: readonly string[];
+  /** None: packages of every platform are kept. */
+  readonly platforms: readonly Platform[];
+  /** Patterns of names that are left out wherever they are optional. */
+  readonly excludePackages: readonly string[];
+}
+
+export interface KeptPackage {
+  readonly place: string;
+  readonly name: string;
+  readonly kind: Kind;
+  readonly entry: LockEntry;
+}
+
+export type DropReason = "kind" | "platform" | "excluded" | "unreached";
+
+export interface DroppedPackage {
+  readonly place: string;
+  readonly name: string;
+  readonly version: string;
+  readonly reason: DropReason;
+}
+
+export interface Closure {
+  /** In the lockfile's order. */
+  readonly kept: readonly KeptPackage[];
+  readonly dropped: readonly DroppedPackage[];
+  /** The project's own dependencies that were kept, by kind. */
+  readonly roots: Readonly<Record<Kind, ReadonlySet<string>>>;
+}
+
+/** A dependency on the way from one package to another. */
+interface Edge {
+  readonly from: string;
+  readonly name: string;
+  readonly range: string;
+  readonly isOptional: boolean;
+  readonly isPeer: boolean;
+}
+
+/** Fails when something kept is not in the lockfile, or cannot be vendored. */
+export function decideClosure(lock: Lockfile, filter: Filter): Closure {
+  requireKnown(lock, filter.buildDependencies);
+  const skipped = new Map<string, DropReason>();
+  const byKind = Object.fromEntries(
+    KINDS.map((kind) => {
+      const isKept = filter.kinds.includes(kind);
+      // What is left out anyway is left out for its kind, and must not make the vendoring fail.
+      const seen = isKept ? new Map<string, DropReason>() : undefined;
+      const mine = isKept ? filter : { ...filter, platforms: [], excludePackages: [] };
+      const reached = walk(lock, rootEdges(lock, kind, filter), mine, seen);
+      for (const [place, reason] of seen ?? []) skipped.set(place, reason);
+      return [kind, reached];
+    }),
+  ) as Record<Kind, ReadonlySet<string>>;
+  const keptPlaces = new Set(filter.kinds.flatMap((kind) => [...byKind[kind]]));
+  const places = Object.keys(lock.packages).filter((it) => it !== "");
+  const kept = places.filter((it) => keptPlaces.has(it)).map((it) => describe(lock, it, byKind));
+  for (const it of kept) requireVendorable(it);
+  const dropped = places
+    .filter((it) => !keptPlaces.has(it))
+    .map((it) => drop(lock, it, skipped.get(it) ?? reasonOf(it, byKind)));
+  return { kept, dropped, roots: keptRoots(lock, filter, keptPlaces) };
+}
+
+function requireKnown(lock: Lockfile, names: readonly string[]): void {
+  const root = lock.packages[""] ?? {};
+  const unknown = names.filter((it) => !(it in { ...root.dependencies, ...root.devDependencies }));
+  if (unknown.length === 0) return;
+  throw new BootcError(`the build dependency \`${unknown[0]}\` is not in package.json`, {
+    hint: "buildDependencies of `vendorFilter` names entries of devDependencies",
+  });
+}
+
+function rootEdges(lock: Lockfile, kind: Kind, filter: Filter): readonly Edge[] {
+  const root = lock.packages[""] ?? {};
+  const dev = Object.entries(root.devDependencies ?? {});
+  const isBuild = ([name]: readonly [string, string]) => filter.buildDependencies.includes(name);
+  switch (kind) {
+    case "normal":
+      return edgesOf("", root);
+    case "build":
+      return dev.filter(isBuild).map((it) => edge("", it));
+    case "dev":
+      return dev.filter((it) => !isBuild(it)).map((it) => edge("", it));
+  }
+}
+
+/** What a package needs besides itself; development dependencies of packages are nobody's business. */
+export function edgesOf(from: string, entry: LockEntry): readonly Edge[] {
+  const of = (ranges: Ranges | undefined, rest: Partial<Edge> = {}) =>
+    Object.entries(ranges ?? {}).map((it) => ({ ...edge(from, it), ...rest }));
+  return [
+    ...of(effectiveRanges(entry, "dependencies")),
+    ...of(entry.optionalDependencies, { isOptional: true }),
+    ...of(entry.peerDependencies, { isPeer: true }),
+  ];
+}
+
+function edge(from: string, [name, range]: readonly [string, string]): Edge {
+  return { from, name, range, isOptional: false, isPeer: false };
+}
+
+/** Everything reachable over `start`. With `skipped`, left-out packages are noted and errors thrown. */
+function walk(
+  lock: Lockfile,
+  start: readonly Edge[],
+  filter: Filter,
+  skipped: Map<string, DropReason> | undefined,
+): ReadonlySet<string> {
+  const reached = new Set<string>();
+  const left = [...start];
+  for (let next = left.shift(); next !== undefined; next = left.shift()) {
+    const place = resolvePlace(lock, next.from, next.name);
+    if (place === undefined) {
+      if (skipped !== undefined) requireMayBeMissing(next);
+      continue;
+    }
+    if (reached.has(place)) continue;
+    const entry = lock.packages[place] ?? {};
+    const reason = reasonToSkip(nameOf(place, entry), entry, filter);
+    if (reason !== undefined) {
+      if (skipped !== undefined) requireMayBeSkipped(next, place, entry, reason);
+      skipped?.set(place, reason);
+      continue;
+    }
+    if (skipped !== undefined) requireRegistry(next);
+    reached.add(place);
+    left.push(...edgesOf(place, entry));
+  }
+  return reached;
+}
+
+function reasonToSkip(name: string, entry: LockEntry, filter: Filter): DropReason | undefined {
+  if (filter.excludePackages.some((it) => matchesGlob(name, it))) return "excluded";
+  const { platforms } = filter;
+  if (platforms.length === 0 || platforms.some((it) => runsOn(entry, it))) return undefined;
+  return "platform";
+}
+
+function requireMayBeMissing(it: Edge): void {
+  // npm leaves out peers with --legacy-peer-deps, and optional packages it could not get.
+  if (it.isOptional || it.isPeer) return;
+  throw new BootcError(`\`${it.name}\`, which ${needer(it)} needs, is not in package-lock.json`, {
+    hint: "renew the lockfile with `npm install --package-lock-only`",
+  });
+}
+
+function requireMayBeSkipped(it: Edge, place: string, entry: LockEntry, reason: DropReason): void {
+  if (it.isOptional || it.isPeer || entry.optional) return;
+  const name = nameOf(place, entry);
+  const why = reason === "platform" ? "runs on none of the chosen platforms" : "is excluded";
+  throw new BootcError(`\`${name}\` ${why}, but ${needer(it)} needs it`, {
+    hint: reason === "platform" ? "add a platform" : "take it out of excludePackages",
+  });
+}
+
+function requireRegistry(it: Edge): void {
+  const kind = kindOfRange(it.range);
+  if (kind === undefined) return;
+  throw new BootcError(`${needer(it)} takes \`${it.name}\` from ${kind}: \`${it.range}\``, {
+    kind: "unsupported",
+    hint: "depend on a release in a registry, which has an integrity",
+  });
+}
+
+/** What else than a registry a version range names, if so. */
+function kindOfRange(range: string): string | undefined {
+  if (/^git[+:]|^(github|gitlab|bitbucket|gist):|^git@|^[\w.-]+\/[\w.-]+(#|$)/.test(range))
+    return "git";
+  if (/^https?:/.test(range)) return "an address";
+  if (/^(file|link):|^\.{0,2}\/|^~\//.test(range)) return "a folder or file";
+  return /^workspace:/.test(range) ? "a workspace" : undefined;
+}
+
+function needer(it: Edge): string {
+  return it.from === "" ? "package.json" : `\`${it.from.replace(/^.*node_modules\//, "")}\``;
+}
+
+function requireVendorable({ place, name, entry }: KeptPackage): void {
+  const what = `\`${name}@${entry.version ?? "?"}\``;
+  const refuse = (problem: string, hint: string): never => {
+    throw new BootcError(`${what} ${problem}`, { kind: "unsupported", hint });
+  };
+  if (entry.link || !place.includes("node_modules/"))
+    refuse("is a link into a workspace", "publish it, or vendor it on its own");
+  if (entry.inBundle)
+    refuse("comes inside another package's tarball", "depend on it by its own name");
+  if (entry.resolved?.startsWith("git")) refuse("comes from git", "depend on a release");
+  if (entry.resolved?.startsWith("file:")) refuse("comes from a local file", "depend on a release");
+  if (entry.version === undefined) refuse("has no version in the lockfile", "renew the lockfile");
+  if (entry.integrity) return;
+  throw new BootcError(`${what} has no integrity in package-lock.json`, {
+    kind: "integrity",
+    hint: "remove its entry and run `npm install --package-lock-only`",
+  });
+}
+
+function describe(
+  lock: Lockfile,
+  place: string,
+  byKind: Readonly<Record<Kind, ReadonlySet<string>>>,
+): KeptPackage {
+  const entry = lock.packages[place] ?? {};
+  const kind = KINDS.find((it) => byKind[it].has(place)) ?? "dev";
+  return { place, name: nameOf(place, entry), kind, entry };
+}
+
+function drop(lock: Lockfile, place: string, reason: DropReason): DroppedPackage {
+  const entry = lock.packages[place] ?? {};
+  return { place, name: nameOf(place, entry), version: entry.version ?? "", reason };
+}
+
+function reasonOf(place: string, byKind: Readonly<Record<Kind, ReadonlySet<string>>>): DropReason {
+  return KINDS.some((it) => byKind[it].has(place)) ? "kind" : "unreached";
+}
+
+function keptRoots(
+  lock: Lockfile,
+  filter: Filter,
+  kept: ReadonlySet<string>,
+): Readonly<Record<Kind, ReadonlySet<string>>> {
+  const namesOf = (kind: Kind) => {
+    if (!filter.kinds.includes(kind)) return new Set<string>();
+    const names = rootEdges(lock, kind, filter).map((it) => it.name);
+    return new Set(names.filter((it) => kept.has(`node_modules/${it}`)));
+  };
+  return { normal: namesOf("normal"), build: namesOf("build"), dev: namesOf("dev") };
+}

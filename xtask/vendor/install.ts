@@ -1,0 +1,129 @@
+// Installs a vendored set without npm and without network: node xtask/vendor/install.ts VENDOR_DIR TARGET_DIR
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { BootcError, doing, exitStatusOf } from "../../src/errors.ts";
+import { printError } from "../../src/system/print-error.ts";
+import { type PlatformLimits, runsOn, thisPlatform } from "./platform.ts";
+import { readTarball } from "./tar-read.ts";
+
+/** What it reads of an entry of the vendored lockfile. */
+interface Entry extends PlatformLimits {
+  readonly version?: string;
+  readonly resolved?: string;
+  readonly integrity?: string;
+  readonly bin?: string | Readonly<Record<string, string>>;
+}
+
+/**
+ * Makes `target`/node_modules of the vendored set in `vendor`: every tarball verified, then unpacked;
+ * packages for other platforms left out. The folder appears whole or not at all. Gives the number of
+ * packages. Fails with `integrity`, naming the package, when a tarball is not what the lockfile says.
+ */
+export async function installVendored(vendor: string, target: string): Promise<number> {
+  const place = join(target, "node_modules");
+  if (existsSync(place))
+    throw new BootcError(`\`${place}\` exists already`, { hint: "remove it first" });
+  const here = thisPlatform();
+  const entries = Object.entries(await readLock(vendor)).filter(
+    ([path, it]) => path !== "" && runsOn(it, here),
+  );
+  const temp = join(target, `.node_modules-${process.pid}`);
+  try {
+    await mkdir(temp, { recursive: true });
+    for (const [path, it] of entries)
+      await installPackage(vendor, join(temp, requireInside(path)), path, it);
+    await rename(temp, place);
+  } finally {
+    await rm(temp, { recursive: true, force: true });
+  }
+  return entries.length;
+}
+
+async function readLock(vendor: string): Promise<Readonly<Record<string, Entry>>> {
+  const path = join(vendor, "package-lock.json");
+  return await doing(`reading \`${path}\``, async () => {
+    const lock = JSON.parse(await readFile(path, "utf8")) as {
+      packages?: Readonly<Record<string, Entry>>;
+    };
+    if (lock.packages !== undefined) return lock.packages;
+    throw new BootcError("it names no packages");
+  });
+}
+
+/** The path below node_modules; one that leads elsewhere is refused. */
+function requireInside(path: string): string {
+  const parts = path.split("/");
+  if (
+    parts[0] === "node_modules" &&
+    parts.length > 1 &&
+    !parts.includes("..") &&
+    !parts.includes("")
+  )
+    return parts.slice(1).join("/");
+  throw new BootcError(`the lockfile names the path \`${path}\`, which is not in node_modules`);
+}
+
+async function installPackage(
+  vendor: string,
+  folder: string,
+  path: string,
+  entry: Entry,
+): Promise<void> {
+  const name = `${path.replace(/^.*node_modules\//, "")}@${entry.version ?? "?"}`;
+  if (!entry.resolved?.startsWith("file:") || entry.integrity === undefined)
+    throw new BootcError(`\`${name}\` has no vendored tarball with an integrity`);
+  const tarball = join(vendor, entry.resolved.slice("file:".length));
+  await doing(`installing \`${name}\``, async () => {
+    const bytes = await readFile(tarball);
+    requireIntegrity(bytes, entry.integrity ?? "");
+    const executable = new Set(binsOf(entry));
+    for (const file of readTarball(bytes)) {
+      const inside = file.path.slice(file.path.indexOf("/") + 1);
+      const isExecutable = file.isExecutable || executable.has(inside);
+      await writeOne(join(folder, inside), file.bytes, isExecutable);
+    }
+  });
+}
+
+function requireIntegrity(bytes: Buffer, integrity: string): void {
+  const [, algorithm, want] = /^(sha512|sha384|sha256)-(\S+)/.exec(integrity) ?? [];
+  if (algorithm === undefined) throw new BootcError(`no integrity we know: \`${integrity}\``);
+  const got = createHash(algorithm).update(bytes).digest("base64");
+  if (got === want) return;
+  throw new BootcError(
+    `its tarball is not what the lockfile says: want ${algorithm}-${want}, got ${algorithm}-${got}`,
+    { kind: "integrity", hint: "fetch the vendored archive again, or make it anew" },
+  );
+}
+
+function binsOf({ bin }: Entry): readonly string[] {
+  const paths = typeof bin === "string" ? [bin] : Object.values(bin ?? {});
+  return paths.map((it) => it.replace(/^\.\//, ""));
+}
+
+/** Modes do not depend on the umask of whoever builds. */
+async function writeOne(path: string, bytes: Buffer, isExecutable: boolean): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, bytes);
+  await chmod(path, isExecutable ? 0o755 : 0o644);
+}
+
+async function main([vendor, target, ...more]: readonly string[]): Promise<number> {
+  try {
+    if (vendor === undefined || target === undefined || more.length > 0)
+      throw new BootcError("want two folders: the vendored set, and where node_modules goes", {
+        kind: "usage",
+        hint: "node xtask/vendor/install.ts VENDOR_DIR TARGET_DIR",
+      });
+    const count = await installVendored(vendor, target);
+    process.stderr.write(`installed ${count} packages into ${join(target, "node_modules")}\n`);
+    return 0;
+  } catch (error) {
+    printError(error, { program: "xtask", isJson: false });
+    return exitStatusOf(error);
+  }
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,156 @@
+// package.json and package-lock.json as we read them, and the ways in which they can be wrong.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError, errnoOf } from "../../src/errors.ts";
+import type { PlatformLimits } from "./platform.ts";
+
+export type Ranges = Readonly<Record<string, string>>;
+
+/** What package.json and an entry of the lockfile have in common. */
+export interface Dependencies {
+  readonly dependencies?: Ranges;
+  readonly devDependencies?: Ranges;
+  readonly optionalDependencies?: Ranges;
+  readonly peerDependencies?: Ranges;
+}
+
+export interface Manifest extends Dependencies {
+  readonly name?: string;
+  readonly version?: string;
+  readonly license?: unknown;
+  readonly workspaces?: unknown;
+  readonly vendorFilter?: unknown;
+  readonly [key: string]: unknown;
+}
+
+/** An entry of `packages` in a lockfile of version 3. */
+export interface LockEntry extends Dependencies, PlatformLimits {
+  readonly name?: string;
+  readonly version?: string;
+  readonly resolved?: string;
+  readonly integrity?: string;
+  readonly license?: string;
+  readonly link?: boolean;
+  readonly inBundle?: boolean;
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+  readonly devOptional?: boolean;
+  readonly peer?: boolean;
+}
+
+export interface Lockfile {
+  readonly name?: string;
+  readonly version?: string;
+  readonly lockfileVersion: 3;
+  readonly requires?: boolean;
+  /** By place in the tree: `` is the project, `node_modules/a/node_modules/b` a nested package. */
+  readonly packages: Readonly<Record<string, LockEntry>>;
+}
+
+export interface Project {
+  readonly folder: string;
+  readonly manifest: Manifest;
+  readonly lock: Lockfile;
+}
+
+/** Reads the project in `folder`. Fails unless its lockfile is there, of version 3, and up to date. */
+export async function readProject(folder: string): Promise<Project> {
+  const manifest = parseManifest(await readRequired(join(folder, "package.json"), NO_MANIFEST));
+  const lock = parseLockfile(await readRequired(join(folder, "package-lock.json"), NO_LOCKFILE));
+  requireAgreement(manifest, lock);
+  return { folder, manifest, lock };
+}
+
+const NO_MANIFEST = "name a package.json with --manifest-path";
+const NO_LOCKFILE = "make it with `npm install --package-lock-only`";
+
+async function readRequired(path: string, hint: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if (errnoOf(cause) !== "ENOENT") throw cause;
+    throw new BootcError(`there is no \`${path}\``, { hint });
+  }
+}
+
+export function parseManifest(text: string): Manifest {
+  const manifest = parseObject("package.json", text) as Manifest;
+  if (manifest.workspaces === undefined) return manifest;
+  throw new BootcError("workspaces cannot be vendored: their packages are in no registry", {
+    kind: "unsupported",
+    hint: "vendor the workspace that is shipped, with a package.json and lockfile of its own",
+  });
+}
+
+/** Fails on lockfiles of the versions 1 and 2, which say too little, and on unknown ones. */
+export function parseLockfile(text: string): Lockfile {
+  const lock = parseObject("package-lock.json", text) as unknown as Lockfile;
+  const version: unknown = lock.lockfileVersion;
+  if (version !== 3) {
+    throw new BootcError(`package-lock.json has version ${JSON.stringify(version)}, want 3`, {
+      kind: "unsupported",
+      hint: "renew it with `npm install --package-lock-only --lockfile-version 3`",
+    });
+  }
+  if (typeof lock.packages === "object" && lock.packages !== null && lock.packages[""]) return lock;
+  throw new BootcError("package-lock.json names no packages", { hint: NO_LOCKFILE });
+}
+
+function parseObject(name: string, text: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new BootcError(`${name} is not valid JSON`, { cause: new BootcError(String(cause)) });
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw new BootcError(`${name} holds no object`);
+}
+
+const KINDS = [
+  "dependencies",
+  "devDependencies",
+  "optionalDependencies",
+  "peerDependencies",
+] as const;
+
+/** Fails, naming every difference, unless the lockfile was made for this package.json. */
+export function requireAgreement(manifest: Manifest, lock: Lockfile): void {
+  const root = lock.packages[""] ?? {};
+  const differences = KINDS.flatMap((kind) => {
+    const have = effectiveRanges(root, kind);
+    const want = effectiveRanges(manifest, kind);
+    const names = new Set([...Object.keys(have), ...Object.keys(want)]);
+    return [...names]
+      .filter((it) => have[it] !== want[it])
+      .map((it) => `\`${it}\` (${want[it] ?? "absent"}, locked ${have[it] ?? "absent"})`);
+  });
+  if (differences.length === 0) return;
+  throw new BootcError(`package-lock.json disagrees with package.json: ${differences.join(", ")}`, {
+    hint: "bring it up to date with `npm install --package-lock-only`",
+  });
+}
+
+/** npm lets an optional dependency win over an ordinary one of the same name. */
+export function effectiveRanges(from: Dependencies, kind: (typeof KINDS)[number]): Ranges {
+  const ranges = from[kind] ?? {};
+  if (kind !== "dependencies") return ranges;
+  const optional = from.optionalDependencies ?? {};
+  return Object.fromEntries(Object.entries(ranges).filter(([name]) => !(name in optional)));
+}
+
+/** The name a package has in the registry; an alias carries it in the entry. */
+export function nameOf(place: string, entry: LockEntry): string {
+  return entry.name ?? place.slice(place.lastIndexOf("node_modules/") + "node_modules/".length);
+}
+
+/** Where Node finds `name` from `place`: the nearest node_modules on the way up. */
+export function resolvePlace(lock: Lockfile, place: string, name: string): string | undefined {
+  for (let at = place; ; at = at.includes("/") ? at.slice(0, at.lastIndexOf("/")) : "") {
+    const isInside = at === "node_modules" || at.endsWith("/node_modules");
+    const found = at === "" ? `node_modules/${name}` : `${at}/node_modules/${name}`;
+    if (!isInside && lock.packages[found] !== undefined) return found;
+    if (at === "") return undefined;
+  }
+}

@@ -1,0 +1,112 @@
+// Platforms as npm tells them apart: system, processor, C library. Without dependencies, for the installer.
+import { BootcError } from "../../src/errors.ts";
+
+/** A platform to vendor for. `libc` is known for Linux alone. */
+export interface Platform {
+  readonly os: string;
+  readonly cpu: string;
+  readonly libc?: string;
+}
+
+/** What a package says about where it runs, as package.json and lockfile have it. */
+export interface PlatformLimits {
+  readonly os?: string | readonly string[];
+  readonly cpu?: string | readonly string[];
+  readonly libc?: string | readonly string[];
+}
+
+/**
+ * Support tiers of Node itself, from the platform list in BUILDING.md of Node 24; 3 is experimental.
+ * Patterns are looked up here, so this is also the list of what `*` can stand for.
+ */
+const TIERS: Readonly<Record<string, 1 | 2 | 3>> = {
+  "aix-ppc64": 2,
+  "darwin-arm64": 1,
+  "darwin-x64": 1,
+  "freebsd-x64": 3,
+  "linux-arm-glibc": 3,
+  "linux-arm64-glibc": 1,
+  "linux-arm64-musl": 3,
+  "linux-loong64-glibc": 3,
+  "linux-ppc64-glibc": 2,
+  "linux-riscv64-glibc": 3,
+  "linux-s390x-glibc": 2,
+  "linux-x64-glibc": 1,
+  "linux-x64-musl": 3,
+  "openharmony-arm64": 3,
+  "sunos-x64": 2,
+  "win32-arm64": 2,
+  "win32-x64": 1,
+};
+
+/** `linux-x64-glibc`, `darwin-arm64`. Fails on anything that has not two or three parts. */
+export function parsePlatform(text: string): Platform {
+  const [os, cpu, libc, ...more] = text.split("-");
+  const isWhole = [os, cpu, libc ?? "x"].every((it) => it !== undefined && /^\w+$/.test(it));
+  if (!os || !cpu || !isWhole || more.length > 0 || (libc !== undefined && os !== "linux")) {
+    throw new BootcError(`\`${text}\` is no platform`, {
+      kind: "usage",
+      hint: "write os-cpu, or linux-cpu-libc: linux-x64-glibc, linux-*-glibc, darwin-arm64",
+    });
+  }
+  return libc === undefined ? { os, cpu } : { os, cpu, libc };
+}
+
+export function formatPlatform({ os, cpu, libc }: Platform): string {
+  return [os, cpu, libc].filter((it) => it !== undefined).join("-");
+}
+
+/**
+ * The platforms that `patterns` name; in each part `*` stands for anything. A pattern without `*` need
+ * not be in the table. Fails when a pattern names none.
+ */
+export function decidePlatforms(patterns: readonly string[]): readonly Platform[] {
+  const names = patterns.flatMap((pattern) => {
+    if (!pattern.includes("*")) return [formatPlatform(parsePlatform(pattern))];
+    const found = Object.keys(TIERS).filter((it) => matchesPattern(it, pattern));
+    if (found.length > 0) return found;
+    throw new BootcError(`no platform is called \`${pattern}\``, {
+      kind: "usage",
+      hint: `known ones: ${Object.keys(TIERS).join(", ")}`,
+    });
+  });
+  return [...new Set(names)].sort().map(parsePlatform);
+}
+
+/** The platforms that Node supports at `tier` or better. */
+export function platformsOfTier(tier: 1 | 2): readonly Platform[] {
+  return Object.keys(TIERS)
+    .filter((it) => (TIERS[it] ?? 3) <= tier)
+    .map(parsePlatform);
+}
+
+function matchesPattern(name: string, pattern: string): boolean {
+  const want = pattern.split("-");
+  const have = name.split("-");
+  return want.length === have.length && want.every((it, i) => it === "*" || it === have[i]);
+}
+
+/** Does a package with these limits install on `platform`? As npm-install-checks 8 decides it. */
+export function runsOn(limits: PlatformLimits, platform: Platform): boolean {
+  if (!isAllowed(platform.os, limits.os) || !isAllowed(platform.cpu, limits.cpu)) return false;
+  if (limits.libc === undefined) return true;
+  // A platform that names no C library takes whatever there is; other systems than Linux have none.
+  if (platform.os !== "linux") return false;
+  return platform.libc === undefined || isAllowed(platform.libc, limits.libc);
+}
+
+function isAllowed(value: string, limits: string | readonly string[] | undefined): boolean {
+  const list = typeof limits === "string" ? [limits] : (limits ?? []);
+  if (list.length === 0 || (list.length === 1 && list[0] === "any")) return true;
+  if (list.includes(`!${value}`)) return false;
+  return list.includes(value) || list.every((it) => it.startsWith("!"));
+}
+
+/** The platform this process runs on. */
+export function thisPlatform(): Platform {
+  const { platform, arch } = process;
+  if (platform !== "linux") return { os: platform, cpu: arch };
+  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  const libc = report.header?.glibcVersionRuntime === undefined ? "musl" : "glibc";
+  return { os: platform, cpu: arch, libc };
+}

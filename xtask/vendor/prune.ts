@@ -1,0 +1,136 @@
+// package.json and package-lock.json of the vendored set: what was kept and nothing else, a pair that agrees.
+import type { Closure, KeptPackage } from "./closure.ts";
+import {
+  type LockEntry,
+  type Lockfile,
+  type Manifest,
+  type Ranges,
+  resolvePlace,
+} from "./lockfile.ts";
+
+/** What the vendored lockfile says about a tarball. */
+export interface VendoredTarball {
+  /** Relative to the lockfile. */
+  readonly file: string;
+  readonly integrity: string;
+}
+
+/**
+ * Without scripts, which would run at install and are not part of what is vendored, and without
+ * development dependencies that were left out.
+ */
+export function pruneManifest(manifest: Manifest, closure: Closure): Manifest {
+  const { scripts: _scripts, vendorFilter: _filter, devEngines: _engines, ...rest } = manifest;
+  return withRanges(rest as Manifest, pruneRanges(manifest, closure));
+}
+
+/** Entries point at the vendored tarballs; flags say what holds in the smaller tree. */
+export function pruneLock(
+  lock: Lockfile,
+  closure: Closure,
+  tarballs: ReadonlyMap<string, VendoredTarball>,
+): Lockfile {
+  const root = lock.packages[""] ?? {};
+  const pruned = withRanges(root, pruneRanges(root, closure));
+  const reach = reachability(lock, closure, pruned);
+  const entries = closure.kept.map((it) => [it.place, pruneEntry(it, tarballs, reach)] as const);
+  return { ...lock, packages: { "": pruned, ...Object.fromEntries(entries) } };
+}
+
+interface RootRanges {
+  readonly dependencies: Ranges;
+  readonly devDependencies: Ranges;
+  readonly optionalDependencies: Ranges;
+  readonly peerDependencies: Ranges;
+}
+
+function pruneRanges(from: Manifest | LockEntry, { roots }: Closure): RootRanges {
+  const only = (ranges: Ranges | undefined, ...names: readonly ReadonlySet<string>[]): Ranges =>
+    Object.fromEntries(
+      Object.entries(ranges ?? {}).filter(([name]) => names.some((it) => it.has(name))),
+    );
+  return {
+    dependencies: only(from.dependencies, roots.normal),
+    devDependencies: only(from.devDependencies, roots.build, roots.dev),
+    optionalDependencies: only(from.optionalDependencies, roots.normal),
+    peerDependencies: only(from.peerDependencies, roots.normal),
+  };
+}
+
+/** Keys without a range in them are left out, as npm leaves them out. */
+function withRanges<T extends Manifest | LockEntry>(from: T, ranges: RootRanges): T {
+  const kept = Object.entries(from).flatMap(([key, value]) => {
+    if (!(key in ranges)) return [[key, value] as const];
+    const mine = ranges[key as keyof RootRanges];
+    return Object.keys(mine).length === 0 ? [] : [[key, mine] as const];
+  });
+  return Object.fromEntries(kept) as T;
+}
+
+function pruneEntry(
+  { place, entry }: KeptPackage,
+  tarballs: ReadonlyMap<string, VendoredTarball>,
+  reach: Reachability,
+): LockEntry {
+  const tarball = tarballs.get(place);
+  if (tarball === undefined) throw new Error(`unreachable: no tarball for ${place}`);
+  const { dev: _dev, optional: _optional, devOptional: _both, version, ...rest } = entry;
+  return {
+    ...(version === undefined ? {} : { version }),
+    ...rest,
+    resolved: `file:${tarball.file}`,
+    integrity: tarball.integrity,
+    ...flagsOf(place, reach),
+  };
+}
+
+interface Reachability {
+  readonly withoutDev: ReadonlySet<string>;
+  readonly withoutOptional: ReadonlySet<string>;
+  readonly withoutBoth: ReadonlySet<string>;
+}
+
+/** As npm marks them: for development only, optional only, or one of the two on every way. */
+function flagsOf(place: string, reach: Reachability): Partial<LockEntry> {
+  if (reach.withoutBoth.has(place)) return {};
+  const isDev = !reach.withoutDev.has(place);
+  const isOptional = !reach.withoutOptional.has(place);
+  if (!isDev && !isOptional) return { devOptional: true };
+  return { ...(isDev ? { dev: true } : {}), ...(isOptional ? { optional: true } : {}) };
+}
+
+function reachability(lock: Lockfile, closure: Closure, root: LockEntry): Reachability {
+  const kept = new Set(closure.kept.map((it) => it.place));
+  const reach = (withDev: boolean, withOptional: boolean): ReadonlySet<string> => {
+    const seen = new Set<string>();
+    const left = [""];
+    for (let place = left.shift(); place !== undefined; place = left.shift()) {
+      const entry = place === "" ? root : (lock.packages[place] ?? {});
+      for (const name of namesIn(entry, { withDev: withDev && place === "", withOptional })) {
+        const next = resolvePlace(lock, place, name);
+        if (next === undefined || !kept.has(next) || seen.has(next)) continue;
+        seen.add(next);
+        left.push(next);
+      }
+    }
+    return seen;
+  };
+  return {
+    withoutDev: reach(false, true),
+    withoutOptional: reach(true, false),
+    withoutBoth: reach(false, false),
+  };
+}
+
+function namesIn(
+  entry: LockEntry,
+  { withDev, withOptional }: { readonly withDev: boolean; readonly withOptional: boolean },
+): readonly string[] {
+  const optional = Object.keys(entry.optionalDependencies ?? {});
+  const plain = Object.keys({ ...entry.dependencies, ...entry.peerDependencies });
+  return [
+    ...plain.filter((it) => !optional.includes(it)),
+    ...(withOptional ? optional : []),
+    ...(withDev ? Object.keys(entry.devDependencies ?? {}) : []),
+  ];
+}
