@@ -12,6 +12,7 @@ type Load = () => Promise<{ readonly task: Task }>;
 const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
   setup: ["make sure that the system programs are there", () => import("./setup.ts")],
   version: ["print the version of this checkout", () => import("./version.ts")],
+  build: ["make the executable target/bootc", () => import("./build.ts")],
   runtime: [
     "the pinned Node for both architectures: check, fetch, pack, verify",
     () => import("./runtime.ts"),

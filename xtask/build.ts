@@ -1,0 +1,114 @@
+// `xtask build`: bootc as one executable: bundle, blob, and both inside the pinned runtime.
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
+import { type Command, Option } from "commander";
+import { BootcError, doing } from "../src/errors.ts";
+import { writeWhole } from "./archive.ts";
+import { makeBlob, SEA_CONFIG, type SeaConfig } from "./build/blob.ts";
+import { bundle } from "./build/bundle.ts";
+import { readRuntime, type UsedRuntime } from "./build/used-runtime.ts";
+import { readCheckout } from "./checkout.ts";
+import { injectBlob } from "./elf/inject.ts";
+import { ARCHITECTURES, type Architecture, isArchitecture } from "./runtime/locked.ts";
+import type { Task, TaskOptions, Tree } from "./task.ts";
+
+const ENGINES = ["injector", "builtin"] as const;
+
+export interface BuildOptions {
+  readonly architecture: Architecture;
+  /** `injector` is ours; `builtin` is Node's `--build-sea`, whose result no `strip` may touch. */
+  readonly engine: (typeof ENGINES)[number];
+  /** Where the executable goes, absolute. */
+  readonly out: string;
+  /** Folder of an unpacked runtime, with `bin/node` in it. The lockfile's when not given. */
+  readonly runtime?: string | undefined;
+  /** The version it reports. The checkout's when not given. */
+  readonly version?: string | undefined;
+}
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command
+      .addOption(
+        new Option("--arch <arch>", "for which architecture; this machine's if not given").choices(
+          ARCHITECTURES,
+        ),
+      )
+      .addOption(
+        new Option("--engine <engine>", "who puts the program into the runtime")
+          .choices(ENGINES)
+          .default("injector"),
+      )
+      .option("--out <file>", "where to write it; target/bootc if not given")
+      .option("--runtime <folder>", "an unpacked runtime (bin/node) in place of the lockfile's")
+      .option("--version-string <version>", "the version it reports; the checkout's if not given")
+      .addHelpText(
+        "after",
+        "\nExamples:\n  npm run xtask build\n  npm run xtask -- build --arch arm64 --out target/bootc.arm64",
+      ),
+  run: async (tree, options) => relative(tree.top, await build(tree, parseOptions(tree, options))),
+};
+
+function parseOptions(tree: Tree, options: TaskOptions): BuildOptions {
+  const architecture = String(options.arch ?? process.arch);
+  if (!isArchitecture(architecture)) {
+    throw new BootcError(`there is no runtime for \`${architecture}\``, { kind: "unsupported" });
+  }
+  const path = (value: unknown) => (value === undefined ? undefined : resolve(String(value)));
+  return {
+    architecture,
+    engine: options.engine === "builtin" ? "builtin" : "injector",
+    out: path(options.out) ?? join(tree.top, "target", "bootc"),
+    runtime: path(options.runtime),
+    version: options.versionString === undefined ? undefined : String(options.versionString),
+  };
+}
+
+/** Builds the executable; its path. The same commit gives the same bytes, wherever it lies. */
+export async function build(tree: Tree, options: BuildOptions): Promise<string> {
+  const version = options.version ?? (await readCheckout(tree, { allowDirty: true })).version;
+  const runtime = await readRuntime(tree, options.architecture, options.runtime);
+  const folder = join(tree.top, "target", "build", options.architecture);
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  await doing("bundling", () => bundle(tree, { version, folder }));
+  const config = seaConfig(options.architecture);
+  await writeWhole(options.out, async (temp) => {
+    if (options.engine === "injector") await inject(tree, { runtime, folder, config, out: temp });
+    else await buildWithNode(tree, { runtime, folder, config, out: temp });
+    await chmod(temp, 0o755);
+  });
+  return options.out;
+}
+
+/** A code cache is made by running the code, so only for the architecture we run on. */
+function seaConfig(architecture: Architecture): SeaConfig {
+  return { ...SEA_CONFIG, useCodeCache: architecture === process.arch };
+}
+
+interface Parts {
+  readonly runtime: UsedRuntime;
+  readonly folder: string;
+  readonly config: SeaConfig;
+  readonly out: string;
+}
+
+async function inject(tree: Tree, { runtime, folder, config, out }: Parts): Promise<void> {
+  const blob = await makeBlob(tree, { node: runtime.generator, folder, config });
+  await doing("putting the program into the runtime", async () => {
+    await writeFile(out, injectBlob(runtime.stripped, await readFile(blob)));
+  });
+}
+
+async function buildWithNode(tree: Tree, { runtime, folder, config, out }: Parts): Promise<void> {
+  const executable = join(folder, "node");
+  await writeFile(executable, runtime.stripped, { mode: 0o755 });
+  await writeFile(
+    join(folder, "sea.json"),
+    JSON.stringify({ ...config, executable: "node", output: out }),
+  );
+  await tree.ctx.run(runtime.generator, ["--random-seed=42", "--build-sea", "sea.json"], {
+    cwd: folder,
+    env: { NODE_OPTIONS: undefined },
+  });
+}

@@ -1,0 +1,51 @@
+// What Node finds inside itself at start: the program, its compiled form, and options nobody can add to.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { doing } from "../../src/errors.ts";
+import type { Tree } from "../task.ts";
+
+/** Node's documented fields of a SEA configuration that we set; reasons in docs/executable.md. */
+export interface SeaConfig {
+  readonly main: string;
+  readonly disableExperimentalSEAWarning: boolean;
+  readonly useSnapshot: boolean;
+  readonly useCodeCache: boolean;
+  readonly execArgv: readonly string[];
+  readonly execArgvExtension: "none" | "env" | "cli";
+}
+
+export const SEA_CONFIG: SeaConfig = {
+  // Written into the blob as it stands here, so never an absolute path.
+  main: "bootc.cjs",
+  disableExperimentalSEAWarning: true,
+  useSnapshot: false,
+  useCodeCache: true,
+  // Without it, SIGUSR1 opens a debugger on a port of a process that runs as root.
+  execArgv: ["--disable-sigusr1"],
+  // With any other value, NODE_OPTIONS can make the process run other code.
+  execArgvExtension: "none",
+};
+
+export interface BlobOptions {
+  /** The Node that makes it: of the same version as the one that will run it. */
+  readonly node: string;
+  /** Holds `bootc.cjs`; gets `sea.json` and `bootc.blob`. */
+  readonly folder: string;
+  readonly config: SeaConfig;
+}
+
+/** The path of the blob. The fixed seed makes the code cache the same every time. */
+export async function makeBlob(
+  { ctx }: Tree,
+  { node, folder, config }: BlobOptions,
+): Promise<string> {
+  const output = "bootc.blob";
+  await writeFile(join(folder, "sea.json"), JSON.stringify({ ...config, output }));
+  await doing("compiling the program", () =>
+    ctx.run(node, ["--random-seed=42", "--experimental-sea-config", "sea.json"], {
+      cwd: folder,
+      env: { NODE_OPTIONS: undefined },
+    }),
+  );
+  return join(folder, output);
+}
