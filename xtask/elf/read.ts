@@ -86,6 +86,9 @@ export function mappedSections(elf: Elf): readonly Section[] {
   if (elf.sections.slice(mapped.length).some(isMapped)) {
     throw elfError("a mapped section follows one that is not");
   }
+  const end = endOfSegments(elf);
+  const outside = mapped.find((it) => hasContent(it) && it.offset + it.sizeBytes > end);
+  if (outside !== undefined) throw elfError(`no segment holds \`${outside.name}\``);
   return mapped;
 }
 
@@ -128,6 +131,7 @@ function parseSegments(bytes: Buffer): readonly Segment[] {
       memoryBytes: readNumber(bytes, at + 40),
       align: readNumber(bytes, at + 48),
     };
+    requireSafe(segment.address + segment.memoryBytes + segment.align, `the end of segment ${i}`);
     if (readNumber(bytes, at + 24) !== segment.address)
       throw elfError("a physical address differs");
     requireRange(bytes, segment.offset, segment.fileBytes, `segment ${i}`);
@@ -181,10 +185,14 @@ function rawSection(bytes: Buffer, at: number): RawSection {
     align: readNumber(bytes, at + 48),
     entryBytes: readNumber(bytes, at + 56),
   };
-  if (section.type !== SHT.nobits && section.type !== SHT.null) {
+  if (hasContent(section)) {
     requireRange(bytes, section.offset, section.sizeBytes, "a section");
   }
   return section;
+}
+
+function hasContent({ type }: { readonly type: number }): boolean {
+  return type !== SHT.nobits && type !== SHT.null;
 }
 
 type Linked = { -readonly [K in keyof Section]: Section[K] };
@@ -218,8 +226,12 @@ function referred(sections: readonly Section[], index: number): Section | undefi
 /** A 64-bit number; none in an executable of ours is beyond what a double holds. */
 function readNumber(bytes: Buffer, at: number): number {
   const value = Number(bytes.readBigUInt64LE(at));
-  if (!Number.isSafeInteger(value)) throw elfError(`the number at byte ${at} is too large`);
-  return value;
+  return requireSafe(value, `the number at byte ${at}`);
+}
+
+function requireSafe(value: number, what: string): number {
+  if (value < Number.MAX_SAFE_INTEGER - 2 ** 32) return value;
+  throw elfError(`${what} is too large`);
 }
 
 function requireRange(bytes: Buffer, offset: number, sizeBytes: number, what: string): void {
