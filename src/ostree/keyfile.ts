@@ -27,7 +27,8 @@ export function parseKeyfile(text: string): Keyfile {
       group = header;
       return { kind: "group", group, text: it };
     }
-    const entry = /^\s*([^#=\s][^=]*?)\s*=\s*(.*?)\s*$/.exec(it);
+    // GLib knows no white space but ASCII's, and lines end in a line feed alone.
+    const entry = /^[ \t\r]*([^#=\s][^=]*?)[ \t]*=[ \t]*(.*?)[ \t\r]*$/s.exec(it);
     if (entry === null) return { kind: "other", group, text: it };
     const [, key = "", rawValue = ""] = entry;
     return { kind: "entry", group, key, rawValue, text: it };
