@@ -11,7 +11,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/system": [],
   "src/host": ["src/image"],
   "src/programs": ["src/ostree", "src/host", "src/image", "src/system"],
-  "src/pull": ["src/ostree", "src/image", "src/programs", "src/system"],
+  // Of host, the canonical JSON in which manifests are stored; the version names the importer.
+  "src/pull": [
+    "src/host",
+    "src/image",
+    "src/ostree",
+    "src/programs",
+    "src/system",
+    "src/version.ts",
+  ],
   "src/commands": [
     "src/host",
     "src/image",

@@ -1,16 +1,29 @@
 // The plan stage: looks at the manifest alone and says what a pull would have to do.
 import { BootcError } from "../errors.ts";
-import type { ImageConfig } from "../image/config.ts";
-import type { ImageLayer } from "../image/layer-plan.ts";
-import type { ImageManifest } from "../image/manifest.ts";
+import { formatCanonicalJson } from "../host/canonical-json.ts";
+import { type ImageConfig, requireBootable } from "../image/config.ts";
+import { splitLayers } from "../image/layer-plan.ts";
+import { type ImageManifest, toOciManifest } from "../image/manifest.ts";
+import { platformOf } from "../image/platform.ts";
 import type { ImageReference } from "../image/reference.ts";
+import { canonicalizeReference, parseRegistryName } from "../image/registry-name.ts";
+import {
+  readAuthFile,
+  requirePolicyFile,
+  requireSecureDefault,
+} from "../programs/container-policy.ts";
+import type { RegistryAccess, SkopeoSource } from "../programs/skopeo.ts";
 import type { Context } from "../system/context.ts";
-import type { PullRequest } from "./request.ts";
+import { writeCachedUpdate } from "./commit.ts";
+import { askForConfig, type Inspected, inspectConfigOf, inspectForHost } from "./inspect.ts";
+import { limitsOf, type PullRequest } from "./request.ts";
+import { findLayers, type PlannedLayer, readStoredImage, type StoredImage } from "./stored.ts";
 
 export interface PullPlan {
   readonly request: PullRequest;
   /** What is pulled: the reference without a tag where there is a digest as well. */
   readonly image: ImageReference;
+  readonly source: SkopeoSource;
   /** The image of this name in the repository. */
   readonly stored: StoredImage | undefined;
   /** The stored image is the one the registry has: same manifest, or same configuration. */
@@ -24,29 +37,110 @@ export interface PullPlan {
   readonly neededBytes: number;
 }
 
-export interface PlannedLayer extends ImageLayer {
-  /** The commit of this layer, when the repository has it. */
-  readonly commit: string | undefined;
-}
-
-/** An image in a repository. */
-export interface StoredImage {
-  readonly commit: string;
-  readonly manifestDigest: string;
-  readonly manifest: ImageManifest;
-  readonly config: ImageConfig;
-}
-
 /**
  * Finds out what the reference names now and what of it the repository lacks. Changes nothing.
  * Errors: `network`, `authentication`, `policy` (only a default that vouches for nothing: skopeo
  * evaluates the policy when it copies), `integrity`, `unsupported`.
  */
-export async function planPull(_ctx: Context, _request: PullRequest): Promise<PullPlan> {
-  throw new BootcError("images cannot be pulled yet");
+export async function planPull(ctx: Context, request: PullRequest): Promise<PullPlan> {
+  const image = canonicalizeReference(request.reference.image);
+  const stored = await readStoredImage(request.repo, image);
+  const source = await readSource(ctx, image, request);
+  const base = { request, image, source };
+  if (stored && stored.manifestDigest === pinnedDigest(image)) {
+    return await planUnchanged({ ...base, stored });
+  }
+  const limits = { timeoutMs: limitsOf(request).stallMs };
+  // A new image needs its configuration in any case, so both are asked for at once.
+  const early = stored === undefined ? askForConfig(ctx, source, limits) : undefined;
+  early?.catch(() => undefined); // the manifest's error is the one to report
+  const isKnown = (digest: string) => digest === stored?.manifestDigest;
+  const inspected = await inspectForHost(ctx, source, { ...limits, isKnown });
+  if (stored && (inspected === undefined || isSameImage(inspected, stored))) {
+    return await planUnchanged({ ...base, stored });
+  }
+  if (inspected === undefined) throw new Error("unreachable: known, but not stored");
+  const config = await inspectConfigOf(ctx, source, { ...limits, of: inspected, early });
+  return await planChanged({ ...base, stored }, { ...inspected, config });
+}
+
+/** The image by its bytes: what `planChanged` turns into layers to get. */
+export interface ImageContent extends Inspected {
+  readonly config: ImageConfig;
+}
+
+type PlanBase = Pick<PullPlan, "request" | "image" | "source" | "stored">;
+
+/** The plan for an image whose manifest and configuration are known. */
+export async function planChanged(base: PlanBase, content: ImageContent): Promise<PullPlan> {
+  const { manifestDigest, config } = content;
+  if (base.request.requiresBootable) requireBootable(config, platformOf(process.arch));
+  const manifest = toOciManifest(content.manifest);
+  const layers = await findLayers(base.request.repo, splitLayers(manifest, config));
+  const neededBytes = sumNeeded(layers);
+  return { ...base, isUnchanged: false, manifestDigest, manifest, config, layers, neededBytes };
+}
+
+async function planUnchanged(base: PlanBase & { readonly stored: StoredImage }): Promise<PullPlan> {
+  const { manifestDigest, manifest, config } = base.stored;
+  const layers = await findLayers(base.request.repo, splitLayers(manifest, config));
+  return { ...base, isUnchanged: true, manifestDigest, manifest, config, layers, neededBytes: 0 };
+}
+
+/** The same manifest, or the same configuration and so the same content. */
+function isSameImage(inspected: Inspected, stored: StoredImage): boolean {
+  return (
+    inspected.manifestDigest === stored.manifestDigest ||
+    inspected.manifest.config.digest === stored.manifest.config.digest
+  );
+}
+
+/** Bytes of distinct layers: a manifest may name one several times. */
+function sumNeeded(layers: readonly PlannedLayer[]): number {
+  const missing = layers.filter((it) => it.commit === undefined);
+  const sizes = new Map(missing.map((it) => [it.digest, it.sizeBytes]));
+  return [...sizes.values()].reduce((sum, it) => sum + it, 0);
+}
+
+function pinnedDigest(image: ImageReference): string | undefined {
+  return image.transport === "registry" ? parseRegistryName(image.name)?.digest : undefined;
+}
+
+async function readSource(
+  ctx: Context,
+  image: ImageReference,
+  { reference, access }: PullRequest,
+): Promise<SkopeoSource> {
+  const policyFile = await requirePolicyFile(ctx);
+  if (reference.verification.kind === "policy") await requireSecureDefault(policyFile);
+  return { image, policyFile, access: await decideAccess(ctx, image, access ?? {}) };
+}
+
+/** Without credentials for ostree's images, access is anonymous: podman's own are not looked at. */
+async function decideAccess(
+  ctx: Context,
+  image: ImageReference,
+  access: RegistryAccess,
+): Promise<RegistryAccess> {
+  if (access.isAnonymous && access.authFile !== undefined) {
+    throw new BootcError("access cannot be anonymous and use credentials", { kind: "usage" });
+  }
+  if (access.isAnonymous || access.authFile !== undefined) return access;
+  if (image.transport !== "registry") return access;
+  const authFile = await readAuthFile(ctx);
+  return authFile === undefined ? { ...access, isAnonymous: true } : { ...access, authFile };
 }
 
 /** Remembers a planned update beside the stored image, so that `status` can show it. */
-export async function recordUpdate(_ctx: Context, _plan: PullPlan): Promise<void> {
-  throw new BootcError("updates cannot be recorded yet");
+export async function recordUpdate(ctx: Context, plan: PullPlan): Promise<void> {
+  if (plan.isUnchanged || plan.stored === undefined) return;
+  await writeCachedUpdate(
+    ctx,
+    { repo: plan.request.repo, commit: plan.stored.commit },
+    {
+      manifestDigest: plan.manifestDigest,
+      manifest: formatCanonicalJson(plan.manifest),
+      config: formatCanonicalJson(plan.config),
+    },
+  );
 }

@@ -30,6 +30,12 @@ export interface FetchLimits {
   readonly attemptsMax: number;
 }
 
+export const DEFAULT_LIMITS: FetchLimits = { stallMs: 60_000, giveUpMs: 300_000, attemptsMax: 8 };
+
+export function limitsOf({ limits }: PullRequest): FetchLimits {
+  return { ...DEFAULT_LIMITS, ...limits };
+}
+
 export interface PulledImage {
   /** The merge commit, which the image's ref names. */
   readonly commit: string;

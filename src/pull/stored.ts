@@ -1,0 +1,115 @@
+// Which images and layers a repository has, read from its refs and commits.
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { doing, errnoOf } from "../errors.ts";
+import { type ImageConfig, parseConfig } from "../image/config.ts";
+import { type ImageLayer, indexByDiffId } from "../image/layer-plan.ts";
+import { type ImageManifest, parseImageManifest } from "../image/manifest.ts";
+import { formatImageReference, type ImageReference } from "../image/reference.ts";
+import { blobRef, IMAGE_PREFIX, imageRef, pendingRef, unescapeRef } from "../ostree/ref-names.ts";
+import { type ImageMetadata, readImageCommit } from "./commit.ts";
+import { listRefs, readRef } from "./refs.ts";
+
+/** An image in a repository. */
+export interface StoredImage {
+  readonly commit: string;
+  readonly manifestDigest: string;
+  readonly manifest: ImageManifest;
+  readonly config: ImageConfig;
+}
+
+/** The image of that name; undefined when there is none, or one too old to say what it is made of. */
+export async function readStoredImage(
+  repo: string,
+  image: ImageReference,
+): Promise<StoredImage | undefined> {
+  const name = formatImageReference(image);
+  const commit = await readRef(repo, imageRef(name));
+  if (commit === undefined) return undefined;
+  return await doing(`reading the stored image ${name}`, async () => {
+    const metadata = await readImageCommit(repo, commit);
+    return metadata === undefined ? undefined : parseStored(metadata);
+  });
+}
+
+/** The names of all stored images, as they are printed. */
+export async function listStoredImages(repo: string): Promise<readonly string[]> {
+  const refs = await listRefs(repo, IMAGE_PREFIX);
+  return refs.map((it) => unescapeRef(IMAGE_PREFIX, it)).sort();
+}
+
+function parseStored(metadata: ImageMetadata): StoredImage | undefined {
+  // Very old importers wrote the word null where the configuration belongs.
+  if (metadata.config === undefined) return undefined;
+  return {
+    commit: metadata.commit,
+    manifestDigest: metadata.manifestDigest,
+    manifest: parseImageManifest(metadata.manifest),
+    config: parseConfig(metadata.config),
+  };
+}
+
+export interface PlannedLayer extends ImageLayer {
+  /** The commit of this layer, when the repository has it. */
+  readonly commit: string | undefined;
+}
+
+/**
+ * Looks each layer up: by its own ref, by the ref of an unfinished pull, and by its diff-id among the
+ * layers of all stored images, which finds layers that were merely compressed anew.
+ */
+export async function findLayers(
+  repo: string,
+  layers: readonly ImageLayer[],
+): Promise<readonly PlannedLayer[]> {
+  const found = await Promise.all(
+    layers.map(async (it) => ({ ...it, commit: await findByDigest(repo, it.digest) })),
+  );
+  if (found.every((it) => it.commit !== undefined)) return found;
+  const byDiffId = indexByDiffId(await readAllStored(repo));
+  return await Promise.all(
+    found.map(async (it) => {
+      const equal = byDiffId.get(it.diffId);
+      if (it.commit !== undefined || equal === undefined) return it;
+      return { ...it, commit: await readCommitRef(repo, blobRef(equal)) };
+    }),
+  );
+}
+
+async function findByDigest(repo: string, digest: string): Promise<string | undefined> {
+  return (
+    (await readCommitRef(repo, blobRef(digest))) ?? (await readCommitRef(repo, pendingRef(digest)))
+  );
+}
+
+/** The commit a ref names, unless the repository lost it or has it in part alone. */
+async function readCommitRef(repo: string, ref: string): Promise<string | undefined> {
+  const commit = await readRef(repo, ref);
+  if (commit === undefined) return undefined;
+  const object = join(repo, "objects", commit.slice(0, 2), `${commit.slice(2)}.commit`);
+  const isWhole =
+    (await exists(object)) && !(await exists(join(repo, `state/${commit}.commitpartial`)));
+  return isWhole ? commit : undefined;
+}
+
+async function readAllStored(repo: string): Promise<readonly StoredImage[]> {
+  const refs = await listRefs(repo, IMAGE_PREFIX);
+  const images = await Promise.all(
+    refs.map(async (ref) => {
+      const commit = await readRef(repo, ref);
+      const metadata = commit === undefined ? undefined : await readImageCommit(repo, commit);
+      return metadata === undefined ? undefined : parseStored(metadata);
+    }),
+  );
+  return images.flatMap((it) => (it === undefined ? [] : [it]));
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}
