@@ -118,6 +118,12 @@ function accessArgs(access: RegistryAccess, side: "" | "src-"): readonly string[
 
 const transient = new WeakSet<object>();
 
+/** Marks an error as one that may not come again when what failed is tried again. */
+export function asTransient(error: BootcError): BootcError {
+  transient.add(error);
+  return error;
+}
+
 /** `error`, thrown by one of the functions above, may not come again when it is tried again. */
 export function isTransient(error: unknown): boolean {
   return typeof error === "object" && error !== null && transient.has(error);
@@ -128,9 +134,7 @@ function explain(error: unknown, image: ImageReference): unknown {
   if (failure === undefined) return error;
   const name = formatSkopeoName(image);
   if (failure.isTimeout) {
-    const explained = new BootcError(`\`${name}\` does not answer`, { kind: "network" });
-    transient.add(explained);
-    return explained;
+    return asTransient(new BootcError(`\`${name}\` does not answer`, { kind: "network" }));
   }
   // A missing program is explained by its own message already.
   if (failure.stderr === "" && failure.exitCode === undefined) return error;
@@ -139,8 +143,7 @@ function explain(error: unknown, image: ImageReference): unknown {
     kind,
     ...hintOf(kind),
   });
-  if (mayPass) transient.add(explained);
-  return explained;
+  return mayPass ? asTransient(explained) : explained;
 }
 
 function hintOf(kind: string): { readonly hint?: string } {

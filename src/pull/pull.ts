@@ -1,15 +1,208 @@
 // Pulling an image: plan, fetch, import, merge, commit. One writer of a repository at a time.
-import { BootcError } from "../errors.ts";
-import type { Context } from "../system/context.ts";
-import type { PullPlan } from "./plan.ts";
-import type { PulledImage } from "./request.ts";
+import { readFile } from "node:fs/promises";
+import { BootcError, doing } from "../errors.ts";
+import { formatCanonicalJson } from "../host/canonical-json.ts";
+import { createdEpochOf, parseConfig, versionOf } from "../image/config.ts";
+import { parseImageManifest, toOciManifest } from "../image/manifest.ts";
+import { formatImageReference } from "../image/reference.ts";
+import { PENDING_PREFIX, PROTECTIVE_REF } from "../ostree/ref-names.ts";
+import { type Context, withSignal } from "../system/context.ts";
+import { VERSION } from "../version.ts";
+import { allOrAbort, createArrivals } from "./arrivals.ts";
+import {
+  type BlobCache,
+  blobPath,
+  closeCache,
+  openCache,
+  placeholdBlob,
+  readBlobSize,
+} from "./cache.ts";
+import { commitImage } from "./commit.ts";
+import { fetchImage } from "./fetch.ts";
+import { digestOf } from "./inspect.ts";
+import {
+  baseCommitOf,
+  blobOf,
+  type ImportedLayers,
+  importLayers,
+  missingLayers,
+} from "./layers.ts";
+import { withRepositoryLock } from "./lock.ts";
+import { mergeLayers } from "./merge.ts";
+import { type ImageContent, type PullPlan, planChanged } from "./plan.ts";
+import { limitsOf, type PulledImage } from "./request.ts";
+import { requireSpace } from "./space.ts";
+import { readStoredImage, type StoredImage } from "./stored.ts";
 
 /**
  * Carries out a plan (of `planPull`): afterwards the repository holds the image whole, under its ref.
  * An unchanged plan returns at once. Waits for another writer, then fails as `busy`.
  * Interrupted or failed, it leaves layers that are complete, and the next run carries on.
- * Until `releasePending` (or the next pull) the new commit is safe from clean-ups of other programs.
+ * With `request.isProtected` the new commit is safe from other programs' clean-ups until
+ * `releaseProtection`.
  */
-export async function pullImage(_ctx: Context, _plan: PullPlan): Promise<PulledImage> {
-  throw new BootcError("images cannot be pulled yet");
+export async function pullImage(ctx: Context, plan: PullPlan): Promise<PulledImage> {
+  if (plan.isUnchanged && plan.stored) return unchanged(plan.stored);
+  const { request } = plan;
+  const name = formatImageReference(plan.image);
+  return await withRepositoryLock(ctx, request.repo, {
+    options: {
+      purpose: `pulling ${name}`,
+      timeoutMs: request.lockTimeoutMs,
+      ...(request.onEvent && {
+        onWait: (holder: string) => request.onEvent?.({ type: "waiting", holder }),
+      }),
+    },
+    work: () => doing(`pulling ${name}`, () => pullLocked(ctx, plan)),
+  });
+}
+
+/** Lets other programs' clean-ups remove a pulled image that nothing deployed refers to. */
+export async function releaseProtection(ctx: Context, repo: string): Promise<void> {
+  await deleteRefs(ctx, repo, [PROTECTIVE_REF]);
+}
+
+function unchanged(stored: StoredImage): PulledImage {
+  const { commit, manifestDigest, manifest, config } = stored;
+  return { commit, manifestDigest, manifest, config, isUnchanged: true };
+}
+
+async function pullLocked(ctx: Context, planned: PullPlan): Promise<PulledImage> {
+  // While we waited for the lock another writer may have done some of the work, or all of it.
+  const stored = await readStoredImage(planned.request.repo, planned.image);
+  if (stored?.manifestDigest === planned.manifestDigest) return unchanged(stored);
+  const plan = await planChanged({ ...planned, stored }, planned);
+  announce(plan);
+  const wanted = missingLayers(plan).map((it) => blobOf(plan, it));
+  const cache = await openCache(ctx, plan.request.repo, wanted);
+  try {
+    const cached = await Promise.all(wanted.map((it) => readBlobSize(cache, it.digest)));
+    await requireSpace(
+      plan,
+      cached.reduce<number>((sum, it) => sum + (it ?? 0), 0),
+    );
+    return await commit(ctx, await fetchAndImport(ctx, plan, cache));
+  } finally {
+    await closeCache(cache, [plan.manifestDigest, plan.manifest.config.digest]);
+  }
+}
+
+function announce({ request, image, manifestDigest, layers }: PullPlan): void {
+  request.onEvent?.({
+    type: "planned",
+    image: formatImageReference(image),
+    manifestDigest,
+    layers: layers.map(({ digest, kind, sizeBytes, commit: it }) => ({
+      digest,
+      kind,
+      sizeBytes,
+      isPresent: it !== undefined,
+    })),
+  });
+}
+
+interface ImportedImage {
+  readonly plan: PullPlan;
+  readonly imported: ImportedLayers;
+}
+
+async function fetchAndImport(
+  ctx: Context,
+  plan: PullPlan,
+  cache: BlobCache,
+): Promise<ImportedImage> {
+  const abort = new AbortController();
+  const inner = withSignal(ctx, abort.signal);
+  const missing = missingLayers(plan);
+  const wanted = missing.map((it) => blobOf(plan, it));
+  const arrivals = createArrivals(
+    wanted.map((it) => it.digest),
+    inner.signal,
+  );
+  for (const layer of plan.layers.filter((it) => it.commit !== undefined)) {
+    await placeholdBlob(cache, blobOf(plan, layer).digest);
+  }
+  const [text, imported] = await allOrAbort<[string, ImportedLayers]>(abort, [
+    fetchImage(inner, plan.source, {
+      cache,
+      wanted,
+      limits: limitsOf(plan.request),
+      onComplete: (blob) => arrivals.arrived(blob.digest),
+      onEvent: (event) => plan.request.onEvent?.(event),
+    }),
+    importLayers(inner, plan, { cache, arrivals }),
+  ]);
+  // Stored images are copied in another form; what they were stored as was read by the plan.
+  if (plan.image.transport === "containers-storage") return { plan, imported };
+  if (digestOf(text) === plan.manifestDigest) return { plan, imported };
+  return await importMoved(ctx, { ...plan, content: await readContent(cache, text) }, cache);
+}
+
+/** The tag moved after the plan was made: what was copied is newer, and complete. */
+async function importMoved(
+  ctx: Context,
+  planned: PullPlan & { readonly content: ImageContent },
+  cache: BlobCache,
+): Promise<ImportedImage> {
+  const plan = await planChanged(planned, planned.content);
+  announce(plan);
+  const arrivals = createArrivals([], ctx.signal);
+  return { plan, imported: await importLayers(ctx, plan, { cache, arrivals }) };
+}
+
+async function readContent(cache: BlobCache, text: string): Promise<ImageContent> {
+  const manifest = parseImageManifest(text);
+  const { digest } = manifest.config;
+  const config = await readFile(blobPath(cache, digest), "utf8");
+  if (digestOf(config) !== digest) {
+    throw new BootcError(`the copied configuration is not \`${digest}\``, { kind: "integrity" });
+  }
+  return { manifestDigest: digestOf(text), manifest, config: parseConfig(config) };
+}
+
+async function commit(ctx: Context, { plan, imported }: ImportedImage): Promise<PulledImage> {
+  const { request, manifest, manifestDigest, config } = plan;
+  noteFiltered(ctx, imported);
+  request.onEvent?.({ type: "stage", stage: "merging" });
+  const commits = plan.layers.map((it) => {
+    const found = it.commit ?? imported.commits.get(it.digest);
+    if (found === undefined) throw new Error(`unreachable: layer ${it.digest} was not imported`);
+    return { digest: it.digest, kind: it.kind, commit: found };
+  });
+  const trees = {
+    repo: request.repo,
+    base: baseCommitOf(plan, imported.commits),
+    derived: commits.filter((it) => it.kind === "derived").map((it) => it.commit),
+  };
+  const made = await commitImage(ctx, {
+    ...trees,
+    merged: await mergeLayers(ctx, trees),
+    reference: formatImageReference(plan.image),
+    layers: commits,
+    manifestDigest,
+    manifest: formatCanonicalJson(toOciManifest(manifest)),
+    config: formatCanonicalJson(config),
+    createdEpoch: createdEpochOf(manifest, config) ?? Math.floor(Date.now() / 1000),
+    importerVersion: VERSION,
+    version: versionOf(config),
+  });
+  await deleteRefs(ctx, request.repo, [
+    PENDING_PREFIX,
+    ...(request.isProtected ? [] : [PROTECTIVE_REF]),
+  ]);
+  request.onEvent?.({ type: "stage", stage: "committed" });
+  return { commit: made.commit, manifestDigest, manifest, config, isUnchanged: false };
+}
+
+function noteFiltered(ctx: Context, { filtered, specialFiles }: ImportedLayers): void {
+  if (filtered.size > 0) {
+    const counts = [...filtered].sort().map(([name, count]) => `${name}: ${count}`);
+    ctx.note(`Image contains non-ostree compatible file paths: ${counts.join(" ")}`);
+  }
+  if (specialFiles > 0) ctx.note(`left out ${specialFiles} device nodes, fifos or sockets`);
+}
+
+/** Deletes refs, or all below a name. Those that do not exist are no error. */
+async function deleteRefs(ctx: Context, repo: string, refs: readonly string[]): Promise<void> {
+  await ctx.run("ostree", ["refs", `--repo=${repo}`, "--delete", ...refs], { isQuiet: true });
 }

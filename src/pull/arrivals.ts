@@ -1,0 +1,60 @@
+// Where an import waits for its blob: resolved when the blob is complete, rejected when the pull ends.
+
+export interface Arrivals {
+  arrived(digest: string): void;
+  /** Resolves once `digest` has arrived; rejects with the signal's reason. */
+  wait(digest: string): Promise<void>;
+}
+
+export function createArrivals(digests: readonly string[], signal: AbortSignal): Arrivals {
+  const blobs = new Map(digests.map((it) => [it, Promise.withResolvers<void>()]));
+  for (const { promise } of blobs.values()) {
+    // Whether anybody waits for a blob at the time the pull fails is a matter of chance.
+    promise.catch(() => undefined);
+  }
+  const rejectAll = () => {
+    for (const { reject } of blobs.values()) reject(signal.reason);
+  };
+  if (signal.aborted) rejectAll();
+  else signal.addEventListener("abort", rejectAll, { once: true });
+  return {
+    arrived: (digest) => blobs.get(digest)?.resolve(),
+    async wait(digest) {
+      await blobs.get(digest)?.promise;
+    },
+  };
+}
+
+/** Lets `limit` pieces of work run at a time, the others wait in the order they came. */
+export function createGate(limit: number): <T>(work: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (work) => {
+    if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running++;
+    try {
+      return await work();
+    } finally {
+      // The place goes to the next one as it is, so that nobody can slip in between.
+      const next = waiting.shift();
+      if (next === undefined) running--;
+      else next();
+    }
+  };
+}
+
+/** Waits for all, and throws the first error after it made `abort` end the others. */
+export async function allOrAbort<T extends readonly unknown[]>(
+  abort: AbortController,
+  work: { readonly [K in keyof T]: Promise<T[K]> },
+): Promise<T> {
+  const settled = work.map((it) =>
+    it.catch((error: unknown) => {
+      abort.abort(error);
+      throw error;
+    }),
+  );
+  await Promise.allSettled(settled);
+  if (abort.signal.aborted) throw abort.signal.reason;
+  return (await Promise.all(settled)) as unknown as T;
+}

@@ -1,0 +1,155 @@
+// Where blobs wait between download and import: `extensions/bootc/` of the repository, left alone by ostree.
+//
+//   lock            held by the one writer
+//   blobs/sha256/   complete blobs by digest; an empty file stands for one that is not needed
+//   fetch-XXXXXX/   the image layout of one download, with its half-written blobs
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { errnoOf } from "../errors.ts";
+import { hexOf } from "../image/digest.ts";
+import type { Context } from "../system/context.ts";
+
+export interface BlobCache {
+  /** What skopeo is told: it adds `sha256/` itself. */
+  readonly blobDir: string;
+  readonly layoutDir: string;
+}
+
+/** A blob that is wanted: what its file is named by, and what must be in it. */
+export interface WantedBlob {
+  readonly digest: string;
+  /** Unknown for blobs that are not stored as the manifest describes them. */
+  readonly sizeBytes: number | undefined;
+}
+
+export function cacheDir(repo: string): string {
+  return join(repo, "extensions/bootc");
+}
+
+/** The file that writers of the repository lock. Its directory is made when missing. */
+export async function lockPath(repo: string): Promise<string> {
+  // Blobs may hold what only root may read, whatever modes the files in them will have.
+  await mkdir(cacheDir(repo), { recursive: true, mode: 0o700 });
+  return join(cacheDir(repo), "lock");
+}
+
+/**
+ * Makes the cache ready for one download: removes what an earlier one left half-made. Of the `wanted`
+ * blobs those that are complete stay; skopeo trusts any file of the right name, so they are hashed here.
+ */
+export async function openCache(
+  ctx: Context,
+  repo: string,
+  wanted: readonly WantedBlob[],
+): Promise<BlobCache> {
+  const dir = cacheDir(repo);
+  const blobDir = join(dir, "blobs");
+  await mkdir(join(blobDir, "sha256"), { recursive: true, mode: 0o700 });
+  await removeLayouts(repo);
+  const byHex = new Map(wanted.map((it) => [hexOf(it.digest), it]));
+  for (const name of await readdir(join(blobDir, "sha256"))) {
+    const path = join(blobDir, "sha256", name);
+    const blob = byHex.get(name);
+    const sizeBytes = (await stat(path)).size;
+    const isKept = blob === undefined ? sizeBytes > 0 : await isWhole(ctx, path, blob);
+    if (!isKept) await rm(path, { recursive: true });
+  }
+  return { blobDir, layoutDir: await mkdtemp(join(dir, "fetch-")) };
+}
+
+async function removeLayouts(repo: string): Promise<void> {
+  const dir = cacheDir(repo);
+  for (const name of await readdir(dir)) {
+    if (name.startsWith("fetch-")) await rm(join(dir, name), { recursive: true, force: true });
+  }
+}
+
+async function isWhole(ctx: Context, path: string, blob: WantedBlob): Promise<boolean> {
+  const { size } = await stat(path);
+  if (size === 0 || (blob.sizeBytes !== undefined && blob.sizeBytes !== size)) return false;
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash, { signal: ctx.signal });
+  return hash.digest("hex") === hexOf(blob.digest);
+}
+
+export function blobPath(cache: BlobCache, digest: string): string {
+  return join(cache.blobDir, "sha256", hexOf(digest));
+}
+
+/** The size of a complete blob; undefined when it is not here, or an empty file stands for it. */
+export async function readBlobSize(cache: BlobCache, digest: string): Promise<number | undefined> {
+  try {
+    const { size } = await stat(blobPath(cache, digest));
+    return size === 0 ? undefined : size;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Puts an empty file in the place of a blob, complete or missing: skopeo then does not fetch it. It
+ * replaces the blob at once, since skopeo may look for it at any moment.
+ */
+export async function placeholdBlob(cache: BlobCache, digest: string): Promise<void> {
+  const empty = join(cache.layoutDir, `empty-${hexOf(digest)}`);
+  await writeFile(empty, "");
+  await rename(empty, blobPath(cache, digest));
+}
+
+/** Bytes of half-written blobs. */
+export async function readPartialBytes(cache: BlobCache): Promise<number> {
+  const names = await readdir(cache.layoutDir);
+  const partial = names.filter((it) => it.startsWith("oci-put-blob"));
+  const sizes = await Promise.all(partial.map((it) => sizeOf(join(cache.layoutDir, it))));
+  return sizes.reduce((sum, it) => sum + it, 0);
+}
+
+/** Removes half-written blobs of an attempt that has ended. */
+export async function removePartial(cache: BlobCache): Promise<void> {
+  for (const name of await readdir(cache.layoutDir)) {
+    if (name.startsWith("oci-put-blob")) await rm(join(cache.layoutDir, name), { force: true });
+  }
+}
+
+/**
+ * Ends the use of a cache: complete blobs that were not imported stay for the next run. `documents`
+ * are the digests of manifest and configuration, which skopeo leaves there too.
+ */
+export async function closeCache(cache: BlobCache, documents: readonly string[]): Promise<void> {
+  await rm(cache.layoutDir, { recursive: true, force: true });
+  for (const digest of documents) await rm(blobPath(cache, digest), { force: true });
+  const dir = join(cache.blobDir, "sha256");
+  for (const name of await readdir(dir)) {
+    if ((await sizeOf(join(dir, name))) === 0) await rm(join(dir, name), { force: true });
+  }
+}
+
+/** Removes everything but the lock, which the caller holds; gives the bytes that became free. */
+export async function emptyCache(repo: string): Promise<number> {
+  const dir = cacheDir(repo);
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true }).catch(
+    (error: unknown) => {
+      if (errnoOf(error) === "ENOENT") return [];
+      throw error;
+    },
+  );
+  const files = entries.filter((it) => it.isFile() && it.name !== "lock");
+  const sizes = await Promise.all(files.map((it) => sizeOf(join(it.parentPath, it.name))));
+  await rm(join(dir, "blobs"), { recursive: true, force: true });
+  if (entries.length > 0) await removeLayouts(repo);
+  return sizes.reduce((sum, it) => sum + it, 0);
+}
+
+/** Zero for a file that has just been renamed or removed by its writer. */
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return 0;
+    throw error;
+  }
+}

@@ -1,0 +1,41 @@
+// Whether an image's missing layers fit on the repository's file system.
+import { readFile, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError } from "../errors.ts";
+import { formatSize } from "../host/manifest-difference.ts";
+import { formatImageReference } from "../image/reference.ts";
+import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
+import type { PullPlan } from "./plan.ts";
+
+/** What ostree keeps free when a repository's configuration says nothing. */
+const MIN_FREE_PERCENT = 3;
+
+/** Refuses a plan whose missing layers alone, compressed, take more than there is. */
+export async function requireSpace(plan: PullPlan, cachedBytes: number): Promise<void> {
+  const { repo } = plan.request;
+  const requiredBytes = plan.neededBytes - cachedBytes;
+  const files = await statfs(repo);
+  const reserved = decideReserve(await readFile(join(repo, "config"), "utf8"), {
+    sizeBytes: files.blocks * files.bsize,
+  });
+  const availableBytes = Math.max(0, files.bavail * files.bsize - reserved);
+  if (requiredBytes <= availableBytes) return;
+  const sizes = `available: ${formatSize(availableBytes)} required: ${formatSize(requiredBytes)}`;
+  throw new BootcError(
+    `Insufficient free space for ${formatImageReference(plan.image)} (${sizes})`,
+    { kind: "space", hint: "free some, for instance with `bootc internals cleanup`" },
+  );
+}
+
+/** Bytes that ostree never uses, by the repository's `config`: `core.min-free-space-size` or `-percent`. */
+export function decideReserve(config: string, files: { readonly sizeBytes: number }): number {
+  const keyfile = parseKeyfile(config);
+  const size = keyfileValue(keyfile, "core", "min-free-space-size");
+  const [, number, unit] = /^(\d+)([MGT])B$/.exec(size ?? "") ?? [];
+  if (number !== undefined && unit !== undefined) {
+    return Number(number) * { M: 1 << 20, G: 1 << 30, T: 2 ** 40 }[unit as "M" | "G" | "T"];
+  }
+  const percent = keyfileValue(keyfile, "core", "min-free-space-percent");
+  const value = /^\d+$/.test(percent ?? "") ? Number(percent) : MIN_FREE_PERCENT;
+  return (files.sizeBytes / 100) * value;
+}
