@@ -16,6 +16,8 @@ export interface BlobCache {
   /** What skopeo is told: it adds `sha256/` itself. */
   readonly blobDir: string;
   readonly layoutDir: string;
+  /** Digests of the manifests and configurations that are here: they go when the download ends. */
+  readonly documents: Set<string>;
 }
 
 /** A blob that is wanted: what its file is named by, and what must be in it. */
@@ -57,7 +59,7 @@ export async function openCache(
     const isKept = blob === undefined ? sizeBytes > 0 : await isWhole(ctx, path, blob);
     if (!isKept) await rm(path, { recursive: true });
   }
-  return { blobDir, layoutDir: await mkdtemp(join(dir, "fetch-")) };
+  return { blobDir, layoutDir: await mkdtemp(join(dir, "fetch-")), documents: new Set() };
 }
 
 async function removeLayouts(repo: string): Promise<void> {
@@ -115,13 +117,10 @@ export async function removePartial(cache: BlobCache): Promise<void> {
   }
 }
 
-/**
- * Ends the use of a cache: complete blobs that were not imported stay for the next run. `documents`
- * are the digests of manifest and configuration, which skopeo leaves there too.
- */
-export async function closeCache(cache: BlobCache, documents: readonly string[]): Promise<void> {
+/** Ends the use of a cache: complete blobs that were not imported stay for the next run. */
+export async function closeCache(cache: BlobCache): Promise<void> {
   await rm(cache.layoutDir, { recursive: true, force: true });
-  for (const digest of documents) await rm(blobPath(cache, digest), { force: true });
+  for (const digest of cache.documents) await rm(blobPath(cache, digest), { force: true });
   const dir = join(cache.blobDir, "sha256");
   for (const name of await readdir(dir)) {
     if ((await sizeOf(join(dir, name))) === 0) await rm(join(dir, name), { force: true });

@@ -1,6 +1,7 @@
 // The plan stage: looks at the manifest alone and says what a pull would have to do.
 import { BootcError } from "../errors.ts";
 import { formatCanonicalJson } from "../host/canonical-json.ts";
+import { formatSize } from "../host/manifest-difference.ts";
 import { type ImageConfig, requireBootable } from "../image/config.ts";
 import { splitLayers } from "../image/layer-plan.ts";
 import { type ImageManifest, toOciManifest } from "../image/manifest.ts";
@@ -143,4 +144,12 @@ export async function recordUpdate(ctx: Context, plan: PullPlan): Promise<void> 
       config: formatCanonicalJson(plan.config),
     },
   );
+}
+
+/** What a person reads before a pull: how many layers are here and how many come; nothing if all are. */
+export function describePlan({ layers, neededBytes }: PullPlan): string | undefined {
+  const needed = layers.filter((it) => it.commit === undefined).length;
+  if (needed === 0) return undefined;
+  const size = formatSize(neededBytes);
+  return `layers already present: ${layers.length - needed}; layers needed: ${needed} (${size})`;
 }

@@ -75,6 +75,7 @@ async function pullLocked(ctx: Context, planned: PullPlan): Promise<PulledImage>
   announce(plan);
   const wanted = missingLayers(plan).map((it) => blobOf(plan, it));
   const cache = await openCache(ctx, plan.request.repo, wanted);
+  addDocuments(cache, plan);
   try {
     const cached = await Promise.all(wanted.map((it) => readBlobSize(cache, it.digest)));
     await requireSpace(
@@ -83,8 +84,15 @@ async function pullLocked(ctx: Context, planned: PullPlan): Promise<PulledImage>
     );
     return await commit(ctx, await fetchAndImport(ctx, plan, cache));
   } finally {
-    await closeCache(cache, [plan.manifestDigest, plan.manifest.config.digest]);
+    await closeCache(cache);
   }
+}
+
+function addDocuments(
+  { documents }: BlobCache,
+  { manifest, manifestDigest }: Pick<PullPlan, "manifest" | "manifestDigest">,
+): void {
+  documents.add(manifestDigest).add(manifest.config.digest);
 }
 
 function announce({ request, image, manifestDigest, layers }: PullPlan): void {
@@ -132,6 +140,7 @@ async function fetchAndImport(
     }),
     importLayers(inner, plan, { cache, arrivals }),
   ]);
+  addDocuments(cache, { manifest: parseImageManifest(text), manifestDigest: digestOf(text) });
   // Stored images are copied in another form; what they were stored as was read by the plan.
   if (plan.image.transport === "containers-storage") return { plan, imported };
   if (digestOf(text) === plan.manifestDigest) return { plan, imported };

@@ -48,3 +48,37 @@ export interface PulledImage {
   /** The image was there already; nothing was fetched or changed. */
   readonly isUnchanged: boolean;
 }
+
+/** Options of a command line about reaching a registry. */
+export interface AccessWords {
+  readonly authfile?: string;
+  readonly authAnonymous?: boolean;
+  readonly certDir?: string;
+  readonly insecureSkipTlsVerification?: boolean;
+}
+
+export function accessOf(words: AccessWords): RegistryAccess {
+  return {
+    authFile: words.authfile,
+    isAnonymous: words.authAnonymous,
+    certDir: words.certDir,
+    skipsTlsVerification: words.insecureSkipTlsVerification,
+  };
+}
+
+/** Options of a command line about how long a pull may take, in seconds. */
+export interface PullWords {
+  readonly lockTimeout?: number;
+  readonly stallTimeout?: number;
+  readonly giveUpAfter?: number;
+}
+
+export function limitsOfWords(words: PullWords): Pick<PullRequest, "lockTimeoutMs" | "limits"> {
+  return {
+    lockTimeoutMs: words.lockTimeout === undefined ? undefined : words.lockTimeout * 1000,
+    limits: {
+      ...(words.stallTimeout === undefined ? {} : { stallMs: words.stallTimeout * 1000 }),
+      ...(words.giveUpAfter === undefined ? {} : { giveUpMs: words.giveUpAfter * 1000 }),
+    },
+  };
+}

@@ -1,0 +1,136 @@
+// The progress stream that programs read: a line of JSON for each step, protocol version 0.1.0.
+import { formatCanonicalJson } from "../host/canonical-json.ts";
+import { hexOf } from "../image/digest.ts";
+import type { LayerProgress, PullEvent, PullProgress, PullStage } from "./progress.ts";
+import { sumProgress } from "./progress.ts";
+
+export interface ProgressStream {
+  /** Lines for `event`, after which `progress` holds; `nowMs` spaces out counted bytes. */
+  next(event: PullEvent, progress: PullProgress, nowMs: number): readonly string[];
+}
+
+/** Counted bytes come this often at most, in milliseconds; everything else always comes. */
+const BYTES_EVERY_MS = 200;
+/** How much of a digest names a subtask. */
+const ID_LENGTH = 21;
+
+export function createProgressStream(): ProgressStream {
+  let isStarted = false;
+  let bytesAtMs = Number.NEGATIVE_INFINITY;
+  return {
+    next(event, progress, nowMs) {
+      if (event.type === "fetched-bytes") {
+        if (nowMs - bytesAtMs < BYTES_EVERY_MS) return [];
+        bytesAtMs = nowMs;
+      }
+      const documents = documentsOf(event, progress);
+      if (documents.length === 0) return [];
+      const all = isStarted ? documents : [{ type: "Start", version: "0.1.0" }, ...documents];
+      isStarted = true;
+      return all.map(formatCanonicalJson);
+    },
+  };
+}
+
+function documentsOf(event: PullEvent, progress: PullProgress): readonly object[] {
+  switch (event.type) {
+    case "planned":
+    case "fetched-bytes":
+    case "layer":
+      return [pulling(progress)];
+    case "retry":
+    case "waiting":
+      return [];
+    case "stage":
+      return stageDocuments(event.stage);
+  }
+}
+
+function pulling(progress: PullProgress): object {
+  const totals = sumProgress(progress);
+  const missing = progress.layers.filter((it) => !it.isPresent);
+  return {
+    type: "ProgressBytes",
+    task: "pulling",
+    description: `Pulling Image: ${progress.manifestDigest}`,
+    id: progress.manifestDigest,
+    bytesCached: totals.presentBytes,
+    bytes: totals.fetchedBytes,
+    bytesTotal: totals.bytes,
+    stepsCached: totals.presentLayers,
+    steps: totals.fetchedLayers,
+    stepsTotal: totals.layers,
+    subtasks: missing.filter((it) => it.state !== "waiting").map(layerSubtask),
+  };
+}
+
+function layerSubtask({ kind, digest, sizeBytes }: LayerProgress): object {
+  const subtask = kind === "derived" ? "layer" : "ostree chunk";
+  const id = hexOf(digest).slice(0, ID_LENGTH);
+  return {
+    subtask,
+    description: `${subtask} ${id}`,
+    id,
+    bytesCached: 0,
+    bytes: sizeBytes,
+    bytesTotal: sizeBytes,
+  };
+}
+
+const STAGING = [
+  { subtask: "merging", id: "fetching", description: "Merging Image" },
+  { subtask: "deploying", id: "deploying", description: "Deploying Image" },
+  { subtask: "bound_images", id: "bound_images", description: "Pulling Bound Images" },
+  { subtask: "cleanup", id: "cleanup", description: "Removing old images" },
+] as const;
+
+/** Which of the subtasks of staging are done when a stage begins, and the number of steps told then. */
+function stageDocuments(stage: PullStage): readonly object[] {
+  switch (stage) {
+    case "merging":
+      return [importing(0)];
+    case "committed":
+      return [importing(1), staging(0, 0)];
+    case "deploying":
+      return [staging(1, 1)];
+    case "bound-images":
+      return [staging(2, 1)];
+    case "cleaning":
+      return [staging(3, 2)];
+    case "done":
+      return [staging(4, 3)];
+  }
+}
+
+function importing(steps: 0 | 1): object {
+  return {
+    type: "ProgressSteps",
+    task: "importing",
+    description: "Importing Image",
+    id: "importing",
+    stepsCached: 0,
+    steps,
+    stepsTotal: 1,
+    subtasks: [
+      {
+        subtask: "importing",
+        description: "Importing Image",
+        id: "importing",
+        completed: steps === 1,
+      },
+    ],
+  };
+}
+
+function staging(done: number, steps: number): object {
+  return {
+    type: "ProgressSteps",
+    task: "staging",
+    description: "Deploying Image",
+    id: "staging",
+    stepsCached: 0,
+    steps,
+    stepsTotal: 3,
+    subtasks: STAGING.slice(0, done + 1).map((it, i) => ({ ...it, completed: i < done })),
+  };
+}

@@ -1,0 +1,112 @@
+// Shows a pull as it goes: a bar on a terminal, a line for each stage elsewhere, JSON where a program asked.
+import { writeSync } from "node:fs";
+import type { Context } from "../system/context.ts";
+import { createLiveLines } from "../system/live-lines.ts";
+import { advanceProgress, NO_PROGRESS, type OnPullEvent, type PullProgress } from "./progress.ts";
+import { createProgressStream } from "./progress-json.ts";
+import { describeEvent, describeProgress } from "./progress-text.ts";
+
+export interface ShowOptions {
+  readonly isQuiet: boolean;
+  /** A descriptor of ours that gets the stream of JSON lines. */
+  readonly jsonDescriptor?: number | undefined;
+}
+
+export interface ProgressDisplay {
+  readonly onEvent: OnPullEvent;
+  /** Takes the bar away. Call it whatever happened. */
+  end(): void;
+}
+
+/** How often the bar is drawn, in milliseconds. */
+const DRAW_MS = 100;
+const ROWS = 10;
+
+export function showProgress(ctx: Context, options: ShowOptions): ProgressDisplay {
+  let progress = NO_PROGRESS;
+  const text = options.isQuiet ? NO_DISPLAY : textDisplay(ctx, () => progress);
+  const json = jsonDisplay(ctx, () => progress, options.jsonDescriptor);
+  return {
+    onEvent(event) {
+      progress = advanceProgress(progress, event);
+      text.onEvent(event);
+      json.onEvent(event);
+    },
+    end: () => text.end(),
+  };
+}
+
+const NO_DISPLAY: ProgressDisplay = { onEvent: () => undefined, end: () => undefined };
+
+function textDisplay(ctx: Context, now: () => PullProgress): ProgressDisplay {
+  if (ctx.terminal.isStderrTerminal) return terminalDisplay(ctx, now);
+  return {
+    onEvent(event) {
+      const line = describeEvent(event, now());
+      if (line !== undefined) ctx.note(line);
+    },
+    end: () => undefined,
+  };
+}
+
+function terminalDisplay(ctx: Context, now: () => PullProgress): ProgressDisplay {
+  const lines = createLiveLines(ctx, (text) => void process.stderr.write(text));
+  const rate = createRate();
+  const draw = () => {
+    const bytesPerSecond = rate.next(now().fetchedBytes, Date.now());
+    lines.draw(
+      describeProgress(now(), { columns: ctx.terminal.columns, rows: ROWS, bytesPerSecond }),
+    );
+  };
+  const timer = setInterval(draw, DRAW_MS);
+  return {
+    onEvent(event) {
+      // What would not be seen in the bar stays above it.
+      const isNews = event.type === "retry" || event.type === "waiting" || event.type === "planned";
+      const line = isNews ? describeEvent(event, now()) : undefined;
+      if (line !== undefined) lines.note(line);
+      if (event.type === "stage") draw();
+    },
+    end() {
+      clearInterval(timer);
+      lines.end();
+    },
+  };
+}
+
+/** The rate over the last seconds: what came long ago says nothing about the time that remains. */
+function createRate() {
+  const WINDOW_MS = 5000;
+  let samples: readonly { readonly bytes: number; readonly atMs: number }[] = [];
+  return {
+    next(bytes: number, atMs: number): number | undefined {
+      samples = [...samples.filter((it) => atMs - it.atMs <= WINDOW_MS), { bytes, atMs }];
+      const [first] = samples;
+      if (first === undefined || atMs - first.atMs < 1000) return undefined;
+      return ((bytes - first.bytes) * 1000) / (atMs - first.atMs);
+    },
+  };
+}
+
+function jsonDisplay(
+  ctx: Context,
+  now: () => PullProgress,
+  descriptor: number | undefined,
+): Pick<ProgressDisplay, "onEvent"> {
+  if (descriptor === undefined) return NO_DISPLAY;
+  const stream = createProgressStream();
+  let isBroken = false;
+  return {
+    onEvent(event) {
+      if (isBroken) return;
+      try {
+        for (const line of stream.next(event, now(), Date.now()))
+          writeSync(descriptor, `${line}\n`);
+      } catch (error) {
+        // Whoever reads the stream may go away; the operation is more important.
+        isBroken = true;
+        ctx.note(`Failed to write to jsonl: ${error instanceof Error ? error.message : error}`);
+      }
+    },
+  };
+}
