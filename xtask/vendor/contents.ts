@@ -19,8 +19,9 @@ export interface PackageContents {
   readonly used: readonly PathExclusion[];
 }
 
-/** Files at the top of a package that carry its licence, whatever their suffix. */
-const LICENSE_FILE = /^(un)?licen[cs]es?([-._].*)?$|^(copying|copyright|notice)([-._].*)?$/i;
+/** Files at the top of a package that carry its licence, whatever their suffix; code is none. */
+const LICENSE_FILE = /^((un)?licen[cs]es?|copying|copyright|notice)([-._][^/]*)?$/i;
+const CODE_FILE = /\.([cm]?[jt]s|json|map)$/i;
 
 /** Reads a package's tarball. Files that an exclusion names are left out and told. */
 export function readContents(
@@ -47,7 +48,7 @@ export function readContents(
     filteredBytes: filtered.reduce((sum, it) => sum + it.bytes.length, 0),
     license: licenseOf(files.find((it) => it.inside === "package.json")?.bytes),
     licenseTexts: files
-      .filter((it) => LICENSE_FILE.test(it.inside))
+      .filter((it) => LICENSE_FILE.test(it.inside) && !CODE_FILE.test(it.inside))
       .map((it) => ({ name: it.inside, bytes: it.bytes }))
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     used,

@@ -1,0 +1,282 @@
+// Vendoring from end to end: an archive, an empty folder, no network, and a program that runs.
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+
+const TOP = resolve(import.meta.dirname, "../..");
+const NODE = process.execPath;
+const EPOCH = "1700000000";
+
+interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function xtask(args: readonly string[], env: NodeJS.ProcessEnv = {}, cwd = TOP): Ran {
+  return run(NODE, [join(TOP, "xtask/entry.ts"), ...args], {
+    cwd,
+    env: { ...process.env, SOURCE_DATE_EPOCH: EPOCH, ...env },
+  });
+}
+
+function run(program: string, args: readonly string[], options: object = {}): Ran {
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8", ...options });
+  return { status, stdout, stderr };
+}
+
+/** As COPR's build does it: nothing of our environment, and no network, not even loopback. */
+function offline(program: string, args: readonly string[], cwd: string): Ran {
+  const env = { PATH: process.env.PATH, HOME: cwd, LC_ALL: "C.UTF-8" };
+  return run("unshare", ["-rn", program, ...args], { cwd, env });
+}
+
+function fresh(): string {
+  return mkdtempSync(join(tmpdir(), "vendor-"));
+}
+
+function sha256(path: string): string {
+  return createHash("sha256").update(readFileSync(path)).digest("hex");
+}
+
+const canUnshare = run("unshare", ["-rn", "true"]).status === 0;
+const hasNpm = run("npm", ["--version"]).status === 0;
+
+/** The archive under test, unpacked. */
+let vendored = "";
+
+beforeAll(() => {
+  const folder = fresh();
+  const archive = join(folder, "v.tar.zst");
+  const made = xtask(["vendor", archive]);
+  expect(made).toMatchObject({ status: 0 });
+  execFileSync("tar", ["--zstd", "-C", folder, "-xf", archive]);
+  vendored = join(folder, "vendor");
+});
+
+describe.skipIf(!canUnshare)(
+  `without network${canUnshare ? "" : " (skipped: unshare -rn is not allowed here)"}`,
+  () => {
+    test("our installer: install, bundle, run", () => {
+      const folder = fresh();
+      const installed = offline(
+        NODE,
+        [join(TOP, "xtask/vendor/install.ts"), vendored, folder],
+        folder,
+      );
+      expect(installed.stderr).toMatch(/^installed \d+ packages into /);
+      expect(installed.status).toBe(0);
+      expectBundleRuns(folder);
+    });
+
+    test.skipIf(!hasNpm)("npm ci --offline with an empty cache: install, bundle, run", () => {
+      const folder = fresh();
+      cpSync(vendored, folder, { recursive: true });
+      const done = offline(
+        "npm",
+        ["ci", "--offline", "--cache", join(folder, "empty"), "--no-audit"],
+        folder,
+      );
+      expect(done.status, done.stderr).toBe(0);
+      expectBundleRuns(folder);
+    });
+
+    test.skipIf(!hasNpm)("npm and our installer unpack the same files", () => {
+      const [ours, theirs] = [fresh(), fresh()];
+      offline(NODE, [join(TOP, "xtask/vendor/install.ts"), vendored, ours], ours);
+      cpSync(vendored, theirs, { recursive: true });
+      offline("npm", ["ci", "--offline", "--cache", join(theirs, "empty"), "--no-audit"], theirs);
+      const args = ["-r", "--exclude=.bin", "--exclude=.package-lock.json", "--brief"];
+      const both = [ours, theirs].map((it) => join(it, "node_modules"));
+      expect(run("diff", [...args, ...both])).toMatchObject({ status: 0, stdout: "" });
+    });
+  },
+);
+
+/** The product, bundled with nothing but what was vendored, prints its help. */
+function expectBundleRuns(folder: string): void {
+  cpSync(join(TOP, "src"), join(folder, "src"), { recursive: true });
+  const script = `require("esbuild-wasm").build({ entryPoints: ["src/entry.ts"], bundle: true,
+    platform: "node", format: "cjs", outfile: "bootc.cjs", logLevel: "error" })`;
+  const bundled = offline(NODE, ["-e", script], folder);
+  expect(bundled.stderr).toBe("");
+  const ran = offline(NODE, ["bootc.cjs", "--help"], folder);
+  expect(ran).toMatchObject({ status: 0, stderr: "" });
+  expect(ran.stdout).toContain("Usage: bootc");
+}
+
+describe("a damaged set", () => {
+  function withFlippedByte(): string {
+    const folder = join(fresh(), "vendor");
+    cpSync(vendored, folder, { recursive: true });
+    const tarball = join(folder, "vendor/execa-10.2.1.tgz");
+    const bytes = readFileSync(tarball);
+    bytes[1000] = (bytes[1000] ?? 0) ^ 1;
+    writeFileSync(tarball, bytes);
+    return folder;
+  }
+
+  test("our installer names the package, with the status of integrity, and leaves nothing", () => {
+    const target = fresh();
+    const got = run(NODE, [join(TOP, "xtask/vendor/install.ts"), withFlippedByte(), target]);
+    expect(got.status).toBe(6);
+    expect(got.stderr).toMatch(
+      /^error: installing `execa@10\.2\.1`: its tarball is not what the lockfile says: want sha512-/,
+    );
+    expect(readdirSync(target)).toEqual([]);
+  });
+
+  test.skipIf(!hasNpm)("npm refuses it too", () => {
+    const folder = withFlippedByte();
+    const got = run("npm", ["ci", "--offline", "--cache", join(folder, "empty")], { cwd: folder });
+    expect(got.status).not.toBe(0);
+    expect(got.stderr).toMatch(/EINTEGRITY|Z_DATA_ERROR/);
+  });
+
+  test("a tarball in the cache that was damaged is not used", () => {
+    const cache = fresh();
+    cpSync(cacheFolder(), join(cache, "packages"), { recursive: true });
+    const [name = ""] = readdirSync(join(cache, "packages")).filter((it) =>
+      it.startsWith("execa-"),
+    );
+    writeFileSync(join(cache, "packages", name), "damaged");
+    const out = join(fresh(), "v.tar");
+    const got = xtask(["vendor", "--offline", "--format", "tar", out], { BOOTC_CACHE: cache });
+    expect(got.status).toBe(4);
+    expect(got.stderr).toContain("error: `execa@10.2.1` is not in the cache");
+    expect(existsSync(out)).toBe(false);
+  });
+});
+
+function cacheFolder(): string {
+  return join(process.env.BOOTC_CACHE || join(TOP, "target/cache"), "packages");
+}
+
+describe("reproducible", () => {
+  test("in another folder, with another umask, time zone and language, and made anew", () => {
+    const [one, two] = [fresh(), fresh()];
+    const first = join(one, "a.tar.zst");
+    const second = join(two, "b.tar.zst");
+    const [cacheOne, cacheTwo] = [join(one, "cache"), join(two, "cache")];
+    for (const cache of [cacheOne, cacheTwo])
+      cpSync(cacheFolder(), join(cache, "packages"), { recursive: true });
+    const filter = ["--keep-dep-kinds", "normal", "--exclude-package", "node-linux-*"];
+    filter.push("--exclude-package-path", "yaml#browser");
+    expect(xtask(["vendor", first, ...filter], { BOOTC_CACHE: cacheOne })).toMatchObject({
+      status: 0,
+    });
+    const script = 'umask 077; exec "$0" "$@"';
+    const args = [NODE, join(TOP, "xtask/entry.ts"), "vendor", second, ...filter];
+    const env = {
+      ...process.env,
+      SOURCE_DATE_EPOCH: EPOCH,
+      TZ: "Asia/Tokyo",
+      LC_ALL: "tr_TR.UTF-8",
+    };
+    const again = run("sh", ["-c", script, ...args], {
+      cwd: two,
+      env: { ...env, BOOTC_CACHE: cacheTwo },
+    });
+    expect(again).toMatchObject({ status: 0 });
+    expect(sha256(second)).toBe(sha256(first));
+  });
+});
+
+describe("for another project", () => {
+  test("files left out are recorded: new integrity in the lockfile, the old one in the manifest", () => {
+    const out = join(fresh(), "out");
+    const args = [
+      "--format",
+      "dir",
+      "--keep-dep-kinds",
+      "normal",
+      "--exclude-package-path",
+      "yaml#browser",
+    ];
+    const manifest = [
+      "--manifest-path",
+      join(TOP, "package.json"),
+      "--exclude-package",
+      "node-linux-*",
+    ];
+    const got = xtask(["vendor", out, ...args, ...manifest]);
+    expect(got).toMatchObject({ status: 0 });
+    expect(got.stderr).toMatch(/left \d+ files, \d+ bytes, out of yaml@/);
+    const said = readJson(join(out, "manifest.json")) as { packages: Record<string, unknown>[] };
+    const yaml = said.packages.find((it) => it.name === "yaml");
+    const locked = readJson(join(TOP, "package-lock.json")).packages["node_modules/yaml"];
+    const ours = readJson(join(out, "package-lock.json")).packages["node_modules/yaml"];
+    expect(yaml).toMatchObject({ integrity: ours.integrity, originalIntegrity: locked.integrity });
+    expect(ours.integrity).not.toBe(locked.integrity);
+    const tarball = readFileSync(join(out, String(yaml?.file)));
+    expect(`sha512-${createHash("sha512").update(tarball).digest("base64")}`).toBe(ours.integrity);
+    const again = xtask(["vendor", out, ...args, ...manifest]);
+    expect(again).toMatchObject({ status: 1, stdout: "" });
+    expect(again.stderr).toContain(`error: \`${out}\` exists already`);
+  });
+
+  test("every package of it runs on the platform asked for, none of another", () => {
+    const args = ["--dry-run", "--json", "--platform", "linux-arm64-musl"];
+    const { kept } = JSON.parse(xtask(["vendor", ...args]).stdout) as { kept: { name: string }[] };
+    const names = kept.map((it) => it.name);
+    expect(names).toContain("@biomejs/cli-linux-arm64-musl");
+    expect(names.filter((it) => /darwin|win32|x64|cli-linux-arm64$|-gnu/.test(it))).toEqual([]);
+  });
+
+  test.each([
+    { files: {}, want: "there is no `" },
+    { files: { "package.json": "{}" }, want: "package-lock.json`" },
+    {
+      files: { "package.json": "{}", "package-lock.json": '{"lockfileVersion":2}' },
+      want: "package-lock.json has version 2, want 3",
+    },
+  ])("fails well: $want", ({ files, want }) => {
+    const folder = fresh();
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    const got = xtask([
+      "vendor",
+      "--manifest-path",
+      join(folder, "package.json"),
+      join(folder, "o"),
+    ]);
+    expect(got.status).not.toBe(0);
+    expect(got.stderr).toContain(want);
+    expect(got.stderr).toMatch(/^error: .*\nhint: /);
+  });
+
+  test("outside a repository it wants a clock", () => {
+    const folder = fresh();
+    mkdirSync(join(folder, "p"));
+    writeFileSync(join(folder, "p/package.json"), '{"name":"p","version":"1.0.0"}');
+    const lock = {
+      name: "p",
+      lockfileVersion: 3,
+      packages: { "": { name: "p", version: "1.0.0" } },
+    };
+    writeFileSync(join(folder, "p/package-lock.json"), JSON.stringify(lock));
+    const args = [
+      "vendor",
+      "--manifest-path",
+      join(folder, "p/package.json"),
+      join(folder, "o.tar.gz"),
+    ];
+    const got = xtask([...args, "--format", "tar.gz"], { SOURCE_DATE_EPOCH: "" });
+    expect(got.stderr).toContain("hint: set SOURCE_DATE_EPOCH");
+    expect(xtask([...args, "--format", "tar.gz"])).toMatchObject({ status: 0 });
+  });
+});
+
+function readJson(path: string) {
+  return JSON.parse(readFileSync(path, "utf8"));
+}

@@ -1,0 +1,116 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { decideFilter, parseConfig, parseExclusion } from "./config.ts";
+import {
+  type Lockfile,
+  nameOf,
+  parseLockfile,
+  parseManifest,
+  readProject,
+  resolvePlace,
+} from "./lockfile.ts";
+
+test.each([
+  { text: "{", want: "package-lock.json is not valid JSON" },
+  { text: "[]", want: "package-lock.json holds no object" },
+  { text: '{"lockfileVersion":1}', want: "package-lock.json has version 1, want 3" },
+  { text: '{"lockfileVersion":2,"packages":{"":{}}}', want: "has version 2, want 3" },
+  { text: '{"lockfileVersion":3}', want: "package-lock.json names no packages" },
+])("$want", ({ text, want }) => {
+  expect(() => parseLockfile(text)).toThrow(want);
+});
+
+test("workspaces are refused", () => {
+  expect(() => parseManifest('{"workspaces":["a"]}')).toThrow("workspaces cannot be vendored");
+});
+
+test("a missing file is named, with the way to get it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "project-"));
+  await expect(readProject(folder)).rejects.toThrow(`there is no \`${folder}/package.json\``);
+  writeFileSync(join(folder, "package.json"), "{}");
+  await expect(readProject(folder)).rejects.toMatchObject({
+    message: `there is no \`${folder}/package-lock.json\``,
+    hint: "make it with `npm install --package-lock-only`",
+  });
+});
+
+test("all differences between package.json and lockfile are told at once", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "project-"));
+  const manifest = { dependencies: { a: "2", b: "1" }, devDependencies: { c: "1" } };
+  const root = { dependencies: { a: "1", b: "1" }, devDependencies: { d: "1" } };
+  writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
+  const lock = { lockfileVersion: 3, packages: { "": root } };
+  writeFileSync(join(folder, "package-lock.json"), JSON.stringify(lock));
+  await expect(readProject(folder)).rejects.toThrow(
+    "package-lock.json disagrees with package.json: " +
+      "`a` (2, locked 1), `d` (absent, locked 1), `c` (1, locked absent)",
+  );
+});
+
+const LOCK: Lockfile = {
+  lockfileVersion: 3,
+  packages: {
+    "": {},
+    "node_modules/a": {},
+    "node_modules/b": {},
+    "node_modules/b/node_modules/a": {},
+    "node_modules/@s/c": {},
+    "node_modules/@s/c/node_modules/@s/d": {},
+  },
+};
+
+test.each([
+  { from: "", name: "a", want: "node_modules/a" },
+  { from: "node_modules/b", name: "a", want: "node_modules/b/node_modules/a" },
+  { from: "node_modules/b/node_modules/a", name: "b", want: "node_modules/b" },
+  { from: "node_modules/@s/c", name: "@s/d", want: "node_modules/@s/c/node_modules/@s/d" },
+  { from: "node_modules/@s/c/node_modules/@s/d", name: "a", want: "node_modules/a" },
+  { from: "node_modules/a", name: "@s/d", want: undefined },
+])("from `$from`, `$name` is $want", ({ from, name, want }) => {
+  expect(resolvePlace(LOCK, from, name)).toBe(want);
+});
+
+test("an alias has the name of what it stands for", () => {
+  expect(nameOf("node_modules/x/node_modules/@s/c", {})).toBe("@s/c");
+  expect(nameOf("node_modules/alias", { name: "real" })).toBe("real");
+});
+
+test.each([
+  { keep: "all", want: ["normal", "build", "dev"] },
+  { keep: "no-dev", want: ["normal", "build"] },
+  { keep: "no-build", want: ["normal", "dev"] },
+  { keep: "build", want: ["build"] },
+])("keepDepKinds $keep keeps $want", ({ keep, want }) => {
+  expect(decideFilter({ keepDepKinds: keep }).kinds).toEqual(want);
+});
+
+test("unknown keys are told, not refused", () => {
+  expect(parseConfig({ platforms: [], future: 1 }).unknown).toEqual(["future"]);
+});
+
+test.each([
+  { config: [], want: "`vendorFilter` of package.json is not an object" },
+  { config: { platforms: "linux" }, want: "`vendorFilter.platforms`" },
+  { config: { tier: 3 }, want: "`vendorFilter.tier` of package.json is not 1 or 2" },
+  { config: { excludePackagePaths: [{ name: "a" }] }, want: "`vendorFilter.excludePackagePaths`" },
+])("$want", ({ config, want }) => {
+  expect(() => parseConfig(config)).toThrow(want);
+});
+
+test.each([
+  { keepDepKinds: "some", want: "there is no kind of dependency `some`" },
+  {
+    excludePackagePaths: [{ name: "a", exclude: "../b" }],
+    want: "`a#../b` leads out of the package",
+  },
+  { excludePackagePaths: [{ name: "a", exclude: "/b" }], want: "`a#/b` leads out of the package" },
+])("$want", ({ want, ...config }) => {
+  expect(() => decideFilter(config)).toThrow(want);
+});
+
+test("NAME#GLOB", () => {
+  expect(parseExclusion("@s/a#**/*.map")).toEqual({ name: "@s/a", exclude: "**/*.map" });
+  expect(() => parseExclusion("a")).toThrow("`a` is not NAME#GLOB");
+});

