@@ -20,7 +20,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/system",
     "src/version.ts",
   ],
+  "src/deploy": ["src/host", "src/ostree", "src/image", "src/programs", "src/pull", "src/system"],
   "src/commands": [
+    "src/deploy",
     "src/host",
     "src/image",
     "src/ostree",

@@ -2,6 +2,7 @@
 import { Argument, type Command } from "commander";
 import type { Context } from "../system/context.ts";
 import { declareBootInternals } from "./internals-boot.ts";
+import { declareHostInternals } from "./internals-host.ts";
 import { declareOstreeContainer } from "./ostree-container.ts";
 
 /** The shells a completion script can be made for. */
@@ -22,4 +23,5 @@ export function declareInternalCommands(program: Command, ctx: Context): void {
     .description("commands for units, installers and other programs; not for people");
   declareBootInternals(internals, ctx);
   declareOstreeContainer(internals, ctx);
+  declareHostInternals(internals, ctx);
 }

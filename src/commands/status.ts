@@ -1,21 +1,29 @@
 // `bootc status`: where this host stands.
-import { BootcError } from "../errors.ts";
+import { readHost } from "../deploy/read-host.ts";
+import { BootcError, describeError } from "../errors.ts";
+import { onlyBooted } from "../host/assemble-host.ts";
 import { formatCanonicalJson } from "../host/canonical-json.ts";
-import { DEFAULT_HOST, type HostDocument } from "../host/document.ts";
+import { ENTRIES_READ_AT, type HostDocument } from "../host/document.ts";
+import { publishBootEntries } from "../programs/ostree-boot-entries.ts";
 import type { Context } from "../system/context.ts";
+import { readHostKind } from "../system/host-kind.ts";
 
 export interface StatusOptions {
-  readonly format?: "humanreadable" | "yaml" | "json";
+  readonly format?: StatusFormat;
   readonly json?: boolean;
   readonly formatVersion?: string;
   readonly booted?: boolean;
   readonly verbose?: boolean;
 }
 
+type StatusFormat = "humanreadable" | "yaml" | "json";
+
 export async function status(ctx: Context, options: StatusOptions): Promise<void> {
-  requireFormatVersion(options.formatVersion ?? "0");
-  const host = DEFAULT_HOST;
-  await print(ctx, host, decideFormat(ctx, options));
+  requireFormatVersion(options.formatVersion ?? "1");
+  const host = await readHost(ctx);
+  noteAge(ctx, host);
+  await print(ctx, options.booted === true ? onlyBooted(host) : host, options);
+  await publish(ctx);
 }
 
 function requireFormatVersion(version: string): void {
@@ -23,23 +31,44 @@ function requireFormatVersion(version: string): void {
   throw new BootcError(`Unsupported format version: ${version}`, { hint: "use 0 or 1" });
 }
 
-function decideFormat(ctx: Context, options: StatusOptions): "humanreadable" | "yaml" | "json" {
+function noteAge(ctx: Context, host: HostDocument): void {
+  const readAt = host.metadata.annotations?.[ENTRIES_READ_AT];
+  if (readAt === undefined) return;
+  const minutes = Math.max(0, Math.floor((Date.now() - Date.parse(readAt)) / 60_000));
+  ctx.note(
+    `note: the boot loader's entries are closed to users; shown as of ${readAt}, ${minutes} min ago`,
+  );
+}
+
+/** Root leaves what users may not read for them; that this fails is no reason for status to fail. */
+async function publish(ctx: Context): Promise<void> {
+  if (process.geteuid?.() !== 0 || (await readHostKind(ctx)) !== "ostree") return;
+  try {
+    await publishBootEntries(ctx);
+  } catch (error) {
+    const { message, causes } = describeError(error);
+    ctx.note(`note: no copy of the boot entries for users: ${[message, ...causes].join(": ")}`);
+  }
+}
+
+async function print(ctx: Context, host: HostDocument, options: StatusOptions): Promise<void> {
+  switch (decideFormat(ctx, options)) {
+    case "json":
+      return ctx.write(formatCanonicalJson(host));
+    case "yaml": {
+      const { formatYaml } = await import("../host/yaml-document.ts");
+      return ctx.say(formatYaml(host));
+    }
+    case "humanreadable": {
+      const { formatHumanStatus } = await import("../host/human-status.ts");
+      return ctx.say(formatHumanStatus(host, { isVerbose: options.verbose === true }));
+    }
+  }
+}
+
+/** `--format` wins over everything. */
+export function decideFormat(ctx: Pick<Context, "terminal">, options: StatusOptions): StatusFormat {
   if (options.format !== undefined) return options.format;
   if (options.json === true) return "json";
   return ctx.terminal.isStdoutTerminal ? "humanreadable" : "yaml";
-}
-
-async function print(
-  ctx: Context,
-  host: HostDocument,
-  format: "humanreadable" | "yaml" | "json",
-): Promise<void> {
-  switch (format) {
-    case "json":
-      return ctx.say(formatCanonicalJson(host));
-    case "yaml":
-      return ctx.say((await import("yaml")).stringify(host).trimEnd());
-    case "humanreadable":
-      return ctx.say("System is not deployed via bootc.");
-  }
 }

@@ -12,6 +12,8 @@ export interface Context {
 
   /** The answer, a line on standard output. */
   say(line: string): void;
+  /** The same as it is, without a newline. */
+  write(text: string): void;
   /** Talk about the work, a line on standard error. */
   note(line: string): void;
   /** Asks a program something; its standard output, unchanged. */

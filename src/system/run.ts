@@ -28,6 +28,7 @@ export function createContext(options: ContextOptions = {}): Context {
     signal,
     terminal: readTerminal(env),
     say: (line) => void process.stdout.write(`${line}\n`),
+    write: (text) => void process.stdout.write(text),
     note: (line) => void process.stderr.write(`${line}\n`),
     async read(program, args, runOptions = {}) {
       trace("?", program, args);

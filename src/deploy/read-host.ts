@@ -1,0 +1,20 @@
+// The host document of this machine.
+import { assembleHost } from "../host/assemble-host.ts";
+import { DEFAULT_HOST, type HostDocument } from "../host/document.ts";
+import { readSysroot } from "../programs/ostree-sysroot.ts";
+import type { Context } from "../system/context.ts";
+import { readHostKind } from "../system/host-kind.ts";
+
+/** Where this host stands; the default document in a container and on hosts that are not ours. */
+export async function readHost(ctx: Context): Promise<HostDocument> {
+  switch (await readHostKind(ctx)) {
+    case "ostree":
+      return assembleHost(await readSysroot(ctx));
+    case "composefs":
+      ctx.note("note: this host boots from composefs, which this version does not know");
+      return DEFAULT_HOST;
+    case "container":
+    case "other":
+      return DEFAULT_HOST;
+  }
+}

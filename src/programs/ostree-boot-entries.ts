@@ -1,0 +1,181 @@
+// Which deployments the boot loader knows, in its order. Its entries are files under /boot, which some
+// systems close to users; for these there is a copy under /run, and failing that, ostree's own refs.
+import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError } from "../errors.ts";
+import {
+  type BootLoaderEntry,
+  isOstreeEntryName,
+  parseBootEntry,
+  parseBootTarget,
+  sortBootEntries,
+} from "../host/boot-entry.ts";
+import type { UnreadableEntry } from "../host/deployment.ts";
+import type { Context } from "../system/context.ts";
+import { readFileIfAny, replaceFile } from "../system/files.ts";
+import { isForbidden, isMissing, readLinkIfAny, readNamesIfAny } from "../system/optional-file.ts";
+
+/** A deployment as the boot loader's side of ostree names it. */
+export interface BootableDeployment {
+  readonly stateroot: string;
+  /** `COMMIT.SERIAL`. */
+  readonly name: string;
+  readonly bootChecksum: string;
+  /** Undefined when the entry could not be read. */
+  readonly options: string | undefined;
+}
+
+export interface BootEntries {
+  /** The default first. */
+  readonly deployments: readonly BootableDeployment[];
+  readonly unreadable: readonly UnreadableEntry[];
+  /** When the entries were read, RFC 3339; undefined for just now. */
+  readonly readAt: string | undefined;
+}
+
+/** Where privileged runs leave a copy of the entries for everybody. */
+const COPY = "run/bootc/boot-entries.json";
+
+interface EntriesCopy {
+  readonly readAt: string;
+  /** Where `boot.N` pointed: with another target the copy is out of date. */
+  readonly bootTarget: string;
+  readonly files: readonly EntryFile[];
+}
+
+interface EntryFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+export async function readBootEntries(ctx: Context): Promise<BootEntries> {
+  const files = await readEntryFiles(ctx);
+  if (files !== undefined) return { ...(await resolveEntries(ctx, files)), readAt: undefined };
+  const copy = await readCopy(ctx);
+  if (copy !== undefined) {
+    return { ...(await resolveEntries(ctx, copy.files)), readAt: copy.readAt };
+  }
+  return { deployments: await readFromRefs(ctx), unreadable: [], readAt: undefined };
+}
+
+/** Leaves the copy for users, where they cannot read the entries themselves. Needs root. */
+export async function publishBootEntries(ctx: Context): Promise<void> {
+  const files = await readEntryFiles(ctx);
+  if (files === undefined || !(await areClosedToUsers(ctx))) return;
+  const copy: EntriesCopy = {
+    readAt: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
+    bootTarget: (await readBootTarget(ctx)) ?? "",
+    files,
+  };
+  await mkdir(join(ctx.root, "run/bootc"), { recursive: true, mode: 0o755 });
+  await replaceFile(join(ctx.root, COPY), `${JSON.stringify(copy)}\n`, { mode: 0o644 });
+}
+
+/** ostree's entry files; undefined when we may not read them, nothing when there are none. */
+async function readEntryFiles(ctx: Context): Promise<readonly EntryFile[] | undefined> {
+  const dir = join(ctx.root, "boot/loader/entries");
+  try {
+    const names = (await readdir(dir)).filter(isOstreeEntryName);
+    return await Promise.all(
+      names.map(async (name) => ({ name, text: await readFile(join(dir, name), "utf8") })),
+    );
+  } catch (error) {
+    if (isMissing(error)) return [];
+    if (isForbidden(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Some part of the way to the entries is not open to everybody. */
+async function areClosedToUsers(ctx: Context): Promise<boolean> {
+  const modes = await Promise.all(
+    ["boot", "boot/loader", "boot/loader/entries"].map(
+      async (it) => (await stat(join(ctx.root, it))).mode,
+    ),
+  );
+  return modes.some((mode) => (mode & 0o005) !== 0o005);
+}
+
+/** The copy, unless ostree has written another set of entries since. */
+async function readCopy(ctx: Context): Promise<EntriesCopy | undefined> {
+  const text = await readFileIfAny(join(ctx.root, COPY));
+  if (text === undefined) return undefined;
+  const copy = JSON.parse(text) as EntriesCopy;
+  return copy.bootTarget === (await readBootTarget(ctx)) ? copy : undefined;
+}
+
+/** Where the current `boot.N` points, as `boot.N.M`. In the midst of a change there may be two. */
+async function readBootTarget(ctx: Context): Promise<string | undefined> {
+  const links = await Promise.all(
+    ["boot.0", "boot.1"].map((it) => readLinkIfAny(join(ctx.root, "sysroot/ostree", it))),
+  );
+  const found = links.filter((it) => it !== undefined);
+  return found.length === 0 ? undefined : found.join(" ");
+}
+
+async function resolveEntries(
+  ctx: Context,
+  files: readonly EntryFile[],
+): Promise<Omit<BootEntries, "readAt">> {
+  const entries = sortBootEntries(files.map(({ name, text }) => parseBootEntry(name, text)));
+  const deployments: BootableDeployment[] = [];
+  const unreadable: UnreadableEntry[] = [];
+  for (const entry of entries) {
+    try {
+      deployments.push(await resolveEntry(ctx, entry));
+    } catch (error) {
+      if (!(error instanceof BootcError)) throw error;
+      unreadable.push({ name: entry.name, problem: error.message });
+    }
+  }
+  return { deployments, unreadable };
+}
+
+async function resolveEntry(ctx: Context, entry: BootLoaderEntry): Promise<BootableDeployment> {
+  const target = parseBootTarget(entry.options);
+  if (target === undefined) throw new BootcError("it has no `ostree=` argument we understand");
+  const { bootVersion, stateroot, bootChecksum, index } = target;
+  const link = `ostree/boot.${bootVersion}/${stateroot}/${bootChecksum}/${index}`;
+  const name = nameFromLink(await readLinkIfAny(join(ctx.root, "sysroot", link)), stateroot);
+  if (name === undefined) throw new BootcError(`\`/${link}\` names no deployment`);
+  return { stateroot, name, bootChecksum, options: entry.options };
+}
+
+/** `../../../deploy/STATEROOT/deploy/COMMIT.SERIAL` -> `COMMIT.SERIAL`. */
+function nameFromLink(link: string | undefined, stateroot: string): string | undefined {
+  const [, owner, name] =
+    /(?:^|\/)deploy\/([^/]+)\/deploy\/([0-9a-f]{64}\.\d+)$/.exec(link ?? "") ?? [];
+  return owner === stateroot ? name : undefined;
+}
+
+/**
+ * Without any entries: ostree numbers its refs `ostree/N/M/I` in the order of deployments, and
+ * `boot.N.M` has a link to each of them.
+ */
+async function readFromRefs(ctx: Context): Promise<readonly BootableDeployment[]> {
+  const target = (await readBootTarget(ctx))?.split(" ", 1)[0];
+  const [, n, m] = /^boot\.(\d)\.(\d)$/.exec(target ?? "") ?? [];
+  if (target === undefined || n === undefined || m === undefined) return [];
+  const linked = await readLinkedDeployments(join(ctx.root, "sysroot/ostree", target));
+  const refs = join(ctx.root, "sysroot/ostree/repo/refs/heads/ostree", n, m);
+  const numbers = (await readNamesIfAny(refs)).map(Number).sort((a, b) => a - b);
+  const commits = await Promise.all(
+    numbers.map(async (it) => (await readFile(join(refs, String(it)), "utf8")).trim()),
+  );
+  const position = ({ name }: BootableDeployment) => commits.indexOf(name.slice(0, 64));
+  return linked.sort((a, b) => position(a) - position(b));
+}
+
+async function readLinkedDeployments(dir: string): Promise<BootableDeployment[]> {
+  const found: BootableDeployment[] = [];
+  for (const stateroot of await readNamesIfAny(dir)) {
+    for (const bootChecksum of await readNamesIfAny(join(dir, stateroot))) {
+      const links = join(dir, stateroot, bootChecksum);
+      for (const index of await readNamesIfAny(links)) {
+        const name = nameFromLink(await readLinkIfAny(join(links, index)), stateroot);
+        if (name !== undefined) found.push({ stateroot, name, bootChecksum, options: undefined });
+      }
+    }
+  }
+  return found;
+}

@@ -1,0 +1,205 @@
+// Where a host stands, read from ostree's files: no lock, no process, no need to be root.
+// One odd deployment is shown as such and does not stand in the way of the others.
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError, describeError } from "../errors.ts";
+import type { Deployment, Sysroot, Unlocked, UnreadableEntry } from "../host/deployment.ts";
+import { type ImageContent, parseImageContent } from "../host/image-status.ts";
+import { parseCommit, parseDictionary, textMetadata } from "../ostree/objects.ts";
+import { blobRef } from "../ostree/ref-names.ts";
+import type { Context } from "../system/context.ts";
+import { exists, readFileIfAny } from "../system/files.ts";
+import { isOnReadOnlyMedium } from "../system/mounts.ts";
+import { readBytesIfAny } from "../system/optional-file.ts";
+import { type BootableDeployment, readBootEntries } from "./ostree-boot-entries.ts";
+import { type OriginFile, parseOrigin } from "./ostree-origin.ts";
+import { readSoftRebootCheck, type SoftRebootCheck } from "./ostree-soft-reboot.ts";
+import { readStagedDeployment } from "./ostree-staged.ts";
+
+const REPO = "sysroot/ostree/repo";
+
+/** The directory of the system repository, as given to `ostree --repo`. */
+export function systemRepo(ctx: Context): string {
+  return join(ctx.root, REPO);
+}
+
+/** The directory that holds a deployment's files. */
+export function deploymentDir(
+  ctx: Context,
+  it: Pick<Deployment, "stateroot" | "checksum" | "serial">,
+): string {
+  const name = `${it.checksum}.${it.serial}`;
+  return join(ctx.root, "sysroot/ostree/deploy", it.stateroot, "deploy", name);
+}
+
+export async function readSysroot(ctx: Context): Promise<Sysroot> {
+  const entries = await readBootEntries(ctx);
+  const { staged, oddStaged } = await readStaged(ctx);
+  const listed: readonly Listed[] = [
+    ...(staged === undefined ? [] : [staged]),
+    ...entries.deployments.map((it) => ({ ...it, isStaged: false, isLocked: false })),
+  ];
+  const seen = await Promise.all(listed.map((it) => readDeployment(ctx, it)));
+  const booted = seen.find((it) => it.isBooted);
+  const check = await readSoftRebootCheck(ctx, booted);
+  return {
+    deployments: await Promise.all(seen.map((it) => withSoftReboot(ctx, it, check))),
+    unreadable: [...oddStaged, ...entries.unreadable],
+    isReadOnly: await isOnReadOnlyMedium(ctx, "/sysroot"),
+    entriesReadAt: entries.readAt,
+  };
+}
+
+/** What is staged; when it cannot be made out, as an odd entry. */
+async function readStaged(ctx: Context): Promise<{
+  readonly staged: Listed | undefined;
+  readonly oddStaged: readonly UnreadableEntry[];
+}> {
+  try {
+    return { staged: await readStagedDeployment(ctx), oddStaged: [] };
+  } catch (error) {
+    return { staged: undefined, oddStaged: [{ name: "staged", problem: explain(error) }] };
+  }
+}
+
+interface Listed extends BootableDeployment {
+  readonly isStaged: boolean;
+  readonly isLocked: boolean;
+}
+
+async function withSoftReboot(
+  ctx: Context,
+  it: Deployment,
+  check: SoftRebootCheck,
+): Promise<Deployment> {
+  return { ...it, isSoftRebootCapable: await check(ctx, it) };
+}
+
+async function readDeployment(ctx: Context, it: Listed): Promise<Deployment> {
+  const problems: string[] = [];
+  const attempt = async <T>(what: string, work: () => Promise<T>, otherwise: T): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      problems.push(`${what}: ${explain(error)}`);
+      return otherwise;
+    }
+  };
+  const [checksum = "", serial = ""] = it.name.split(".");
+  const place = { stateroot: it.stateroot, checksum, serial: Number(serial) };
+  const dir = deploymentDir(ctx, place);
+  const origin = await attempt("its origin cannot be read", () => readOrigin(dir), NO_ORIGIN);
+  const fromImage = origin.image !== undefined && !origin.isIncompatible;
+  const commit = await attempt(
+    "its commit cannot be read",
+    async () => (fromImage ? await readCommit(ctx, checksum) : undefined),
+    undefined,
+  );
+  if (commit?.content !== undefined && !(await hasBaseRef(ctx, commit.content))) {
+    problems.push("the ref of its first layer is missing");
+  }
+  return {
+    ...place,
+    bootChecksum: it.bootChecksum,
+    isStaged: it.isStaged,
+    isBooted: await attempt("its directory cannot be read", () => isBooted(ctx, dir), false),
+    isPinned: origin.isPinned,
+    isLocked: it.isLocked,
+    unlocked: await attempt(
+      "its overlay cannot be told",
+      () => readUnlocked(ctx, it.name, origin),
+      "none",
+    ),
+    bootOptions: it.options,
+    isSoftRebootCapable: false,
+    origin: { image: origin.image, refspec: origin.refspec, isIncompatible: origin.isIncompatible },
+    content: commit?.content,
+    cachedUpdate: await attempt(
+      "the update seen last cannot be read",
+      async () => (fromImage ? await readCachedUpdate(ctx, checksum) : undefined),
+      undefined,
+    ),
+    problems,
+  };
+}
+
+const NO_ORIGIN: OriginFile = {
+  image: undefined,
+  refspec: undefined,
+  isIncompatible: false,
+  isPinned: false,
+  isHotfix: false,
+};
+
+function explain(error: unknown): string {
+  const { message, causes } = describeError(error);
+  return [message, ...causes].join(": ");
+}
+
+async function readOrigin(dir: string): Promise<OriginFile> {
+  const text = await readFileIfAny(`${dir}.origin`);
+  return text === undefined ? NO_ORIGIN : parseOrigin(text);
+}
+
+/** A missing directory is an error. */
+async function isBooted(ctx: Context, dir: string): Promise<boolean> {
+  const { dev, ino } = await stat(dir, { bigint: true });
+  const root = await readBackingRoot(ctx);
+  return dev === root.dev && ino === root.ino;
+}
+
+/**
+ * The directory `/` is made of. Where it is an overlay or composefs, ostree 2024.2 and newer say in
+ * /run/ostree-booted which one; the kernel's command line goes stale when boot versions change.
+ */
+async function readBackingRoot(ctx: Context): Promise<{ dev: bigint; ino: bigint }> {
+  const bytes = await readBytesIfAny(join(ctx.root, "run/ostree-booted"));
+  const entries = bytes && bytes.length > 0 ? parseDictionary(bytes) : [];
+  const variant = entries.find(([key]) => key === "backing-root-device-inode")?.[1];
+  if (variant?.type !== "(tt)") return await stat(ctx.root, { bigint: true });
+  const [dev, ino] = variant.value as readonly [bigint, bigint];
+  return { dev, ino };
+}
+
+async function readUnlocked(ctx: Context, name: string, origin: OriginFile): Promise<Unlocked> {
+  const dir = join(ctx.root, "run/ostree/deployment-state", name);
+  if (await exists(join(dir, "unlocked-development"))) return "development";
+  if (await exists(join(dir, "unlocked-transient"))) return "transient";
+  return origin.isHotfix ? "hotfix" : "none";
+}
+
+async function readCommit(ctx: Context, checksum: string): Promise<{ content: ImageContent }> {
+  const bytes = await readBytesIfAny(objectPath(ctx, checksum, "commit"));
+  if (bytes === undefined) throw new BootcError("it is missing in the repository");
+  const { metadata } = parseCommit(bytes);
+  const digest = textMetadata(metadata, "ostree.manifest-digest");
+  const manifest = textMetadata(metadata, "ostree.manifest");
+  if (digest === undefined || manifest === undefined) {
+    throw new BootcError("it carries no image manifest");
+  }
+  const config = textMetadata(metadata, "ostree.container.image-config") ?? "null";
+  return { content: parseImageContent({ digest, manifest, config }) };
+}
+
+async function readCachedUpdate(ctx: Context, checksum: string): Promise<ImageContent | undefined> {
+  const bytes = await readBytesIfAny(objectPath(ctx, checksum, "commitmeta"));
+  const metadata = bytes && bytes.length > 0 ? parseDictionary(bytes) : [];
+  const [digest, manifest, config] = ["manifest-digest", "manifest", "config"].map((it) =>
+    textMetadata(metadata, `ostree-ext.cached.${it}`),
+  );
+  if (digest === undefined || manifest === undefined || config === undefined) return undefined;
+  return parseImageContent({ digest, manifest, config });
+}
+
+/** Upstream programs refuse a host whose image has lost its first layer. */
+async function hasBaseRef(ctx: Context, { layers }: ImageContent): Promise<boolean> {
+  const [base] = layers;
+  return (
+    base === undefined || (await exists(join(ctx.root, REPO, "refs/heads", blobRef(base.digest))))
+  );
+}
+
+function objectPath(ctx: Context, checksum: string, kind: string): string {
+  const [head, tail] = [checksum.slice(0, 2), checksum.slice(2)];
+  return join(ctx.root, REPO, "objects", head, `${tail}.${kind}`);
+}
