@@ -21,6 +21,7 @@ const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
     "the locked dependencies -> an archive that a build without network uses",
     () => import("./vendor.ts"),
   ],
+  bench: ["measure against named baselines", () => import("./bench.ts")],
   test: ["run the tests: unit, cli, repo, packages, vm", () => import("./test.ts")],
   lint: ["check format, lint, types and the rules of the repository", () => import("./lint.ts")],
   tidy: [

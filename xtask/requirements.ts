@@ -22,6 +22,8 @@ const PACKAGES: Readonly<Record<string, Packages>> = {
   bwrap: { debian: "bubblewrap", fedora: "bubblewrap" },
   setpriv: { debian: "util-linux", fedora: "util-linux" },
   unshare: { debian: "util-linux", fedora: "util-linux" },
+  bash: { debian: "bash", fedora: "bash" },
+  time: { debian: "time", fedora: "time" },
   strip: { debian: "binutils", fedora: "binutils" },
   readelf: { debian: "binutils", fedora: "binutils" },
   "eu-strip": { debian: "elfutils", fedora: "elfutils" },

@@ -1,0 +1,113 @@
+// Measures commands against one another: interleaved, so that what the machine does meanwhile hits all alike.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BootcError } from "../src/errors.ts";
+import type { Context } from "../src/system/context.ts";
+import { formatCommand } from "../src/system/quote.ts";
+import { requirePrograms } from "../xtask/requirements.ts";
+import type { Tree } from "../xtask/task.ts";
+
+/** One of the things compared. */
+export interface Contender {
+  readonly name: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Brings the machine into the state to start from; not measured. */
+  readonly prepare?: () => Promise<void>;
+  /** Looks whether the work was done, and fails when not; not measured. */
+  readonly verify?: () => Promise<void>;
+}
+
+export interface MeasureOptions {
+  readonly rounds: number;
+  /** Rounds that are run and not counted; one when not given. */
+  readonly warmUps?: number;
+}
+
+/** One run. */
+export interface Sample {
+  readonly wallMs: number;
+  /** User and system time of the command and the children it waited for. */
+  readonly cpuMs: number;
+  /** The largest resident set of any one process, in bytes. */
+  readonly peakBytes: number;
+}
+
+/** All runs of one contender. */
+export interface Measured {
+  readonly name: string;
+  readonly samples: readonly Sample[];
+}
+
+/**
+ * Runs all contenders in turn, round after round, each round beginning with another one. A command
+ * that fails ends the measurement: its time would mean nothing.
+ */
+export async function measure(
+  tree: Tree,
+  contenders: readonly Contender[],
+  { rounds, warmUps = 1 }: MeasureOptions,
+): Promise<readonly Measured[]> {
+  await requirePrograms(tree, ["bash", "time"]);
+  const folder = await mkdtemp(join(tmpdir(), "bootc-bench-"));
+  const samples = contenders.map((): Sample[] => []);
+  try {
+    for (let round = -warmUps; round < rounds; round++) {
+      for (const [i] of contenders.entries()) {
+        const index = (i + round + warmUps) % contenders.length;
+        const contender = contenders[index];
+        if (contender === undefined) continue;
+        const sample = await measureOnce(tree.ctx, contender, join(folder, "usage"));
+        if (round >= 0) samples[index]?.push(sample);
+      }
+      if (round >= 0) tree.ctx.note(`round ${round + 1} of ${rounds}`);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  return contenders.map(({ name }, i) => ({ name, samples: samples[i] ?? [] }));
+}
+
+/** What the measurement itself adds to the wall time: a program that does nothing, measured alike. */
+export const FLOOR: Contender = { name: "nothing (true)", program: "true", args: [] };
+
+async function measureOnce(ctx: Context, it: Contender, usage: string): Promise<Sample> {
+  ctx.signal.throwIfAborted();
+  await it.prepare?.();
+  const child = spawn(
+    "bash",
+    [join(import.meta.dirname, "run-once.sh"), usage, it.program, ...it.args],
+    {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...ctx.env, ...it.env, LC_ALL: "C.UTF-8" },
+      signal: ctx.signal,
+    },
+  );
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said = `${said}${text}`.slice(-2000);
+  });
+  const [status] = await once(child, "close");
+  if (status !== 0) {
+    throw new BootcError(
+      `\`${formatCommand(it.program, it.args)}\` failed with status ${status}: ${said.trim()}`,
+    );
+  }
+  await it.verify?.();
+  return parseUsage(await readFile(usage, "utf8"));
+}
+
+/** The line that run-once.sh writes. */
+function parseUsage(text: string): Sample {
+  const numbers = text.trim().split(/\s+/).map(Number);
+  const [start = NaN, end = NaN, user = NaN, system = NaN, kibibytes = NaN] = numbers;
+  return {
+    wallMs: (end - start) * 1000,
+    cpuMs: (user + system) * 1000,
+    peakBytes: kibibytes * 1024,
+  };
+}

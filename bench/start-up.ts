@@ -1,0 +1,47 @@
+// How long it takes until a verb answers, against the bare runtime running an empty script.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { build } from "../xtask/build.ts";
+import { isArchitecture } from "../xtask/runtime/locked.ts";
+import type { Tree } from "../xtask/task.ts";
+import type { Bench } from "./bench.ts";
+import { createReport } from "./figures.ts";
+import { type Contender, FLOOR, measure } from "./measure.ts";
+
+/** What is started, and how many times the bare runtime's time it may take. */
+const VERBS: readonly (readonly [words: string, ratioMax: number])[] = [
+  ["--version", 1.6],
+  ["--help", 2.2],
+  ["status", 2.2],
+  ["status --format json", 2.2],
+  ["status --help", 2.2],
+];
+
+export const bench: Bench = {
+  async run(tree, { rounds = 40 }) {
+    const program = await buildHere(tree);
+    const runtime = await bareRuntime(tree);
+    const verbs = VERBS.map(([words]) => ({
+      name: `bootc ${words}`,
+      program,
+      args: words.split(" "),
+    }));
+    const measured = await measure(tree, [FLOOR, runtime, ...verbs], { rounds, warmUps: 2 });
+    const limits = VERBS.map(([words, ratioMax]) => ({ name: `bootc ${words}`, ratioMax }));
+    const names = { baseline: runtime.name, floor: FLOOR.name };
+    return [createReport(measured, { title: "Start-up", ...names, limits })];
+  },
+};
+
+/** The pinned Node, unchanged, running a script with nothing in it. */
+export async function bareRuntime({ top }: Tree): Promise<Contender> {
+  const script = join(top, "target", "empty.cjs");
+  await writeFile(script, "");
+  return { name: "runtime, empty script", program: process.execPath, args: [script] };
+}
+
+async function buildHere(tree: Tree): Promise<string> {
+  const architecture = isArchitecture(process.arch) ? process.arch : "x64";
+  const out = join(tree.top, "target", "bench", "bootc");
+  return await build(tree, { architecture, engine: "injector", out });
+}

@@ -1,0 +1,64 @@
+import { expect, test } from "vitest";
+import { createReport, findExceeded, formatMs, formatReport, quantile } from "../bench/figures.ts";
+import type { Measured } from "../bench/measure.ts";
+
+const run = (wallMs: number) => ({ wallMs, cpuMs: wallMs / 2, peakBytes: 2 ** 20 });
+const MEASURED: readonly Measured[] = [
+  { name: "nothing", samples: [run(1), run(2), run(3)] },
+  { name: "them", samples: [run(12), run(11), run(40)] },
+  { name: "us", samples: [run(30), run(22), run(21)] },
+];
+const OPTIONS = { title: "Test", baseline: "them", floor: "nothing" };
+
+test("a ratio is of the medians, each without what the measurement itself takes", () => {
+  const { rows } = createReport(MEASURED, OPTIONS);
+  expect(rows.map((it) => [it.name, it.medianMs, it.ratio])).toEqual([
+    ["nothing", 2, 0],
+    ["them", 12, 1],
+    ["us", 22, 2],
+  ]);
+});
+
+test("a limit is exceeded by a larger ratio and by a contender that was not measured", () => {
+  const limits = [
+    { name: "us", ratioMax: 1.9 },
+    { name: "them", ratioMax: 1 },
+    { name: "nobody", ratioMax: 5 },
+  ];
+  expect(findExceeded(createReport(MEASURED, { ...OPTIONS, limits }))).toEqual([
+    "us: 2.00 times the baseline, at most 1.9",
+    "nobody: NaN times the baseline, at most 5",
+  ]);
+});
+
+test("the table lines up and names its baseline", () => {
+  const report = createReport(MEASURED, { ...OPTIONS, limits: [{ name: "us", ratioMax: 2.5 }] });
+  expect(
+    formatReport({ ...report, machine: "a machine", date: "2026-01-01" }),
+  ).toMatchInlineSnapshot(`
+    "Test: 3 interleaved runs, 2026-01-01, a machine
+    ratio: of the medians, to \`them\`
+
+    |         |  median |  half of the runs | fastest |     CPU | peak memory | ratio | at most |
+    | ------- | ------: | ----------------: | ------: | ------: | ----------: | ----: | ------: |
+    | nothing |  2.0 ms |   1.5 ms - 2.5 ms |  1.0 ms |  1.0 ms |       1 MiB |  0.00 |         |
+    | them    | 12.0 ms | 11.5 ms - 26.0 ms | 11.0 ms |  6.0 ms |       1 MiB |     1 |         |
+    | us      | 22.0 ms | 21.5 ms - 26.0 ms | 21.0 ms | 11.0 ms |       1 MiB |  2.00 |     2.5 |"
+  `);
+});
+
+test.each([
+  { values: [1, 2, 3, 4], at: 0.5, want: 2.5 },
+  { values: [5], at: 0.25, want: 5 },
+  { values: [3, 1, 2], at: 0, want: 1 },
+])("quantile $at of $values is $want", ({ values, at, want }) => {
+  expect(quantile(values, at)).toBe(want);
+});
+
+test.each([
+  { ms: 1.23, want: "1.2 ms" },
+  { ms: 123.4, want: "123 ms" },
+  { ms: 12_345, want: "12.3 s" },
+])("formatMs writes $ms as $want", ({ ms, want }) => {
+  expect(formatMs(ms)).toBe(want);
+});

@@ -1,0 +1,69 @@
+// `xtask bench`: measures, and prints a table for people or JSON for scripts.
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import type { Bench } from "../bench/bench.ts";
+import { findExceeded, formatReport, type Report } from "../bench/figures.ts";
+import { BootcError } from "../src/errors.ts";
+import type { Task } from "./task.ts";
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command
+      .argument("[names...]", "which benchmarks; all when none is named")
+      .option("--rounds <number>", "how often each command is run")
+      .option("--json", "print figures for scripts")
+      .option("--check", "fail when a figure exceeds its limit")
+      .addHelpText(
+        "after",
+        "\nExamples:\n  npm run xtask bench start-up\n  npm run xtask -- bench start-up --json",
+      ),
+  async run(tree, options, words) {
+    const folder = join(tree.top, "bench");
+    const names = await findBenches(folder);
+    requireKnown(words, names);
+    const rounds = options.rounds === undefined ? {} : { rounds: parseRounds(options.rounds) };
+    const reports: Report[] = [];
+    for (const name of words.length > 0 ? words : names) {
+      const { bench } = (await import(join(folder, `${name}.ts`))) as { readonly bench: Bench };
+      const made = await bench.run(tree, rounds);
+      reports.push(...made);
+      if (options.json !== true) for (const it of made) tree.ctx.say(`${formatReport(it)}\n`);
+    }
+    if (options.json === true) tree.ctx.say(JSON.stringify(reports, undefined, 2));
+    if (options.check === true) requireLimits(reports);
+    return undefined;
+  },
+};
+
+/** A benchmark is a file of bench/ that says so: `export const bench`. */
+async function findBenches(folder: string): Promise<readonly string[]> {
+  const files = (await readdir(folder)).filter((it) => it.endsWith(".ts")).sort();
+  const texts = await Promise.all(files.map((it) => readFile(join(folder, it), "utf8")));
+  return files
+    .filter((_, i) => texts[i]?.includes("export const bench: Bench"))
+    .map((it) => it.slice(0, -".ts".length));
+}
+
+function requireKnown(words: readonly string[], names: readonly string[]): void {
+  const unknown = words.find((it) => !names.includes(it));
+  if (unknown === undefined) return;
+  throw new BootcError(`there is no benchmark \`${unknown}\``, {
+    kind: "usage",
+    hint: `choose from ${names.join(", ")}`,
+  });
+}
+
+function parseRounds(value: unknown): number {
+  const rounds = Number(value);
+  if (Number.isSafeInteger(rounds) && rounds > 0) return rounds;
+  throw new BootcError(`\`${value}\` is no number of rounds`, { kind: "usage" });
+}
+
+function requireLimits(reports: readonly Report[]): void {
+  const exceeded = reports.flatMap(findExceeded);
+  if (exceeded.length === 0) return;
+  throw new BootcError(`too slow: ${exceeded.join("; ")}`, {
+    hint: "run it again on an idle machine before you look for the cause",
+  });
+}
