@@ -5,11 +5,11 @@ import { BootcError, exitStatusOf } from "../src/errors.ts";
 import { printError } from "../src/system/print-error.ts";
 import { createContext } from "../src/system/run.ts";
 import { requireNothingSwallowed } from "./npm-run.ts";
-import type { Task, Tree } from "./task.ts";
+import type { Task, TaskGroup, Tree } from "./task.ts";
 
-type Load = () => Promise<{ readonly task: Task }>;
+type Load = () => Promise<{ readonly task: Task | TaskGroup }>;
 
-const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
+export const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
   setup: ["make sure that the system programs are there", () => import("./setup.ts")],
   version: ["print the version of this checkout", () => import("./version.ts")],
   build: ["make the executable target/bootc", () => import("./build.ts")],
@@ -24,6 +24,8 @@ const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
   bench: ["measure against named baselines", () => import("./bench.ts")],
   test: ["run the tests: unit, cli, repo, packages, vm", () => import("./test.ts")],
   lint: ["check format, lint, types and the rules of the repository", () => import("./lint.ts")],
+  copr: ["build the package on COPR, and follow the builds", () => import("./copr.ts")],
+  changelog: ["check the format of CHANGELOG.md", () => import("./release/changelog.ts")],
   tidy: [
     "check what the compiler cannot: imports between folders, length",
     () => import("./tidy.ts"),
@@ -39,7 +41,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const ctx = createContext({ isVerbose: argv.includes("--verbose"), signal: interrupt.signal });
   const tree = { ctx, top: dirname(import.meta.dirname), mayInstall: mayInstall(argv) };
   try {
-    const runner = await createRunner(tree, argv[0]);
+    const runner = await createRunner(tree, argv);
     if (argv.length === 0) ctx.say(runner.helpInformation().trimEnd());
     else await runner.parseAsync([...argv], { from: "user" });
     return 0;
@@ -55,7 +57,7 @@ function mayInstall(argv: readonly string[]): boolean {
 }
 
 /** All tasks by name; only the one asked for is loaded and declares its options. */
-async function createRunner(tree: Tree, asked: string | undefined): Promise<Command> {
+async function createRunner(tree: Tree, argv: readonly string[]): Promise<Command> {
   const runner = new Command("xtask")
     .usage("TASK [options]")
     .description("Build, check, package and publish bootc")
@@ -68,12 +70,26 @@ async function createRunner(tree: Tree, asked: string | undefined): Promise<Comm
     );
   for (const [name, [about, load]] of Object.entries(TASKS)) {
     const command = runner.command(name).description(about).exitOverride();
-    if (name === asked) declareTask(command, tree, (await load()).task);
+    if (name === argv[0]) declareTask(command, tree, { task: (await load()).task, verb: argv[1] });
   }
   return runner;
 }
 
-function declareTask(command: Command, tree: Tree, task: Task): void {
+interface Asked {
+  readonly task: Task | TaskGroup;
+  /** The second word, which names a verb when the task has verbs. */
+  readonly verb?: string | undefined;
+}
+
+function declareTask(command: Command, tree: Tree, { task, verb }: Asked): void {
+  if ("verbs" in task) {
+    command.helpCommand(false);
+    for (const [name, it] of Object.entries(task.verbs)) {
+      const child = command.command(name).description(it.about).exitOverride();
+      if (name === verb) declareTask(child, tree, { task: it });
+    }
+    return;
+  }
   command
     .option("--verbose", "show every command that is run")
     .option("--yes", "install missing system packages without asking");

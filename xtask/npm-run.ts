@@ -17,8 +17,15 @@ export function requireNothingSwallowed(env: Env, command: Command): void {
   if (swallowed.length === 0) return;
   throw new BootcError(`npm kept ${swallowed.map((it) => `\`${it}\``).join(", ")} for itself`, {
     kind: "usage",
-    hint: `put two dashes in front: npm run xtask -- ${command.name()} ${swallowed.join(" ")}`,
+    hint: `put two dashes in front: npm run xtask -- ${nameOf(command)} ${swallowed.join(" ")}`,
   });
+}
+
+/** `copr build`: a verb with the task it belongs to, without the runner's own name. */
+function nameOf(command: Command): string {
+  const names = [command.name()];
+  for (let it = command.parent; it?.parent; it = it.parent) names.unshift(it.name());
+  return names.join(" ");
 }
 
 function isSwallowed(env: Env, long: string): boolean {

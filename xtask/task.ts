@@ -2,6 +2,11 @@
 import type { Command } from "commander";
 import type { Context } from "../src/system/context.ts";
 
+/** Several verbs under the name of one task: `xtask copr build`. */
+export interface TaskGroup {
+  readonly verbs: Readonly<Record<string, Task & { readonly about: string }>>;
+}
+
 /** What a task file exports as `task`. */
 export interface Task {
   /** Declares arguments, options and examples. */

@@ -1,0 +1,113 @@
+// `xtask copr`: the verbs, their options and help. What they do stands in xtask/copr/.
+import type { Command } from "commander";
+import type { Task, TaskGroup } from "./task.ts";
+
+type Verb = Task & { readonly about: string };
+
+const JSON_OPTION = ["--json", "print the answer as JSON"] as const;
+const CONFIG_OPTION = ["--config <file>", "token file instead of ~/.config/copr"] as const;
+const LIMIT_OPTION = [
+  "--time-limit <duration>",
+  "stop watching after this long (90m, 2h); the build goes on, exit status 10",
+] as const;
+const INTERVAL_OPTION = ["--interval <seconds>", "time between two looks, 5 s at least"] as const;
+
+const examples = (...lines: readonly string[]) =>
+  `\nExamples:\n${lines.map((it) => `  npm run xtask -- copr ${it}`).join("\n")}`;
+
+function withServer(command: Command): Command {
+  return command.option(...JSON_OPTION).option(...CONFIG_OPTION);
+}
+
+const apply: Verb = {
+  about: "make or change project and package on the server to match copr/project.json",
+  declare: (command) =>
+    withServer(command)
+      .option("--dry-run", "print the difference and change nothing")
+      .addHelpText("after", examples("apply --dry-run", "apply")),
+  run: async (tree, options) => (await import("./copr/verbs.ts")).apply(tree, options),
+};
+
+const build: Verb = {
+  about: "start a build: of the package's branch, of a commit, or of a source RPM",
+  declare: (command) =>
+    withServer(command)
+      .option("--commit <committish>", "build this commit, tag or branch of the repository")
+      .option("--srpm [path]", "upload this source RPM; without a path, make it first")
+      .option("--chroot <names...>", "only these chroots")
+      .option("--background", "give way to builds that people wait for")
+      .option("--wait", "watch the build; exit status 1 when it fails")
+      .option(...LIMIT_OPTION)
+      .option(...INTERVAL_OPTION)
+      .addHelpText(
+        "after",
+        examples("build --wait", "build --srpm --chroot fedora-rawhide-x86_64 --wait"),
+      ),
+  run: async (tree, options) => (await import("./copr/verbs.ts")).build(tree, options),
+};
+
+const status: Verb = {
+  about: "show a build, or the newest builds",
+  declare: (command) =>
+    withServer(command)
+      .argument("[build]", "number of the build")
+      .option("--limit <count>", "how many of the newest builds", "5")
+      .addHelpText("after", examples("status", "status 1234567 --json")),
+  run: async (...args) => (await import("./copr/verbs.ts")).status(...args),
+};
+
+const watch: Verb = {
+  about: "watch a build to its end; Ctrl-C leaves it running",
+  declare: (command) =>
+    withServer(command)
+      .argument("[build]", "number of the build; the newest when not given")
+      .option(...LIMIT_OPTION)
+      .option(...INTERVAL_OPTION)
+      .addHelpText("after", examples("watch", "watch 1234567 --time-limit 2h")),
+  run: async (...args) => (await import("./copr/verbs.ts")).watch(...args),
+};
+
+const logs: Verb = {
+  about: "print the logs of a build",
+  declare: (command) =>
+    withServer(command)
+      .argument("[build]", "number of the build; the newest when not given")
+      .option("--chroot <name>", "of this chroot alone; `source` is the source RPM")
+      .option("--log <name>", "builder-live or backend", "builder-live")
+      .option("--tail <lines>", "only the last lines of each")
+      .addHelpText("after", examples("logs", "logs 1234567 --chroot source --tail 50")),
+  run: async (...args) => (await import("./copr/verbs.ts")).logs(...args),
+};
+
+const cancel: Verb = {
+  about: "cancel a build",
+  declare: (command) =>
+    withServer(command)
+      .argument("<build>", "number of the build")
+      .addHelpText("after", examples("cancel 1234567")),
+  run: async (...args) => (await import("./copr/verbs.ts")).cancel(...args),
+};
+
+const monitor: Verb = {
+  about: "show the newest build of every package in every chroot",
+  declare: (command) =>
+    withServer(command).addHelpText("after", examples("monitor", "monitor --json")),
+  run: async (tree, options) => (await import("./copr/verbs.ts")).monitor(tree, options),
+};
+
+const webhook: Verb = {
+  about: "show, renew, install or test the webhook that builds every push",
+  declare: (command) =>
+    withServer(command)
+      .option("--rotate", "make a new secret; the old address stops working")
+      .option("--install", "make a new secret and set the webhook on GitHub (GITHUB_TOKEN)")
+      .option("--test", "report a push to the saved address and wait for a build to appear")
+      .option("--time-limit <duration>", "how long --test waits", "2m")
+      .option(...INTERVAL_OPTION)
+      .addHelpText("after", examples("webhook", "webhook --install", "webhook --test")),
+  run: async (tree, options) => (await import("./copr/webhook-verb.ts")).webhook(tree, options),
+};
+
+export const task: TaskGroup = {
+  verbs: { apply, build, status, watch, logs, cancel, monitor, webhook },
+};

@@ -1,0 +1,186 @@
+// `xtask copr apply`: make the project and the package on the server match copr/project.json.
+import { BootcError } from "../../src/errors.ts";
+import {
+  addProject,
+  editProject,
+  getPackage,
+  getProject,
+  listMockChroots,
+  putPackage,
+} from "./api.ts";
+import { type Connection, isRecord } from "./connection.ts";
+import type { PackageSettings, ProjectFile } from "./project-file.ts";
+
+type Settings = Readonly<Record<string, unknown>>;
+
+export interface Change {
+  readonly subject: "project" | "package";
+  /** `add` makes it; otherwise the fields that differ. */
+  readonly action: "add" | "edit";
+  readonly fields: readonly FieldChange[];
+}
+
+export interface FieldChange {
+  readonly name: string;
+  /** False for a setting that the server takes but never shows: it is set again every time. */
+  readonly isReported: boolean;
+  readonly from: unknown;
+  readonly to: unknown;
+}
+
+/** What has to change on the server for it to match `file`. */
+export async function readChanges(copr: Connection, file: ProjectFile): Promise<readonly Change[]> {
+  await requireChroots(copr, file);
+  const project = await getProject(copr, file);
+  const pkg = project === undefined ? undefined : await getPackage(copr, file, file.package.name);
+  return decideChanges(file, { project, pkg });
+}
+
+/** A chroot the server does not offer is found before anything is changed. */
+async function requireChroots(copr: Connection, file: ProjectFile): Promise<void> {
+  const offered = await listMockChroots(copr);
+  const unknown = file.chroots.filter((it) => !offered.includes(it));
+  if (unknown.length === 0) return;
+  throw new BootcError(
+    `\`${copr.url}\` does not offer ${unknown.map((it) => `\`${it}\``).join(", ")}`,
+    {
+      hint: "take the chroot out of copr/project.json; old releases are switched off on the server",
+    },
+  );
+}
+
+export interface ServerState {
+  readonly project: Settings | undefined;
+  readonly pkg: Settings | undefined;
+}
+
+export function decideChanges(file: ProjectFile, { project, pkg }: ServerState): readonly Change[] {
+  return [
+    ...changesOf("project", { want: projectFields(file), have: project && flatProject(project) }),
+    ...changesOf("package", { want: packageFields(file.package), have: pkg && flatPackage(pkg) }),
+  ];
+}
+
+function changesOf(
+  subject: Change["subject"],
+  { want, have }: { readonly want: Settings; readonly have: Settings | undefined },
+): readonly Change[] {
+  const fields = Object.entries(want)
+    .filter(([name, to]) => JSON.stringify(have?.[name]) !== JSON.stringify(to))
+    .map(([name, to]) => ({
+      name,
+      isReported: have === undefined || name in have,
+      from: have?.[name],
+      to,
+    }));
+  if (have !== undefined && fields.length === 0) return [];
+  return [{ subject, action: have === undefined ? "add" : "edit", fields }];
+}
+
+function projectFields(file: ProjectFile): Settings {
+  return withoutUndefined({
+    description: file.description,
+    instructions: file.instructions,
+    homepage: file.homepage,
+    contact: file.contact,
+    chroots: file.chroots.toSorted(),
+    enable_net: file.enableNet ?? false,
+    follow_fedora_branching: file.followFedoraBranching,
+    unlisted_on_hp: file.unlistedOnHomepage,
+  });
+}
+
+/** The answer lists the chroots as the keys of their repositories. */
+function flatProject(project: Settings): Settings {
+  const chroots = isRecord(project.chroot_repos) ? Object.keys(project.chroot_repos).sort() : [];
+  return { ...project, chroots };
+}
+
+function packageFields(it: PackageSettings): Settings {
+  return withoutUndefined({
+    clone_url: it.cloneUrl,
+    committish: it.committish,
+    subdirectory: it.subdirectory ?? "",
+    spec: it.spec ?? "",
+    scm_type: "git",
+    source_build_method: "make_srpm",
+    webhook_rebuild: it.webhookRebuild ?? true,
+    max_builds: it.maxBuilds,
+    timeout: it.timeoutSeconds,
+  });
+}
+
+/** The answer calls some fields otherwise than the request that sets them. */
+function flatPackage(pkg: Settings): Settings {
+  const source = isRecord(pkg.source_dict) ? pkg.source_dict : {};
+  return {
+    clone_url: source.clone_url ?? "",
+    committish: source.committish ?? "",
+    subdirectory: source.subdirectory ?? "",
+    spec: source.spec ?? "",
+    scm_type: source.type ?? "",
+    source_build_method: source.srpm_build_method ?? "",
+    webhook_rebuild: pkg.auto_rebuild ?? false,
+    ...("max_builds" in pkg ? { max_builds: pkg.max_builds ?? 0 } : {}),
+    ...("timeout" in pkg ? { timeout: pkg.timeout } : {}),
+  };
+}
+
+function withoutUndefined(settings: Settings): Settings {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
+
+/** Carries the changes out. Repeating it after an interruption is safe: it starts from what is there. */
+export async function applyChanges(
+  copr: Connection,
+  file: ProjectFile,
+  changes: readonly Change[],
+): Promise<void> {
+  for (const change of changes) {
+    copr.note(`${change.action === "add" ? "making" : "changing"} the ${change.subject}`);
+    if (change.subject === "project") await applyToProject(copr, file, change);
+    else await applyToPackage(copr, file, change);
+  }
+}
+
+async function applyToProject(copr: Connection, file: ProjectFile, change: Change): Promise<void> {
+  if (change.action === "edit") {
+    await editProject(copr, file, fieldsOf(change));
+    return;
+  }
+  await addProject(copr, file.owner, { name: file.project, ...fieldsOf(change) });
+}
+
+async function applyToPackage(copr: Connection, file: ProjectFile, change: Change): Promise<void> {
+  // The form is filled in whole: an older server takes a field that is left out for an empty one.
+  const json = { package_name: file.package.name, ...packageFields(file.package) };
+  await putPackage(copr, file, { verb: change.action, json });
+}
+
+function fieldsOf(change: Change): Settings {
+  return Object.fromEntries(change.fields.map((it) => [it.name, it.to]));
+}
+
+/** The difference as lines: `~ package committish: "main" -> "next"`. */
+export function describeChanges(changes: readonly Change[]): readonly string[] {
+  return changes.flatMap((change) =>
+    change.fields.map((field) => {
+      const name = `${change.subject} ${field.name}`;
+      if (!field.isReported) {
+        return `? ${name}: ${JSON.stringify(field.to)} (the server does not show it; set again)`;
+      }
+      if (change.action === "add") return `+ ${name}: ${JSON.stringify(field.to)}`;
+      if (Array.isArray(field.from) && Array.isArray(field.to)) {
+        return `~ ${name}: ${describeSets(field.from, field.to)}`;
+      }
+      return `~ ${name}: ${JSON.stringify(field.from)} -> ${JSON.stringify(field.to)}`;
+    }),
+  );
+}
+
+function describeSets(from: readonly unknown[], to: readonly unknown[]): string {
+  return [
+    ...to.filter((it) => !from.includes(it)).map((it) => `+${String(it)}`),
+    ...from.filter((it) => !to.includes(it)).map((it) => `-${String(it)}`),
+  ].join(" ");
+}

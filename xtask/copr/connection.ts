@@ -1,0 +1,190 @@
+// How to talk to a COPR server: API v3 over HTTP, basic authentication, errors as JSON or a proxy's HTML.
+import { BootcError } from "../../src/errors.ts";
+import { type Clock, realClock } from "../remote/clock.ts";
+import { decodeText, type HttpAnswer, request } from "../remote/http.ts";
+import type { Tree } from "../task.ts";
+import { type Credentials, describeExpiry, readCredentials, redact } from "./credentials.ts";
+
+export interface Connection {
+  readonly url: string;
+  readonly credentials: Credentials;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly note: (line: string) => void;
+}
+
+export interface Call {
+  readonly method: "GET" | "POST" | "PUT";
+  /** Below `/api_3`, as in `/build/12`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly json?: object;
+  readonly body?: () => AsyncIterable<Uint8Array>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent again after an answer that leaves open whether it was carried out. GET always is. */
+  readonly isRepeatable?: boolean;
+  /** Statuses that are answers to this call. */
+  readonly acceptStatuses?: readonly number[];
+  /** What it was about, for error messages: `build 12`. */
+  readonly subject: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly json: unknown;
+}
+
+/** Opens the server that the token file names, which has to be the one of copr/project.json. */
+export async function connect(
+  { ctx }: Tree,
+  { config, server, clock = realClock }: ConnectOptions,
+): Promise<Connection> {
+  const credentials = await readCredentials(ctx, config);
+  if (server !== undefined && server.replace(/\/+$/, "") !== credentials.url) {
+    throw new BootcError(`the token file is for \`${credentials.url}\`, not for \`${server}\``, {
+      kind: "authentication",
+      hint: "log in on that server and save what its /api page shows; --config names another file",
+    });
+  }
+  const expiry = describeExpiry(credentials, clock.now());
+  if (expiry !== undefined) ctx.note(`warning: ${expiry}`);
+  return { url: credentials.url, credentials, clock, signal: ctx.signal, note: ctx.note };
+}
+
+export interface ConnectOptions {
+  readonly config?: string | undefined;
+  readonly server?: string | undefined;
+  readonly clock?: Clock;
+}
+
+/** Carries out one call and parses its JSON; anything but success or an accepted status is an error. */
+export async function call(connection: Connection, it: Call): Promise<Answer> {
+  const { clock, note, signal } = connection;
+  const answer = await request(
+    {
+      method: it.method,
+      url: urlOf(connection, it),
+      isRepeatable: it.method === "GET" || it.isRepeatable === true,
+      headers: { ...headersOf(connection, it), ...it.headers },
+      ...(it.acceptStatuses === undefined ? {} : { acceptStatuses: it.acceptStatuses }),
+      ...bodyOf(it),
+    },
+    { clock, note, signal },
+  );
+  const isAccepted = it.acceptStatuses?.includes(answer.status) === true;
+  if (!isAccepted && (answer.status < 200 || answer.status > 299)) {
+    throw statusError(connection, it, answer);
+  }
+  return { status: answer.status, json: parseAnswer(connection, it, { answer, isAccepted }) };
+}
+
+function urlOf({ url }: Connection, it: Call): string {
+  const result = new URL(`${url}/api_3${it.path}`);
+  for (const [key, value] of Object.entries(it.query ?? {})) {
+    if (value !== undefined) result.searchParams.set(key, String(value));
+  }
+  return result.href;
+}
+
+function headersOf({ credentials: { login, token } }: Connection, it: Call) {
+  const authorization = `Basic ${Buffer.from(`${login}:${token}`).toString("base64")}`;
+  const accept = "application/json";
+  return it.json === undefined
+    ? { authorization, accept }
+    : { authorization, accept, "content-type": "application/json" };
+}
+
+function bodyOf(it: Call) {
+  if (it.body !== undefined) return { body: it.body };
+  if (it.json === undefined) return {};
+  const text = JSON.stringify(it.json);
+  return { body: () => text };
+}
+
+function parseAnswer(
+  connection: Connection,
+  it: Call,
+  { answer, isAccepted }: { readonly answer: HttpAnswer; readonly isAccepted: boolean },
+): unknown {
+  try {
+    return JSON.parse(decodeText(answer.body)) as unknown;
+  } catch (cause) {
+    if (isAccepted) return undefined;
+    throw new BootcError(`\`${connection.url}\` did not answer with JSON about ${it.subject}`, {
+      kind: "network",
+      cause: cause instanceof SyntaxError ? new BootcError(describeText(answer)) : cause,
+      hint: "is `copr_url` in the token file the address of a COPR server?",
+    });
+  }
+}
+
+/** The error for a status that is no success: what the server said, and what can be done about it. */
+function statusError(connection: Connection, it: Call, answer: HttpAnswer): BootcError {
+  const { status, headers } = answer;
+  const said = redact(describeText(answer), connection.credentials);
+  const tell = (problem: string) => `${it.subject}: ${problem}${said === "" ? "" : `: ${said}`}`;
+  if (status >= 300 && status < 400) {
+    return new BootcError(`\`${connection.url}\` moved to \`${headers.get("location")}\``, {
+      kind: "network",
+      hint: "set `copr_url` in the token file to the new address",
+    });
+  }
+  if (status === 401) {
+    return new BootcError(tell("the server refuses the token"), {
+      kind: "authentication",
+      hint: hintForToken(connection),
+    });
+  }
+  if (status === 403) {
+    return new BootcError(tell("the server does not let this user do that"), {
+      kind: "authentication",
+      hint: "ask an administrator of the project for permission, or log in as its owner",
+    });
+  }
+  if (status === 429 || status >= 500) {
+    return new BootcError(tell(`the server answered ${status}`), {
+      kind: "network",
+      hint: "the server has trouble; run the same command again later",
+    });
+  }
+  if (status === 404) return new BootcError(tell("the server does not know it"));
+  return new BootcError(tell(status === 409 ? "not possible now" : `refused (${status})`));
+}
+
+function hintForToken({ credentials, clock, url }: Connection): string {
+  return (
+    describeExpiry(credentials, clock.now()) ??
+    `a token works for 180 days; get a new one at ${url}/api/`
+  );
+}
+
+/** One line of what a server said: its `error` field, or the title of a proxy's HTML page. */
+function describeText({ body }: HttpAnswer): string {
+  const text = decodeText(body.subarray(0, 65_536)).trim();
+  const json = tryJson(text);
+  if (isRecord(json) && typeof json.error === "string") return oneLine(json.error);
+  if (isRecord(json) && typeof json.message === "string") return oneLine(json.message);
+  const title = /<title>([^<]*)<\/title>/i.exec(text)?.[1];
+  return oneLine(title ?? text).slice(0, 200);
+}
+
+function tryJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // It was no JSON: the caller shows the text itself.
+    return undefined;
+  }
+}
+
+function oneLine(text: string): string {
+  return text
+    .trim()
+    .split(/\s*\n\s*/)
+    .join("; ")
+    .replace(/\s+/g, " ");
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,128 @@
+// The token file that `copr-cli` users already have: ~/.config/copr, as shown on the server's /api page.
+import { readFile, stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { BootcError, errnoOf } from "../../src/errors.ts";
+import type { Context } from "../../src/system/context.ts";
+
+export interface Credentials {
+  /** The server, without a slash at the end. */
+  readonly url: string;
+  readonly username: string | undefined;
+  readonly login: string;
+  readonly token: string;
+  /** The day the token ends, as the file's comment says it: `2027-05-01`. */
+  readonly expiresOn: string | undefined;
+}
+
+const DEFAULT_URL = "https://copr.fedorainfracloud.org";
+/** For CI, where the file's text is a secret in the environment and need not touch a disk. */
+const VARIABLE = "COPR_TOKEN_FILE_TEXT";
+const WARN_DAYS = 14;
+const DAY_MS = 86_400_000;
+
+/** Reads the token file at `path`, the environment variable, or ~/.config/copr. */
+export async function readCredentials(ctx: Context, path?: string): Promise<Credentials> {
+  const text = ctx.env[VARIABLE];
+  if (path === undefined && text !== undefined && text !== "") {
+    return parseCredentials(text, `$${VARIABLE}`);
+  }
+  const file = path ?? join(ctx.env.HOME ?? homedir(), ".config", "copr");
+  const credentials = parseCredentials(await readTokenFile(file), file);
+  await warnIfReadableByOthers(ctx, file);
+  return credentials;
+}
+
+async function readTokenFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    if (errnoOf(cause) !== "ENOENT") {
+      throw new BootcError(`cannot read the token file \`${file}\``, { cause });
+    }
+    throw new BootcError(`there is no token file \`${file}\``, {
+      kind: "authentication",
+      hint: `log in at ${DEFAULT_URL}/api/ and save what it shows as ${file}`,
+    });
+  }
+}
+
+async function warnIfReadableByOthers(ctx: Context, file: string): Promise<void> {
+  const { mode } = await stat(file);
+  if ((mode & 0o077) === 0) return;
+  ctx.note(`warning: others may read the token in ${file}; \`chmod 600 ${file}\` prevents it`);
+}
+
+/** Parses the ini file `copr-cli` reads; `name` is what errors call it. They never repeat its text. */
+export function parseCredentials(text: string, name: string): Credentials {
+  const section = parseIni(text).get("copr-cli");
+  if (section === undefined) throw badFile(name, "has no `[copr-cli]` section");
+  if (section.get("gssapi")?.toLowerCase() === "true" && !section.has("token")) {
+    throw badFile(name, "asks for Kerberos (`gssapi`), which is not supported");
+  }
+  const missing = ["login", "token"].filter((key) => !section.get(key));
+  if (missing.length > 0) {
+    throw badFile(name, `has no ${missing.map((it) => `\`${it}\``).join(" and no ")}`);
+  }
+  const url = (section.get("copr_url") ?? DEFAULT_URL).replace(/\/+$/, "");
+  requireEncryption(url, { isOptedOut: section.get("encrypted")?.toLowerCase() === "false", name });
+  return {
+    url,
+    username: section.get("username"),
+    login: section.get("login") ?? "",
+    token: section.get("token") ?? "",
+    expiresOn: /^\s*[#;]\s*expiration date:\s*(\d{4}-\d{2}-\d{2})/im.exec(text)?.[1],
+  };
+}
+
+function requireEncryption(
+  url: string,
+  { isOptedOut, name }: { readonly isOptedOut: boolean; readonly name: string },
+): void {
+  const protocol = URL.parse(url)?.protocol;
+  if (protocol === "https:" || (protocol === "http:" && isOptedOut)) return;
+  if (protocol !== "http:") throw badFile(name, `has \`copr_url = ${url}\`, which is no URL`);
+  throw new BootcError(`${name}: \`${url}\` would send the token unencrypted`, {
+    kind: "authentication",
+    hint: "use https, or for a server of your own add `encrypted = false`",
+  });
+}
+
+function badFile(name: string, problem: string): BootcError {
+  return new BootcError(`the token file ${name} ${problem}`, {
+    kind: "authentication",
+    hint: `log in at ${DEFAULT_URL}/api/ and save what it shows`,
+  });
+}
+
+function parseIni(text: string): ReadonlyMap<string, ReadonlyMap<string, string>> {
+  const sections = new Map<string, Map<string, string>>();
+  let current: Map<string, string> | undefined;
+  for (const line of text.split(/\r?\n/)) {
+    const header = /^\s*\[([^\]]+)\]\s*$/.exec(line)?.[1];
+    if (header !== undefined) {
+      current = new Map<string, string>();
+      sections.set(header.trim(), current);
+      continue;
+    }
+    const [, key, value] = /^\s*([^#;=:\s][^=:]*?)\s*[=:]\s*(.*?)\s*$/.exec(line) ?? [];
+    if (key !== undefined && value !== undefined) current?.set(key.toLowerCase(), value);
+  }
+  return sections;
+}
+
+/** What to say about the end of the token on the day `nowMs`; `undefined` when there is time. */
+export function describeExpiry(credentials: Credentials, nowMs: number): string | undefined {
+  if (credentials.expiresOn === undefined) return undefined;
+  // It still works on its last day.
+  const days = Math.floor((Date.parse(credentials.expiresOn) + DAY_MS - nowMs) / DAY_MS);
+  const where = `get a new one at ${credentials.url}/api/`;
+  if (days < 0) return `the token ended on ${credentials.expiresOn}; ${where}`;
+  if (days <= WARN_DAYS) return `the token ends on ${credentials.expiresOn}; ${where}`;
+  return undefined;
+}
+
+/** `text` without the login and the token, should a server ever repeat them. */
+export function redact(text: string, { login, token }: Credentials): string {
+  return [token, login].filter(Boolean).reduce((it, secret) => it.replaceAll(secret, "***"), text);
+}

@@ -1,0 +1,64 @@
+// The logs of a build: found below its result directory, plain while it runs, compressed afterwards.
+
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import { BootcError, doing } from "../../src/errors.ts";
+import { decodeText, type HttpAnswer, request } from "../remote/http.ts";
+import { getSourceBuild, listBuildChroots } from "./api.ts";
+import type { Connection } from "./connection.ts";
+
+const decompress = promisify(gunzip);
+
+export type LogName = "builder-live" | "backend";
+
+export interface LogPlace {
+  /** `source` or a chroot. */
+  readonly where: string;
+  readonly resultUrl: string | undefined;
+}
+
+/** Where logs of a build may be: its source RPM, and each of its chroots. */
+export async function listLogPlaces(copr: Connection, id: number): Promise<readonly LogPlace[]> {
+  const source = await getSourceBuild(copr, id);
+  const chroots = await listBuildChroots(copr, id);
+  return [
+    { where: "source", resultUrl: source?.resultUrl },
+    ...chroots.map((it) => ({ where: it.name, resultUrl: it.resultUrl })),
+  ];
+}
+
+/** The text of a log; `undefined` while there is none. */
+export async function readLog(
+  copr: Connection,
+  { resultUrl }: LogPlace,
+  name: LogName,
+): Promise<string | undefined> {
+  if (resultUrl === undefined) return undefined;
+  const base = `${resultUrl.replace(/\/+$/, "")}/${name}.log`;
+  // A finished build has only the compressed one, a running one only the plain one.
+  for (const url of [`${base}.gz`, base]) {
+    const answer = await fetchLog(copr, url);
+    if (answer !== undefined) return await doing(`reading ${url}`, () => textOf(answer));
+  }
+  return undefined;
+}
+
+async function fetchLog(copr: Connection, url: string): Promise<HttpAnswer | undefined> {
+  // No credentials: results are public, and may be on another host.
+  const answer = await request({ method: "GET", url, isRepeatable: true }, copr);
+  if (answer.status === 404) return undefined;
+  if (answer.status === 200) return answer;
+  throw new BootcError(`\`${url}\` answered ${answer.status}`, { kind: "network" });
+}
+
+/** A server may also send the file as an encoding, which is then undone already. */
+async function textOf({ body }: HttpAnswer): Promise<string> {
+  const isCompressed = body[0] === 0x1f && body[1] === 0x8b;
+  return isCompressed ? decodeText(await decompress(body)) : decodeText(body);
+}
+
+export function lastLines(text: string, count: number): readonly string[] {
+  // Progress bars rewrite their line with carriage returns; only the last state is of interest.
+  const lines = text.trimEnd().split("\n");
+  return lines.slice(-count).map((it) => it.trimEnd().split("\r").at(-1) ?? "");
+}

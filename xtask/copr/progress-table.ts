@@ -1,0 +1,33 @@
+// A build as a table: its phase, and a row per chroot with state and times.
+import type { Terminal } from "../../src/system/context.ts";
+import { describePhase, isFinal, type Progress, stateOfChroot } from "./build-state.ts";
+import { colorState, formatDuration, formatTable, formatTime } from "./table.ts";
+
+/** Lines no wider than the terminal, so that drawing over them hits as many rows as were drawn. */
+export function progressLines(
+  progress: Progress,
+  nowEpoch: number,
+  terminal: Pick<Terminal, "columns" | "hasColor">,
+): readonly string[] {
+  const { build, chroots } = progress;
+  const name = [build.packageName, build.packageVersion].filter(Boolean).join(" ");
+  const age = formatDuration(build.submittedOn, build.endedOn ?? nowEpoch);
+  const head = `build ${build.id}${name && `: ${name}`}: ${describePhase(progress)}${age && `, ${age}`}`;
+  const rows = chroots.map((it) => {
+    const state = stateOfChroot(build, it);
+    const until = it.endedOn ?? (isFinal(state) ? undefined : nowEpoch);
+    return {
+      state,
+      cells: [it.name, state, formatTime(it.startedOn), formatDuration(it.startedOn, until)],
+    };
+  });
+  const table = formatTable([
+    ["CHROOT", "STATE", "STARTED", "TIME"],
+    ...rows.map((it) => it.cells),
+  ]);
+  return [head, ...table].map((line, i) => {
+    const cut = line.slice(0, terminal.columns - 1);
+    const state = rows[i - 2]?.state;
+    return state !== undefined && terminal.hasColor ? colorState(cut, state) : cut;
+  });
+}

@@ -1,0 +1,253 @@
+// What the verbs of `xtask copr` do with what was typed: open the server, do the work, say the answer.
+import { BootcError } from "../../src/errors.ts";
+import { parseDuration } from "../duration.ts";
+import type { TaskOptions, Tree } from "../task.ts";
+import { cancelBuild, getBuild, getMonitor, listBuilds } from "./api.ts";
+import { applyChanges, describeChanges, readChanges } from "./apply.ts";
+import { type Build, isFinal, type Progress } from "./build-state.ts";
+import { type Connection, connect } from "./connection.ts";
+import { type LogName, lastLines, listLogPlaces, readLog } from "./logs.ts";
+import { progressLines } from "./progress-table.ts";
+import { type ProjectFile, readProjectFile } from "./project-file.ts";
+import { type BuildSource, startBuild } from "./start-build.ts";
+import { formatDuration, formatTable, formatTime } from "./table.ts";
+import { readProgress, requireSuccess, watchBuild } from "./watch.ts";
+
+type Words = readonly string[];
+type Answer = Promise<string | undefined>;
+
+/** Fewer seconds between two questions than this are impolite to a public server. */
+const INTERVAL_MS_MIN = 5000;
+
+export async function apply(tree: Tree, options: TaskOptions): Answer {
+  const { copr, file } = await open(tree, options);
+  const changes = await readChanges(copr, file);
+  for (const line of describeChanges(changes)) tree.ctx.note(line);
+  if (changes.length === 0) tree.ctx.note(`${file.owner}/${file.project} matches already`);
+  if (options.dryRun !== true) await applyChanges(copr, file, changes);
+  const url = projectUrl(copr, file);
+  const isChanged = options.dryRun !== true && changes.length > 0;
+  return options.json === true ? formatJson({ url, isChanged, changes }) : url;
+}
+
+export async function build(tree: Tree, options: TaskOptions): Answer {
+  const { copr, file } = await open(tree, options);
+  const watching = watchOptions(tree, copr, options);
+  const source = await chooseSource(tree, options);
+  const { terminal } = tree.ctx;
+  const started = await startBuild(copr, file, {
+    source,
+    chroots: (options.chroot as readonly string[] | undefined) ?? [],
+    isBackground: options.background === true,
+    terminal,
+  });
+  tree.ctx.note(`started build ${started.id}: ${buildUrl(copr, started.id)}`);
+  if (options.wait !== true) {
+    if (options.json === true) return formatJson({ ...started, url: buildUrl(copr, started.id) });
+    tree.ctx.note(`watch it with: npm run xtask -- copr watch ${started.id}`);
+    return String(started.id);
+  }
+  return await finish(tree, copr, { id: started.id, options, watching });
+}
+
+async function chooseSource(tree: Tree, options: TaskOptions): Promise<BuildSource> {
+  if (options.srpm !== undefined && options.commit !== undefined) {
+    throw new BootcError("--srpm and --commit exclude each other", { kind: "usage" });
+  }
+  if (typeof options.commit === "string") return { kind: "commit", committish: options.commit };
+  if (options.srpm === undefined) return { kind: "package" };
+  if (options.srpm === true) {
+    const { makeSourceRpm } = await import("./source-rpm.ts");
+    return { kind: "srpm", path: await makeSourceRpm(tree) };
+  }
+  const path = String(options.srpm);
+  if (/\.(src|nosrc)\.rpm$/.test(path)) return { kind: "srpm", path };
+  throw new BootcError(`\`${path}\` is no source RPM`, {
+    kind: "usage",
+    hint: "its name ends in .src.rpm",
+  });
+}
+
+export async function watch(tree: Tree, options: TaskOptions, words: Words): Answer {
+  const { copr, file } = await open(tree, options);
+  const watching = watchOptions(tree, copr, options);
+  const id = await chooseBuild(copr, file, words[0]);
+  return await finish(tree, copr, { id, options, watching });
+}
+
+interface Finish {
+  readonly id: number;
+  readonly options: TaskOptions;
+  readonly watching: Parameters<typeof watchBuild>[2];
+}
+
+async function finish(tree: Tree, copr: Connection, it: Finish): Answer {
+  const progress = await watchBuild(copr, it.id, it.watching);
+  // The answer is printed for a failed build as well: a script wants to know which chroot it was.
+  const answer = describeProgress(copr, progress, it.options);
+  if (it.options.json === true) tree.ctx.say(answer);
+  requireSuccess(progress);
+  return it.options.json === true ? undefined : answer;
+}
+
+export async function status(tree: Tree, options: TaskOptions, words: Words): Answer {
+  const { copr, file } = await open(tree, options);
+  if (words[0] !== undefined) {
+    const progress = await readProgress(copr, parseBuildId(words[0]));
+    if (options.json === true) return describeProgress(copr, progress, options);
+    const wide = { columns: Number.POSITIVE_INFINITY, hasColor: false };
+    return progressLines(progress, copr.clock.now() / 1000, wide).join("\n");
+  }
+  const limit = parseCount(String(options.limit), "--limit");
+  const builds = await listBuilds(copr, { owner: file.owner, project: file.project, limit });
+  if (options.json === true) return formatJson(builds);
+  return formatTable([
+    ["BUILD", "STATE", "VERSION", "SUBMITTED", "TIME"],
+    ...builds.map((it) => rowOf(it, copr.clock.now() / 1000)),
+  ]).join("\n");
+}
+
+function rowOf(it: Build, nowEpoch: number): readonly string[] {
+  const until = it.endedOn ?? (isFinal(it.state) ? undefined : nowEpoch);
+  return [
+    String(it.id),
+    it.state,
+    it.packageVersion ?? "",
+    formatTime(it.submittedOn),
+    formatDuration(it.submittedOn, until),
+  ];
+}
+
+export async function logs(tree: Tree, options: TaskOptions, words: Words): Answer {
+  const { copr, file } = await open(tree, options);
+  const name = parseLogName(String(options.log));
+  const tail = options.tail === undefined ? undefined : parseCount(String(options.tail), "--tail");
+  const id = await chooseBuild(copr, file, words[0]);
+  const all = await listLogPlaces(copr, id);
+  const places = all.filter((it) => options.chroot === undefined || it.where === options.chroot);
+  if (places.length === 0) {
+    throw new BootcError(`build ${id} has no chroot \`${String(options.chroot)}\``, {
+      kind: "usage",
+      hint: `choose from ${all.map((it) => it.where).join(", ")}`,
+    });
+  }
+  const found: { where: string; url: string | undefined; text: string }[] = [];
+  for (const place of places) {
+    const text = await readLog(copr, place, name);
+    if (text === undefined) tree.ctx.note(`${place.where}: there is no ${name} log yet`);
+    else {
+      const shown = tail === undefined ? text.trimEnd() : lastLines(text, tail).join("\n");
+      found.push({ where: place.where, url: place.resultUrl, text: shown });
+    }
+  }
+  if (options.json === true) return formatJson(found);
+  const header = (where: string) => (found.length > 1 ? `==> ${where} <==\n` : "");
+  return found.map((it) => `${header(it.where)}${it.text}`).join("\n\n");
+}
+
+export async function cancel(tree: Tree, options: TaskOptions, words: Words): Answer {
+  const { copr } = await open(tree, options);
+  const id = parseBuildId(words[0] ?? "");
+  const canceled = await cancelBuild(copr, id);
+  return options.json === true ? formatJson(canceled) : `build ${id}: ${canceled.state}`;
+}
+
+export async function monitor(tree: Tree, options: TaskOptions): Answer {
+  const { copr, file } = await open(tree, options);
+  const rows = await getMonitor(copr, file);
+  if (options.json === true) return formatJson(rows);
+  return formatTable([
+    ["PACKAGE", "CHROOT", "STATE", "BUILD", "VERSION"],
+    ...rows.map((it) => [
+      it.packageName,
+      it.chroot,
+      it.state,
+      it.buildId === undefined ? "" : String(it.buildId),
+      it.version ?? "",
+    ]),
+  ]).join("\n");
+}
+
+export interface Opened {
+  readonly copr: Connection;
+  readonly file: ProjectFile;
+}
+
+/** The project file and the server it names. The file comes first: a mistake there costs no request. */
+export async function open(tree: Tree, options: TaskOptions): Promise<Opened> {
+  const file = await readProjectFile(tree.top, tree.ctx.env.COPR_PROJECT_FILE);
+  const config = options.config as string | undefined;
+  return { file, copr: await connect(tree, { config, server: file.copr }) };
+}
+
+function watchOptions(tree: Tree, copr: Connection, options: TaskOptions) {
+  const { timeLimit } = options;
+  return {
+    terminal: tree.ctx.terminal,
+    timeLimitMs:
+      timeLimit === undefined ? undefined : parseDuration(String(timeLimit), "--time-limit"),
+    intervalMs: parseInterval(copr, options.interval),
+  };
+}
+
+export function parseInterval(copr: Connection, interval: unknown): number | undefined {
+  if (interval === undefined) return undefined;
+  const milliseconds = parseDuration(String(interval), "--interval");
+  const isLocal = /^https?:\/\/(127\.|localhost|\[::1\])/.test(copr.url);
+  if (isLocal || milliseconds >= INTERVAL_MS_MIN) return milliseconds;
+  throw new BootcError(`--interval: less than 5 s between two looks burdens \`${copr.url}\``, {
+    kind: "usage",
+  });
+}
+
+async function chooseBuild(
+  copr: Connection,
+  file: ProjectFile,
+  word: string | undefined,
+): Promise<number> {
+  if (word !== undefined) return (await getBuild(copr, parseBuildId(word))).id;
+  const [newest] = await listBuilds(copr, { owner: file.owner, project: file.project, limit: 1 });
+  if (newest !== undefined) return newest.id;
+  throw new BootcError(`\`${file.owner}/${file.project}\` has no builds`, {
+    hint: "start one with: npm run xtask -- copr build",
+  });
+}
+
+function parseBuildId(word: string): number {
+  // People paste the page's address.
+  const digits = /^(?:https?:\/\/.*\/build\/)?(\d{1,12})\/?$/.exec(word)?.[1];
+  if (digits !== undefined) return Number(digits);
+  throw new BootcError(`\`${word}\` is no number of a build`, { kind: "usage" });
+}
+
+function parseCount(text: string, option: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new BootcError(`${option}: \`${text}\` is no count`, { kind: "usage" });
+}
+
+function parseLogName(text: string): LogName {
+  if (text === "builder-live" || text === "backend") return text;
+  throw new BootcError(`there is no log \`${text}\``, {
+    kind: "usage",
+    hint: "choose builder-live or backend",
+  });
+}
+
+function describeProgress(copr: Connection, progress: Progress, options: TaskOptions): string {
+  const url = buildUrl(copr, progress.build.id);
+  if (options.json !== true) return `build ${progress.build.id} ${progress.build.state}: ${url}`;
+  const { build: it, source, chroots } = progress;
+  return formatJson({ ...it, url, source: source ?? null, chroots });
+}
+
+function formatJson(value: unknown): string {
+  return JSON.stringify(value, undefined, 2);
+}
+
+export function projectUrl({ url }: Connection, { owner, project }: ProjectFile): string {
+  return `${url}/coprs/${owner.startsWith("@") ? `g/${owner.slice(1)}` : owner}/${project}/`;
+}
+
+function buildUrl({ url }: Connection, id: number): string {
+  return `${url}/coprs/build/${id}`;
+}

@@ -1,0 +1,215 @@
+// Watching a build to its end: polite polling, a live table on a terminal, a line per change elsewhere.
+import { BootcError, kindOf } from "../../src/errors.ts";
+import type { Terminal } from "../../src/system/context.ts";
+import { getBuild, getSourceBuild, listBuildChroots } from "./api.ts";
+import {
+  describePhase,
+  isFinal,
+  isSuccess,
+  type Progress,
+  type SourceBuild,
+  stateOfChroot,
+} from "./build-state.ts";
+import type { Connection } from "./connection.ts";
+import { type LogPlace, lastLines, readLog } from "./logs.ts";
+import { progressLines } from "./progress-table.ts";
+
+export interface WatchOptions {
+  readonly terminal: Terminal;
+  /** Milliseconds after which we stop watching a build that is not over. */
+  readonly timeLimitMs?: number | undefined;
+  /** Milliseconds between two looks; by age of the build when not given. */
+  readonly intervalMs?: number | undefined;
+}
+
+/** The server may be away this long before watching gives up. */
+const OUTAGE_MS = 15 * 60_000;
+const TAIL_LINES = 30;
+
+/**
+ * Watches build `id` until it is over. Throws `queued` when time is up or the user has stopped
+ * watching, `failed` when the build failed or was canceled.
+ */
+export async function watchBuild(
+  copr: Connection,
+  id: number,
+  options: WatchOptions,
+): Promise<Progress> {
+  const screen = openScreen(copr, options.terminal);
+  const note = (line: string) => {
+    screen.leave();
+    copr.note(line);
+  };
+  try {
+    const progress = await follow({ ...copr, note }, id, { ...options, screen });
+    await reportFailures(copr, progress);
+    return progress;
+  } catch (error) {
+    if (copr.signal.aborted) throw stoppedWatching(id, "interrupted");
+    throw error;
+  }
+}
+
+interface Following extends WatchOptions {
+  readonly screen: Screen;
+}
+
+async function follow(copr: Connection, id: number, options: Following): Promise<Progress> {
+  const startedMs = copr.clock.now();
+  let answeredMs = startedMs;
+  let last: Progress | undefined;
+  for (;;) {
+    const progress = await readPatiently(copr, { id, last, answeredMs });
+    const nowMs = copr.clock.now();
+    if (progress !== undefined) {
+      answeredMs = nowMs;
+      options.screen.show(progress);
+      if (isFinal(progress.build.state)) return progress;
+      last = progress;
+    }
+    const pauseMs = options.intervalMs ?? decidePause(nowMs - startedMs, copr.clock.random());
+    const leftMs = startedMs + (options.timeLimitMs ?? Number.POSITIVE_INFINITY) - nowMs;
+    if (leftMs <= 0) throw stoppedWatching(id, `not over after ${describeMs(nowMs - startedMs)}`);
+    await copr.clock.pause(Math.min(pauseMs, leftMs), copr.signal);
+  }
+}
+
+/** Often in the first minute, then every half minute; spread, so that clients do not march in step. */
+export function decidePause(watchedMs: number, random: number): number {
+  return (watchedMs < 60_000 ? 10_000 : 30_000) * (0.8 + 0.4 * random);
+}
+
+interface Look {
+  readonly id: number;
+  readonly last: Progress | undefined;
+  readonly answeredMs: number;
+}
+
+/** A server in trouble does not end the watch before it has been away for long. */
+async function readPatiently(copr: Connection, it: Look): Promise<Progress | undefined> {
+  try {
+    return await readProgress(copr, it.id, it.last);
+  } catch (error) {
+    copr.signal.throwIfAborted();
+    const isFirstLook = it.last === undefined;
+    const isLongAway = copr.clock.now() - it.answeredMs > OUTAGE_MS;
+    if (kindOf(error) !== "network" || isFirstLook || isLongAway) throw error;
+    copr.note(`${error instanceof Error ? error.message : String(error)}; still watching`);
+    return undefined;
+  }
+}
+
+/** Everything about a build, with no more questions than its state makes worthwhile. */
+export async function readProgress(
+  copr: Connection,
+  id: number,
+  last?: Progress,
+): Promise<Progress> {
+  const build = await getBuild(copr, id);
+  const source = await readSource(copr, { id, state: build.state, last: last?.source });
+  const isPastSource = source !== undefined && isFinal(source.state);
+  const mayHaveMoved = isPastSource || isFinal(build.state) || last === undefined;
+  const chroots = mayHaveMoved ? await listBuildChroots(copr, id) : last.chroots;
+  return { build, source, chroots };
+}
+
+async function readSource(
+  copr: Connection,
+  it: { readonly id: number; readonly state: string; readonly last: SourceBuild | undefined },
+): Promise<SourceBuild | undefined> {
+  if (it.last !== undefined && isFinal(it.last.state)) return it.last;
+  return await getSourceBuild(copr, it.id);
+}
+
+/** What a failed build said last, chroot by chroot. */
+async function reportFailures(copr: Connection, progress: Progress): Promise<void> {
+  if (isSuccess(progress.build.state)) return;
+  for (const place of failedPlaces(progress)) {
+    const text = await readLog(copr, place, "builder-live");
+    if (text === undefined) {
+      copr.note(`${place.where}: there is no log`);
+      continue;
+    }
+    copr.note(`--- ${place.where}: the last lines of ${place.resultUrl}/builder-live.log.gz`);
+    for (const line of lastLines(text, TAIL_LINES)) copr.note(line);
+  }
+}
+
+function failedPlaces({ build, source, chroots }: Progress): readonly LogPlace[] {
+  if (source?.state === "failed") return [{ where: "source", resultUrl: source.resultUrl }];
+  return chroots
+    .filter((it) => stateOfChroot(build, it) === "failed")
+    .map((it) => ({ where: it.name, resultUrl: it.resultUrl }));
+}
+
+/** A build that did not succeed, as the error that ends the command. */
+export function requireSuccess(progress: Progress): void {
+  const { build } = progress;
+  if (isSuccess(build.state)) return;
+  const places = failedPlaces(progress).map((it) =>
+    it.where === "source" ? "the source RPM" : it.where,
+  );
+  const where = places.length > 0 ? ` in ${places.join(", ")}` : "";
+  throw new BootcError(`build ${build.id} ${build.state}${where}`, {
+    hint: `read everything with: npm run xtask -- copr logs ${build.id}`,
+  });
+}
+
+function stoppedWatching(id: number, why: string): BootcError {
+  return new BootcError(`stopped watching build ${id}, which goes on: ${why}`, {
+    kind: "queued",
+    hint:
+      `come back with: npm run xtask -- copr watch ${id}; ` +
+      `end it with: npm run xtask -- copr cancel ${id}`,
+  });
+}
+
+function describeMs(milliseconds: number): string {
+  const minutes = milliseconds / 60_000;
+  return minutes < 2 ? `${Math.round(milliseconds / 1000)} s` : `${Math.round(minutes)} min`;
+}
+
+interface Screen {
+  show(progress: Progress): void;
+  /** Something else is going to be written: what was drawn stays. */
+  leave(): void;
+}
+
+function openScreen(copr: Connection, terminal: Terminal): Screen {
+  return terminal.isStderrTerminal ? liveTable(copr, terminal) : linePerChange(copr);
+}
+
+/** Draws over what it drew before. */
+function liveTable(copr: Connection, terminal: Terminal): Screen {
+  let drawn = 0;
+  return {
+    show(progress) {
+      const lines = progressLines(progress, copr.clock.now() / 1000, terminal);
+      const back = drawn === 0 ? "" : `\u001b[${drawn}A\u001b[J`;
+      copr.note(`${back}${lines.join("\n")}`);
+      drawn = lines.length;
+    },
+    leave: () => {
+      drawn = 0;
+    },
+  };
+}
+
+function linePerChange(copr: Connection): Screen {
+  const said = new Map<string, string>();
+  const sayOnce = (what: string, state: string) => {
+    if (said.get(what) === state) return;
+    said.set(what, state);
+    const time = new Date(copr.clock.now()).toISOString().slice(11, 19);
+    copr.note(`${time} ${what}: ${state}`);
+  };
+  return {
+    show(progress) {
+      sayOnce(`build ${progress.build.id}`, describePhase(progress));
+      for (const chroot of progress.chroots) {
+        sayOnce(chroot.name, stateOfChroot(progress.build, chroot));
+      }
+    },
+    leave: () => undefined,
+  };
+}

@@ -1,0 +1,104 @@
+// `xtask copr webhook`: what was typed, turned into showing, renewing, installing and testing.
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError, errnoOf } from "../../src/errors.ts";
+import { parseDuration } from "../duration.ts";
+import { connectGitHub, readRepository } from "../release/github.ts";
+import { installHook } from "../release/hooks.ts";
+import type { TaskOptions, Tree } from "../task.ts";
+import { type Opened, open, parseInterval } from "./verbs.ts";
+import {
+  describeWebhook,
+  postPush,
+  requireTriggeredBuild,
+  rotateWebhook,
+  saveWebhook,
+  type Webhook,
+} from "./webhook.ts";
+
+const POLL_MS = 10_000;
+
+export async function webhook(tree: Tree, options: TaskOptions): Promise<string | undefined> {
+  const opened = await open(tree, options);
+  const chosen = ["rotate", "install", "test"].filter((it) => options[it] === true);
+  if (chosen.length > 1) {
+    throw new BootcError(`--${chosen.join(" and --")} exclude each other`, { kind: "usage" });
+  }
+  const answer = await carryOut(tree, opened, options);
+  return options.json === true ? JSON.stringify(answer, undefined, 2) : answer.text;
+}
+
+interface WebhookAnswer {
+  readonly text: string;
+  readonly url?: string;
+  readonly buildId?: number;
+}
+
+async function carryOut(tree: Tree, opened: Opened, options: TaskOptions): Promise<WebhookAnswer> {
+  const { copr, file } = opened;
+  if (options.install === true) return await install(tree, opened);
+  if (options.test === true) return await runTest(tree, opened, options);
+  if (options.rotate === true) {
+    const made = await rotateWebhook(copr, file);
+    const path = await save(tree, made);
+    tree.ctx.note(`the webhook is ${made.shown}; ${path} has it whole`);
+    tree.ctx.note(
+      "set it on GitHub: Settings, Webhooks, content type application/json, push events",
+    );
+    return { text: path, url: made.shown };
+  }
+  const shown = await describeWebhook(copr, file);
+  tree.ctx.note("the server tells the secret only when it makes a new one: --rotate, or --install");
+  return { text: shown, url: shown };
+}
+
+async function install(tree: Tree, { copr, file }: Opened): Promise<WebhookAnswer> {
+  // Permission first: a rotated secret that cannot be set would break the webhook that works.
+  const github = await connectGitHub(tree, await readRepository(tree));
+  await github.requireHooks();
+  const made = await rotateWebhook(copr, file);
+  await save(tree, made);
+  const hook = await installHook(github, {
+    url: made.url,
+    prefix: made.shown.split("***", 1)[0] ?? "",
+  });
+  return { text: `${hook} ${made.shown}`, url: made.shown };
+}
+
+async function save(tree: Tree, made: Webhook): Promise<string> {
+  await mkdir(join(tree.top, "target"), { recursive: true });
+  return await saveWebhook(tree.top, made);
+}
+
+async function runTest(tree: Tree, opened: Opened, options: TaskOptions): Promise<WebhookAnswer> {
+  const { copr, file } = opened;
+  const url = await readSavedUrl(tree.top);
+  const sha = await readHead(tree, opened);
+  const build = await requireTriggeredBuild(copr, file, {
+    trigger: () => postPush(copr, url, { file, sha }),
+    timeLimitMs: parseDuration(String(options.timeLimit), "--time-limit"),
+    intervalMs: parseInterval(copr, options.interval) ?? POLL_MS,
+  });
+  tree.ctx.note(`the webhook works; it started build ${build.id}`);
+  return { text: String(build.id), buildId: build.id };
+}
+
+async function readSavedUrl(top: string): Promise<string> {
+  try {
+    return (await readFile(join(top, "target/copr-webhook-url"), "utf8")).trim();
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+    throw new BootcError("the address of the webhook is not known here", {
+      hint: "make a new secret with: npm run xtask -- copr webhook --install (or --rotate)",
+    });
+  }
+}
+
+/** What a push would report: the commit the branch is at. */
+async function readHead(tree: Tree, { file }: Opened): Promise<string> {
+  const { cloneUrl, committish } = file.package;
+  const text = await tree.ctx.read("git", ["ls-remote", cloneUrl, `refs/heads/${committish}`]);
+  const sha = /^([0-9a-f]{40,64})\s/.exec(text)?.[1];
+  if (sha !== undefined) return sha;
+  throw new BootcError(`\`${cloneUrl}\` has no branch \`${committish}\``);
+}

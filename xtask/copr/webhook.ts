@@ -1,0 +1,127 @@
+// The webhook that turns pushes into builds: where it points, a new secret, and whether it works.
+import { open, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError } from "../../src/errors.ts";
+import { request } from "../remote/http.ts";
+import { generateWebhookSecret, getProject, listBuilds, type WebhookSecret } from "./api.ts";
+import type { Build } from "./build-state.ts";
+import type { Connection } from "./connection.ts";
+import type { ProjectFile } from "./project-file.ts";
+
+export interface Webhook {
+  /** With the secret: never to be printed. */
+  readonly url: string;
+  /** With stars in place of the secret. */
+  readonly shown: string;
+}
+
+/** The address GitHub has to call. The server only tells the secret when it makes a new one. */
+export function formatWebhook(copr: Connection, it: WebhookSecret, packageName: string): Webhook {
+  const url = (secret: string) =>
+    `${copr.url}/webhooks/github/${it.projectId}/${secret}/${encodeURIComponent(packageName)}/`;
+  return { url: url(encodeURIComponent(it.secret)), shown: url("***") };
+}
+
+/** The address with the secret left out. */
+export async function describeWebhook(copr: Connection, file: ProjectFile): Promise<string> {
+  const project = await getProject(copr, file);
+  if (project === undefined || typeof project.id !== "number") throw noProject(file);
+  return formatWebhook(copr, { projectId: project.id, secret: "" }, file.package.name).shown;
+}
+
+/** A new secret; the old address stops working. */
+export async function rotateWebhook(copr: Connection, file: ProjectFile): Promise<Webhook> {
+  const secret = await generateWebhookSecret(copr, file);
+  return formatWebhook(copr, secret, file.package.name);
+}
+
+/** Writes the address where only this user can read it; the path, relative to `top`. */
+export async function saveWebhook(top: string, webhook: Webhook): Promise<string> {
+  const path = "target/copr-webhook-url";
+  const temporary = join(top, `${path}.new`);
+  const file = await open(temporary, "w", 0o600);
+  try {
+    await file.writeFile(`${webhook.url}\n`);
+    await file.chmod(0o600);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, join(top, path));
+  return path;
+}
+
+export interface WaitForBuild {
+  readonly timeLimitMs: number;
+  readonly intervalMs: number;
+}
+
+/**
+ * Waits for a build that `trigger` causes. The server answers 200 to every webhook, whether it builds
+ * or not, so the list of builds before and after is the only proof.
+ */
+export async function requireTriggeredBuild(
+  copr: Connection,
+  file: ProjectFile,
+  { trigger, timeLimitMs, intervalMs }: WaitForBuild & { readonly trigger: () => Promise<void> },
+): Promise<Build> {
+  const list = () => listBuilds(copr, { owner: file.owner, project: file.project, limit: 20 });
+  const known = new Set((await list()).map((it) => it.id));
+  await trigger();
+  const startedMs = copr.clock.now();
+  for (;;) {
+    const build = (await list()).find((it) => !known.has(it.id));
+    if (build !== undefined) return build;
+    if (copr.clock.now() - startedMs >= timeLimitMs) throw nothingBuilt(file);
+    await copr.clock.pause(intervalMs, copr.signal);
+  }
+}
+
+function nothingBuilt(file: ProjectFile): BootcError {
+  return new BootcError("the webhook was called, but no build appeared", {
+    hint:
+      `check that the push went to \`${file.package.committish}\`, that it touched files, that the ` +
+      `package's clone URL is \`${file.package.cloneUrl}\`, and that the webhook carries the newest secret`,
+  });
+}
+
+function noProject(file: ProjectFile): BootcError {
+  return new BootcError(`there is no project \`${file.owner}/${file.project}\``, {
+    hint: "make it with: npm run xtask -- copr apply",
+  });
+}
+
+/** Calls the webhook as GitHub does for a push of `sha` to the package's branch. */
+export async function postPush(
+  copr: Connection,
+  url: string,
+  { file, sha }: { readonly file: ProjectFile; readonly sha: string },
+): Promise<void> {
+  const payload = JSON.stringify({
+    ref: `refs/heads/${file.package.committish}`,
+    after: sha,
+    // The server looks at the touched files when the package has a subdirectory.
+    commits: [
+      { id: sha, added: [], removed: [], modified: [`${file.package.subdirectory ?? ""}/.`] },
+    ],
+    repository: { clone_url: file.package.cloneUrl },
+  });
+  const answer = await request(
+    {
+      method: "POST",
+      url,
+      headers: { "content-type": "application/json", "x-github-event": "push" },
+      body: () => payload,
+      isRepeatable: false,
+    },
+    copr,
+  );
+  if (answer.status === 200) return;
+  if (answer.status === 403) {
+    throw new BootcError("the server refuses the secret of the webhook", {
+      kind: "authentication",
+      hint: "make a new one with: npm run xtask -- copr webhook --rotate",
+    });
+  }
+  throw new BootcError(`the webhook answered ${answer.status}`, { kind: "network" });
+}

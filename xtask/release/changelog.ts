@@ -1,0 +1,144 @@
+// `xtask changelog`: CHANGELOG.md as data; what is wrong with its format, line by line.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { BootcError } from "../../src/errors.ts";
+import type { Task } from "../task.ts";
+
+export const CHANGELOG = "CHANGELOG.md";
+
+export interface ChangelogEntry {
+  /** `2.0.0`, `2.1.0-rc.1`, or `Unreleased`. */
+  readonly version: string;
+  /** `2026-11-23`; none for what is unreleased. */
+  readonly date: string | undefined;
+  /** The text below the heading, without it. */
+  readonly body: string;
+  readonly line: number;
+}
+
+const VERSION = /^(\d+)\.(\d+)\.(\d+)(?:-rc\.(\d+))?$/;
+const SECTIONS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"];
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command
+      .option("--notes <version>", "print the text of this version, for a release's page")
+      .addHelpText(
+        "after",
+        "\nExamples:\n  npm run xtask changelog\n  npm run xtask -- changelog --notes 2.0.0",
+      ),
+  async run({ top }, options) {
+    const entries = await readChangelog(top);
+    if (typeof options.notes !== "string") return CHANGELOG;
+    const entry = entries.find((it) => it.version === options.notes);
+    if (entry !== undefined) return entry.body;
+    throw new BootcError(`${CHANGELOG} has no version \`${options.notes}\``, {
+      hint: `it has ${entries.map((it) => it.version).join(", ")}`,
+    });
+  },
+};
+
+/** The entries of the checkout's changelog, newest first; an error that lists every mistake otherwise. */
+export async function readChangelog(top: string): Promise<readonly ChangelogEntry[]> {
+  return parseChangelog(await readFile(join(top, CHANGELOG), "utf8"));
+}
+
+export function parseChangelog(text: string): readonly ChangelogEntry[] {
+  const entries = splitEntries(text);
+  const problems = [...findTitleProblems(text, entries), ...entries.flatMap(findEntryProblems)];
+  problems.push(...findOrderProblems(entries));
+  if (problems.length === 0) return entries;
+  throw new BootcError(problems.join("\n"), {
+    hint: "the format: `## 2.0.0 - 2026-11-23`, below it `### Added` (or Changed, Fixed, ...) and `- ` lines",
+  });
+}
+
+function splitEntries(text: string): readonly ChangelogEntry[] {
+  const lines = text.split("\n");
+  const starts = lines.flatMap((line, i) => (line.startsWith("## ") ? [i] : []));
+  return starts.map((start, i) => {
+    const [version = "", date] = (lines[start] ?? "").slice(3).trim().split(" - ");
+    const body = lines
+      .slice(start + 1, starts[i + 1])
+      .join("\n")
+      .trim();
+    return { version, date, body, line: start + 1 };
+  });
+}
+
+function findTitleProblems(text: string, entries: readonly ChangelogEntry[]): readonly string[] {
+  const problems = text.startsWith("# Changelog\n")
+    ? []
+    : [`${CHANGELOG}:1: the first line is not \`# Changelog\``];
+  return entries.length > 0 ? problems : [...problems, `${CHANGELOG}:1: there is no version`];
+}
+
+function findEntryProblems(it: ChangelogEntry): readonly string[] {
+  const at = `${CHANGELOG}:${it.line}`;
+  const problems: string[] = [];
+  if (it.version === "Unreleased") {
+    if (it.date !== undefined) problems.push(`${at}: what is unreleased has no date`);
+  } else {
+    if (!VERSION.test(it.version)) problems.push(`${at}: \`${it.version}\` is no version`);
+    if (!isDate(it.date)) problems.push(`${at}: \`${it.date ?? ""}\` is no date`);
+    if (it.body === "") problems.push(`${at}: ${it.version} says nothing`);
+  }
+  return [...problems, ...findBodyProblems(it)];
+}
+
+function findBodyProblems({ body, line }: ChangelogEntry): readonly string[] {
+  const problems: string[] = [];
+  let hasSection = false;
+  for (const [i, text] of body.split("\n").entries()) {
+    // The body starts below the heading, after a blank line by custom.
+    const at = `${CHANGELOG}:${line + 2 + i}`;
+    const section = /^### (.*)$/.exec(text)?.[1];
+    if (section !== undefined && !SECTIONS.includes(section)) {
+      problems.push(`${at}: \`${section}\` is none of ${SECTIONS.join(", ")}`);
+    }
+    hasSection ||= section !== undefined;
+    if (/^[*+-] /.test(text) && !hasSection) problems.push(`${at}: a change outside of a section`);
+    if (/^[*+] /.test(text)) problems.push(`${at}: a change starts with \`- \``);
+  }
+  return problems;
+}
+
+function isDate(text: string | undefined): boolean {
+  if (text === undefined || !/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  const time = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
+}
+
+function findOrderProblems(entries: readonly ChangelogEntry[]): readonly string[] {
+  return entries.slice(1).flatMap((it, i) => {
+    const newer = entries[i];
+    if (newer === undefined) return [];
+    const at = `${CHANGELOG}:${it.line}`;
+    if (it.version === "Unreleased") return [`${at}: what is unreleased stands first`];
+    if (newer.version === "Unreleased") return [];
+    const problems: string[] = [];
+    if (compareVersions(newer.version, it.version) <= 0) {
+      problems.push(`${at}: \`${it.version}\` is not older than \`${newer.version}\` above it`);
+    }
+    if ((newer.date ?? "") < (it.date ?? "")) {
+      problems.push(`${at}: ${it.date} is later than ${newer.date} above it`);
+    }
+    return problems;
+  });
+}
+
+/** Negative when `a` comes before `b`; a release candidate comes before its release. */
+export function compareVersions(a: string, b: string): number {
+  const [left, right] = [partsOf(a), partsOf(b)];
+  for (const [i, part] of left.entries()) {
+    const difference = part - (right[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function partsOf(version: string): readonly number[] {
+  const [, major = "0", minor = "0", patch = "0", candidate] = VERSION.exec(version) ?? [];
+  return [major, minor, patch].map(Number).concat(Number(candidate ?? Number.POSITIVE_INFINITY));
+}

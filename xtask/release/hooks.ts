@@ -1,0 +1,36 @@
+// The webhook of the repository on GitHub: there once, with the newest address.
+import { ask, type GitHub } from "./github.ts";
+
+export interface Hook {
+  /** With its secret: never to be printed. */
+  readonly url: string;
+  /** What every address of this webhook begins with, whatever its secret. */
+  readonly prefix: string;
+}
+
+/** Makes the webhook, or gives the one that is there the new address. Says which. */
+export async function installHook(
+  { octokit, repository }: GitHub,
+  { url, prefix }: Hook,
+): Promise<"made" | "changed"> {
+  const config = { url, content_type: "json", insecure_ssl: "0" };
+  return await ask("the webhooks of the repository", async () => {
+    const hooks = await octokit.paginate(octokit.repos.listWebhooks, {
+      ...repository,
+      per_page: 100,
+    });
+    const existing = hooks.find((it) => it.config.url?.startsWith(prefix) === true);
+    if (existing === undefined) {
+      await octokit.repos.createWebhook({ ...repository, config, events: ["push"], active: true });
+      return "made";
+    }
+    await octokit.repos.updateWebhook({
+      ...repository,
+      hook_id: existing.id,
+      config,
+      events: ["push"],
+      active: true,
+    });
+    return "changed";
+  });
+}
