@@ -36,10 +36,12 @@ test.each<[BuildState, BuildState | undefined, BuildState, BuildState, string]>(
   ["pending", undefined, "waiting", "waiting", "waiting for a builder for the source RPM"],
   ["starting", undefined, "waiting", "waiting", "building the source RPM"],
   ["running", "running", "waiting", "waiting", "building the source RPM"],
+  // The source RPM was finished between two questions.
+  ["running", "succeeded", "waiting", "waiting", "building the source RPM"],
   ["importing", "succeeded", "waiting", "waiting", "importing the source RPM"],
   ["pending", "succeeded", "pending", "pending", "waiting for builders"],
-  ["running", "succeeded", "running", "pending", "building, 0 of 2 chroots done"],
-  ["running", "succeeded", "failed", "running", "building, 1 of 2 chroots done"],
+  ["running", "succeeded", "running", "pending", "building"],
+  ["running", "succeeded", "failed", "running", "building"],
   ["failed", "succeeded", "failed", "succeeded", "failed"],
 ])("build %s, source %s, chroots %s and %s: %s", (state, sourceState, a, b, want) => {
   const progress = {

@@ -83,12 +83,10 @@ export function stateOfChroot(build: Build, chroot: BuildChroot): BuildState {
 export function describePhase({ build, source, chroots }: Progress): string {
   if (isFinal(build.state)) return build.state;
   if (build.state === "importing") return "importing the source RPM";
-  const hasLeftSource = chroots.some((it) => it.state !== "waiting");
-  if (!hasLeftSource && (source === undefined || !isFinal(source.state))) {
-    if (build.state === "pending") return "waiting for a builder for the source RPM";
-    return "building the source RPM";
-  }
-  if (build.state === "pending") return "waiting for builders";
-  const done = chroots.filter((it) => isFinal(it.state)).length;
-  return `building, ${done} of ${chroots.length} chroots done`;
+  const isAnyChrootBusy = chroots.some((it) => it.state !== "waiting");
+  if (isAnyChrootBusy) return build.state === "pending" ? "waiting for builders" : "building";
+  // The build and its parts are asked one after the other: the source RPM may be done by now.
+  if (build.state !== "pending") return "building the source RPM";
+  const isSourceDone = source !== undefined && isFinal(source.state);
+  return isSourceDone ? "waiting for builders" : "waiting for a builder for the source RPM";
 }

@@ -12,7 +12,9 @@ export function progressLines(
   const { build, chroots } = progress;
   const name = [build.packageName, build.packageVersion].filter(Boolean).join(" ");
   const age = formatDuration(build.submittedOn, build.endedOn ?? nowEpoch);
-  const head = `build ${build.id}${name && `: ${name}`}: ${describePhase(progress)}${age && `, ${age}`}`;
+  const done = chroots.filter((it) => isFinal(stateOfChroot(build, it))).length;
+  const phase = `${describePhase(progress)}, ${done} of ${chroots.length} chroots done`;
+  const head = `build ${build.id}${name && `: ${name}`}: ${phase}${age && `, ${age}`}`;
   const rows = chroots.map((it) => {
     const state = stateOfChroot(build, it);
     const until = it.endedOn ?? (isFinal(state) ? undefined : nowEpoch);

@@ -1,0 +1,494 @@
+// What goes wrong between us and COPR, against the stand-in server, with a clock that does not wait.
+import { createHash } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type BootcError, exitStatusOf } from "../../src/errors.ts";
+import { getBuild, listBuilds } from "../../xtask/copr/api.ts";
+import { applyChanges, describeChanges, readChanges } from "../../xtask/copr/apply.ts";
+import type { Connection } from "../../xtask/copr/connection.ts";
+import { parseCredentials } from "../../xtask/copr/credentials.ts";
+import type { ProjectFile } from "../../xtask/copr/project-file.ts";
+import { startBuild } from "../../xtask/copr/start-build.ts";
+import { requireSuccess, watchBuild } from "../../xtask/copr/watch.ts";
+import { postPush, requireTriggeredBuild, rotateWebhook } from "../../xtask/copr/webhook.ts";
+import {
+  addBuild,
+  addFault,
+  CHROOTS,
+  type CoprServer,
+  LOGIN,
+  startCoprServer,
+  TOKEN,
+  tokenFile,
+} from "../copr-server.ts";
+import { createTestClock, type TestClock } from "../test-clock.ts";
+
+const TERMINAL = { isStdoutTerminal: false, isStderrTerminal: false, hasColor: false, columns: 80 };
+const FILE: ProjectFile = {
+  owner: "tester",
+  project: "demo",
+  description: "A demonstration",
+  chroots: ["fedora-rawhide-aarch64", "fedora-rawhide-x86_64"],
+  package: {
+    name: "demo",
+    cloneUrl: "https://example.org/demo.git",
+    committish: "main",
+    maxBuilds: 5,
+  },
+};
+const PROJECT = { owner: "tester", project: "demo" };
+
+let server: CoprServer;
+let clock: TestClock;
+let notes: string[];
+let interrupt: AbortController;
+let copr: Connection;
+let folder: string;
+
+beforeEach(async () => {
+  server = await startCoprServer();
+  clock = createTestClock();
+  notes = [];
+  interrupt = new AbortController();
+  copr = {
+    url: server.url,
+    credentials: parseCredentials(tokenFile(server), "f"),
+    clock,
+    signal: interrupt.signal,
+    note: (line) => void notes.push(line),
+  };
+  folder = await mkdtemp(join(tmpdir(), "copr-"));
+});
+
+afterEach(async () => {
+  await server.close();
+  await rm(folder, { recursive: true });
+  // Whatever went wrong, nothing that was said has a secret in it.
+  for (const secret of [LOGIN, TOKEN, Buffer.from(`${LOGIN}:${TOKEN}`).toString("base64")]) {
+    expect(notes.join("\n")).not.toContain(secret);
+  }
+});
+
+async function makeProject(): Promise<void> {
+  await applyChanges(copr, FILE, await readChanges(copr, FILE));
+}
+
+async function fails(work: Promise<unknown>): Promise<{ status: number; text: string }> {
+  const error = (await work.then(
+    () => expect.fail("it succeeded"),
+    (it: unknown) => it,
+  )) as BootcError;
+  const text = `${error.message}${error.hint === undefined ? "" : `\nhint: ${error.hint}`}`;
+  for (const secret of [LOGIN, TOKEN]) expect(text).not.toContain(secret);
+  return { status: exitStatusOf(error), text };
+}
+
+async function makeSrpm(sizeBytes: number): Promise<string> {
+  const path = join(folder, "demo-1.0-1.src.rpm");
+  await writeFile(path, Buffer.alloc(sizeBytes, "demo"));
+  return path;
+}
+
+const upload = (path: string) =>
+  startBuild(copr, FILE, {
+    source: { kind: "srpm", path },
+    chroots: [],
+    isBackground: false,
+    terminal: TERMINAL,
+  });
+
+test.each([
+  {
+    status: 400,
+    body: '{"error":"a: wrong\\nb: too"}',
+    want: 1,
+    text: /refused \(400\): a: wrong; b: too/,
+  },
+  {
+    status: 401,
+    body: '{"output":"notok","error":"Login invalid"}',
+    want: 5,
+    text: /refuses the token: Login/,
+  },
+  {
+    status: 403,
+    body: '{"error":"not yours"}',
+    want: 5,
+    text: /does not let this user do that: not yours/,
+  },
+  {
+    status: 404,
+    body: '{"error":"no build"}',
+    want: 1,
+    text: /build 7: the server does not know it: no build/,
+  },
+  { status: 409, body: '{"error":"finished"}', want: 1, text: /not possible now: finished/ },
+  {
+    status: 422,
+    body: '{"error":"unprocessable"}',
+    want: 1,
+    text: /refused \(422\): unprocessable/,
+  },
+  { status: 500, body: '{"error":"a bug"}', want: 4, text: /answered 500: a bug/ },
+  {
+    status: 504,
+    body: "<html><head><title>504 Gateway Time-out</title></head></html>",
+    want: 4,
+    text: /answered 504: 504 Gateway Time-out/,
+  },
+  { status: 502, body: "", want: 4, text: /answered 502\nhint/ },
+  { status: 503, body: "busy", want: 4, text: /answered 503: busy/ },
+  {
+    status: 200,
+    body: "<html><title>Welcome</title></html>",
+    want: 4,
+    text: /did not answer with JSON/,
+  },
+  { status: 200, body: '{"id": 7, "sta', want: 4, text: /did not answer with JSON/ },
+  { status: 200, body: '{"id": 7}', want: 4, text: /does not describe a build/ },
+  { status: 301, body: "", want: 4, text: /moved to `https:\/\/elsewhere\.example\/`/ },
+])("an answer $status $body ends with status $want", async ({ status, body, want, text }) => {
+  addFault(server, {
+    on: "GET /build/7",
+    times: 99,
+    kind: {
+      status,
+      body,
+      headers: status === 301 ? { location: "https://elsewhere.example/" } : {},
+    },
+  });
+  const error = await fails(getBuild(copr, 7));
+  expect(error.text).toMatch(text);
+  expect(error.status).toBe(want);
+});
+
+test("a secret that the server repeats is not printed", async () => {
+  const body = JSON.stringify({ error: `bad ${LOGIN} ${TOKEN}` });
+  addFault(server, { on: "GET /build/7", times: 1, kind: { status: 401, body } });
+  expect((await fails(getBuild(copr, 7))).text).toContain("bad *** ***");
+});
+
+test("429 with Retry-After is waited for, and the request sent again", async () => {
+  await makeProject();
+  addFault(server, {
+    on: "GET /build/list",
+    times: 2,
+    kind: { status: 429, body: "{}", headers: { "retry-after": "13" } },
+  });
+  expect(await listBuilds(copr, { ...PROJECT, limit: 5 })).toEqual([]);
+  expect(clock.pauses).toEqual([13_000, 13_000]);
+  expect(notes.at(-1)).toMatch(/asks to slow down; trying again in 13 s/);
+});
+
+test("a server that wants an hour of patience is reported at once", async () => {
+  addFault(server, {
+    on: "GET /build/7",
+    times: 1,
+    kind: { status: 429, body: "{}", headers: { "retry-after": "3600" } },
+  });
+  const error = await fails(getBuild(copr, 7));
+  expect(error).toMatchObject({ status: 4, text: expect.stringMatching(/for 60 minutes/) });
+  expect(clock.pauses).toEqual([]);
+});
+
+test("a server that is away for a moment is asked again", async () => {
+  await makeProject();
+  addFault(server, { on: "GET /build/list", times: 1, kind: "lost-answer" });
+  addFault(server, { on: "GET /build/list", times: 1, kind: { status: 504, body: "<html>" } });
+  expect(await listBuilds(copr, { ...PROJECT, limit: 5 })).toEqual([]);
+  expect(clock.pauses).toEqual([1000, 2000]);
+});
+
+test("an unreachable server is status 4, after some tries", async () => {
+  await server.close();
+  const error = await fails(getBuild(copr, 7));
+  expect(error).toMatchObject({ status: 4, text: expect.stringMatching(/^cannot reach `http:/) });
+  expect(clock.pauses).toHaveLength(4);
+  server = await startCoprServer();
+});
+
+test("builds are listed page by page", async () => {
+  await makeProject();
+  for (let i = 0; i < 230; i += 1) {
+    addBuild(server, { project: "tester/demo", chroots: [], request: {}, submitter: "tester" });
+  }
+  const builds = await listBuilds(copr, { ...PROJECT, limit: 205 });
+  expect(builds.map((it) => it.id)).toEqual(Array.from({ length: 205 }, (_, i) => 1230 - i));
+  expect(server.seen.filter((it) => it.path === "/build/list")).toHaveLength(3);
+});
+
+test("apply makes a project, then finds nothing to change but what the server hides", async () => {
+  await makeProject();
+  const project = server.projects.get("tester/demo");
+  expect(project?.chroots).toEqual(FILE.chroots);
+  expect(project?.fields).toMatchObject({ enable_net: false });
+  expect(project?.packages.get("demo")).toMatchObject({
+    auto_rebuild: true,
+    source_dict: { srpm_build_method: "make_srpm", committish: "main", type: "git" },
+  });
+  expect(describeChanges(await readChanges(copr, FILE))).toEqual([
+    "? package max_builds: 5 (the server does not show it; set again)",
+  ]);
+});
+
+test("apply says what differs, and changes that alone", async () => {
+  await makeProject();
+  const next: ProjectFile = {
+    ...FILE,
+    description: "Better",
+    chroots: ["fedora-44-x86_64", "fedora-rawhide-x86_64"],
+    package: { ...FILE.package, committish: "next" },
+  };
+  const changes = await readChanges(copr, next);
+  expect(describeChanges(changes)).toEqual([
+    '~ project description: "A demonstration" -> "Better"',
+    "~ project chroots: +fedora-44-x86_64 -fedora-rawhide-aarch64",
+    '~ package committish: "main" -> "next"',
+    "? package max_builds: 5 (the server does not show it; set again)",
+  ]);
+  await applyChanges(copr, next, changes);
+  const edit = server.seen.find((it) => it.path.startsWith("/project/edit/"));
+  expect(edit?.json).toEqual({
+    description: "Better",
+    chroots: ["fedora-44-x86_64", "fedora-rawhide-x86_64"],
+  });
+});
+
+test("a chroot that the server does not offer is found before anything changes", async () => {
+  const error = await fails(readChanges(copr, { ...FILE, chroots: ["fedora-9-x86_64"] }));
+  expect(error.text).toMatch(/does not offer `fedora-9-x86_64`/);
+  expect(server.projects.size).toBe(0);
+});
+
+test("apply carries on after answers that were lost", async () => {
+  addFault(server, { on: "POST /project/add", times: 1, kind: "lost-answer" });
+  addFault(server, { on: "POST /package/add", times: 1, kind: "lost-answer" });
+  await makeProject();
+  expect(server.projects.get("tester/demo")?.packages.has("demo")).toBe(true);
+});
+
+test("an upload arrives byte for byte, with its settings", async () => {
+  await makeProject();
+  const path = await makeSrpm(3_000_001);
+  const build = await upload(path);
+  const sha256 = createHash("sha256")
+    .update(await readFile(path))
+    .digest("hex");
+  expect(server.uploads).toEqual([{ name: "demo-1.0-1.src.rpm", sizeBytes: 3_000_001, sha256 }]);
+  expect(server.builds.get(build.id)?.request).toMatchObject({
+    ownername: "tester",
+    projectname: "demo",
+    enable_net: false,
+  });
+  expect(notes).toContain("uploading demo-1.0-1.src.rpm: 100% of 3.0 MB");
+});
+
+test("an upload that breaks off in the middle is sent again, and builds once", async () => {
+  await makeProject();
+  addFault(server, { on: "POST /build/create/upload", times: 1, kind: "reset" });
+  const build = await upload(await makeSrpm(5_000_000));
+  expect([...server.builds.keys()]).toEqual([build.id]);
+  expect(server.uploads).toHaveLength(1);
+  expect(notes.some((it) => it.endsWith("sending it again"))).toBe(true);
+});
+
+test("an upload whose answer is lost is found, not sent again", async () => {
+  await makeProject();
+  addBuild(server, { project: "tester/demo", chroots: [], request: {}, submitter: "tester" });
+  addFault(server, { on: "POST /build/create/upload", times: 1, kind: "lost-answer" });
+  const build = await upload(await makeSrpm(1000));
+  expect(build.id).toBe(1002);
+  expect(server.uploads).toHaveLength(1);
+});
+
+test("an upload that always breaks off is status 4", async () => {
+  await makeProject();
+  addFault(server, { on: "POST /build/create/upload", times: 99, kind: "reset" });
+  expect((await fails(upload(await makeSrpm(1_000_000)))).status).toBe(4);
+  expect(server.builds.size).toBe(0);
+});
+
+test("a build that would be refused is refused before the upload", async () => {
+  await makeProject();
+  const path = await makeSrpm(1000);
+  const error = await fails(
+    startBuild(copr, FILE, {
+      source: { kind: "srpm", path },
+      chroots: ["fedora-43-x86_64"],
+      isBackground: false,
+      terminal: TERMINAL,
+    }),
+  );
+  expect(error.text).toContain("Chroot fedora-43-x86_64 is not enabled");
+  expect(server.seen.some((it) => it.path === "/build/create/upload")).toBe(false);
+});
+
+async function startedBuild(): Promise<number> {
+  await makeProject();
+  const source = { kind: "package" } as const;
+  const it = { source, chroots: [], isBackground: false, terminal: TERMINAL };
+  return (await startBuild(copr, FILE, it)).id;
+}
+
+test("watching says every change once, though states come twice", async () => {
+  const id = await startedBuild();
+  notes.length = 0;
+  requireSuccess(await watchBuild(copr, id, { terminal: TERMINAL }));
+  expect(notes.map((it) => it.slice(9))).toEqual([
+    `build ${id}: waiting for a builder for the source RPM`,
+    "fedora-rawhide-aarch64: waiting",
+    "fedora-rawhide-x86_64: waiting",
+    `build ${id}: building the source RPM`,
+    `build ${id}: importing the source RPM`,
+    "fedora-rawhide-aarch64: pending",
+    "fedora-rawhide-x86_64: pending",
+    `build ${id}: waiting for builders`,
+    "fedora-rawhide-aarch64: starting",
+    `build ${id}: building`,
+    "fedora-rawhide-aarch64: running",
+    "fedora-rawhide-x86_64: starting",
+    "fedora-rawhide-aarch64: succeeded",
+    "fedora-rawhide-x86_64: running",
+    "fedora-rawhide-x86_64: succeeded",
+    `build ${id}: succeeded`,
+  ]);
+});
+
+test("polling is polite: every 10 s for a minute, then every 30 s", async () => {
+  server.outcome = "never-ends";
+  const id = await startedBuild();
+  await fails(watchBuild(copr, id, { terminal: TERMINAL, timeLimitMs: 120_000 }));
+  expect(clock.pauses).toEqual([...Array(6).fill(10_000), 30_000, 30_000]);
+});
+
+test("a chroot that fails ends with the tail of its log", async () => {
+  server.outcome = "failed-chroot";
+  const id = await startedBuild();
+  const progress = await watchBuild(copr, id, { terminal: TERMINAL });
+  expect(notes.slice(-2)).toEqual(["compiling", "the end of fedora-rawhide-aarch64: failed"]);
+  expect(notes.some((it) => it.includes("fedora-rawhide-x86_64: the last lines"))).toBe(false);
+  expect(() => requireSuccess(progress)).toThrow(`build ${id} failed in fedora-rawhide-aarch64`);
+});
+
+test("a source RPM that fails is told apart from chroots that fail", async () => {
+  server.outcome = "failed-source";
+  const id = await startedBuild();
+  const progress = await watchBuild(copr, id, { terminal: TERMINAL });
+  expect(notes.at(-1)).toBe("the end of source: failed");
+  expect(() => requireSuccess(progress)).toThrow(`build ${id} failed in the source RPM`);
+});
+
+test("a state that means nothing is an error", async () => {
+  server.outcome = "unknown-state";
+  const id = await startedBuild();
+  const error = await fails(watchBuild(copr, id, { terminal: TERMINAL, timeLimitMs: 60_000_000 }));
+  expect(error).toMatchObject({
+    status: 4,
+    text: expect.stringMatching(/reports the state `unknown`/),
+  });
+});
+
+test("a build that never ends: status 10 at the time limit, and how to come back", async () => {
+  server.outcome = "never-ends";
+  const id = await startedBuild();
+  const error = await fails(watchBuild(copr, id, { terminal: TERMINAL, timeLimitMs: 3_600_000 }));
+  expect(error.status).toBe(10);
+  expect(error.text).toMatch(
+    /goes on: not over after 60 min\nhint: come back with: .* copr watch 1001/,
+  );
+});
+
+test("an interruption leaves the build running and says how to come back", async () => {
+  server.outcome = "never-ends";
+  const id = await startedBuild();
+  const watching = watchBuild(
+    {
+      ...copr,
+      note: (line) => line.endsWith(": building") && interrupt.abort(new Error("Ctrl-C")),
+    },
+    id,
+    { terminal: TERMINAL },
+  );
+  const error = await fails(watching);
+  expect(error).toMatchObject({ status: 10, text: expect.stringMatching(/copr watch 1001/) });
+  expect(server.seen.some((it) => it.path.startsWith("/build/cancel"))).toBe(false);
+});
+
+test("trouble of the server for some minutes does not end the watch", async () => {
+  const id = await startedBuild();
+  addFault(server, {
+    on: `GET /build/${id}`,
+    after: 3,
+    times: 12,
+    kind: { status: 504, body: "<html>" },
+  });
+  requireSuccess(await watchBuild(copr, id, { terminal: TERMINAL }));
+  expect(notes.some((it) => it.endsWith("still watching"))).toBe(true);
+});
+
+test("trouble of the server for long ends it, with status 4", async () => {
+  const id = await startedBuild();
+  addFault(server, {
+    on: `GET /build/${id}`,
+    after: 3,
+    times: 9999,
+    kind: { status: 503, body: "" },
+  });
+  expect((await fails(watchBuild(copr, id, { terminal: TERMINAL }))).status).toBe(4);
+});
+
+test("on a terminal the table is drawn over itself, no wider than the terminal", async () => {
+  const id = await startedBuild();
+  notes.length = 0;
+  const terminal = { ...TERMINAL, isStderrTerminal: true, hasColor: true, columns: 40 };
+  await watchBuild(copr, id, { terminal });
+  const last = notes.at(-1)?.split("\n") ?? [];
+  expect(last[0]).toBe(`\u001b[4A\u001b[Jbuild ${id}: bootc 2.0.0-1: succeeded, 2`);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what colour is made of.
+  const plain = last.map((it) => it.replaceAll(/\u001b\[[0-9;]*[A-Za-z]/g, ""));
+  expect(Math.max(...plain.map((it) => it.length))).toBeLessThan(40);
+  expect(last[2]).toContain("\u001b[32msucceeded");
+});
+
+test("a webhook that builds nothing although it answers 200 is found out", async () => {
+  await makeProject();
+  const { url } = await rotateWebhook(copr, FILE);
+  const elsewhere = { ...FILE, package: { ...FILE.package, committish: "other" } };
+  const error = await fails(
+    requireTriggeredBuild(copr, FILE, {
+      trigger: () => postPush(copr, url, { file: elsewhere, sha: "0".repeat(40) }),
+      timeLimitMs: 60_000,
+      intervalMs: 10_000,
+    }),
+  );
+  expect(error.text).toMatch(/no build appeared\nhint: check that the push went to `main`/);
+  expect(clock.pauses).toHaveLength(6);
+});
+
+test("a webhook that works is proved by the build that appears", async () => {
+  await makeProject();
+  const { url, shown } = await rotateWebhook(copr, FILE);
+  expect(shown).toBe(`${server.url}/webhooks/github/500/***/demo/`);
+  const build = await requireTriggeredBuild(copr, FILE, {
+    trigger: () => postPush(copr, url, { file: FILE, sha: "0".repeat(40) }),
+    timeLimitMs: 60_000,
+    intervalMs: 10_000,
+  });
+  expect(server.builds.get(build.id)?.request).toEqual({ webhook: true });
+});
+
+test("an address whose secret was renewed is refused, status 5", async () => {
+  await makeProject();
+  const { url } = await rotateWebhook(copr, FILE);
+  await rotateWebhook(copr, FILE);
+  const error = await fails(postPush(copr, url, { file: FILE, sha: "0".repeat(40) }));
+  expect(error).toMatchObject({ status: 5, text: expect.stringMatching(/--rotate/) });
+});
+
+test("the stand-in offers every chroot of the repository's own project", async () => {
+  const text = await readFile(join(import.meta.dirname, "../../copr/project.json"), "utf8");
+  const { chroots } = JSON.parse(text) as { chroots: string[] };
+  expect(chroots.filter((it) => !CHROOTS.includes(it))).toEqual([]);
+});
