@@ -1,8 +1,30 @@
 // `bootc completion`: a script that lets a shell complete our commands and options.
 import type { Command } from "commander";
+import { readCommandTree } from "../command-tree.ts";
 import { BootcError } from "../errors.ts";
+import { formatBashCompletion } from "../programs/bash.ts";
+import { formatFishCompletion } from "../programs/fish.ts";
+import { formatZshCompletion } from "../programs/zsh.ts";
 import type { Context } from "../system/context.ts";
 
-export async function completion(_ctx: Context, _program: Command, shell: string): Promise<void> {
-  throw new BootcError(`no completion script for \`${shell}\` yet`, { kind: "unsupported" });
+export async function completion(ctx: Context, program: Command, shell: string): Promise<void> {
+  ctx.say(formatCompletion(program, shell).trimEnd());
+}
+
+/** The completion script for `shell`. Fails for a shell we have none for. */
+export function formatCompletion(program: Command, shell: string): string {
+  const tree = readCommandTree(program);
+  switch (shell) {
+    case "bash":
+      return formatBashCompletion(tree);
+    case "zsh":
+      return formatZshCompletion(tree);
+    case "fish":
+      return formatFishCompletion(tree);
+    default:
+      throw new BootcError(`there is no completion script for \`${shell}\``, {
+        kind: "usage",
+        hint: "choose from bash, zsh, fish",
+      });
+  }
 }

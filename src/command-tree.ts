@@ -1,0 +1,114 @@
+// The command line as data: what man pages and completions are made of is what parses.
+import type { EventEmitter } from "node:events";
+import type { Argument, Command, Option } from "commander";
+
+export interface CommandTree {
+  /** From the program's name on: `["bootc", "image", "list"]`. */
+  readonly path: readonly string[];
+  readonly description: string;
+  /** As in help, without the path: `[options] <image>`. */
+  readonly usage: string;
+  readonly options: readonly OptionInfo[];
+  /** Names of hidden options that take a value: what reads a command line has to know them. */
+  readonly hiddenValued: readonly string[];
+  readonly args: readonly ArgumentInfo[];
+  /** Hidden ones left out. */
+  readonly subcommands: readonly CommandTree[];
+  /** Text that help prints after the lists: examples. */
+  readonly afterText: string;
+}
+
+export interface OptionInfo {
+  readonly short: string | undefined;
+  readonly long: string | undefined;
+  readonly description: string;
+  /** The value's name, `format` of `--format <format>`; none for a switch. */
+  readonly value: { readonly name: string; readonly isRequired: boolean } | undefined;
+  readonly choices: readonly string[];
+  readonly defaultText: string | undefined;
+}
+
+export interface ArgumentInfo {
+  readonly name: string;
+  readonly description: string;
+  readonly isRequired: boolean;
+  readonly isVariadic: boolean;
+  readonly choices: readonly string[];
+}
+
+/** The tree below `command`, hidden commands, options and arguments left out. */
+export function readCommandTree(command: Command, above: readonly string[] = []): CommandTree {
+  const help = command.createHelp();
+  const path = [...above, command.name()];
+  const visible = help.visibleOptions(command);
+  const hidden = command.options.filter((it) => !visible.includes(it));
+  return {
+    path,
+    description: command.description(),
+    usage: command.usage(),
+    options: visible.map(readOption),
+    hiddenValued: hidden.filter(takesValue).flatMap(namesOf),
+    args: command.registeredArguments.map(readArgument),
+    subcommands: help.visibleCommands(command).map((it) => readCommandTree(it, path)),
+    afterText: readAfterText(command),
+  };
+}
+
+function readOption(option: Option): OptionInfo {
+  const [, name] = /[<[]([^\]>.]+)/.exec(option.flags) ?? [];
+  return {
+    short: option.short,
+    long: option.long,
+    description: option.description,
+    value: takesValue(option) ? { name: name ?? "value", isRequired: option.required } : undefined,
+    choices: option.argChoices ?? [],
+    defaultText: readDefault(option),
+  };
+}
+
+function takesValue(option: Option): boolean {
+  return option.required || option.optional;
+}
+
+function namesOf({ short, long }: Option): readonly string[] {
+  return [short, long].filter((it) => it !== undefined);
+}
+
+function readDefault(option: Option): string | undefined {
+  if (option.defaultValueDescription !== undefined) return option.defaultValueDescription;
+  const value: unknown = option.defaultValue;
+  return takesValue(option) && (typeof value === "string" || typeof value === "number")
+    ? String(value)
+    : undefined;
+}
+
+function readArgument(argument: Argument): ArgumentInfo {
+  return {
+    name: argument.name(),
+    description: argument.description,
+    isRequired: argument.required,
+    isVariadic: argument.variadic,
+    choices: argument.argChoices ?? [],
+  };
+}
+
+/** Commander hands the texts of `addHelpText` to whoever asks as it does itself. */
+function readAfterText(command: Command): string {
+  let text = "";
+  const write = (part: string) => {
+    text += part;
+  };
+  // Commander is an EventEmitter, which its types do not say.
+  (command as unknown as EventEmitter).emit("afterHelp", { error: false, command, write });
+  return text.trim();
+}
+
+/** `tree` and every command below it, parents first. */
+export function allCommands(tree: CommandTree): readonly CommandTree[] {
+  return [tree, ...tree.subcommands.flatMap(allCommands)];
+}
+
+/** What can be typed for an option: `-v`, `--verbose`. */
+export function optionNames({ short, long }: OptionInfo): readonly string[] {
+  return [short, long].filter((it) => it !== undefined);
+}

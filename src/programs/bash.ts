@@ -1,0 +1,108 @@
+// Completion for bash: one function, without the package bash-completion.
+import { allCommands, type CommandTree, optionNames } from "../command-tree.ts";
+
+/** A script that defines the completion of `tree` when it is sourced. */
+export function formatBashCompletion(tree: CommandTree): string {
+  const name = tree.path[0] ?? "";
+  const commands = allCommands(tree);
+  return `# bash completion for ${name}; made from its command line
+
+_${name}() {
+    local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]}
+    local at=${name} position=0 word i
+    # bash hands over "--option=value" as three words.
+    if [[ $cur == = ]]; then
+        cur=
+    elif [[ $prev == = && COMP_CWORD -ge 2 ]]; then
+        prev=\${COMP_WORDS[COMP_CWORD-2]}
+    fi
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=\${COMP_WORDS[i]}
+        case "$at $word" in
+${indent(8, [...commands.flatMap(formatSteps), ...commands.flatMap(formatSkips)])}
+        *' -'*) ;;
+        *) position=$((position + 1)) ;;
+        esac
+    done
+    COMPREPLY=()
+    case "$at $prev" in
+${indent(4, commands.flatMap(formatValues))}
+    esac
+    local words=
+    case $at in
+${indent(4, commands.flatMap(formatWords))}
+    esac
+    COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}
+
+complete -o bashdefault -o default -F _${name} ${name}
+`;
+}
+
+function indent(columns: number, lines: readonly string[]): string {
+  return lines.map((it) => `${" ".repeat(columns)}${it}`).join("\n");
+}
+
+/** Where a subcommand's name leads. */
+function formatSteps({ path, subcommands }: CommandTree): readonly string[] {
+  return subcommands.map((it) => {
+    const to = quote(it.path.join(" "));
+    return `${quote(`${path.join(" ")} ${it.path.at(-1)}`)}) at=${to} position=0 ;;`;
+  });
+}
+
+/** Options whose value is no word of its own. */
+function formatSkips({ path, options, hiddenValued }: CommandTree): readonly string[] {
+  const valued = options.filter((it) => it.value?.isRequired).flatMap(optionNames);
+  const patterns = [...valued, ...hiddenValued].map((it) => quote(`${path.join(" ")} ${it}`));
+  if (patterns.length === 0) return [];
+  return [`${patterns.join("|")}) [[ \${COMP_WORDS[++i]} == = ]] && ((++i)) ;;`];
+}
+
+/** After an option with a value come its choices, or whatever bash completes by itself: files. */
+function formatValues({ path, options, hiddenValued }: CommandTree): readonly string[] {
+  const at = path.join(" ");
+  const chosen = options.filter((it) => it.value && it.choices.length > 0);
+  const free = options.filter((it) => it.value?.isRequired && it.choices.length === 0);
+  const names = [...free.flatMap(optionNames), ...hiddenValued];
+  return [
+    ...chosen.map((it) => {
+      const patterns = optionNames(it)
+        .map((option) => quote(`${at} ${option}`))
+        .join("|");
+      const offer = `COMPREPLY=($(compgen -W ${quoteWords(it.choices)} -- "$cur"))`;
+      return `${patterns}) ${offer}; return ;;`;
+    }),
+    ...(names.length === 0
+      ? []
+      : [`${names.map((it) => quote(`${at} ${it}`)).join("|")}) return ;;`]),
+  ];
+}
+
+/** Options after a dash; otherwise subcommands, or the choices of the argument that comes next. */
+function formatWords({ path, options, subcommands, args }: CommandTree): readonly string[] {
+  const dashed = quoteWords(options.flatMap(optionNames));
+  const names = subcommands.map((it) => it.path.at(-1) ?? "");
+  const byPosition = args.flatMap(({ choices, isVariadic }, i) => {
+    if (choices.length === 0) return [];
+    return [
+      `elif ((position ${isVariadic ? ">=" : "=="} ${i})); then words=${quoteWords(choices)}`,
+    ];
+  });
+  const plain =
+    names.length === 0 ? [] : [`elif ((position == 0)); then words=${quoteWords(names)}`];
+  return [
+    `${quote(path.join(" "))})`,
+    `    if [[ $cur == -* ]]; then words=${dashed}`,
+    ...[...plain, ...byPosition].map((it) => `    ${it}`),
+    "    fi ;;",
+  ];
+}
+
+function quoteWords(words: readonly string[]): string {
+  return quote(words.join(" "));
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,103 @@
+// Completion for zsh: a function for each command, in the terms of _arguments.
+import {
+  type ArgumentInfo,
+  allCommands,
+  type CommandTree,
+  type OptionInfo,
+} from "../command-tree.ts";
+
+/** A script for a folder of $fpath, named `_bootc`; sourcing it works as well. */
+export function formatZshCompletion(tree: CommandTree): string {
+  const name = tree.path[0] ?? "";
+  return `#compdef ${name}
+# zsh completion for ${name}; made from its command line
+
+${allCommands(tree).map(formatCommand).join("\n")}
+if [[ $funcstack[1] == _${name} ]]; then
+    _${name} "$@"
+else
+    compdef _${name} ${name}
+fi
+`;
+}
+
+function formatCommand(command: CommandTree): string {
+  const { options, hiddenValued, subcommands, args } = command;
+  const specs = [...options.flatMap(formatOption), ...hiddenValued.map(formatHidden)];
+  if (subcommands.length === 0) {
+    const all = [...specs, ...args.map(formatArgument)];
+    return `${functionName(command)}() {\n    _arguments -s -S${joinSpecs(all)}\n}\n`;
+  }
+  const names = subcommands.map(
+    (it) => `        ${quote(`${it.path.at(-1)?.replaceAll(":", "\\:")}:${it.description}`)}`,
+  );
+  const cases = subcommands.map((it) => `        ${it.path.at(-1)}) ${functionName(it)} ;;`);
+  return `${functionName(command)}() {
+    local line state ret=1
+    local -a commands=(
+${names.join("\n")}
+    )
+    _arguments -s -S -C${joinSpecs([...specs, "'1: :->command'", "'*:: :->rest'"])} && ret=0
+    case $state in
+    command) _describe -t commands ${quote(`${command.path.join(" ")} command`)} commands && ret=0 ;;
+    rest)
+        case $line[1] in
+${cases.join("\n")}
+        esac && ret=0 ;;
+    esac
+    return ret
+}
+`;
+}
+
+function functionName({ path }: CommandTree): string {
+  return `_${path.join("_")}`;
+}
+
+function joinSpecs(specs: readonly string[]): string {
+  return specs.map((it) => ` \\\n        ${it}`).join("");
+}
+
+function formatOption({ short, long, description, value, choices }: OptionInfo): readonly string[] {
+  const about = `[${escapeSpec(description)}]`;
+  const names = [short, long].filter((it) => it !== undefined);
+  if (value === undefined) {
+    const together = names.length > 1 ? `(${names.join(" ")})` : "";
+    return names.map((it) => quote(`${together}${it}${about}`));
+  }
+  const action = choices.length > 0 ? `(${choices.map(escapeSpec).join(" ")})` : "_default";
+  const colon = value.isRequired ? ":" : "::";
+  const rest = `${about}${colon}${escapeSpec(value.name)}:${action}`;
+  // After a long option the value follows "=" or a space, after a short one at once or after a space.
+  // Without a value on its own word when it may be left out: the next word is another argument.
+  return names.map((it) => {
+    const ending = it.startsWith("--")
+      ? value.isRequired
+        ? "="
+        : "=-"
+      : value.isRequired
+        ? "+"
+        : "-";
+    return quote(`*${it}${ending}${rest}`);
+  });
+}
+
+/** Understood with its value, never offered. */
+function formatHidden(name: string): string {
+  return quote(`!${name}${name.startsWith("--") ? "=" : "+"}:value:_default`);
+}
+
+function formatArgument({ name, isRequired, isVariadic, choices }: ArgumentInfo): string {
+  const action = choices.length > 0 ? `(${choices.map(escapeSpec).join(" ")})` : "_default";
+  if (isVariadic) return quote(`*:${escapeSpec(name)}:${action}`);
+  return quote(`${isRequired ? ":" : "::"}${escapeSpec(name)}:${action}`);
+}
+
+/** Brackets and colons end a part of a specification. */
+function escapeSpec(text: string): string {
+  return text.replace(/[\\:[\]()]/g, "\\$&");
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
