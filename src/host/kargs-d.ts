@@ -17,6 +17,11 @@ const ARCHITECTURES: Readonly<Record<string, readonly string[]>> = {
   riscv64: ["riscv64", "riscv64gc"],
 };
 
+/** How configuration files may spell the architecture Node calls `arch`. */
+export function namesOfArchitecture(arch: string): readonly string[] {
+  return ARCHITECTURES[arch] ?? [arch];
+}
+
 /** The arguments of an image's files, those for other architectures left out; `arch` as Node names it. */
 export function collectKargs(files: readonly KargsFile[], arch: string): readonly Karg[] {
   const sorted = files
@@ -51,7 +56,7 @@ function parseKargsFile({ name, text }: KargsFile, arch: string): readonly Karg[
   if (architectures !== undefined && !isStringList(architectures)) {
     throw new BootcError(`\`match-architectures\` in ${where} is no list of strings`);
   }
-  const names = ARCHITECTURES[arch] ?? [arch];
+  const names = namesOfArchitecture(arch);
   if (architectures !== undefined && !architectures.some((it) => names.includes(it))) return [];
   return kargs.flatMap(parseKargs);
 }

@@ -1,0 +1,98 @@
+// The partitions of a new system disk, as input for sfdisk.
+import { BootcError } from "../errors.ts";
+
+/** Partition types by architecture, from the Discoverable Partitions Specification. */
+const ROOT_TYPES: Readonly<Record<string, string>> = {
+  x64: "4f68bce3-e8cd-4db1-96e7-fbcaf984b709",
+  arm64: "b921b045-1df0-41c3-af44-4c6f280d3fae",
+  s390x: "5eead9a9-fe09-4a1e-a1d7-520d00531306",
+  ppc64: "c31c45e6-3f39-412e-80fb-4809c4980599",
+};
+
+const BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649";
+const PREP = "9E1A2D38-C612-4316-AA26-8B49521E5A8B";
+const ESP = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
+const LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
+
+export interface Partition {
+  readonly role: "bios" | "prep" | "esp" | "boot" | "root";
+  /** Undefined: all the room that is left. */
+  readonly sizeMiB: number | undefined;
+  readonly type: string;
+  readonly name: string;
+  readonly isBootable: boolean;
+}
+
+export interface PartitionWish {
+  /** As Node names it. */
+  readonly arch: string;
+  readonly rootSizeMiB: number | undefined;
+  /** A boot file system of its own, as an encrypted root needs. */
+  readonly hasBoot: boolean;
+}
+
+export function planPartitions({
+  arch,
+  rootSizeMiB,
+  hasBoot,
+}: PartitionWish): readonly Partition[] {
+  const rootType = ROOT_TYPES[arch];
+  if (rootType === undefined) {
+    throw new BootcError(`\`${arch}\`: disks for this architecture are not partitioned by bootc`, {
+      kind: "unsupported",
+      hint: "partition the disk and use `bootc install to-filesystem`",
+    });
+  }
+  const bios = { sizeMiB: 1, type: BIOS_BOOT, name: "BIOS-BOOT", isBootable: true };
+  const prep = { sizeMiB: 4, type: PREP, name: "PowerPC-PReP-boot", isBootable: true };
+  const esp = { sizeMiB: 512, type: ESP, name: "EFI-SYSTEM", isBootable: false };
+  const boot = { sizeMiB: 510, type: LINUX, name: "boot", isBootable: false };
+  const root = { sizeMiB: rootSizeMiB, type: rootType, name: "root", isBootable: false };
+  return [
+    ...(arch === "x64" ? [{ role: "bios", ...bios } as const] : []),
+    ...(arch === "ppc64" ? [{ role: "prep", ...prep } as const] : []),
+    ...(arch === "x64" || arch === "arm64" ? [{ role: "esp", ...esp } as const] : []),
+    ...(hasBoot ? [{ role: "boot", ...boot } as const] : []),
+    { role: "root", ...root },
+  ];
+}
+
+/** The script for `sfdisk`: a new GPT with the partitions one after the other. */
+export function formatPartitionScript(partitions: readonly Partition[]): string {
+  const lines = partitions.map((it) => {
+    const fields = [
+      ...(it.sizeMiB === undefined ? [] : [`size=${it.sizeMiB}MiB`]),
+      ...(it.isBootable ? ["bootable"] : []),
+      `type=${it.type}`,
+      `name="${it.name}"`,
+    ];
+    return fields.join(", ");
+  });
+  return `label: gpt\n${lines.map((it) => `${it}\n`).join("")}`;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  M: 1,
+  MiB: 1,
+  G: 1024,
+  GiB: 1024,
+  T: 1024 * 1024,
+  TiB: 1024 * 1024,
+};
+
+/** Parses a size like `20G`; a number alone counts MiB. */
+export function parseSizeMiB(text: string): number {
+  const [, digits = "", unit = ""] = /^(\d+)\s*([A-Za-z]*)$/.exec(text.trim()) ?? [];
+  const factor = UNITS[unit];
+  const size = Number(digits) * (factor ?? Number.NaN);
+  if (digits !== "" && Number.isSafeInteger(size) && size > 0) return size;
+  throw new BootcError(`\`${text}\` is no size: want a whole number of M, G or T`, {
+    kind: "usage",
+  });
+}
+
+/** The node of a disk's partition: `/dev/sda` and 3 give `/dev/sda3`, `/dev/loop0` `/dev/loop0p3`. */
+export function partitionNode(disk: string, number: number): string {
+  return /\d$/.test(disk) ? `${disk}p${number}` : `${disk}${number}`;
+}
