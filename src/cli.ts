@@ -1,6 +1,7 @@
 // Names, options and help of every command. No behaviour: each action loads the file of its verb.
 import { Command, CommanderError } from "commander";
 import { declareHostCommands } from "./cli/host.ts";
+import { declareInstallCommands } from "./cli/install.ts";
 import { declareInternalCommands } from "./cli/internals.ts";
 import { BootcError } from "./errors.ts";
 import type { Context } from "./system/context.ts";
@@ -31,6 +32,7 @@ export function createProgram(ctx: Context): Command {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "error: ")) })
     .exitOverride();
   declareHostCommands(program, ctx);
+  declareInstallCommands(program, ctx);
   declareInternalCommands(program, ctx);
   return program;
 }

@@ -22,10 +22,21 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/version.ts",
   ],
   "src/deploy": ["src/host", "src/ostree", "src/image", "src/programs", "src/pull", "src/system"],
+  // Shared by the verbs of one group, as the stages of a pull are.
+  "src/install": [
+    "src/deploy",
+    "src/host",
+    "src/image",
+    "src/ostree",
+    "src/programs",
+    "src/pull",
+    "src/system",
+  ],
   "src/commands": [
     "src/deploy",
     "src/host",
     "src/image",
+    "src/install",
     "src/ostree",
     "src/programs",
     "src/pull",

@@ -1,0 +1,104 @@
+// `bootc install to-disk`: partitions a disk and installs an image to it.
+import { BootcError } from "../errors.ts";
+import type { BlockSetup, FilesystemType, InstallConfig } from "../host/install-config.ts";
+import { parseSizeMiB } from "../host/partition-plan.ts";
+import { installTo } from "../install/deploy.ts";
+import { requireDevice, requireFreeDisk, withNewDisk } from "../install/disk.ts";
+import { finalizeFilesystems } from "../install/finalize.ts";
+import { type Prepared, prepareInstall } from "../install/prepare.ts";
+import type { InstallOptions } from "../install/request.ts";
+import { withLoopDevice } from "../programs/losetup.ts";
+import type { Context } from "../system/context.ts";
+
+export interface ToDiskOptions extends InstallOptions {
+  readonly wipe?: boolean;
+  readonly blockSetup?: BlockSetup;
+  readonly filesystem?: FilesystemType;
+  readonly rootSize?: string;
+  readonly viaLoopback?: boolean;
+}
+
+export async function installToDisk(
+  ctx: Context,
+  device: string,
+  options: ToDiskOptions,
+): Promise<void> {
+  const isLoopback = options.viaLoopback ?? false;
+  await requireDevice(device, isLoopback);
+  const rootSizeMiB = options.rootSize === undefined ? undefined : parseSizeMiB(options.rootSize);
+  if (isLoopback && !options.genericImage) {
+    ctx.note("warning: --via-loopback implies --generic-image: firmware variables are left alone");
+  }
+  const prepared = await prepareInstall(ctx, {
+    ...options,
+    genericImage: options.genericImage || isLoopback,
+  });
+  const filesystem = decideFilesystem(options, prepared.config);
+  requireDirect(options, prepared.config);
+  const job = { prepared, filesystem, rootSizeMiB, mayWipe: options.wipe ?? false };
+  if (isLoopback) await withLoopDevice(ctx, device, (loop) => install(ctx, loop, job));
+  else await install(ctx, device, job);
+  ctx.note("Installation complete!");
+}
+
+interface Job {
+  readonly prepared: Prepared;
+  readonly filesystem: FilesystemType;
+  readonly rootSizeMiB: number | undefined;
+  readonly mayWipe: boolean;
+}
+
+async function install(ctx: Context, device: string, job: Job): Promise<void> {
+  const { prepared, filesystem, rootSizeMiB, mayWipe } = job;
+  const disk = await requireFreeDisk(ctx, device, { mayWipe });
+  await withNewDisk(ctx, disk, {
+    wish: { filesystem, rootSizeMiB },
+    async work({ rootDir, rootUuid }) {
+      const isDiscoverable = prepared.config?.["discoverable-partitions"] ?? false;
+      ctx.note(` Partitions: ${isDiscoverable ? "Discoverable" : "UUID"}`);
+      await installTo(ctx, prepared, {
+        root: rootDir,
+        kargs: isDiscoverable ? ["rw"] : [`root=UUID=${rootUuid}`, "rw"],
+        boot: undefined,
+        disk: device,
+      });
+      await finalizeFilesystems(ctx, [{ path: rootDir, type: filesystem }]);
+    },
+  });
+}
+
+function decideFilesystem(
+  options: ToDiskOptions,
+  config: InstallConfig | undefined,
+): FilesystemType {
+  if (options.filesystem !== undefined) return options.filesystem;
+  if (config === undefined) {
+    throw new BootcError("No install configuration found, and no filesystem specified", {
+      kind: "usage",
+      hint: "choose one with `--filesystem`",
+    });
+  }
+  const type = config["root-fs-type"];
+  if (type !== undefined) return type;
+  throw new BootcError("No root filesystem specified", {
+    kind: "usage",
+    hint: "choose one with `--filesystem`",
+  });
+}
+
+/** Plain partitions are what is built; what the image does not offer is refused all the same. */
+function requireDirect(options: ToDiskOptions, config: InstallConfig | undefined): void {
+  const offered = config?.block ?? ["direct"];
+  const wanted = options.blockSetup ?? offered[0] ?? "direct";
+  if (!offered.includes(wanted)) {
+    throw new BootcError(`Block setup ${wanted} is not enabled in installation config`, {
+      kind: "usage",
+      hint: `enabled are ${offered.join(", ")}`,
+    });
+  }
+  if (wanted === "direct") return;
+  throw new BootcError(`the block setup \`${wanted}\` is not supported`, {
+    kind: "unsupported",
+    hint: "make the encrypted file system, and use `bootc install to-filesystem`",
+  });
+}

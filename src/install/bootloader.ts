@@ -1,0 +1,74 @@
+// The boot loader: bootupd of the image where it has it, GRUB of the image otherwise, or none at all.
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError, doing } from "../errors.ts";
+import { detectBootupd, installWithBootupd } from "../programs/bootupctl.ts";
+import { detectGrub, installPlainGrub } from "../programs/grub-install.ts";
+import type { Context } from "../system/context.ts";
+import { exists } from "../system/files.ts";
+import { withChroot } from "./chroot.ts";
+import type { Prepared } from "./prepare.ts";
+import type { InstallTarget } from "./request.ts";
+
+/** What puts the boot loader on the machine. */
+export type BootloaderSetup =
+  | { readonly kind: "bootupd"; readonly program: string }
+  | { readonly kind: "plain-grub"; readonly program: string }
+  | { readonly kind: "none" };
+
+/** Whether the image has a file at a path. */
+type HasFile = (path: string) => Promise<boolean>;
+
+/** Decides from the command line, the configuration and what the image contains. */
+export async function decideBootloader(
+  { options, config }: Prepared,
+  has: HasFile,
+): Promise<BootloaderSetup> {
+  const wish = options.bootloader ?? config?.bootloader;
+  if (wish === "none") return { kind: "none" };
+  const isGrub = wish === undefined || wish === "grub";
+  const bootupd = isGrub ? await detectBootupd(has) : undefined;
+  if (bootupd !== undefined) return { kind: "bootupd", program: bootupd };
+  const grub = isGrub ? await detectGrub(has, process.arch) : undefined;
+  if (grub !== undefined) return { kind: "plain-grub", program: grub };
+  throw new BootcError("bootupd is required for ostree-based installs", {
+    kind: "unsupported",
+    hint: "add bootupd or GRUB to the image, or install with `--bootloader none`",
+  });
+}
+
+export interface BootloaderJob {
+  readonly setup: BootloaderSetup;
+  readonly prepared: Prepared;
+  readonly target: InstallTarget;
+  readonly deployment: string;
+}
+
+export async function installBootloader(ctx: Context, job: BootloaderJob): Promise<void> {
+  const { setup, prepared, target, deployment } = job;
+  ctx.note(`Bootloader: ${setup.kind === "none" ? "none" : "grub"}`);
+  if (setup.kind === "none") return;
+  await requireBootEntry(target.root);
+  await doing("installing the boot loader", async () => {
+    const { options, config } = prepared;
+    const skipsUuid = options.bootupdSkipBootUuid ?? config?.["skip-boot-uuid"] ?? false;
+    const wish = {
+      program: setup.program,
+      disk: target.disk,
+      isGeneric: options.genericImage ?? false,
+      writesUuid: !skipsUuid,
+      isVerbose: Boolean(ctx.env.BOOTC_BOOTLOADER_DEBUG),
+    };
+    await withChroot(ctx, { deployment, root: target.root }, async () => {
+      if (setup.kind === "bootupd") await installWithBootupd(ctx, deployment, wish);
+      else await installPlainGrub(ctx, deployment, { ...wish, physicalRoot: target.root });
+    });
+  });
+}
+
+/** A boot loader without an entry to start would be one more thing that looks installed. */
+async function requireBootEntry(root: string): Promise<void> {
+  const dir = join(root, "boot/loader/entries");
+  const names = (await exists(dir)) ? await readdir(dir) : [];
+  if (!names.some((it) => it.endsWith(".conf"))) throw new BootcError("ostree wrote no boot entry");
+}

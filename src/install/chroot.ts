@@ -1,0 +1,44 @@
+// A deployment made usable as a root for programs of the image, while a boot loader is installed.
+import { join } from "node:path";
+import type { Context } from "../system/context.ts";
+import { createContext } from "../system/run.ts";
+
+export interface Chroot {
+  readonly deployment: string;
+  /** The physical root, which programs see as /sysroot, and its /boot as /boot. */
+  readonly root: string;
+}
+
+export async function withChroot<T>(
+  ctx: Context,
+  { deployment, root }: Chroot,
+  work: () => Promise<T>,
+): Promise<T> {
+  const mounts: readonly (readonly [string, string])[] = [
+    [root, "sysroot"],
+    [join(root, "boot"), "boot"],
+    ["/dev", "dev"],
+    ["/proc", "proc"],
+    ["/sys", "sys"],
+    ["/run", "run"],
+  ];
+  const done: string[] = [];
+  try {
+    for (const [source, target] of mounts) {
+      const path = join(deployment, target);
+      await ctx.run("mount", ["--rbind", "--make-rslave", source, path]);
+      done.push(path);
+    }
+    return await work();
+  } finally {
+    for (const path of done.reverse()) {
+      await cleanupContext(ctx).run("umount", ["--recursive", "--lazy", path]);
+    }
+  }
+}
+
+/** Cleans up even after Ctrl-C, when the context's own programs are no longer started. */
+export function cleanupContext(ctx: Context): Context {
+  if (!ctx.signal.aborted) return ctx;
+  return createContext({ root: ctx.root, env: ctx.env, isVerbose: ctx.isVerbose });
+}

@@ -1,0 +1,217 @@
+// The core of every installation: ostree layout, image, first deployment, and what belongs beside it.
+import { mkdir, readlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { BootcError, doing } from "../errors.ts";
+import { formatAleph } from "../host/aleph.ts";
+import { orderKargs, withFstabMount } from "../host/install-plan.ts";
+import { collectKargs } from "../host/kargs-d.ts";
+import { labelsOf, versionOf } from "../image/config.ts";
+import { formatImageReference, formatOstreeReference } from "../image/reference.ts";
+import { imageRef } from "../ostree/ref-names.ts";
+import { prepareGrubMenu } from "../programs/grub-install.ts";
+import {
+  configureRepo,
+  deployFirst,
+  ensureStateroot,
+  initSysroot,
+  listCommitFiles,
+  readCommitFile,
+} from "../programs/ostree-install.ts";
+import { planPull } from "../pull/plan.ts";
+import { pullImage } from "../pull/pull.ts";
+import type { PulledImage } from "../pull/request.ts";
+import type { Context } from "../system/context.ts";
+import { exists, readFileIfAny, replaceFile } from "../system/files.ts";
+import { type BootloaderSetup, decideBootloader, installBootloader } from "./bootloader.ts";
+import { noPrepareRoot, type Prepared } from "./prepare.ts";
+import type { InstallTarget } from "./request.ts";
+
+/** Installs to a root file system that is mounted. Nothing boots from it before this is done. */
+export async function installTo(
+  ctx: Context,
+  prepared: Prepared,
+  target: InstallTarget,
+): Promise<void> {
+  await initSysroot(ctx, target.root);
+  await configureRepo(ctx, target.root, repoSettings(prepared));
+  await requireOtherStateroot(ctx, prepared, target);
+  await ensureStateroot(ctx, target.root, prepared.stateroot);
+  const repo = join(target.root, "ostree/repo");
+  const pulled = await pullForTarget(ctx, prepared, repo);
+  const facts = await readImageFacts(ctx, { repo, commit: pulled.commit, prepared });
+  requireInstallable(ctx, prepared, facts);
+  if (facts.bootloader.kind === "plain-grub") await prepareGrubMenu(ctx, target.root);
+  const deployment = await doing("deploying the image", () => {
+    ctx.note("Deploying container image");
+    return deployFirst(ctx, target.root, {
+      stateroot: prepared.stateroot,
+      commit: pulled.commit,
+      origin: `[origin]\ncontainer-image-reference=${formatOstreeReference(prepared.target)}\n`,
+      kargs: decideKargs(prepared, target, facts),
+    });
+  });
+  await writeBeside(ctx, { prepared, target, deployment, pulled, facts });
+  await installBootloader(ctx, { setup: facts.bootloader, prepared, target, deployment });
+}
+
+function repoSettings({ config }: Prepared): Readonly<Record<string, string>> {
+  const bls = config?.["bls-append-except-default"];
+  return {
+    "sysroot.bootloader": "none",
+    "sysroot.bootprefix": "true",
+    "sysroot.readonly": "true",
+    ...(bls === undefined ? {} : { "sysroot.bls-append-except-default": bls }),
+  };
+}
+
+/** The running system's own stateroot cannot be installed over: its /var is in use. */
+async function requireOtherStateroot(
+  ctx: Context,
+  { stateroot }: Prepared,
+  { root }: InstallTarget,
+): Promise<void> {
+  if (!(await exists(join(ctx.root, "run/ostree-booted")))) return;
+  const cmdline = (await readFileIfAny(join(ctx.root, "proc/cmdline"))) ?? "";
+  const booted = /(?:^|\s)ostree=\/ostree\/boot\.[^/]+\/([^/]+)\//.exec(cmdline)?.[1];
+  if (booted === stateroot && (await exists(join(root, "ostree/deploy", stateroot)))) {
+    throw new BootcError(`Cannot redeploy over booted stateroot ${stateroot}`, {
+      hint: "choose another name with --stateroot",
+    });
+  }
+}
+
+/** Pulls the source, and names it as what the machine will follow, so that updates find its layers. */
+async function pullForTarget(ctx: Context, prepared: Prepared, repo: string): Promise<PulledImage> {
+  const reference = { verification: { kind: "none" }, image: prepared.source.image } as const;
+  const plan = await planPull(ctx, { repo, reference, requiresBootable: true });
+  const pulled = await pullImage(ctx, plan);
+  const own = imageRef(formatImageReference(prepared.source.image));
+  const wanted = imageRef(formatImageReference(prepared.target.image));
+  if (own === wanted) return pulled;
+  const refs = ["refs", `--repo=${repo}`];
+  await ctx.run("ostree", [...refs, `--create=${wanted}`, "--force", pulled.commit]);
+  await ctx.run("ostree", [...refs, "--delete", own], { isQuiet: true });
+  return pulled;
+}
+
+interface ImageFacts {
+  readonly hasPrepareRoot: boolean;
+  readonly hasSelinuxPolicy: boolean;
+  readonly boundImages: readonly string[];
+  readonly kargs: readonly string[];
+  readonly bootloader: BootloaderSetup;
+}
+
+interface ImageInRepo {
+  readonly repo: string;
+  readonly commit: string;
+  readonly prepared: Prepared;
+}
+
+async function readImageFacts(
+  ctx: Context,
+  { repo, commit, prepared }: ImageInRepo,
+): Promise<ImageFacts> {
+  const has = async (path: string) =>
+    (await listCommitFiles(ctx, { repo, commit }, path)).length > 0;
+  const dir = "/usr/lib/bootc/kargs.d";
+  const names = await listCommitFiles(ctx, { repo, commit }, dir);
+  const files = await Promise.all(
+    names
+      .filter((path) => path.endsWith(".toml"))
+      .map(async (path) => {
+        const text = await readCommitFile(ctx, { repo, commit }, path);
+        return { name: path.slice(dir.length + 1), text: text ?? "" };
+      }),
+  );
+  const bound = await listCommitFiles(ctx, { repo, commit }, "/usr/lib/bootc/bound-images.d");
+  return {
+    hasPrepareRoot:
+      (await has("/usr/lib/ostree/prepare-root.conf")) ||
+      (await has("/usr/etc/ostree/prepare-root.conf")),
+    hasSelinuxPolicy: await has("/usr/etc/selinux/config"),
+    boundImages: bound.filter((it) => it !== "/usr/lib/bootc/bound-images.d"),
+    kargs: collectKargs(files, process.arch),
+    bootloader: await decideBootloader(prepared, has),
+  };
+}
+
+function requireInstallable(ctx: Context, { options }: Prepared, facts: ImageFacts): void {
+  if (!facts.hasPrepareRoot) throw noPrepareRoot();
+  if (facts.boundImages.length > 0 && options.boundImages !== "skip") {
+    throw new BootcError(`the image binds ${facts.boundImages.length} image(s) to itself`, {
+      kind: "unsupported",
+      hint: "install with `--bound-images skip`; the first update pulls them",
+    });
+  }
+  if (facts.hasSelinuxPolicy && options.disableSelinux) {
+    ctx.note("notice: Target has SELinux enabled, overriding to disable");
+  }
+}
+
+function decideKargs(
+  { options, config }: Prepared,
+  target: InstallTarget,
+  facts: ImageFacts,
+): readonly string[] {
+  const isOff = options.disableSelinux && facts.hasSelinuxPolicy;
+  return orderKargs({
+    root: [...target.kargs, ...(isOff ? ["selinux=0"] : [])],
+    config: config?.kargs ?? [],
+    image: facts.kargs,
+    deletes: [...(config?.["karg-deletes"] ?? []), ...(options.kargDelete ?? [])],
+    user: options.karg ?? [],
+  });
+}
+
+interface Installed {
+  readonly prepared: Prepared;
+  readonly target: InstallTarget;
+  readonly deployment: string;
+  readonly pulled: PulledImage;
+  readonly facts: ImageFacts;
+}
+
+async function writeBeside(ctx: Context, it: Installed): Promise<void> {
+  if (it.target.boot !== undefined) {
+    const path = join(it.deployment, "etc/fstab");
+    await replaceFile(path, withFstabMount((await readFileIfAny(path)) ?? "", it.target.boot));
+  }
+  if (it.prepared.sshKeys !== undefined) await writeKeys(ctx, it, it.prepared.sshKeys);
+  await replaceFile(join(it.target.root, ".bootc-aleph.json"), await describeAleph(ctx, it));
+  if (it.target.wantsCleanup) {
+    await mkdir(join(it.target.root, "etc"), { recursive: true });
+    await writeFile(join(it.target.root, "etc/bootc-destructive-cleanup"), "");
+  }
+}
+
+async function writeKeys(ctx: Context, { deployment }: Installed, keys: string): Promise<void> {
+  const path = "etc/tmpfiles.d/bootc-root-ssh.conf";
+  const link = await readlink(join(deployment, "root")).catch(() => "root");
+  const home = join("/", link);
+  const content = Buffer.from(keys).toString("base64");
+  await mkdir(dirname(join(deployment, path)), { recursive: true });
+  const line = `f~ ${home}/.ssh/authorized_keys 600 root root - ${content}\n`;
+  await replaceFile(join(deployment, path), line);
+  ctx.note(`Injected: ${path}`);
+}
+
+async function describeAleph(ctx: Context, { prepared, pulled, facts }: Installed) {
+  const { image } = prepared.source;
+  return formatAleph({
+    image: image.name.startsWith("/tmp/") ? undefined : formatImageReference(image),
+    digest: pulled.manifestDigest,
+    targetImage: formatImageReference(prepared.target.image),
+    labels: labelsOf(pulled.config),
+    version: versionOf(pulled.config),
+    kernel: (await ctx.read("uname", ["-r"])).trim(),
+    selinux: await decideSelinux(ctx, prepared, facts),
+  });
+}
+
+async function decideSelinux(ctx: Context, { options }: Prepared, facts: ImageFacts) {
+  if (!facts.hasSelinuxPolicy) return "disabled";
+  if (options.disableSelinux) return "force-target-disabled";
+  const isOn = await exists(join(ctx.root, "sys/fs/selinux/enforce"));
+  return isOn ? "enabled" : "host-disabled";
+}

@@ -1,0 +1,183 @@
+// A whole disk for a new system: looked at, refused when in use, partitioned, formatted, mounted.
+import { randomUUID } from "node:crypto";
+import { constants, mkdir, open, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError, doing, errnoOf } from "../errors.ts";
+import type { FilesystemType } from "../host/install-config.ts";
+import {
+  formatPartitionScript,
+  type Partition,
+  partitionNode,
+  planPartitions,
+} from "../host/partition-plan.ts";
+import { type BlockDevice, flattenDevice, readBlockDevice } from "../programs/lsblk.ts";
+import { makeEsp, makeFilesystem } from "../programs/mkfs.ts";
+import type { Context } from "../system/context.ts";
+import { exists } from "../system/files.ts";
+import { cleanupContext } from "./chroot.ts";
+
+const MOUNT_DIR = "run/bootc/mounts/rootfs";
+
+/** How long the kernel may take to show new partitions, in milliseconds. */
+const NODES_LIMIT_MS = 30_000;
+
+/** A disk nobody uses; what is on it is known and may be erased. */
+export interface FreeDisk {
+  readonly device: BlockDevice;
+}
+
+/** Looks at a disk and refuses one that is in use, or not empty without `mayWipe`. Changes nothing. */
+export async function requireFreeDisk(
+  ctx: Context,
+  path: string,
+  { mayWipe }: { readonly mayWipe: boolean },
+): Promise<FreeDisk> {
+  const device = await readBlockDevice(ctx, path);
+  for (const it of flattenDevice(device)) requireUnused(path, it);
+  for (const it of flattenDevice(device)) await requireUnclaimed(path, it.path);
+  const isEmpty = device.children.length === 0 && device.partitionTable === undefined;
+  if (mayWipe || (isEmpty && device.fstype === undefined)) return { device };
+  const what = describeContents(device).join("; ");
+  throw new BootcError(`Detected existing partitions on ${path}: ${what}`, {
+    hint: `erase them with \`wipefs -a ${path}\`, or say \`--wipe\``,
+  });
+}
+
+function requireUnused(disk: string, it: BlockDevice): void {
+  const [where] = it.mountPoints;
+  if (where !== undefined) {
+    const what = where === "[SWAP]" ? "used as swap" : `mounted at \`${where}\``;
+    const place = it.path === disk ? "" : `: \`${it.path}\` is ${what}`;
+    throw new BootcError(`Device ${disk} is mounted${place || ` at \`${where}\``}`, {
+      kind: "busy",
+      hint: where === "[SWAP]" ? `run \`swapoff ${it.path}\`` : `run \`umount ${where}\``,
+    });
+  }
+  if (!["disk", "loop", "part"].includes(it.type)) {
+    throw new BootcError(`Device ${disk} is in use: \`${it.path}\` (${it.type}) is made of it`, {
+      kind: "busy",
+      hint: "take that apart first",
+    });
+  }
+}
+
+/** The kernel knows of users in other mount namespaces as well: it refuses to open for one alone. */
+async function requireUnclaimed(disk: string, node: string): Promise<void> {
+  try {
+    await (await open(node, constants.O_RDONLY | constants.O_EXCL)).close();
+  } catch (error) {
+    if (errnoOf(error) !== "EBUSY") throw error;
+    throw new BootcError(`Device ${disk} is in use: the kernel says \`${node}\` is busy`, {
+      kind: "busy",
+      hint: "something outside this mount namespace uses it; stop that first",
+    });
+  }
+}
+
+/** What would be lost, a phrase for each thing. */
+export function describeContents(device: BlockDevice): readonly string[] {
+  return flattenDevice(device).flatMap((it) => {
+    const what = [it.fstype, it.label === undefined ? undefined : `\`${it.label}\``].filter(
+      Boolean,
+    );
+    if (it === device && it.fstype === undefined) return [];
+    return [`${it.path} (${[formatSize(it.sizeBytes), ...what].join(", ")})`];
+  });
+}
+
+export function formatSize(bytes: number): string {
+  if (bytes >= 1 << 30) return `${(bytes / (1 << 30)).toFixed(1)} GiB`;
+  return `${(bytes / (1 << 20)).toFixed(1)} MiB`;
+}
+
+export interface DiskWish {
+  readonly filesystem: FilesystemType;
+  readonly rootSizeMiB: number | undefined;
+}
+
+export interface PreparedDisk {
+  readonly rootNode: string;
+  readonly rootUuid: string;
+  readonly rootDir: string;
+}
+
+/** Says what is erased, erases it, and makes and mounts the new file systems for `work`. */
+export async function withNewDisk<T>(
+  ctx: Context,
+  disk: FreeDisk,
+  { wish, work }: { readonly wish: DiskWish; readonly work: (it: PreparedDisk) => Promise<T> },
+): Promise<T> {
+  const { path } = disk.device;
+  announce(ctx, disk);
+  const partitions = planPartitions({ arch: process.arch, hasBoot: false, ...wish });
+  await doing(`erasing \`${path}\``, () => eraseDisk(ctx, disk));
+  await doing(`partitioning \`${path}\``, () => partitionDisk(ctx, path, partitions));
+  const nodeOf = (role: Partition["role"]) => {
+    const index = partitions.findIndex((it) => it.role === role);
+    return index < 0 ? undefined : partitionNode(path, index + 1);
+  };
+  const rootNode = nodeOf("root") ?? "";
+  const rootUuid = randomUUID();
+  const esp = nodeOf("esp");
+  if (esp !== undefined) await makeEsp(ctx, esp);
+  await makeFilesystem(ctx, wish.filesystem, { node: rootNode, label: "root", uuid: rootUuid });
+  const rootDir = join(ctx.root, MOUNT_DIR);
+  await mkdir(rootDir, { recursive: true });
+  await ctx.run("mount", [rootNode, rootDir]);
+  try {
+    await mkdir(join(rootDir, "boot"), { recursive: true });
+    return await work({ rootNode, rootUuid, rootDir });
+  } finally {
+    await cleanupContext(ctx).run("umount", ["--recursive", rootDir]);
+  }
+}
+
+function announce(ctx: Context, { device }: FreeDisk): void {
+  ctx.note("Block setup: direct");
+  ctx.note(`       Size: ${formatSize(device.sizeBytes)}`);
+  ctx.note(`     Serial: ${device.serial ?? "<unknown>"}`);
+  ctx.note(`      Model: ${device.model ?? "<unknown>"}`);
+  const contents = describeContents(device);
+  if (contents.length > 0) ctx.note(`Erasing on ${device.path}: ${contents.join("; ")}`);
+}
+
+async function eraseDisk(ctx: Context, { device }: FreeDisk): Promise<void> {
+  // Signatures of what is on the partitions first: they would otherwise come back with a new table.
+  for (const it of [...flattenDevice(device)].reverse()) {
+    await ctx.run("wipefs", ["--all", "--quiet", it.path]);
+  }
+}
+
+async function partitionDisk(
+  ctx: Context,
+  path: string,
+  partitions: readonly Partition[],
+): Promise<void> {
+  const input = formatPartitionScript(partitions);
+  await ctx.run("sfdisk", ["--wipe=always", "--quiet", path], { input });
+  if (await exists(join(ctx.root, "run/udev/control"))) await ctx.run("udevadm", ["settle"]);
+  const last = partitionNode(path, partitions.length);
+  // A kernel built without this kind of table learns of the partitions from us.
+  if (!(await exists(last))) await ctx.run("partx", ["--update", path]);
+  const end = Date.now() + NODES_LIMIT_MS;
+  while (!(await exists(last))) {
+    if (Date.now() > end) throw new BootcError(`the kernel shows no \`${last}\``);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Refuses a path that is not of the kind asked for. */
+export async function requireDevice(path: string, isLoopback: boolean): Promise<void> {
+  const it = await doing(`looking at \`${path}\``, () => stat(path));
+  if (isLoopback && !it.isFile()) {
+    throw new BootcError(`Not a regular file (to be used via loopback): ${path}`, {
+      kind: "usage",
+    });
+  }
+  if (!isLoopback && !it.isBlockDevice()) {
+    throw new BootcError(`Not a block device: ${path}`, {
+      kind: "usage",
+      hint: "a disk image in a file is installed to with `--via-loopback`",
+    });
+  }
+}

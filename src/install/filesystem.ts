@@ -1,0 +1,201 @@
+// A root file system somebody else made and mounted: looked at, emptied as asked, described as a target.
+import { lstat, readdir, realpath, rm, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError, doing } from "../errors.ts";
+import { FILESYSTEMS, type FilesystemType } from "../host/install-config.ts";
+import {
+  decideRootKargs,
+  findFstabMount,
+  type MountSpec,
+  parseMountSpec,
+  withMountOption,
+} from "../host/install-plan.ts";
+import { parseKargs } from "../host/kargs.ts";
+import { type Mount, readFilesystemUuid, readMount, readMounts } from "../programs/findmnt.ts";
+import { readParentDisk } from "../programs/lsblk.ts";
+import type { Context } from "../system/context.ts";
+import { exists, readFileIfAny } from "../system/files.ts";
+import type { Prepared } from "./prepare.ts";
+import type { InstallTarget } from "./request.ts";
+
+export interface FilesystemOptions {
+  readonly path: string;
+  readonly replace?: "wipe" | "alongside";
+  readonly rootMountSpec?: string;
+  readonly bootMountSpec?: string;
+  /** The system that is installed over is the running one. */
+  readonly isExistingRoot: boolean;
+  readonly wantsCleanup: boolean;
+}
+
+/** A mounted root, before anything on it has been touched. */
+export interface MountedRoot {
+  /** The physical root; below `path` when that is an ostree system of its own. */
+  readonly root: string;
+  readonly mount: Mount;
+  readonly type: FilesystemType;
+  readonly bootMount: Mount | undefined;
+  readonly hasOstree: boolean;
+}
+
+/** Looks at the directory to install to, and refuses what is no root file system. */
+export async function requireMountedRoot(ctx: Context, path: string): Promise<MountedRoot> {
+  const real = await doing(`looking at \`${path}\``, () => realpath(path));
+  if (!(await lstat(real)).isDirectory()) throw new BootcError(`Not a directory: ${path}`);
+  await requireMount(ctx, real);
+  const root = (await exists(join(real, "sysroot/ostree"))) ? join(real, "sysroot") : real;
+  const mount = await requireMount(ctx, root);
+  const type = FILESYSTEMS.find((it) => it === mount.type);
+  if (type === undefined) {
+    throw new BootcError(
+      `\`${path}\` is ${mount.type}; a root is one of ${FILESYSTEMS.join(", ")}`,
+      {
+        kind: "unsupported",
+      },
+    );
+  }
+  const bootMount = await readMount(ctx, join(real, "boot"));
+  return { root, mount, type, bootMount, hasOstree: await exists(join(root, "ostree/repo")) };
+}
+
+async function requireMount(ctx: Context, path: string): Promise<Mount> {
+  const mount = await readMount(ctx, path);
+  if (mount !== undefined) return mount;
+  throw new BootcError(`Not a mountpoint: ${path}`, {
+    hint: "mount the root file system first, or let `bootc install to-disk` make one",
+  });
+}
+
+/** Whether `root` is the file system the running system has its root on. */
+export async function isRunningRoot(root: string): Promise<boolean> {
+  const [own, running] = await Promise.all([lstat(root), lstat("/proc/1/root/.")]);
+  const [a, b] = await Promise.all([statfs(root), statfs("/proc/1/root/.")]);
+  return own.dev === running.dev && a.type === b.type && a.blocks === b.blocks;
+}
+
+/** Empties the target as asked; without a wish it has to be empty already. */
+export async function makeRoom(
+  ctx: Context,
+  target: MountedRoot,
+  replace: FilesystemOptions["replace"],
+): Promise<void> {
+  if (replace === "wipe") return await wipeRoot(ctx, target);
+  if (replace === "alongside") return await emptyBoot(ctx, target);
+  await requireEmpty(ctx, target.root);
+}
+
+async function wipeRoot(ctx: Context, { root }: MountedRoot): Promise<void> {
+  const inside = (await readMounts(ctx, root)).filter((it) => it.target !== root);
+  if (inside.length > 0) {
+    throw new BootcError(`\`${inside[0]?.target}\` is mounted inside the root to be wiped`, {
+      kind: "busy",
+      hint: "unmount it first",
+    });
+  }
+  ctx.note(`Wiping contents of root: ${(await readdir(root)).join(", ") || "nothing"}`);
+  await dropImmutableFlags(ctx, root);
+  for (const name of await readdir(root)) await rm(join(root, name), { recursive: true });
+}
+
+/** ostree protects deployments from being changed, and so from being removed. */
+async function dropImmutableFlags(ctx: Context, root: string): Promise<void> {
+  const deploys = join(root, "ostree/deploy");
+  if (!(await exists(deploys))) return;
+  for (const stateroot of await readdir(deploys)) {
+    const dir = join(deploys, stateroot, "deploy");
+    if (!(await exists(dir))) continue;
+    for (const name of await readdir(dir)) {
+      if (!name.endsWith(".origin")) await ctx.run("chattr", ["-i", join(dir, name)]);
+    }
+  }
+}
+
+/** Boot files of the old system go; an ostree's own entries are replaced by ostree itself. */
+async function emptyBoot(ctx: Context, { root, bootMount, hasOstree }: MountedRoot): Promise<void> {
+  const boot = bootMount?.target ?? join(root, "boot");
+  if (!(await exists(boot))) return;
+  if (bootMount?.options.includes("ro")) await ctx.run("mount", ["-o", "remount,rw", boot]);
+  const mounted = new Set((await readMounts(ctx, boot)).map((it) => it.target));
+  await emptyDirectory(boot, (path, name) => {
+    if (mounted.has(path) && name !== "efi") return true;
+    return hasOstree && (name.startsWith("loader") || name === "ostree");
+  });
+}
+
+async function emptyDirectory(
+  dir: string,
+  stays: (path: string, name: string) => boolean,
+): Promise<void> {
+  for (const name of await readdir(dir)) {
+    const path = join(dir, name);
+    if (stays(path, name)) continue;
+    const isMount = (await lstat(path)).dev !== (await lstat(dir)).dev;
+    if (isMount) await emptyDirectory(path, () => false);
+    else await rm(path, { recursive: true });
+  }
+}
+
+async function requireEmpty(ctx: Context, root: string): Promise<void> {
+  const mounted = (await readMounts(ctx, root)).map((it) => it.target);
+  for (const name of await readdir(root)) {
+    if (name === "lost+found") continue;
+    await requireOnlyMounts(join(root, name), { root, mounted });
+  }
+}
+
+/** A directory may stay when it holds nothing but mount points, as `/boot` prepared beforehand. */
+async function requireOnlyMounts(
+  path: string,
+  it: { readonly root: string; readonly mounted: readonly string[] },
+): Promise<void> {
+  if (it.mounted.includes(path)) return;
+  const isDirectory = (await lstat(path)).isDirectory();
+  if (!isDirectory || !it.mounted.some((mount) => mount.startsWith(`${path}/`))) {
+    throw new BootcError(`Non-empty root filesystem; found ${path.slice(it.root.length + 1)}`, {
+      hint: "use an empty file system, or say what becomes of it with `--replace`",
+    });
+  }
+  for (const name of await readdir(path)) await requireOnlyMounts(join(path, name), it);
+}
+
+/** What the installed machine finds its file systems by. */
+export async function describeTarget(
+  ctx: Context,
+  prepared: Prepared,
+  { mounted, options }: { readonly mounted: MountedRoot; readonly options: FilesystemOptions },
+): Promise<InstallTarget> {
+  const { mount, root, type } = mounted;
+  const uuid = await readFilesystemUuid(ctx, mount.source);
+  const cmdline = options.isExistingRoot
+    ? parseKargs((await readFileIfAny(join(ctx.root, "proc/cmdline"))) ?? "")
+    : undefined;
+  const spec = options.rootMountSpec ?? prepared.config?.["root-mount-spec"];
+  const inherited = cmdline?.map((it) => it.trim());
+  const boot = await decideBoot(ctx, prepared, { mounted, options });
+  return {
+    root,
+    kargs: [
+      ...decideRootKargs({ spec, inherited, uuid, type, subvolume: mount.fsRoot }),
+      ...(boot === undefined ? [] : [`boot=${boot.source}`]),
+    ],
+    boot,
+    disk: await readParentDisk(ctx, mount.source),
+    wantsCleanup: options.wantsCleanup,
+  };
+}
+
+async function decideBoot(
+  ctx: Context,
+  { config }: Prepared,
+  { mounted, options }: { readonly mounted: MountedRoot; readonly options: FilesystemOptions },
+): Promise<MountSpec | undefined> {
+  const wish = options.bootMountSpec ?? config?.["boot-mount-spec"];
+  if (wish === "") return undefined;
+  if (wish !== undefined) return withMountOption(parseMountSpec(wish, "/boot"), "ro");
+  const fstab = (await readFileIfAny(join(options.path, "etc/fstab"))) ?? "";
+  const written = findFstabMount(fstab, "/boot");
+  if (written?.source.startsWith("UUID=")) return withMountOption(written, "ro");
+  if (mounted.bootMount === undefined) return undefined;
+  const uuid = await readFilesystemUuid(ctx, mounted.bootMount.source);
+  return { source: `UUID=${uuid}`, target: "/boot", type: mounted.bootMount.type, options: "ro" };
+}

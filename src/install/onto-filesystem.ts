@@ -1,0 +1,57 @@
+// An installation onto a file system that is mounted: what to-filesystem and to-existing-root share.
+import type { Context } from "../system/context.ts";
+import { installTo } from "./deploy.ts";
+import {
+  describeTarget,
+  type FilesystemOptions,
+  isRunningRoot,
+  makeRoom,
+  requireMountedRoot,
+} from "./filesystem.ts";
+import { finalizeFilesystems } from "./finalize.ts";
+import { prepareInstall } from "./prepare.ts";
+import type { InstallOptions } from "./request.ts";
+
+/** How long a person has to change their mind before the running system is installed over. */
+const REGRET_MS = 20_000;
+
+export interface OntoFilesystem extends FilesystemOptions {
+  readonly isAcknowledged: boolean;
+  readonly skipsFinalize: boolean;
+}
+
+export async function installOntoFilesystem(
+  ctx: Context,
+  options: InstallOptions,
+  onto: OntoFilesystem,
+): Promise<void> {
+  const mounted = await requireMountedRoot(ctx, onto.path);
+  const prepared = await prepareInstall(ctx, options);
+  const isRunning = await isRunningRoot(mounted.root);
+  if (isRunning && !onto.isAcknowledged) await warnOfRunningRoot(ctx, mounted.root);
+  // Described first: what it is made of may be among what is wiped.
+  const target = await describeTarget(ctx, prepared, { mounted, options: onto });
+  await makeRoom(ctx, mounted, onto.replace);
+  await installTo(ctx, prepared, target);
+  if (!onto.skipsFinalize && onto.replace !== "alongside") {
+    const boot = mounted.bootMount;
+    await finalizeFilesystems(ctx, [
+      ...(boot === undefined ? [] : [{ path: boot.target, type: boot.type }]),
+      { path: mounted.root, type: mounted.type },
+    ]);
+  }
+  ctx.note("Installation complete!");
+}
+
+async function warnOfRunningRoot(ctx: Context, root: string): Promise<void> {
+  ctx.note(`WARNING: \`${root}\` is the root of the running system.`);
+  ctx.note("WARNING: This will OVERWRITE THE BOOTED HOST ROOT FILESYSTEM and is NOT REVERSIBLE.");
+  ctx.note(`Waiting ${REGRET_MS / 1000} s; Ctrl-C stops it, --acknowledge-destructive skips this.`);
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(resolve, REGRET_MS);
+    ctx.signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(ctx.signal.reason);
+    });
+  });
+}

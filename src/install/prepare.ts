@@ -1,0 +1,96 @@
+// Before anything is touched: source, target, configuration, and whether the image can be installed.
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BootcError, doing } from "../errors.ts";
+import type { InstallConfig } from "../host/install-config.ts";
+import { describeBootcLabel } from "../image/config.ts";
+import {
+  formatImageReference,
+  type OstreeReference,
+  parseTransport,
+  type Verification,
+} from "../image/reference.ts";
+import { type PullPlan, planPull } from "../pull/plan.ts";
+import type { Context } from "../system/context.ts";
+import { exists } from "../system/files.ts";
+import { readInstallConfig } from "./read-config.ts";
+import type { InstallOptions } from "./request.ts";
+import { type InstallSource, requireSource } from "./source.ts";
+
+export interface Prepared {
+  readonly options: InstallOptions;
+  readonly config: InstallConfig | undefined;
+  readonly source: InstallSource;
+  /** What the installed machine follows. */
+  readonly target: OstreeReference;
+  readonly stateroot: string;
+  /** Text of the keys file; read now, so that a wrong path is noticed before anything is erased. */
+  readonly sshKeys: string | undefined;
+}
+
+/** Asks, and refuses; changes nothing on the machine. */
+export async function prepareInstall(ctx: Context, options: InstallOptions): Promise<Prepared> {
+  const source = await requireSource(ctx, options.sourceImgref);
+  const config = await readInstallConfig(ctx);
+  const sshKeys = await readKeys(options.rootSshAuthorizedKeys);
+  if (source.isOwnContainer) await requirePrepareRoot(ctx);
+  const target = decideTarget(options, source, config);
+  const plan = await planAlone(ctx, { verification: { kind: "none" }, image: source.image });
+  ctx.note(`Installing image: ${formatImageReference(target.image)}`);
+  ctx.note(`Digest: ${plan.manifestDigest}`);
+  const label = describeBootcLabel(plan.config);
+  if (label !== undefined) ctx.note(label);
+  if (options.runFetchCheck) {
+    await doing("checking that the target image can be fetched", () => planAlone(ctx, target));
+  }
+  const stateroot = options.stateroot ?? config?.stateroot ?? "default";
+  return { options, config, source, target, stateroot, sshKeys };
+}
+
+async function readKeys(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  return await doing("reading --root-ssh-authorized-keys", () => readFile(path, "utf8"));
+}
+
+async function requirePrepareRoot(ctx: Context): Promise<void> {
+  for (const dir of ["etc", "usr/lib"]) {
+    if (await exists(join(ctx.root, dir, "ostree/prepare-root.conf"))) return;
+  }
+  throw noPrepareRoot();
+}
+
+export function noPrepareRoot(): BootcError {
+  return new BootcError("Failed to find ostree/prepare-root.conf in /usr/lib or /etc", {
+    kind: "unsupported",
+    hint: "the image is not made for ostree; build it from a bootc base image",
+  });
+}
+
+function decideTarget(
+  options: InstallOptions,
+  source: InstallSource,
+  config: InstallConfig | undefined,
+): OstreeReference {
+  const transport = parseTransport(options.targetTransport);
+  const isEnforced =
+    options.enforceContainerSigpolicy ?? config?.["enforce-container-sigpolicy"] ?? false;
+  const verification: Verification = { kind: isEnforced ? "policy" : "none" };
+  const isSame = options.targetImgref === undefined && source.isOwnContainer;
+  const name = options.targetImgref ?? source.name;
+  // A source that is named keeps its transport unless another target is asked for.
+  const keepsOwn = options.targetImgref === undefined && !isSame;
+  const image = { transport: keepsOwn ? source.image.transport : transport, name };
+  return { verification, image };
+}
+
+/** Plans a pull into a repository that is thrown away: all checks of an image, and no disk needed. */
+async function planAlone(ctx: Context, reference: OstreeReference): Promise<PullPlan> {
+  const repo = await mkdtemp(join(tmpdir(), "bootc-install-check-"));
+  try {
+    await ctx.run("ostree", ["init", `--repo=${repo}`, "--mode=bare-user"], { isQuiet: true });
+    return await planPull(ctx, { repo, reference, requiresBootable: true });
+  } finally {
+    await rm(repo, { recursive: true, force: true });
+  }
+}

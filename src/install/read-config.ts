@@ -1,0 +1,43 @@
+// Install configuration on the running system: four directories, of which later ones mask earlier ones.
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { doing, errnoOf } from "../errors.ts";
+import { type ConfigFile, type InstallConfig, mergeInstallConfig } from "../host/install-config.ts";
+import type { Context } from "../system/context.ts";
+
+const DIRS = ["usr/lib", "usr/local/lib", "etc", "run"];
+
+/** Undefined when nothing is configured. */
+export async function readInstallConfig(ctx: Context): Promise<InstallConfig | undefined> {
+  return await doing("reading the install configuration", async () => {
+    const files = new Map<string, ConfigFile>();
+    for (const dir of DIRS) {
+      for (const [name, file] of await readConfigDir(ctx, `${dir}/bootc/install`)) {
+        files.set(name, file);
+      }
+    }
+    const sorted = [...files].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    // An empty file, or a link to /dev/null, is there to switch off one of its name.
+    const used = sorted.map(([, file]) => file).filter((it) => it.text !== "");
+    const { config, warnings } = mergeInstallConfig(used, process.arch);
+    for (const warning of warnings) ctx.note(warning);
+    return config;
+  });
+}
+
+async function readConfigDir(
+  ctx: Context,
+  dir: string,
+): Promise<readonly (readonly [string, ConfigFile])[]> {
+  const names = await readdir(join(ctx.root, dir)).catch((error: unknown) => {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  });
+  const wanted = names.filter((it) => it.endsWith(".toml"));
+  return await Promise.all(
+    wanted.map(async (name) => {
+      const path = join(ctx.root, dir, name);
+      return [name, { path: `/${dir}/${name}`, text: await readFile(path, "utf8") }] as const;
+    }),
+  );
+}

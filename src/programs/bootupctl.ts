@@ -1,0 +1,52 @@
+// bootupctl, run inside a deployment: puts the image's boot loader on the machine.
+import { BootcError } from "../errors.ts";
+import type { Context } from "../system/context.ts";
+
+const PROGRAMS = ["/usr/bin/bootupctl", "/usr/sbin/bootupctl"];
+
+/** The image's bootupctl, when it has both the program and something to install. */
+export async function detectBootupd(
+  has: (path: string) => Promise<boolean>,
+): Promise<string | undefined> {
+  if (!(await has("/usr/lib/bootupd/updates"))) return undefined;
+  for (const program of PROGRAMS) if (await has(program)) return program;
+  return undefined;
+}
+
+export interface BootupdWish {
+  /** Path in the deployment. */
+  readonly program: string;
+  readonly disk: string | undefined;
+  /** The disk will start on machines other than this one: firmware variables are left alone. */
+  readonly isGeneric: boolean;
+  readonly writesUuid: boolean;
+  readonly isVerbose: boolean;
+}
+
+export async function installWithBootupd(
+  ctx: Context,
+  deployment: string,
+  wish: BootupdWish,
+): Promise<void> {
+  ctx.note("Installing bootloader via bootupd");
+  const program = [deployment, wish.program, "backend", "install"];
+  const help = await ctx.read("chroot", [...program, "--help"]);
+  await ctx.run("chroot", [
+    ...program,
+    wish.writesUuid ? "--write-uuid" : "--with-static-configs",
+    ...(wish.isVerbose ? ["-vvvv"] : []),
+    ...(wish.isGeneric ? [] : ["--update-firmware", "--auto"]),
+    ...whereTo(help, wish.disk),
+    "/",
+  ]);
+}
+
+/** Older versions want the disk; newer ones find it, or them, below a file system. */
+function whereTo(help: string, disk: string | undefined): readonly string[] {
+  if (help.includes("--filesystem")) return ["--filesystem", "/sysroot"];
+  if (disk !== undefined) return ["--device", disk];
+  throw new BootcError("this bootupd wants the one disk below the root, and there is none", {
+    kind: "unsupported",
+    hint: "use an image with a newer bootupd, or install with `--bootloader none`",
+  });
+}

@@ -1,0 +1,76 @@
+// GRUB without bootupd, run inside a deployment. It reads the menu ostree keeps for extlinux: GRUB as
+// Debian and others ship it cannot read boot entries, but it can read that, and ostree swaps both at once.
+import { mkdir, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError } from "../errors.ts";
+import type { Context } from "../system/context.ts";
+import { exists, replaceFile } from "../system/files.ts";
+
+const PROGRAMS = ["/usr/sbin/grub-install", "/usr/sbin/grub2-install", "/usr/bin/grub-install"];
+
+/** The image's grub-install, when it has GRUB for machines with a BIOS, which this is about. */
+export async function detectGrub(
+  has: (path: string) => Promise<boolean>,
+  arch: string,
+): Promise<string | undefined> {
+  if (arch !== "x64" || !(await has("/usr/lib/grub/i386-pc/syslinuxcfg.mod"))) return undefined;
+  for (const program of PROGRAMS) if (await has(program)) return program;
+  return undefined;
+}
+
+/** The first menu, which ostree replaces; without one it does not start to keep it. */
+const FIRST_MENU = "PROMPT 0\nTIMEOUT 10\n";
+
+const GRUB_CONFIG = `# Written once by bootc: the menu itself is what ostree writes for extlinux.
+set timeout=1
+set default=0
+if serial --unit=0; then
+  terminal_input console serial
+  terminal_output console serial
+fi
+insmod syslinuxcfg
+syslinux_source -s -r / /boot/loader/syslinux.cfg
+`;
+
+/** Has ostree keep the menu of the deployments in `physicalRoot`; before the first one is made. */
+export async function prepareGrubMenu(ctx: Context, physicalRoot: string): Promise<void> {
+  const repo = join(physicalRoot, "ostree/repo");
+  await ctx.run("ostree", ["config", `--repo=${repo}`, "set", "sysroot.bootloader", "syslinux"]);
+  const boot = join(physicalRoot, "boot");
+  const link = join(boot, "syslinux/syslinux.cfg");
+  if (await exists(link)) return;
+  await mkdir(join(boot, "syslinux"), { recursive: true });
+  await symlink("../loader/syslinux.cfg", link);
+  if (!(await exists(join(boot, "loader")))) {
+    await mkdir(join(boot, "loader.0"), { recursive: true });
+    await symlink("loader.0", join(boot, "loader"));
+  }
+  await replaceFile(join(boot, "loader/syslinux.cfg"), FIRST_MENU);
+}
+
+export interface GrubWish {
+  /** Path in the deployment. */
+  readonly program: string;
+  readonly disk: string | undefined;
+  readonly physicalRoot: string;
+}
+
+/** Puts GRUB on the disk; the deployment's /boot is that of the physical root. */
+export async function installPlainGrub(
+  ctx: Context,
+  deployment: string,
+  { program, disk, physicalRoot }: GrubWish,
+): Promise<void> {
+  if (disk === undefined) {
+    throw new BootcError("GRUB wants the one disk below the root, and there is none", {
+      kind: "unsupported",
+      hint: "install with `--bootloader none`",
+    });
+  }
+  ctx.note("Installing GRUB of the image, without bootupd");
+  const dir = join(physicalRoot, "boot", program.includes("grub2") ? "grub2" : "grub");
+  await mkdir(dir, { recursive: true });
+  await replaceFile(join(dir, "grub.cfg"), GRUB_CONFIG);
+  const args = ["--target=i386-pc", "--boot-directory=/boot", disk];
+  await ctx.run("chroot", [deployment, program, ...args], { isQuiet: true });
+}

@@ -1,0 +1,31 @@
+// mkfs: file systems of a new disk, each with a UUID we know.
+import { doing } from "../errors.ts";
+import type { FilesystemType } from "../host/install-config.ts";
+import type { Context } from "../system/context.ts";
+
+export interface NewFilesystem {
+  readonly node: string;
+  readonly label: string;
+  readonly uuid: string;
+}
+
+export async function makeFilesystem(
+  ctx: Context,
+  type: FilesystemType,
+  { node, label, uuid }: NewFilesystem,
+): Promise<void> {
+  // fs-verity has to be switched on when an ext4 is made; others have it or can get it later.
+  const args = {
+    ext4: ["-q", "-F", "-O", "verity", "-L", label, "-U", uuid, node],
+    xfs: ["-q", "-f", "-L", label, "-m", `uuid=${uuid}`, node],
+    btrfs: ["-q", "-f", "-L", label, "-U", uuid, node],
+  }[type];
+  await doing(`making the file system \`${label}\``, () => ctx.run(`mkfs.${type}`, args));
+}
+
+/** The file system firmware reads boot loaders from. */
+export async function makeEsp(ctx: Context, node: string): Promise<void> {
+  await doing("making the EFI system partition", () =>
+    ctx.run("mkfs.fat", ["-n", "EFI-SYSTEM", node], { isQuiet: true }),
+  );
+}

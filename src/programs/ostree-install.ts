@@ -1,0 +1,107 @@
+// ostree on a root that is being installed: layout, settings, the first deployment.
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError, doing } from "../errors.ts";
+import type { Context } from "../system/context.ts";
+import { exists, replaceFile } from "../system/files.ts";
+
+/** Makes the layout of an ostree system in `root`, or takes over one that is there. */
+export async function initSysroot(ctx: Context, root: string): Promise<void> {
+  if (await exists(join(root, "ostree/repo"))) {
+    ctx.note("Reusing extant ostree layout");
+    return;
+  }
+  ctx.note("Initializing ostree layout");
+  await ctx.run("ostree", ["admin", "init-fs", "--modern", root], { isQuiet: true });
+}
+
+/** Sets keys (`sysroot.readonly`) of the repository's configuration. */
+export async function configureRepo(
+  ctx: Context,
+  root: string,
+  values: Readonly<Record<string, string>>,
+): Promise<void> {
+  for (const [key, value] of Object.entries(values)) {
+    await ctx.run("ostree", ["config", `--repo=${join(root, "ostree/repo")}`, "set", key, value]);
+  }
+}
+
+export async function ensureStateroot(ctx: Context, root: string, name: string): Promise<void> {
+  if (await exists(join(root, "ostree/deploy", name))) return;
+  await ctx.run("ostree", ["admin", "os-init", `--sysroot=${root}`, name], { isQuiet: true });
+}
+
+export interface FirstDeployment {
+  readonly stateroot: string;
+  readonly commit: string;
+  /** Text of the origin file. */
+  readonly origin: string;
+  readonly kargs: readonly string[];
+}
+
+/** Deploys a commit as what `root` boots; others stay. Gives the deployment's directory. */
+export async function deployFirst(
+  ctx: Context,
+  root: string,
+  it: FirstDeployment,
+): Promise<string> {
+  const originFile = join(root, "ostree/deploy", it.stateroot, ".bootc-install.origin");
+  await replaceFile(originFile, it.origin);
+  try {
+    await ctx.run(
+      "ostree",
+      [
+        ...["admin", "deploy", `--sysroot=${root}`, `--os=${it.stateroot}`, "--retain"],
+        ...[`--origin-file=${originFile}`, "--karg-none"],
+        ...it.kargs.map((karg) => `--karg-append=${karg}`),
+        it.commit,
+      ],
+      { isQuiet: true },
+    );
+  } finally {
+    await rm(originFile, { force: true });
+  }
+  return await findDeployment(root, it);
+}
+
+async function findDeployment(
+  root: string,
+  { stateroot, commit }: FirstDeployment,
+): Promise<string> {
+  const dir = join(root, "ostree/deploy", stateroot, "deploy");
+  const serials = (await readdir(dir)).flatMap((name) => {
+    const serial = name.startsWith(`${commit}.`) ? name.slice(commit.length + 1) : "";
+    return /^\d+$/.test(serial) ? [Number(serial)] : [];
+  });
+  const newest = Math.max(...serials);
+  if (serials.length === 0) throw new BootcError("ostree made no deployment");
+  return join(dir, `${commit}.${newest}`);
+}
+
+/** A file of a commit, undefined when it has none at that path. */
+export async function readCommitFile(
+  ctx: Context,
+  { repo, commit }: { readonly repo: string; readonly commit: string },
+  path: string,
+): Promise<string | undefined> {
+  const names = await listCommitFiles(ctx, { repo, commit }, path);
+  if (names.length === 0) return undefined;
+  return await doing(`reading \`${path}\` of the image`, () =>
+    ctx.read("ostree", ["cat", `--repo=${repo}`, commit, path]),
+  );
+}
+
+/** Paths at and directly below `path` in a commit; none when there is nothing. */
+export async function listCommitFiles(
+  ctx: Context,
+  { repo, commit }: { readonly repo: string; readonly commit: string },
+  path: string,
+): Promise<readonly string[]> {
+  const listing = await ctx
+    .read("ostree", ["ls", `--repo=${repo}`, "--nul-filenames-only", commit, path])
+    .catch((error: unknown) => {
+      if (error instanceof Error && /No such file or directory/.test(error.message)) return "";
+      throw error;
+    });
+  return listing.split("\0").filter((it) => it !== "");
+}
