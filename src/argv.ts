@@ -9,5 +9,7 @@ const ALIASES: Readonly<Record<string, readonly string[]>> = {
 /** The words after `bootc`, given `argv0` as the program was called and the words it was given. */
 export function argvOfProcess(argv0: string, words: readonly string[]): readonly string[] {
   const name = argv0.slice(argv0.lastIndexOf("/") + 1);
-  return [...(ALIASES[name] ?? []), ...words];
+  // `ostree container x` starts `ostree-container container x`.
+  const isRepeated = name === "ostree-container" && words[0] === "container";
+  return [...(ALIASES[name] ?? []), ...(isRepeated ? words.slice(1) : words)];
 }

@@ -22,6 +22,10 @@ export function declareInternalCommands(program: Command, ctx: Context): void {
     .command("internals", { hidden: true })
     .description("commands for units, installers and other programs; not for people");
   declareBootInternals(internals, ctx);
-  declareOstreeContainer(internals, ctx);
+  declareOstreeContainer(internals, ctx, "ostree-container");
+  const ext = internals
+    .command("ostree-ext")
+    .description("what other programs call ostree's extension");
+  declareOstreeContainer(ext, ctx, "container");
   declareHostInternals(internals, ctx);
 }

@@ -2,12 +2,217 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Context } from "../system/context.ts";
 
-export function declareOstreeContainer(parent: Command, ctx: Context): void {
+/** Declares the group as `name` of `parent`. */
+export function declareOstreeContainer(parent: Command, ctx: Context, name: string): void {
   const container = parent
-    .command("ostree-container")
+    .command(name)
     .description("move images between registries and ostree repositories");
+  declareUnencapsulate(container, ctx);
+  declareInfo(container, ctx);
   const image = container.command("image").description("images stored in a repository");
   declarePull(image, ctx);
+  declareLooks(image, ctx);
+  declareCopy(image, ctx);
+  declareRemovals(image, ctx);
+  declareDeploy(image, ctx);
+}
+
+function declareUnencapsulate(container: Command, ctx: Context): void {
+  const command = container
+    .command("unencapsulate")
+    .alias("import")
+    .description("fetch the ostree commit out of an image that holds nothing else")
+    .addOption(repoOption())
+    .argument("<imgref>", "the image, for instance ostree-unverified-registry:quay.io/example/base")
+    .option("--write-ref <ref>", "make this ref name the commit")
+    .option("--quiet", "show no progress");
+  withPullOptions(withAccessOptions(command))
+    .addHelpText(
+      "after",
+      "\nExamples:\n" +
+        "  ostree container unencapsulate --repo repo --write-ref os ostree-unverified-image:oci:/srv/os",
+    )
+    .action(async (imgref, options) => {
+      const { unencapsulate } = await import("../commands/ostree-container-unencapsulate.ts");
+      await unencapsulate(ctx, { ...options, imgref });
+    });
+}
+
+function declareInfo(container: Command, ctx: Context): void {
+  const command = container
+    .command("info")
+    .description("print the digest of the manifest an image reference names now")
+    .argument("<imgref>", "the image, for instance ostree-unverified-registry:quay.io/example/os");
+  withAccessOptions(command)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ostree container info ostree-unverified-registry:quay.io/example/os",
+    )
+    .action(async (imgref, options) => {
+      const { info } = await import("../commands/ostree-container-info.ts");
+      await info(ctx, { ...options, imgref });
+    });
+}
+
+function declareLooks(image: Command, ctx: Context): void {
+  image
+    .command("list")
+    .description("list the images of a repository")
+    .addOption(repoOption())
+    .addHelpText("after", "\nExamples:\n  ostree container image list --repo /ostree/repo")
+    .action(async (options) => {
+      const { imageList } = await import("../commands/ostree-container-image-list.ts");
+      await imageList(ctx, options);
+    });
+  image
+    .command("history")
+    .description("show what made each layer of a stored image")
+    .addOption(repoOption())
+    .argument("<image>", "the image, for instance docker://quay.io/example/os")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ostree container image history --repo /ostree/repo docker://quay.io/example/os",
+    )
+    .action(async (name, options) => {
+      const { imageHistory } = await import("../commands/ostree-container-image-history.ts");
+      await imageHistory(ctx, { ...options, image: name });
+    });
+  image
+    .command("metadata")
+    .description("print the manifest of a stored image as JSON")
+    .addOption(repoOption())
+    .argument("<image>", "the image, for instance docker://quay.io/example/os")
+    .option("--config", "print its configuration instead")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ostree container image metadata --repo repo docker://quay.io/example/os | jq .layers",
+    )
+    .action(async (name, options) => {
+      const { imageMetadata } = await import("../commands/ostree-container-image-metadata.ts");
+      await imageMetadata(ctx, { ...options, image: name });
+    });
+}
+
+function declareCopy(image: Command, ctx: Context): void {
+  image
+    .command("copy")
+    .description("copy a stored image into another repository")
+    .requiredOption("--src-repo <repo>", "the repository that has the image")
+    .requiredOption("--dest-repo <repo>", "the repository that gets it")
+    .argument("<imgref>", "the image, for instance ostree-unverified-registry:quay.io/example/os")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ostree container image copy --src-repo a --dest-repo b ostree-unverified-registry:x/y",
+    )
+    .action(async (imgref, options) => {
+      const { imageCopy } = await import("../commands/ostree-container-image-copy.ts");
+      await imageCopy(ctx, { ...options, imgref });
+    });
+}
+
+function declareRemovals(image: Command, ctx: Context): void {
+  image
+    .command("remove")
+    .description("remove images from a repository, and layers that only they need")
+    .addOption(repoOption())
+    .argument("<images...>", "the images, for instance docker://quay.io/example/os")
+    .option("--skip-gc", "leave the layers")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ostree container image remove --repo repo docker://quay.io/example/os",
+    )
+    .action(async (images, options) => {
+      const { imageRemove } = await import("../commands/ostree-container-image-remove.ts");
+      await imageRemove(ctx, { ...options, images });
+    });
+  image
+    .command("prune-layers")
+    .description("remove layers that no image or deployment needs")
+    .addOption(repoOption())
+    .addHelpText("after", "\nExamples:\n  ostree container image prune-layers --repo /ostree/repo")
+    .action(async (options) => {
+      const { imagePruneLayers } = await import(
+        "../commands/ostree-container-image-prune-layers.ts"
+      );
+      await imagePruneLayers(ctx, options);
+    });
+  image
+    .command("prune-images")
+    .description("remove images that no deployment follows")
+    .requiredOption("--sysroot <dir>", "the system's physical root")
+    .option("--and-layers", "also layers that are not needed then")
+    .addOption(
+      new Option("--full", "also layers and objects that are not needed then").conflicts(
+        "andLayers",
+      ),
+    )
+    .addHelpText("after", "\nExamples:\n  ostree container image prune-images --sysroot / --full")
+    .action(async (options) => {
+      const { imagePruneImages } = await import(
+        "../commands/ostree-container-image-prune-images.ts"
+      );
+      await imagePruneImages(ctx, options);
+    });
+  image
+    .command("clear-cached-update")
+    .description("forget the update that the last check saw")
+    .addOption(repoOption())
+    .argument("<image>", "the image, for instance docker://quay.io/example/os")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ostree container image clear-cached-update --repo repo docker://quay.io/example/os",
+    )
+    .action(async (name, options) => {
+      const { imageClearCachedUpdate } = await import(
+        "../commands/ostree-container-image-clear-cached-update.ts"
+      );
+      await imageClearCachedUpdate(ctx, { ...options, image: name });
+    });
+}
+
+function declareDeploy(image: Command, ctx: Context): void {
+  const command = image
+    .command("deploy")
+    .description("pull an image into a sysroot and deploy it")
+    .option(
+      "--imgref <imgref>",
+      "the image, for instance ostree-image-signed:docker://quay.io/x/os",
+    )
+    .option("--image <name>", "the image by its bare name")
+    .option("--transport <transport>", "where --image comes from", "registry")
+    .option("--ostree-remote <remote>", "verify --image by the keys of this ostree remote")
+    .option("--enforce-container-sigpolicy", "require that a policy vouches for --image")
+    .option("--sysroot <dir>", "the system's physical root", "/")
+    .option("--stateroot <name>", "whose deployment it becomes", "default")
+    .option("--target-imgref <imgref>", "the image that later updates come from")
+    .addOption(plainFlag("--no-imgref", "keep no ref of the image"))
+    .option("--karg <argument>", "a kernel argument", collect, [])
+    .option("--write-commitid-to <file>", "write the checksum of the image's commit to this file")
+    .option("--quiet", "show no progress");
+  withPullOptions(withAccessOptions(command))
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ostree container image deploy --sysroot /mnt --imgref ostree-unverified-registry:x/os",
+    )
+    .action(async (options) => {
+      const { imageDeploy } = await import("../commands/ostree-container-image-deploy.ts");
+      await imageDeploy(ctx, options);
+    });
+}
+
+function repoOption(): Option {
+  return new Option("--repo <repo>", "the repository's directory").makeOptionMandatory();
+}
+
+/** A flag that only looks like the negation of another option; commander takes `--no-x` for `--x`. */
+function plainFlag(flags: string, description: string): Option {
+  const option = new Option(flags, description);
+  option.negate = false;
+  return option;
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
 }
 
 function declarePull(image: Command, ctx: Context): void {

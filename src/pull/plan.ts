@@ -6,7 +6,7 @@ import { type ImageConfig, requireBootable } from "../image/config.ts";
 import { splitLayers } from "../image/layer-plan.ts";
 import { type ImageManifest, toOciManifest } from "../image/manifest.ts";
 import { platformOf } from "../image/platform.ts";
-import type { ImageReference } from "../image/reference.ts";
+import type { ImageReference, OstreeReference } from "../image/reference.ts";
 import { canonicalizeReference, parseRegistryName } from "../image/registry-name.ts";
 import {
   readAuthFile,
@@ -17,7 +17,7 @@ import type { RegistryAccess, SkopeoSource } from "../programs/skopeo.ts";
 import type { Context } from "../system/context.ts";
 import { writeCachedUpdate } from "./commit.ts";
 import { askForConfig, type Inspected, inspectConfigOf, inspectForHost } from "./inspect.ts";
-import { limitsOf, type PullRequest } from "./request.ts";
+import { DEFAULT_LIMITS, limitsOf, type PullRequest } from "./request.ts";
 import { findLayers, type PlannedLayer, readStoredImage, type StoredImage } from "./stored.ts";
 
 export interface PullPlan {
@@ -110,7 +110,7 @@ function pinnedDigest(image: ImageReference): string | undefined {
 async function readSource(
   ctx: Context,
   image: ImageReference,
-  { reference, access }: PullRequest,
+  { reference, access }: Pick<PullRequest, "reference" | "access">,
 ): Promise<SkopeoSource> {
   const policyFile = await requirePolicyFile(ctx);
   if (reference.verification.kind === "policy") await requireSecureDefault(policyFile);
@@ -130,6 +130,20 @@ async function decideAccess(
   if (image.transport !== "registry") return access;
   const authFile = await readAuthFile(ctx);
   return authFile === undefined ? { ...access, isAnonymous: true } : { ...access, authFile };
+}
+
+/** The manifest a reference names now, an index resolved for this machine; nothing is compared or kept. */
+export async function inspectReference(
+  ctx: Context,
+  reference: OstreeReference,
+  access: RegistryAccess,
+): Promise<Inspected> {
+  const image = canonicalizeReference(reference.image);
+  const source = await readSource(ctx, image, { reference, access });
+  const options = { timeoutMs: DEFAULT_LIMITS.stallMs, isKnown: () => false };
+  const inspected = await inspectForHost(ctx, source, options);
+  if (inspected === undefined) throw new Error("unreachable: nothing was known");
+  return inspected;
 }
 
 /** Remembers a planned update beside the stored image, so that `status` can show it. */

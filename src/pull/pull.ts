@@ -43,17 +43,50 @@ import { readStoredImage, type StoredImage } from "./stored.ts";
  */
 export async function pullImage(ctx: Context, plan: PullPlan): Promise<PulledImage> {
   if (plan.isUnchanged && plan.stored) return unchanged(plan.stored);
+  return await asWriter(ctx, plan, async () => {
+    // While we waited for the lock another writer may have done some of the work, or all of it.
+    const stored = await readStoredImage(plan.request.repo, plan.image);
+    if (stored?.manifestDigest === plan.manifestDigest) return unchanged(stored);
+    return await withLayers(ctx, { ...plan, stored }, (it) => commit(ctx, it));
+  });
+}
+
+/**
+ * Fetches an image that is nothing but an encapsulated ostree commit, and gives that commit. `ref` is
+ * moved to it; without one it is garbage for the next prune. The image itself is not stored.
+ */
+export async function pullBase(
+  ctx: Context,
+  plan: PullPlan,
+  { ref }: { readonly ref: string | undefined },
+): Promise<string> {
+  const { repo } = plan.request;
+  return await asWriter(ctx, plan, () =>
+    withLayers(ctx, plan, async ({ plan: done, imported }) => {
+      const base = baseCommitOf(done, imported.commits);
+      if (base === undefined) throw new Error("unreachable: an image without a commit layer");
+      if (ref !== undefined) {
+        const args = ["refs", `--repo=${repo}`, "--force", `--create=${ref}`, base];
+        await ctx.run("ostree", args, { isQuiet: true });
+      }
+      await deleteRefs(ctx, repo, [PENDING_PREFIX]);
+      return base;
+    }),
+  );
+}
+
+async function asWriter<T>(ctx: Context, plan: PullPlan, work: () => Promise<T>): Promise<T> {
   const { request } = plan;
-  const name = formatImageReference(plan.image);
+  const purpose = `pulling ${formatImageReference(plan.image)}`;
   return await withRepositoryLock(ctx, request.repo, {
     options: {
-      purpose: `pulling ${name}`,
+      purpose,
       timeoutMs: request.lockTimeoutMs,
       ...(request.onEvent && {
         onWait: (holder: string) => request.onEvent?.({ type: "waiting", holder }),
       }),
     },
-    work: () => doing(`pulling ${name}`, () => pullLocked(ctx, plan)),
+    work: () => doing(purpose, work),
   });
 }
 
@@ -67,22 +100,22 @@ function unchanged(stored: StoredImage): PulledImage {
   return { commit, manifestDigest, manifest, config, isUnchanged: true };
 }
 
-async function pullLocked(ctx: Context, planned: PullPlan): Promise<PulledImage> {
-  // While we waited for the lock another writer may have done some of the work, or all of it.
-  const stored = await readStoredImage(planned.request.repo, planned.image);
-  if (stored?.manifestDigest === planned.manifestDigest) return unchanged(stored);
-  const plan = await planChanged({ ...planned, stored }, planned);
+/** Fetches and imports what is missing, then has `use` make something of it. */
+async function withLayers<T>(
+  ctx: Context,
+  planned: PullPlan,
+  use: (image: ImportedImage) => Promise<T>,
+): Promise<T> {
+  const plan = await planChanged(planned, planned);
   announce(plan);
   const wanted = missingLayers(plan).map((it) => blobOf(plan, it));
   const cache = await openCache(ctx, plan.request.repo, wanted);
   addDocuments(cache, plan);
   try {
     const cached = await Promise.all(wanted.map((it) => readBlobSize(cache, it.digest)));
-    await requireSpace(
-      plan,
-      cached.reduce<number>((sum, it) => sum + (it ?? 0), 0),
-    );
-    return await commit(ctx, await fetchAndImport(ctx, plan, cache));
+    const cachedBytes = cached.reduce<number>((sum, it) => sum + (it ?? 0), 0);
+    await requireSpace(plan, cachedBytes);
+    return await use(await fetchAndImport(ctx, plan, cache));
   } finally {
     await closeCache(cache);
   }

@@ -1,9 +1,9 @@
 // Which images and layers a repository has, read from its refs and commits.
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { doing, errnoOf } from "../errors.ts";
+import { BootcError, doing, errnoOf } from "../errors.ts";
 import { type ImageConfig, parseConfig } from "../image/config.ts";
-import { type ImageLayer, indexByDiffId } from "../image/layer-plan.ts";
+import { type ImageLayer, indexByDiffId, splitLayers } from "../image/layer-plan.ts";
 import { type ImageManifest, parseImageManifest } from "../image/manifest.ts";
 import { formatImageReference, type ImageReference } from "../image/reference.ts";
 import { blobRef, IMAGE_PREFIX, imageRef, pendingRef, unescapeRef } from "../ostree/ref-names.ts";
@@ -29,6 +29,18 @@ export async function readStoredImage(
   return await doing(`reading the stored image ${name}`, async () => {
     const metadata = await readImageCommit(repo, commit);
     return metadata === undefined ? undefined : parseStored(metadata);
+  });
+}
+
+/** The image of that name; having none is an error. */
+export async function requireStoredImage(
+  repo: string,
+  image: ImageReference,
+): Promise<StoredImage> {
+  const stored = await readStoredImage(repo, image);
+  if (stored !== undefined) return stored;
+  throw new BootcError(`no image \`${formatImageReference(image)}\` in \`${repo}\``, {
+    hint: "`ostree container image list` shows what there is",
   });
 }
 
@@ -74,6 +86,14 @@ export async function findLayers(
       return { ...it, commit: await readCommitRef(repo, blobRef(equal)) };
     }),
   );
+}
+
+/** The layers of a stored image, each with its commit unless the repository lost it. */
+export async function findLayersOf(
+  repo: string,
+  { manifest, config }: StoredImage,
+): Promise<readonly PlannedLayer[]> {
+  return await findLayers(repo, splitLayers(manifest, config));
 }
 
 async function findByDigest(repo: string, digest: string): Promise<string | undefined> {

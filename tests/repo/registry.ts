@@ -91,7 +91,9 @@ function formatConfig(dir: string, options: RegistryOptions & { readonly port: n
         ? { tls: { certificate: join(dir, "server.crt"), key: join(dir, "server.key") } }
         : {}),
     },
-    ...(options.user ? { auth: { htpasswd: { realm: "test", path: join(dir, "htpasswd") } } } : {}),
+    ...(options.hasPassword
+      ? { auth: { htpasswd: { realm: "test", path: join(dir, "htpasswd") } } }
+      : {}),
   });
 }
 
@@ -148,4 +150,3 @@ function makeCertificates(dir: string): void {
     ...["-CAcreateserial", "-out", "server.crt", "-days", "2", "-extfile", "san"],
   );
 }
-

@@ -1,0 +1,117 @@
+// `ostree container image deploy`: pulls an image into a sysroot and makes a deployment of it.
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { BootcError, errnoOf } from "../errors.ts";
+import {
+  formatImageReference,
+  formatOstreeReference,
+  type OstreeReference,
+  parseOstreeReference,
+  parseTransport,
+} from "../image/reference.ts";
+import { removeImages } from "../pull/cleanup.ts";
+import { planPull } from "../pull/plan.ts";
+import { pullImage, releaseProtection } from "../pull/pull.ts";
+import { type AccessWords, accessOf, limitsOfWords, type PullWords } from "../pull/request.ts";
+import { showProgress } from "../pull/show-progress.ts";
+import type { Context } from "../system/context.ts";
+
+export interface ImageDeployOptions extends AccessWords, PullWords {
+  readonly imgref?: string;
+  readonly image?: string;
+  readonly transport: string;
+  readonly ostreeRemote?: string;
+  readonly enforceContainerSigpolicy?: boolean;
+  readonly sysroot: string;
+  readonly stateroot: string;
+  readonly targetImgref?: string;
+  readonly noImgref?: boolean;
+  readonly karg: readonly string[];
+  readonly writeCommitidTo?: string;
+  readonly quiet?: boolean;
+}
+
+export async function imageDeploy(ctx: Context, options: ImageDeployOptions): Promise<void> {
+  const reference = decideReference(options);
+  const target = options.targetImgref ? parseOstreeReference(options.targetImgref) : reference;
+  const repo = join(options.sysroot, "ostree/repo");
+  const display = showProgress(ctx, { isQuiet: options.quiet === true });
+  try {
+    const plan = await planPull(ctx, {
+      repo,
+      reference,
+      access: accessOf(options),
+      requiresBootable: true,
+      isProtected: true,
+      ...limitsOfWords(options),
+      onEvent: display.onEvent,
+    });
+    const { commit } = await pullImage(ctx, plan);
+    display.onEvent({ type: "stage", stage: "deploying" });
+    await deploy(ctx, options, { commit, target });
+    if (options.noImgref) await removeImages(ctx, repo, [formatImageReference(plan.image)]);
+    await releaseProtection(ctx, repo);
+    if (options.writeCommitidTo !== undefined) await writeFile(options.writeCommitidTo, commit);
+  } finally {
+    display.end();
+  }
+}
+
+/** The image by `--imgref`, or put together from `--image` and the options beside it. */
+export function decideReference(options: ImageDeployOptions): OstreeReference {
+  if (options.imgref !== undefined && options.image !== undefined) {
+    throw new BootcError("--imgref and --image exclude each other", { kind: "usage" });
+  }
+  if (options.imgref !== undefined) return parseOstreeReference(options.imgref);
+  if (options.image === undefined) {
+    throw new BootcError("which image to deploy is not given", {
+      kind: "usage",
+      hint: "use --imgref or --image",
+    });
+  }
+  if (options.ostreeRemote !== undefined && options.enforceContainerSigpolicy) {
+    throw new BootcError("--ostree-remote and --enforce-container-sigpolicy exclude each other", {
+      kind: "usage",
+    });
+  }
+  const image = { transport: parseTransport(options.transport), name: options.image };
+  if (options.ostreeRemote !== undefined) {
+    return { image, verification: { kind: "remote", remote: options.ostreeRemote } };
+  }
+  return { image, verification: { kind: options.enforceContainerSigpolicy ? "policy" : "none" } };
+}
+
+async function deploy(
+  ctx: Context,
+  options: ImageDeployOptions,
+  { commit, target }: { readonly commit: string; readonly target: OstreeReference },
+): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), "bootc-deploy-"));
+  try {
+    const origin = join(dir, "origin");
+    const text = `[origin]\ncontainer-image-reference=${formatOstreeReference(target)}\n`;
+    await writeFile(origin, text);
+    const kargs = options.karg.map((it) => `--karg-append=${it}`);
+    await ctx.run("ostree", [
+      ...["admin", "deploy", ...(await sysrootArgs(ctx, options.sysroot))],
+      ...[`--os=${options.stateroot}`, `--origin-file=${origin}`],
+      ...(kargs.length > 0 ? ["--karg-none", ...kargs] : []),
+      commit,
+    ]);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+}
+
+/** On the booted system ostree must find its sysroot itself: given a path, it takes it for another one. */
+async function sysrootArgs(ctx: Context, sysroot: string): Promise<readonly string[]> {
+  if (resolve(sysroot) !== "/") return [`--sysroot=${sysroot}`];
+  try {
+    await stat(join(ctx.root, "run/ostree-booted"));
+    return [];
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [`--sysroot=${sysroot}`];
+    throw error;
+  }
+}

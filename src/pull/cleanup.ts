@@ -1,0 +1,161 @@
+// Removing what nothing needs any more: image refs, layer refs, blobs, then the objects behind them.
+// The rules are upstream's, so that either program may clean up after the other.
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError, doing, errnoOf } from "../errors.ts";
+import { type ImageManifest, parseImageManifest } from "../image/manifest.ts";
+import { formatImageReference, parseOstreeReference } from "../image/reference.ts";
+import { canonicalizeReference } from "../image/registry-name.ts";
+import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
+import {
+  BASE_IMAGE_PREFIX,
+  BLOB_PREFIX,
+  IMAGE_PREFIX,
+  imageRef,
+  PENDING_PREFIX,
+  PROTECTIVE_REF,
+  unescapeRef,
+} from "../ostree/ref-names.ts";
+import type { Context } from "../system/context.ts";
+import { emptyCache } from "./cache.ts";
+import { readImageCommit } from "./commit.ts";
+import { listRefs, readRef } from "./refs.ts";
+
+/** Refs whose commits keep their layers, besides images: deployments, rpm-ostree's bases, protected ones. */
+const ROOT_PREFIXES = ["ostree/0", "ostree/1", "rpmostree/base", BASE_IMAGE_PREFIX];
+
+/** How many refs one run of ostree is given; well below what a command line may hold. */
+const REFS_AT_ONCE = 500;
+
+/**
+ * Deletes the refs of layers that no image, deployment or protected commit consists of. A stored image
+ * that cannot be read is an error, and nothing is deleted. The caller holds the repository's lock.
+ */
+export async function pruneLayers(ctx: Context, repo: string): Promise<number> {
+  const garbage = decideLayerGarbage(await listRefs(repo, BLOB_PREFIX), await readRoots(repo));
+  await deleteRefs(ctx, repo, garbage);
+  return garbage.length;
+}
+
+/** Layer refs of `refs` that none of `manifests` needs. */
+export function decideLayerGarbage(
+  refs: readonly string[],
+  manifests: readonly ImageManifest[],
+): readonly string[] {
+  const needed = new Set(manifests.flatMap((it) => it.layers.map(({ digest }) => digest)));
+  return refs.filter((it) => !needed.has(unescapeRef(BLOB_PREFIX, it)));
+}
+
+async function readRoots(repo: string): Promise<readonly ImageManifest[]> {
+  const lists = await Promise.all([IMAGE_PREFIX, ...ROOT_PREFIXES].map((it) => listRefs(repo, it)));
+  const manifests: ImageManifest[] = [];
+  for (const ref of lists.flat()) {
+    const commit = await readRef(repo, ref);
+    if (commit === undefined) continue; // gone since it was listed
+    const metadata = await doing(`reading \`${ref}\``, () => readImageCommit(repo, commit));
+    if (metadata !== undefined) manifests.push(parseImageManifest(metadata.manifest));
+  }
+  return manifests;
+}
+
+/**
+ * Deletes the refs of images that no deployment of `sysroot` follows, one that is about to be deployed
+ * excepted. Gives their names. An origin that cannot be understood is an error, and nothing is deleted.
+ */
+export async function pruneImages(
+  ctx: Context,
+  { sysroot, repo }: { readonly sysroot: string; readonly repo: string },
+): Promise<readonly string[]> {
+  const followed = new Set(await readFollowedImages(sysroot));
+  const protectedCommit = await readRef(repo, PROTECTIVE_REF);
+  const names: string[] = [];
+  for (const ref of await listRefs(repo, IMAGE_PREFIX)) {
+    const name = unescapeRef(IMAGE_PREFIX, ref);
+    const isAboutToBeDeployed =
+      protectedCommit !== undefined && (await readRef(repo, ref)) === protectedCommit;
+    if (!followed.has(name) && !isAboutToBeDeployed) names.push(name);
+  }
+  await deleteRefs(ctx, repo, names.map(imageRef));
+  return names;
+}
+
+/** The images that deployments of any stateroot follow, as refs name them. */
+async function readFollowedImages(sysroot: string): Promise<readonly string[]> {
+  const top = join(sysroot, "ostree/deploy");
+  const names: string[] = [];
+  for (const stateroot of await list(top)) {
+    const dir = join(top, stateroot, "deploy");
+    for (const file of (await list(dir)).filter((it) => it.endsWith(".origin"))) {
+      const path = join(dir, file);
+      const text = await readFile(path, "utf8");
+      const name = await doing(`reading ${path}`, async () => followedImage(text));
+      names.push(...name);
+    }
+  }
+  return names;
+}
+
+/** The names an origin keeps: as it is written, and as a pull shortens it. */
+export function followedImage(origin: string): readonly string[] {
+  const value = keyfileValue(parseKeyfile(origin), "origin", "container-image-reference");
+  if (value === undefined) return [];
+  const { image } = parseOstreeReference(value);
+  return [
+    ...new Set([formatImageReference(image), formatImageReference(canonicalizeReference(image))]),
+  ];
+}
+
+/** Deletes what pulls left that were interrupted and never carried on: refs and blobs. */
+export async function removeAbandoned(ctx: Context, repo: string): Promise<void> {
+  await deleteRefs(ctx, repo, await listRefs(repo, PENDING_PREFIX));
+  await emptyCache(repo);
+}
+
+/** What ostree's prune removed. */
+export interface Pruned {
+  readonly objects: number;
+  /** As ostree prints it. */
+  readonly size: string;
+}
+
+/** Removes the objects that no ref leads to. */
+export async function pruneObjects(ctx: Context, repo: string): Promise<Pruned> {
+  // Without a depth parents would be followed, and an image's parent is its base of long ago.
+  return parsePruned(
+    await ctx.read("ostree", ["prune", `--repo=${repo}`, "--refs-only", "--depth=0"]),
+  );
+}
+
+export function parsePruned(text: string): Pruned {
+  const [, objects, size] = /^Deleted (\d+) objects?, (.+) freed$/m.exec(text) ?? [];
+  if (objects !== undefined && size !== undefined) {
+    return { objects: Number(objects), size: size.replace(/\s/g, " ") };
+  }
+  if (/^No unreachable objects$/m.test(text)) return { objects: 0, size: "0 bytes" };
+  throw new BootcError("`ostree prune` printed nothing that is understood");
+}
+
+/** Deletes refs of images; layers that only they needed are garbage then. Absent ones are no error. */
+export async function removeImages(
+  ctx: Context,
+  repo: string,
+  names: readonly string[],
+): Promise<void> {
+  await deleteRefs(ctx, repo, names.map(imageRef));
+}
+
+async function deleteRefs(ctx: Context, repo: string, refs: readonly string[]): Promise<void> {
+  for (let i = 0; i < refs.length; i += REFS_AT_ONCE) {
+    const some = refs.slice(i, i + REFS_AT_ONCE);
+    await ctx.run("ostree", ["refs", `--repo=${repo}`, "--delete", ...some], { isQuiet: true });
+  }
+}
+
+async function list(dir: string): Promise<readonly string[]> {
+  try {
+    return await readdir(dir);
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(errnoOf(error) ?? "")) return [];
+    throw error;
+  }
+}
