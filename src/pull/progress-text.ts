@@ -63,7 +63,7 @@ function formatDuration(seconds: number): string {
 function describeLayers(progress: PullProgress, { rows }: ProgressLook): readonly string[] {
   const open = [...inState(progress, "fetched"), ...inState(progress, "waiting")];
   const room = Math.max(0, rows - 2);
-  const shown = open.slice(0, open.length > room ? room - 1 : room);
+  const shown = open.slice(0, Math.max(0, open.length > room ? room - 1 : room));
   const rest = open.length - shown.length;
   return [
     ...shown.map((it) => `  ${shortDigest(it.digest)} ${describeLayer(it)}`),

@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { argvOfProcess } from "./argv.ts";
+
+test.each([
+  { argv0: "/usr/bin/bootc", words: ["status"], want: ["status"] },
+  {
+    argv0: "/usr/libexec/libostree/ext/ostree-container",
+    words: ["container", "image", "list"],
+    want: ["internals", "ostree-container", "image", "list"],
+  },
+  {
+    argv0: "ostree-container",
+    words: ["image", "list"],
+    want: ["internals", "ostree-container", "image", "list"],
+  },
+  {
+    argv0: "bootc-systemd-generator",
+    words: ["/run/a"],
+    want: ["internals", "systemd-generator", "/run/a"],
+  },
+])("$argv0 $words means $want", ({ argv0, words, want }) => {
+  expect(argvOfProcess(argv0, words)).toEqual(want);
+});
