@@ -17,6 +17,11 @@ export const TASKS: Readonly<Record<string, readonly [about: string, load: Load]
     "the pinned Node for both architectures: check, fetch, pack, verify",
     () => import("./runtime.ts"),
   ],
+  man: ["a man page for every command -> target/man", () => import("./man.ts")],
+  completions: [
+    "completion scripts for bash, zsh and fish -> target/completions",
+    () => import("./completions.ts"),
+  ],
   vendor: [
     "the locked dependencies -> an archive that a build without network uses",
     () => import("./vendor.ts"),

@@ -1,0 +1,47 @@
+// `xtask completions`: the completion scripts, by the names under which the shells look for them.
+import { join, relative, resolve } from "node:path";
+import type { Command } from "commander";
+import { SHELLS } from "../src/cli/internals.ts";
+import { createProgram } from "../src/cli.ts";
+import { type GeneratedFiles, requireFresh, writeGenerated } from "./generated.ts";
+import type { Task, Tree } from "./task.ts";
+
+/** Where each shell's script lies below the folder. */
+const FILES: Readonly<Record<(typeof SHELLS)[number], string>> = {
+  bash: "bash/bootc",
+  zsh: "zsh/_bootc",
+  fish: "fish/bootc.fish",
+};
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command
+      .option("--out <folder>", "where to; target/completions when not given")
+      .option("--check", "write nothing; fail when the folder is not up to date")
+      .addHelpText("after", "\nExamples:\n  npm run xtask completions"),
+  async run(tree, options) {
+    const files = await readScripts(tree);
+    const folder =
+      options.out === undefined
+        ? join(tree.top, "target", "completions")
+        : resolve(String(options.out));
+    if (options.check === true) await requireFresh(folder, files, "npm run xtask completions");
+    else await writeGenerated(folder, files);
+    return relative(tree.top, folder);
+  },
+};
+
+/** What `bootc completion SHELL` prints. */
+async function readScripts(tree: Tree): Promise<GeneratedFiles> {
+  const files = new Map<string, string>();
+  for (const shell of SHELLS) {
+    let text = "";
+    const say = (line: string) => {
+      text += `${line}\n`;
+    };
+    const program = createProgram({ ...tree.ctx, say });
+    await program.parseAsync(["completion", shell], { from: "user" });
+    files.set(FILES[shell], text);
+  }
+  return files;
+}

@@ -1,0 +1,50 @@
+// Files made from the command line's definitions: written to a folder, or compared with what is there.
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { BootcError, errnoOf } from "../src/errors.ts";
+import { writeWhole } from "./archive.ts";
+
+/** Texts by path below a folder. */
+export type GeneratedFiles = ReadonlyMap<string, string>;
+
+/** Makes `folder` hold `files` and nothing else. */
+export async function writeGenerated(folder: string, files: GeneratedFiles): Promise<void> {
+  for (const path of await listFiles(folder)) if (!files.has(path)) await rm(join(folder, path));
+  for (const [path, text] of files) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeWhole(join(folder, path), (temp) => writeFile(temp, text));
+  }
+}
+
+/** Fails unless `folder` is up to date, naming every file that is missing, differs or is left over. */
+export async function requireFresh(
+  folder: string,
+  files: GeneratedFiles,
+  command: string,
+): Promise<void> {
+  const there = await listFiles(folder);
+  const extra = there.filter((it) => !files.has(it)).map((it) => `${it} is left over`);
+  const wrong = await Promise.all(
+    [...files].map(async ([path, text]) => {
+      if (!there.includes(path)) return [`${path} is missing`];
+      return (await readFile(join(folder, path), "utf8")) === text ? [] : [`${path} is stale`];
+    }),
+  );
+  const problems = [...wrong.flat(), ...extra].sort();
+  if (problems.length === 0) return;
+  throw new BootcError(`${folder} is not up to date: ${problems.join(", ")}`, {
+    hint: `run \`${command}\``,
+  });
+}
+
+async function listFiles(folder: string): Promise<readonly string[]> {
+  try {
+    const found = await readdir(folder, { recursive: true, withFileTypes: true });
+    return found
+      .filter((it) => it.isFile())
+      .map((it) => join(it.parentPath, it.name).slice(folder.length + 1));
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}

@@ -1,0 +1,41 @@
+// `xtask man`: a man page for every command, made from the definitions that parse the command line.
+import { join, relative, resolve } from "node:path";
+import type { Command } from "commander";
+import { createProgram } from "../src/cli.ts";
+import { type CommandTree, readCommandTree } from "../src/command-tree.ts";
+import { type Checkout, readCheckout } from "./checkout.ts";
+import { type GeneratedFiles, requireFresh, writeGenerated } from "./generated.ts";
+import { formatPage, pageName } from "./man/page.ts";
+import type { Task, Tree } from "./task.ts";
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command
+      .option("--out <folder>", "where to; target/man when not given")
+      .option("--check", "write nothing; fail when the folder is not up to date")
+      .addHelpText("after", "\nExamples:\n  npm run xtask man\n  npm run xtask -- man --check"),
+  async run(tree, options) {
+    const checkout = await readCheckout(tree, { allowDirty: true });
+    const files = formatPages(readCommandTree(createProgram(tree.ctx)), checkout);
+    const folder = options.out === undefined ? manFolder(tree) : resolve(String(options.out));
+    if (options.check === true) await requireFresh(folder, files, "npm run xtask man");
+    else await writeGenerated(folder, files);
+    return relative(tree.top, folder);
+  },
+};
+
+export function manFolder({ top }: Tree): string {
+  return join(top, "target", "man");
+}
+
+/** All pages by file name, `bootc-status.8`. */
+export function formatPages(
+  program: CommandTree,
+  { version, commitEpoch }: Pick<Checkout, "version" | "commitEpoch">,
+): GeneratedFiles {
+  const pagesOf = (it: CommandTree, above: CommandTree | undefined): [string, string][] => [
+    [`${pageName(it)}.8`, formatPage(it, above, { version, epoch: commitEpoch })],
+    ...it.subcommands.flatMap((below) => pagesOf(below, it)),
+  ];
+  return new Map(pagesOf(program, undefined));
+}
