@@ -1,9 +1,112 @@
 // The verbs that look at and change the booted host.
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Context } from "../system/context.ts";
+import { withPullOptions } from "./ostree-container.ts";
 
 export function declareHostCommands(program: Command, ctx: Context): void {
+  declareUpgrade(program, ctx);
+  declareSwitch(program, ctx);
+  declareRollback(program, ctx);
+  declareEdit(program, ctx);
   declareStatus(program, ctx);
+  declareUsrOverlay(program, ctx);
+}
+
+function declareUpgrade(program: Command, ctx: Context): void {
+  const command = program
+    .command("upgrade")
+    .alias("update")
+    .description("stage the newest image behind the reference this host follows")
+    .option("--quiet", "show no progress")
+    .addOption(
+      new Option("--check", "only look whether there is an update").conflicts([
+        "apply",
+        "softReboot",
+        "downloadOnly",
+        "fromDownloaded",
+      ]),
+    )
+    .addOption(
+      new Option("--apply", "reboot into what is staged").conflicts(["check", "downloadOnly"]),
+    )
+    .addOption(softReboot().conflicts("check"))
+    .addOption(
+      new Option("--download-only", "stage, but do not apply at the next reboot").conflicts([
+        "check",
+        "apply",
+        "fromDownloaded",
+      ]),
+    )
+    .addOption(
+      new Option("--from-downloaded", "apply what --download-only staged").conflicts([
+        "check",
+        "downloadOnly",
+      ]),
+    )
+    .option("--tag <tag>", "follow this tag of the same repository from now on")
+    .addOption(progressFd());
+  withPullOptions(command)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  bootc upgrade --check\n  bootc upgrade --apply\n  bootc upgrade --tag 42",
+    )
+    .action(async (options) => {
+      const { upgrade } = await import("../commands/upgrade.ts");
+      await upgrade(ctx, options);
+    });
+}
+
+function declareSwitch(program: Command, ctx: Context): void {
+  const command = program
+    .command("switch")
+    .description("follow another image from now on, and stage it")
+    .argument("<target>", "the image, without its transport")
+    .addOption(new Option("--transport <transport>", "where images come from").default("registry"))
+    .option("--quiet", "show no progress")
+    .option("--apply", "reboot into what is staged")
+    .addOption(softReboot())
+    .option("--enforce-container-sigpolicy", "have containers-policy.json vouch for the image")
+    .option("--retain", "keep the branch of a plain ostree installation")
+    .addOption(new Option("--no-signature-verification", "accepted, means nothing").hideHelp())
+    .addOption(
+      new Option("--mutate-in-place", "only have the newest deployment follow it").hideHelp(),
+    )
+    .addOption(progressFd());
+  withPullOptions(command)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  bootc switch quay.io/example/os:latest\n  bootc switch --transport oci /srv/os",
+    )
+    .action(async (target, options) => {
+      const { switchImage } = await import("../commands/switch.ts");
+      await switchImage(ctx, target, options);
+    });
+}
+
+function declareRollback(program: Command, ctx: Context): void {
+  program
+    .command("rollback")
+    .description("boot the previous deployment next; once more takes that back")
+    .option("--apply", "reboot at once")
+    .addOption(softReboot())
+    .addHelpText("after", "\nExamples:\n  bootc rollback\n  bootc rollback --apply")
+    .action(async (options) => {
+      const { rollback } = await import("../commands/rollback.ts");
+      await rollback(ctx, options);
+    });
+}
+
+function declareEdit(program: Command, ctx: Context): void {
+  program
+    .command("edit")
+    .description("change what this host is meant to run by editing its document")
+    .option("-f, --filename <file>", "take the document from this file, without an editor")
+    .option("--quiet", "show no progress")
+    .addHelpText("after", "\nExamples:\n  bootc edit\n  bootc edit --filename host.yaml")
+    .action(async (options) => {
+      const { edit } = await import("../commands/edit.ts");
+      await edit(ctx, options);
+    });
 }
 
 function declareStatus(program: Command, ctx: Context): void {
@@ -24,5 +127,32 @@ function declareStatus(program: Command, ctx: Context): void {
     .action(async (options) => {
       const { status } = await import("../commands/status.ts");
       await status(ctx, options);
+    });
+}
+
+function declareUsrOverlay(program: Command, ctx: Context): void {
+  program
+    .command("usr-overlay")
+    .alias("usroverlay")
+    .description("mount an overlay over /usr that lasts until the next boot")
+    .option("--read-only", "writable only where somebody remounts it in a private namespace")
+    .addHelpText("after", "\nExamples:\n  bootc usr-overlay")
+    .action(async (options) => {
+      const { usrOverlay } = await import("../commands/usr-overlay.ts");
+      await usrOverlay(ctx, options);
+    });
+}
+
+function softReboot(): Option {
+  const about = "prepare a soft reboot, which keeps the kernel";
+  return new Option("--soft-reboot <mode>", about).choices(["required", "auto"]);
+}
+
+function progressFd(): Option {
+  return new Option("--progress-fd <number>", "write progress as JSON lines to this descriptor")
+    .hideHelp()
+    .argParser((text) => {
+      if (/^\d+$/.test(text) && Number(text) >= 3) return Number(text);
+      throw new InvalidArgumentError(`Cannot use fd ${text} for progress JSON.`);
     });
 }

@@ -5,14 +5,15 @@ import { join } from "node:path";
 import { BootcError, describeError } from "../errors.ts";
 import type { Deployment, Sysroot, Unlocked, UnreadableEntry } from "../host/deployment.ts";
 import { type ImageContent, parseImageContent } from "../host/image-status.ts";
+import type { OstreeReference } from "../image/reference.ts";
 import { parseCommit, parseDictionary, textMetadata } from "../ostree/objects.ts";
 import { blobRef } from "../ostree/ref-names.ts";
 import type { Context } from "../system/context.ts";
-import { exists, readFileIfAny } from "../system/files.ts";
+import { exists, readFileIfAny, replaceFile } from "../system/files.ts";
 import { isOnReadOnlyMedium } from "../system/mounts.ts";
-import { readBytesIfAny } from "../system/optional-file.ts";
+import { readBytesIfAny, readNamesIfAny } from "../system/optional-file.ts";
 import { type BootableDeployment, readBootEntries } from "./ostree-boot-entries.ts";
-import { type OriginFile, parseOrigin } from "./ostree-origin.ts";
+import { type OriginFile, parseOrigin, replaceOriginImage } from "./ostree-origin.ts";
 import { readSoftRebootCheck, type SoftRebootCheck } from "./ostree-soft-reboot.ts";
 import { readStagedDeployment } from "./ostree-staged.ts";
 
@@ -202,4 +203,30 @@ async function hasBaseRef(ctx: Context, { layers }: ImageContent): Promise<boole
 function objectPath(ctx: Context, checksum: string, kind: string): string {
   const [head, tail] = [checksum.slice(0, 2), checksum.slice(2)];
   return join(ctx.root, REPO, "objects", head, `${tail}.${kind}`);
+}
+
+/**
+ * Has the newest deployment below /sysroot follow another image, without pulling or locking anything: for
+ * installers, which do this in a system that is not booted. Returns the deployment's name.
+ */
+export async function mutateOriginInPlace(ctx: Context, image: OstreeReference): Promise<string> {
+  const top = join(ctx.root, "sysroot/ostree/deploy");
+  for (const stateroot of await readNamesIfAny(top)) {
+    const dir = join(top, stateroot, "deploy");
+    const name = await newestDeployment(dir);
+    if (name === undefined) continue;
+    const path = join(dir, `${name}.origin`);
+    const text = replaceOriginImage((await readFileIfAny(path)) ?? "", image);
+    await replaceFile(path, text, { mode: 0o644 });
+    return name;
+  }
+  throw new BootcError("no deployment below `/sysroot/ostree/deploy`", { kind: "unsupported" });
+}
+
+async function newestDeployment(dir: string): Promise<string | undefined> {
+  const names = (await readNamesIfAny(dir)).filter((it) => /^[0-9a-f]{64}\.\d+$/.test(it));
+  const timed = await Promise.all(
+    names.map(async (name) => ({ name, mtimeMs: (await stat(join(dir, name))).mtimeMs })),
+  );
+  return timed.sort((a, b) => b.mtimeMs - a.mtimeMs)[0]?.name;
 }

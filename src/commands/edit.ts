@@ -1,0 +1,70 @@
+// `bootc edit`: change what this host is meant to run by changing its document.
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  type DeployWords,
+  deployPulled,
+  planDeploy,
+  pullPlanned,
+  requireBooted,
+  withProgress,
+} from "../deploy/deploy-image.ts";
+import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
+import { queueRollback } from "../deploy/queue-rollback.ts";
+import { doing } from "../errors.ts";
+import { assembleHost } from "../host/assemble-host.ts";
+import type { HostDocument } from "../host/document.ts";
+import { decideEdit, parseHostSpec } from "../host/switch.ts";
+import { formatYaml, parseYaml } from "../host/yaml-document.ts";
+import { editFile } from "../programs/editor.ts";
+import { readSysroot } from "../programs/ostree-sysroot.ts";
+import type { Context } from "../system/context.ts";
+
+export interface EditOptions extends DeployWords {
+  readonly filename?: string;
+}
+
+export async function edit(ctx: Context, options: EditOptions): Promise<void> {
+  await prepareForWrite(ctx);
+  // The editor may stay open for long; others must not have to wait for that.
+  const shown = assembleHost(await readSysroot(ctx));
+  const text =
+    options.filename === undefined ? await askEditor(ctx, shown) : await readSpec(options.filename);
+  const wanted = parseHostSpec(parseYaml("the host document", text));
+  await withHostLock(ctx, { purpose: "editing" }, async () => {
+    const sysroot = await readSysroot(ctx);
+    const decision = decideEdit(assembleHost(sysroot), wanted);
+    switch (decision.kind) {
+      case "unchanged":
+        return ctx.say("Edit cancelled, no changes made.");
+      case "rollback":
+        await queueRollback(ctx);
+        return;
+      case "image": {
+        const booted = requireBooted(sysroot);
+        const request = { reference: decision.image, booted, words: options };
+        await withProgress(ctx, options, async (display) => {
+          const image = await pullPlanned(ctx, await planDeploy(ctx, request, display));
+          await deployPulled(ctx, { ...request, image, isLocked: false }, display);
+        });
+      }
+    }
+  });
+}
+
+async function readSpec(path: string): Promise<string> {
+  return await doing(`reading \`${path}\``, () => readFile(path, "utf8"));
+}
+
+async function askEditor(ctx: Context, host: HostDocument): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), "bootc-edit-"));
+  try {
+    const path = join(dir, "host.yaml");
+    await writeFile(path, `${formatYaml(host)}\n`);
+    await editFile(ctx, path);
+    return await readFile(path, "utf8");
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}

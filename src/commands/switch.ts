@@ -1,0 +1,83 @@
+// `bootc switch`: follow another image from now on.
+import {
+  type DeployWords,
+  deployPulled,
+  planDeploy,
+  pullPlanned,
+  requireBooted,
+  withProgress,
+} from "../deploy/deploy-image.ts";
+import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
+import { type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
+import { assembleHost } from "../host/assemble-host.ts";
+import { isSameImage, parseSwitchTarget } from "../host/switch.ts";
+import { describeReference, type OstreeReference } from "../image/reference.ts";
+import { deleteRefspec } from "../programs/ostree-admin.ts";
+import { mutateOriginInPlace, readSysroot, systemRepo } from "../programs/ostree-sysroot.ts";
+import { reboot } from "../programs/reboot.ts";
+import type { Context } from "../system/context.ts";
+
+export interface SwitchOptions extends DeployWords {
+  readonly transport: string;
+  readonly enforceContainerSigpolicy?: boolean;
+  readonly retain?: boolean;
+  readonly mutateInPlace?: boolean;
+  readonly apply?: boolean;
+  readonly softReboot?: SoftRebootMode;
+}
+
+export async function switchImage(
+  ctx: Context,
+  name: string,
+  options: SwitchOptions,
+): Promise<void> {
+  const target = parseSwitchTarget(name, {
+    transport: options.transport,
+    enforcesPolicy: options.enforceContainerSigpolicy === true,
+  });
+  if (options.mutateInPlace === true) {
+    const deployment = await mutateOriginInPlace(ctx, target);
+    ctx.say(`Updated ${deployment} to pull from ${describeReference(target)}`);
+    return;
+  }
+  await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
+  const { lockTimeout } = options;
+  const outcome = await withHostLock(
+    ctx,
+    {
+      purpose: "switching",
+      timeoutMs: lockTimeout === undefined ? undefined : lockTimeout * 1000,
+    },
+    () => switchLocked(ctx, target, options),
+  );
+  if (outcome === "staged") await softReboot(ctx, options.softReboot, "staged");
+  if (outcome !== "nothing" && options.apply === true) await reboot(ctx);
+}
+
+/** `unchanged`: it was followed already, and something is staged. */
+type Outcome = "staged" | "unchanged" | "nothing";
+
+async function switchLocked(
+  ctx: Context,
+  reference: OstreeReference,
+  options: SwitchOptions,
+): Promise<Outcome> {
+  const sysroot = await readSysroot(ctx);
+  const host = assembleHost(sysroot);
+  if (isSameImage(host.spec.image, reference)) {
+    ctx.say("Image specification is unchanged.");
+    return host.status.staged === null ? "nothing" : "unchanged";
+  }
+  const booted = requireBooted(sysroot);
+  const request = { reference, booted, words: options };
+  await withProgress(ctx, options, async (display) => {
+    const image = await pullPlanned(ctx, await planDeploy(ctx, request, display));
+    await deployPulled(ctx, { ...request, image, isLocked: false }, display);
+  });
+  const { refspec } = booted.origin;
+  // A host that was installed from a plain ostree branch keeps that branch's content until its ref goes.
+  if (refspec !== undefined && options.retain !== true) {
+    await deleteRefspec(ctx, systemRepo(ctx), refspec);
+  }
+  return "staged";
+}

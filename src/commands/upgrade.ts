@@ -1,0 +1,144 @@
+// `bootc upgrade`: stage the newest image behind the reference this host follows.
+
+import { announceChange, requireReboot, withdrawReboot } from "../deploy/after-change.ts";
+import {
+  type DeployWords,
+  deployPulled,
+  planDeploy,
+  pullPlanned,
+  requireBooted,
+  withProgress,
+} from "../deploy/deploy-image.ts";
+import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
+import { type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
+import { describeDifference } from "../deploy/stage-image.ts";
+import { assembleHost } from "../host/assemble-host.ts";
+import type { Deployment } from "../host/deployment.ts";
+import type { BootEntry, HostDocument } from "../host/document.ts";
+import {
+  decideFromDownloaded,
+  decideLock,
+  decideUpgrade,
+  type LockDecision,
+  requireUpgradeTarget,
+} from "../host/upgrade.ts";
+import { versionOf } from "../image/config.ts";
+import { describeReference, type OstreeReference } from "../image/reference.ts";
+import { setFinalizationLock } from "../programs/ostree-admin.ts";
+import { readSysroot } from "../programs/ostree-sysroot.ts";
+import { reboot } from "../programs/reboot.ts";
+import { writeCachedUpdate } from "../pull/commit.ts";
+import { type PullPlan, recordUpdate } from "../pull/plan.ts";
+import type { Context } from "../system/context.ts";
+
+export interface UpgradeOptions extends DeployWords {
+  readonly check?: boolean;
+  readonly apply?: boolean;
+  readonly softReboot?: SoftRebootMode;
+  readonly downloadOnly?: boolean;
+  readonly fromDownloaded?: boolean;
+  readonly tag?: string;
+}
+
+export async function upgrade(ctx: Context, options: UpgradeOptions): Promise<void> {
+  await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
+  const isStaged = await withHostLock(
+    ctx,
+    { purpose: "upgrading", timeoutMs: lockTimeoutOf(options) },
+    () => upgradeLocked(ctx, options),
+  );
+  if (!isStaged) return;
+  await softReboot(ctx, options.softReboot, "staged");
+  if (options.apply === true) await reboot(ctx);
+}
+
+function lockTimeoutOf({ lockTimeout }: UpgradeOptions): number | undefined {
+  return lockTimeout === undefined ? undefined : lockTimeout * 1000;
+}
+
+interface Upgrade {
+  readonly options: UpgradeOptions;
+  readonly host: HostDocument;
+  readonly booted: Deployment;
+  readonly reference: OstreeReference;
+}
+
+/** Whether something is staged afterwards that a reboot brings. */
+async function upgradeLocked(ctx: Context, options: UpgradeOptions): Promise<boolean> {
+  const sysroot = await readSysroot(ctx);
+  const host = assembleHost(sysroot);
+  const reference = requireUpgradeTarget(host, options.tag);
+  if (options.fromDownloaded === true) {
+    await applyLock(ctx, decideFromDownloaded(host.status.staged), host.status.staged);
+    return true;
+  }
+  const it: Upgrade = { options, host, booted: requireBooted(sysroot), reference };
+  return options.check === true ? await check(ctx, it) : await pullAndStage(ctx, it);
+}
+
+async function check(ctx: Context, it: Upgrade): Promise<false> {
+  const plan = await withProgress(ctx, it.options, (display) =>
+    planDeploy(ctx, { ...it, words: it.options }, display),
+  );
+  const name = describeReference(it.reference);
+  if (decideUpgrade(it.host.status, plan.manifestDigest) !== "available") {
+    await forgetUpdate(ctx, it.host, plan);
+    ctx.say(`No changes in: ${name}`);
+    return false;
+  }
+  await recordUpdate(ctx, plan);
+  await announceChange(ctx);
+  const version = versionOf(plan.config);
+  ctx.say(`Update available for: ${name}`);
+  if (version !== undefined) ctx.say(`  Version: ${version}`);
+  ctx.say(`  Digest: ${plan.manifestDigest}`);
+  for (const line of describeDifference(it.booted, plan)) ctx.say(line);
+  return false;
+}
+
+/** An update that an earlier check saw and that is gone again must not be shown any longer. */
+async function forgetUpdate(ctx: Context, host: HostDocument, plan: PullPlan): Promise<void> {
+  const { staged, booted } = host.status;
+  const seen = (staged ?? booted)?.cachedUpdate;
+  if (!seen || !plan.stored || seen.imageDigest === plan.manifestDigest) return;
+  await writeCachedUpdate(ctx, { repo: plan.request.repo, commit: plan.stored.commit }, undefined);
+  await announceChange(ctx);
+}
+
+async function pullAndStage(ctx: Context, it: Upgrade): Promise<boolean> {
+  return await withProgress(ctx, it.options, async (display) => {
+    const request = { reference: it.reference, booted: it.booted, words: it.options };
+    const image = await pullPlanned(ctx, await planDeploy(ctx, request, display));
+    const isDownloadOnly = it.options.downloadOnly === true;
+    const { staged } = it.host.status;
+    switch (decideUpgrade(it.host.status, image.manifestDigest)) {
+      case "staged":
+        display.end();
+        if (staged !== null) await applyLock(ctx, decideLock(staged, { isDownloadOnly }), staged);
+        return true;
+      case "current":
+        display.end();
+        ctx.say("No update available.");
+        return false;
+      case "available":
+        await deployPulled(ctx, { ...request, image, isLocked: isDownloadOnly }, display);
+        for (const line of describeDifference(it.booted, image)) ctx.say(line);
+        return true;
+    }
+  });
+}
+
+async function applyLock(
+  ctx: Context,
+  { change, message }: LockDecision,
+  staged: BootEntry | null,
+): Promise<void> {
+  if (change !== "keep") {
+    await setFinalizationLock(ctx, change === "lock" ? "locked" : "unlocked");
+    const digest = staged?.image?.imageDigest;
+    if (change === "unlock" && digest !== undefined) await requireReboot(ctx, digest);
+    if (change === "lock") await withdrawReboot(ctx);
+    await announceChange(ctx);
+  }
+  ctx.say(message);
+}

@@ -1,0 +1,92 @@
+// The middle of `upgrade`, `switch` and `edit`: plan, pull and stage an image, and say how it goes.
+import { BootcError } from "../errors.ts";
+import { assignSlots } from "../host/assemble-host.ts";
+import type { Deployment, Sysroot } from "../host/deployment.ts";
+import { describeReference, type OstreeReference } from "../image/reference.ts";
+import { systemRepo } from "../programs/ostree-sysroot.ts";
+import { describePlan, type PullPlan, planPull } from "../pull/plan.ts";
+import { pullImage } from "../pull/pull.ts";
+import { limitsOfWords, type PulledImage, type PullWords } from "../pull/request.ts";
+import { type ProgressDisplay, showProgress } from "../pull/show-progress.ts";
+import type { Context } from "../system/context.ts";
+import { progressDescriptorOf } from "../system/private-mounts.ts";
+import { cleanAfterStaging } from "./clean-after-staging.ts";
+import { describeStaged, stageImage } from "./stage-image.ts";
+
+export interface DeployWords extends PullWords {
+  readonly quiet?: boolean;
+  readonly progressFd?: number;
+}
+
+export interface DeployRequest {
+  readonly reference: OstreeReference;
+  readonly booted: Deployment;
+  readonly words: DeployWords;
+}
+
+/** Runs `work` with a display of progress that is gone when it returns. */
+export async function withProgress<T>(
+  ctx: Context,
+  words: DeployWords,
+  work: (display: ProgressDisplay) => Promise<T>,
+): Promise<T> {
+  const display = showProgress(ctx, {
+    isQuiet: words.quiet === true,
+    jsonDescriptor: progressDescriptorOf(ctx, words.progressFd),
+  });
+  try {
+    return await work(display);
+  } finally {
+    display.end();
+  }
+}
+
+/** What the image's reference names now, and what the host lacks of it. */
+export async function planDeploy(
+  ctx: Context,
+  { reference, booted, words }: DeployRequest,
+  display: ProgressDisplay,
+): Promise<PullPlan> {
+  return await planPull(ctx, {
+    repo: systemRepo(ctx),
+    reference,
+    requiresBootable: true,
+    isProtected: true,
+    policyCommit: booted.checksum,
+    ...limitsOfWords(words),
+    onEvent: display.onEvent,
+  });
+}
+
+/** Carries out a plan up to the image being in the repository. */
+export async function pullPlanned(ctx: Context, plan: PullPlan): Promise<PulledImage> {
+  const name = describeReference(plan.request.reference);
+  const summary = plan.isUnchanged
+    ? `No changes in ${name} => ${plan.manifestDigest}`
+    : describePlan(plan);
+  if (summary !== undefined) ctx.say(summary);
+  return await pullImage(ctx, plan);
+}
+
+/** Stages a pulled image, removes what nothing needs any more, and says what boots next. */
+export async function deployPulled(
+  ctx: Context,
+  request: DeployRequest & { readonly image: PulledImage; readonly isLocked: boolean },
+  display: ProgressDisplay,
+): Promise<void> {
+  await stageImage(ctx, { ...request, onEvent: display.onEvent });
+  display.onEvent({ type: "stage", stage: "cleaning" });
+  await cleanAfterStaging(ctx);
+  display.onEvent({ type: "stage", stage: "done" });
+  display.end();
+  for (const line of describeStaged(request.reference, request.image)) ctx.say(line);
+}
+
+export function requireBooted(sysroot: Sysroot): Deployment {
+  const { booted } = assignSlots(sysroot.deployments);
+  if (booted !== undefined) return booted;
+  throw new BootcError("System not booted via bootc", {
+    kind: "unsupported",
+    hint: "none of ostree's deployments is the root of this system",
+  });
+}

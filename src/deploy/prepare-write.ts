@@ -1,0 +1,75 @@
+// What happens before any verb that changes the booted host: permission, a place of our own, a writable root.
+
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError } from "../errors.ts";
+import type { Context } from "../system/context.ts";
+import { type HostKind, readHostKind } from "../system/host-kind.ts";
+import { lockFile } from "../system/lock.ts";
+import { isOnReadOnlyMedium, readMount } from "../system/mounts.ts";
+import { enterPrivateMounts, requireProgressDescriptor } from "../system/private-mounts.ts";
+import { requireRoot } from "../system/privileges.ts";
+
+export interface PrepareOptions {
+  /** Where progress goes, which must survive that we start anew. */
+  readonly progressDescriptor?: number | undefined;
+}
+
+/** After this `/sysroot` can be written, in a mount namespace of our own. May start the program anew. */
+export async function prepareForWrite(ctx: Context, options: PrepareOptions = {}): Promise<void> {
+  requireProgressDescriptor(ctx, options.progressDescriptor);
+  const kind = await readHostKind(ctx);
+  if (kind === "container") throw inContainer();
+  await requireRoot(ctx);
+  requireOstreeHost(kind);
+  if (await isOnReadOnlyMedium(ctx, "/sysroot")) {
+    throw new BootcError("Cannot perform this operation: /sysroot is on a read-only block device", {
+      kind: "unsupported",
+    });
+  }
+  await enterPrivateMounts(ctx, { progressDescriptor: options.progressDescriptor });
+  const sysroot = await readMount(ctx, "/sysroot");
+  if (sysroot?.isReadOnly) {
+    await ctx.run("mount", ["-o", "remount,rw", "/sysroot"], { isQuiet: true });
+  }
+}
+
+function inContainer(): BootcError {
+  return new BootcError("Detected container; this command requires a booted host system.", {
+    kind: "unsupported",
+  });
+}
+
+function requireOstreeHost(kind: HostKind): void {
+  if (kind === "ostree") return;
+  const composefs = { hint: "hosts that boot from composefs are not supported yet" };
+  throw new BootcError("System not booted via bootc", {
+    kind: "unsupported",
+    ...(kind === "composefs" && composefs),
+  });
+}
+
+export interface HostLockOptions {
+  /** What those who wait for us are told. */
+  readonly purpose: string;
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Runs `work` as the only verb that changes this host: looking and acting belong together. */
+export async function withHostLock<T>(
+  ctx: Context,
+  options: HostLockOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  await mkdir(join(ctx.root, "run/bootc"), { recursive: true, mode: 0o755 });
+  const lock = await lockFile(ctx, join(ctx.root, "run/bootc/lock"), {
+    purpose: options.purpose,
+    timeoutMs: options.timeoutMs ?? 60_000,
+    onWait: (holder) => ctx.note(`waiting for ${holder}`),
+  });
+  try {
+    return await work();
+  } finally {
+    await lock.release();
+  }
+}

@@ -1,0 +1,49 @@
+// Queueing a rollback, and taking it back: only the order of deployments changes, nothing is fetched.
+
+import { BootcError } from "../errors.ts";
+import { nameDeployment } from "../host/deployment.ts";
+import { decideRollback, type RollbackDecision } from "../host/rollback.ts";
+import { ROLLBACK_MESSAGE_ID, writeJournal } from "../programs/journal.ts";
+import { setDefaultDeployment } from "../programs/ostree-admin.ts";
+import { readSysroot } from "../programs/ostree-sysroot.ts";
+import { requireOstreeVersion } from "../programs/ostree-version.ts";
+import type { Context } from "../system/context.ts";
+import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
+
+export async function queueRollback(ctx: Context): Promise<RollbackDecision["kind"]> {
+  const decision = decideRollback((await readSysroot(ctx)).deployments);
+  await requireOstreeVersion(ctx, "2023.6", "rollback");
+  if (decision.kind === "revert") ctx.say("notice: Reverting queued rollback state");
+  await writeJournal(ctx, {
+    messageId: ROLLBACK_MESSAGE_ID,
+    message:
+      decision.kind === "rollback"
+        ? "Rolling back to the previous deployment"
+        : "Reverting the queued rollback",
+    fields: {
+      BOOTC_ROLLBACK_TYPE: decision.kind,
+      BOOTC_MANIFEST_DIGEST: decision.rollback.content?.digest ?? "",
+      BOOTC_OSTREE_COMMIT: decision.rollback.checksum,
+      BOOTC_CURRENT_MANIFEST_DIGEST: decision.booted.content?.digest ?? "",
+    },
+  });
+  await setDefaultDeployment(ctx, decision.index);
+  await requireNext(ctx, decision);
+  if (decision.kind === "rollback") {
+    ctx.say("Next boot: rollback deployment");
+    await requireReboot(ctx, decision.rollback.content?.digest ?? "");
+  } else {
+    ctx.say("Next boot: current deployment");
+    await withdrawReboot(ctx);
+  }
+  await announceChange(ctx);
+  return decision.kind;
+}
+
+async function requireNext(ctx: Context, { next }: RollbackDecision): Promise<void> {
+  const [first] = (await readSysroot(ctx)).deployments;
+  if (first && nameDeployment(first) === nameDeployment(next)) return;
+  throw new BootcError(`ostree did not put \`${nameDeployment(next)}\` first`, {
+    kind: "integrity",
+  });
+}

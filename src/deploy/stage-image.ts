@@ -1,0 +1,99 @@
+// From an image reference to the next boot: pulled, staged, announced, and what is no longer needed removed.
+
+import { doing } from "../errors.ts";
+import type { Deployment } from "../host/deployment.ts";
+import { type Karg, parseKargs } from "../host/kargs.ts";
+import { collectKargs, updateKargs } from "../host/kargs-d.ts";
+import { describeManifestDifference } from "../host/manifest-difference.ts";
+import { versionOf } from "../image/config.ts";
+import { describeReference, type OstreeReference } from "../image/reference.ts";
+import { STAGING_MESSAGE_ID, writeJournal } from "../programs/journal.ts";
+import { readCommittedKargsFiles, readDeployedKargsFiles } from "../programs/kargs-files.ts";
+import { stageDeployment } from "../programs/ostree-admin.ts";
+import { formatOrigin } from "../programs/ostree-origin.ts";
+import { deploymentDir, systemRepo } from "../programs/ostree-sysroot.ts";
+import type { OnPullEvent } from "../pull/progress.ts";
+import { releaseProtection } from "../pull/pull.ts";
+import type { PulledImage } from "../pull/request.ts";
+import type { Context } from "../system/context.ts";
+import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
+
+export interface StageImageRequest {
+  readonly image: PulledImage;
+  readonly reference: OstreeReference;
+  readonly booted: Deployment;
+  readonly isLocked: boolean;
+  readonly onEvent: OnPullEvent;
+}
+
+/** Stages a pulled image. What this leaves in the repository is for the caller to clean up. */
+export async function stageImage(ctx: Context, request: StageImageRequest): Promise<void> {
+  const { image, reference, booted } = request;
+  const name = describeReference(reference);
+  await doing(`staging ${name}`, async () => {
+    await writeJournal(ctx, {
+      messageId: STAGING_MESSAGE_ID,
+      message: `Staging image ${name}`,
+      fields: {
+        BOOTC_IMAGE_REFERENCE: reference.image.name,
+        BOOTC_IMAGE_TRANSPORT: reference.image.transport,
+        BOOTC_MANIFEST_DIGEST: image.manifestDigest,
+      },
+    });
+    request.onEvent({ type: "stage", stage: "deploying" });
+    await stageDeployment(ctx, {
+      stateroot: booted.stateroot,
+      commit: image.commit,
+      origin: formatOrigin(reference),
+      kargs: await decideKargs(ctx, booted, image.commit),
+      isLocked: request.isLocked,
+    });
+    request.onEvent({ type: "stage", stage: "bound-images" });
+    await releaseProtection(ctx, systemRepo(ctx));
+    await (request.isLocked ? withdrawReboot(ctx) : requireReboot(ctx, image.manifestDigest));
+    await announceChange(ctx);
+  });
+}
+
+/** What a person reads after staging. */
+export function describeStaged(reference: OstreeReference, image: PulledImage): readonly string[] {
+  const version = versionOf(image.config);
+  return [
+    `Queued for next boot: ${describeReference(reference)}`,
+    ...(version === undefined ? [] : [`  Version: ${version}`]),
+    `  Digest: ${image.manifestDigest}`,
+  ];
+}
+
+/** The layers of what runs and of what was found, compared. */
+export function describeDifference(
+  booted: Deployment,
+  { manifest }: Pick<PulledImage, "manifest">,
+): readonly string[] {
+  if (booted.content === undefined) return [];
+  const layers = manifest.layers.map(({ digest, size }) => ({ digest, sizeBytes: size }));
+  return describeManifestDifference(booted.content.layers, layers);
+}
+
+/**
+ * The new command line, or undefined where ostree may pass on that of the booted deployment as it is:
+ * what changes is what the two images' kargs.d files say differently.
+ */
+async function decideKargs(
+  ctx: Context,
+  booted: Deployment,
+  commit: string,
+): Promise<readonly Karg[] | undefined> {
+  const [from, to] = await Promise.all([
+    readDeployedKargsFiles(deploymentDir(ctx, booted)),
+    readCommittedKargsFiles(ctx, systemRepo(ctx), commit),
+  ]);
+  const current = parseKargs(booted.bootOptions ?? "").filter((it) => !it.startsWith("ostree="));
+  const wanted = updateKargs(
+    current,
+    collectKargs(from, process.arch),
+    collectKargs(to, process.arch),
+  );
+  const isSame = wanted.length === current.length && wanted.every((it, i) => it === current[i]);
+  return isSame ? undefined : wanted;
+}

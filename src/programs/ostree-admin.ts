@@ -1,0 +1,105 @@
+// `ostree admin`: what changes deployments. Never with --sysroot on a booted host: ostree then takes
+// itself for not booted and ignores, or even breaks, what is staged.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BootcError } from "../errors.ts";
+import type { Karg } from "../host/kargs.ts";
+import type { Context } from "../system/context.ts";
+import { exists } from "../system/files.ts";
+import { readStagedDeployment } from "./ostree-staged.ts";
+import { isAtLeast, readOstreeVersion, requireOstreeVersion } from "./ostree-version.ts";
+
+export interface StageRequest {
+  readonly stateroot: string;
+  readonly commit: string;
+  /** The text of the new deployment's origin file. */
+  readonly origin: string;
+  /** The whole command line without `ostree=`; undefined to inherit that of the booted deployment. */
+  readonly kargs: readonly Karg[] | undefined;
+  /** Staged, but not applied at shutdown. */
+  readonly isLocked: boolean;
+}
+
+/** Stages a deployment in place of what is staged, and looks that it is there. */
+export async function stageDeployment(ctx: Context, request: StageRequest): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), "bootc-origin-"));
+  try {
+    const originFile = join(dir, "origin");
+    await writeFile(originFile, request.origin);
+    await ctx.run("ostree", formatStageArgs(request, originFile), { isQuiet: true });
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+  await requireStaged(ctx, request);
+}
+
+export function formatStageArgs(request: StageRequest, originFile: string): readonly string[] {
+  const { kargs } = request;
+  return [
+    "admin",
+    "deploy",
+    "--stage",
+    `--os=${request.stateroot}`,
+    `--origin-file=${originFile}`,
+    ...(request.isLocked ? ["--lock-finalization"] : []),
+    ...(kargs === undefined ? [] : ["--karg-none", ...kargs.map((it) => `--karg-append=${it}`)]),
+    request.commit,
+  ];
+}
+
+async function requireStaged(ctx: Context, request: StageRequest): Promise<void> {
+  const staged = await readStagedDeployment(ctx);
+  const isThere = staged?.name.startsWith(`${request.commit}.`) === true;
+  if (isThere && staged.isLocked === request.isLocked) return;
+  const found = staged === undefined ? "nothing" : `\`${staged.name}\``;
+  throw new BootcError(`ostree staged ${found} where \`${request.commit}\` was asked for`, {
+    kind: "integrity",
+  });
+}
+
+const LOCK_FILE = "run/ostree/staged-deployment-locked";
+
+/** Has what is staged stay where it is at shutdown, or be applied after all. */
+export async function setFinalizationLock(
+  ctx: Context,
+  lock: "locked" | "unlocked",
+): Promise<void> {
+  if (isAtLeast(await readOstreeVersion(ctx), "2023.8")) {
+    const words = lock === "locked" ? [] : ["--unlock"];
+    await ctx.run("ostree", ["admin", "lock-finalization", ...words], { isQuiet: true });
+  } else if (lock === "locked") {
+    // Older versions have no command for it; the file is what their finalization looks at.
+    await writeFile(join(ctx.root, LOCK_FILE), "");
+  } else {
+    await rm(join(ctx.root, LOCK_FILE), { force: true });
+  }
+  const staged = await readStagedDeployment(ctx);
+  if (staged?.isLocked === (lock === "locked")) return;
+  throw new BootcError(`what is staged could not be ${lock}`);
+}
+
+/** Puts a deployment first, counted as `ostree admin status` lists them. Drops what is staged. */
+export async function setDefaultDeployment(ctx: Context, index: number): Promise<void> {
+  await requireOstreeVersion(ctx, "2023.6", "changing which deployment boots next");
+  await ctx.run("ostree", ["admin", "set-default", String(index)], { isQuiet: true });
+}
+
+/** Mounts an overlay over /usr: writable until the next boot, or read-only for all but private remounts. */
+export async function unlockUsr(ctx: Context, mode: "writable" | "transient"): Promise<void> {
+  const words = mode === "transient" ? ["--transient"] : [];
+  await ctx.run("ostree", ["admin", "unlock", ...words]);
+}
+
+/** Prepares /run/nextroot, so that the next reboot is a soft one. */
+export async function prepareSoftReboot(ctx: Context, index: number): Promise<void> {
+  await requireOstreeVersion(ctx, "2025.3", "a soft reboot");
+  await ctx.run("ostree", ["admin", "prepare-soft-reboot", String(index)], { isQuiet: true });
+  if (await exists(join(ctx.root, "run/nextroot"))) return;
+  throw new BootcError("ostree prepared no soft reboot");
+}
+
+/** Removes the ref of a plain ostree deployment, which keeps its commit from being cleaned up. */
+export async function deleteRefspec(ctx: Context, repo: string, refspec: string): Promise<void> {
+  await ctx.run("ostree", ["refs", `--repo=${repo}`, "--delete", refspec], { isQuiet: true });
+}

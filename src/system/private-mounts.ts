@@ -1,0 +1,105 @@
+// A mount namespace of our own, so that the host never sees what we mount and remount.
+import { accessSync, closeSync, constants, fstatSync, openSync } from "node:fs";
+import { readlink } from "node:fs/promises";
+import { isSea } from "node:sea";
+import { BootcError } from "../errors.ts";
+import type { Context } from "./context.ts";
+
+/** Says that we are the one that was started anew. */
+const GUARD = "_ostree_unshared";
+/** Says that the progress stream has become descriptor 0 on the way. */
+const PROGRESS_ON_STDIN = "_bootc_progress_on_stdin";
+
+/**
+ * Goes on only in a mount namespace that is not that of process 1: where it is the same, this process becomes
+ * `unshare -m`, which starts us again with the same words. Does not return then.
+ */
+export async function enterPrivateMounts(
+  ctx: Context,
+  { progressDescriptor }: { readonly progressDescriptor: number | undefined },
+): Promise<void> {
+  const [ours, first] = await Promise.all(
+    ["self", "1"].map((it) => readlink(`/proc/${it}/ns/mnt`)),
+  );
+  if (ours !== first) return;
+  if (process.pid === 1) return;
+  if (ctx.env[GUARD] !== undefined) throw new BootcError("Failed to unshare mount namespace");
+  const env = { ...ctx.env, [GUARD]: "1" };
+  if (progressDescriptor !== undefined) {
+    moveToStdin(progressDescriptor);
+    Object.assign(env, { [PROGRESS_ON_STDIN]: "1" });
+  }
+  becomeUnshare(env);
+}
+
+/** Where progress is to be written: what the user said, or where starting anew has put it. */
+export function progressDescriptorOf(
+  ctx: Pick<Context, "env">,
+  asked: number | undefined,
+): number | undefined {
+  if (asked === undefined) return undefined;
+  return ctx.env[PROGRESS_ON_STDIN] === undefined ? asked : 0;
+}
+
+/** Refuses a descriptor nobody can read events from: one of the standard three, or no pipe. */
+export function requireProgressDescriptor(
+  ctx: Pick<Context, "env">,
+  asked: number | undefined,
+): void {
+  if (asked === undefined || ctx.env[PROGRESS_ON_STDIN] !== undefined) return;
+  const refuse = (why: string) =>
+    new BootcError(`Cannot use fd ${asked} for progress JSON: ${why}`, { kind: "usage" });
+  if (asked < 3) throw refuse("it must be 3 or above");
+  if (!isPipe(asked)) throw refuse("it is no open pipe");
+}
+
+function isPipe(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isFIFO();
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Node starts with every descriptor but the first three closed to programs it becomes. Nothing of ours reads
+ * standard input when progress is asked for, and the lowest free descriptor is the one a file is opened as.
+ */
+function moveToStdin(descriptor: number): void {
+  closeSync(0);
+  const moved = openSync(`/proc/self/fd/${descriptor}`, constants.O_WRONLY);
+  if (moved !== 0) throw new Error("unreachable: the lowest free descriptor is 0");
+}
+
+function becomeUnshare(env: Readonly<Record<string, string | undefined>>): never {
+  const self = isSea()
+    ? [process.execPath, ...process.argv.slice(2)]
+    : [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  const path = findProgram("unshare", env.PATH ?? "");
+  if (process.execve === undefined) throw new Error("unreachable: Node is pinned");
+  process.execve(path, ["unshare", "-m", "--", ...self], definedOf(env));
+  throw new Error("unreachable: execve does not return");
+}
+
+function definedOf(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter((it): it is [string, string] => it[1] !== undefined),
+  );
+}
+
+/** The path of a program; execve(2) does not search for it. */
+function findProgram(name: string, path: string): string {
+  for (const dir of [...path.split(":"), "/usr/bin", "/bin"]) {
+    if (dir.startsWith("/") && canExecute(`${dir}/${name}`)) return `${dir}/${name}`;
+  }
+  throw new BootcError(`\`${name}\`: not found`, { hint: `install \`${name}\`, or check PATH` });
+}
+
+function canExecute(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
