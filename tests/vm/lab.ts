@@ -1,0 +1,253 @@
+// Everything around the machine: registry, images, ssh key, disks; made once per test run.
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { cacheDir, hashOf } from "./cache.ts";
+import { buildBaseImage, buildImage, type Files, writeContext } from "./images.ts";
+import { bootMachine, type Disk, type Machine } from "./machine.ts";
+import { createRegistry, REGISTRY_PORTS, type Registry } from "./registry.ts";
+import { attempt, type Ran, sh } from "./shell.ts";
+
+const TOP = join(import.meta.dirname, "../..");
+const GIB = 1 << 30;
+
+export interface Lab {
+  readonly dir: string;
+  readonly registry: Registry;
+  /** The image every variant is derived from: base and our package. */
+  readonly osImage: string;
+  /** The executable of this machine, which installs. */
+  readonly bootc: string;
+  close(): Promise<void>;
+}
+
+/** Programs without which there is no lab; a test is skipped when one is missing. */
+export const NEEDED = [
+  ...["qemu-system-x86_64", "debootstrap", "buildah", "docker-registry", "skopeo", "ostree"],
+  ...["mkfs.ext4", "mkfs.fat", "sfdisk", "nbdkit", "ssh", "ssh-keygen", "rpm", "partx"],
+];
+
+/** Why there can be no lab here; undefined when there can. */
+export async function missingForLab(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return "needs root";
+  const found = await Promise.all(
+    NEEDED.map(async (it) => (await attempt("sh", ["-c", `command -v ${it}`])).status === 0),
+  );
+  const missing = NEEDED.filter((_, i) => !found[i]);
+  return missing.length > 0 ? `needs ${missing.join(", ")}` : undefined;
+}
+
+/** `slot` keeps labs apart that are open at the same time. */
+export async function openLab(name: string, slot: number): Promise<Lab> {
+  const port = REGISTRY_PORTS[slot];
+  if (port === undefined) throw new Error(`there is no slot ${slot}`);
+  const dir = join(TOP, "target/vm", name);
+  await mkdir(dir, { recursive: true });
+  await rm(join(dir, "id"), { force: true });
+  await rm(join(dir, "id.pub"), { force: true });
+  await sh("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(dir, "id")]);
+  const registry = createRegistry(join(cacheDir(), `registry-${slot}`), port);
+  await registry.start();
+  try {
+    const osImage = await buildOsImage(dir);
+    return { dir, registry, osImage, bootc: join(TOP, "target/bootc"), close: registry.stop };
+  } catch (error) {
+    await registry.stop();
+    throw error;
+  }
+}
+
+/** The package built by the packaging tasks, installed by rpm into the base image. */
+async function buildOsImage(dir: string): Promise<string> {
+  const base = await buildBaseImage();
+  const isPackage = process.env.BOOTC_VM_EXECUTABLE === undefined;
+  const payload = isPackage ? await findPackage() : join(TOP, "target/bootc");
+  const lines = [...(isPackage ? PACKAGE_LINES : EXECUTABLE_LINES), ...COMMON_LINES];
+  const name = `localhost/bootc-test-os:${hashOf([base, await digestOf(payload), lines.join()])}`;
+  if ((await attempt("buildah", ["inspect", "--type", "image", name])).status === 0) return name;
+  const context = join(dir, "os-context");
+  const trusted = REGISTRY_PORTS.map(
+    (port) => `[[registry]]\nlocation = "10.0.2.2:${port}"\ninsecure = true\n`,
+  );
+  await writeContext(context, { "registries.conf": trusted.join("") });
+  await sh("cp", [payload, join(context, "payload")]);
+  await sh("cp", ["--archive", join(TOP, "packaging/rootfs"), join(context, "rootfs")]);
+  await buildImage({ name, context, containerfile: [`FROM ${base}`, ...lines] });
+  await rm(context, { recursive: true });
+  return name;
+}
+
+const PACKAGE_LINES = [
+  "COPY payload /usr/bootc.rpm",
+  // Debian's packages are what it depends on, and rpm knows nothing of them.
+  "RUN rpm --dbpath /usr/lib/sysimage/rpm --nodeps --install /usr/bootc.rpm && rm /usr/bootc.rpm",
+];
+
+/** Quicker while working on the code: what was just built, without the package around it. */
+const EXECUTABLE_LINES = [
+  "COPY payload /usr/bin/bootc",
+  "COPY rootfs /",
+  "RUN chmod 755 /usr/bin/bootc && mkdir -p /usr/lib/bootc/bound-images.d /usr/lib/bootc/install",
+];
+
+const COMMON_LINES = [
+  "RUN bootc --version",
+  "COPY registries.conf /etc/containers/registries.conf.d/10-test.conf",
+];
+
+async function findPackage(): Promise<string> {
+  const machine = process.arch === "x64" ? "x86_64" : "aarch64";
+  const paths = await readdir(join(TOP, "target"), { recursive: true });
+  const found = paths.filter(
+    (it) => it.endsWith(`.${machine}.rpm`) && /(^|\/)bootc-\d/.test(it) && !it.startsWith("vm/"),
+  );
+  const [only, ...more] = found;
+  if (only === undefined || more.length > 0) {
+    throw new Error(`want one package in target/, found ${found.length}; run \`xtask rpm\``);
+  }
+  return join(TOP, "target", only);
+}
+
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}
+
+export interface Variant {
+  /** Files added to the image. */
+  readonly files?: Files;
+  /** More lines of its Containerfile. */
+  readonly lines?: readonly string[];
+}
+
+/** Builds an image derived from the one with our package, and pushes it as `os:TAG`. */
+export async function pushVariant(lab: Lab, tag: string, variant: Variant): Promise<void> {
+  const context = join(lab.dir, "variant-context");
+  await writeContext(context, { "files/usr/share/variant": `${tag}\n` });
+  const files = Object.fromEntries(
+    Object.entries(variant.files ?? {}).map(([path, text]) => [`files/${path}`, text]),
+  );
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(join(context, path, ".."), { recursive: true });
+    await writeFile(join(context, path), text);
+  }
+  const name = `localhost/bootc-test-variant:${tag}`;
+  const containerfile = [
+    `FROM ${lab.osImage}`,
+    "COPY files /",
+    `LABEL org.opencontainers.image.version=${tag}`,
+    ...(variant.lines ?? []),
+  ];
+  await buildImage({ name, context, containerfile });
+  await push(lab, name, tag);
+}
+
+/** Makes `os:TO` what `os:FROM` is. */
+export async function retag(lab: Lab, from: string, to: string): Promise<void> {
+  const { hostName } = lab.registry;
+  const tls = ["--src-tls-verify=false", "--dest-tls-verify=false"];
+  const images = [`docker://${hostName}/os:${from}`, `docker://${hostName}/os:${to}`];
+  await sh("skopeo", ["copy", "--quiet", ...tls, ...images]);
+}
+
+async function push(lab: Lab, image: string, tag: string): Promise<void> {
+  const target = `docker://${lab.registry.hostName}/os:${tag}`;
+  await sh("nice", ["buildah", "push", "--quiet", "--tls-verify=false", image, target]);
+}
+
+export interface InstallWish {
+  readonly name: string;
+  readonly tag: string;
+  readonly sizeGiB?: number;
+  readonly args?: readonly string[];
+}
+
+/** Installs `os:TAG` to a new disk image with our own `install to-disk`. */
+export async function installDisk(lab: Lab, wish: InstallWish): Promise<Disk> {
+  const path = join(lab.dir, `${wish.name}.raw`);
+  await newDiskFile(path, wish.sizeGiB ?? 6);
+  const ran = await runInstall(lab, [
+    ...["to-disk", "--via-loopback", "--filesystem", "ext4", "--bootloader", "none"],
+    ...installArgs(lab, wish.tag),
+    ...(wish.args ?? []),
+    path,
+  ]);
+  if (ran.status !== 0) throw new Error(`install: ${ran.status}\n${ran.stderr}`);
+  return { path, bootOffset: await rootOffset(path), bootDir: "boot" };
+}
+
+export async function newDiskFile(path: string, sizeGiB: number): Promise<void> {
+  await rm(path, { force: true });
+  await writeFile(path, "");
+  await truncate(path, sizeGiB * GIB);
+}
+
+/** Source, target and ssh key, as every installation of a test has them. */
+export function installArgs(lab: Lab, tag: string): readonly string[] {
+  return [
+    ...["--source-imgref", `docker://${lab.registry.hostName}/os:${tag}`],
+    ...["--target-imgref", `${lab.registry.guestName}/os:latest`],
+    ...["--root-ssh-authorized-keys", join(lab.dir, "id.pub")],
+  ];
+}
+
+/** Runs our `bootc install`, on this machine. */
+export async function runInstall(lab: Lab, args: readonly string[]): Promise<Ran> {
+  const conf = join(lab.dir, "registries.conf");
+  const location = `location = "${lab.registry.hostName}"`;
+  await writeFile(conf, `[[registry]]\n${location}\ninsecure = true\n`);
+  const env = { CONTAINERS_REGISTRIES_CONF: conf };
+  return await attempt("nice", [lab.bootc, "install", ...args], { env });
+}
+
+/** Where the last partition of a disk image starts, in bytes. */
+export async function rootOffset(path: string): Promise<number> {
+  const text = await sh("sfdisk", ["--json", path]);
+  const { partitiontable } = JSON.parse(text) as {
+    partitiontable: { sectorsize: number; partitions: readonly { start: number }[] };
+  };
+  const last = partitiontable.partitions.at(-1);
+  if (last === undefined) throw new Error(`${path} has no partition`);
+  return last.start * partitiontable.sectorsize;
+}
+
+let boots = 0;
+
+/** Boots a disk; console logs are numbered in the order of boots. */
+export async function boot(lab: Lab, disk: Disk, name: string): Promise<Machine> {
+  boots += 1;
+  const machine = await bootMachine({
+    workDir: lab.dir,
+    name: `${String(boots).padStart(3, "0")}-${name}`,
+    disk,
+  });
+  process.stderr.write(`${name}: ssh after ${Math.round(machine.bootMs / 1000)} s\n`);
+  return machine;
+}
+
+/** What `bootc status --json` says in the guest. */
+export async function statusOf(machine: Machine) {
+  return JSON.parse(await machine.must("bootc status --json")) as {
+    readonly spec: { readonly image: { readonly image: string } | null };
+    readonly status: Readonly<Record<"staged" | "booted" | "rollback", Entry | null>> & {
+      readonly rollbackQueued: boolean;
+    };
+  };
+}
+
+interface Entry {
+  readonly image: {
+    readonly image: { readonly image: string; readonly transport: string };
+    readonly version: string | null;
+    readonly imageDigest: string;
+  } | null;
+  readonly ostree: { readonly checksum: string; readonly deploySerial: number } | null;
+  readonly downloadOnly: boolean;
+  readonly incompatible: boolean;
+}
+
+export async function consoleOf(machine: Machine): Promise<string> {
+  return await readFile(machine.consolePath, "utf8");
+}

@@ -1,0 +1,63 @@
+// A real registry on this machine's loopback, which the guest reaches as 10.0.2.2.
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { createConnection } from "node:net";
+import { join } from "node:path";
+import { waitFor } from "./shell.ts";
+
+/** Ports a lab may take; the guest's configuration trusts a registry on each without TLS. */
+export const REGISTRY_PORTS = [25_000, 25_001, 25_002, 25_003] as const;
+
+export interface Registry {
+  readonly port: number;
+  /** How the guest names it, and how this machine does. */
+  readonly guestName: string;
+  readonly hostName: string;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A registry that keeps its blobs in `dir`; it can be stopped and started again. */
+export function createRegistry(dir: string, port: number): Registry {
+  let child: ChildProcess | undefined;
+  return {
+    port,
+    guestName: `10.0.2.2:${port}`,
+    hostName: `127.0.0.1:${port}`,
+    async start() {
+      if (await answers(port)) throw new Error(`port ${port} is taken; is another test running?`);
+      await mkdir(dir, { recursive: true });
+      const config = join(dir, "config.yml");
+      await writeFile(config, configOf(join(dir, "data"), port));
+      child = spawn("docker-registry", ["serve", config], { stdio: "ignore" });
+      await waitFor("the registry", 30_000, async () => (await answers(port)) || undefined);
+    },
+    async stop() {
+      const ended = new Promise<void>((resolve) => child?.once("exit", () => resolve()));
+      child?.kill("SIGTERM");
+      await ended;
+      child = undefined;
+    },
+  };
+}
+
+function configOf(data: string, port: number): string {
+  return `version: 0.1
+log: { level: error, accesslog: { disabled: true } }
+storage:
+  filesystem: { rootdirectory: ${data} }
+  delete: { enabled: true }
+http: { addr: "127.0.0.1:${port}" }
+`;
+}
+
+async function answers(port: number): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const socket = createConnection({ host: "127.0.0.1", port });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
