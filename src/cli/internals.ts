@@ -22,10 +22,30 @@ export function declareInternalCommands(program: Command, ctx: Context): void {
     .command("internals", { hidden: true })
     .description("commands for units, installers and other programs; not for people");
   declareBootInternals(internals, ctx);
+  declareCare(internals, ctx);
   declareOstreeContainer(internals, ctx, "ostree-container");
   const ext = internals
     .command("ostree-ext")
     .description("what other programs call ostree's extension");
   declareOstreeContainer(ext, ctx, "container");
   declareHostInternals(internals, ctx);
+}
+
+function declareCare(internals: Command, ctx: Context): void {
+  internals
+    .command("cleanup")
+    .description("remove images, layers and downloads that nothing on this host needs")
+    .addHelpText("after", "\nExamples:\n  bootc internals cleanup")
+    .action(async () => {
+      const { cleanup } = await import("../commands/internals-cleanup.ts");
+      await cleanup(ctx);
+    });
+  internals
+    .command("fsck")
+    .description("look for damage that earlier versions are known to have left")
+    .addHelpText("after", "\nExamples:\n  bootc internals fsck")
+    .action(async () => {
+      const { fsck } = await import("../commands/internals-fsck.ts");
+      await fsck(ctx);
+    });
 }

@@ -1,7 +1,7 @@
 // Removing what nothing needs any more: image refs, layer refs, blobs, then the objects behind them.
 // The rules are upstream's, so that either program may clean up after the other.
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { BootcError, doing, errnoOf } from "../errors.ts";
 import { type ImageManifest, parseImageManifest } from "../image/manifest.ts";
 import { formatImageReference, parseOstreeReference } from "../image/reference.ts";
@@ -107,7 +107,7 @@ export function followedImage(origin: string): readonly string[] {
 
 /** Deletes what pulls left that were interrupted and never carried on: refs and blobs. */
 export async function removeAbandoned(ctx: Context, repo: string): Promise<void> {
-  await deleteRefs(ctx, repo, await listRefs(repo, PENDING_PREFIX));
+  await deletePrivateRefs(ctx, repo);
   await emptyCache(repo);
 }
 
@@ -144,7 +144,17 @@ export async function removeImages(
   await deleteRefs(ctx, repo, names.map(imageRef));
 }
 
-async function deleteRefs(ctx: Context, repo: string, refs: readonly string[]): Promise<void> {
+/** Deletes the refs of unfinished pulls. The caller holds the repository's lock: none is under way. */
+export async function deletePrivateRefs(ctx: Context, repo: string): Promise<void> {
+  await deleteRefs(ctx, repo, await listRefs(repo, posix.dirname(PENDING_PREFIX)));
+}
+
+/** Deletes refs by their full names. Absent ones are no error. */
+export async function deleteRefs(
+  ctx: Context,
+  repo: string,
+  refs: readonly string[],
+): Promise<void> {
   for (let i = 0; i < refs.length; i += REFS_AT_ONCE) {
     const some = refs.slice(i, i + REFS_AT_ONCE);
     await ctx.run("ostree", ["refs", `--repo=${repo}`, "--delete", ...some], { isQuiet: true });

@@ -5,7 +5,7 @@ import { formatCanonicalJson } from "../host/canonical-json.ts";
 import { createdEpochOf, parseConfig, versionOf } from "../image/config.ts";
 import { parseImageManifest, toOciManifest } from "../image/manifest.ts";
 import { formatImageReference } from "../image/reference.ts";
-import { PENDING_PREFIX, PROTECTIVE_REF } from "../ostree/ref-names.ts";
+import { PROTECTIVE_REF } from "../ostree/ref-names.ts";
 import { type Context, withSignal } from "../system/context.ts";
 import { VERSION } from "../version.ts";
 import { allOrAbort, createArrivals } from "./arrivals.ts";
@@ -17,6 +17,7 @@ import {
   placeholdBlob,
   readBlobSize,
 } from "./cache.ts";
+import { deletePrivateRefs, deleteRefs } from "./cleanup.ts";
 import { commitImage } from "./commit.ts";
 import { fetchImage } from "./fetch.ts";
 import { digestOf } from "./inspect.ts";
@@ -69,7 +70,7 @@ export async function pullBase(
         const args = ["refs", `--repo=${repo}`, "--force", `--create=${ref}`, base];
         await ctx.run("ostree", args, { isQuiet: true });
       }
-      await deleteRefs(ctx, repo, [PENDING_PREFIX]);
+      await deletePrivateRefs(ctx, repo);
       return base;
     }),
   );
@@ -228,10 +229,8 @@ async function commit(ctx: Context, { plan, imported }: ImportedImage): Promise<
     importerVersion: VERSION,
     version: versionOf(config),
   });
-  await deleteRefs(ctx, request.repo, [
-    PENDING_PREFIX,
-    ...(request.isProtected ? [] : [PROTECTIVE_REF]),
-  ]);
+  await deletePrivateRefs(ctx, request.repo);
+  if (!request.isProtected) await releaseProtection(ctx, request.repo);
   request.onEvent?.({ type: "stage", stage: "committed" });
   return { commit: made.commit, manifestDigest, manifest, config, isUnchanged: false };
 }
@@ -242,9 +241,4 @@ function noteFiltered(ctx: Context, { filtered, specialFiles }: ImportedLayers):
     ctx.note(`Image contains non-ostree compatible file paths: ${counts.join(" ")}`);
   }
   if (specialFiles > 0) ctx.note(`left out ${specialFiles} device nodes, fifos or sockets`);
-}
-
-/** Deletes refs, or all below a name. Those that do not exist are no error. */
-async function deleteRefs(ctx: Context, repo: string, refs: readonly string[]): Promise<void> {
-  await ctx.run("ostree", ["refs", `--repo=${repo}`, "--delete", ...refs], { isQuiet: true });
 }

@@ -1,0 +1,81 @@
+// The clean-up of a whole sysroot: what no deployment follows or consists of goes, in upstream's order.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { objectPath, parseCommit, textMetadata } from "../ostree/objects.ts";
+import { BASE_IMAGE_PREFIX } from "../ostree/ref-names.ts";
+import type { Context } from "../system/context.ts";
+import {
+  deleteRefs,
+  type Pruned,
+  pruneImages,
+  pruneLayers,
+  pruneObjects,
+  removeAbandoned,
+} from "./cleanup.ts";
+import { withRepositoryLock } from "./lock.ts";
+import { listRefs, readRef } from "./refs.ts";
+
+export interface SysrootCleanup {
+  readonly images: number;
+  readonly layers: number;
+  readonly pruned: Pruned;
+}
+
+export interface CleanSysrootRequest {
+  /** The physical root: `/sysroot` on a booted host. */
+  readonly sysroot: string;
+  readonly repo: string;
+  readonly lockTimeoutMs?: number | undefined;
+}
+
+/** Deployed images, rollback and pinned ones included, stay whole. Waits for a pull under way. */
+export async function cleanSysroot(
+  ctx: Context,
+  request: CleanSysrootRequest,
+): Promise<SysrootCleanup> {
+  const { repo } = request;
+  return await withRepositoryLock(ctx, repo, {
+    options: { purpose: "cleaning up", timeoutMs: request.lockTimeoutMs },
+    work: async () => {
+      await protectBases(ctx, repo);
+      const images = await pruneImages(ctx, request);
+      const layers = await pruneLayers(ctx, repo);
+      await removeAbandoned(ctx, repo);
+      return { images: images.length, layers, pruned: await pruneObjects(ctx, repo) };
+    },
+  });
+}
+
+/** What a person reads about a clean-up; nothing when there was nothing to remove. */
+export function describeCleanup({ images, layers, pruned }: SysrootCleanup): string | undefined {
+  if (images === 0 && layers === 0 && pruned.objects === 0) return undefined;
+  return `Pruned images: ${images} (layers: ${layers}, objsize: ${pruned.size})`;
+}
+
+const BOOTC_BASES = `${BASE_IMAGE_PREFIX}/bootc`;
+
+/** Commits made locally on top of an image name it in `bootc.derived`; a ref keeps that image's layers. */
+async function protectBases(ctx: Context, repo: string): Promise<void> {
+  const present = await listRefs(repo, BOOTC_BASES);
+  const bases = await readDerivedBases(repo);
+  const commits = await Promise.all(present.map((it) => readRef(repo, it)));
+  if (commits.join() === bases.join()) return;
+  await deleteRefs(ctx, repo, present);
+  for (const [i, base] of bases.entries()) {
+    const args = ["refs", `--repo=${repo}`, `--create=${BOOTC_BASES}/${i}`, base];
+    await ctx.run("ostree", args, { isQuiet: true });
+  }
+}
+
+async function readDerivedBases(repo: string): Promise<readonly string[]> {
+  const refs = [...(await listRefs(repo, "ostree/0")), ...(await listRefs(repo, "ostree/1"))];
+  const bases: string[] = [];
+  for (const ref of refs) {
+    const commit = await readRef(repo, ref);
+    if (commit === undefined) continue; // gone since it was listed
+    const { metadata } = parseCommit(await readFile(join(repo, objectPath(commit, "commit"))));
+    const base = textMetadata(metadata, "bootc.derived");
+    if (base !== undefined) bases.push(base);
+  }
+  return [...new Set(bases)];
+}
