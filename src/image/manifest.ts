@@ -125,10 +125,8 @@ function requireIndex(document: JsonObject): ImageIndex {
   return {
     manifests: entries.map((it, i) => {
       const descriptor = requireDescriptor(it, "the image index", `manifests[${i}]`);
-      const { platform } = it as JsonObject;
-      return isObject(platform)
-        ? { ...descriptor, platform: requirePlatformOf(platform) }
-        : descriptor;
+      const { platform, ...rest } = descriptor as Descriptor & { readonly platform?: unknown };
+      return isObject(platform) ? { ...rest, platform: requirePlatformOf(platform) } : rest;
     }),
   };
 }
