@@ -1,15 +1,112 @@
-// Reads an ostree repository's files: refs and metadata objects. No process, no lock.
-import { BootcError } from "../errors.ts";
+// An ostree repository's files, read without a process or a lock: refs, commits, directories.
+import { createReadStream } from "node:fs";
+import { lstat, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError, errnoOf } from "../errors.ts";
+import { parseDirtree } from "../ostree/dirtree.ts";
+import { CHECKSUM, type Commit, objectPath, parseCommit } from "../ostree/objects.ts";
 
 /** All refs below `prefix` (`ostree/container/image`), full name -> commit. Empty when there are none. */
-export async function readRefs(
-  _repo: string,
-  _prefix: string,
-): Promise<ReadonlyMap<string, string>> {
-  throw new BootcError("refs cannot be read yet");
+export async function readRefs(repo: string, prefix: string): Promise<ReadonlyMap<string, string>> {
+  const top = join(repo, "refs/heads");
+  const found = new Map<string, string>();
+  const entries = await readdir(join(top, prefix), {
+    recursive: true,
+    withFileTypes: true,
+  }).catch(missingAs([]));
+  const names = entries
+    .filter((it) => it.isFile() || it.isSymbolicLink())
+    .map((it) => join(it.parentPath, it.name).slice(top.length + 1))
+    .sort();
+  for (const name of names) {
+    const commit = await readRef(repo, name);
+    if (commit !== undefined) found.set(name, commit);
+  }
+  return found;
 }
 
 /** The commit `ref` points to; undefined when there is no such ref. */
-export async function readRef(_repo: string, _ref: string): Promise<string | undefined> {
-  throw new BootcError("refs cannot be read yet");
+export async function readRef(repo: string, ref: string): Promise<string | undefined> {
+  const text = await readFile(join(repo, "refs/heads", ref), "utf8").catch(missingAs(undefined));
+  if (text === undefined) return undefined;
+  const commit = text.trim();
+  if (!CHECKSUM.test(commit)) {
+    throw new BootcError(`the ref \`${ref}\` is damaged`, { kind: "integrity" });
+  }
+  return commit;
+}
+
+/** The commit object; undefined when the repository does not have it. */
+export async function readCommit(repo: string, commit: string): Promise<Commit | undefined> {
+  const bytes = await readFile(join(repo, objectPath(commit, "commit"))).catch(
+    missingAs(undefined),
+  );
+  return bytes === undefined ? undefined : parseCommit(bytes);
+}
+
+/** The commit object, which must exist. */
+export async function requireCommit(repo: string, commit: string): Promise<Commit> {
+  const found = await readCommit(repo, commit);
+  if (found !== undefined) return found;
+  throw new BootcError(`the commit \`${commit}\` is not in the repository \`${repo}\``, {
+    kind: "integrity",
+  });
+}
+
+/** Detached metadata as stored; undefined when there is none. */
+export async function readDetached(repo: string, commit: string): Promise<Buffer | undefined> {
+  return await readFile(join(repo, objectPath(commit, "commitmeta"))).catch(missingAs(undefined));
+}
+
+/** What `path` is in the tree of a commit; undefined when it is not there. */
+export type TreeEntry =
+  | { readonly kind: "file"; readonly checksum: string }
+  | { readonly kind: "directory"; readonly tree: string };
+
+export async function findInTree(
+  repo: string,
+  rootTree: string,
+  path: string,
+): Promise<TreeEntry | undefined> {
+  let at: TreeEntry = { kind: "directory", tree: rootTree };
+  for (const name of path.split("/").filter((it) => it !== "")) {
+    if (at.kind === "file") return undefined;
+    const { files, dirs } = parseDirtree(
+      await readFile(join(repo, objectPath(at.tree, "dirtree"))),
+    );
+    const dir = dirs.find((it) => it.name === name);
+    const file = files.find((it) => it.name === name);
+    if (dir !== undefined) at = { kind: "directory", tree: dir.tree };
+    else if (file !== undefined) at = { kind: "file", checksum: file.checksum };
+    else return undefined;
+  }
+  return at;
+}
+
+/** Content length of a file object; undefined for a symbolic link. */
+export async function readFileSize(repo: string, checksum: string): Promise<number | undefined> {
+  const loose = await lstat(join(repo, objectPath(checksum, "file"))).catch(missingAs(undefined));
+  if (loose !== undefined) return loose.isFile() ? loose.size : undefined;
+  return await readArchivedSize(join(repo, objectPath(checksum, "filez")));
+}
+
+/**
+ * An archive repository puts its header in front: length of the header (4 bytes big-endian), 4 zero bytes,
+ * `(tuuuusa(ayay))`: size, uid, gid, mode, all big-endian.
+ */
+async function readArchivedSize(path: string): Promise<number | undefined> {
+  const pieces: Buffer[] = [];
+  for await (const piece of createReadStream(path, { start: 8, end: 8 + 19 })) pieces.push(piece);
+  const header = Buffer.concat(pieces);
+  if (header.length < 20) throw new BootcError(`\`${path}\` is damaged`, { kind: "integrity" });
+  const isRegular = (header.readUInt32BE(16) & 0o170000) === 0o100000;
+  return isRegular ? Number(header.readBigUInt64BE(0)) : undefined;
+}
+
+function missingAs<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    const code = errnoOf(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return value;
+    throw error;
+  };
 }

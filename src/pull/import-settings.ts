@@ -1,7 +1,12 @@
 // How the derived layers of an image are imported: what its base says about paths and labels.
-import { BootcError } from "../errors.ts";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { keyfileFlag, keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
+import { checkout, readCommitFile, readOstreeFeatures } from "../programs/ostree.ts";
+import { findInTree, requireCommit } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import type { LayerFilter } from "./import-path.ts";
+import { makeWorkDirectory } from "./scratch.ts";
 
 export interface DerivedSettings {
   readonly filter: LayerFilter;
@@ -10,18 +15,69 @@ export interface DerivedSettings {
   release(): Promise<void>;
 }
 
-/**
- * Reads `prepare-root.conf` of the base commit, and checks out its SELinux policy (or, for an image without
- * an ostree base, that of `policyCommit`, on a booted host the booted deployment's commit).
- */
+export interface SettingsSource {
+  readonly repo: string;
+  /** The commit of the image's ostree base; none for an image of derived layers alone. */
+  readonly baseCommit?: string | undefined;
+  /** Whose SELinux policy labels such an image's layers: on a booted host the booted deployment's commit. */
+  readonly policyCommit?: string | undefined;
+}
+
+/** Reads `prepare-root.conf` of the base commit, and checks out the SELinux policy that labels layers. */
 export async function readDerivedSettings(
-  _ctx: Context,
-  _options: {
-    readonly repo: string;
-    /** The commit of the image's ostree base; none for an image of derived layers alone. */
-    readonly baseCommit?: string | undefined;
-    readonly policyCommit?: string | undefined;
-  },
+  ctx: Context,
+  source: SettingsSource,
 ): Promise<DerivedSettings> {
-  throw new BootcError("derived layers cannot be imported yet");
+  const { repo, baseCommit } = source;
+  const { features } = await readOstreeFeatures(ctx);
+  const filter = {
+    allowsNonUsr: baseCommit === undefined || (await allowsNonUsr(ctx, repo, baseCommit)),
+    retainsVar: features.has("initial-var"),
+  };
+  const policyCommit = baseCommit ?? source.policyCommit;
+  const work =
+    policyCommit === undefined ? undefined : await checkOutPolicy(ctx, repo, policyCommit);
+  return {
+    filter,
+    selinuxPolicyDir: work,
+    async release() {
+      if (work !== undefined) await rm(work, { recursive: true, force: true });
+    },
+  };
+}
+
+const PREPARE_ROOT = ["etc/ostree/prepare-root.conf", "usr/lib/ostree/prepare-root.conf"];
+const COMPOSEFS_ON = new Set(["yes", "true", "1", "maybe", "signed", "verity"]);
+
+async function allowsNonUsr(ctx: Context, repo: string, commit: string): Promise<boolean> {
+  const { rootTree } = await requireCommit(repo, commit);
+  for (const path of PREPARE_ROOT) {
+    if ((await findInTree(repo, rootTree, path))?.kind !== "file") continue;
+    return isRootWritable(await readCommitFile(ctx, repo, { commit, path }));
+  }
+  return false;
+}
+
+/** Whether prepare-root.conf gives directories other than /usr, /etc and /var a place at run time. */
+export function isRootWritable(prepareRootConf: string): boolean {
+  const keyfile = parseKeyfile(prepareRootConf);
+  const composefs = keyfileValue(keyfile, "composefs", "enabled") ?? "";
+  return keyfileFlag(keyfile, "root", "transient") === true || COMPOSEFS_ON.has(composefs);
+}
+
+/** The policy as a directory of its own; undefined where the commit has none. */
+async function checkOutPolicy(
+  ctx: Context,
+  repo: string,
+  commit: string,
+): Promise<string | undefined> {
+  const { rootTree } = await requireCommit(repo, commit);
+  if ((await findInTree(repo, rootTree, "usr/etc/selinux/config"))?.kind !== "file") {
+    return undefined;
+  }
+  const work = await makeWorkDirectory(repo);
+  await mkdir(join(work, "usr/etc"), { recursive: true });
+  const args = ["--user-mode", "--subpath=/usr/etc/selinux"];
+  await checkout(ctx, { repo, commit, directory: join(work, "usr/etc/selinux"), args });
+  return work;
 }

@@ -1,8 +1,20 @@
 // The import stage: a layer blob becomes a commit in one pass; nothing is visible before it is verified.
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { BootcError } from "../errors.ts";
+import { BootcError, type ErrorKind, kindOf } from "../errors.ts";
+import { pendingRef } from "../ostree/ref-names.ts";
+import { commitTar } from "../programs/ostree.ts";
 import type { Context } from "../system/context.ts";
+import { createDerivedRewrite } from "./import-derived.ts";
+import { createObjectSet, type TakeMetadata } from "./import-objects.ts";
 import type { LayerFilter } from "./import-path.ts";
+import { type LayerBlob, openLayerBlob } from "./layer-blob.ts";
+import { acceptLayer, rejectLayer, unverifiedRef } from "./pending.ts";
+import { createScratch, makeWorkDirectory, type Scratch } from "./scratch.ts";
+import { createSpool, type Spool } from "./spool.ts";
+import { BLOCK, damagedTar } from "./tar-header.ts";
+import { createTarFilter, type TarHandler, type TarPart } from "./tar-reader.ts";
 
 /**
  * What a layer holds: a file system difference (`derived`), content objects of an encapsulated ostree
@@ -57,6 +69,162 @@ export interface ImportedLayer {
  *
  * Whatever goes wrong with the blob is a `BootcError` of kind `integrity`, and no ref exists then.
  */
-export async function importLayer(_ctx: Context, request: LayerImport): Promise<ImportedLayer> {
-  throw new BootcError(`layers of kind \`${request.kind}\` cannot be imported yet`);
+export async function importLayer(ctx: Context, request: LayerImport): Promise<ImportedLayer> {
+  const { repo, layerDigest } = request;
+  try {
+    return await importVerified(ctx, request);
+  } catch (cause) {
+    await rejectLayer(repo, layerDigest);
+    throw new BootcError(`the layer \`${layerDigest}\` cannot be imported`, {
+      cause,
+      ...kindOfFailure(cause),
+    });
+  }
+}
+
+/** ostree's own refusals of a tar, by what it says; a full disk by its words. */
+function kindOfFailure(cause: unknown): { kind?: ErrorKind } {
+  if (kindOf(cause) !== "failed" || !(cause instanceof BootcError)) return {};
+  if (/No space left|min-free-space|Disk quota/.test(cause.message)) return { kind: "space" };
+  const isRefusal =
+    /ended by SIGABRT|Invalid argument|not supported|too long|[Tt]ar|archive|[Xx]attr|Unsupported/;
+  return isRefusal.test(cause.message.replace(/^`[^`]*`/, "")) ? { kind: "integrity" } : {};
+}
+
+async function importVerified(ctx: Context, request: LayerImport): Promise<ImportedLayer> {
+  switch (request.kind) {
+    case "derived":
+      return await importDerived(ctx, request);
+    case "chunk":
+      return await importChunk(ctx, request);
+    case "commit":
+      return await importCommit(ctx, request);
+  }
+}
+
+async function importDerived(ctx: Context, request: LayerImport): Promise<ImportedLayer> {
+  const { repo, filter, selinuxPolicyDir, importerVersion } = request;
+  if (filter === undefined) throw new Error("unreachable: a derived layer without a filter");
+  const work = await makeWorkDirectory(repo);
+  const spool = createSpool(join(work, "spool"));
+  try {
+    const isLabelled = selinuxPolicyDir !== undefined;
+    const rewrite = createDerivedRewrite({ filter, isLabelled, spool });
+    const blob = openLayerBlob(request.blob, request);
+    const args = [
+      ...(isLabelled ? [`--selinux-policy=${selinuxPolicyDir}`] : []),
+      `--add-metadata-string=ostree.importer.version=${importerVersion}`,
+      "--tar-autocreate-parents",
+    ];
+    const parts = { blob, handle: rewrite.handle, finish: rewrite.finish, spool };
+    const commit = await commitLayer(ctx, request, { args, parts });
+    await acceptLayer(repo, request.layerDigest);
+    const { filtered } = rewrite;
+    return { commit, diffId: blob.diffId(), filtered, specialFiles: rewrite.specialFiles() };
+  } finally {
+    spool.close();
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function importChunk(ctx: Context, request: LayerImport): Promise<ImportedLayer> {
+  const layer = await importObjects(ctx, request, undefined);
+  await acceptLayer(request.repo, request.layerDigest);
+  return layer;
+}
+
+/** Content objects as in a chunk, the rest through a scratch repository; then the base commit is whole. */
+async function importCommit(ctx: Context, request: LayerImport): Promise<ImportedLayer> {
+  const { repo, layerDigest, baseCommit } = request;
+  const scratch = await createScratch(repo);
+  try {
+    let base = "";
+    const layer = await importObjects(ctx, request, (checksum, kind, bytes) => {
+      if (kind === "commit" && base !== "") throw damagedTar("two commits");
+      if (kind === "commit") base = checksum;
+      if (kind === "commitmeta" && checksum !== base) throw damagedTar("metadata of no commit");
+      scratch.add(checksum, kind, bytes);
+    });
+    if (base === "") throw damagedTar("no commit");
+    if (baseCommit !== undefined && base !== baseCommit) {
+      throw damagedTar(`the commit ${base}, not ${baseCommit} as the image's label says`);
+    }
+    await scratch.setRef(pendingRef(layerDigest), base);
+    await pullBase(ctx, scratch);
+    await rejectLayer(repo, layerDigest);
+    return { ...layer, commit: base };
+  } finally {
+    await scratch.remove();
+  }
+}
+
+async function pullBase(ctx: Context, scratch: Scratch): Promise<void> {
+  try {
+    await scratch.pull(ctx);
+  } catch (cause) {
+    if (!/object|[Cc]orrupt|checksum|No such/.test(String(cause))) throw cause;
+    throw new BootcError("the base commit is not complete", { kind: "integrity", cause });
+  }
+}
+
+/** The content objects of a chunk or commit layer as one object-set commit, under the unverified ref. */
+async function importObjects(
+  ctx: Context,
+  request: LayerImport,
+  takeMetadata: TakeMetadata | undefined,
+): Promise<ImportedLayer> {
+  const objects = createObjectSet(takeMetadata);
+  const blob = openLayerBlob(request.blob, request);
+  const parts = { blob, handle: objects.handle, start: objects.start };
+  const commit = await commitLayer(ctx, request, { args: ["--timestamp=@0"], parts });
+  if (commit !== objects.commit()) {
+    throw damagedTar("an object whose content is not what its name says");
+  }
+  return { commit, diffId: blob.diffId(), filtered: new Map(), specialFiles: 0 };
+}
+
+interface TarParts {
+  readonly blob: LayerBlob;
+  readonly handle: TarHandler;
+  readonly start?: Buffer;
+  readonly finish?: () => void;
+  readonly spool?: Spool;
+}
+
+async function commitLayer(
+  ctx: Context,
+  { repo, layerDigest }: LayerImport,
+  { args, parts }: { readonly args: readonly string[]; readonly parts: TarParts },
+): Promise<string> {
+  const ref = unverifiedRef(layerDigest);
+  return await commitTar(ctx, { repo, ref, args }, rewriteTar(parts));
+}
+
+/** The new tar; its end marker comes only when the blob was proved to be the right one. */
+async function* rewriteTar(parts: TarParts): AsyncGenerator<readonly Uint8Array[]> {
+  const filter = createTarFilter(parts.handle);
+  if (parts.start !== undefined) yield [parts.start];
+  for await (const piece of parts.blob.tar) yield* resolveSpooled(filter.feed(piece), parts.spool);
+  const { hasEndMarker } = filter.end();
+  // Without the marker only an announced diff-id, compared by now, proves that nothing is missing.
+  if (!hasEndMarker && !parts.blob.isProven) throw damagedTar("no end marker");
+  parts.finish?.();
+  yield [Buffer.alloc(2 * BLOCK)];
+}
+
+function* resolveSpooled(
+  parts: readonly TarPart[],
+  spool: Spool | undefined,
+): Generator<readonly Uint8Array[]> {
+  let batch: Uint8Array[] = [];
+  for (const part of parts) {
+    if (part instanceof Uint8Array) {
+      batch.push(part);
+      continue;
+    }
+    yield batch;
+    batch = [];
+    for (const piece of spool?.read(part) ?? []) yield [piece];
+  }
+  if (batch.length > 0) yield batch;
 }

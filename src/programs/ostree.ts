@@ -1,0 +1,108 @@
+// The `ostree` program on a repository: commits from a tar, local pulls, refs, pruning, checkouts.
+import { BootcError } from "../errors.ts";
+import { CHECKSUM } from "../ostree/objects.ts";
+import type { Context } from "../system/context.ts";
+import { feed } from "../system/feed.ts";
+
+export interface OstreeFeatures {
+  /** `2024.10` */
+  readonly version: string;
+  readonly features: ReadonlySet<string>;
+}
+
+export async function readOstreeFeatures(ctx: Context): Promise<OstreeFeatures> {
+  const text = await ctx.read("ostree", ["--version"]);
+  const version = /^\s*Version:\s*'([^']+)'/m.exec(text)?.[1];
+  if (version === undefined) throw new BootcError("`ostree --version` does not say its version");
+  const features = new Set([...text.matchAll(/^\s*- (\S+)$/gm)].map(([, it = ""]) => it));
+  return { version, features };
+}
+
+/** Whether `version` is `wanted` or newer; both like `2024.10`. */
+export function isVersionAtLeast(version: string, wanted: string): boolean {
+  const [year = 0, release = 0] = version.split(".").map(Number);
+  const [wantedYear = 0, wantedRelease = 0] = wanted.split(".").map(Number);
+  return year > wantedYear || (year === wantedYear && release >= wantedRelease);
+}
+
+export interface TarCommit {
+  readonly repo: string;
+  readonly ref: string;
+  /** Further options of `ostree commit`. */
+  readonly args: readonly string[];
+}
+
+/** `ostree commit` of a tar stream; the checksum of the commit `ref` points to then. */
+export async function commitTar(
+  ctx: Context,
+  { repo, ref, args }: TarCommit,
+  tar: AsyncIterable<readonly Uint8Array[]>,
+): Promise<string> {
+  const all = [
+    "commit",
+    `--repo=${repo}`,
+    `--branch=${ref}`,
+    "--parent=none",
+    "--no-bindings",
+    "--tree=tar=-",
+    ...args,
+  ];
+  return requireChecksum(await feed(ctx, { program: "ostree", args: all }, tar));
+}
+
+/** `ostree commit` of a directory, its labels taken from the policy inside it; no ref is written. */
+export async function commitDirectory(
+  ctx: Context,
+  options: { readonly repo: string; readonly directory: string; readonly args: readonly string[] },
+): Promise<string> {
+  const { repo, directory, args } = options;
+  const all = ["--orphan", "--parent=none", "--no-bindings", `--tree=dir=${directory}`, ...args];
+  return requireChecksum(await ctx.read("ostree", ["commit", `--repo=${repo}`, ...all]));
+}
+
+function requireChecksum(text: string): string {
+  const checksum = text.trim();
+  if (CHECKSUM.test(checksum)) return checksum;
+  throw new BootcError("`ostree commit` did not say which commit it wrote");
+}
+
+/** Moves everything a scratch repository has, refs included, into `repo` in one transaction. */
+export async function pullLocal(ctx: Context, repo: string, scratch: string): Promise<void> {
+  const args = ["--untrusted", "--disable-verify-bindings", `--repo=${repo}`, scratch];
+  await ctx.read("ostree", ["pull-local", ...args]);
+}
+
+/** Refs that do not exist are no error. */
+export async function deleteRefs(
+  ctx: Context,
+  repo: string,
+  refs: readonly string[],
+): Promise<void> {
+  if (refs.length === 0) return;
+  await ctx.read("ostree", ["refs", `--repo=${repo}`, "--delete", ...refs]);
+}
+
+/** Removes every object no ref leads to. */
+export async function pruneObjects(ctx: Context, repo: string): Promise<void> {
+  await ctx.read("ostree", ["prune", `--repo=${repo}`, "--refs-only", "--depth=0"]);
+}
+
+/** The content of a file in a commit. */
+export async function readCommitFile(
+  ctx: Context,
+  repo: string,
+  file: { readonly commit: string; readonly path: string },
+): Promise<string> {
+  return await ctx.read("ostree", ["cat", `--repo=${repo}`, file.commit, `/${file.path}`]);
+}
+
+export interface Checkout {
+  readonly repo: string;
+  readonly commit: string;
+  readonly directory: string;
+  readonly args: readonly string[];
+}
+
+export async function checkout(ctx: Context, it: Checkout): Promise<void> {
+  await ctx.read("ostree", ["checkout", `--repo=${it.repo}`, ...it.args, it.commit, it.directory]);
+}

@@ -1,0 +1,179 @@
+// A derived layer's entries, one by one: placed, checked, rewritten for `ostree commit --tree=tar`.
+import { type LayerFilter, normalizePath, placeLinkTarget, placePath } from "./import-path.ts";
+import type { Spool, SpoolRange } from "./spool.ts";
+import {
+  damagedTar,
+  formatHeader,
+  type NewHeader,
+  paddingOf,
+  renameInPlace,
+} from "./tar-header.ts";
+import type { TarEntry, TarHandler, Verdict } from "./tar-reader.ts";
+import { xattrRecords, xattrsOf } from "./tar-xattrs.ts";
+import { createTreeShape } from "./tree-shape.ts";
+
+export interface DerivedRewrite {
+  readonly handle: TarHandler;
+  /** Counts of what was left out. */
+  readonly filtered: Map<string, number>;
+  specialFiles(): number;
+  /** To be called after the last entry: hard links must have found their targets. */
+  finish(): void;
+}
+
+export interface DerivedOptions {
+  readonly filter: LayerFilter;
+  /** ostree labels the entries: a label in the tar would come twice then, and damage the object. */
+  readonly isLabelled: boolean;
+  readonly spool: Spool;
+}
+
+/** Container builds copy files up that are hard links of objects in here. */
+const REPO = "sysroot/ostree/repo/";
+const SYMLINK_BYTES_MAX = 4095;
+
+/** A changed file below the repository, held back until a hard link says where it belongs. */
+interface HeldFile {
+  readonly entry: TarEntry;
+  readonly content: SpoolRange;
+  /** Where it was put; later hard links lead there. */
+  placed: string | undefined;
+}
+
+export function createDerivedRewrite(options: DerivedOptions): DerivedRewrite {
+  const { filter, spool } = options;
+  const shape = createTreeShape();
+  const filtered = new Map<string, number>();
+  const held = new Map<string, HeldFile>();
+  const special = new Set<string>();
+  let specialFiles = 0;
+
+  function dropSpecial(path: string): Verdict {
+    special.add(path);
+    specialFiles++;
+    return DROP;
+  }
+
+  function place(path: string): string | undefined {
+    const placement = placePath(path, filter);
+    if (placement.kind === "kept") return placement.path;
+    filtered.set(placement.counted, (filtered.get(placement.counted) ?? 0) + 1);
+    return undefined;
+  }
+
+  function holdBack(path: string, entry: TarEntry): Verdict {
+    const length = entry.sizeBytes + paddingOf(entry.sizeBytes);
+    const content: SpoolRange = { kind: "spooled", start: spool.position(), length };
+    held.set(path, { entry, content, placed: undefined });
+    return { kind: "spool", write: (piece) => spool.append(piece) };
+  }
+
+  /** A link to an object of the repository: the changed file itself, a link to it, or nothing. */
+  function linkToObject(path: string, target: string): Verdict | undefined {
+    const file = held.get(target);
+    if (file === undefined) return filter.allowsNonUsr && shape.has(target) ? undefined : DROP;
+    const placed = place(path);
+    if (placed === undefined) return DROP;
+    if (file.placed !== undefined) {
+      shape.add(placed, "hardlink", file.placed);
+      return replaceHeader(file.entry, { type: "hardlink", name: placed, linkName: file.placed });
+    }
+    file.placed = placed;
+    shape.add(placed, "file");
+    const header = formatHeader(newHeader(file.entry, { name: placed, ...options }));
+    return { kind: "replace", header, content: file.content };
+  }
+
+  function handle(entry: TarEntry): Verdict {
+    const path = normalizePath(entry.path);
+    if (entry.type === "special") return dropSpecial(path);
+    const isChangedObject = entry.type === "file" && entry.mtimeEpoch > 0 && path.startsWith(REPO);
+    if (isChangedObject) return holdBack(path, entry);
+    if (entry.type === "hardlink") {
+      const target = requireTarget(entry);
+      if (special.has(target)) return dropSpecial(path);
+      const verdict = target.startsWith(REPO) ? linkToObject(path, target) : undefined;
+      if (verdict !== undefined) return verdict;
+    }
+    const placed = place(path);
+    if (placed === undefined) return DROP;
+    if (placed === "" && entry.type !== "directory")
+      throw damagedTar("a root that is no directory");
+    const linkTarget = entry.type === "hardlink" ? placedTarget(entry, filter) : undefined;
+    shape.add(placed, entry.type, linkTarget);
+    return rewrite(entry, { path, placed, linkTarget }, options);
+  }
+
+  return {
+    handle,
+    filtered,
+    specialFiles: () => specialFiles,
+    finish: () => shape.requireLinkTargets(),
+  };
+}
+
+const DROP: Verdict = { kind: "drop" };
+
+function requireTarget(entry: TarEntry): string {
+  const target = normalizePath(entry.linkPath);
+  if (target === "") throw damagedTar(`the hard link \`${entry.path}\` to nothing`);
+  return target;
+}
+
+function placedTarget(entry: TarEntry, filter: LayerFilter): string {
+  return placeLinkTarget(requireTarget(entry), filter);
+}
+
+interface Places {
+  readonly path: string;
+  readonly placed: string;
+  readonly linkTarget: string | undefined;
+}
+
+/** As little as possible: the header as it is, with another name in place, or new header blocks. */
+function rewrite(entry: TarEntry, places: Places, options: DerivedOptions): Verdict {
+  const { path, placed, linkTarget } = places;
+  if (entry.type === "symlink") requireSymlinkTarget(entry);
+  const { plainBlock } = entry;
+  if (plainBlock !== undefined && (linkTarget === undefined || linkTarget === entry.linkPath)) {
+    const isInPlace = placed === path || renameInPlace(plainBlock, placed);
+    if (isInPlace) return { kind: "keep" };
+  }
+  if (linkTarget !== undefined) {
+    return replaceHeader(entry, { type: "hardlink", name: placed, linkName: linkTarget });
+  }
+  return { kind: "replace", header: formatHeader(newHeader(entry, { name: placed, ...options })) };
+}
+
+function requireSymlinkTarget(entry: TarEntry): void {
+  const isUsable = entry.linkPath !== "" && Buffer.byteLength(entry.linkPath) <= SYMLINK_BYTES_MAX;
+  if (!isUsable) throw damagedTar(`the symbolic link \`${entry.path}\` without a usable target`);
+}
+
+function newHeader(
+  entry: TarEntry,
+  { name, isLabelled }: { readonly name: string; readonly isLabelled: boolean },
+): NewHeader {
+  const xattrs = xattrsOf(entry.records).filter(
+    (it) => !(isLabelled && it.name === "security.selinux"),
+  );
+  return {
+    type: entry.type === "directory" || entry.type === "symlink" ? entry.type : "file",
+    name: `./${name}`,
+    linkName: entry.type === "symlink" ? entry.linkPath : "",
+    mode: entry.mode,
+    uid: entry.uid,
+    gid: entry.gid,
+    sizeBytes: entry.sizeBytes,
+    records: xattrRecords(xattrs),
+  };
+}
+
+function replaceHeader(
+  entry: TarEntry,
+  link: { readonly type: "hardlink"; readonly name: string; readonly linkName: string },
+): Verdict {
+  const { mode, uid, gid } = entry;
+  const header = formatHeader({ ...link, mode, uid, gid, sizeBytes: 0, records: [] });
+  return { kind: "replace", header };
+}

@@ -1,0 +1,137 @@
+// A layer's blob as the tar inside it: decompressed by what it is, and hashed on both sides.
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { pipeline, Readable } from "node:stream";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { BootcError } from "../errors.ts";
+
+export interface ExpectedBlob {
+  /** `sha256:…` of the blob as stored. */
+  readonly digest: string;
+  readonly sizeBytes?: number | undefined;
+  /** `sha256:…` of the uncompressed tar. */
+  readonly diffId?: string | undefined;
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+}
+
+export interface LayerBlob {
+  /** The tar, in pieces of its reader's own; throws (`integrity`) when the blob is not as expected. */
+  readonly tar: AsyncIterable<Buffer>;
+  /** The tar is compared with an announced diff-id. */
+  readonly isProven: boolean;
+  /** After the last piece: `sha256:…` of the tar. */
+  diffId(): string;
+}
+
+const READ_BYTES = 1 << 18;
+const INFLATED_BYTES = 1 << 18;
+
+export function openLayerBlob(blob: string | Readable, expected: ExpectedBlob): LayerBlob {
+  const source =
+    typeof blob === "string" ? createReadStream(blob, { highWaterMark: READ_BYTES }) : blob;
+  const inflated = createHash("sha256");
+  let diffId = "";
+  async function* tar(): AsyncGenerator<Buffer> {
+    const compressed = readHashed(source, expected);
+    try {
+      for await (const piece of decompress(compressed)) {
+        inflated.update(piece);
+        yield piece;
+      }
+    } catch (cause) {
+      throw damagedBlob(expected, cause);
+    } finally {
+      source.destroy();
+    }
+    diffId = `sha256:${inflated.digest("hex")}`;
+    if (expected.diffId !== undefined && diffId !== expected.diffId) {
+      throw new BootcError(
+        `the layer \`${expected.digest}\` is \`${diffId}\` inside, not \`${expected.diffId}\``,
+        { kind: "integrity", hint: "the image's config does not belong to its layers" },
+      );
+    }
+  }
+  return { tar: tar(), isProven: expected.diffId !== undefined, diffId: () => diffId };
+}
+
+interface Hashed {
+  readonly pieces: AsyncGenerator<Buffer>;
+  /** Bytes that went through. */
+  bytes(): number;
+}
+
+function readHashed(source: Readable, expected: ExpectedBlob): Hashed {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  async function* pieces(): AsyncGenerator<Buffer> {
+    for await (const piece of source as AsyncIterable<Buffer>) {
+      hash.update(piece);
+      bytes += piece.length;
+      if (expected.sizeBytes !== undefined && bytes > expected.sizeBytes) break;
+      expected.onProgress?.(bytes);
+      yield piece;
+    }
+    if (expected.sizeBytes !== undefined && bytes !== expected.sizeBytes) {
+      const than = bytes > expected.sizeBytes ? "larger" : "smaller";
+      throw mismatch(expected, `is ${than} than the ${expected.sizeBytes} bytes announced`);
+    }
+    const digest = `sha256:${hash.digest("hex")}`;
+    if (digest !== expected.digest) throw mismatch(expected, `has the digest \`${digest}\``);
+  }
+  return { pieces: pieces(), bytes: () => bytes };
+}
+
+function mismatch({ digest }: ExpectedBlob, what: string): BootcError {
+  return new BootcError(`the layer \`${digest}\` ${what}`, {
+    kind: "integrity",
+    hint: "it was damaged on its way or in the registry; try again",
+  });
+}
+
+/** What zlib says about a damaged stream is told as such; everything else is passed on. */
+function damagedBlob({ digest }: ExpectedBlob, cause: unknown): unknown {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  if (!/^(Z_|ZSTD_|ERR_ZSTD|ERR_BROTLI)/.test(code)) return cause;
+  return new BootcError(`the layer \`${digest}\` cannot be decompressed`, {
+    kind: "integrity",
+    cause,
+  });
+}
+
+/** Sniffs, because blobs out of containers-storage are labelled as compressed and are not. */
+async function* decompress(compressed: Hashed): AsyncGenerator<Buffer> {
+  const { first, rest } = await takeFirst(compressed.pieces);
+  const engine = engineFor(first);
+  if (engine === undefined) {
+    if (first.length > 0) yield first;
+    yield* rest;
+    return;
+  }
+  async function* all(): AsyncGenerator<Buffer> {
+    yield first;
+    yield* rest;
+  }
+  pipeline(Readable.from(all(), { objectMode: false }), engine, () => {});
+  yield* engine as AsyncIterable<Buffer>;
+  // Both engines stop in silence at some kinds of garbage.
+  if (engine.bytesWritten !== compressed.bytes()) {
+    throw new BootcError("data after the end of the compressed layer", { kind: "integrity" });
+  }
+}
+
+async function takeFirst(pieces: AsyncGenerator<Buffer>) {
+  let first: Buffer = Buffer.alloc(0);
+  while (first.length < 4) {
+    const { done, value } = await pieces.next();
+    if (done === true) break;
+    first = first.length === 0 ? value : Buffer.concat([first, value]);
+  }
+  return { first, rest: pieces };
+}
+
+function engineFor(first: Buffer) {
+  const magic = first.length < 4 ? 0 : first.readUInt32LE(0);
+  if ((magic & 0xffff) === 0x8b1f) return createGunzip({ chunkSize: INFLATED_BYTES });
+  const isZstd = magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50;
+  return isZstd ? createZstdDecompress({ chunkSize: INFLATED_BYTES }) : undefined;
+}

@@ -1,0 +1,62 @@
+// A throw-away repository: objects and refs written as files, moved into the real one by one local pull.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { EMPTY_TREE, EMPTY_TREE_BYTES, type ObjectKind, objectPath } from "../ostree/objects.ts";
+import { pullLocal } from "../programs/ostree.ts";
+import type { Context } from "../system/context.ts";
+
+/** Every temporary directory of a pull starts so; what a killed run left is found by it. */
+const PREFIX = "bootc-pull-";
+
+/** A new temporary directory on the repository's file system, reached through the same mount. */
+export async function makeWorkDirectory(repo: string): Promise<string> {
+  await mkdir(join(repo, "tmp"), { recursive: true });
+  return await mkdtemp(join(repo, "tmp", PREFIX));
+}
+
+/** Removes the temporary directories of runs that were killed. Only under the lock of the pull. */
+export async function removeWorkDirectories(repo: string): Promise<void> {
+  const names = await readdir(join(repo, "tmp")).catch(() => []);
+  const ours = names.filter((it) => it.startsWith(PREFIX));
+  await Promise.all(ours.map((it) => rm(join(repo, "tmp", it), { recursive: true, force: true })));
+}
+
+export interface Scratch {
+  /** Written at once; small objects only. */
+  add(checksum: string, kind: ObjectKind, bytes: Uint8Array): void;
+  setRef(ref: string, commit: string): Promise<void>;
+  /** One transaction: afterwards objects and refs are in the repository, durable, or none is. */
+  pull(ctx: Context): Promise<void>;
+  remove(): Promise<void>;
+}
+
+const CONFIG = "[core]\nrepo_version=1\nmode=bare-split-xattrs\n";
+
+export async function createScratch(repo: string): Promise<Scratch> {
+  const top = await makeWorkDirectory(repo);
+  await mkdir(join(top, "objects"));
+  await mkdir(join(top, "refs/heads"), { recursive: true });
+  await writeFile(join(top, "config"), CONFIG);
+  const folders = new Set<string>();
+  const add: Scratch["add"] = (checksum, kind, bytes) => {
+    const path = join(top, objectPath(checksum, kind));
+    const folder = dirname(path);
+    if (!folders.has(folder)) mkdirSync(folder, { recursive: true });
+    folders.add(folder);
+    writeFileSync(path, bytes);
+  };
+  // An encapsulated image leaves it out when /sysroot is its only empty directory.
+  add(EMPTY_TREE, "dirtree", EMPTY_TREE_BYTES);
+  return {
+    add,
+    async setRef(ref, commit) {
+      const path = join(top, "refs/heads", ref);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, `${commit}\n`);
+    },
+    pull: async (ctx) => await pullLocal(ctx, repo, top),
+    remove: async () => await rm(top, { recursive: true, force: true }),
+  };
+}

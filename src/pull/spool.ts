@@ -1,0 +1,52 @@
+// A temporary file for content that comes before the entry it belongs to.
+import { closeSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+
+/** A part of the spool, to be read when it is its turn. */
+export interface SpoolRange {
+  readonly kind: "spooled";
+  readonly start: number;
+  readonly length: number;
+}
+
+export interface Spool {
+  /** Where the next piece will be. */
+  position(): number;
+  append(piece: Uint8Array): void;
+  /** The content of a range, in pieces. */
+  read(range: SpoolRange): Iterable<Buffer>;
+  close(): void;
+}
+
+const PIECE = 1 << 18;
+
+/** The file is made with the first byte, under a name that is gone at once. */
+export function createSpool(path: string): Spool {
+  let file: number | undefined;
+  let length = 0;
+  return {
+    position: () => length,
+    append(piece) {
+      if (file === undefined) {
+        file = openSync(path, "wx+", 0o600);
+        rmSync(path);
+      }
+      for (let done = 0; done < piece.length; ) {
+        done += writeSync(file, piece, done, piece.length - done, length + done);
+      }
+      length += piece.length;
+    },
+    *read({ start, length: total }) {
+      for (let done = 0; done < total; ) {
+        const piece = Buffer.allocUnsafe(Math.min(PIECE, total - done));
+        const got = file === undefined ? 0 : readSync(file, piece, 0, piece.length, start + done);
+        if (got === 0) throw new Error("unreachable: the spool is shorter than what was written");
+        done += got;
+        yield piece.subarray(0, got);
+      }
+    },
+    close() {
+      if (file !== undefined) closeSync(file);
+      file = undefined;
+    },
+  };
+}

@@ -1,0 +1,107 @@
+// A program fed with a stream: if that fails, the program dies before it could take its end for success.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { BootcError, errnoOf } from "../errors.ts";
+import type { Context } from "./context.ts";
+import { formatCommand } from "./quote.ts";
+
+/** How much of a program's output and complaints is kept. */
+const OUTPUT_MAX = 1 << 20;
+
+/**
+ * Runs a program with the batches of `source` on its standard input, and returns its standard output.
+ * An error of `source` kills the program first and is what the caller gets.
+ */
+export async function feed(
+  ctx: Context,
+  { program, args }: { readonly program: string; readonly args: readonly string[] },
+  source: AsyncIterable<readonly Uint8Array[]>,
+): Promise<string> {
+  if (ctx.isVerbose) ctx.note(`+ ${formatCommand(program, args)}`);
+  ctx.signal.throwIfAborted();
+  const env = { ...ctx.env, LC_ALL: "C.UTF-8", G_MESSAGES_DEBUG: undefined };
+  const child = spawn(program, args, { env, stdio: ["pipe", "pipe", "pipe"] });
+  const ended = endOf(child);
+  const kill = () => void child.kill("SIGKILL");
+  ctx.signal.addEventListener("abort", kill);
+  try {
+    await write(child.stdin, source, ended);
+  } catch (cause) {
+    kill();
+    await ended;
+    throw ctx.signal.aborted ? ctx.signal.reason : cause;
+  } finally {
+    ctx.signal.removeEventListener("abort", kill);
+    child.stdin.destroy();
+  }
+  const end = await ended;
+  ctx.signal.throwIfAborted();
+  if (end.status === 0) return end.stdout;
+  throw new BootcError(`\`${formatCommand(program, args)}\` ${describeEnd(end)}`, {
+    ...(end.isMissing ? { hint: `install \`${program}\`, or check PATH` } : {}),
+  });
+}
+
+interface End {
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly isMissing: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function endOf(child: ReturnType<typeof spawn>): Promise<End> {
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  collect(child.stdout, stdout);
+  collect(child.stderr, stderr);
+  return new Promise((resolve) => {
+    const end = (it: { status: number | null; signal: string | null; isMissing: boolean }) =>
+      resolve({
+        ...it,
+        stdout: Buffer.concat(stdout).toString(),
+        stderr: Buffer.concat(stderr).toString().trim(),
+      });
+    child.on("close", (status, signal) => end({ status, signal, isMissing: false }));
+    child.on("error", (error) => {
+      stderr.push(Buffer.from(error.message));
+      end({ status: null, signal: null, isMissing: errnoOf(error) === "ENOENT" });
+    });
+  });
+}
+
+function collect(stream: NodeJS.ReadableStream | null, into: Buffer[]): void {
+  let length = 0;
+  stream?.on("data", (chunk: Buffer) => {
+    length += chunk.length;
+    if (length <= OUTPUT_MAX) into.push(chunk);
+  });
+}
+
+function describeEnd(end: End): string {
+  if (end.isMissing) return "could not be started: not found";
+  const how = end.signal === null ? `failed with status ${end.status}` : `ended by ${end.signal}`;
+  return end.stderr === "" ? how : `${how}: ${end.stderr}`;
+}
+
+async function write(
+  stdin: NodeJS.WritableStream & { destroyed?: boolean; cork?(): void; uncork?(): void },
+  source: AsyncIterable<readonly Uint8Array[]>,
+  ended: Promise<End>,
+): Promise<void> {
+  let isOver = false;
+  const over = ended.then(() => {
+    isOver = true;
+  });
+  // A program that ends early leaves a broken pipe; its exit status says why.
+  stdin.on("error", () => {});
+  for await (const batch of source) {
+    if (isOver) return;
+    let hasRoom = true;
+    stdin.cork?.();
+    for (const bytes of batch) hasRoom = stdin.write(bytes);
+    stdin.uncork?.();
+    if (!hasRoom) await Promise.race([once(stdin, "drain").catch(() => over), over]);
+  }
+  stdin.end();
+}
