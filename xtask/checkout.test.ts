@@ -109,6 +109,7 @@ test("the version file of an archive reads back", () => {
     commitEpoch: EPOCH,
     treeish: COMMIT,
     isDirty: false,
+    isRepository: false,
   };
   expect(parseVersionFile(formatVersionFile(checkout))).toEqual(checkout);
   expect(() => parseVersionFile("version 2.0.0\n")).toThrow("`VERSION` has no valid `commit`");

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../src/errors.ts";
-import type { RunOptions } from "../src/system/context.ts";
+import { readGit } from "./git.ts";
 import { requirePrograms } from "./requirements.ts";
 import type { Tree } from "./task.ts";
 
@@ -20,6 +20,8 @@ export interface Checkout {
   /** What `git archive` packs: the commit, or a tree with the uncommitted changes. */
   readonly treeish: string;
   readonly isDirty: boolean;
+  /** False in an unpacked source archive, which has no history. */
+  readonly isRepository: boolean;
 }
 
 /** The nearest release tag below a commit, and how many commits lie between. */
@@ -31,15 +33,14 @@ export interface NearestTag {
 /** A source archive carries this file in place of a git repository. */
 export const VERSION_FILE = "VERSION";
 
-const RELEASE_TAG = /^v(\d+\.\d+\.\d+)(?:-rc\.(\d+))?$/;
+/** `v2.0.0`, `v2.0.0-rc.1`; other tags mean nothing to us. */
+export const RELEASE_TAG = /^v(\d+\.\d+\.\d+)(?:-rc\.(\d+))?$/;
 /** Fixed, because git's own abbreviation grows with the number of objects a clone happens to hold. */
 const HASH_DIGITS = 10;
-/** Set by git for its hooks; they would lead us to another repository. */
-const NO_GIT_ENV = { GIT_DIR: undefined, GIT_WORK_TREE: undefined, GIT_INDEX_FILE: undefined };
 
 /**
  * Reads version and commit. Fails on uncommitted changes unless `allowDirty`, which then marks the
- * version and packs the changes. In a shallow clone without a release tag, fetches the history first.
+ * version and packs the changes. In a shallow clone, fetches the history first.
  */
 export async function readCheckout(
   tree: Tree,
@@ -66,6 +67,7 @@ export async function readCheckout(
     commitEpoch,
     treeish: isDirty ? await writeDirtyTree(tree) : commit,
     isDirty,
+    isRepository: true,
   };
 }
 
@@ -88,7 +90,7 @@ export function formatVersion({
   const at = `${formatTimestamp(commitEpoch)}.g${commit.slice(0, HASH_DIGITS)}`;
   const snapshot = isDirty ? `${at}.dirty` : at;
   if (tag === undefined) return `${requireBase(packageVersion)}~0.${snapshot}`;
-  const released = formatReleased(tag.name);
+  const released = formatReleasedVersion(tag.name);
   return tag.distance === 0 && !isDirty ? released : `${released}^${snapshot}`;
 }
 
@@ -126,6 +128,7 @@ export function parseVersionFile(text: string): Checkout {
     commitEpoch: Number(requireValue("committed", /^\d+$/)),
     treeish: commit,
     isDirty: version.endsWith(".dirty"),
+    isRepository: false,
   };
 }
 
@@ -135,22 +138,6 @@ async function readVersionFile(top: string): Promise<Checkout> {
   throw new BootcError(`\`${top}\` is neither a git repository nor an unpacked source archive`, {
     hint: "work in a clone made by `git clone`",
   });
-}
-
-/** One git command in the checkout; a repository owned by somebody else gets the way out as a hint. */
-async function readGit(
-  { ctx, top }: Tree,
-  args: readonly string[],
-  options: RunOptions = {},
-): Promise<string> {
-  try {
-    return (await ctx.read("git", args, { cwd: top, env: NO_GIT_ENV, ...options })).trimEnd();
-  } catch (cause) {
-    if (!(cause instanceof Error) || !cause.message.includes("dubious ownership")) throw cause;
-    throw new BootcError(`git does not trust \`${top}\`, which belongs to another user`, {
-      hint: `run \`git config --global --add safe.directory ${top}\``,
-    });
-  }
 }
 
 async function readCommit(tree: Tree): Promise<Pick<Checkout, "commit" | "commitEpoch">> {
@@ -185,7 +172,6 @@ function dirtyError(changes: readonly string[]): BootcError {
 async function writeDirtyTree(tree: Tree): Promise<string> {
   const me = { NAME: "xtask", EMAIL: "xtask@localhost" };
   const env = {
-    ...NO_GIT_ENV,
     ...Object.fromEntries(
       ["AUTHOR", "COMMITTER"].flatMap((who) =>
         Object.entries(me).map(([key, value]) => [`GIT_${who}_${key}`, value]),
@@ -197,19 +183,26 @@ async function writeDirtyTree(tree: Tree): Promise<string> {
 }
 
 async function readNearestTag(tree: Tree): Promise<NearestTag | undefined> {
+  const failure = await deepen(tree);
   const found = await findNearestTag(tree);
-  if (found !== undefined) return found;
+  if (found !== undefined || failure === undefined) return found;
+  throw new BootcError("this shallow clone does not reach a release tag", {
+    cause: failure,
+    hint: "run `git fetch --unshallow --tags`, or clone without `--depth`",
+  });
+}
+
+/** Gets the history a shallow clone lacks: version and changelog depend on it. The error, if it cannot. */
+async function deepen(tree: Tree): Promise<unknown> {
   if ((await readGit(tree, ["rev-parse", "--is-shallow-repository"])) !== "true") return undefined;
-  tree.ctx.note("fetching the history of this shallow clone, to find the nearest release tag");
+  tree.ctx.note("fetching the history of this shallow clone");
   try {
     await readGit(tree, ["fetch", "--quiet", "--unshallow", "--tags"]);
-  } catch (cause) {
-    throw new BootcError("this shallow clone does not reach a release tag", {
-      cause,
-      hint: "run `git fetch --unshallow --tags`, or clone without `--depth`",
-    });
+    return undefined;
+  } catch (error) {
+    tree.ctx.signal.throwIfAborted();
+    return error;
   }
-  return await findNearestTag(tree);
 }
 
 async function findNearestTag(tree: Tree): Promise<NearestTag | undefined> {
@@ -242,7 +235,8 @@ export function compareTags(a: string, b: string): number {
   return at < 0 ? 0 : (left?.[at] ?? 0) < (right?.[at] ?? 0) ? -1 : 1;
 }
 
-function formatReleased(tag: string): string {
+/** A release tag as the package has it: `v2.0.0-rc.1` is `2.0.0~rc.1`. */
+export function formatReleasedVersion(tag: string): string {
   const [, base = "", candidate] = RELEASE_TAG.exec(tag) ?? [];
   return candidate === undefined ? base : `${base}~rc.${candidate}`;
 }

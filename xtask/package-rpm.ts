@@ -1,0 +1,120 @@
+// `xtask package-rpm`: the source package rebuilt as COPR does it: another user, no network, no Node.
+import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { type Command, Option } from "commander";
+import { BootcError } from "../src/errors.ts";
+import { writeWhole } from "./archive.ts";
+import { readCheckout } from "./checkout.ts";
+import { emulate } from "./emulation.ts";
+import { packageSrpm } from "./package-srpm.ts";
+import { requirePrograms } from "./requirements.ts";
+import { explainRpmbuild, formatDefinitions, NEUTRAL, withScratch } from "./rpmbuild.ts";
+import { ACCOUNTS, BUILD_FOLDER, sandboxCommand } from "./sandbox.ts";
+import type { Task, Tree } from "./task.ts";
+
+const MACHINES = ["x86_64", "aarch64"] as const;
+export type Machine = (typeof MACHINES)[number];
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command
+      .option("--srpm <file>", "rebuild this source package; without it, that of this checkout")
+      .addOption(new Option("--target <machine>", "for which machine").choices(MACHINES))
+      .option("--payload <io>", "rpm's compression of the result, such as w3.zstdio")
+      .option("--outdir <folder>", "where to put it instead of target/")
+      .option("--allow-dirty", "pack uncommitted changes too, and mark the version")
+      .addHelpText(
+        "after",
+        [
+          "",
+          "The machine's own Node, npm and its cache, the network and the environment are out of",
+          "reach. A package for another machine is built under emulation, in a few minutes.",
+          "",
+          "Examples:",
+          "  npm run xtask package-rpm",
+          "  npm run xtask -- package-rpm --target aarch64",
+        ].join("\n"),
+      ),
+  async run(tree, options) {
+    await requirePrograms(tree, ["rpmbuild", "bwrap"]);
+    const text = (name: string) =>
+      typeof options[name] === "string" ? (options[name] as string) : undefined;
+    return await packageRpm(tree, {
+      srpm: text("srpm") ?? (await makeSrpm(tree, options.allowDirty === true)),
+      machine: (text("target") as Machine | undefined) ?? ownMachine(),
+      payload: text("payload"),
+      outdir: text("outdir") === undefined ? "target" : resolve(text("outdir") ?? ""),
+    });
+  },
+};
+
+async function makeSrpm(tree: Tree, allowDirty: boolean): Promise<string> {
+  return await packageSrpm(tree, await readCheckout(tree, { allowDirty }));
+}
+
+function ownMachine(): Machine {
+  return process.arch === "arm64" ? "aarch64" : "x86_64";
+}
+
+export interface RpmOptions {
+  readonly srpm: string;
+  readonly machine: Machine;
+  /** rpm's `_binary_payload`; the distribution's own when undefined. */
+  readonly payload: string | undefined;
+  /** Relative to the checkout, or absolute. */
+  readonly outdir: string;
+}
+
+/** Rebuilds a source package in a sandbox; gives the path of the package it made. */
+export async function packageRpm(tree: Tree, options: RpmOptions): Promise<string> {
+  return await withScratch(tree, "rpm", async (scratch) => {
+    await copyFile(resolve(tree.top, options.srpm), join(scratch, "bootc.src.rpm"));
+    for (const [name, content] of Object.entries(ACCOUNTS))
+      await writeFile(join(scratch, name), content);
+    await rebuild(tree, scratch, options);
+    const folder = join(scratch, "RPMS", options.machine);
+    const made = await readdir(folder);
+    if (made[0] === undefined || made.length !== 1) {
+      throw new BootcError(`rpmbuild made ${made.length} packages instead of one`);
+    }
+    const path = join(options.outdir, made[0]);
+    const from = join(folder, made[0]);
+    await writeWhole(resolve(tree.top, path), (temp) => copyFile(from, temp));
+    return path;
+  });
+}
+
+async function rebuild(tree: Tree, scratch: string, options: RpmOptions): Promise<void> {
+  const { ctx, top } = tree;
+  const definitions = {
+    ...NEUTRAL,
+    _topdir: BUILD_FOLDER,
+    _dbpath: `${BUILD_FOLDER}/db`,
+    ...(options.payload === undefined ? {} : { _binary_payload: options.payload }),
+  };
+  await mkdir(join(scratch, "db"));
+  const macros = await readFedoraMacros(tree);
+  if (macros !== undefined) await copyFile(join(top, macros), join(scratch, basename(macros)));
+  const rpmbuild = [
+    "rpmbuild",
+    "--rebuild",
+    // What is installed is not recorded in an rpm database on every distribution.
+    "--nodeps",
+    ...(macros === undefined ? [] : [`--load=${BUILD_FOLDER}/${basename(macros)}`]),
+    ...(options.machine === ownMachine() ? [] : ["--target", options.machine]),
+    ...formatDefinitions(definitions),
+    `${BUILD_FOLDER}/bootc.src.rpm`,
+  ];
+  await explainRpmbuild("building the package", async () => {
+    if (options.machine === ownMachine()) {
+      const [program = "", ...args] = await sandboxCommand({ folder: scratch, env: {} });
+      await ctx.run(program, [...args, ...rpmbuild]);
+    } else await emulate(tree, options.machine, { folder: scratch, command: rpmbuild });
+  });
+}
+
+/** The file of macros to load where rpm knows none of Fedora's. */
+async function readFedoraMacros({ ctx }: Tree): Promise<string | undefined> {
+  const known = await ctx.read("rpmbuild", ["--eval", "%{?_unitdir}"]);
+  return known.trim() === "" ? "rpm/macros.fedora" : undefined;
+}

@@ -1,0 +1,92 @@
+// `xtask package-srpm`: everything COPR needs to build the package without network, in one file.
+import { chmod, copyFile, readdir, rename, utimes } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import type { Command } from "commander";
+import { BootcError } from "../src/errors.ts";
+import { writeWhole } from "./archive.ts";
+import { digestFile, makeOnce } from "./cache.ts";
+import { type Checkout, readCheckout } from "./checkout.ts";
+import { requirePrograms } from "./requirements.ts";
+import { explainRpmbuild, formatDefinitions, NEUTRAL, withScratch } from "./rpmbuild.ts";
+import { BUILD_PROGRAMS } from "./setup.ts";
+import { packSources } from "./sources.ts";
+import { RELEASE, writeSpec } from "./spec.ts";
+import type { Task, Tree } from "./task.ts";
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command
+      .option("--allow-dirty", "pack uncommitted changes too, and mark the version")
+      .option("--outdir <folder>", "where to put it instead of target/")
+      .addHelpText(
+        "after",
+        "\nExamples:\n  npm run xtask package-srpm\n  node xtask/run.cjs package-srpm --outdir /tmp",
+      ),
+  async run(tree, options) {
+    const checkout = await readCheckout(tree, { allowDirty: options.allowDirty === true });
+    const outdir = typeof options.outdir === "string" ? resolve(options.outdir) : "target";
+    return await packageSrpm(tree, checkout, outdir);
+  },
+};
+
+/** Makes the source package in `outdir` (relative to the checkout, or absolute); gives its path. */
+export async function packageSrpm(
+  tree: Tree,
+  checkout: Checkout,
+  outdir = "target",
+): Promise<string> {
+  await requirePrograms(tree, BUILD_PROGRAMS);
+  const sources = await packSources(tree, checkout);
+  const files = [sources.source, sources.vendor.path, sources.runtime.path];
+  const spec = await writeSpec(tree, checkout, sources);
+  const paths = [...files, spec].map((it) => join(tree.top, it));
+  const digests = paths.map(async (it) => (await digestFile("sha256", it)).toString("hex"));
+  const rpm = await tree.ctx.read("rpmbuild", ["--version"]);
+  const inputs = [...(await Promise.all(digests)), String(checkout.commitEpoch), rpm];
+  const name = `bootc-${checkout.version}-${RELEASE}`;
+  const made = await makeOnce(tree, { name, suffix: ".src.rpm", inputs }, async (temp) => {
+    await withScratch(tree, "srpm", async (scratch) => {
+      await rename(await buildSrpm(tree, { checkout, paths, scratch }), temp);
+    });
+  });
+  const path = join(outdir, `${name}.src.rpm`);
+  await writeWhole(resolve(tree.top, path), (temp) => copyFile(made, temp));
+  return path;
+}
+
+interface SrpmWork {
+  readonly checkout: Checkout;
+  /** The sources, then the spec; absolute. */
+  readonly paths: readonly string[];
+  /** An empty folder. */
+  readonly scratch: string;
+}
+
+async function buildSrpm({ ctx }: Tree, { checkout, paths, scratch }: SrpmWork): Promise<string> {
+  // The package records mode and time of each source.
+  for (const path of paths) {
+    const copy = join(scratch, basename(path));
+    await copyFile(path, copy);
+    await chmod(copy, 0o644);
+    await utimes(copy, checkout.commitEpoch, checkout.commitEpoch);
+  }
+  const definitions = {
+    ...NEUTRAL,
+    ...Object.fromEntries(FOLDERS.map((it) => [it, scratch])),
+    // What is in the sources is compressed already: again costs a minute and ties us to a compressor.
+    _source_payload: "w.ufdio",
+    dist: "%{nil}",
+  };
+  const spec = join(scratch, basename(paths.at(-1) ?? ""));
+  const args = ["-bs", "--nodeps", ...formatDefinitions(definitions), spec];
+  // With a home of its own no ~/.rpmmacros has a say.
+  const env = { HOME: scratch, SOURCE_DATE_EPOCH: String(checkout.commitEpoch) };
+  await explainRpmbuild("making the source package", () =>
+    ctx.read("rpmbuild", args, { cwd: scratch, env }),
+  );
+  const made = (await readdir(scratch)).filter((it) => it.endsWith(".src.rpm"));
+  if (made[0] !== undefined && made.length === 1) return join(scratch, made[0]);
+  throw new BootcError(`rpmbuild made ${made.length} source packages instead of one`);
+}
+
+const FOLDERS = ["_topdir", "_sourcedir", "_specdir", "_srcrpmdir", "_builddir", "_rpmdir"];

@@ -1,0 +1,14 @@
+// `xtask package`: the source archive of the commit that is checked out.
+import type { Command } from "commander";
+import { readCheckout } from "./checkout.ts";
+import { packSource } from "./sources.ts";
+import type { Task } from "./task.ts";
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command.option("--allow-dirty", "pack uncommitted changes too, and mark the version"),
+  async run(tree, options) {
+    const checkout = await readCheckout(tree, { allowDirty: options.allowDirty === true });
+    return await packSource(tree, checkout);
+  },
+};

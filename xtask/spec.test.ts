@@ -1,0 +1,52 @@
+import { glob, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { placesOf } from "./spec.ts";
+
+const TOP = join(import.meta.dirname, "..");
+
+test("what lies in packaging/rootfs is installed, and its units are known to systemd", () => {
+  const names = [
+    "README.md",
+    "packaging/rootfs/usr/lib/systemd/system/a.service",
+    "packaging/rootfs/usr/lib/systemd/system/a.target",
+    "packaging/rootfs/usr/libexec/x/y",
+  ];
+  expect(placesOf(names)).toMatchObject({
+    rootfs: [
+      "%{_prefix}/lib/systemd/system/a.service",
+      "%{_prefix}/lib/systemd/system/a.target",
+      "%{_prefix}/libexec/x/y",
+    ],
+    units: ["a.service"],
+  });
+});
+
+test.each([
+  "packaging/rootfs/etc/a.conf",
+  "packaging/rootfs/usr/lib/a b",
+  "packaging/rootfs/usr/lib/%{a}",
+])("%s has no place in the package", (name) => {
+  expect(() => placesOf([name])).toThrow("is no place for a file of the package");
+});
+
+/** Programs a literal call of `ctx.read` or `ctx.run` in `text` starts. */
+function startedPrograms(text: string): readonly string[] {
+  return [
+    ...text.matchAll(/\.(?:read|run|start|pipe)\(\s*(?:ctx,\s*)?"([a-z][\w.-]*)"\s*,\s*\[/g),
+  ].map(([, name = ""]) => name);
+}
+
+test("the package requires or recommends every program that bootc starts", async () => {
+  const { rpm } = JSON.parse(await readFile(join(TOP, "package.json"), "utf8"));
+  const known = new Set([...Object.keys(rpm.requires), ...Object.keys(rpm.recommends)]);
+  const started = new Map<string, string>();
+  for await (const path of glob("src/**/*.ts", { cwd: TOP })) {
+    if (path.endsWith(".test.ts") || path.startsWith("src/testing/")) continue;
+    for (const name of startedPrograms(await readFile(join(TOP, path), "utf8")))
+      started.set(name, path);
+  }
+  expect(started.size).toBeGreaterThan(0);
+  const missing = [...started].filter(([name]) => !known.has(name));
+  expect(missing, "add them to `rpm.requires` or `rpm.recommends` in package.json").toEqual([]);
+});

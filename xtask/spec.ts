@@ -1,0 +1,118 @@
+// `xtask spec`: rpm/bootc.spec.ejs, filled in with what the lockfile, git and the tree say.
+import { readFile, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { Command } from "commander";
+import { BootcError } from "../src/errors.ts";
+import { writeWhole } from "./archive.ts";
+import { formatLicense, listBundled } from "./bundled.ts";
+import { formatChangelog, readChangelog } from "./changelog.ts";
+import { type Checkout, readCheckout } from "./checkout.ts";
+import { type PackageSources, packSources, readSourceNames } from "./sources.ts";
+import type { Task, Tree } from "./task.ts";
+import { renderTemplate } from "./template.ts";
+
+/** Of a version, always the first build: a change of the package alone is a commit like any other. */
+export const RELEASE = "1";
+
+const TEMPLATE = "rpm/bootc.spec.ejs";
+const ROOTFS = "packaging/rootfs/";
+const UNIT = /^\/usr\/lib\/systemd\/system\/([^/]+\.(?:service|timer|path|socket))$/;
+
+/** Folders that are the package's though nothing of the package lies in them. */
+const FOLDERS = ["bound-images.d", "install", "kargs.d"].map((it) => `%{_prefix}/lib/bootc/${it}`);
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command.option("--allow-dirty", "describe uncommitted changes too, and mark the version"),
+  async run(tree, options) {
+    const checkout = await readCheckout(tree, { allowDirty: options.allowDirty === true });
+    return await writeSpec(tree, checkout, await packSources(tree, checkout));
+  },
+};
+
+/** Writes `target/bootc.spec`; gives its path. */
+export async function writeSpec(
+  tree: Tree,
+  checkout: Checkout,
+  sources: PackageSources,
+): Promise<string> {
+  const [template, manifest] = await Promise.all(
+    [TEMPLATE, "package.json"].map((it) => readFile(join(tree.top, it), "utf8")),
+  );
+  const project = parseProject(manifest ?? "");
+  const values = {
+    ...project,
+    ...placesOf(await readSourceNames(tree, checkout)),
+    version: checkout.version,
+    release: RELEASE,
+    archiveName: checkout.archiveName,
+    license: formatLicense(project.license, sources.vendor.manifest),
+    sourceFile: basename(sources.source),
+    vendorFile: basename(sources.vendor.path),
+    runtimeFile: basename(sources.runtime.path),
+    runtimeFolder: sources.runtime.folder,
+    bundled: listBundled(sources.vendor.manifest, sources.runtime.manifest),
+    changelog: formatChangelog(await readChangelog(tree, checkout), RELEASE),
+  };
+  const spec = renderTemplate(TEMPLATE, template ?? "", values);
+  const path = "target/bootc.spec";
+  await writeWhole(join(tree.top, path), (temp) => writeFile(temp, spec));
+  return path;
+}
+
+/** What package.json says about the package. */
+export interface ProjectValues {
+  readonly license: string;
+  readonly homepage: string;
+  readonly buildRequires: readonly string[];
+  readonly requires: readonly string[];
+  readonly recommends: readonly string[];
+}
+
+interface Manifest {
+  readonly license?: string;
+  readonly homepage?: string;
+  readonly rpm?: {
+    readonly buildRequires?: readonly string[];
+    readonly requires?: Readonly<Record<string, string>>;
+    readonly recommends?: Readonly<Record<string, string>>;
+  };
+}
+
+function parseProject(text: string): ProjectValues {
+  const { license, homepage, rpm = {} } = JSON.parse(text) as Manifest;
+  if (license === undefined || homepage === undefined) {
+    throw new BootcError("package.json lacks `license` or `homepage`");
+  }
+  const packagesOf = (programs: Readonly<Record<string, string>> = {}) =>
+    [...new Set(Object.values(programs))].toSorted();
+  return {
+    license,
+    homepage,
+    buildRequires: rpm.buildRequires ?? [],
+    requires: packagesOf(rpm.requires),
+    recommends: packagesOf(rpm.recommends),
+  };
+}
+
+/** What of the committed files is installed as it is, by its place on the machine. */
+export function placesOf(sourceNames: readonly string[]): {
+  readonly rootfs: readonly string[];
+  readonly units: readonly string[];
+  readonly folders: readonly string[];
+} {
+  const places = sourceNames
+    .filter((it) => it.startsWith(ROOTFS))
+    .map((it) => it.slice(ROOTFS.length - 1));
+  const odd = places.find((it) => !/^\/usr\/(bin|lib|libexec|share)\/[\w@.+/-]+$/.test(it));
+  if (odd !== undefined) {
+    throw new BootcError(`\`${odd}\` is no place for a file of the package`, {
+      hint: "files in packaging/rootfs belong below usr/bin, usr/lib, usr/libexec or usr/share",
+    });
+  }
+  return {
+    rootfs: places.map((it) => it.replace(/^\/usr\//, "%{_prefix}/")),
+    units: places.flatMap((it) => UNIT.exec(it)?.[1] ?? []),
+    folders: FOLDERS,
+  };
+}
