@@ -53,9 +53,8 @@ function rpmbuildError(what: string, cause: unknown): unknown {
       hint: "free some space below target/, for instance with `npm run xtask clean`, and run it again",
     });
   }
-  const said = (
-    /^(?:error|.*: error): *(.+)$/m.exec(text) ?? /^RPM build errors:\n *(.+)$/m.exec(text)
-  )?.[1];
+  const said = (/^(?:error|.*: error): *(.+)$/m.exec(text) ??
+    /^RPM build errors:\n *(.+)$/m.exec(text))?.[1];
   if (said === undefined) return cause;
   return new BootcError(`${what}: rpmbuild says: ${said}`, {
     kind: kindOf(cause),
