@@ -7,6 +7,7 @@ import { ENTRIES_READ_AT, type HostDocument } from "../host/document.ts";
 import { publishBootEntries } from "../programs/ostree-boot-entries.ts";
 import type { Context } from "../system/context.ts";
 import { readHostKind } from "../system/host-kind.ts";
+import { readPrivileges } from "../system/privileges.ts";
 
 export interface StatusOptions {
   readonly format?: StatusFormat;
@@ -42,7 +43,7 @@ function noteAge(ctx: Context, host: HostDocument): void {
 
 /** Root leaves what users may not read for them; that this fails is no reason for status to fail. */
 async function publish(ctx: Context): Promise<void> {
-  if (process.geteuid?.() !== 0 || (await readHostKind(ctx)) !== "ostree") return;
+  if ((await readHostKind(ctx)) !== "ostree" || !(await readPrivileges(ctx)).isRoot) return;
   try {
     await publishBootEntries(ctx);
   } catch (error) {

@@ -1,6 +1,7 @@
 // A mount namespace of our own, so that the host never sees what we mount and remount.
 import { accessSync, closeSync, constants, fstatSync, openSync } from "node:fs";
 import { readlink } from "node:fs/promises";
+import { join } from "node:path";
 import { isSea } from "node:sea";
 import { BootcError } from "../errors.ts";
 import type { Context } from "./context.ts";
@@ -19,7 +20,7 @@ export async function enterPrivateMounts(
   { progressDescriptor }: { readonly progressDescriptor: number | undefined },
 ): Promise<void> {
   const [ours, first] = await Promise.all(
-    ["self", "1"].map((it) => readlink(`/proc/${it}/ns/mnt`)),
+    ["self", "1"].map((it) => readlink(join(ctx.root, `proc/${it}/ns/mnt`))),
   );
   if (ours !== first) return;
   if (process.pid === 1) return;

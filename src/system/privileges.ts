@@ -1,27 +1,41 @@
 // What a process must be allowed before it changes the host.
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import type { Context } from "./context.ts";
-import { readFileIfAny } from "./files.ts";
 
 const CAP_SYS_ADMIN = 21n;
 
+export interface Privileges {
+  readonly isRoot: boolean;
+  /** CAP_SYS_ADMIN is in the bounding set. */
+  readonly hasSysAdmin: boolean;
+}
+
 export async function requireRoot(ctx: Context): Promise<void> {
-  if (process.geteuid?.() !== 0) {
+  const { isRoot, hasSysAdmin } = await readPrivileges(ctx);
+  if (!isRoot) {
     throw new BootcError("This command must be executed as the root user", {
       kind: "unsupported",
       hint: "run it with sudo",
     });
   }
-  const status = await readFileIfAny(join(ctx.root, "proc/self/status"));
-  if (status !== undefined && hasSysAdmin(status)) return;
+  if (hasSysAdmin) return;
   throw new BootcError("This command requires full root privileges (CAP_SYS_ADMIN)", {
     kind: "unsupported",
   });
 }
 
-/** The bounding set of /proc/PID/status holds CAP_SYS_ADMIN. */
-export function hasSysAdmin(status: string): boolean {
-  const hex = /^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
-  return ((BigInt(`0x${hex}`) >> CAP_SYS_ADMIN) & 1n) === 1n;
+export async function readPrivileges(ctx: Context): Promise<Privileges> {
+  return parsePrivileges(await readFile(join(ctx.root, "proc/self/status"), "utf8"));
+}
+
+/** Format: proc_pid_status(5). */
+export function parsePrivileges(status: string): Privileges {
+  const effectiveUid = /^Uid:\s*\d+\s+(\d+)/m.exec(status)?.[1];
+  const bounding = /^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
+  return {
+    isRoot: effectiveUid === "0",
+    hasSysAdmin: ((BigInt(`0x${bounding}`) >> CAP_SYS_ADMIN) & 1n) === 1n,
+  };
 }

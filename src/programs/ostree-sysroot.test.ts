@@ -1,0 +1,136 @@
+import { chmod, readdir, readFile, rm, unlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { assembleHost } from "../host/assemble-host.ts";
+import { formatCanonicalJson } from "../host/canonical-json.ts";
+import { formatHumanStatus } from "../host/human-status.ts";
+import { formatYaml } from "../host/yaml-document.ts";
+import { layOutMachine, type Machine } from "../testing/machine-fixture.ts";
+import { scriptedContext } from "../testing/scripted-context.ts";
+import { readSysroot } from "./ostree-sysroot.ts";
+
+const VERSIONS = ["2022.7", "2025.2"];
+const fixture = (version: string) =>
+  new URL(`fixtures/ostree-${version}-staged.json`, import.meta.url);
+const read = async ({ root }: Pick<Machine, "root">) =>
+  assembleHost(await readSysroot(scriptedContext(root, []).ctx));
+
+test.each(VERSIONS)("a host with ostree %s as people, YAML and JSON have it", async (version) => {
+  const host = await read(await layOutMachine(fixture(version)));
+  const golden = (extension: string) => `fixtures/ostree-${version}-staged.${extension}`;
+  await expect(`${formatHumanStatus(host, { isVerbose: true })}\n`).toMatchFileSnapshot(
+    golden("txt"),
+  );
+  await expect(`${formatYaml(host)}\n`).toMatchFileSnapshot(golden("yaml"));
+  await expect(`${formatCanonicalJson(host)}\n`).toMatchFileSnapshot(golden("host.json"));
+});
+
+/** What is damaged, and what of the document says so; all other entries must be as before. */
+const DAMAGE: readonly {
+  readonly what: string;
+  readonly damage: (machine: Machine, deploy: string) => Promise<void>;
+  readonly slot: "booted" | "staged" | "other";
+  readonly problem: string;
+}[] = [
+  {
+    what: "an origin that names no image we understand",
+    damage: ({ booted }, deploy) =>
+      writeFile(join(deploy, `${booted}.origin`), "[origin]\ncontainer-image-reference=what\n"),
+    slot: "booted",
+    problem: "its origin cannot be read: `what` is no image reference",
+  },
+  {
+    what: "a commit that is gone",
+    damage: ({ root, booted }) =>
+      rm(join(root, "sysroot/ostree/repo/objects", booted.slice(0, 2)), { recursive: true }),
+    slot: "booted",
+    problem: "its commit cannot be read: it is missing in the repository",
+  },
+  {
+    what: "a commit that is none",
+    damage: async ({ root, booted }) => {
+      const name = `${booted.slice(2, 64)}.commit`;
+      await writeFile(join(root, "sysroot/ostree/repo/objects", booted.slice(0, 2), name), "x");
+    },
+    slot: "booted",
+    problem: "its commit cannot be read: ",
+  },
+  {
+    what: "layer refs that are gone",
+    damage: ({ root }) =>
+      rm(join(root, "sysroot/ostree/repo/refs/heads/ostree/container/blob"), { recursive: true }),
+    slot: "booted",
+    problem: "the ref of its first layer is missing",
+  },
+  {
+    what: "a staged deployment that cannot be made out",
+    damage: ({ root }) => writeFile(join(root, "run/ostree/staged-deployment"), "what is this"),
+    slot: "other",
+    problem: "staged: ",
+  },
+  {
+    what: "a boot entry without `ostree=`",
+    damage: async ({ root }) => {
+      const entries = join(root, "boot/loader/entries");
+      await writeFile(join(entries, "ostree-9.conf"), "version 9\noptions root=UUID=x\n");
+    },
+    slot: "other",
+    problem: "ostree-9.conf: it has no `ostree=` argument we understand",
+  },
+  {
+    what: "a boot entry for a deployment that is gone",
+    damage: async ({ root }) => {
+      const entries = join(root, "boot/loader/entries");
+      const options = `options ostree=/ostree/boot.1/default/${"0".repeat(64)}/7`;
+      await writeFile(join(entries, "ostree-9.conf"), `version 9\n${options}\n`);
+    },
+    slot: "other",
+    problem: "ostree-9.conf: `/ostree/boot.1/default/",
+  },
+];
+
+test.each(DAMAGE)(
+  "$what is shown as such, and all else in full",
+  async ({ damage, slot, problem }) => {
+    const machine = await layOutMachine(fixture("2025.2"));
+    const whole = await read(machine);
+    await damage(machine, join(machine.root, "sysroot/ostree/deploy/default/deploy"));
+    const host = await read(machine);
+    const odd = slot === "other" ? host.status.otherDeployments?.at(-1) : host.status[slot];
+    expect(odd?.problems?.[0]).toContain(problem);
+    expect(formatHumanStatus(host, { isVerbose: false })).toContain(`Problem: ${problem}`);
+    expect(host.status.booted?.ostree).toEqual(whole.status.booted?.ostree);
+    if (!problem.includes("layer")) expect(host.status.rollback).toEqual(whole.status.rollback);
+  },
+);
+
+test("without a deployment directory the entry remains, with its problem", async () => {
+  const machine = await layOutMachine(fixture("2022.7"));
+  const whole = await read(machine);
+  const { checksum } = whole.status.rollback?.ostree ?? { checksum: "" };
+  await rm(join(machine.root, "sysroot/ostree/deploy/default/deploy", `${checksum}.0`), {
+    recursive: true,
+  });
+  const { rollback } = (await read(machine)).status;
+  expect(rollback?.problems).toEqual([expect.stringContaining("its directory cannot be read")]);
+  expect(rollback?.image).toEqual(whole.status.rollback?.image);
+});
+
+test("rpm-ostree's groups in an origin make a deployment incompatible", async () => {
+  const machine = await layOutMachine(fixture("2022.7"));
+  const path = join(machine.root, `sysroot/ostree/deploy/default/deploy/${machine.booted}.origin`);
+  await writeFile(path, `${await readFile(path, "utf8")}\n[packages]\nrequested=strace;\n`);
+  const { booted, type } = (await read(machine)).status;
+  expect([booted?.incompatible, booted?.image, type]).toEqual([true, null, null]);
+});
+
+test("without boot entries ostree's refs give the order", async () => {
+  const machine = await layOutMachine(fixture("2025.2"));
+  const whole = await read(machine);
+  const entries = join(machine.root, "boot/loader/entries");
+  for (const name of await readdir(entries)) await unlink(join(entries, name));
+  expect((await read(machine)).status.rollback).toBeNull();
+  if (process.getuid?.() === 0) return; // root may read whatever the mode
+  await chmod(entries, 0);
+  expect((await read(machine)).status.rollback).toEqual(whole.status.rollback);
+});

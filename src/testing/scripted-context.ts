@@ -1,0 +1,73 @@
+// A context whose programs are a script: what is not in it fails, and so does what is in it and was not run.
+import type { Context, RunOptions } from "../system/context.ts";
+import { formatCommand } from "../system/quote.ts";
+
+/** A command as the transcript shows it (`? ` looks, `+ ` changes), and what it prints or does. */
+export type ScriptLine = readonly [
+  command: string,
+  answer?: string | Error | ((options: RunOptions) => void | Promise<void>),
+];
+
+export interface Scripted {
+  readonly ctx: Context;
+  /** Commands and output as they came, `>` before our standard output and `!` before our talk. */
+  transcript(): string;
+  /** Call it last: throws when lines of the script were not used. */
+  requireAllUsed(): void;
+}
+
+export interface ScriptedOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly isTerminal?: boolean;
+}
+
+/** Files are real, under `root`. In commands, `root` is written `ROOT`, temporary directories `TMP`. */
+export function scriptedContext(
+  root: string,
+  script: readonly ScriptLine[],
+  options: ScriptedOptions = {},
+): Scripted {
+  const lines: string[] = [];
+  const left = [...script];
+  const play = async (sign: string, program: string, words: readonly string[], it: RunOptions) => {
+    const command = `${sign} ${normalize(formatCommand(program, words), root)}`;
+    lines.push(command);
+    const [wanted, answer = ""] = left.shift() ?? ["nothing more"];
+    if (wanted !== command) throw new Error(`the script has \`${wanted}\`, not \`${command}\``);
+    if (answer instanceof Error) throw answer;
+    if (typeof answer === "string") return answer;
+    await answer(it);
+    return "";
+  };
+  const ctx: Context = {
+    root,
+    env: options.env ?? {},
+    isVerbose: false,
+    signal: new AbortController().signal,
+    terminal: {
+      isStdoutTerminal: options.isTerminal ?? false,
+      isStderrTerminal: false,
+      hasColor: false,
+      columns: 80,
+    },
+    say: (line) => void lines.push(`> ${line}`),
+    write: (text) => void lines.push(`> ${text} (no newline)`),
+    note: (line) => void lines.push(`! ${line}`),
+    read: (program, words, it = {}) => play("?", program, words, it),
+    run: async (program, words, it = {}) => void (await play("+", program, words, it)),
+  };
+  return {
+    ctx,
+    transcript: () => `\n${lines.join("\n")}\n`,
+    requireAllUsed: () => {
+      if (left.length > 0)
+        throw new Error(`not run: ${left.map(([command]) => command).join(", ")}`);
+    },
+  };
+}
+
+function normalize(command: string, root: string): string {
+  return command
+    .replaceAll(root, "ROOT")
+    .replaceAll(/\/[^ =]*\/bootc-(origin|edit)-[A-Za-z0-9]{6}/g, "TMP");
+}
