@@ -32,6 +32,10 @@ export const TASKS: Readonly<Record<string, readonly [about: string, load: Load]
   "package-srpm": ["make the source package that COPR builds", () => import("./package-srpm.ts")],
   "package-rpm": ["rebuild the source package offline", () => import("./package-rpm.ts")],
   test: ["run the tests: unit, cli, repo, packages, vm", () => import("./test.ts")],
+  "power-cuts": [
+    "cut a virtual machine's power during updates, and print where",
+    () => import("./power-cuts.ts"),
+  ],
   lint: ["check format, lint, types and the rules of the repository", () => import("./lint.ts")],
   copr: ["build the package on COPR, and follow the builds", () => import("./copr.ts")],
   changelog: ["check the format of CHANGELOG.md", () => import("./release/changelog.ts")],

@@ -75,7 +75,7 @@ describe.skipIf(missing !== undefined)(`core path${missing ? ` (${missing})` : "
     const check = await machine.must("bootc upgrade --check 2>&1");
     expect(check).toContain("No changes");
     const before = await machine.must("cat /proc/sys/kernel/random/boot_id");
-    expect(await machine.must("bootc upgrade --apply 2>&1")).toContain("No changes");
+    expect(await machine.must("bootc upgrade --apply 2>&1")).toContain("No update available");
     expect(await machine.must("cat /proc/sys/kernel/random/boot_id")).toBe(before);
   });
 

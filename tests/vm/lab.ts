@@ -215,14 +215,14 @@ export async function rootOffset(path: string): Promise<number> {
 
 let boots = 0;
 
-/** Boots a disk; console logs are numbered in the order of boots. */
-export async function boot(lab: Lab, disk: Disk, name: string): Promise<Machine> {
+/** Console logs are numbered in the order of boots. */
+export function nextConsole(name: string): string {
   boots += 1;
-  const machine = await bootMachine({
-    workDir: lab.dir,
-    name: `${String(boots).padStart(3, "0")}-${name}`,
-    disk,
-  });
+  return `${String(boots).padStart(3, "0")}-${name}`;
+}
+
+export async function boot(lab: Lab, disk: Disk, name: string): Promise<Machine> {
+  const machine = await bootMachine({ workDir: lab.dir, name: nextConsole(name), disk });
   process.stderr.write(`${name}: ssh after ${Math.round(machine.bootMs / 1000)} s\n`);
   return machine;
 }

@@ -37,8 +37,10 @@ export interface Machine {
   /** Waits for the guest to end by itself, after a shutdown or reboot was asked for. */
   waitForEnd(): Promise<void>;
   reboot(): Promise<void>;
-  /** Cuts the power. */
-  cut(): Promise<void>;
+  /** Cuts the power; with a layer below the disk, what was not flushed is lost or kept. */
+  cut(how?: Loss): Promise<void>;
+  /** The program and arguments that run a command in the guest, for those that watch it. */
+  sshCommand(command: string): readonly [string, readonly string[]];
 }
 
 export interface BootOptions {
@@ -47,8 +49,6 @@ export interface BootOptions {
   /** Names the console log. */
   readonly name: string;
   readonly disk: Disk;
-  /** Cut the power this long after qemu started, instead of waiting for ssh. */
-  readonly signal?: AbortSignal;
 }
 
 /** Starts the machine and returns at once; ssh may not answer yet. */
@@ -64,25 +64,36 @@ export async function startMachine(options: BootOptions): Promise<Machine & Star
     stdio: ["ignore", log, log],
   });
   closeSync(log);
-  const state = { child, layer, port, workDir, control: join(workDir, `ssh-${port}`) };
+  const state = { child, port, workDir, control: join(workDir, `ssh-${port}`) };
   const exited = new Promise<void>((resolve) => {
     child.once("exit", () => resolve());
     child.once("error", () => resolve());
   });
-  const cleanUp = exited.then(async () => {
-    layer?.child.kill("SIGKILL");
-    await layer?.exited;
-    if (start !== undefined) await rm(start.dir, { recursive: true, force: true });
-    await rm(state.control, { force: true });
-  });
-  return machineOf(state, { consolePath, entry: start?.entry.file ?? "", cleanUp });
+  let ending: Promise<void> | undefined;
+  const end = (how: Loss) => {
+    ending ??= exited.then(async () => {
+      if (layer !== undefined) await endLayer(layer, how);
+      if (start !== undefined) await rm(start.dir, { recursive: true, force: true });
+      await rm(state.control, { force: true });
+    });
+    return ending;
+  };
+  return machineOf(state, { consolePath, entry: start?.entry.file ?? "", end });
 }
+
+/** What becomes of writes the guest did not flush. */
+type Loss = "writes-kept" | "unflushed-lost";
 
 /** Starts the machine and waits until root can log in. */
 export async function bootMachine(options: BootOptions): Promise<Machine> {
   const machine = await startMachine(options);
   await machine.waitForSsh();
   return machine;
+}
+
+interface Ending {
+  /** After qemu: the layer below the disk, and temporary files. */
+  end(how: Loss): Promise<void>;
 }
 
 interface Starting {
@@ -98,7 +109,7 @@ interface State {
 
 function machineOf(
   state: State,
-  it: { readonly consolePath: string; readonly entry: string; readonly cleanUp: Promise<void> },
+  it: Ending & { readonly consolePath: string; readonly entry: string },
 ): Machine & Starting {
   const startedAt = Date.now();
   let bootMs = 0;
@@ -130,16 +141,18 @@ function machineOf(
     },
     async waitForEnd() {
       await waitFor("the guest to end", SHUTDOWN_LIMIT_MS, async () => hasEnded() || undefined);
-      await it.cleanUp;
+      // A reboot leaves the disk its power.
+      await it.end("writes-kept");
     },
     async reboot() {
       await run("systemctl reboot", 60_000);
       await machine.waitForEnd();
     },
-    async cut() {
+    async cut(how = "writes-kept") {
       state.child.kill("SIGKILL");
-      await it.cleanUp;
+      await it.end(how);
     },
+    sshCommand: (command) => ["ssh", [...sshArgs(state), "root@127.0.0.1", command]],
   };
   return machine;
 }
@@ -197,6 +210,19 @@ async function startLossyLayer(disk: Disk, workDir: string, name: string) {
     (await attempt("test", ["-S", socket])).status === 0 ? true : undefined,
   );
   return { socket, child, exited };
+}
+
+async function endLayer(
+  { socket, child, exited }: Awaited<ReturnType<typeof startLossyLayer>>,
+  how: Loss,
+): Promise<void> {
+  if (how === "writes-kept") {
+    const flush = await attempt("qemu-io", ["-f", "raw", "-c", "flush", `nbd:unix:${socket}`]);
+    if (flush.status !== 0) throw new Error(`the disk cannot be flushed: ${flush.stderr}`);
+  }
+  child.kill("SIGKILL");
+  await exited;
+  await rm(socket, { force: true });
 }
 
 async function ssh(state: State, command: string, timeoutMs: number): Promise<Ran> {

@@ -1,0 +1,237 @@
+// Power cuts: an update is cut at a random moment, the machine boots, and has to be whole.
+import { readFile } from "node:fs/promises";
+import { appendCut, type Cut, MODES, type Mode, PHASES, type Phase } from "./cut-journal.ts";
+import { startUpgrade } from "./guest-upgrade.ts";
+import { boot, installDisk, type Lab, nextConsole, pushVariant, retag, statusOf } from "./lab.ts";
+import { type Disk, type Machine, startMachine } from "./machine.ts";
+
+export interface CutsWish {
+  readonly count: number;
+  readonly seed: string;
+  readonly journal: string;
+  /** Both in turn when not given. */
+  readonly mode?: Mode;
+}
+
+/** Carries out `count` cuts; gives those of this run. The journal has them as they happen. */
+export async function runCuts(lab: Lab, wish: CutsWish): Promise<readonly Cut[]> {
+  await pushUpdate(lab, 0);
+  const installed = await installDisk(lab, { name: "cuts", tag: "latest", sizeGiB: 10 });
+  // The layer that can lose writes is below the disk from the first boot on.
+  const disk = { ...installed, losesUnflushed: true };
+  let machine = await boot(lab, disk, "first");
+  const cuts: Cut[] = [];
+  try {
+    for (let i = 0; i < wish.count; i += 1) {
+      const aim = chooseAim(`${wish.seed}-${i}`, wish.mode);
+      const round = { lab, disk, aim, number: i + 1 };
+      const result = await cutOnce(round, machine);
+      machine = result.machine;
+      cuts.push(result.cut);
+      await appendCut(wish.journal, result.cut);
+      const { phase, mode, seen, afterMs, booted, verdict, problems } = result.cut;
+      process.stderr.write(
+        `cut ${i + 1}: ${phase} (${mode}), ${seen} +${afterMs} ms: ${booted}, ${verdict} ${problems.join("; ")}\n`,
+      );
+    }
+  } finally {
+    await machine.cut();
+  }
+  return cuts;
+}
+
+interface Aim {
+  readonly seed: string;
+  readonly mode: Mode;
+  readonly phase: Phase;
+  /** Where in the phase, from 0 to 1. */
+  readonly fraction: number;
+}
+
+/** How long phases take under emulation, in milliseconds: cuts are spread over so much. */
+const SPREAD_MS: Readonly<Record<Phase, number>> = {
+  pull: 6000,
+  import: 8000,
+  stage: 6000,
+  finalize: 12_000,
+  "first-boot": 70_000,
+};
+
+export function chooseAim(seed: string, mode?: Mode): Aim {
+  const random = randomOf(seed);
+  const phase = PHASES[Math.floor(random() * PHASES.length)] ?? "pull";
+  const chosen = MODES[Math.floor(random() * MODES.length)] ?? "keeps-writes";
+  return { seed, phase, mode: mode ?? chosen, fraction: random() };
+}
+
+/** A small generator (mulberry32), seeded with a hash (FNV-1a) of the text. */
+function randomOf(seed: string): () => number {
+  let state = 0x811c9dc5;
+  for (const char of seed) state = Math.imul(state ^ (char.codePointAt(0) ?? 0), 0x01000193);
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** An update with enough in it to be interrupted: two layers that hardly compress. */
+async function pushUpdate(lab: Lab, number: number): Promise<void> {
+  const tag = `cut${number}`;
+  await pushVariant(lab, tag, {
+    files: { "etc/follows": `${tag}\n` },
+    lines: [
+      `RUN head -c 30000000 /dev/urandom > /usr/share/large-1`,
+      "RUN mkdir /usr/share/many && for i in $(seq 1 1500); do echo $i > /usr/share/many/$i; done",
+    ],
+  });
+  await retag(lab, tag, "latest");
+}
+
+interface Round {
+  readonly lab: Lab;
+  readonly disk: Disk;
+  readonly aim: Aim;
+  readonly number: number;
+}
+
+async function cutOnce(round: Round, machine: Machine) {
+  const { lab, aim, number } = round;
+  await pushUpdate(lab, number);
+  const mark = `${aim.seed} ${number}`;
+  await machine.must(`echo '${mark}' | tee /etc/cut-mark > /var/cut-mark && sync`);
+  const { status } = await statusOf(machine);
+  const old = { version: status.booted?.image?.version ?? undefined };
+  const { seen, afterMs, mayBeNew } = await cutDuring(round, machine);
+  const allowed = [old.version, ...(mayBeNew ? [`cut${number}`] : [])];
+  const next = await boot(lab, round.disk, `check-${number}`).catch((error: Error) => error);
+  if (next instanceof Error) {
+    throw new Error(`after the cut ${aim.seed} (${aim.phase}) nothing boots: ${next.message}`);
+  }
+  const { problems, version } = await examine(next, { mark, allowed, number });
+  const cut: Cut = {
+    ...{ date: new Date().toISOString(), seed: aim.seed, mode: aim.mode, phase: aim.phase },
+    ...{ seen, afterMs },
+    booted: version === old.version ? "old" : "new",
+    verdict: problems.length === 0 ? "ok" : "failed",
+    problems,
+  };
+  return { cut, machine: next };
+}
+
+async function cutDuring(round: Round, machine: Machine) {
+  const { phase, fraction } = round.aim;
+  const afterMs = Math.round(SPREAD_MS[phase] * fraction);
+  switch (phase) {
+    case "pull":
+    case "import":
+    case "stage":
+      return await cutUpgrade(round, machine, { step: phase, afterMs });
+    case "finalize":
+      await stageUpdate(machine);
+      return await cutShutdown(round, machine, afterMs);
+    case "first-boot": {
+      await stageUpdate(machine);
+      await machine.reboot();
+      return await cutFirstBoot(round, afterMs);
+    }
+  }
+}
+
+async function stageUpdate(machine: Machine): Promise<void> {
+  await machine.must("bootc upgrade --quiet");
+}
+
+async function cutUpgrade(
+  { aim }: Round,
+  machine: Machine,
+  { step, afterMs }: { readonly step: "pull" | "import" | "stage"; readonly afterMs: number },
+) {
+  const upgrade = startUpgrade(machine);
+  await upgrade.reached(step);
+  await passed(afterMs);
+  const seen = upgrade.step();
+  await cutPower(machine, aim.mode);
+  await upgrade.ended;
+  // What is staged takes effect only at an orderly shutdown.
+  return { seen, afterMs, mayBeNew: false };
+}
+
+async function cutShutdown({ aim }: Round, machine: Machine, afterMs: number) {
+  // Not waited for: the answer may never come.
+  const asked = machine.run("systemctl reboot", 120_000).catch(() => undefined);
+  await Promise.race([passed(afterMs), machine.waitForEnd()]);
+  const seen = machine.hasEnded() ? "shut down" : "shutting down";
+  await cutPower(machine, aim.mode);
+  await asked;
+  return { seen, afterMs, mayBeNew: true };
+}
+
+async function cutFirstBoot(round: Round, afterMs: number) {
+  const { lab, aim } = round;
+  const machine = await startMachine({
+    workDir: lab.dir,
+    name: nextConsole(`cut-boot-${round.number}`),
+    disk: round.disk,
+  });
+  await passed(afterMs);
+  const seen = (await lastUnit(machine)) ?? "kernel";
+  await cutPower(machine, aim.mode);
+  return { seen, afterMs, mayBeNew: true };
+}
+
+async function lastUnit(machine: Machine): Promise<string | undefined> {
+  const text = await readFile(machine.consolePath, "utf8");
+  return /initrd-switch-root|Switching root/i.test(text) ? "user space" : "initramfs";
+}
+
+/** The one place where time alone decides: a cut comes when it comes. */
+async function passed(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function cutPower(machine: Machine, mode: Mode): Promise<void> {
+  await machine.cut(mode === "loses-unflushed" ? "unflushed-lost" : "writes-kept");
+}
+
+interface Expectation {
+  readonly mark: string;
+  readonly allowed: readonly (string | undefined)[];
+  readonly number: number;
+}
+
+/** Everything that has to be true after a cut, all of it looked at before judging. */
+async function examine(machine: Machine, want: Expectation) {
+  const problems: string[] = [];
+  const check = async (what: string, work: () => Promise<boolean>) => {
+    const isRight = await work().catch((error: Error) => {
+      problems.push(`${what}: ${error.message}`);
+      return true;
+    });
+    if (!isRight) problems.push(what);
+  };
+  const version = (await statusOf(machine)).status.booted?.image?.version ?? "none";
+  await check(`booted is ${version}`, async () => want.allowed.includes(version));
+  await check("/etc and /var", async () => {
+    const text = await machine.must("cat /etc/cut-mark /var/cut-mark");
+    return text.trim() === `${want.mark}\n${want.mark}`;
+  });
+  await check("/etc follows the image", async () => {
+    return (await machine.must("cat /etc/follows")).trim() === version;
+  });
+  await check("ostree fsck", async () => {
+    await machine.must("ostree fsck --quiet");
+    return true;
+  });
+  await check("failed units", async () => {
+    return (await machine.must("systemctl --failed --no-legend")) === "";
+  });
+  await check("the next upgrade", async () => {
+    await machine.must("bootc upgrade --quiet");
+    const { status } = await statusOf(machine);
+    const next = status.staged?.image?.version ?? status.booted?.image?.version;
+    return next === `cut${want.number}`;
+  });
+  return { problems, version };
+}

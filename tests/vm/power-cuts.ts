@@ -1,0 +1,34 @@
+// `xtask power-cuts`: carries out cuts, continues the journal, prints the table of where they fell.
+import { parseArgs } from "node:util";
+import { formatTable, MODES, readCuts } from "./cut-journal.ts";
+import { runCuts } from "./cuts.ts";
+import { missingForLab, openLab } from "./lab.ts";
+
+const { values } = parseArgs({
+  options: {
+    count: { type: "string", default: "30" },
+    seed: { type: "string" },
+    mode: { type: "string" },
+    journal: { type: "string", default: "target/vm/power-cuts.jsonl" },
+    slot: { type: "string", default: "1" },
+  },
+});
+
+const missing = await missingForLab();
+if (missing !== undefined) throw new Error(missing);
+const mode = MODES.find((it) => it === values.mode);
+if (values.mode !== undefined && mode === undefined) throw new Error(`no mode ${values.mode}`);
+const count = Number(values.count);
+const seed = values.seed ?? String(Date.now());
+process.stderr.write(`${count} cuts, seed ${seed}, journal ${values.journal}\n`);
+
+const lab = count > 0 ? await openLab(`cuts-${values.slot}`, Number(values.slot)) : undefined;
+try {
+  const wish = { count, seed, journal: values.journal, ...(mode === undefined ? {} : { mode }) };
+  if (lab !== undefined) await runCuts(lab, wish);
+} finally {
+  await lab?.close();
+}
+const cuts = await readCuts(values.journal);
+process.stdout.write(`${formatTable(cuts)}\n`);
+if (cuts.some((it) => it.verdict === "failed")) process.exitCode = 1;
