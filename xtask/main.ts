@@ -22,6 +22,11 @@ export const TASKS: Readonly<Record<string, readonly [about: string, load: Load]
     "completion scripts for bash, zsh and fish -> target/completions",
     () => import("./completions.ts"),
   ],
+  licenses: [
+    "the licences of everything inside -> target/LICENSE.dependencies",
+    () => import("./licenses.ts"),
+  ],
+  sbom: ["what is inside the executable -> target/bootc.cdx.json", () => import("./sbom.ts")],
   vendor: [
     "the locked dependencies -> an archive that a build without network uses",
     () => import("./vendor.ts"),

@@ -19,7 +19,7 @@ import {
   type VendorConfig,
   type VendorFilter,
 } from "./vendor/config.ts";
-import { type Project, readProject } from "./vendor/lockfile.ts";
+import { type Lockfile, type Project, readProject } from "./vendor/lockfile.ts";
 import type { VendorManifest } from "./vendor/manifest.ts";
 import { formatPlatform } from "./vendor/platform.ts";
 import { describeDropped, describeKept } from "./vendor/report.ts";
@@ -131,10 +131,13 @@ export async function packVendor(tree: Tree, checkout: Checkout): Promise<Packed
   return { path, manifest: set.manifest };
 }
 
-/** The manifest of what `packVendor` packs, without packing it. */
-export async function readVendorManifest(tree: Tree): Promise<VendoredSet> {
+/** What `packVendor` packs, without packing it. */
+export async function readVendoredSet(
+  tree: Tree,
+): Promise<{ readonly set: VendoredSet; readonly lock: Lockfile }> {
   const { project, filter } = await readFiltered(tree, tree.top, undefined);
-  return await assembleVendored(tree, project, { filter, mtimeEpoch: 0, isOffline: false });
+  const set = await assembleVendored(tree, project, { filter, mtimeEpoch: 0, isOffline: false });
+  return { set, lock: project.lock };
 }
 
 interface Filtered {

@@ -1,0 +1,68 @@
+// `xtask licenses`: under which licences the executable is, and all their texts in one file.
+import { writeFile } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
+import type { Command } from "commander";
+import { BootcError } from "../src/errors.ts";
+import { writeWhole } from "./archive.ts";
+import { formatLicense, type Inside, packagesInside, readInside } from "./licenses/inside.ts";
+import type { Task } from "./task.ts";
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command
+      .option("--out <file>", "where the texts go; target/LICENSE.dependencies when not given")
+      .option("--expression", "print the SPDX expression alone; write nothing")
+      .option("--json", "print expression and packages as JSON; write nothing")
+      .option("--vendored <folder>", "take packages from an unpacked vendored set; fetch nothing")
+      .option("--runtime <folder>", "an unpacked runtime (LICENSE) in place of the installed one")
+      .addHelpText(
+        "after",
+        "\nExamples:\n  npm run xtask licenses\n  npm run xtask -- licenses --expression",
+      ),
+  async run(tree, options) {
+    const path = (value: unknown) => (value === undefined ? undefined : resolve(String(value)));
+    const inside = await readInside(tree, {
+      vendored: path(options.vendored),
+      runtime: path(options.runtime),
+    });
+    const expression = formatLicense(ownLicense(inside), inside.manifest);
+    if (options.json === true) return formatJson(expression, inside);
+    if (options.expression === true) return expression;
+    const out = path(options.out) ?? join(tree.top, "target", "LICENSE.dependencies");
+    const text = await formatTexts(expression, inside);
+    await writeWhole(out, (temp) => writeFile(temp, text));
+    return relative(tree.top, out);
+  },
+};
+
+function ownLicense({ project }: Inside): string {
+  if (typeof project.license === "string") return project.license;
+  throw new BootcError("package.json states no `license`");
+}
+
+function formatJson(expression: string, { manifest }: Inside): string {
+  const packages = packagesInside(manifest).map(({ name, version, license, licenseFiles }) => ({
+    name,
+    version,
+    license,
+    licenseFiles,
+  }));
+  return JSON.stringify({ expression, packages });
+}
+
+/** A heading and the text for each package, equal texts once; the runtime's own collection last. */
+export async function formatTexts(expression: string, inside: Inside): Promise<string> {
+  const byText = new Map<string, string[]>();
+  for (const { name, version, license, licenseFiles } of packagesInside(inside.manifest)) {
+    const texts = await Promise.all(licenseFiles.map(inside.readText));
+    const text = texts.map((it) => it.replace(/\r\n/g, "\n").trim()).join("\n\n");
+    byText.set(text, [...(byText.get(text) ?? []), `${name} ${version} (${license})`]);
+  }
+  const rule = "=".repeat(80);
+  const sections = [...byText].map(([text, names]) => `${rule}\n${names.join("\n")}\n\n${text}\n`);
+  return [
+    `The executable as a whole: ${expression}\n`,
+    ...sections,
+    `${rule}\nNode.js and what it is made of\n\n${inside.runtimeText.trim()}\n`,
+  ].join("\n");
+}

@@ -1,0 +1,68 @@
+// `xtask sbom`: what is inside the executable, for programs that look for vulnerabilities and licences.
+import { writeFile } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
+import { type Command, Option } from "commander";
+import { BootcError } from "../src/errors.ts";
+import { writeWhole } from "./archive.ts";
+import { readCheckout } from "./checkout.ts";
+import { readInside } from "./licenses/inside.ts";
+import { readLockedRuntimes } from "./runtime/locked.ts";
+import { decideBill } from "./sbom/components.ts";
+import { formatCycloneDx } from "./sbom/cyclonedx.ts";
+import { formatSpdx } from "./sbom/spdx.ts";
+import type { Task, Tree } from "./task.ts";
+
+const FORMATS = {
+  cyclonedx: { suffix: "cdx.json", format: formatCycloneDx },
+  spdx: { suffix: "spdx.json", format: formatSpdx },
+} as const;
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command
+      .addOption(
+        new Option("--format <format>", "CycloneDX 1.6 or SPDX 2.3, in JSON")
+          .choices(Object.keys(FORMATS))
+          .default("cyclonedx"),
+      )
+      .option("--out <file>", "where it goes; target/bootc.cdx.json or target/bootc.spdx.json")
+      .option("--vendored <folder>", "take packages from an unpacked vendored set; fetch nothing")
+      .option("--runtime <folder>", "an unpacked runtime (LICENSE) in place of the installed one")
+      .addHelpText(
+        "after",
+        "\nExamples:\n  npm run xtask sbom\n  npm run xtask -- sbom --format spdx",
+      ),
+  async run(tree, options) {
+    const path = (value: unknown) => (value === undefined ? undefined : resolve(String(value)));
+    const { suffix, format } = options.format === "spdx" ? FORMATS.spdx : FORMATS.cyclonedx;
+    await requirePinned(tree);
+    const { version, commitEpoch } = await readCheckout(tree, { allowDirty: true });
+    const inside = await readInside(tree, {
+      vendored: path(options.vendored),
+      runtime: path(options.runtime),
+    });
+    const bill = decideBill(inside, {
+      version,
+      epoch: epochOf(tree, commitEpoch),
+      runtimeVersions: process.versions,
+    });
+    const out = path(options.out) ?? join(tree.top, "target", `bootc.${suffix}`);
+    await writeWhole(out, (temp) => writeFile(temp, format(bill)));
+    return relative(tree.top, out);
+  },
+};
+
+/** The versions listed are those of the Node that runs this. */
+async function requirePinned(tree: Tree): Promise<void> {
+  const [pinned] = await readLockedRuntimes(tree.top);
+  if (pinned?.version === process.versions.node) return;
+  throw new BootcError(
+    `this runs under Node ${process.versions.node}, and ${pinned?.version} is the pinned one`,
+    { hint: "start it as `npm run xtask sbom`" },
+  );
+}
+
+function epochOf({ ctx }: Tree, commitEpoch: number): number {
+  const given = ctx.env.SOURCE_DATE_EPOCH;
+  return given !== undefined && /^\d+$/.test(given) ? Number(given) : commitEpoch;
+}
