@@ -10,8 +10,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const interrupt = new AbortController();
+  // Listening to the end: execa's own listener ends the process when it finds itself alone.
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(name, () => {
+    process.on(name, () => {
       interrupt.abort(new BootcError("interrupted", { hint: "run it again to carry on" }));
     });
   }

@@ -53,8 +53,9 @@ export const TASKS: Readonly<Record<string, readonly [about: string, load: Load]
 /** Runs the task that `argv` names, to an exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
   const interrupt = new AbortController();
+  // Listening to the end: execa's own listener ends the process when it finds itself alone.
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(name, () => interrupt.abort(new BootcError("interrupted")));
+    process.on(name, () => interrupt.abort(new BootcError("interrupted")));
   }
   const ctx = createContext({ isVerbose: argv.includes("--verbose"), signal: interrupt.signal });
   const tree = { ctx, top: dirname(import.meta.dirname), mayInstall: mayInstall(argv) };

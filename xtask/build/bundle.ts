@@ -24,6 +24,8 @@ export async function bundle({ ctx, top }: Tree, options: BundleOptions): Promis
       "--format=cjs",
       "--target=node26",
       "--minify-syntax",
+      // Modules are strict; nothing else of tsconfig.json may change what comes out.
+      '--tsconfig-raw={"compilerOptions":{"alwaysStrict":true}}',
       "--log-level=warning",
       "--legal-comments=none",
       `--define:BOOTC_VERSION=${JSON.stringify(version)}`,
