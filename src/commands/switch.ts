@@ -12,8 +12,7 @@ import { type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import { isSameImage, parseSwitchTarget } from "../host/switch.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
-import { deleteRefspec } from "../programs/ostree-admin.ts";
-import { mutateOriginInPlace, readSysroot, systemRepo } from "../programs/ostree-sysroot.ts";
+import { mutateOriginInPlace, readSysroot } from "../programs/ostree-sysroot.ts";
 import { reboot } from "../programs/reboot.ts";
 import type { Context } from "../system/context.ts";
 
@@ -72,12 +71,9 @@ async function switchLocked(
   const request = { reference, booted, words: options };
   await withProgress(ctx, options, async (display) => {
     const image = await pullPlanned(ctx, await planDeploy(ctx, request, display));
-    await deployPulled(ctx, { ...request, image, isLocked: false }, display);
+    // A host that was installed from a plain ostree branch keeps its content until the ref goes.
+    const abandonedRefspec = options.retain === true ? undefined : booted.origin.refspec;
+    await deployPulled(ctx, { ...request, image, isLocked: false, abandonedRefspec }, display);
   });
-  const { refspec } = booted.origin;
-  // A host that was installed from a plain ostree branch keeps that branch's content until its ref goes.
-  if (refspec !== undefined && options.retain !== true) {
-    await deleteRefspec(ctx, systemRepo(ctx), refspec);
-  }
   return "staged";
 }

@@ -1,6 +1,33 @@
 // After a deployment was staged: whatever nothing refers to any more goes.
+import { join } from "node:path";
+import { describeError } from "../errors.ts";
+import { deleteRefspec } from "../programs/ostree-admin.ts";
+import { systemRepo } from "../programs/ostree-sysroot.ts";
+import { cleanSysroot, describeCleanup } from "../pull/clean-sysroot.ts";
 import type { Context } from "../system/context.ts";
 
-export async function cleanAfterStaging(ctx: Context): Promise<void> {
-  await ctx.run("ostree", ["admin", "cleanup"], { isQuiet: true });
+export interface CleanRequest {
+  /** The branch of a plain ostree installation that nobody follows any more. */
+  readonly abandonedRefspec: string | undefined;
+  readonly lockTimeoutMs: number | undefined;
+}
+
+/**
+ * What a person reads about it, if anything went. The deployment is staged whatever happens here, so a
+ * clean-up that fails is said, and left to the next one.
+ */
+export async function cleanAfterStaging(
+  ctx: Context,
+  { abandonedRefspec, lockTimeoutMs }: CleanRequest,
+): Promise<string | undefined> {
+  const repo = systemRepo(ctx);
+  try {
+    if (abandonedRefspec !== undefined) await deleteRefspec(ctx, repo, abandonedRefspec);
+    const sysroot = join(ctx.root, "sysroot");
+    return describeCleanup(await cleanSysroot(ctx, { sysroot, repo, lockTimeoutMs }));
+  } catch (error) {
+    ctx.signal.throwIfAborted();
+    const { message, causes } = describeError(error);
+    return `note: not everything could be cleaned up: ${[message, ...causes].join(": ")}`;
+  }
 }

@@ -68,17 +68,28 @@ export async function pullPlanned(ctx: Context, plan: PullPlan): Promise<PulledI
   return await pullImage(ctx, plan);
 }
 
+export interface DeployPulled {
+  readonly image: PulledImage;
+  /** Staged, but not applied at shutdown. */
+  readonly isLocked: boolean;
+  /** A branch of the host's plain ostree past that is to be given up. */
+  readonly abandonedRefspec?: string | undefined;
+}
+
 /** Stages a pulled image, removes what nothing needs any more, and says what boots next. */
 export async function deployPulled(
   ctx: Context,
-  request: DeployRequest & { readonly image: PulledImage; readonly isLocked: boolean },
+  request: DeployRequest & DeployPulled,
   display: ProgressDisplay,
 ): Promise<void> {
   await stageImage(ctx, { ...request, onEvent: display.onEvent });
   display.onEvent({ type: "stage", stage: "cleaning" });
-  await cleanAfterStaging(ctx);
+  const { lockTimeoutMs } = limitsOfWords(request.words);
+  const { abandonedRefspec } = request;
+  const cleaned = await cleanAfterStaging(ctx, { abandonedRefspec, lockTimeoutMs });
   display.onEvent({ type: "stage", stage: "done" });
   display.end();
+  if (cleaned !== undefined) ctx.say(cleaned);
   for (const line of describeStaged(request.reference, request.image)) ctx.say(line);
 }
 

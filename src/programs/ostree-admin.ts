@@ -79,9 +79,11 @@ export async function setFinalizationLock(
   throw new BootcError(`what is staged could not be ${lock}`);
 }
 
-/** Puts a deployment first, counted as `ostree admin status` lists them. Drops what is staged. */
+/**
+ * Puts a deployment first, counted as `ostree admin status` lists them. Drops what is staged.
+ * Needs ostree 2023.6.
+ */
 export async function setDefaultDeployment(ctx: Context, index: number): Promise<void> {
-  await requireOstreeVersion(ctx, "2023.6", "changing which deployment boots next");
   await ctx.run("ostree", ["admin", "set-default", String(index)], { isQuiet: true });
 }
 
