@@ -140,5 +140,5 @@ export function compareVersions(a: string, b: string): number {
 
 function partsOf(version: string): readonly number[] {
   const [, major = "0", minor = "0", patch = "0", candidate] = VERSION.exec(version) ?? [];
-  return [major, minor, patch].map(Number).concat(Number(candidate ?? Number.POSITIVE_INFINITY));
+  return [major, minor, patch].map(Number).concat(Number(candidate ?? Number.MAX_SAFE_INTEGER));
 }

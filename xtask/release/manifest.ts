@@ -1,0 +1,115 @@
+// What a release consists of: `manifest.json` and `SHA256SUMS` beside the files, written last, read first.
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError, errnoOf } from "../../src/errors.ts";
+import { writeWhole } from "../archive.ts";
+
+/** Where `release --build` puts everything, relative to the checkout. */
+export const RELEASE_FOLDER = "target/release";
+export const MANIFEST = "manifest.json";
+export const CHECKSUMS = "SHA256SUMS";
+
+export interface ReleaseFile {
+  /** As GitHub will call it. */
+  readonly name: string;
+  /** What it is, in words. */
+  readonly about: string;
+  readonly sizeBytes: number;
+  /** In hex. */
+  readonly sha256: string;
+}
+
+export interface ReleaseManifest {
+  readonly formatVersion: 1;
+  /** As in package.json: `2.0.0-rc.1`. */
+  readonly version: string;
+  /** The commit everything was built from. */
+  readonly commit: string;
+  readonly files: readonly ReleaseFile[];
+}
+
+/** Also listed in a release, but not in themselves. */
+const INDEX_FILES = [
+  { name: CHECKSUMS, about: "SHA-256 of every file" },
+  { name: MANIFEST, about: "what every file is, as JSON" },
+];
+
+/**
+ * GitHub replaces other characters in the names of assets; `~` and `^` of RPM versions are such.
+ * Naming the files so from the start keeps checksums and names together.
+ */
+export function assetName(name: string): string {
+  return name.replaceAll(/[^A-Za-z0-9._+-]+/g, ".");
+}
+
+export async function describeFile(
+  folder: string,
+  { name, about }: Pick<ReleaseFile, "name" | "about">,
+): Promise<ReleaseFile> {
+  const path = join(folder, name);
+  const { size } = await stat(path);
+  return { name, about, sizeBytes: size, sha256: await sha256OfFile(path) };
+}
+
+export async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}
+
+/** Writes both index files; the manifest last, because it says that the folder is complete. */
+export async function writeManifest(folder: string, manifest: ReleaseManifest): Promise<void> {
+  const sums = manifest.files.map((it) => `${it.sha256}  ${it.name}\n`).join("");
+  await writeWhole(join(folder, CHECKSUMS), async (temp) => await writeFile(temp, sums));
+  const json = `${JSON.stringify(manifest, undefined, 2)}\n`;
+  await writeWhole(join(folder, MANIFEST), async (temp) => await writeFile(temp, json));
+}
+
+/** The files to publish. Fails when one is missing or is not what the manifest says. */
+export async function readRelease(folder: string): Promise<{
+  readonly manifest: ReleaseManifest;
+  readonly files: readonly ReleaseFile[];
+}> {
+  const manifest = parseManifest(await readManifestText(folder));
+  const files = await Promise.all(
+    [...manifest.files, ...INDEX_FILES].map((it) => describeFile(folder, it)),
+  );
+  const changed = manifest.files.filter(
+    (it) => files.find((file) => file.name === it.name)?.sha256 !== it.sha256,
+  );
+  if (changed.length === 0) return { manifest, files };
+  throw new BootcError(
+    `${changed.map((it) => `\`${it.name}\``).join(", ")} changed since the build`,
+    {
+      kind: "integrity",
+      hint: "build again: npm run xtask -- release --build",
+    },
+  );
+}
+
+async function readManifestText(folder: string): Promise<string> {
+  try {
+    return await readFile(join(folder, MANIFEST), "utf8");
+  } catch (cause) {
+    if (errnoOf(cause) !== "ENOENT") throw cause;
+    throw new BootcError("nothing has been built to publish", {
+      hint: "build it: npm run xtask -- release --build",
+    });
+  }
+}
+
+function parseManifest(text: string): ReleaseManifest {
+  try {
+    const manifest = JSON.parse(text) as Partial<ReleaseManifest>;
+    if (manifest.formatVersion === 1 && Array.isArray(manifest.files)) {
+      return manifest as ReleaseManifest;
+    }
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new BootcError(`${MANIFEST} is not the manifest of a release`, {
+    hint: "build again: npm run xtask -- release --build",
+  });
+}

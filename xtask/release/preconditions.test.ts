@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { type Facts, findDisagreements, requireAgreement } from "./preconditions.ts";
+
+const commit = "a".repeat(40);
+const agreed: Facts = {
+  tag: "v2.0.0",
+  packageVersion: "2.0.0",
+  newestEntry: { version: "2.0.0", date: "2026-11-23", body: "- All", line: 3 },
+  headCommit: commit,
+  tagCommit: commit,
+  manifest: { version: "2.0.0", commit },
+};
+
+test("what agrees is published with the notes of the changelog", () => {
+  expect(requireAgreement(agreed)).toEqual({
+    tag: "v2.0.0",
+    version: "2.0.0",
+    commit,
+    notes: "- All",
+  });
+});
+
+test.each<[Partial<Facts>, readonly string[]]>([
+  [{ tag: undefined, tagCommit: undefined }, ["no tag points at this commit"]],
+  [{ tag: "v2.0.1" }, ["the tag is `v2.0.1`, but package.json says `2.0.0`"]],
+  [{ tag: "2.0.0" }, ["the tag is `2.0.0`, but package.json says `2.0.0`"]],
+  [
+    { newestEntry: { version: "Unreleased", date: undefined, body: "", line: 3 } },
+    ["the top of CHANGELOG.md is `Unreleased`, but package.json says `2.0.0`"],
+  ],
+  [{ tagCommit: "b".repeat(40) }, ["the tag `v2.0.0` is not at the commit that is checked out"]],
+  [{ tagCommit: undefined }, ["the tag `v2.0.0` is not at the commit that is checked out"]],
+  [
+    { manifest: { version: "1.9.0", commit: "b".repeat(40) } },
+    ["what was built is `1.9.0`, not `2.0.0`", "what was built is not of the commit that is checked out"],
+  ],
+])("%j is refused", (change, want) => {
+  expect(findDisagreements({ ...agreed, ...change })).toEqual(want);
+  expect(() => requireAgreement({ ...agreed, ...change })).toThrow("this cannot be published: ");
+});

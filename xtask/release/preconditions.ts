@@ -1,0 +1,96 @@
+// Whether a release may be published: tag, package.json, changelog, commit and files have to agree.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError } from "../../src/errors.ts";
+import type { Tree } from "../task.ts";
+import { type ChangelogEntry, readChangelog } from "./changelog.ts";
+import type { ReleaseManifest } from "./manifest.ts";
+
+export interface Facts {
+  readonly tag: string | undefined;
+  readonly packageVersion: string;
+  readonly newestEntry: ChangelogEntry | undefined;
+  readonly headCommit: string;
+  readonly tagCommit: string | undefined;
+  readonly manifest: Pick<ReleaseManifest, "version" | "commit">;
+}
+
+export async function readFacts(
+  tree: Tree,
+  { tag, manifest }: { readonly tag: string | undefined; readonly manifest: ReleaseManifest },
+): Promise<Facts> {
+  const [entries, packageText] = await Promise.all([
+    readChangelog(tree.top),
+    readFile(join(tree.top, "package.json"), "utf8"),
+  ]);
+  const chosen = tag ?? (await readTag(tree));
+  return {
+    tag: chosen,
+    packageVersion: (JSON.parse(packageText) as { version: string }).version,
+    newestEntry: entries[0],
+    headCommit: await git(tree, ["rev-parse", "HEAD"]),
+    tagCommit: await commitOf(tree, chosen),
+    manifest,
+  };
+}
+
+/** The tag a workflow runs for, or the one that HEAD has. */
+async function readTag(tree: Tree): Promise<string | undefined> {
+  const { env } = tree.ctx;
+  if (env.GITHUB_REF_TYPE === "tag") return env.GITHUB_REF_NAME;
+  const tags = await git(tree, ["tag", "--points-at", "HEAD", "--list", "v*"]);
+  return tags.split("\n").find((it) => it !== "");
+}
+
+async function commitOf(tree: Tree, tag: string | undefined): Promise<string | undefined> {
+  if (tag === undefined) return undefined;
+  const found = await git(tree, ["tag", "--list", "--format=%(refname:short)", tag]);
+  return found === tag ? await git(tree, ["rev-parse", `refs/tags/${tag}^{commit}`]) : undefined;
+}
+
+async function git({ ctx, top }: Tree, args: readonly string[]): Promise<string> {
+  return (await ctx.read("git", args, { cwd: top })).trim();
+}
+
+/** Every disagreement, as a line. */
+export function findDisagreements(facts: Facts): readonly string[] {
+  const { tag, packageVersion, newestEntry, manifest } = facts;
+  const problems: string[] = [];
+  if (tag === undefined) problems.push("no tag points at this commit");
+  else if (tag !== `v${packageVersion}`) {
+    problems.push(`the tag is \`${tag}\`, but package.json says \`${packageVersion}\``);
+  }
+  if (newestEntry?.version !== packageVersion) {
+    problems.push(
+      `the top of CHANGELOG.md is \`${newestEntry?.version}\`, but package.json says \`${packageVersion}\``,
+    );
+  }
+  if (tag !== undefined && facts.tagCommit !== facts.headCommit) {
+    problems.push(`the tag \`${tag}\` is not at the commit that is checked out`);
+  }
+  if (manifest.version !== packageVersion) {
+    problems.push(`what was built is \`${manifest.version}\`, not \`${packageVersion}\``);
+  }
+  if (manifest.commit !== facts.headCommit) {
+    problems.push("what was built is not of the commit that is checked out");
+  }
+  return problems;
+}
+
+export interface Agreed {
+  readonly tag: string;
+  readonly version: string;
+  readonly commit: string;
+  readonly notes: string;
+}
+
+export function requireAgreement(facts: Facts): Agreed {
+  const problems = findDisagreements(facts);
+  if (problems.length === 0 && facts.tag !== undefined && facts.newestEntry !== undefined) {
+    const { tag, packageVersion: version, headCommit: commit, newestEntry } = facts;
+    return { tag, version, commit, notes: newestEntry.body };
+  }
+  throw new BootcError(`this cannot be published: ${problems.join("; ")}`, {
+    hint: "docs/releasing.md has the steps in their order",
+  });
+}

@@ -1,0 +1,305 @@
+// `xtask release --publish`: a draft, its assets, their digests, and only then the release. Every step
+// looks first at what is there, so that a run after an interruption carries on where the last one stopped.
+
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { join } from "node:path";
+import { BootcError, kindOf } from "../../src/errors.ts";
+import type { Terminal } from "../../src/system/context.ts";
+import { byteProgress, formatBytes } from "../remote/byte-progress.ts";
+import { request } from "../remote/http.ts";
+import { ask, type GitHub } from "./github.ts";
+import type { ReleaseFile } from "./manifest.ts";
+import type { Agreed } from "./preconditions.ts";
+
+export interface Publication {
+  readonly agreed: Agreed;
+  /** Absolute path of the folder with the files. */
+  readonly folder: string;
+  readonly files: readonly ReleaseFile[];
+  readonly terminal: Terminal;
+}
+
+type Release = Awaited<ReturnType<GitHub["octokit"]["repos"]["getRelease"]>>["data"];
+type Asset = Release["assets"][number] & { readonly digest?: string | null };
+
+const UPLOAD_TRIES = 4;
+
+/** The release's address. With `isDryRun` everything is looked at and nothing changed. */
+export async function publish(
+  github: GitHub,
+  it: Publication,
+  { isDryRun }: { readonly isDryRun: boolean },
+): Promise<string> {
+  await requireTag(github, it.agreed);
+  const existing = await findRelease(github, it.agreed.tag);
+  if (existing !== undefined && !existing.draft)
+    return await confirmPublished(github, it, existing);
+  if (isDryRun) return await describePlan(github, it, existing);
+  const draft = await putDraft(github, it.agreed, existing);
+  await putAssets(github, it, draft);
+  await verifyAssets(github, it, draft.id);
+  const release = await undraft(github, it.agreed, draft.id);
+  return release.html_url;
+}
+
+/**
+ * The tag has to be on GitHub, at this commit: publishing a draft whose tag is missing would make
+ * the tag at the tip of the default branch.
+ */
+async function requireTag({ octokit, repository }: GitHub, { tag, commit }: Agreed): Promise<void> {
+  const found = await ask(`tag ${tag}`, async () => {
+    const { data } = await octokit.git.listMatchingRefs({ ...repository, ref: `tags/${tag}` });
+    const ref = data.find((it) => it.ref === `refs/tags/${tag}`);
+    if (ref === undefined || ref.object.type !== "tag") return ref?.object.sha;
+    // An annotated tag is an object of its own, which names the commit.
+    const annotated = await octokit.git.getTag({ ...repository, tag_sha: ref.object.sha });
+    return annotated.data.object.sha;
+  });
+  if (found === commit) return;
+  const where =
+    found === undefined ? "is not on GitHub" : `is at \`${found.slice(0, 10)}\` on GitHub`;
+  throw new BootcError(`the tag \`${tag}\` ${where}, not at \`${commit.slice(0, 10)}\``, {
+    hint: `push it: git push origin ${tag}`,
+  });
+}
+
+/** Drafts have no tag yet, so they are only found in the list. */
+async function findRelease(
+  { octokit, repository }: GitHub,
+  tag: string,
+): Promise<Release | undefined> {
+  const releases = await ask("the releases", () =>
+    octokit.paginate(octokit.repos.listReleases, { ...repository, per_page: 100 }),
+  );
+  const named = releases.filter((it) => it.tag_name === tag);
+  const published = named.find((it) => !it.draft);
+  if (published !== undefined) return published;
+  if (named.length <= 1) return named[0];
+  throw new BootcError(`there are ${named.length} drafts for \`${tag}\``, {
+    hint: "delete all of them but one on the releases page",
+  });
+}
+
+/** A release that is out already is right, or an error; it is never changed. */
+async function confirmPublished(
+  github: GitHub,
+  it: Publication,
+  release: Release,
+): Promise<string> {
+  await verifyAssets(github, it, release.id);
+  github.note(`${it.agreed.tag} is published already, with these very files`);
+  return release.html_url;
+}
+
+async function describePlan(
+  github: GitHub,
+  { agreed, files }: Publication,
+  existing: Release | undefined,
+): Promise<string> {
+  const assets = existing === undefined ? [] : await listAssets(github, existing.id);
+  github.note(
+    existing === undefined ? `would make a draft of ${agreed.tag}` : "would use the draft",
+  );
+  for (const file of files) {
+    const asset = assets.find((it) => it.name === file.name);
+    const isThere = asset !== undefined && (await isSame(github, asset, file));
+    const verb = isThere ? "is there" : asset === undefined ? "would upload" : "would replace";
+    github.note(`${verb}: ${file.name}, ${formatBytes(file.sizeBytes)}, sha256:${file.sha256}`);
+  }
+  github.note(`would publish ${agreed.tag} with the notes:\n${agreed.notes}`);
+  const { owner, repo } = github.repository;
+  return `https://github.com/${owner}/${repo}/releases/tag/${agreed.tag}`;
+}
+
+async function putDraft(
+  { octokit, repository, note }: GitHub,
+  { tag, version, notes }: Agreed,
+  existing: Release | undefined,
+): Promise<Release> {
+  const settings = {
+    ...repository,
+    tag_name: tag,
+    name: `bootc ${version}`,
+    body: notes,
+    draft: true,
+    prerelease: version.includes("-"),
+  };
+  return await ask(`the draft of ${tag}`, async () => {
+    if (existing === undefined) {
+      note(`making a draft of ${tag}`);
+      return (await octokit.repos.createRelease(settings)).data;
+    }
+    note(`carrying on with the draft of ${tag}`);
+    return (await octokit.repos.updateRelease({ ...settings, release_id: existing.id })).data;
+  });
+}
+
+async function putAssets(github: GitHub, it: Publication, draft: Release): Promise<void> {
+  for (const file of it.files) await putAsset(github, it, { draft, file });
+  const names = new Set(it.files.map((file) => file.name));
+  const strange = (await listAssets(github, draft.id)).filter((asset) => !names.has(asset.name));
+  if (strange.length === 0) return;
+  throw new BootcError(
+    `the draft has assets that do not belong to it: ${strange.map((asset) => asset.name).join(", ")}`,
+    { hint: "delete them on the releases page, then run the same command again" },
+  );
+}
+
+interface AssetWork {
+  readonly draft: Release;
+  readonly file: ReleaseFile;
+}
+
+/** Uploads unless it is there. A try that failed may have left a part of the file, or all of it. */
+async function putAsset(github: GitHub, it: Publication, work: AssetWork): Promise<void> {
+  for (let tried = 1; ; tried += 1) {
+    if (await hasAsset(github, work)) return;
+    try {
+      await upload(github, it, work);
+      return;
+    } catch (error) {
+      github.signal.throwIfAborted();
+      if (!mayTryAgain(error) || tried >= UPLOAD_TRIES) throw error;
+      github.note(`${work.file.name}: ${messageOf(error)}; trying again`);
+      await github.clock.pause(2000 * 2 ** tried, github.signal);
+    }
+  }
+}
+
+/** Also for a name that exists: an upload whose answer was lost has arrived. */
+function mayTryAgain(error: unknown): boolean {
+  return kindOf(error) === "network" || /already_exists/.test(messageOf(error));
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Deletes what has the name but not the content; whether the right one is there. */
+async function hasAsset(github: GitHub, { draft, file }: AssetWork): Promise<boolean> {
+  const asset = (await listAssets(github, draft.id)).find((it) => it.name === file.name);
+  if (asset === undefined) return false;
+  if (await isSame(github, asset, file)) return true;
+  github.note(`${file.name}: removing what an earlier upload left`);
+  await ask(`asset ${file.name}`, () =>
+    github.octokit.repos.deleteReleaseAsset({ ...github.repository, asset_id: asset.id }),
+  );
+  return false;
+}
+
+async function upload(github: GitHub, it: Publication, { draft, file }: AssetWork): Promise<void> {
+  const progress = byteProgress(it.terminal, github.note, `uploading ${file.name}`);
+  await ask(`asset ${file.name}`, () =>
+    github.octokit.repos.uploadReleaseAsset({
+      ...github.repository,
+      release_id: draft.id,
+      // Uploads go to another host, which the release names.
+      url: draft.upload_url,
+      name: file.name,
+      headers: {
+        "content-type": contentTypeOf(file.name),
+        "content-length": String(file.sizeBytes),
+      },
+      // Octokit's types know text alone; it hands a stream on as it is.
+      data: chunksOf(
+        join(it.folder, file.name),
+        file.sizeBytes,
+        progress.show,
+      ) as unknown as string,
+    }),
+  );
+}
+
+async function* chunksOf(
+  path: string,
+  sizeBytes: number,
+  onProgress: (sentBytes: number, sizeBytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let sentBytes = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 })) {
+    yield chunk as Uint8Array;
+    sentBytes += (chunk as Uint8Array).length;
+    onProgress(sentBytes, sizeBytes);
+  }
+}
+
+export function contentTypeOf(name: string): string {
+  if (name.endsWith(".zst")) return "application/zstd";
+  if (name.endsWith(".rpm")) return "application/x-rpm";
+  if (name.endsWith(".json")) return "application/json";
+  return "text/plain";
+}
+
+async function listAssets({ octokit, repository }: GitHub, id: number): Promise<readonly Asset[]> {
+  return await ask("the assets of the release", () =>
+    octokit.paginate(octokit.repos.listReleaseAssets, {
+      ...repository,
+      release_id: id,
+      per_page: 100,
+    }),
+  );
+}
+
+/** `starter` is what a broken upload leaves. */
+async function isSame(github: GitHub, asset: Asset, file: ReleaseFile): Promise<boolean> {
+  if (asset.state !== "uploaded" || asset.size !== file.sizeBytes) return false;
+  return (await digestOf(github, asset)) === file.sha256;
+}
+
+/** GitHub computes a digest of every asset; an older server does not, so the asset is downloaded. */
+async function digestOf(github: GitHub, asset: Asset): Promise<string> {
+  const [algorithm, hex] = asset.digest?.split(":") ?? [];
+  if (algorithm === "sha256" && hex !== undefined) return hex;
+  github.note(`${asset.name}: GitHub knows no digest; downloading it`);
+  const headers = { accept: "application/octet-stream", authorization: github.authorization };
+  const first = await request(
+    { method: "GET", url: asset.url, headers, isRepeatable: true },
+    github,
+  );
+  // The content lies elsewhere, at an address that needs no token and must not get it.
+  const location = first.headers.get("location");
+  const answer =
+    location === null
+      ? first
+      : await request({ method: "GET", url: location, isRepeatable: true }, github);
+  if (answer.status !== 200) {
+    throw new BootcError(`asset ${asset.name}: the download answered ${answer.status}`, {
+      kind: "network",
+    });
+  }
+  return createHash("sha256").update(answer.body).digest("hex");
+}
+
+async function verifyAssets(github: GitHub, { files }: Publication, id: number): Promise<void> {
+  const assets = await listAssets(github, id);
+  const wrong: string[] = [];
+  for (const file of files) {
+    const asset = assets.find((it) => it.name === file.name);
+    if (asset === undefined) wrong.push(`${file.name} is missing`);
+    else if (!(await isSame(github, asset, file))) wrong.push(`${file.name} has another content`);
+  }
+  if (wrong.length === 0) return;
+  throw new BootcError(`the release on GitHub is not what was built: ${wrong.join("; ")}`, {
+    kind: "integrity",
+    hint: "a draft is mended by the same command; what is published is never changed: make a new version",
+  });
+}
+
+async function undraft(
+  { octokit, repository, note }: GitHub,
+  { tag, version }: Agreed,
+  id: number,
+): Promise<Release> {
+  note(`publishing ${tag}`);
+  const isCandidate = version.includes("-");
+  return await ask(`publishing ${tag}`, async () => {
+    const { data } = await octokit.repos.updateRelease({
+      ...repository,
+      release_id: id,
+      draft: false,
+      make_latest: isCandidate ? "false" : "true",
+    });
+    return data;
+  });
+}
