@@ -302,6 +302,7 @@ const ROUTES: readonly (readonly [RegExp, Handler])[] = [
   [/^POST \/build\/check-before-build$/, checkBeforeBuild],
   [/^GET \/build\/list$/, listBuilds],
   [/^GET \/build\/source-chroot\/(\d+)$/, getSourceChroot],
+  [/^GET \/build\/source-build-config\/(\d+)$/, getSourceBuildConfig],
   [/^GET \/build\/(\d+)$/, getBuild],
   [/^PUT \/build\/cancel\/(\d+)$/, cancelBuild],
   [/^GET \/build-chroot\/list$/, listBuildChroots],
@@ -560,6 +561,14 @@ function getSourceChroot(server: CoprServer, _it: Received, [id]: readonly strin
     status: 200,
     json: { state: source, result_url: `${server.url}/results/${id}/source/` },
   };
+}
+
+function getSourceBuildConfig(server: CoprServer, _it: Received, [id]: readonly string[]): Reply {
+  const build = buildOf(server, id);
+  if (build === undefined) return notFound(`Build ${id} does not exist.`);
+  const { committish = "", clone_url = "" } = build.request;
+  const source_dict = { type: "git", clone_url, committish, srpm_build_method: "make_srpm" };
+  return { status: 200, json: { source_type: "scm", source_dict, timeout: 18_000 } };
 }
 
 function cancelBuild(server: CoprServer, _it: Received, [id]: readonly string[]): Reply {

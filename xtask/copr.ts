@@ -35,6 +35,7 @@ const build: Verb = {
       .option("--commit <committish>", "build this commit, tag or branch of the repository")
       .option("--srpm [path]", "upload this source RPM; without a path, make it first")
       .option("--chroot <names...>", "only these chroots")
+      .option("--reuse", "with --commit: take the webhook's build of that commit when there is one")
       .option("--background", "give way to builds that people wait for")
       .option("--wait", "watch the build; exit status 1 when it fails")
       .option(...LIMIT_OPTION)
@@ -108,6 +109,17 @@ const webhook: Verb = {
   run: async (tree, options) => (await import("./copr/webhook-verb.ts")).webhook(tree, options),
 };
 
+const emulate: Verb = {
+  about: "build as COPR does, on this machine: make_srpm from a fresh clone, then offline",
+  declare: (command) =>
+    command
+      .option("--subdirectory <path>", "the package's subdirectory, where make is run", "")
+      .option("--spec <name>", "the package's spec file, as COPR passes it", "")
+      .option("--srpm-only", "stop after the source RPM")
+      .addHelpText("after", examples("emulate", "emulate --subdirectory rpm --srpm-only")),
+  run: async (tree, options) => (await import("./copr/emulate.ts")).emulate(tree, options),
+};
+
 export const task: TaskGroup = {
-  verbs: { apply, build, status, watch, logs, cancel, monitor, webhook },
+  verbs: { apply, build, status, watch, logs, cancel, monitor, webhook, emulate },
 };

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { BootcError, describeError } from "../src/errors.ts";
 import type { Task, Tree } from "./task.ts";
 import { findViolations } from "./tidy.ts";
+import { findWorkflowProblems } from "./workflows.ts";
 
 export const task: Task = {
   declare: (command: Command) => command.option("--fix", "mend what can be mended by machine"),
@@ -11,6 +12,7 @@ export const task: Task = {
       ...(await failuresOf(() => checkFormatAndLint(tree, options.fix === true))),
       ...(await failuresOf(() => checkTypes(tree))),
       ...(await findViolations(tree.top)),
+      ...(await findWorkflowProblems(tree.top)),
     ];
     for (const failure of failures) tree.ctx.note(failure);
     if (failures.length === 0) return undefined;

@@ -43,6 +43,7 @@ export const TASKS: Readonly<Record<string, readonly [about: string, load: Load]
   ],
   lint: ["check format, lint, types and the rules of the repository", () => import("./lint.ts")],
   copr: ["build the package on COPR, and follow the builds", () => import("./copr.ts")],
+  release: ["build what a release consists of; publish it on GitHub", () => import("./release.ts")],
   changelog: ["check the format of CHANGELOG.md", () => import("./release/changelog.ts")],
   tidy: [
     "check what the compiler cannot: imports between folders, length",

@@ -159,6 +159,17 @@ export async function getSourceBuild(
   return { state: parseState(json.state), resultUrl: textOf(json.result_url) };
 }
 
+/** The commit a build from git was asked for; `undefined` for an upload. */
+export async function getCommittish(copr: Connection, id: number): Promise<string | undefined> {
+  const answer = await call(copr, {
+    method: "GET",
+    path: `/build/source-build-config/${id}`,
+    subject: `the source of build ${id}`,
+  });
+  const json = requireRecord(answer, "the source of a build");
+  return isRecord(json.source_dict) ? textOf(json.source_dict.committish) : undefined;
+}
+
 export async function cancelBuild(copr: Connection, id: number): Promise<Build> {
   const answer = await call(copr, {
     method: "PUT",

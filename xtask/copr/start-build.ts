@@ -2,8 +2,8 @@
 import { basename } from "node:path";
 import type { Terminal } from "../../src/system/context.ts";
 import { byteProgress } from "../remote/byte-progress.ts";
-import { checkBeforeBuild, createBuild } from "./api.ts";
-import type { Build } from "./build-state.ts";
+import { checkBeforeBuild, createBuild, getCommittish, listBuilds } from "./api.ts";
+import { type Build, isFinal, isSuccess } from "./build-state.ts";
 import type { Connection } from "./connection.ts";
 import type { ProjectFile } from "./project-file.ts";
 import { uploadBuild } from "./upload.ts";
@@ -13,6 +13,28 @@ export type BuildSource =
   | { readonly kind: "package" }
   | { readonly kind: "commit"; readonly committish: string }
   | { readonly kind: "srpm"; readonly path: string };
+
+/** The webhook and the push that causes it race; this is how long we leave it to win. */
+const WEBHOOK_LOOKS = 3;
+const WEBHOOK_PAUSE_MS = 20_000;
+const NEWEST_BUILDS = 10;
+
+/** A build of `committish` that somebody else started, usually the webhook, and that has not failed. */
+export async function findBuildOf(
+  copr: Connection,
+  file: ProjectFile,
+  committish: string,
+): Promise<Build | undefined> {
+  for (let looks = 1; ; looks += 1) {
+    const it = { owner: file.owner, project: file.project, limit: NEWEST_BUILDS };
+    for (const build of await listBuilds(copr, it)) {
+      const isUsable = !isFinal(build.state) || isSuccess(build.state);
+      if (isUsable && (await getCommittish(copr, build.id)) === committish) return build;
+    }
+    if (looks === WEBHOOK_LOOKS) return undefined;
+    await copr.clock.pause(WEBHOOK_PAUSE_MS, copr.signal);
+  }
+}
 
 export interface StartBuild {
   readonly source: BuildSource;

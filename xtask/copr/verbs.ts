@@ -9,7 +9,7 @@ import { type Connection, connect } from "./connection.ts";
 import { type LogName, lastLines, listLogPlaces, readLog } from "./logs.ts";
 import { progressLines } from "./progress-table.ts";
 import { type ProjectFile, readProjectFile } from "./project-file.ts";
-import { type BuildSource, startBuild } from "./start-build.ts";
+import { type BuildSource, findBuildOf, startBuild } from "./start-build.ts";
 import { formatDuration, formatTable, formatTime } from "./table.ts";
 import { readProgress, requireSuccess, watchBuild } from "./watch.ts";
 
@@ -34,20 +34,33 @@ export async function build(tree: Tree, options: TaskOptions): Answer {
   const { copr, file } = await open(tree, options);
   const watching = watchOptions(tree, copr, options);
   const source = await chooseSource(tree, options);
-  const { terminal } = tree.ctx;
-  const started = await startBuild(copr, file, {
-    source,
-    chroots: (options.chroot as readonly string[] | undefined) ?? [],
-    isBackground: options.background === true,
-    terminal,
-  });
-  tree.ctx.note(`started build ${started.id}: ${buildUrl(copr, started.id)}`);
+  const reused = await findReusable({ copr, file }, source, options);
+  const started =
+    reused ??
+    (await startBuild(copr, file, {
+      source,
+      chroots: (options.chroot as readonly string[] | undefined) ?? [],
+      isBackground: options.background === true,
+      terminal: tree.ctx.terminal,
+    }));
+  const verb = reused === undefined ? "started" : "found";
+  tree.ctx.note(`${verb} build ${started.id}: ${buildUrl(copr, started.id)}`);
   if (options.wait !== true) {
     if (options.json === true) return formatJson({ ...started, url: buildUrl(copr, started.id) });
     tree.ctx.note(`watch it with: npm run xtask -- copr watch ${started.id}`);
     return String(started.id);
   }
   return await finish(tree, copr, { id: started.id, options, watching });
+}
+
+async function findReusable(
+  { copr, file }: Opened,
+  source: BuildSource,
+  options: TaskOptions,
+): Promise<Build | undefined> {
+  if (options.reuse !== true) return undefined;
+  if (source.kind === "commit") return await findBuildOf(copr, file, source.committish);
+  throw new BootcError("--reuse needs --commit", { kind: "usage" });
 }
 
 async function chooseSource(tree: Tree, options: TaskOptions): Promise<BuildSource> {

@@ -47,8 +47,18 @@ test("the changelog of this repository", async () => {
 });
 
 test.each([
-  ["another title", "# Changelog", "# News", ["CHANGELOG.md:1: the first line is not `# Changelog`"]],
-  ["no version", "## 2.0.0 - 2026-11-23", "## v2 - 2026-11-23", ["CHANGELOG.md:14: `v2` is no version"]],
+  [
+    "another title",
+    "# Changelog",
+    "# News",
+    ["CHANGELOG.md:1: the first line is not `# Changelog`"],
+  ],
+  [
+    "no version",
+    "## 2.0.0 - 2026-11-23",
+    "## v2 - 2026-11-23",
+    ["CHANGELOG.md:14: `v2` is no version"],
+  ],
   ["no date", "2.0.0 - 2026-11-23", "2.0.0", ["CHANGELOG.md:14: `` is no date"]],
   ["a day that is none", "2026-11-23", "2026-11-31", ["CHANGELOG.md:14: `2026-11-31` is no date"]],
   [
@@ -75,7 +85,12 @@ test.each([
     "",
     ["CHANGELOG.md:18: a change outside of a section"],
   ],
-  ["another bullet", "- Everything", "* Everything", ["CHANGELOG.md:20: a change starts with `- `"]],
+  [
+    "another bullet",
+    "- Everything",
+    "* Everything",
+    ["CHANGELOG.md:20: a change starts with `- `"],
+  ],
 ])("%s", (_what, from, to, want) => {
   expect(GOOD).toContain(from);
   expect(problemsOf(GOOD.replace(from, to))).toEqual(want);

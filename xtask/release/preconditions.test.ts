@@ -32,7 +32,10 @@ test.each<[Partial<Facts>, readonly string[]]>([
   [{ tagCommit: undefined }, ["the tag `v2.0.0` is not at the commit that is checked out"]],
   [
     { manifest: { version: "1.9.0", commit: "b".repeat(40) } },
-    ["what was built is `1.9.0`, not `2.0.0`", "what was built is not of the commit that is checked out"],
+    [
+      "what was built is `1.9.0`, not `2.0.0`",
+      "what was built is not of the commit that is checked out",
+    ],
   ],
 ])("%j is refused", (change, want) => {
   expect(findDisagreements({ ...agreed, ...change })).toEqual(want);

@@ -1,0 +1,65 @@
+// `xtask release`: building and publishing, as two separate switches of one task.
+import { join } from "node:path";
+import type { Command } from "commander";
+import { BootcError } from "../src/errors.ts";
+import type { Task, TaskOptions, Tree } from "./task.ts";
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command
+      .option("--build", "make the files of the release in target/release")
+      .option("--publish", "publish target/release on GitHub (GITHUB_TOKEN)")
+      .option("--tag <tag>", "the tag to publish; the one at this commit when not given")
+      .option("--dry-run", "with --publish: look at everything and change nothing")
+      .option("--json", "print the answer as JSON")
+      .addHelpText(
+        "after",
+        [
+          "",
+          "Publishing needs the same version in the tag, in package.json and at the top of",
+          "CHANGELOG.md. Both switches may be repeated: what is there already is not made again.",
+          "",
+          "Examples:",
+          "  npm run xtask -- release --build",
+          "  npm run xtask -- release --publish --dry-run",
+        ].join("\n"),
+      ),
+  async run(tree, options) {
+    if (options.build !== true && options.publish !== true) {
+      throw new BootcError("nothing to do", {
+        kind: "usage",
+        hint: "give --build, --publish or both",
+      });
+    }
+    const folder = options.build === true ? await build(tree) : undefined;
+    const url = options.publish === true ? await publish(tree, options) : undefined;
+    if (options.json === true) return JSON.stringify({ folder, url }, undefined, 2);
+    return url ?? folder;
+  },
+};
+
+async function build(tree: Tree): Promise<string> {
+  const { buildRelease } = await import("./release/build.ts");
+  return await buildRelease(tree);
+}
+
+async function publish(tree: Tree, options: TaskOptions): Promise<string> {
+  const [
+    { readRelease, RELEASE_FOLDER },
+    { readFacts, requireAgreement },
+    github,
+    { publish: put },
+  ] = await Promise.all([
+    import("./release/manifest.ts"),
+    import("./release/preconditions.ts"),
+    import("./release/github.ts"),
+    import("./release/publish.ts"),
+  ]);
+  const folder = join(tree.top, RELEASE_FOLDER);
+  const { manifest, files } = await readRelease(folder);
+  const tag = options.tag as string | undefined;
+  const agreed = requireAgreement(await readFacts(tree, { tag, manifest }));
+  const connection = await github.connectGitHub(tree, await github.readRepository(tree));
+  const publication = { agreed, folder, files, terminal: tree.ctx.terminal };
+  return await put(connection, publication, { isDryRun: options.dryRun === true });
+}

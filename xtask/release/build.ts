@@ -1,0 +1,147 @@
+// `xtask release --build`: everything a release consists of, in one folder, with checksums and manifest.
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createReadStream, createWriteStream } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { constants, createZstdCompress } from "node:zlib";
+import { BootcError, doing } from "../../src/errors.ts";
+import { writeWhole } from "../archive.ts";
+import { build } from "../build.ts";
+import { type Checkout, readCheckout } from "../checkout.ts";
+import { packageSrpm } from "../package-srpm.ts";
+import { ARCHITECTURES, type Architecture } from "../runtime/locked.ts";
+import { type PackageSources, packSources } from "../sources.ts";
+import type { Tree } from "../task.ts";
+import {
+  assetName,
+  describeFile,
+  MANIFEST,
+  RELEASE_FOLDER,
+  type ReleaseFile,
+  writeManifest,
+} from "./manifest.ts";
+import { formatCycloneDx, formatSpdx, type Inventory } from "./sbom.ts";
+
+/** A file still to be made: `make` gives it its place. */
+interface Ingredient {
+  readonly name: string;
+  readonly about: string;
+  readonly make: (path: string) => Promise<void>;
+}
+
+/** What `uname -m` calls them, as people who look for a download do. */
+const MACHINE: Readonly<Record<Architecture, string>> = { x64: "x86_64", arm64: "aarch64" };
+/** 19 takes six times as long for a twentieth less. */
+const LEVEL = 12;
+
+/** Builds what is committed; gives the folder, relative to the checkout. */
+export async function buildRelease(tree: Tree): Promise<string> {
+  const checkout = await readCheckout(tree);
+  const version = await readPackageVersion(tree);
+  const folder = join(tree.top, RELEASE_FOLDER);
+  await mkdir(folder, { recursive: true });
+  // Without the manifest the folder cannot be published, whatever an interruption leaves in it.
+  await rm(join(folder, MANIFEST), { force: true });
+  const sources = await packSources(tree, checkout);
+  const files: ReleaseFile[] = [];
+  for (const it of ingredientsOf(tree, { checkout, sources })) {
+    tree.ctx.note(`making ${it.name}`);
+    await doing(`making ${it.name}`, () => it.make(join(folder, it.name)));
+    files.push(await describeFile(folder, it));
+  }
+  await removeOthers(folder, new Set(files.map((it) => it.name)));
+  await writeManifest(folder, { formatVersion: 1, version, commit: checkout.commit, files });
+  return RELEASE_FOLDER;
+}
+
+async function readPackageVersion({ top }: Tree): Promise<string> {
+  const text = await readFile(join(top, "package.json"), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+interface Made {
+  readonly checkout: Checkout;
+  readonly sources: PackageSources;
+}
+
+function ingredientsOf(tree: Tree, { checkout, sources }: Made): readonly Ingredient[] {
+  const copyOf = (path: string, about: string): Ingredient => ({
+    name: assetName(basename(path)),
+    about,
+    make: (to) => copy(resolve(tree.top, path), to),
+  });
+  const name = assetName(checkout.archiveName);
+  return [
+    copyOf(sources.source, "source code"),
+    copyOf(sources.vendor.path, "the dependencies, for builds without network"),
+    copyOf(sources.runtime.path, "the Node runtimes, for builds without network"),
+    {
+      name: assetName(`${name}.src.rpm`),
+      about: "source RPM",
+      make: async (to) => copy(resolve(tree.top, await packageSrpm(tree, checkout)), to),
+    },
+    ...ARCHITECTURES.map((architecture) => ({
+      name: `${name}-linux-${MACHINE[architecture]}.zst`,
+      about: `the executable for ${MACHINE[architecture]}, compressed`,
+      make: (to: string) => makeExecutable(tree, architecture, to),
+    })),
+    {
+      name: `${name}.cdx.json`,
+      about: "software bill of materials, CycloneDX 1.6",
+      make: async (to) => writeText(to, formatCycloneDx(await readInventory(tree, { checkout, sources }))),
+    },
+    {
+      name: `${name}.spdx.json`,
+      about: "software bill of materials, SPDX 2.3",
+      make: async (to) => writeText(to, formatSpdx(await readInventory(tree, { checkout, sources }))),
+    },
+  ];
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  await writeWhole(to, (temp) => copyFile(from, temp));
+}
+
+async function writeText(to: string, text: string): Promise<void> {
+  await writeWhole(to, (temp) => writeFile(temp, text));
+}
+
+async function makeExecutable(tree: Tree, architecture: Architecture, to: string): Promise<void> {
+  const out = join(tree.top, "target", "release-build", `bootc-${architecture}`);
+  await build(tree, { architecture, engine: "injector", out });
+  const compress = createZstdCompress({
+    params: {
+      [constants.ZSTD_c_compressionLevel]: LEVEL,
+      [constants.ZSTD_c_checksumFlag]: 1,
+    },
+  });
+  await writeWhole(to, async (temp) => {
+    const { signal } = tree.ctx;
+    await pipeline(createReadStream(out), compress, createWriteStream(temp), { signal });
+  });
+  await rm(out);
+}
+
+async function readInventory(tree: Tree, { checkout, sources }: Made): Promise<Inventory> {
+  const text = await readFile(join(tree.top, "package.json"), "utf8");
+  const { license } = JSON.parse(text) as { license?: string };
+  if (license === undefined) throw new BootcError("package.json names no `license`");
+  if (process.versions.node !== sources.runtime.manifest.version) {
+    throw new Error(`unreachable: running Node ${process.versions.node}, which is not the pinned one`);
+  }
+  return {
+    version: checkout.version,
+    license,
+    commitEpoch: checkout.commitEpoch,
+    vendor: sources.vendor.manifest,
+    runtime: sources.runtime.manifest,
+    runtimeVersions: process.versions,
+  };
+}
+
+/** What an earlier build of another commit left. */
+async function removeOthers(folder: string, names: ReadonlySet<string>): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!names.has(name)) await rm(join(folder, name), { recursive: true });
+  }
+}
