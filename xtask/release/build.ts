@@ -1,6 +1,7 @@
 // `xtask release --build`: everything a release consists of, in one folder, with checksums and manifest.
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+
 import { createReadStream, createWriteStream } from "node:fs";
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { constants, createZstdCompress } from "node:zlib";
@@ -88,12 +89,14 @@ function ingredientsOf(tree: Tree, { checkout, sources }: Made): readonly Ingred
     {
       name: `${name}.cdx.json`,
       about: "software bill of materials, CycloneDX 1.6",
-      make: async (to) => writeText(to, formatCycloneDx(await readInventory(tree, { checkout, sources }))),
+      make: async (to) =>
+        writeText(to, formatCycloneDx(await readInventory(tree, { checkout, sources }))),
     },
     {
       name: `${name}.spdx.json`,
       about: "software bill of materials, SPDX 2.3",
-      make: async (to) => writeText(to, formatSpdx(await readInventory(tree, { checkout, sources }))),
+      make: async (to) =>
+        writeText(to, formatSpdx(await readInventory(tree, { checkout, sources }))),
     },
   ];
 }
@@ -127,7 +130,9 @@ async function readInventory(tree: Tree, { checkout, sources }: Made): Promise<I
   const { license } = JSON.parse(text) as { license?: string };
   if (license === undefined) throw new BootcError("package.json names no `license`");
   if (process.versions.node !== sources.runtime.manifest.version) {
-    throw new Error(`unreachable: running Node ${process.versions.node}, which is not the pinned one`);
+    throw new Error(
+      `unreachable: running Node ${process.versions.node}, which is not the pinned one`,
+    );
   }
   return {
     version: checkout.version,
