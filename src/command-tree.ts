@@ -49,7 +49,11 @@ export function readCommandTree(command: Command, above: readonly string[] = [])
     options: visible.map(readOption),
     hiddenValued: hidden.filter(takesValue).flatMap(namesOf),
     args: command.registeredArguments.map(readArgument),
-    subcommands: help.visibleCommands(command).map((it) => readCommandTree(it, path)),
+    subcommands: help
+      .visibleCommands(command)
+      // Commander adds a `help` of its own, which is nobody's command.
+      .filter((it) => command.commands.includes(it))
+      .map((it) => readCommandTree(it, path)),
     afterText: readAfterText(command),
   };
 }

@@ -15,6 +15,7 @@ export const task: Task = {
       .option("--json", "print expression and packages as JSON; write nothing")
       .option("--vendored <folder>", "take packages from an unpacked vendored set; fetch nothing")
       .option("--runtime <folder>", "an unpacked runtime (LICENSE) in place of the installed one")
+      .option("--no-runtime-text", "leave out the runtime's own LICENSE, which goes beside it")
       .addHelpText(
         "after",
         "\nExamples:\n  npm run xtask licenses\n  npm run xtask -- licenses --expression",
@@ -29,7 +30,7 @@ export const task: Task = {
     if (options.json === true) return formatJson(expression, inside);
     if (options.expression === true) return expression;
     const out = path(options.out) ?? join(tree.top, "target", "LICENSE.dependencies");
-    const text = await formatTexts(expression, inside);
+    const text = await formatTexts(expression, inside, options.runtimeText !== false);
     await writeWhole(out, (temp) => writeFile(temp, text));
     return relative(tree.top, out);
   },
@@ -51,7 +52,11 @@ function formatJson(expression: string, { manifest }: Inside): string {
 }
 
 /** A heading and the text for each package, equal texts once; the runtime's own collection last. */
-export async function formatTexts(expression: string, inside: Inside): Promise<string> {
+export async function formatTexts(
+  expression: string,
+  inside: Inside,
+  withRuntime: boolean,
+): Promise<string> {
   const byText = new Map<string, string[]>();
   for (const { name, version, license, licenseFiles } of packagesInside(inside.manifest)) {
     const texts = await Promise.all(licenseFiles.map(inside.readText));
@@ -60,9 +65,10 @@ export async function formatTexts(expression: string, inside: Inside): Promise<s
   }
   const rule = "=".repeat(80);
   const sections = [...byText].map(([text, names]) => `${rule}\n${names.join("\n")}\n\n${text}\n`);
+  const runtime = `${rule}\nNode.js and what it is made of\n\n${inside.runtimeText.trim()}\n`;
   return [
     `The executable as a whole: ${expression}\n`,
     ...sections,
-    `${rule}\nNode.js and what it is made of\n\n${inside.runtimeText.trim()}\n`,
+    ...(withRuntime ? [runtime] : []),
   ].join("\n");
 }

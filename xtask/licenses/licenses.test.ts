@@ -121,7 +121,8 @@ test("the same text is written once, under all its packages", async () => {
     readText,
   };
   const rule = "=".repeat(80);
-  expect(await formatTexts("MIT", inside)).toBe(
+  expect(await formatTexts("MIT", inside, false)).not.toContain("node's");
+  expect(await formatTexts("MIT", inside, true)).toBe(
     `The executable as a whole: MIT\n\n${rule}\na 1.0.0 (MIT)\nb 1.0.0 (MIT)\n\nsame\n\n` +
       `${rule}\nc 1.0.0 (MIT)\n\nother\n\n${rule}\nNode.js and what it is made of\n\nnode's\n`,
   );

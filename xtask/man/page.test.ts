@@ -58,6 +58,7 @@ function smallProgram(): Command {
     .addOption(new Option("--secret", "never shown").hideHelp())
     .addHelpText("after", "\nExamples:\n  demo run a");
   program.command("hidden", { hidden: true });
+  program.command("group").command("inner");
   return program;
 }
 
@@ -96,6 +97,7 @@ test("a page holds what help holds", () => {
     .RE
     .SH "SEE ALSO"
     \\fBdemo\\fR(8),
+    \\fBdemo\\-group\\fR(8),
     \\fBostree\\fR(1),
     \\fBskopeo\\fR(1)
     "
@@ -105,7 +107,7 @@ test("a page holds what help holds", () => {
 test("there is a page for each visible command", () => {
   expect([
     ...formatPages(readCommandTree(smallProgram()), { ...FACTS, commitEpoch: 0 }).keys(),
-  ]).toEqual(["demo.8", "demo-run.8"]);
+  ]).toEqual(["demo.8", "demo-run.8", "demo-group.8", "demo-group-inner.8"]);
 });
 
 describe("the pages of bootc", () => {
