@@ -1,7 +1,7 @@
 // A root file system somebody else made and mounted: looked at, emptied as asked, described as a target.
 import { lstat, readdir, realpath, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, doing } from "../errors.ts";
+import { BootcError, doing, errnoOf } from "../errors.ts";
 import { FILESYSTEMS, type FilesystemType } from "../host/install-config.ts";
 import {
   decideRootKargs,
@@ -68,9 +68,21 @@ async function requireMount(ctx: Context, path: string): Promise<Mount> {
 
 /** Whether `root` is the file system the running system has its root on. */
 export async function isRunningRoot(root: string): Promise<boolean> {
-  const [own, running] = await Promise.all([lstat(root), lstat("/proc/1/root/.")]);
-  const [a, b] = await Promise.all([statfs(root), statfs("/proc/1/root/.")]);
-  return own.dev === running.dev && a.type === b.type && a.blocks === b.blocks;
+  const running = (await canLookAt("/proc/1/root/.")) ? "/proc/1/root/." : "/";
+  const [own, other] = await Promise.all([lstat(root), lstat(running)]);
+  const [a, b] = await Promise.all([statfs(root), statfs(running)]);
+  return own.dev === other.dev && a.type === b.type && a.blocks === b.blocks;
+}
+
+/** Even root may be kept from looking at the first process, by a security module. */
+async function canLookAt(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "EACCES" || errnoOf(error) === "EPERM") return false;
+    throw error;
+  }
 }
 
 /** Empties the target as asked; without a wish it has to be empty already. */

@@ -1,0 +1,297 @@
+// Installations to real disks: loop devices, real file systems, real ostree; bootupctl is a stand-in.
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { makeInstallableImage } from "./installable-image.ts";
+
+const TOP = join(import.meta.dirname, "../..");
+const MIB = 1 << 20;
+const NEEDED = [
+  "ostree",
+  "skopeo",
+  "sfdisk",
+  "mkfs.ext4",
+  "mkfs.fat",
+  "losetup",
+  "partx",
+  "wipefs",
+];
+const missing = [
+  ...(process.getuid?.() === 0 ? [] : ["root"]),
+  ...(existsSync("/dev/loop-control") ? [] : ["loop devices"]),
+  ...NEEDED.filter((it) => spawnSync("sh", ["-c", `command -v ${it}`]).status !== 0),
+];
+
+const dir = mkdtempSync(join(tmpdir(), "bootc-install-"));
+let undo: (() => void)[] = [];
+let image: string;
+
+function sh(program: string, ...args: string[]): string {
+  return execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+function bootc(...args: string[]) {
+  const entry = join(TOP, "src/entry.ts");
+  return spawnSync(process.execPath, [entry, "install", ...args], { encoding: "utf8" });
+}
+
+async function newDisk(name: string, sizeMiB: number): Promise<string> {
+  const path = join(dir, name);
+  rmSync(path, { force: true });
+  await writeFile(path, "");
+  await truncate(path, sizeMiB * MIB);
+  return path;
+}
+
+function attach(path: string, ...options: string[]): string {
+  const device = sh("losetup", "--find", "--show", ...options, path).trim();
+  undo.push(() => sh("losetup", "--detach", device));
+  return device;
+}
+
+function mount(device: string, name: string, ...options: string[]): string {
+  const path = join(dir, name);
+  mkdirSync(path, { recursive: true });
+  sh("mount", ...options, device, path);
+  undo.push(() => sh("umount", "--recursive", path));
+  return path;
+}
+
+/** A new ext4, mounted. */
+async function newRoot(name: string, sizeMiB = 512): Promise<string> {
+  const device = attach(await newDisk(`${name}.raw`, sizeMiB));
+  sh("mkfs.ext4", "-q", device);
+  const path = mount(device, name);
+  rmSync(join(path, "lost+found"), { recursive: true });
+  return path;
+}
+
+/** Mounts the last partition of a disk image read-only. */
+function mountRootPartition(path: string, name: string): string {
+  const table = JSON.parse(sh("sfdisk", "--json", path)).partitiontable;
+  const offset = table.partitions.at(-1).start * table.sectorsize;
+  const device = attach(path, `--offset=${offset}`);
+  return mount(device, name, "-o", "ro,noload");
+}
+
+function hash(path: string): string {
+  return sh("sha256sum", path);
+}
+
+function deploymentOf(root: string): string {
+  const deploys = join(root, "ostree/deploy/default/deploy");
+  const [name = ""] = readdirSync(deploys).filter((it) => !it.endsWith(".origin"));
+  return join(deploys, name);
+}
+
+function entryOf(root: string): string {
+  const entries = join(root, "boot/loader/entries");
+  const [name = ""] = readdirSync(entries);
+  return readFileSync(join(entries, name), "utf8");
+}
+
+describe.skipIf(missing.length > 0)(
+  `install${missing.length > 0 ? `: needs ${missing}` : ""}`,
+  () => {
+    beforeAll(async () => {
+      image = await makeInstallableImage(join(dir, "image"), {
+        version: "1",
+        bootupd: "new",
+        kargs: { "10-a.toml": 'kargs = ["image.one=1", "image.two=1"]\n' },
+        files: { "etc/fstab": "UUID=9 /data xfs defaults 0 0\n" },
+      });
+      await writeFile(join(dir, "keys"), "ssh-ed25519 AAAA somebody\n");
+    });
+
+    afterEach(() => {
+      for (const it of undo.reverse()) it();
+      undo = [];
+      // Nothing of ours may stay behind, whatever the test was about.
+      expect(sh("losetup", "--list", "--noheadings", "--output", "BACK-FILE")).not.toContain(dir);
+    });
+
+    test("to-disk makes a disk that holds everything a boot needs", async () => {
+      const disk = await newDisk("disk.raw", 2048);
+      const ran = bootc(
+        ...["to-disk", "--via-loopback", "--filesystem", "ext4", "--source-imgref", image],
+        ...["--target-imgref", "quay.io/example/os:latest", "--karg", "user.one=1 image.two=1"],
+        ...["--karg-delete", "image.two", "--root-ssh-authorized-keys", join(dir, "keys"), disk],
+      );
+      expect([ran.status, ran.stderr]).toEqual([
+        0,
+        expect.stringContaining("Installation complete!"),
+      ]);
+      expect(ran.stdout).toBe("");
+      const table = JSON.parse(sh("sfdisk", "--json", disk)).partitiontable;
+      expect(table.label).toBe("gpt");
+      expect(table.partitions.map((it: { name: string }) => it.name)).toEqual([
+        "BIOS-BOOT",
+        "EFI-SYSTEM",
+        "root",
+      ]);
+      const root = mountRootPartition(disk, "root");
+      expect(entryOf(root)).toMatch(
+        /options root=UUID=[0-9a-f-]{36} rw image\.one=1 user\.one=1 image\.two=1 ostree=/,
+      );
+      const deployment = deploymentOf(root);
+      expect(readFileSync(`${deployment}.origin`, "utf8")).toContain(
+        "container-image-reference=ostree-unverified-registry:quay.io/example/os:latest",
+      );
+      const refs = sh("ostree", "refs", `--repo=${root}/ostree/repo`);
+      expect(refs).toContain("ostree/container/image/docker_3A__2F__2F_quay_2E_io");
+      expect(refs).not.toContain("ostree/container/image/oci");
+      const keys = readFileSync(join(deployment, "etc/tmpfiles.d/bootc-root-ssh.conf"), "utf8");
+      const encoded = Buffer.from("ssh-ed25519 AAAA somebody\n").toString("base64");
+      expect(keys).toBe(`f~ /var/roothome/.ssh/authorized_keys 600 root root - ${encoded}\n`);
+      const aleph = JSON.parse(readFileSync(join(root, ".bootc-aleph.json"), "utf8"));
+      expect(aleph).toMatchObject({
+        "target-image": "docker://quay.io/example/os:latest",
+        version: "1",
+        selinux: "disabled",
+        digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+      });
+      // The source lies below /tmp: it says nothing to whoever reads this later.
+      expect(aleph.image).toBeUndefined();
+      expect(readFileSync(join(root, "boot/bootupctl.log"), "utf8")).toBe(
+        "backend install --write-uuid --filesystem /sysroot /\n",
+      );
+      sh("ostree", "fsck", "--quiet", `--repo=${root}/ostree/repo`);
+    });
+
+    test("to-disk refuses a disk with something on it, and says what; --wipe erases it", async () => {
+      const path = await newDisk("used.raw", 2048);
+      const device = attach(path);
+      sh("mkfs.ext4", "-q", "-L", "precious", device);
+      const before = hash(path);
+      const args = ["to-disk", "--filesystem", "ext4", "--source-imgref", image, device];
+      const refused = bootc(...args);
+      expect(refused.status).toBe(1);
+      expect(refused.stderr).toMatch(/Detected existing partitions on .*ext4, `precious`/);
+      expect(refused.stderr).toContain("--wipe");
+      expect(hash(path)).toBe(before);
+      const wiped = bootc(...args, "--wipe", "--generic-image");
+      expect([wiped.status, wiped.stderr]).toEqual([0, expect.stringContaining("precious")]);
+      expect(wiped.stderr.indexOf("Erasing")).toBeLessThan(wiped.stderr.indexOf("Initializing"));
+    });
+
+    test("to-disk refuses a disk in use, and leaves it as it was", async () => {
+      const path = await newDisk("mounted.raw", 512);
+      const device = attach(path);
+      sh("mkfs.ext4", "-q", device);
+      const where = mount(device, "mounted", "-o", "ro");
+      const before = hash(path);
+      const args = ["to-disk", "--filesystem", "ext4", "--wipe", "--source-imgref", image, device];
+      const ran = bootc(...args);
+      expect(ran.status).toBe(9);
+      expect(ran.stderr).toContain(`Device ${device} is mounted at \`${where}\``);
+      expect(hash(path)).toBe(before);
+    });
+
+    test("to-disk refuses an image that cannot boot before it touches the disk", async () => {
+      const unlabelled = await makeInstallableImage(join(dir, "unlabelled"), {
+        version: "1",
+        isUnlabelled: true,
+      });
+      const path = await newDisk("untouched.raw", 512);
+      const before = hash(path);
+      const args = ["--via-loopback", "--filesystem", "ext4", "--source-imgref", unlabelled, path];
+      const ran = bootc("to-disk", ...args);
+      expect(ran.status).toBe(3);
+      expect(ran.stderr).toContain("ostree.bootable");
+      expect(hash(path)).toBe(before);
+    });
+
+    test.each([
+      ["not a block device", ["to-disk", "--filesystem", "ext4", "/dev/null"], 2],
+      ["not a file", ["to-disk", "--via-loopback", "--filesystem", "ext4", "/dev/null"], 2],
+      ["not a mount point", ["to-filesystem", "--source-imgref", "oci:/none", dir], 1],
+      ["no source", ["to-filesystem", "/proc"], 3],
+      ["nothing deployed", ["finalize", dir], 1],
+    ])("refuses: %s", (_about, args, status) => {
+      const ran = bootc(...args);
+      expect([ran.status, ran.stdout]).toEqual([status, ""]);
+      expect(ran.stderr).toMatch(/^error: .+\n(hint: .+\n)?$/m);
+    });
+
+    test("to-filesystem wants an empty root, or is told what becomes of it", async () => {
+      const root = await newRoot("full");
+      await writeFile(join(root, "old"), "old");
+      const args = ["to-filesystem", "--source-imgref", image, "--bootloader", "none"];
+      const refused = bootc(...args, root);
+      expect(refused.status).toBe(1);
+      expect(refused.stderr).toContain("Non-empty root filesystem; found old");
+      expect(readdirSync(root)).toEqual(["old"]);
+
+      const beside = bootc(...args, "--replace", "alongside", "--skip-finalize", root);
+      expect([beside.status, beside.stderr]).toEqual([0, expect.stringContaining("complete")]);
+      expect(readFileSync(join(root, "old"), "utf8")).toBe("old");
+      const first = deploymentOf(root);
+
+      const wiped = bootc(...args, "--replace", "wipe", root);
+      expect([wiped.status, wiped.stderr]).toEqual([0, expect.stringContaining("Wiping contents")]);
+      expect(existsSync(join(root, "old"))).toBe(false);
+      expect(deploymentOf(root)).toBe(first);
+      // Finalized: nothing more is written by accident.
+      expect(sh("findmnt", "--noheadings", "--output", "OPTIONS", root)).toMatch(/^ro/);
+    });
+
+    test("a /boot of its own gets its line in fstab, and the image's other lines stay", async () => {
+      const root = await newRoot("split");
+      const bootDevice = attach(await newDisk("boot.raw", 128));
+      sh("mkfs.ext4", "-q", bootDevice);
+      mkdirSync(join(root, "boot"));
+      const boot = mount(bootDevice, "split/boot");
+      const args = [
+        "to-filesystem",
+        "--source-imgref",
+        image,
+        "--root-mount-spec",
+        "LABEL=r",
+        root,
+      ];
+      const ran = bootc(...args, "--bootupd-skip-boot-uuid");
+      expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);
+      const uuid = sh("blkid", "-p", "-o", "value", "-s", "UUID", bootDevice).trim();
+      const fstab = readFileSync(join(deploymentOf(root), "etc/fstab"), "utf8");
+      expect(fstab).toBe(`UUID=9 /data xfs defaults 0 0\nUUID=${uuid} /boot ext4 ro 0 0\n`);
+      expect(entryOf(root)).toContain(`options root=LABEL=r rw boot=UUID=${uuid} image.one=1`);
+      expect(readFileSync(join(boot, "bootupctl.log"), "utf8")).toBe(
+        "backend install --with-static-configs --update-firmware --auto --filesystem /sysroot /\n",
+      );
+      expect(bootc("finalize", root).status).toBe(0);
+    });
+
+    test("an older bootupd is told the disk", async () => {
+      const old = await makeInstallableImage(join(dir, "old"), { version: "1", bootupd: "old" });
+      const path = await newDisk("older.raw", 2048);
+      const args = ["--via-loopback", "--filesystem", "ext4", "--source-imgref", old, path];
+      const ran = bootc("to-disk", ...args);
+      expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);
+      const root = mountRootPartition(path, "older");
+      expect(readFileSync(join(root, "boot/bootupctl.log"), "utf8")).toMatch(
+        /^backend install --write-uuid --device \/dev\/loop\d+ \/\n$/,
+      );
+    });
+
+    test("killed outright, an installation leaves no loop device behind", async () => {
+      const path = await newDisk("killed.raw", 2048);
+      const entry = join(TOP, "src/entry.ts");
+      const args = ["--via-loopback", "--filesystem", "ext4", "--source-imgref", image, path];
+      // A device attached and a hundredth of a second later the end, wherever that is.
+      const script = `"$@" & pid=$!; until losetup -j "$DISK" | grep -q .; do kill -0 $pid || exit 1; done; kill -9 $pid`;
+      spawnSync(
+        "bash",
+        ["-c", script, "sh", process.execPath, entry, "install", "to-disk", ...args],
+        {
+          env: { ...process.env, DISK: path },
+        },
+      );
+      const end = Date.now() + 20_000;
+      while (sh("losetup", "-j", path) !== "" && Date.now() < end) spawnSync("sync");
+      expect(sh("losetup", "-j", path)).toBe("");
+    });
+  },
+);
