@@ -87,6 +87,14 @@ function declareForInstallers(install: Command, ctx: Context): void {
       await finalizeInstall(ctx, path);
     });
   install
+    .command("ensure-completion")
+    .description("for Anaconda: add what its own deployment of an image lacks")
+    .addHelpText("after", "\nExamples:\n  %post\n  bootc install ensure-completion\n  %end")
+    .action(async () => {
+      const command = await import("../commands/install-ensure-completion.ts");
+      await command.ensureInstallCompletion(ctx);
+    });
+  install
     .command("print-configuration")
     .description("print the merged install configuration as JSON")
     .option("--all", "with the kernel arguments")

@@ -27,4 +27,13 @@ export function declareBootInternals(internals: Command, ctx: Context): void {
       const { sysusersSync } = await import("../commands/internals-sysusers-sync.ts");
       await sysusersSync(ctx);
     });
+  internals
+    .command("bootc-install-completion")
+    .description("add kernel arguments of configuration and image to a new deployment")
+    .argument("<sysroot>", "where the physical root is mounted")
+    .argument("<stateroot>", "the stateroot of the deployment")
+    .action(async (sysroot: string, stateroot: string) => {
+      const command = await import("../commands/internals-bootc-install-completion.ts");
+      await command.installCompletion(ctx, sysroot, stateroot);
+    });
 }

@@ -20,6 +20,7 @@ import {
 import { planPull } from "../pull/plan.ts";
 import { pullImage } from "../pull/pull.ts";
 import type { PulledImage } from "../pull/request.ts";
+import { showProgress } from "../pull/show-progress.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny, replaceFile } from "../system/files.ts";
 import { type BootloaderSetup, decideBootloader, installBootloader } from "./bootloader.ts";
@@ -83,8 +84,12 @@ async function requireOtherStateroot(
 /** Pulls the source, and names it as what the machine will follow, so that updates find its layers. */
 async function pullForTarget(ctx: Context, prepared: Prepared, repo: string): Promise<PulledImage> {
   const reference = { verification: { kind: "none" }, image: prepared.source.image } as const;
-  const plan = await planPull(ctx, { repo, reference, requiresBootable: true });
-  const pulled = await pullImage(ctx, plan);
+  const display = showProgress(ctx, { isQuiet: false });
+  const { onEvent } = display;
+  const request = { repo, reference, requiresBootable: true, onEvent };
+  const pulled = await planPull(ctx, request)
+    .then((plan) => pullImage(ctx, plan))
+    .finally(display.end);
   const own = imageRef(formatImageReference(prepared.source.image));
   const wanted = imageRef(formatImageReference(prepared.target.image));
   if (own === wanted) return pulled;

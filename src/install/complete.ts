@@ -1,0 +1,85 @@
+// What an installer that deploys by itself leaves out: kernel arguments of configuration and image.
+import { realpath } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError, doing } from "../errors.ts";
+import {
+  type BootLoaderEntry,
+  isOstreeEntryName,
+  parseBootEntry,
+  parseBootTarget,
+  sortBootEntries,
+} from "../host/boot-entry.ts";
+import { addKargs, formatKargs, parseKargs } from "../host/kargs.ts";
+import { collectKargs } from "../host/kargs-d.ts";
+import type { Context } from "../system/context.ts";
+import { readFileIfAny, replaceFile } from "../system/files.ts";
+import { readNamesIfAny } from "../system/optional-file.ts";
+import { readInstallConfig } from "./read-config.ts";
+
+export interface InstalledRoot {
+  /** The physical root. */
+  readonly sysroot: string;
+  /** The directory whose `loader` counts. */
+  readonly boot: string;
+  /** Undefined: that of the first boot entry. */
+  readonly stateroot: string | undefined;
+}
+
+/** Adds the arguments to the entry that boots next. Done twice, it changes nothing. */
+export async function completeInstall(ctx: Context, root: InstalledRoot): Promise<void> {
+  await doing("completing the installation", async () => {
+    const dir = join(root.boot, "loader/entries");
+    const { entry, text } = await requireEntry(dir, root.stateroot);
+    const deployment = await findDeployment(root.sysroot, entry);
+    const config = await readInstallConfig({ ...ctx, root: deployment });
+    const kargs = addKargs(
+      addKargs(parseKargs(entry.options), (config?.kargs ?? []).flatMap(parseKargs)),
+      await readImageKargs(deployment),
+    );
+    const options = formatKargs(kargs);
+    if (options === entry.options) return;
+    const line = /^(\s*options\s+).*$/m;
+    await replaceFile(
+      join(dir, entry.name),
+      text.replace(line, (_, key: string) => key + options),
+    );
+    ctx.note(`Kernel arguments of the next boot: ${options}`);
+  });
+}
+
+async function requireEntry(
+  dir: string,
+  stateroot: string | undefined,
+): Promise<{ readonly entry: BootLoaderEntry; readonly text: string }> {
+  const texts = new Map<string, string>();
+  for (const name of (await readNamesIfAny(dir)).filter(isOstreeEntryName)) {
+    texts.set(name, (await readFileIfAny(join(dir, name))) ?? "");
+  }
+  const entries = sortBootEntries([...texts].map(([name, text]) => parseBootEntry(name, text)));
+  const entry = entries.find((it) => {
+    const target = parseBootTarget(it.options);
+    return target !== undefined && (stateroot === undefined || target.stateroot === stateroot);
+  });
+  if (entry === undefined) throw new BootcError(`\`${dir}\` has no boot entry of a deployment`);
+  return { entry, text: texts.get(entry.name) ?? "" };
+}
+
+async function findDeployment(sysroot: string, entry: BootLoaderEntry): Promise<string> {
+  const target = parseBootTarget(entry.options);
+  if (target === undefined) throw new Error("unreachable: the entry was chosen for its target");
+  const { bootVersion, stateroot, bootChecksum, index } = target;
+  return await realpath(
+    join(sysroot, `ostree/boot.${bootVersion}`, stateroot, bootChecksum, index),
+  );
+}
+
+async function readImageKargs(deployment: string): Promise<readonly string[]> {
+  const dir = join(deployment, "usr/lib/bootc/kargs.d");
+  const files = await Promise.all(
+    (await readNamesIfAny(dir)).map(async (name) => ({
+      name,
+      text: (await readFileIfAny(join(dir, name))) ?? "",
+    })),
+  );
+  return collectKargs(files, process.arch);
+}
