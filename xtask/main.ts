@@ -41,6 +41,11 @@ export const TASKS: Readonly<Record<string, readonly [about: string, load: Load]
     "cut a virtual machine's power during updates, and print where",
     () => import("./power-cuts.ts"),
   ],
+  ci: ["everything that has to be true of a commit", () => import("./ci.ts")],
+  clean: [
+    "remove what was made; --all: also what is kept between runs",
+    () => import("./clean.ts"),
+  ],
   lint: ["check format, lint, types and the rules of the repository", () => import("./lint.ts")],
   copr: ["build the package on COPR, and follow the builds", () => import("./copr.ts")],
   release: ["build what a release consists of; publish it on GitHub", () => import("./release.ts")],

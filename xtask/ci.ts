@@ -1,0 +1,16 @@
+// `xtask ci`: what has to be true of every commit, in one go; the workflows call the same.
+import type { Command } from "commander";
+import type { Task } from "./task.ts";
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command
+      .option("--quick", "without the suites that need root and minutes")
+      .addHelpText("after", "\nExamples:\n  npm run xtask -- ci --quick"),
+  async run(tree, options) {
+    const steps = [await import("./lint.ts"), await import("./test.ts")];
+    const suites = options.quick === true ? ["unit", "cli"] : [];
+    for (const { task: step } of steps) await step.run(tree, {}, suites);
+    return undefined;
+  },
+};

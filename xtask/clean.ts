@@ -1,0 +1,22 @@
+// `xtask clean`: removes what was made; what was downloaded or took minutes stays unless --all.
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { errnoOf } from "../src/errors.ts";
+import type { Task } from "./task.ts";
+
+export const task: Task = {
+  declare: (command: Command) => command.option("--all", "also what is kept between runs"),
+  async run({ top }, options) {
+    const target = join(top, "target");
+    const names = await readdir(target).catch((error) => {
+      if (errnoOf(error) === "ENOENT") return [];
+      throw error;
+    });
+    for (const name of names) {
+      if (name === "cache" && options.all !== true) continue;
+      await rm(join(target, name), { recursive: true, force: true });
+    }
+    return undefined;
+  },
+};

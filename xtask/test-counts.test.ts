@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { describeCounts, parseCounts } from "./test-counts.ts";
+
+const report = (it: object) =>
+  JSON.stringify({
+    success: true,
+    numPassedTests: 3,
+    numFailedTests: 0,
+    numPendingTests: 1,
+    numTodoTests: 1,
+    testResults: [],
+    ...it,
+  });
+const failedFile = (...statuses: string[]) => ({
+  status: "failed",
+  assertionResults: statuses.map((status) => ({ status })),
+});
+
+test.each([
+  { why: "skipped and to do are both not run", it: {}, want: "3 passed, 0 failed, 2 skipped" },
+  {
+    why: "failures count once",
+    it: { success: false, numFailedTests: 2, testResults: [failedFile("failed", "failed")] },
+    want: "3 passed, 2 failed, 2 skipped",
+  },
+  {
+    why: "a file that cannot be loaded is a failure",
+    it: { success: false, testResults: [failedFile()] },
+    want: "3 passed, 1 failed, 2 skipped",
+  },
+  {
+    why: "so is one whose preparation fails",
+    it: { success: false, testResults: [failedFile("skipped", "skipped")] },
+    want: "3 passed, 1 failed, 2 skipped",
+  },
+  {
+    why: "and an error outside of every test",
+    it: { success: false },
+    want: "3 passed, 1 failed, 2 skipped",
+  },
+])("$why", ({ it, want }) => {
+  expect(describeCounts([parseCounts(report(it))])).toBe(want);
+});
