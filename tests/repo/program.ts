@@ -1,0 +1,104 @@
+// The program as users run it, from this checkout, and repositories for it.
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const TOP = join(import.meta.dirname, "../..");
+const ENTRY = join(TOP, "src/entry.ts");
+
+export interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Running {
+  readonly pid: number;
+  readonly ended: Promise<Ended>;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves when standard error contains `text`. */
+  says(text: string): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** A command that starts the program: `unshare`, `--mount`, … */
+  readonly before?: readonly string[];
+}
+
+export function startBootc(args: readonly string[], options: StartOptions = {}): Running {
+  const [program = "", ...words] = [...(options.before ?? []), process.execPath, ENTRY, ...args];
+  const child = spawn(program, words, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...options.env },
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (it) => {
+    stdout += it;
+  });
+  child.stderr.on("data", (it) => {
+    stderr += it;
+  });
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (status) => resolve({ status, stdout, stderr }));
+  });
+  return {
+    pid: child.pid ?? 0,
+    ended,
+    kill: (signal) => void child.kill(signal),
+    says: (text) =>
+      new Promise((resolve, reject) => {
+        const look = () => stderr.includes(text) && resolve();
+        look();
+        child.stderr.on("data", look);
+        child.once("close", () => reject(new Error(`it never said \`${text}\`: ${stderr}`)));
+      }),
+  };
+}
+
+export async function bootc(args: readonly string[], options: StartOptions = {}): Promise<Ended> {
+  return await startBootc(args, options).ended;
+}
+
+/** `ostree container image pull REPO REFERENCE …` */
+export function pullArgs(
+  repo: string,
+  reference: string,
+  ...more: readonly string[]
+): readonly string[] {
+  return ["internals", "ostree-container", "image", "pull", repo, reference, ...more];
+}
+
+export interface Scratch {
+  readonly dir: string;
+  /** A new repository. */
+  repo(name?: string): string;
+  remove(): Promise<void>;
+}
+
+/** A directory for one test file. */
+export async function makeScratch(): Promise<Scratch> {
+  const dir = await mkdtemp(join(tmpdir(), "bootc-repo-test-"));
+  let count = 0;
+  return {
+    dir,
+    repo(name) {
+      count++;
+      const repo = join(dir, name ?? `repo-${count}`);
+      ostree("init", `--repo=${repo}`, "--mode=bare");
+      return repo;
+    },
+    remove: () => rm(dir, { recursive: true, force: true }),
+  };
+}
+
+export function ostree(...args: readonly string[]): string {
+  return execFileSync("ostree", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+export function skopeo(...args: readonly string[]): string {
+  return execFileSync("skopeo", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
