@@ -17,6 +17,8 @@ export interface Running {
   readonly pid: number;
   readonly ended: Promise<Ended>;
   kill(signal: NodeJS.Signals): void;
+  /** Resolves when `isTrue` says so; an error when the program ends before. */
+  until(isTrue: () => boolean): Promise<void>;
   /** Resolves when standard error contains `text`. */
   says(text: string): Promise<void>;
 }
@@ -48,6 +50,12 @@ export function startBootc(args: readonly string[], options: StartOptions = {}):
   return {
     pid: child.pid ?? 0,
     ended,
+    async until(isTrue) {
+      while (!isTrue()) {
+        if (child.exitCode !== null) throw new Error(`it ended too early: ${stderr}`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
     kill: (signal) => void child.kill(signal),
     says: (text) =>
       new Promise((resolve, reject) => {

@@ -244,7 +244,7 @@ test("Ctrl-C ends the pull and its children at once, and says so", async () => {
     const reference = `ostree-unverified-registry:${proxy.address}/os`;
     const running = startBootc(pullArgs(repo, reference, INSECURE));
     await running.says("fetching ");
-    await until(() => proxy.asked.some((it) => isLayer(it, 1)));
+    await running.until(() => proxy.asked.some((it) => isLayer(it, 1)));
     const startedAt = Date.now();
     running.kill("SIGINT");
     const ended = await running.ended;
@@ -256,7 +256,3 @@ test("Ctrl-C ends the pull and its children at once, and says so", async () => {
     await proxy.stop();
   }
 });
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 20));
-}

@@ -10,6 +10,8 @@ export interface TinyImage {
   readonly labels?: Readonly<Record<string, string>>;
   readonly architecture?: string;
   readonly created?: string;
+  /** How hard layers are compressed; 1 when not given. */
+  readonly level?: number;
   /** What the manifest says each layer's size is, instead of the truth. */
   readonly claimedBytes?: number;
 }
@@ -82,7 +84,7 @@ async function writeImage(dir: string, image: TinyImage) {
   const layers: Descriptor[] = [];
   for (const tar of tars) {
     const mediaType = "application/vnd.oci.image.layer.v1.tar+gzip";
-    const layer = await writeBlob(dir, mediaType, gzipSync(tar, { level: 1 }));
+    const layer = await writeBlob(dir, mediaType, gzipSync(tar, { level: image.level ?? 1 }));
     layers.push({ ...layer, size: image.claimedBytes ?? layer.size });
   }
   const mediaType = "application/vnd.oci.image.config.v1+json";
