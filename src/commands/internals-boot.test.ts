@@ -21,7 +21,12 @@ test("the generator links what an ostree host needs, and may run again", async (
   const out = await mkdtemp(join(tmpdir(), "generator-"));
   await systemdGenerator(createContext({ root }), out);
   await systemdGenerator(createContext({ root }), out);
-  expect(await readdir(out)).toEqual(["multi-user.target.wants", "sysinit.target.wants"]);
+  expect(await readdir(out)).toEqual([
+    "bootc-status-updated-onboot.target.wants",
+    "bootc-status-updated.target.wants",
+    "multi-user.target.wants",
+    "sysinit.target.wants",
+  ]);
   expect(await readlink(join(out, "multi-user.target.wants/bootc-status-updated.path"))).toBe(
     "/usr/lib/systemd/system/bootc-status-updated.path",
   );

@@ -12,11 +12,17 @@ const OSTREE: BootFacts = {
 
 const ANACONDA = "# Created by anaconda on Mon\nUUID=1 / xfs defaults 0 0\n";
 
+const COPY_FOR_USERS = [
+  "bootc-status-updated-onboot.target.wants/bootc-publish-boot-entries.service",
+  "bootc-status-updated.target.wants/bootc-publish-boot-entries.service",
+];
+
 test.each<[string, Partial<BootFacts>, string[]]>([
   [
     "an ostree host",
     {},
     [
+      ...COPY_FOR_USERS,
       "multi-user.target.wants/bootc-status-updated-onboot.target",
       "multi-user.target.wants/bootc-status-updated.path",
       "sysinit.target.wants/bootc-sysusers-shadow-sync.service",
@@ -32,6 +38,7 @@ test.each<[string, Partial<BootFacts>, string[]]>([
     "installed over another system",
     { wantsCleanup: true, hasShadow: false },
     [
+      ...COPY_FOR_USERS,
       "multi-user.target.wants/bootc-destructive-cleanup.service",
       "multi-user.target.wants/bootc-status-updated-onboot.target",
       "multi-user.target.wants/bootc-status-updated.path",

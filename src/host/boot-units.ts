@@ -42,6 +42,9 @@ export function decideBootUnits(facts: BootFacts): BootUnits {
   if (!facts.hasSysroot) return { links, units };
   want(links, "multi-user.target", "bootc-status-updated-onboot.target");
   want(links, "multi-user.target", "bootc-status-updated.path");
+  for (const target of ["bootc-status-updated-onboot.target", "bootc-status-updated.target"]) {
+    want(links, target, "bootc-publish-boot-entries.service");
+  }
   if (facts.wantsCleanup) want(links, "multi-user.target", "bootc-destructive-cleanup.service");
   if (isOverlay && facts.root?.isReadOnly && needsFstabFix(facts.fstab)) {
     units[FSTAB_UNIT] = FSTAB_TEXT;
