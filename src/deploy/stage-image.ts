@@ -17,6 +17,7 @@ import { releaseProtection } from "../pull/pull.ts";
 import type { PulledImage } from "../pull/request.ts";
 import type { Context } from "../system/context.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
+import { requireBootRoom } from "./boot-room.ts";
 
 export interface StageImageRequest {
   readonly image: PulledImage;
@@ -41,6 +42,7 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
       },
     });
     request.onEvent({ type: "stage", stage: "deploying" });
+    await requireBootRoom(ctx, { repo: systemRepo(ctx), commit: image.commit, booted });
     await stageDeployment(ctx, {
       stateroot: booted.stateroot,
       commit: image.commit,

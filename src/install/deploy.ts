@@ -9,13 +9,13 @@ import { labelsOf, versionOf } from "../image/config.ts";
 import { formatImageReference, formatOstreeReference } from "../image/reference.ts";
 import { imageRef } from "../ostree/ref-names.ts";
 import { prepareGrubMenu } from "../programs/grub-install.ts";
+import { readCommittedKargsFiles } from "../programs/kargs-files.ts";
 import {
   configureRepo,
   deployFirst,
   ensureStateroot,
   initSysroot,
   listCommitFiles,
-  readCommitFile,
 } from "../programs/ostree-install.ts";
 import { planPull } from "../pull/plan.ts";
 import { pullImage } from "../pull/pull.ts";
@@ -119,16 +119,7 @@ async function readImageFacts(
 ): Promise<ImageFacts> {
   const has = async (path: string) =>
     (await listCommitFiles(ctx, { repo, commit }, path)).length > 0;
-  const dir = "/usr/lib/bootc/kargs.d";
-  const names = await listCommitFiles(ctx, { repo, commit }, dir);
-  const files = await Promise.all(
-    names
-      .filter((path) => path.endsWith(".toml"))
-      .map(async (path) => {
-        const text = await readCommitFile(ctx, { repo, commit }, path);
-        return { name: path.slice(dir.length + 1), text: text ?? "" };
-      }),
-  );
+  const files = await readCommittedKargsFiles(ctx, repo, commit);
   const bound = await listCommitFiles(ctx, { repo, commit }, "/usr/lib/bootc/bound-images.d");
   return {
     hasPrepareRoot:

@@ -1,7 +1,7 @@
 // ostree on a root that is being installed: layout, settings, the first deployment.
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, doing } from "../errors.ts";
+import { BootcError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { exists, replaceFile } from "../system/files.ts";
 
@@ -76,19 +76,6 @@ async function findDeployment(
   const newest = Math.max(...serials);
   if (serials.length === 0) throw new BootcError("ostree made no deployment");
   return join(dir, `${commit}.${newest}`);
-}
-
-/** A file of a commit, undefined when it has none at that path. */
-export async function readCommitFile(
-  ctx: Context,
-  { repo, commit }: { readonly repo: string; readonly commit: string },
-  path: string,
-): Promise<string | undefined> {
-  const names = await listCommitFiles(ctx, { repo, commit }, path);
-  if (names.length === 0) return undefined;
-  return await doing(`reading \`${path}\` of the image`, () =>
-    ctx.read("ostree", ["cat", `--repo=${repo}`, commit, path]),
-  );
 }
 
 /** Paths at and directly below `path` in a commit; none when there is nothing. */

@@ -1,0 +1,99 @@
+// Room in /boot for the kernel of what is staged. ostree writes it at shutdown, when nobody reads errors.
+import { readdir, stat, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError } from "../errors.ts";
+import type { Deployment } from "../host/deployment.ts";
+import { formatSize } from "../host/manifest-difference.ts";
+import { isAtLeast, readOstreeVersion } from "../programs/ostree-version.ts";
+import type { Context } from "../system/context.ts";
+import { readNamesIfAny } from "../system/optional-file.ts";
+
+/** From this version on ostree removes what the rollback alone needs before it writes to a full /boot. */
+const PRUNES_EARLY = "2024.6";
+
+export interface StagedKernel {
+  readonly repo: string;
+  readonly commit: string;
+  readonly booted: Deployment;
+}
+
+/** Refuses as `space` a commit whose kernel and initramfs do not fit beside those of the booted system. */
+export async function requireBootRoom(ctx: Context, it: StagedKernel): Promise<void> {
+  const wanted = await readKernelFiles(ctx, it.repo, it.commit);
+  const present = await readKernelFiles(ctx, it.repo, it.booted.checksum);
+  // The same kernel is written once, whatever the rest of the image.
+  if (wanted.map(keyOf).join() === present.map(keyOf).join()) return;
+  const boot = join(ctx.root, "boot");
+  const files = await statfs(boot);
+  const freeable = isAtLeast(await readOstreeVersion(ctx), PRUNES_EARLY)
+    ? await sumOtherKernels(boot, it.booted)
+    : 0;
+  const requiredBytes = wanted.reduce((sum, file) => sum + file.sizeBytes, 0);
+  const availableBytes = files.bavail * files.bsize + freeable;
+  if (requiredBytes <= availableBytes) return;
+  throw new BootcError(
+    `Insufficient free space in /boot for the kernel of the image (available: ${formatSize(
+      availableBytes,
+    )} required: ${formatSize(requiredBytes)})`,
+    { kind: "space", hint: "remove what else is in /boot, or make it larger" },
+  );
+}
+
+interface KernelFile {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly checksum: string;
+}
+
+const keyOf = (it: KernelFile) => `${it.name} ${it.checksum}`;
+
+async function readKernelFiles(
+  ctx: Context,
+  repo: string,
+  commit: string,
+): Promise<readonly KernelFile[]> {
+  const dir = "/usr/lib/modules";
+  const list = (paths: readonly string[]) =>
+    ctx.read("ostree", ["ls", `--repo=${repo}`, "--checksum", commit, ...paths]);
+  const versions = parseListing(await list([dir])).filter((it) => it.kind === "d");
+  const inside = await Promise.all(
+    versions.filter((it) => it.path !== dir).map(async (it) => parseListing(await list([it.path]))),
+  );
+  return inside.flat().flatMap(({ kind, path, sizeBytes, checksum }) => {
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    const isBootFile = kind === "-" && /^(vmlinuz|initramfs\.img|devicetree)$/.test(name);
+    return isBootFile ? [{ name, sizeBytes, checksum }] : [];
+  });
+}
+
+interface Listed {
+  readonly kind: string;
+  readonly sizeBytes: number;
+  readonly checksum: string;
+  readonly path: string;
+}
+
+/** Parses `ostree ls --checksum`: type and mode, owner, group, size, one or two checksums, path. */
+export function parseListing(text: string): readonly Listed[] {
+  return text.split("\n").flatMap((line) => {
+    const match = /^([-dl])\d+ +\d+ +\d+ +(\d+) ([0-9a-f]{64})(?: [0-9a-f]{64})? (\/.*)$/.exec(
+      line,
+    );
+    const [, kind, size, checksum, path] = match ?? [];
+    if (!kind || !size || !checksum || !path) return [];
+    return [{ kind, sizeBytes: Number(size), checksum, path }];
+  });
+}
+
+/** Bytes of kernels that the booted system does not need. */
+async function sumOtherKernels(boot: string, booted: Deployment): Promise<number> {
+  const top = join(boot, "ostree");
+  let sum = 0;
+  for (const name of await readNamesIfAny(top)) {
+    if (name === `${booted.stateroot}-${booted.bootChecksum}`) continue;
+    for (const file of await readdir(join(top, name))) {
+      sum += (await stat(join(top, name, file))).size;
+    }
+  }
+  return sum;
+}
