@@ -104,4 +104,6 @@ async function write(
     if (!hasRoom) await Promise.race([once(stdin, "drain").catch(() => over), over]);
   }
   stdin.end();
+  // What is still on its way must not be lost: a tar cut between two entries looks whole.
+  await Promise.race([once(stdin, "finish").catch(() => over), over]);
 }

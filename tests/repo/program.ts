@@ -1,5 +1,5 @@
 // The program as users run it, from this checkout, and repositories for it.
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -99,7 +99,11 @@ export async function makeScratch(): Promise<Scratch> {
       ostree("init", `--repo=${repo}`, "--mode=bare");
       return repo;
     },
-    remove: () => rm(dir, { recursive: true, force: true }),
+    async remove() {
+      // skopeo leaves its storage mounted on itself.
+      spawnSync("umount", [join(dir, "storage/overlay")], { stdio: "ignore" });
+      await rm(dir, { recursive: true, force: true });
+    },
   };
 }
 
