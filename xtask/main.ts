@@ -1,7 +1,7 @@
 // The runner: a list of tasks. Reading it top to bottom is reading the packaging pipeline.
 import { dirname } from "node:path";
 import { Command, CommanderError } from "commander";
-import { BootcError, exitStatusOf } from "../src/errors.ts";
+import { BootcError, describeError, exitStatusOf, kindOf } from "../src/errors.ts";
 import { printError } from "../src/system/print-error.ts";
 import { createContext } from "../src/system/run.ts";
 import { requireNothingSwallowed } from "./npm-run.ts";
@@ -72,9 +72,18 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    printError(error, { program: "xtask", isJson: argv.includes("--json") });
+    printError(explain(error), { program: "xtask", isJson: argv.includes("--json") });
     return exitStatusOf(error);
   }
+}
+
+/** A full disk is met by whatever writes next; the way out is always the same. */
+function explain(error: unknown): unknown {
+  if (kindOf(error) !== "space" || describeError(error).hint !== null) return error;
+  return new BootcError("the disk is full", {
+    cause: error,
+    hint: "free some space, for instance with `npm run xtask clean`, and run it again",
+  });
 }
 
 function mayInstall(argv: readonly string[]): boolean {
