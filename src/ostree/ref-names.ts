@@ -6,8 +6,10 @@ export const CONTAINER_PREFIX = "ostree/container";
 export const BLOB_PREFIX = `${CONTAINER_PREFIX}/blob`;
 export const IMAGE_PREFIX = `${CONTAINER_PREFIX}/image`;
 export const BASE_IMAGE_PREFIX = `${CONTAINER_PREFIX}/baseimage`;
-/** Layers imported by a pull that is not finished; ours alone, upstream's clean-up does not look here. */
-export const PENDING_PREFIX = "bootc-pull/pending";
+/** Refs of a pull that is not finished; ours alone, upstream's clean-up does not look here. */
+export const PRIVATE_PREFIX = "bootc-pull";
+/** Layers imported and verified. */
+export const PENDING_PREFIX = `${PRIVATE_PREFIX}/pending`;
 /** Points to the merge commit between pull and deployment; upstream's clean-up keeps what it names. */
 export const PROTECTIVE_REF = `${BASE_IMAGE_PREFIX}/bootc-pull/pending`;
 

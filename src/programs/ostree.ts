@@ -50,14 +50,21 @@ export async function commitTar(
   return requireChecksum(await feed(ctx, { program: "ostree", args: all }, tar));
 }
 
-/** `ostree commit` of a directory, its labels taken from the policy inside it; no ref is written. */
+/** `ostree commit` of a directory. */
 export async function commitDirectory(
   ctx: Context,
-  options: { readonly repo: string; readonly directory: string; readonly args: readonly string[] },
+  { repo, ref, directory, args }: TarCommit & { readonly directory: string },
 ): Promise<string> {
-  const { repo, directory, args } = options;
-  const all = ["--orphan", "--parent=none", "--no-bindings", `--tree=dir=${directory}`, ...args];
-  return requireChecksum(await ctx.read("ostree", ["commit", `--repo=${repo}`, ...all]));
+  const all = [
+    "commit",
+    `--repo=${repo}`,
+    `--branch=${ref}`,
+    "--parent=none",
+    "--no-bindings",
+    `--tree=dir=${directory}`,
+    ...args,
+  ];
+  return requireChecksum(await ctx.read("ostree", all));
 }
 
 function requireChecksum(text: string): string {
@@ -66,9 +73,16 @@ function requireChecksum(text: string): string {
   throw new BootcError("`ostree commit` did not say which commit it wrote");
 }
 
-/** Moves everything a scratch repository has, refs included, into `repo` in one transaction. */
-export async function pullLocal(ctx: Context, repo: string, scratch: string): Promise<void> {
-  const args = ["--untrusted", "--disable-verify-bindings", `--repo=${repo}`, scratch];
+/**
+ * Moves the refs of a scratch repository with all that belongs to them into `repo`, in one transaction; or
+ * just `commits`.
+ */
+export async function pullLocal(
+  ctx: Context,
+  repo: string,
+  { scratch, commits = [] }: { readonly scratch: string; readonly commits?: readonly string[] },
+): Promise<void> {
+  const args = ["--untrusted", "--disable-verify-bindings", `--repo=${repo}`, scratch, ...commits];
   await ctx.read("ostree", ["pull-local", ...args]);
 }
 

@@ -1,7 +1,23 @@
 // The commit stage: one transaction after which the image is there whole, or not at all.
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { BootcError } from "../errors.ts";
+import {
+  type Commit,
+  formatCommit,
+  formatDictionary,
+  parseDictionary,
+  sha256,
+  textMetadata,
+} from "../ostree/objects.ts";
+import { blobRef, imageRef, PRIVATE_PREFIX, PROTECTIVE_REF } from "../ostree/ref-names.ts";
+import { checkout, commitDirectory, deleteRefs, readOstreeFeatures } from "../programs/ostree.ts";
+import { readCommit, readDetached, requireCommit } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import type { MergedTree, MergeRequest } from "./merge.ts";
+import { readPendingRefs } from "./pending.ts";
+import { createScratch, makeWorkDirectory, type Scratch } from "./scratch.ts";
+import type { TreeRef } from "./tree-merge.ts";
 
 export interface ImageCommitRequest extends MergeRequest {
   readonly merged: MergedTree;
@@ -24,21 +40,124 @@ export interface ImageCommit {
   readonly commit: string;
 }
 
+const KEYS = {
+  manifestDigest: "ostree.manifest-digest",
+  manifest: "ostree.manifest",
+  config: "ostree.container.image-config",
+  importerVersion: "ostree.importer.version",
+  version: "version",
+} as const;
+
 /**
  * Relabels the merged tree where it carries an SELinux policy, then writes blob refs, image ref, the
  * protective ref and the merge commit in one transaction. The pending and protective refs stay until
  * `releasePending`. Refuses a tree with two kernels.
  */
-export async function commitImage(
-  _ctx: Context,
-  _request: ImageCommitRequest,
-): Promise<ImageCommit> {
-  throw new BootcError("images cannot be committed yet");
+export async function commitImage(ctx: Context, request: ImageCommitRequest): Promise<ImageCommit> {
+  const { repo, merged, derived } = request;
+  if (merged.kernels.length > 1) {
+    throw new BootcError(`the image has two kernels: ${merged.kernels.join(", ")}`, {
+      kind: "integrity",
+      hint: "leave one directory with a vmlinuz below /usr/lib/modules",
+    });
+  }
+  // A base without layers on top was labelled by whoever built it.
+  const isLabelled = merged.selinuxPolicy === undefined || derived.length === 0;
+  const root = isLabelled
+    ? { tree: merged.rootTree, meta: merged.rootMeta }
+    : await relabel(ctx, request);
+  const scratch = await createScratch(repo);
+  try {
+    if (isLabelled) addTrees(scratch, merged);
+    const commit = addCommit(scratch, mergeCommit(request, root));
+    for (const layer of request.layers) await scratch.setRef(blobRef(layer.digest), layer.commit);
+    await scratch.setRef(imageRef(request.reference), commit);
+    await scratch.setRef(PROTECTIVE_REF, commit);
+    await scratch.pull(ctx);
+    return { commit };
+  } finally {
+    await scratch.remove();
+  }
 }
 
-/** Deletes every pending ref and the protective ref: the pull is over, or given up. */
-export async function releasePending(_ctx: Context, _repo: string): Promise<void> {
-  throw new BootcError("images cannot be committed yet");
+function addTrees(scratch: Scratch, merged: MergedTree): void {
+  for (const [checksum, bytes] of merged.newTrees) scratch.add(checksum, "dirtree", bytes);
+}
+
+function addCommit(scratch: Scratch, commit: Commit): string {
+  const bytes = formatCommit(commit);
+  const checksum = sha256(bytes);
+  scratch.add(checksum, "commit", bytes);
+  return checksum;
+}
+
+/** Keys sorted, as upstream's newest writes them. */
+function mergeCommit(request: ImageCommitRequest, root: TreeRef): Commit {
+  const text = (key: string, value: string) => [key, { type: "s", value }] as const;
+  return {
+    metadata: [
+      text(KEYS.config, request.config),
+      text(KEYS.importerVersion, request.importerVersion),
+      text(KEYS.manifest, request.manifest),
+      text(KEYS.manifestDigest, request.manifestDigest),
+      ...(request.version === undefined ? [] : [text(KEYS.version, request.version)]),
+    ],
+    parent: request.base,
+    subject: "",
+    body: "",
+    timestampEpoch: request.createdEpoch,
+    rootTree: root.tree,
+    rootMeta: root.meta,
+  };
+}
+
+/** Keeps the tree before labelling alive while ostree works on it. */
+const UNLABELLED_REF = `${PRIVATE_PREFIX}/tree/unlabelled`;
+const LABELLED_REF = `${PRIVATE_PREFIX}/tree/labelled`;
+
+/** Has ostree label the whole tree by the policy in it: checked out by hard links, committed again. */
+async function relabel(ctx: Context, request: ImageCommitRequest): Promise<TreeRef> {
+  const { repo, merged } = request;
+  const { features } = await readOstreeFeatures(ctx);
+  const scratch = await createScratch(repo);
+  const work = await makeWorkDirectory(repo);
+  try {
+    addTrees(scratch, merged);
+    const root = { tree: merged.rootTree, meta: merged.rootMeta };
+    const commit = addCommit(scratch, plainCommit(root));
+    await scratch.setRef(UNLABELLED_REF, commit);
+    await scratch.pull(ctx);
+    // Not `work` itself: ostree deletes what is directly in tmp and has a checkout's time stamp.
+    const directory = join(work, "root");
+    await checkout(ctx, { repo, commit, directory, args: ["-H", "-z"] });
+    // Older ones keep 32 bits of an inode's number, and might take one file for another.
+    const speedup = features.has("inode64") ? ["--link-checkout-speedup"] : [];
+    const args = ["--selinux-policy-from-base", ...speedup, "--timestamp=@0"];
+    const labelled = await commitDirectory(ctx, { repo, ref: LABELLED_REF, directory, args });
+    const { rootTree, rootMeta } = await requireCommit(repo, labelled);
+    return { tree: rootTree, meta: rootMeta };
+  } finally {
+    await scratch.remove();
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+function plainCommit(root: TreeRef): Commit {
+  return {
+    metadata: [],
+    parent: undefined,
+    subject: "",
+    body: "",
+    timestampEpoch: 0,
+    rootTree: root.tree,
+    rootMeta: root.meta,
+  };
+}
+
+/** Deletes every private ref of a pull and the protective ref: the pull is over, or given up. */
+export async function releasePending(ctx: Context, repo: string): Promise<void> {
+  const refs = await readPendingRefs(repo);
+  await deleteRefs(ctx, repo, [...refs, PROTECTIVE_REF]);
 }
 
 /** What a merge commit says about its image. */
@@ -63,19 +182,78 @@ export interface CachedUpdate {
   readonly config: string;
 }
 
-/** Reads a merge commit; undefined when it is a commit without image metadata. */
+/** Reads a merge commit; undefined when there is no such commit, or it has no image metadata. */
 export async function readImageCommit(
-  _repo: string,
-  _commit: string,
+  repo: string,
+  commit: string,
 ): Promise<ImageMetadata | undefined> {
-  throw new BootcError("images cannot be read yet");
+  const object = await readCommit(repo, commit);
+  if (object === undefined) return undefined;
+  const value = (key: string) => textMetadata(object.metadata, key);
+  const manifestDigest = value(KEYS.manifestDigest);
+  const manifest = value(KEYS.manifest);
+  if (manifestDigest === undefined || manifest === undefined) return undefined;
+  const config = value(KEYS.config);
+  return {
+    commit,
+    manifestDigest,
+    manifest,
+    config: config === "null" ? undefined : config,
+    importerVersion: value(KEYS.importerVersion),
+    version: value(KEYS.version),
+    createdEpoch: object.timestampEpoch,
+    parent: object.parent,
+    cachedUpdate: cachedUpdateOf(await readDetachedEntries(repo, commit)),
+  };
+}
+
+const CACHED_KEYS = {
+  manifestDigest: "ostree-ext.cached.manifest-digest",
+  manifest: "ostree-ext.cached.manifest",
+  config: "ostree-ext.cached.config",
+} as const;
+
+async function readDetachedEntries(repo: string, commit: string): Promise<Commit["metadata"]> {
+  const bytes = await readDetached(repo, commit);
+  return bytes === undefined ? [] : parseDictionary(bytes);
+}
+
+/** All three or none. */
+function cachedUpdateOf(entries: Commit["metadata"]): CachedUpdate | undefined {
+  const manifestDigest = textMetadata(entries, CACHED_KEYS.manifestDigest);
+  const manifest = textMetadata(entries, CACHED_KEYS.manifest);
+  const config = textMetadata(entries, CACHED_KEYS.config);
+  if (manifestDigest === undefined || manifest === undefined || config === undefined) {
+    return undefined;
+  }
+  return { manifestDigest, manifest, config };
 }
 
 /** Remembers (or with undefined forgets) the update seen by `--check`, beside the merge commit. */
 export async function writeCachedUpdate(
-  _ctx: Context,
-  _target: { readonly repo: string; readonly commit: string },
-  _update: CachedUpdate | undefined,
+  ctx: Context,
+  { repo, commit }: { readonly repo: string; readonly commit: string },
+  update: CachedUpdate | undefined,
 ): Promise<void> {
-  throw new BootcError("cached updates cannot be written yet");
+  const entries = await readDetachedEntries(repo, commit);
+  const ours = new Set<string>(Object.values(CACHED_KEYS));
+  const others = entries.filter(([key]) => !ours.has(key));
+  const cached = update === undefined ? [] : cachedEntries(update);
+  if (cached.length === 0 && others.length === entries.length) return;
+  const object = await requireCommit(repo, commit);
+  const scratch = await createScratch(repo);
+  try {
+    addCommit(scratch, object);
+    scratch.add(commit, "commitmeta", formatDictionary([...others, ...cached]));
+    await scratch.pull(ctx, [commit]);
+  } finally {
+    await scratch.remove();
+  }
+}
+
+function cachedEntries(update: CachedUpdate): Commit["metadata"] {
+  return (["manifestDigest", "manifest", "config"] as const).map((key) => [
+    CACHED_KEYS[key],
+    { type: "s", value: update[key] },
+  ]);
 }

@@ -99,7 +99,8 @@ export function createDerivedRewrite(options: DerivedOptions): DerivedRewrite {
     if (placed === undefined) return DROP;
     if (placed === "" && entry.type !== "directory")
       throw damagedTar("a root that is no directory");
-    const linkTarget = entry.type === "hardlink" ? placedTarget(entry, filter) : undefined;
+    const linkTarget =
+      entry.type === "hardlink" ? shape.linkEnd(placedTarget(entry, filter)) : undefined;
     shape.add(placed, entry.type, linkTarget);
     return rewrite(entry, { path, placed, linkTarget }, options);
   }

@@ -87,7 +87,7 @@ function kindOfFailure(cause: unknown): { kind?: ErrorKind } {
   if (kindOf(cause) !== "failed" || !(cause instanceof BootcError)) return {};
   if (/No space left|min-free-space|Disk quota/.test(cause.message)) return { kind: "space" };
   const isRefusal =
-    /ended by SIGABRT|Invalid argument|not supported|too long|[Tt]ar|archive|[Xx]attr|Unsupported/;
+    /ended by SIGABRT|Invalid argument|not supported|too long|[Tt]ar|archive|[Xx]attr|hardlink|Unsupported/;
   return isRefusal.test(cause.message.replace(/^`[^`]*`/, "")) ? { kind: "integrity" } : {};
 }
 

@@ -1,6 +1,23 @@
 // The merge stage: the trees of all layers become one, by changing directory objects alone.
-import { BootcError } from "../errors.ts";
+import { readFileSync } from "node:fs";
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError, errnoOf } from "../errors.ts";
+import { EMPTY_TREE, EMPTY_TREE_BYTES, objectPath } from "../ostree/objects.ts";
+import { readCommitFile } from "../programs/ostree.ts";
+import { findInTree, readFileSize, requireCommit } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
+import {
+  applyLayer,
+  closeTree,
+  emptyTree,
+  hasWhiteouts,
+  type MutableTree,
+  openPath,
+  openTree,
+  type TreeRef,
+  type TreeStore,
+} from "./tree-merge.ts";
 
 export interface MergeRequest {
   readonly repo: string;
@@ -24,6 +41,129 @@ export interface MergedTree {
 }
 
 /** Writes nothing. Errors: a damaged or missing object (`integrity`), a whiteout without a name. */
-export async function mergeLayers(_ctx: Context, _request: MergeRequest): Promise<MergedTree> {
-  throw new BootcError("layers cannot be merged yet");
+export async function mergeLayers(ctx: Context, request: MergeRequest): Promise<MergedTree> {
+  const { repo, base, derived } = request;
+  const made = new Map<string, Uint8Array>();
+  const store = createStore(repo, made);
+  const commits = base === undefined ? derived : [base, ...derived];
+  const roots: TreeRef[] = [];
+  for (const commit of commits) {
+    const { rootTree, rootMeta } = await requireCommit(repo, commit);
+    roots.push({ tree: rootTree, meta: rootMeta });
+  }
+  const [first, ...others] = roots;
+  if (first === undefined) throw new BootcError("an image without layers", { kind: "integrity" });
+  const root = openFirst(first, base !== undefined, store);
+  for (const layer of others) applyLayer(root, layer, store);
+  await removePlaceholders(repo, root, store);
+  const kernels = findKernels(root, store);
+  const { tree: rootTree, meta: rootMeta } = closeTree(root, store);
+  const newTrees = await withoutKnown(repo, made);
+  const selinuxPolicy = await findPolicy(ctx, request, root, store);
+  return { rootTree, rootMeta, newTrees, kernels, selinuxPolicy };
+}
+
+/** Trees of the repository and those made here, read synchronously: thousands of tiny files. */
+function createStore(repo: string, made: Map<string, Uint8Array>): TreeStore {
+  return {
+    load(checksum) {
+      const known = made.get(checksum);
+      if (known !== undefined) return known;
+      if (checksum === EMPTY_TREE) return EMPTY_TREE_BYTES;
+      try {
+        return readFileSync(join(repo, objectPath(checksum, "dirtree")));
+      } catch (cause) {
+        if (errnoOf(cause) !== "ENOENT") throw cause;
+        throw new BootcError(`the directory object ${checksum} is not in the repository`, {
+          kind: "integrity",
+          hint: "run `ostree fsck` on the repository",
+        });
+      }
+    },
+    store: (checksum, bytes) => void made.set(checksum, bytes),
+  };
+}
+
+/** The base stays as it is; the first derived layer makes the root, its markers having nothing to hide. */
+function openFirst(first: TreeRef, isBase: boolean, store: TreeStore): MutableTree {
+  if (isBase || !hasWhiteouts(first.tree, store)) return openTree(first, store);
+  const root = emptyTree(first.meta);
+  applyLayer(root, first, store);
+  return root;
+}
+
+/** Files a container runtime mounts over during a build, and leaves behind empty. */
+const PLACEHOLDERS = ["hostname", "resolv.conf"];
+
+async function removePlaceholders(
+  repo: string,
+  root: MutableTree,
+  store: TreeStore,
+): Promise<void> {
+  const etc = openPath(root, ["usr", "etc"], store);
+  if (etc === undefined) return;
+  for (const name of PLACEHOLDERS) {
+    const checksum = etc.files.get(name);
+    if (checksum !== undefined && (await readFileSize(repo, checksum)) === 0)
+      etc.files.delete(name);
+  }
+}
+
+function findKernels(root: MutableTree, store: TreeStore): readonly string[] {
+  const modules = openPath(root, ["usr", "lib", "modules"], store);
+  if (modules === undefined) return [];
+  const versions = [...modules.dirs.keys()].sort();
+  return versions.filter((it) => openPath(modules, [it], store)?.files.has("vmlinuz"));
+}
+
+async function findPolicy(
+  ctx: Context,
+  { repo, base, derived }: MergeRequest,
+  root: MutableTree,
+  store: TreeStore,
+): Promise<string | undefined> {
+  const selinux = openPath(root, ["usr", "etc", "selinux"], store);
+  const config = selinux?.files.get("config");
+  if (selinux === undefined || config === undefined) return undefined;
+  const text = await readObjectText(ctx, { repo, commits: [...derived, base], config });
+  const policy = /^\s*SELINUXTYPE\s*=\s*(\S+)/m.exec(text)?.[1];
+  if (policy === undefined) return undefined;
+  const contexts = openPath(selinux, [policy, "contexts", "files"], store);
+  return contexts?.files.has("file_contexts") ? policy : undefined;
+}
+
+interface PolicyConfig {
+  readonly repo: string;
+  readonly commits: readonly (string | undefined)[];
+  readonly config: string;
+}
+
+/** A file's text, from whichever layer brought this very object. */
+async function readObjectText(ctx: Context, { repo, commits, config }: PolicyConfig) {
+  const path = "usr/etc/selinux/config";
+  for (const commit of commits) {
+    if (commit === undefined) continue;
+    const { rootTree } = await requireCommit(repo, commit);
+    const found = await findInTree(repo, rootTree, path);
+    if (found?.kind === "file" && found.checksum === config) {
+      return await readCommitFile(ctx, repo, { commit, path });
+    }
+  }
+  throw new Error("unreachable: a merged file that is in no layer");
+}
+
+async function withoutKnown(
+  repo: string,
+  made: ReadonlyMap<string, Uint8Array>,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const kept = new Map<string, Uint8Array>();
+  for (const [checksum, bytes] of made) {
+    const path = join(repo, objectPath(checksum, "dirtree"));
+    const isKnown = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (!isKnown) kept.set(checksum, bytes);
+  }
+  return kept;
 }

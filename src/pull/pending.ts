@@ -1,11 +1,17 @@
 // The private refs of a pull under way: layers that are whole, of an image that is not.
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { escapeRef, PENDING_PREFIX, pendingRef, unescapeRef } from "../ostree/ref-names.ts";
+import {
+  escapeRef,
+  PENDING_PREFIX,
+  PRIVATE_PREFIX,
+  pendingRef,
+  unescapeRef,
+} from "../ostree/ref-names.ts";
 import { readCommit, readRefs } from "../programs/ostree-repo.ts";
 
 /** Where `ostree commit` puts what is not verified yet; never trusted, whatever is found there. */
-const UNVERIFIED_PREFIX = "bootc-pull/unverified";
+const UNVERIFIED_PREFIX = `${PRIVATE_PREFIX}/unverified`;
 
 export function unverifiedRef(digest: string): string {
   return escapeRef(UNVERIFIED_PREFIX, digest);
@@ -21,11 +27,9 @@ export async function readPendingLayers(repo: string): Promise<ReadonlyMap<strin
   return layers;
 }
 
-/** All private refs, of both kinds. */
+/** All private refs, of every kind. */
 export async function readPendingRefs(repo: string): Promise<readonly string[]> {
-  const pending = await readRefs(repo, PENDING_PREFIX);
-  const unverified = await readRefs(repo, UNVERIFIED_PREFIX);
-  return [...pending.keys(), ...unverified.keys()];
+  return [...(await readRefs(repo, PRIVATE_PREFIX)).keys()];
 }
 
 /** Turns a layer's unverified ref into its pending one, durably. */

@@ -27,8 +27,11 @@ export interface Scratch {
   /** Written at once; small objects only. */
   add(checksum: string, kind: ObjectKind, bytes: Uint8Array): void;
   setRef(ref: string, commit: string): Promise<void>;
-  /** One transaction: afterwards objects and refs are in the repository, durable, or none is. */
-  pull(ctx: Context): Promise<void>;
+  /**
+   * One transaction: afterwards the refs and all that belongs to them (or just `commits`) are in the
+   * repository, durable, or nothing is.
+   */
+  pull(ctx: Context, commits?: readonly string[]): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -37,7 +40,9 @@ const CONFIG = "[core]\nrepo_version=1\nmode=bare-split-xattrs\n";
 export async function createScratch(repo: string): Promise<Scratch> {
   const top = await makeWorkDirectory(repo);
   await mkdir(join(top, "objects"));
-  await mkdir(join(top, "refs/heads"), { recursive: true });
+  for (const kind of ["heads", "mirrors", "remotes"]) {
+    await mkdir(join(top, "refs", kind), { recursive: true });
+  }
   await writeFile(join(top, "config"), CONFIG);
   const folders = new Set<string>();
   const add: Scratch["add"] = (checksum, kind, bytes) => {
@@ -56,7 +61,7 @@ export async function createScratch(repo: string): Promise<Scratch> {
       await mkdir(dirname(path), { recursive: true });
       await writeFile(path, `${commit}\n`);
     },
-    pull: async (ctx) => await pullLocal(ctx, repo, top),
+    pull: async (ctx, commits = []) => await pullLocal(ctx, repo, { scratch: top, commits }),
     remove: async () => await rm(top, { recursive: true, force: true }),
   };
 }

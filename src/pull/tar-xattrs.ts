@@ -5,6 +5,10 @@ import { damagedTar, type PaxRecords } from "./tar-header.ts";
 const SCHILY = "SCHILY.xattr.";
 const LIBARCHIVE = "LIBARCHIVE.xattr.";
 
+/**
+ * The attributes of an entry. Those without a value are left out: ostree (2022.7 to 2025.2) hashes them and
+ * does not read them back, so that the object would count as damaged.
+ */
 export function xattrsOf(records: PaxRecords): readonly Xattr[] {
   if (records.size === 0) return [];
   const byName = new Map<string, Uint8Array>();
@@ -15,7 +19,9 @@ export function xattrsOf(records: PaxRecords): readonly Xattr[] {
   for (const [key, value] of records) {
     if (key.startsWith(SCHILY)) byName.set(key.slice(SCHILY.length), value);
   }
-  return [...byName].map(([name, value]) => requireXattr({ name, value }));
+  return [...byName]
+    .filter(([, value]) => value.length > 0)
+    .map(([name, value]) => requireXattr({ name, value }));
 }
 
 function decodeName(text: string): string {

@@ -7,6 +7,8 @@ export type Kind = "directory" | "file" | "symlink" | "hardlink";
 export interface TreeShape {
   /** Whether the layer has anything at `path` so far. */
   has(path: string): boolean;
+  /** Where a hard link to `target` ends: ostree does not follow links from link to link. */
+  linkEnd(target: string): string;
   /** Notes an entry; a conflict with one before is an error. `target` is that of a hard link. */
   add(path: string, kind: Kind, target?: string): void;
   /** When all entries are known: every hard link must end at a file or symbolic link of this layer. */
@@ -33,6 +35,14 @@ export function createTreeShape(): TreeShape {
 
   return {
     has: (path) => kinds.has(path),
+    linkEnd(target) {
+      let at = target;
+      for (let next = links.get(at), hops = 0; next !== undefined && hops < 9; hops++) {
+        at = next;
+        next = links.get(at);
+      }
+      return at;
+    },
     add(path, kind, target) {
       requireParents(path);
       const before = kinds.get(path);

@@ -1,0 +1,148 @@
+// Directory trees laid over each other as `ostree checkout --union --whiteouts` (2024.5 and newer) would.
+// Pure: directory objects come from `load`; only directories that a layer touches are read.
+import { BootcError } from "../errors.ts";
+import { type Dirtree, formatDirtree, parseDirtree, treeChecksum } from "../ostree/dirtree.ts";
+
+/** A directory by its two checksums. */
+export interface TreeRef {
+  readonly tree: string;
+  readonly meta: string;
+}
+
+export interface TreeStore {
+  /** The bytes of a dirtree object. */
+  readonly load: (checksum: string) => Uint8Array;
+  /** Called with each directory object that may be new. */
+  readonly store: (checksum: string, bytes: Uint8Array) => void;
+}
+
+/** A directory that is being changed; children are checksums until something below them changes. */
+export interface MutableTree {
+  meta: string;
+  readonly files: Map<string, string>;
+  readonly dirs: Map<string, MutableTree | TreeRef>;
+}
+
+const WHITEOUT = ".wh.";
+const OPAQUE = ".wh..wh..opq";
+
+export function openTree({ tree, meta }: TreeRef, store: TreeStore): MutableTree {
+  const { files, dirs } = parseDirtree(store.load(tree));
+  return {
+    meta,
+    files: new Map(files.map((it) => [it.name, it.checksum])),
+    dirs: new Map(dirs.map((it) => [it.name, { tree: it.tree, meta: it.meta }])),
+  };
+}
+
+export function emptyTree(meta: string): MutableTree {
+  return { meta, files: new Map(), dirs: new Map() };
+}
+
+/** Lays the directory `layer` over `target`, whose own metadata stays unless the layer makes it opaque. */
+export function applyLayer(target: MutableTree, layer: TreeRef, store: TreeStore): void {
+  const { files, dirs } = parseDirtree(store.load(layer.tree));
+  if (files.some((it) => it.name === OPAQUE)) {
+    target.files.clear();
+    target.dirs.clear();
+    target.meta = layer.meta;
+  }
+  for (const { name, checksum } of files) {
+    if (name.startsWith(WHITEOUT)) {
+      applyWhiteout(target, name);
+      continue;
+    }
+    target.dirs.delete(name);
+    target.files.set(name, checksum);
+  }
+  for (const { name, tree, meta } of dirs)
+    applyDirectory(target, name, { ref: { tree, meta }, store });
+}
+
+/** Acts when its turn comes in the order of names: what the layer put before it goes as well. */
+function applyWhiteout(target: MutableTree, name: string): void {
+  if (name === OPAQUE) return;
+  const hidden = name.slice(WHITEOUT.length);
+  if (hidden === "" || hidden === "." || hidden === "..") {
+    throw new BootcError(`a layer has the whiteout \`${name}\`, which names no file`, {
+      kind: "integrity",
+    });
+  }
+  target.files.delete(hidden);
+  target.dirs.delete(hidden);
+}
+
+function applyDirectory(
+  target: MutableTree,
+  name: string,
+  { ref, store }: { readonly ref: TreeRef; readonly store: TreeStore },
+): void {
+  target.files.delete(name);
+  const before = target.dirs.get(name);
+  if (before === undefined) {
+    target.dirs.set(name, addedTree(ref, store));
+    return;
+  }
+  if ("tree" in before && before.tree === ref.tree && !hasWhiteouts(ref.tree, store)) return;
+  const inside = "tree" in before ? openTree(before, store) : before;
+  target.dirs.set(name, inside);
+  applyLayer(inside, ref, store);
+}
+
+/** A directory new to the tree: as the layer has it, unless markers in it have to go. */
+function addedTree(ref: TreeRef, store: TreeStore): MutableTree | TreeRef {
+  if (!hasWhiteouts(ref.tree, store)) return ref;
+  const added = emptyTree(ref.meta);
+  applyLayer(added, ref, store);
+  return added;
+}
+
+const MARKER = Buffer.from(WHITEOUT);
+/** By store and tree; the same tree stands in many places. */
+const known = new WeakMap<TreeStore, Map<string, boolean>>();
+
+/** Whether a marker is anywhere in a tree. Looks at bytes, and parses only to go deeper. */
+export function hasWhiteouts(tree: string, store: TreeStore): boolean {
+  const answers = known.get(store) ?? new Map<string, boolean>();
+  known.set(store, answers);
+  const answer = answers.get(tree);
+  if (answer !== undefined) return answer;
+  const bytes = Buffer.from(store.load(tree));
+  const found =
+    (bytes.includes(MARKER) &&
+      parseDirtree(bytes).files.some((it) => it.name.startsWith(WHITEOUT))) ||
+    parseDirtree(bytes).dirs.some((it) => hasWhiteouts(it.tree, store));
+  answers.set(tree, found);
+  return found;
+}
+
+/** Writes every changed directory to the store; the checksums of the whole. */
+export function closeTree(tree: MutableTree | TreeRef, store: TreeStore): TreeRef {
+  if ("tree" in tree) return tree;
+  const dirs = [...tree.dirs].map(([name, it]) => ({ name, ...closeTree(it, store) }));
+  const content: Dirtree = {
+    files: [...tree.files].map(([name, checksum]) => ({ name, checksum })),
+    dirs,
+  };
+  const bytes = formatDirtree(content);
+  const checksum = treeChecksum(bytes);
+  store.store(checksum, bytes);
+  return { tree: checksum, meta: tree.meta };
+}
+
+/** The directory at `path`, made changeable all the way; undefined when it is not there. */
+export function openPath(
+  root: MutableTree,
+  path: readonly string[],
+  store: TreeStore,
+): MutableTree | undefined {
+  let at = root;
+  for (const name of path) {
+    const next = at.dirs.get(name);
+    if (next === undefined) return undefined;
+    const opened: MutableTree = "tree" in next ? openTree(next, store) : next;
+    at.dirs.set(name, opened);
+    at = opened;
+  }
+  return at;
+}

@@ -1,0 +1,94 @@
+// A repository of a test: made by the ostree under test, removed afterwards, and asked through that ostree.
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { lstatSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { importLayer, type LayerImport } from "../../src/pull/import.ts";
+import type { Context } from "../../src/system/context.ts";
+import { createContext } from "../../src/system/run.ts";
+import type { OstreeVersion } from "./ostree-versions.ts";
+
+export interface TestRepo {
+  readonly ctx: Context;
+  readonly repo: string;
+  /** A directory beside the repository, on the same file system. */
+  readonly work: string;
+  /** Runs `ostree --repo=…`; its output. */
+  ostree(...args: readonly string[]): string;
+  remove(): void;
+}
+
+export function createTestRepo({ env }: OstreeVersion, mode = "bare"): TestRepo {
+  const work = mkdtempSync(join(tmpdir(), "repository-"));
+  const repo = join(work, "repo");
+  const ostree = (...args: readonly string[]) => {
+    const [verb = "", ...rest] = args;
+    return execFileSync("ostree", [verb, `--repo=${repo}`, ...rest], {
+      env,
+      encoding: "utf8",
+      maxBuffer: 1 << 28,
+      stdio: ["ignore", "pipe", "pipe"],
+    }).trim();
+  };
+  ostree("init", `--mode=${mode}`);
+  // Durability is not what these tests are about, and it costs them minutes.
+  ostree("config", "set", "core.fsync", "false");
+  return {
+    ctx: createContext({ env }),
+    repo,
+    work,
+    ostree,
+    remove: () => rmSync(work, { recursive: true, force: true }),
+  };
+}
+
+export function digestOf(bytes: Uint8Array): string {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
+
+/** Imports `blob`, its digest and size taken from itself unless `more` says otherwise. */
+export async function importBlob(it: TestRepo, blob: Uint8Array, more: Partial<LayerImport> = {}) {
+  const digest = more.digest ?? digestOf(blob);
+  const path = join(it.work, digestOf(blob).slice(7));
+  writeFileSync(path, blob);
+  return await importLayer(it.ctx, {
+    repo: it.repo,
+    kind: "derived",
+    layerDigest: digest,
+    blob: path,
+    digest,
+    sizeBytes: blob.length,
+    filter: { allowsNonUsr: true, retainsVar: true },
+    importerVersion: "test",
+    ...more,
+  });
+}
+
+/** Root dirtree and dirmeta of a commit, as `ostree ls` prints them. */
+export function rootsOf(it: TestRepo, commit: string): readonly [tree: string, meta: string] {
+  const line = it.ostree("ls", "-d", "-C", commit, "/");
+  const [tree = "", meta = ""] = line.match(/[0-9a-f]{64}/g) ?? [];
+  return [tree, meta];
+}
+
+/** What stock ostree makes of the layers: checkouts one over the other, committed as a directory. */
+export function stockMerge(
+  it: TestRepo,
+  { base, derived }: { readonly base?: string | undefined; readonly derived: readonly string[] },
+): string {
+  const top = mkdtempSync(join(it.repo, "tmp", "stock-"));
+  const root = join(top, "root");
+  try {
+    if (base !== undefined) it.ostree("checkout", "--union", "-H", "-z", base, root);
+    for (const layer of derived)
+      it.ostree("checkout", "--union", "--whiteouts", "-H", "-z", layer, root);
+    for (const name of ["hostname", "resolv.conf"]) {
+      const path = join(root, "usr/etc", name);
+      if (lstatSync(path, { throwIfNoEntry: false })?.size === 0) rmSync(path);
+    }
+    return it.ostree("commit", "--orphan", "--no-bindings", `--tree=dir=${root}`, "--timestamp=@0");
+  } finally {
+    rmSync(top, { recursive: true, force: true });
+  }
+}
