@@ -1,0 +1,30 @@
+// Node's own modules loaded at first use: one verb in ten needs crypto, which costs a fifth of a start.
+//
+// A bundle runs the top of each module it reaches, so one `import { createHash } from "node:crypto"` in
+// a module that `status` shares with `upgrade` costs `status` 8 ms. What esbuild writes for such an
+// import is a variable whose properties are read where the import is used; here the variable becomes an
+// object that loads the module when the first property is read.
+
+/** What esbuild writes: `import_x = require("node:x")`, or in `__toESM(…, 1)` for a default import. */
+const IMPORT =
+  /(?<=\bimport_\w+ = )(?:__toESM\(require\("(node:[\w/]+)"\), 1\)|require\("(node:[\w/]+)"\))/g;
+
+const LOADER = `var __lazy = (name) => new Proxy({}, {
+  get: (_, key) => key === "default" ? require(name) : require(name)[key]
+});
+`;
+
+/** The bundle with every import of a built-in module made lazy, and how many there were. */
+export function withLazyBuiltins(bundle: string): {
+  readonly text: string;
+  readonly count: number;
+} {
+  let count = 0;
+  const body = bundle.replaceAll(IMPORT, (_, whole?: string, named?: string) => {
+    count++;
+    return `__lazy("${whole ?? named}")`;
+  });
+  const strict = '"use strict";\n';
+  const start = body.startsWith(strict) ? strict.length : 0;
+  return { text: `${body.slice(0, start)}${LOADER}${body.slice(start)}`, count };
+}
