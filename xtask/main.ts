@@ -36,6 +36,10 @@ export const TASKS: Readonly<Record<string, readonly [about: string, load: Load]
   spec: ["write the spec file of the package", () => import("./spec.ts")],
   "package-srpm": ["make the source package that COPR builds", () => import("./package-srpm.ts")],
   "package-rpm": ["rebuild the source package offline", () => import("./package-rpm.ts")],
+  "check-buildsys": [
+    "everything twice, in two clones: the same bytes, or where they differ",
+    () => import("./check-buildsys.ts"),
+  ],
   test: ["run the tests: unit, cli, repo, packages, vm", () => import("./test.ts")],
   "power-cuts": [
     "cut a virtual machine's power during updates, and print where",

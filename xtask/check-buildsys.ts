@@ -1,0 +1,138 @@
+// `xtask check-buildsys`: everything made twice, in two clones and surroundings, has to be the same.
+import { existsSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import type { Command } from "commander";
+import { BootcError, doing } from "../src/errors.ts";
+import { cacheFolder } from "./cache.ts";
+import { readCheckout } from "./checkout.ts";
+import { type Comparison, compareFolders } from "./compare.ts";
+import type { Task, Tree } from "./task.ts";
+
+/** Everything that is made of a commit and leaves this machine. */
+const TASKS: readonly (readonly string[])[] = [
+  ["package-srpm"],
+  ["build"],
+  ["man"],
+  ["completions"],
+  ["licenses"],
+  ["sbom"],
+  ["sbom", "--format", "spdx"],
+];
+
+/** What must not matter, different in the two runs. */
+const SURROUNDINGS = [
+  { folder: "one", umask: "022", env: { TZ: "UTC", LC_ALL: "C.UTF-8" } },
+  { folder: "the-other", umask: "077", env: { TZ: "Asia/Tokyo", LC_ALL: "C", COLUMNS: "40" } },
+] as const;
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command
+      .option("--rpm", "rebuild the source package twice as well, without network")
+      .option("--quick", "take the compressed runtimes from the cache: two minutes less")
+      .addHelpText(
+        "after",
+        [
+          "",
+          "Clones the commit twice below target/, with empty caches but for downloaded packages, and",
+          "prints the digest of everything made. On a difference the clones are kept to look at.",
+          "",
+          "Examples:",
+          "  npm run xtask check-buildsys",
+          "  npm run xtask -- check-buildsys --rpm",
+        ].join("\n"),
+      ),
+  async run(tree, options) {
+    const { commit } = await readCheckout(tree);
+    const target = join(tree.top, "target");
+    await mkdir(target, { recursive: true });
+    const work = await mkdtemp(join(target, ".check-buildsys-"));
+    const remove = () => rm(work, { recursive: true, force: true });
+    const plan = {
+      commit,
+      work,
+      tasks: [...TASKS, ...(options.rpm === true ? [["package-rpm"]] : [])],
+      isQuick: options.quick === true,
+    };
+    const comparison = await makeTwice(tree, plan).catch(async (error: unknown) => {
+      await remove();
+      throw error;
+    });
+    for (const difference of comparison.differences) tree.ctx.note(difference);
+    if (comparison.differences.length > 0) {
+      throw new BootcError(`${comparison.differences.length} file(s) are not reproducible`, {
+        hint: `see the lines above; both clones are kept in \`${relative(tree.top, work)}\``,
+      });
+    }
+    await remove();
+    return comparison.same.map(({ path, sha256 }) => `${sha256}  ${path}`).join("\n");
+  },
+};
+
+interface Plan {
+  readonly commit: string;
+  /** An empty folder. */
+  readonly work: string;
+  readonly tasks: readonly (readonly string[])[];
+  /** Compress the runtimes zero times instead of twice. */
+  readonly isQuick: boolean;
+}
+
+async function makeTwice(tree: Tree, plan: Plan): Promise<Comparison> {
+  const folders: string[] = [];
+  for (const surroundings of SURROUNDINGS) {
+    const folder = join(plan.work, surroundings.folder);
+    await cloneCommit(tree, plan.commit, folder);
+    const cache = join(plan.work, `cache-of-${surroundings.folder}`);
+    await fillCache(tree, cache, plan.isQuick);
+    for (const words of plan.tasks) await makeIn(tree, { ...surroundings, folder, cache, words });
+    folders.push(join(folder, "target"));
+  }
+  const [one = "", two = ""] = folders;
+  return await compareFolders(one, two, isArtifact);
+}
+
+/** Neither caches nor scratch folders are anything that leaves this machine. */
+function isArtifact(path: string): boolean {
+  return !path.split("/").some((it) => it.startsWith(".") || it === "cache");
+}
+
+async function cloneCommit({ ctx, top }: Tree, commit: string, folder: string): Promise<void> {
+  await doing("cloning this checkout", async () => {
+    await ctx.run("git", ["clone", "--quiet", "--no-checkout", top, folder]);
+    await ctx.run("git", ["checkout", "--quiet", "--detach", commit], { cwd: folder });
+  });
+}
+
+/** Downloads are verified whenever they are used; all that is made is made again. */
+async function fillCache(tree: Tree, to: string, isQuick: boolean): Promise<void> {
+  const from = cacheFolder(tree);
+  await mkdir(join(to, "made"), { recursive: true });
+  const packages = join(from, "packages");
+  if (existsSync(packages)) await cp(packages, join(to, "packages"), { recursive: true });
+  if (!isQuick || !existsSync(join(from, "made"))) return;
+  const runtimes = (await readdir(join(from, "made"))).filter((it) => /^node-\d/.test(it));
+  for (const name of runtimes) await cp(join(from, "made", name), join(to, "made", name));
+}
+
+interface Making {
+  readonly folder: string;
+  readonly cache: string;
+  readonly words: readonly string[];
+  readonly umask: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+async function makeIn({ ctx }: Tree, { folder, cache, words, umask, env }: Making): Promise<void> {
+  const what = `xtask ${words.join(" ")}`;
+  ctx.note(`${relative(dirname(cache), folder)}: ${what}`);
+  await doing(`\`${what}\` in \`${folder}\``, () =>
+    // A process cannot set its umask for a child alone.
+    ctx.run(
+      "sh",
+      ["-c", 'umask "$0" && exec "$@"', umask, process.execPath, "xtask/run.cjs", ...words],
+      { cwd: folder, env: { ...env, BOOTC_CACHE: cache, SOURCE_DATE_EPOCH: undefined } },
+    ),
+  );
+}
