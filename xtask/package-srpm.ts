@@ -72,12 +72,13 @@ async function buildSrpm({ ctx }: Tree, { checkout, paths, scratch }: SrpmWork):
   }
   const definitions = {
     ...NEUTRAL,
-    ...Object.fromEntries(FOLDERS.map((it) => [it, scratch])),
+    // Relative: the package records its spec with all macros expanded, these folders among them.
+    ...Object.fromEntries(FOLDERS.map((it) => [it, "."])),
     // What is in the sources is compressed already: again costs a minute and ties us to a compressor.
     _source_payload: "w.ufdio",
     dist: "%{nil}",
   };
-  const spec = join(scratch, basename(paths.at(-1) ?? ""));
+  const spec = basename(paths.at(-1) ?? "");
   const args = ["-bs", "--nodeps", ...formatDefinitions(definitions), spec];
   // With a home of its own no ~/.rpmmacros has a say.
   const env = { HOME: scratch, SOURCE_DATE_EPOCH: String(checkout.commitEpoch) };
