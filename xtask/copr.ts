@@ -116,6 +116,7 @@ const emulate: Verb = {
       .option("--subdirectory <path>", "the package's subdirectory, where make is run", "")
       .option("--spec <name>", "the package's spec file, as COPR passes it", "")
       .option("--srpm-only", "stop after the source RPM")
+      .option("--fresh", "download and compress everything anew, as a builder does")
       .addHelpText("after", examples("emulate", "emulate --subdirectory rpm --srpm-only")),
   run: async (tree, options) => (await import("./copr/emulate.ts")).emulate(tree, options),
 };

@@ -1,9 +1,9 @@
 // `xtask copr emulate`: the two phases of a build on COPR, on this machine. First the Makefile in a fresh
 // clone, as root without capabilities and with COPR's variables; then the rebuild without network.
-import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
+import { cacheFolder } from "../cache.ts";
 import { requirePrograms } from "../requirements.ts";
 import { runTask } from "../run-task.ts";
 import type { TaskOptions, Tree } from "../task.ts";
@@ -37,6 +37,8 @@ export interface SourceBuildOptions {
   readonly subdirectory: string;
   /** The package's spec file as the project names it; may be empty. */
   readonly spec: string;
+  /** As on a builder, where nothing was downloaded before. */
+  readonly isFresh: boolean;
 }
 
 export async function emulate(tree: Tree, options: TaskOptions): Promise<string> {
@@ -44,6 +46,7 @@ export async function emulate(tree: Tree, options: TaskOptions): Promise<string>
   const srpm = await buildSourceRpm(tree, {
     subdirectory: String(options.subdirectory ?? ""),
     spec: String(options.spec ?? ""),
+    isFresh: options.fresh === true,
   });
   tree.ctx.note(`the first phase made ${srpm}`);
   if (options.srpmOnly === true) return srpm;
@@ -65,7 +68,7 @@ export async function buildSourceRpm(tree: Tree, options: SourceBuildOptions): P
   await doing("make_srpm", () =>
     tree.ctx.run(command.program, command.args, {
       cwd: join(clone, options.subdirectory),
-      env: { ...withoutAll(tree), ...environmentOf(tree, home) },
+      env: { ...withoutAll(tree), ...environmentOf(tree, { home, isFresh: options.isFresh }) },
     }),
   );
   return join(FOLDER, "results", requireOne(await readdir(outdir)));
@@ -99,7 +102,7 @@ async function writeHome(home: string, clone: string): Promise<void> {
   await writeFile(join(home, ".rpmmacros"), lines.join(""));
 }
 
-interface MakeOptions extends SourceBuildOptions {
+interface MakeOptions extends Omit<SourceBuildOptions, "isFresh"> {
   readonly clone: string;
   readonly outdir: string;
 }
@@ -134,13 +137,15 @@ function withoutAll({ ctx }: Tree): Readonly<Record<string, undefined>> {
   return Object.fromEntries(Object.keys(ctx.env).map((name) => [name, undefined]));
 }
 
-function environmentOf({ ctx }: Tree, home: string): Readonly<Record<string, string>> {
+function environmentOf(
+  tree: Tree,
+  { home, isFresh }: { readonly home: string; readonly isFresh: boolean },
+): Readonly<Record<string, string>> {
+  const { ctx } = tree;
   const network = NETWORK_VARIABLES.flatMap((name) => {
     const value = ctx.env[name];
     return value === undefined ? [] : [[name, value] as const];
   });
-  // What was downloaded before need not be downloaded again, when the machine has a place for it.
-  const cache = ctx.env.BOOTC_CACHE;
   return {
     HOME: home,
     PATH: pathOf(ctx.env.PATH),
@@ -148,7 +153,7 @@ function environmentOf({ ctx }: Tree, home: string): Readonly<Record<string, str
     SHELL: "/bin/bash",
     USER: "root",
     ...Object.fromEntries(network),
-    ...(cache === undefined || !existsSync(cache) ? {} : { BOOTC_CACHE: cache }),
+    ...(isFresh ? {} : { BOOTC_CACHE: cacheFolder(tree) }),
   };
 }
 
