@@ -1,13 +1,6 @@
 // make_srpm as COPR runs it: in a small root, with its capabilities and variables, from a subdirectory.
 import { execFileSync, spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { KEPT_CAPABILITIES, makeCommand, requireOne } from "../../xtask/copr/emulate.ts";
@@ -42,7 +35,10 @@ exec chroot . "$@"
 let layer = "";
 
 function git(args: readonly string[], cwd?: string): string {
-  return execFileSync("git", args, { encoding: "utf8", ...(cwd === undefined ? {} : { cwd }) }).trim();
+  return execFileSync("git", args, {
+    encoding: "utf8",
+    ...(cwd === undefined ? {} : { cwd }),
+  }).trim();
 }
 
 /** What is in the working copy, committed or not, as a clone of one commit that root does not own. */
@@ -77,66 +73,92 @@ function inRoot(command: readonly string[], cwd: string) {
   ];
   const entered = ["env", "-i", `--chdir=${cwd}`, ...environment, ...command];
   const unshare = ["--mount", "--pid", "--fork", "--kill-child", "--"];
-  return spawnSync("unshare", [...unshare, "sh", "-c", ENTER, "enter", coprRoot(), layer, ...entered], {
-    encoding: "utf8",
-    maxBuffer: 1 << 28,
-  });
+  return spawnSync(
+    "unshare",
+    [...unshare, "sh", "-c", ENTER, "enter", coprRoot(), layer, ...entered],
+    {
+      encoding: "utf8",
+      maxBuffer: 1 << 28,
+    },
+  );
 }
 
-describe.skipIf(reason !== undefined)(`make_srpm in a small root${reason ? ` (${reason})` : ""}`, () => {
-  beforeAll(() => {
-    coprRoot();
-    layer = mkdtempSync(join(CACHE, "copr-layer-"));
-    for (const it of ["results", "cache"]) mkdirSync(join(layer, it));
-    makeClone();
-    // The minute of compression that every test of packages would spend anew.
-    const cache = process.env.BOOTC_CACHE ?? join(TOP, "target/cache");
-    if (existsSync(cache)) execFileSync("cp", ["-a", `${cache}/.`, join(layer, "cache")]);
-  });
-
-  afterAll(() => {
-    if (layer !== "") rmSync(layer, { recursive: true, force: true });
-  });
-
-  test("the root has what COPR's has, and not more", () => {
-    const missing = ["node", "npm"].filter(
-      (it) => inRoot(["sh", "-c", `command -v ${it}`], "/").status !== 0,
-    );
-    expect(missing).toEqual(["node", "npm"]);
-    const { program, args } = makeCommand({ clone: "/c", outdir: "/o", subdirectory: "", spec: "" });
-    const limited = args.slice(0, args.indexOf("make"));
-    const status = inRoot([program, ...limited, "grep", "CapEff", "/proc/self/status"], "/").stdout;
-    const numbers: Readonly<Record<string, number>> = { chown: 0, dac_override: 1, fowner: 3, fsetid: 4 };
-    const mask = KEPT_CAPABILITIES.reduce((sum, it) => sum | (1 << (numbers[it] ?? 0)), 0);
-    expect(Number.parseInt(status.split("\t")[1] ?? "", 16)).toBe(mask);
-  });
-
-  test("one source RPM, from a subdirectory of a shallow clone of somebody else's", () => {
-    const { program, args } = makeCommand({
-      clone: "/builddir",
-      outdir: "/results",
-      subdirectory: "rpm",
-      spec: "bootc.spec",
+describe.skipIf(reason !== undefined)(
+  `make_srpm in a small root${reason ? ` (${reason})` : ""}`,
+  () => {
+    beforeAll(() => {
+      coprRoot();
+      layer = mkdtempSync(join(CACHE, "copr-layer-"));
+      for (const it of ["results", "cache"]) mkdirSync(join(layer, it));
+      makeClone();
+      // The minute of compression that every test of packages would spend anew.
+      const cache = process.env.BOOTC_CACHE ?? join(TOP, "target/cache");
+      if (existsSync(cache)) execFileSync("cp", ["-a", `${cache}/.`, join(layer, "cache")]);
     });
-    const made = inRoot([program, ...args], "/builddir/rpm");
-    expect(made.status, made.stderr).toBe(0);
-    const name = requireOne(readdirSync(join(layer, "results")));
-    expect(name).toMatch(/^bootc-\d.*\.src\.rpm$/);
-    const asked = readFileSync(join(layer, "upper/var/log/dnf-asked"), "utf8").trim().split("\n");
-    expect(asked).toEqual(["-y install git-core nodejs-npm rpm-build libatomic"]);
 
-    const path = join(layer, "results", name);
-    const files = execFileSync("rpm", ["--query", "--list", "--package", path], { encoding: "utf8" });
-    expect(files.trim().split("\n").toSorted()).toEqual([
-      expect.stringMatching(/^bootc-.*-vendor\.tar\.zst$/),
-      expect.stringMatching(/^bootc-.*\.tar\.zst$/),
-      "bootc.spec",
-      expect.stringMatching(/^node-.*-linux\.tar\.zst$/),
-    ]);
-    // COPR's own macros must not be baked in.
-    const spec = execFileSync("sh", ["-c", `rpm2cpio "$0" | cpio --quiet -i --to-stdout bootc.spec`, path], {
-      encoding: "utf8",
+    afterAll(() => {
+      if (layer !== "") rmSync(layer, { recursive: true, force: true });
     });
-    expect(spec).not.toContain("/builddir");
-  });
-});
+
+    test("the root has what COPR's has, and not more", () => {
+      const missing = ["node", "npm"].filter(
+        (it) => inRoot(["sh", "-c", `command -v ${it}`], "/").status !== 0,
+      );
+      expect(missing).toEqual(["node", "npm"]);
+      const { program, args } = makeCommand({
+        clone: "/c",
+        outdir: "/o",
+        subdirectory: "",
+        spec: "",
+      });
+      const limited = args.slice(0, args.indexOf("make"));
+      const status = inRoot(
+        [program, ...limited, "grep", "CapEff", "/proc/self/status"],
+        "/",
+      ).stdout;
+      const numbers: Readonly<Record<string, number>> = {
+        chown: 0,
+        dac_override: 1,
+        fowner: 3,
+        fsetid: 4,
+      };
+      const mask = KEPT_CAPABILITIES.reduce((sum, it) => sum | (1 << (numbers[it] ?? 0)), 0);
+      expect(Number.parseInt(status.split("\t")[1] ?? "", 16)).toBe(mask);
+    });
+
+    test("one source RPM, from a subdirectory of a shallow clone of somebody else's", () => {
+      const { program, args } = makeCommand({
+        clone: "/builddir",
+        outdir: "/results",
+        subdirectory: "rpm",
+        spec: "bootc.spec",
+      });
+      const made = inRoot([program, ...args], "/builddir/rpm");
+      expect(made.status, made.stderr).toBe(0);
+      const name = requireOne(readdirSync(join(layer, "results")));
+      expect(name).toMatch(/^bootc-\d.*\.src\.rpm$/);
+      const asked = readFileSync(join(layer, "upper/var/log/dnf-asked"), "utf8").trim().split("\n");
+      expect(asked).toEqual(["-y install git-core nodejs-npm rpm-build libatomic"]);
+
+      const path = join(layer, "results", name);
+      const files = execFileSync("rpm", ["--query", "--list", "--package", path], {
+        encoding: "utf8",
+      });
+      expect(files.trim().split("\n").toSorted()).toEqual([
+        expect.stringMatching(/^bootc-.*-vendor\.tar\.zst$/),
+        expect.stringMatching(/^bootc-.*\.tar\.zst$/),
+        "bootc.spec",
+        expect.stringMatching(/^node-.*-linux\.tar\.zst$/),
+      ]);
+      // COPR's own macros must not be baked in.
+      const spec = execFileSync(
+        "sh",
+        ["-c", `rpm2cpio "$0" | cpio --quiet -i --to-stdout bootc.spec`, path],
+        {
+          encoding: "utf8",
+        },
+      );
+      expect(spec).not.toContain("/builddir");
+    });
+  },
+);

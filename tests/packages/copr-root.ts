@@ -59,7 +59,9 @@ export function coprRoot(): string {
 
 /** The system's own Node and npm, not the pinned one that runs this test. */
 function withholdNode(folder: string): void {
-  const path = (process.env.PATH ?? "").split(delimiter).filter((it) => !it.includes("node_modules"));
+  const path = (process.env.PATH ?? "")
+    .split(delimiter)
+    .filter((it) => !it.includes("node_modules"));
   const find = (name: string) => path.map((it) => join(it, name)).find((it) => existsSync(it));
   const node = find("node");
   const npm = find("npm");
@@ -75,6 +77,8 @@ function withholdNode(folder: string): void {
 }
 
 function rootFolder(): string {
-  const recipe = createHash("sha256").update(readFileSync(import.meta.filename)).digest("hex");
+  const recipe = createHash("sha256")
+    .update(readFileSync(import.meta.filename))
+    .digest("hex");
   return join(CACHE, `copr-root-${recipe.slice(0, 12)}`);
 }

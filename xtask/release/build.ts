@@ -1,15 +1,16 @@
 // `xtask release --build`: everything a release consists of, in one folder, with checksums and manifest.
 
 import { createReadStream, createWriteStream } from "node:fs";
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { constants, createZstdCompress } from "node:zlib";
-import { BootcError, doing } from "../../src/errors.ts";
+import { doing } from "../../src/errors.ts";
 import { writeWhole } from "../archive.ts";
 import { build } from "../build.ts";
 import { type Checkout, readCheckout } from "../checkout.ts";
 import { packageSrpm } from "../package-srpm.ts";
+import { runTask } from "../run-task.ts";
 import { ARCHITECTURES, type Architecture } from "../runtime/locked.ts";
 import { type PackageSources, packSources } from "../sources.ts";
 import type { Tree } from "../task.ts";
@@ -21,7 +22,6 @@ import {
   type ReleaseFile,
   writeManifest,
 } from "./manifest.ts";
-import { formatCycloneDx, formatSpdx, type Inventory } from "./sbom.ts";
 
 /** A file still to be made: `make` gives it its place. */
 interface Ingredient {
@@ -89,14 +89,12 @@ function ingredientsOf(tree: Tree, { checkout, sources }: Made): readonly Ingred
     {
       name: `${name}.cdx.json`,
       about: "software bill of materials, CycloneDX 1.6",
-      make: async (to) =>
-        writeText(to, formatCycloneDx(await readInventory(tree, { checkout, sources }))),
+      make: (to) => makeBill(tree, "cyclonedx", to),
     },
     {
       name: `${name}.spdx.json`,
       about: "software bill of materials, SPDX 2.3",
-      make: async (to) =>
-        writeText(to, formatSpdx(await readInventory(tree, { checkout, sources }))),
+      make: (to) => makeBill(tree, "spdx", to),
     },
   ];
 }
@@ -105,8 +103,8 @@ async function copy(from: string, to: string): Promise<void> {
   await writeWhole(to, (temp) => copyFile(from, temp));
 }
 
-async function writeText(to: string, text: string): Promise<void> {
-  await writeWhole(to, (temp) => writeFile(temp, text));
+async function makeBill(tree: Tree, format: "cyclonedx" | "spdx", to: string): Promise<void> {
+  await runTask(tree, "sbom", ["--format", format, "--out", to]);
 }
 
 async function makeExecutable(tree: Tree, architecture: Architecture, to: string): Promise<void> {
@@ -123,25 +121,6 @@ async function makeExecutable(tree: Tree, architecture: Architecture, to: string
     await pipeline(createReadStream(out), compress, createWriteStream(temp), { signal });
   });
   await rm(out);
-}
-
-async function readInventory(tree: Tree, { checkout, sources }: Made): Promise<Inventory> {
-  const text = await readFile(join(tree.top, "package.json"), "utf8");
-  const { license } = JSON.parse(text) as { license?: string };
-  if (license === undefined) throw new BootcError("package.json names no `license`");
-  if (process.versions.node !== sources.runtime.manifest.version) {
-    throw new Error(
-      `unreachable: running Node ${process.versions.node}, which is not the pinned one`,
-    );
-  }
-  return {
-    version: checkout.version,
-    license,
-    commitEpoch: checkout.commitEpoch,
-    vendor: sources.vendor.manifest,
-    runtime: sources.runtime.manifest,
-    runtimeVersions: process.versions,
-  };
 }
 
 /** What an earlier build of another commit left. */
