@@ -1,11 +1,23 @@
 // A stand-in for a COPR server: the part of API v3 we use, with the behaviour and the JSON shapes that
 // were measured on the real frontend (fedora-copr/copr 5d37cd8, 2026-08-07) run on a loopback port.
 import { createHash, randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
 type Json = Record<string, unknown>;
+
+/** The shapes of answers, with their source named in the folder's README. */
+const fixture = (name: string): string =>
+  readFileSync(join(import.meta.dirname, "fixtures/copr", name), "utf8");
+const BUILD = JSON.parse(fixture("build.json")) as Json;
+const BUILD_CHROOT = JSON.parse(fixture("build-chroot.json")) as Json;
+const PROJECT = JSON.parse(fixture("project.json")) as Json;
+const PACKAGE = JSON.parse(fixture("package.json")) as Json;
+const REFUSED = JSON.parse(fixture("error-401.json")) as Json;
+export const GATEWAY_TIMEOUT = fixture("error-504.html");
 
 /** How a build of the stand-in goes. */
 export type Outcome =
@@ -192,9 +204,7 @@ function answer(server: CoprServer, it: Received): Reply {
   if (it.path.startsWith("/webhooks/github/")) return postWebhook(server, it);
   if (it.path.startsWith("/results/")) return getResult(server, it.path);
   if (it.method !== "GET" && !isLoggedIn(server, it.request)) {
-    const error =
-      "Login invalid/expired. Please visit https://example.org/api to get or renew your API token.";
-    return { status: 401, json: { output: "notok", error } };
+    return { status: 401, json: REFUSED };
   }
   for (const [pattern, handle] of ROUTES) {
     const match = pattern.exec(`${it.method} ${it.path}`);
@@ -324,20 +334,13 @@ function projectJson(server: CoprServer, key: string, project: StoredProject): J
   const [ownername, name] = key.split("/");
   const repos = project.chroots.map((it) => [it, `${server.url}/results/${key}/${it}/`]);
   return {
+    ...PROJECT,
     id: project.id,
     name,
     ownername,
     full_name: key,
-    homepage: "",
-    contact: "",
-    description: "",
-    instructions: "",
-    enable_net: false,
-    unlisted_on_hp: false,
-    follow_fedora_branching: false,
     ...project.fields,
     chroot_repos: Object.fromEntries(repos),
-    additional_repos: [],
   };
 }
 
@@ -419,12 +422,11 @@ function putPackage(
     return badRequest("srpm_build_method: Not a valid choice.");
   }
   const before = (known?.source_dict ?? {}) as Json;
-  const pkg = {
-    id: 7,
+  const pkg: Json = {
+    ...PACKAGE,
     name,
     ownername: owner,
     projectname: projectName,
-    source_type: "scm",
     // The names that come back are not those that were sent.
     source_dict: {
       type: it.scm_type ?? before.type ?? "git",
@@ -435,7 +437,6 @@ function putPackage(
       srpm_build_method: it.source_build_method ?? before.srpm_build_method,
     },
     auto_rebuild: it.webhook_rebuild ?? known?.auto_rebuild ?? false,
-    builds: { latest: null, latest_succeeded: null },
   };
   project.packages.set(name, pkg);
   return { status: 200, json: pkg };
@@ -592,6 +593,7 @@ function listBuildChroots(server: CoprServer, { query }: Received): Reply {
     const hasStarted = !["waiting", "pending"].includes(state);
     const isOver = ["succeeded", "failed"].includes(state);
     return {
+      ...BUILD_CHROOT,
       name,
       state,
       started_on: hasStarted ? 1_700_000_300 : null,
@@ -654,6 +656,7 @@ function buildJson(build: StoredBuild): Json {
   const isOver = ["succeeded", "failed", "canceled"].includes(frame?.state ?? "");
   const isPastSource = build.at >= 3;
   return {
+    ...BUILD,
     id: build.id,
     state: frame?.state,
     chroots: build.chroots,
@@ -662,7 +665,7 @@ function buildJson(build: StoredBuild): Json {
     project_dirname: projectname,
     source_package: isPastSource
       ? { name: "bootc", version: "2.0.0-1", url: "https://example.org/bootc-2.0.0-1.src.rpm" }
-      : { name: null, version: null, url: null },
+      : BUILD.source_package,
     submitted_on: 1_700_000_000,
     started_on: isPastSource ? 1_700_000_300 : null,
     ended_on: isOver ? 1_700_000_900 : null,

@@ -1,5 +1,5 @@
 // `xtask package-srpm`: everything COPR needs to build the package without network, in one file.
-import { chmod, copyFile, readdir, rename, utimes } from "node:fs/promises";
+import { chmod, copyFile, readdir, utimes } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { BootcError } from "../src/errors.ts";
@@ -46,7 +46,8 @@ export async function packageSrpm(
   const name = `bootc-${checkout.version}-${RELEASE}`;
   const made = await makeOnce(tree, { name, suffix: ".src.rpm", inputs }, async (temp) => {
     await withScratch(tree, "srpm", async (scratch) => {
-      await rename(await buildSrpm(tree, { checkout, paths, scratch }), temp);
+      // The cache may be on another file system.
+      await copyFile(await buildSrpm(tree, { checkout, paths, scratch }), temp);
     });
   });
   const path = join(outdir, `${name}.src.rpm`);

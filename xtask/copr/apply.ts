@@ -119,7 +119,7 @@ function flatPackage(pkg: Settings): Settings {
     subdirectory: source.subdirectory ?? "",
     spec: source.spec ?? "",
     scm_type: source.type ?? "",
-    source_build_method: source.srpm_build_method ?? "",
+    source_build_method: source.srpm_build_method ?? source.source_build_method ?? "",
     webhook_rebuild: pkg.auto_rebuild ?? false,
     ...("max_builds" in pkg ? { max_builds: pkg.max_builds ?? 0 } : {}),
     ...("timeout" in pkg ? { timeout: pkg.timeout } : {}),
