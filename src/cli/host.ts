@@ -44,7 +44,8 @@ function declareUpgrade(program: Command, ctx: Context): void {
       ]),
     )
     .option("--tag <tag>", "follow this tag of the same repository from now on")
-    .addOption(progressFd());
+    .addOption(progressFd())
+    .addOption(jsonAnswer());
   withPullOptions(command)
     .addHelpText(
       "after",
@@ -71,7 +72,8 @@ function declareSwitch(program: Command, ctx: Context): void {
     .addOption(
       new Option("--mutate-in-place", "only have the newest deployment follow it").hideHelp(),
     )
-    .addOption(progressFd());
+    .addOption(progressFd())
+    .addOption(jsonAnswer());
   withPullOptions(command)
     .addHelpText(
       "after",
@@ -89,6 +91,7 @@ function declareRollback(program: Command, ctx: Context): void {
     .description("boot the previous deployment next; once more takes that back")
     .option("--apply", "reboot at once")
     .addOption(softReboot())
+    .addOption(jsonAnswer())
     .addHelpText("after", "\nExamples:\n  bootc rollback\n  bootc rollback --apply")
     .action(async (options) => {
       const { rollback } = await import("../commands/rollback.ts");
@@ -102,6 +105,7 @@ function declareEdit(program: Command, ctx: Context): void {
     .description("change what this host is meant to run by editing its document")
     .option("-f, --filename <file>", "take the document from this file, without an editor")
     .option("--quiet", "show no progress")
+    .addOption(jsonAnswer())
     .addHelpText("after", "\nExamples:\n  bootc edit\n  bootc edit --filename host.yaml")
     .action(async (options) => {
       const { edit } = await import("../commands/edit.ts");
@@ -146,6 +150,10 @@ function declareUsrOverlay(program: Command, ctx: Context): void {
 function softReboot(): Option {
   const about = "prepare a soft reboot, which keeps the kernel";
   return new Option("--soft-reboot <mode>", about).choices(["required", "auto"]);
+}
+
+function jsonAnswer(): Option {
+  return new Option("--json", "answer with the host document, or with one error object, alone");
 }
 
 function progressFd(): Option {

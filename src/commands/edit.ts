@@ -2,14 +2,8 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type DeployWords,
-  deployPulled,
-  planDeploy,
-  pullPlanned,
-  requireBooted,
-  withProgress,
-} from "../deploy/deploy-image.ts";
+import { type DeployWords, deployImage, requireBooted } from "../deploy/deploy-image.ts";
+import { answerInJson, silenceFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { queueRollback } from "../deploy/queue-rollback.ts";
 import { doing } from "../errors.ts";
@@ -32,25 +26,23 @@ export async function edit(ctx: Context, options: EditOptions): Promise<void> {
   const text =
     options.filename === undefined ? await askEditor(ctx, shown) : await readSpec(options.filename);
   const wanted = parseHostSpec(parseYaml("the host document", text));
-  await withHostLock(ctx, { purpose: "editing" }, async () => {
+  const talk = silenceFor(ctx, options);
+  await withHostLock(talk, { purpose: "editing" }, async () => {
     const sysroot = await readSysroot(ctx);
     const decision = decideEdit(assembleHost(sysroot), wanted);
     switch (decision.kind) {
       case "unchanged":
-        return ctx.say("Edit cancelled, no changes made.");
+        return talk.say("Edit cancelled, no changes made.");
       case "rollback":
-        await queueRollback(ctx);
+        await queueRollback(talk);
         return;
       case "image": {
-        const booted = requireBooted(sysroot);
-        const request = { reference: decision.image, booted, words: options };
-        await withProgress(ctx, options, async (display) => {
-          const image = await pullPlanned(ctx, await planDeploy(ctx, request, display));
-          await deployPulled(ctx, { ...request, image, isLocked: false }, display);
-        });
+        const request = { reference: decision.image, booted: requireBooted(sysroot) };
+        await deployImage(talk, { ...request, words: options }, {});
       }
     }
   });
+  await answerInJson(ctx, options);
 }
 
 async function readSpec(path: string): Promise<string> {

@@ -1,20 +1,23 @@
 // `bootc rollback`: boot the previous deployment next, or take that back.
 
+import { answerInJson, type JsonWords, silenceFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { queueRollback } from "../deploy/queue-rollback.ts";
 import { type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { reboot } from "../programs/reboot.ts";
 import type { Context } from "../system/context.ts";
 
-export interface RollbackOptions {
+export interface RollbackOptions extends JsonWords {
   readonly apply?: boolean;
   readonly softReboot?: SoftRebootMode;
 }
 
 export async function rollback(ctx: Context, options: RollbackOptions): Promise<void> {
   await prepareForWrite(ctx);
-  const kind = await withHostLock(ctx, { purpose: "rolling back" }, () => queueRollback(ctx));
+  const talk = silenceFor(ctx, options);
+  const kind = await withHostLock(talk, { purpose: "rolling back" }, () => queueRollback(talk));
   // Taken back, what boots next is what runs, and a soft reboot to that is none.
-  if (kind === "rollback") await softReboot(ctx, options.softReboot, "rollback");
+  if (kind === "rollback") await softReboot(talk, options.softReboot, "rollback");
+  await answerInJson(ctx, options);
   if (options.apply === true) await reboot(ctx);
 }

@@ -1,12 +1,6 @@
 // `bootc switch`: follow another image from now on.
-import {
-  type DeployWords,
-  deployPulled,
-  planDeploy,
-  pullPlanned,
-  requireBooted,
-  withProgress,
-} from "../deploy/deploy-image.ts";
+import { type DeployWords, deployImage, requireBooted } from "../deploy/deploy-image.ts";
+import { answerInJson, silenceFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { assembleHost } from "../host/assemble-host.ts";
@@ -40,16 +34,18 @@ export async function switchImage(
     return;
   }
   await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
+  const talk = silenceFor(ctx, options);
   const { lockTimeout } = options;
   const outcome = await withHostLock(
-    ctx,
+    talk,
     {
       purpose: "switching",
       timeoutMs: lockTimeout === undefined ? undefined : lockTimeout * 1000,
     },
-    () => switchLocked(ctx, target, options),
+    () => switchLocked(talk, target, options),
   );
-  if (outcome === "staged") await softReboot(ctx, options.softReboot, "staged");
+  if (outcome === "staged") await softReboot(talk, options.softReboot, "staged");
+  await answerInJson(ctx, options);
   if (outcome !== "nothing" && options.apply === true) await reboot(ctx);
 }
 
@@ -68,12 +64,8 @@ async function switchLocked(
     return host.status.staged === null ? "nothing" : "unchanged";
   }
   const booted = requireBooted(sysroot);
-  const request = { reference, booted, words: options };
-  await withProgress(ctx, options, async (display) => {
-    const image = await pullPlanned(ctx, await planDeploy(ctx, request, display));
-    // A host that was installed from a plain ostree branch keeps its content until the ref goes.
-    const abandonedRefspec = options.retain === true ? undefined : booted.origin.refspec;
-    await deployPulled(ctx, { ...request, image, isLocked: false, abandonedRefspec }, display);
-  });
+  // A host that was installed from a plain ostree branch keeps its content until the ref goes.
+  const abandonedRefspec = options.retain === true ? undefined : booted.origin.refspec;
+  await deployImage(ctx, { reference, booted, words: options }, { abandonedRefspec });
   return "staged";
 }

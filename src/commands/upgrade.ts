@@ -2,13 +2,15 @@
 
 import { announceChange, requireReboot, withdrawReboot } from "../deploy/after-change.ts";
 import {
+  type DeployRequest,
   type DeployWords,
   deployPulled,
   planDeploy,
-  pullPlanned,
   requireBooted,
   withProgress,
+  withPulledImage,
 } from "../deploy/deploy-image.ts";
+import { answerInJson, silenceFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { describeDifference } from "../deploy/stage-image.ts";
@@ -29,6 +31,8 @@ import { readSysroot } from "../programs/ostree-sysroot.ts";
 import { reboot } from "../programs/reboot.ts";
 import { writeCachedUpdate } from "../pull/commit.ts";
 import { type PullPlan, recordUpdate } from "../pull/plan.ts";
+import type { PulledImage } from "../pull/request.ts";
+import type { ProgressDisplay } from "../pull/show-progress.ts";
 import type { Context } from "../system/context.ts";
 
 export interface UpgradeOptions extends DeployWords {
@@ -42,14 +46,15 @@ export interface UpgradeOptions extends DeployWords {
 
 export async function upgrade(ctx: Context, options: UpgradeOptions): Promise<void> {
   await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
+  const talk = silenceFor(ctx, options);
   const isStaged = await withHostLock(
-    ctx,
+    talk,
     { purpose: "upgrading", timeoutMs: lockTimeoutOf(options) },
-    () => upgradeLocked(ctx, options),
+    () => upgradeLocked(talk, options),
   );
-  if (!isStaged) return;
-  await softReboot(ctx, options.softReboot, "staged");
-  if (options.apply === true) await reboot(ctx);
+  if (isStaged) await softReboot(talk, options.softReboot, "staged");
+  await answerInJson(ctx, options);
+  if (isStaged && options.apply === true) await reboot(ctx);
 }
 
 function lockTimeoutOf({ lockTimeout }: UpgradeOptions): number | undefined {
@@ -106,26 +111,41 @@ async function forgetUpdate(ctx: Context, host: HostDocument, plan: PullPlan): P
 }
 
 async function pullAndStage(ctx: Context, it: Upgrade): Promise<boolean> {
-  return await withProgress(ctx, it.options, async (display) => {
-    const request = { reference: it.reference, booted: it.booted, words: it.options };
-    const image = await pullPlanned(ctx, await planDeploy(ctx, request, display));
-    const isDownloadOnly = it.options.downloadOnly === true;
-    const { staged } = it.host.status;
-    switch (decideUpgrade(it.host.status, image.manifestDigest)) {
-      case "staged":
-        display.end();
-        if (staged !== null) await applyLock(ctx, decideLock(staged, { isDownloadOnly }), staged);
-        return true;
-      case "current":
-        display.end();
-        ctx.say("No update available.");
-        return false;
-      case "available":
-        await deployPulled(ctx, { ...request, image, isLocked: isDownloadOnly }, display);
-        for (const line of describeDifference(it.booted, image)) ctx.say(line);
-        return true;
-    }
-  });
+  const request = { reference: it.reference, booted: it.booted, words: it.options };
+  return await withProgress(ctx, it.options, (display) =>
+    withPulledImage(ctx, request, display, (image) =>
+      stageOrKeep(ctx, it, { request, image, display }),
+    ),
+  );
+}
+
+interface Pulled {
+  readonly request: DeployRequest;
+  readonly image: PulledImage;
+  readonly display: ProgressDisplay;
+}
+
+async function stageOrKeep(
+  ctx: Context,
+  { options, host, booted }: Upgrade,
+  { request, image, display }: Pulled,
+): Promise<boolean> {
+  const isDownloadOnly = options.downloadOnly === true;
+  const { staged } = host.status;
+  switch (decideUpgrade(host.status, image.manifestDigest)) {
+    case "staged":
+      display.end();
+      if (staged !== null) await applyLock(ctx, decideLock(staged, { isDownloadOnly }), staged);
+      return true;
+    case "current":
+      display.end();
+      ctx.say("No update available.");
+      return false;
+    case "available":
+      await deployPulled(ctx, { ...request, image, isLocked: isDownloadOnly }, display);
+      for (const line of describeDifference(booted, image)) ctx.say(line);
+      return true;
+  }
 }
 
 async function applyLock(

@@ -28,6 +28,7 @@ export async function cleanAfterStaging(
   } catch (error) {
     ctx.signal.throwIfAborted();
     const { message, causes } = describeError(error);
-    return `note: not everything could be cleaned up: ${[message, ...causes].join(": ")}`;
+    ctx.note(`note: not everything could be cleaned up: ${[message, ...causes].join(": ")}`);
+    return undefined;
   }
 }

@@ -2,18 +2,20 @@
 import { BootcError } from "../errors.ts";
 import { assignSlots } from "../host/assemble-host.ts";
 import type { Deployment, Sysroot } from "../host/deployment.ts";
+import { describeBootcLabel } from "../image/config.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { systemRepo } from "../programs/ostree-sysroot.ts";
 import { describePlan, type PullPlan, planPull } from "../pull/plan.ts";
-import { pullImage } from "../pull/pull.ts";
+import { pullImage, releaseProtection } from "../pull/pull.ts";
 import { limitsOfWords, type PulledImage, type PullWords } from "../pull/request.ts";
 import { type ProgressDisplay, showProgress } from "../pull/show-progress.ts";
 import type { Context } from "../system/context.ts";
 import { progressDescriptorOf } from "../system/private-mounts.ts";
 import { cleanAfterStaging } from "./clean-after-staging.ts";
+import type { JsonWords } from "./json-answer.ts";
 import { describeStaged, stageImage } from "./stage-image.ts";
 
-export interface DeployWords extends PullWords {
+export interface DeployWords extends PullWords, JsonWords {
   readonly quiet?: boolean;
   readonly progressFd?: number;
 }
@@ -31,7 +33,7 @@ export async function withProgress<T>(
   work: (display: ProgressDisplay) => Promise<T>,
 ): Promise<T> {
   const display = showProgress(ctx, {
-    isQuiet: words.quiet === true,
+    isQuiet: words.quiet === true || words.json === true,
     jsonDescriptor: progressDescriptorOf(ctx, words.progressFd),
   });
   try {
@@ -58,14 +60,39 @@ export async function planDeploy(
   });
 }
 
-/** Carries out a plan up to the image being in the repository. */
-export async function pullPlanned(ctx: Context, plan: PullPlan): Promise<PulledImage> {
-  const name = describeReference(plan.request.reference);
+/** Pulls an image and runs `work` on it, during which other programs' clean-ups leave it alone. */
+export async function withPulledImage<T>(
+  ctx: Context,
+  request: DeployRequest,
+  display: ProgressDisplay,
+  work: (image: PulledImage) => Promise<T>,
+): Promise<T> {
+  const plan = await planDeploy(ctx, request, display);
   const summary = plan.isUnchanged
-    ? `No changes in ${name} => ${plan.manifestDigest}`
+    ? `No changes in ${describeReference(request.reference)} => ${plan.manifestDigest}`
     : describePlan(plan);
   if (summary !== undefined) ctx.say(summary);
-  return await pullImage(ctx, plan);
+  const warning = describeBootcLabel(plan.config);
+  if (warning !== undefined && !plan.isUnchanged) ctx.note(warning);
+  const image = await pullImage(ctx, plan);
+  try {
+    return await work(image);
+  } finally {
+    if (!image.isUnchanged) await releaseProtection(ctx, systemRepo(ctx));
+  }
+}
+
+/** Pulls, stages and tells of an image whatever is staged already. */
+export async function deployImage(
+  ctx: Context,
+  request: DeployRequest,
+  options: Pick<DeployPulled, "abandonedRefspec">,
+): Promise<void> {
+  await withProgress(ctx, request.words, (display) =>
+    withPulledImage(ctx, request, display, (image) =>
+      deployPulled(ctx, { ...request, ...options, image, isLocked: false }, display),
+    ),
+  );
 }
 
 export interface DeployPulled {

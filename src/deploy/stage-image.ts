@@ -1,5 +1,6 @@
 // From an image reference to the next boot: pulled, staged, announced, and what is no longer needed removed.
 
+import { join } from "node:path";
 import { doing } from "../errors.ts";
 import type { Deployment } from "../host/deployment.ts";
 import { type Karg, parseKargs } from "../host/kargs.ts";
@@ -11,11 +12,11 @@ import { STAGING_MESSAGE_ID, writeJournal } from "../programs/journal.ts";
 import { readCommittedKargsFiles, readDeployedKargsFiles } from "../programs/kargs-files.ts";
 import { stageDeployment } from "../programs/ostree-admin.ts";
 import { formatOrigin } from "../programs/ostree-origin.ts";
-import { deploymentDir, systemRepo } from "../programs/ostree-sysroot.ts";
+import { deploymentDir, readSysroot, systemRepo } from "../programs/ostree-sysroot.ts";
 import type { OnPullEvent } from "../pull/progress.ts";
-import { releaseProtection } from "../pull/pull.ts";
 import type { PulledImage } from "../pull/request.ts";
 import type { Context } from "../system/context.ts";
+import { readNamesIfAny } from "../system/optional-file.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
 import { requireBootRoom } from "./boot-room.ts";
 
@@ -51,10 +52,19 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
       isLocked: request.isLocked,
     });
     request.onEvent({ type: "stage", stage: "bound-images" });
-    await releaseProtection(ctx, systemRepo(ctx));
+    await noteBoundImages(ctx);
     await (request.isLocked ? withdrawReboot(ctx) : requireReboot(ctx, image.manifestDigest));
     await announceChange(ctx);
   });
+}
+
+/** Images that the new one asks for by name are not fetched with it; whoever needs them must know. */
+async function noteBoundImages(ctx: Context): Promise<void> {
+  const staged = (await readSysroot(ctx)).deployments.find((it) => it.isStaged);
+  if (staged === undefined) return;
+  const dir = join(deploymentDir(ctx, staged), "usr/lib/bootc/bound-images.d");
+  const names = await readNamesIfAny(dir);
+  if (names.length > 0) ctx.note(`note: bound images are not fetched: ${names.join(", ")}`);
 }
 
 /** What a person reads after staging. */

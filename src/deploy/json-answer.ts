@@ -1,0 +1,19 @@
+// `--json` of the verbs that change the host: silence, then where the host stands, or one error object.
+import { formatCanonicalJson } from "../host/canonical-json.ts";
+import type { Context } from "../system/context.ts";
+import { readHost } from "./read-host.ts";
+
+export interface JsonWords {
+  readonly json?: boolean;
+}
+
+/** With `--json` nothing is said on the way: both streams are for programs then. */
+export function silenceFor(ctx: Context, { json }: JsonWords): Context {
+  if (json !== true) return ctx;
+  return { ...ctx, say: () => undefined, note: () => undefined };
+}
+
+/** With `--json` the answer is the host document as `bootc status --json` prints it. */
+export async function answerInJson(ctx: Context, { json }: JsonWords): Promise<void> {
+  if (json === true) ctx.write(formatCanonicalJson(await readHost(ctx)));
+}
