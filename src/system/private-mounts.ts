@@ -1,5 +1,5 @@
 // A mount namespace of our own, so that the host never sees what we mount and remount.
-import { accessSync, closeSync, constants, fstatSync, openSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, readdirSync, readlinkSync } from "node:fs";
 import { readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { isSea } from "node:sea";
@@ -51,14 +51,22 @@ export function requireProgressDescriptor(
   const refuse = (why: string) =>
     new BootcError(`Cannot use fd ${asked} for progress JSON: ${why}`, { kind: "usage" });
   if (asked < 3) throw refuse("it must be 3 or above");
-  if (!isPipe(asked)) throw refuse("it is no open pipe");
+  if (!isPipeOfOthers(asked)) throw refuse("it is no open pipe");
 }
 
-function isPipe(descriptor: number): boolean {
+/** Node has pipes to itself, of which it holds both ends; what we were given has its other end elsewhere. */
+function isPipeOfOthers(descriptor: number): boolean {
+  const target = pipeOf(String(descriptor));
+  if (target === undefined) return false;
+  return readdirSync("/proc/self/fd").filter((it) => pipeOf(it) === target).length === 1;
+}
+
+function pipeOf(descriptor: string): string | undefined {
   try {
-    return fstatSync(descriptor).isFIFO();
+    const target = readlinkSync(`/proc/self/fd/${descriptor}`);
+    return target.startsWith("pipe:") ? target : undefined;
   } catch {
-    return false;
+    return undefined; // not open, or closed since it was listed
   }
 }
 

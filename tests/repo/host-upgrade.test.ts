@@ -109,7 +109,7 @@ describe.each(ostreeVersions())("upgrades on ostree $version", (version) => {
       host.shell("cat /sysroot/ostree/deploy/default/deploy/*/usr/share/version").stdout,
     ).toMatch(/2/);
     expect(cmdline()).toBe("options root=UUID=x kept from-user new=2");
-    expect(host.outside("ostree", "fsck", `--repo=${host.repo}`, "--quiet")).not.toContain("error");
+    host.outside("ostree", "fsck", `--repo=${host.repo}`, "--quiet"); // throws when it finds damage
   });
 
   test("what is only downloaded is dropped at shutdown, unless it is released", async () => {
@@ -158,10 +158,11 @@ describe.each(ostreeVersions())("upgrades on ostree $version", (version) => {
 
   test("an edited document stages its image", async () => {
     const other = await push("other", { version: "3" });
+    run("status"); // boots, which empties /run
     const editor = join(host.run, "editor");
     writeFileSync(editor, `#!/bin/sh\nsed -i '0,/:latest/s//:other/' "$1"\n`, { mode: 0o755 });
     const { stdout, status: code, stderr } = host.bootc("edit", { env: { EDITOR: "/run/editor" } });
-    expect([code, stderr.includes("error")]).toEqual([0, false]);
+    expect(code, stderr).toBe(0);
     expect(stdout).toContain(`Queued for next boot: docker://${name}:other\n`);
     expect(status().status.staged.image.imageDigest).toBe(other);
   });
@@ -187,7 +188,7 @@ describe.each(ostreeVersions())("upgrades on ostree $version", (version) => {
       stdout,
       status: code,
       stderr,
-    } = host.shell("{ bootc upgrade --quiet --progress-fd 3 >&2 3>&4 4>&- | cat; } 4>&1");
+    } = host.shell("bootc upgrade --quiet --progress-fd 3 3>&1 >&2 | cat");
     expect([code, stderr.includes("Queued")]).toEqual([0, true]);
     const events = stdout
       .trimEnd()

@@ -176,6 +176,8 @@ mount -o remount,bind,ro sysroot
 mount --bind ${it.sysroot}/boot boot
 mount --bind ${it.run} run
 mount --bind ${checkout} run/checkout
+# Before 2024.3 ostree has an image's own /var become factory content; without a base, none is left.
+if [ ! -d var ]; then chattr -i .; mkdir var; chattr +i .; fi
 mount --bind ${stateroot}/var var
 mkdir -p .${cache} var/tmp root 2>/dev/null || mkdir -p .${cache} var/tmp
 if [ -d ${cache} ]; then mount --rbind ${cache} .${cache}; fi
