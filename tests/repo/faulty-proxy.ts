@@ -100,8 +100,11 @@ async function passBody(answer: IncomingMessage, outgoing: ServerResponse, fate:
 export async function startConnectProxy(target: string): Promise<Proxy> {
   const asked: string[] = [];
   const server = createServer((_incoming, outgoing) => outgoing.writeHead(405).end());
+  // Connections that were handed over by CONNECT are the server's no more.
+  const sockets = new Set<{ destroy(): void }>();
   server.on("connect", (incoming, socket, head) => {
     asked.push(incoming.url ?? "");
+    sockets.add(socket);
     const [host = "", port = ""] = target.split(":");
     const upstream = connect(Number(port), host, () => {
       socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
@@ -118,6 +121,7 @@ export async function startConnectProxy(target: string): Promise<Proxy> {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
     async stop() {
+      for (const it of sockets) it.destroy();
       server.closeAllConnections();
       server.close();
       await once(server, "close");

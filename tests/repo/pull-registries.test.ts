@@ -131,15 +131,17 @@ test("credentials are read from a given file, and from ostree's own by its searc
 
 test("a mirror in registries.conf is asked instead", async () => {
   const repo = scratch.repo();
-  const conf = join(scratch.dir, "registries.conf");
+  // skopeo takes a user's own file for the whole configuration.
+  const home = join(scratch.dir, "home");
+  await mkdir(join(home, ".config/containers"), { recursive: true });
   await writeFile(
-    conf,
+    join(home, ".config/containers/registries.conf"),
     '[[registry]]\nlocation = "registry.test"\n' +
       `[[registry.mirror]]\nlocation = "${open.address}"\ninsecure = true\n`,
   );
   const reference = "ostree-unverified-registry:registry.test/os";
   const ended = await bootc(pullArgs(repo, reference), {
-    env: { CONTAINERS_REGISTRIES_CONF: conf },
+    env: { HOME: home },
   });
   await expectPulled(repo, reference, ended);
 });
