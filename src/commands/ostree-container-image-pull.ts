@@ -29,9 +29,10 @@ export async function imagePull(ctx: Context, options: ImagePullOptions): Promis
       ...limitsOfWords(options),
       onEvent: display.onEvent,
     });
-    if (plan.isUnchanged && plan.stored) {
-      ctx.say(`No changes in ${name} => ${plan.stored.commit}`);
-      await writeDigest(options, plan.stored.commit);
+    if (plan.isUnchanged) {
+      const { commit } = await pullImage(ctx, plan);
+      ctx.say(`No changes in ${name} => ${commit}`);
+      await writeDigest(options, commit);
       return;
     }
     if (options.check !== undefined) {

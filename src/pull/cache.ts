@@ -62,6 +62,16 @@ export async function openCache(
   return { blobDir, layoutDir: await mkdtemp(join(dir, "fetch-")), documents: new Set() };
 }
 
+/** A download of an earlier run did not end by itself: something of it may be left. */
+export async function hasUnfinished(repo: string): Promise<boolean> {
+  try {
+    return (await readdir(cacheDir(repo))).some((it) => it.startsWith("fetch-"));
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
 async function removeLayouts(repo: string): Promise<void> {
   const dir = cacheDir(repo);
   for (const name of await readdir(dir)) {

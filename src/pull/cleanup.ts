@@ -14,6 +14,7 @@ import {
   imageRef,
   PENDING_PREFIX,
   PROTECTIVE_REF,
+  pendingRef,
   unescapeRef,
 } from "../ostree/ref-names.ts";
 import type { Context } from "../system/context.ts";
@@ -144,9 +145,22 @@ export async function removeImages(
   await deleteRefs(ctx, repo, names.map(imageRef));
 }
 
-/** Deletes the refs of unfinished pulls. The caller holds the repository's lock: none is under way. */
-export async function deletePrivateRefs(ctx: Context, repo: string): Promise<void> {
-  await deleteRefs(ctx, repo, await listRefs(repo, posix.dirname(PENDING_PREFIX)));
+/**
+ * Deletes the refs of unfinished pulls, of the given layers alone or all. The caller holds the
+ * repository's lock: no pull is under way.
+ */
+export async function deletePrivateRefs(
+  ctx: Context,
+  repo: string,
+  layers?: readonly { readonly digest: string }[],
+): Promise<void> {
+  const refs = await listRefs(repo, posix.dirname(PENDING_PREFIX));
+  const names = layers && new Set(layers.map((it) => posix.basename(pendingRef(it.digest))));
+  await deleteRefs(
+    ctx,
+    repo,
+    refs.filter((it) => names === undefined || names.has(posix.basename(it))),
+  );
 }
 
 /** Deletes refs by their full names. Absent ones are no error. */

@@ -1,6 +1,6 @@
 // Pulling an image: plan, fetch, import, merge, commit. One writer of a repository at a time.
 import { readFile } from "node:fs/promises";
-import { BootcError, doing } from "../errors.ts";
+import { BootcError, doing, kindOf } from "../errors.ts";
 import { formatCanonicalJson } from "../host/canonical-json.ts";
 import { createdEpochOf, parseConfig, versionOf } from "../image/config.ts";
 import { parseImageManifest, toOciManifest } from "../image/manifest.ts";
@@ -13,6 +13,7 @@ import {
   type BlobCache,
   blobPath,
   closeCache,
+  hasUnfinished,
   openCache,
   placeholdBlob,
   readBlobSize,
@@ -43,7 +44,10 @@ import { readStoredImage, type StoredImage } from "./stored.ts";
  * `releaseProtection`.
  */
 export async function pullImage(ctx: Context, plan: PullPlan): Promise<PulledImage> {
-  if (plan.isUnchanged && plan.stored) return unchanged(plan.stored);
+  if (plan.isUnchanged && plan.stored) {
+    await finishKilled(ctx, plan);
+    return unchanged(plan.stored);
+  }
   return await asWriter(ctx, plan, async () => {
     // While we waited for the lock another writer may have done some of the work, or all of it.
     const stored = await readStoredImage(plan.request.repo, plan.image);
@@ -70,7 +74,7 @@ export async function pullBase(
         const args = ["refs", `--repo=${repo}`, "--force", `--create=${ref}`, base];
         await ctx.run("ostree", args, { isQuiet: true });
       }
-      await deletePrivateRefs(ctx, repo);
+      await deletePrivateRefs(ctx, repo, done.layers);
       return base;
     }),
   );
@@ -94,6 +98,31 @@ async function asWriter<T>(ctx: Context, plan: PullPlan, work: () => Promise<T>)
 /** Lets other programs' clean-ups remove a pulled image that nothing deployed refers to. */
 export async function releaseProtection(ctx: Context, repo: string): Promise<void> {
   await deleteRefs(ctx, repo, [PROTECTIVE_REF]);
+}
+
+/** A pull may be killed when its image is there already, but not yet all of what it needed gone. */
+async function finishKilled(ctx: Context, plan: PullPlan): Promise<void> {
+  const { repo } = plan.request;
+  if (!(await hasUnfinished(repo))) return;
+  const options = { purpose: "removing leftovers", timeoutMs: 0, onWait: () => undefined };
+  const work = async () => {
+    const cache = await openCache(ctx, repo, []);
+    addDocuments(cache, plan);
+    await forget(ctx, plan);
+    await closeCache(cache);
+  };
+  try {
+    await withRepositoryLock(ctx, repo, { options, work });
+  } catch (error) {
+    // Somebody is pulling just now, so what we saw is no leftover.
+    if (kindOf(error) !== "busy") throw error;
+  }
+}
+
+/** Deletes the refs that kept the parts of an image while it was not whole. */
+async function forget(ctx: Context, { request, layers }: PullPlan): Promise<void> {
+  if (!request.isProtected) await releaseProtection(ctx, request.repo);
+  await deletePrivateRefs(ctx, request.repo, layers);
 }
 
 function unchanged(stored: StoredImage): PulledImage {
@@ -229,8 +258,7 @@ async function commit(ctx: Context, { plan, imported }: ImportedImage): Promise<
     importerVersion: VERSION,
     version: versionOf(config),
   });
-  await deletePrivateRefs(ctx, request.repo);
-  if (!request.isProtected) await releaseProtection(ctx, request.repo);
+  await forget(ctx, plan);
   request.onEvent?.({ type: "stage", stage: "committed" });
   return { commit: made.commit, manifestDigest, manifest, config, isUnchanged: false };
 }

@@ -15,6 +15,8 @@ export type Fate =
   | { readonly kind: "cut"; readonly afterBytes: number }
   /** The body with one byte changed. */
   | { readonly kind: "corrupt" }
+  /** The body once this has come. */
+  | { readonly kind: "hold"; readonly until: Promise<void> }
   /** The body no faster than this. */
   | { readonly kind: "slow"; readonly bytesPerSecond: number };
 
@@ -73,6 +75,7 @@ function forward(
 async function passBody(answer: IncomingMessage, outgoing: ServerResponse, fate: Fate) {
   let passed = 0;
   outgoing.on("error", () => answer.destroy());
+  if (fate.kind === "hold") await fate.until;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     if (outgoing.destroyed) return;
     if (fate.kind === "stall" || fate.kind === "cut") {

@@ -138,9 +138,10 @@ async function pendingOrCached(
 
 test("of two pulls at once the second waits, says for whom, and finds the work done", async () => {
   const repo = scratch.repo();
+  const release = Promise.withResolvers<void>();
   const proxy = await startFaultyProxy(registry.address, (path) =>
     path.endsWith(image.layerDigests[5] ?? "")
-      ? { kind: "slow", bytesPerSecond: 100_000 }
+      ? { kind: "hold", until: release.promise }
       : { kind: "pass" },
   );
   try {
@@ -152,6 +153,7 @@ test("of two pulls at once the second waits, says for whom, and finds the work d
     const third = await bootc(pullArgs(repo, through, INSECURE, "--lock-timeout", "0.2"));
     expect(third).toMatchObject({ status: 9 });
     expect(third.stderr).toContain("is still at work after 0.2 s");
+    release.resolve();
     expect(await first.ended).toMatchObject({ status: 0 });
     expect(await second.ended).toMatchObject({ status: 0 });
     await expectWhole(repo);
