@@ -65,6 +65,8 @@ async function expectWhole(repo: string): Promise<void> {
   expect(refs.filter((it) => it.startsWith("ostree/container/blob/"))).toHaveLength(6);
   expect(refs.filter((it) => it.startsWith("ostree/container/image/"))).toHaveLength(1);
   expect(await leftovers(repo)).toEqual([]);
+  const temporary = await readdir(join(repo, "tmp"));
+  expect(temporary.filter((it) => it.startsWith("bootc"))).toEqual([]);
 }
 
 /** Digests of layers that were served to their last byte. */
@@ -96,7 +98,7 @@ test(`killed ${KILLS} times at random moments, every next run gets there`, async
     expect(last).toMatchObject({ status: 0 });
     await expectWhole(repo);
   }
-});
+}, 1_800_000);
 
 test("killed while a blob hangs, no complete blob is fetched again", async () => {
   const repo = scratch.repo();
