@@ -20,6 +20,25 @@ const TEST_PROGRAMS = [
   "skopeo",
   "docker-registry",
   "qemu-aarch64-static",
+  "readelf",
+  "unshare",
+  "openssl",
+  "zsh",
+  "fish",
+  "man",
+  "mandoc",
+  "chattr",
+  "mkfs.ext4",
+  "mkfs.fat",
+  "sfdisk",
+  "losetup",
+  "partx",
+  "wipefs",
+  // A virtual machine to boot.
+  "qemu-system-x86_64",
+  "buildah",
+  "nbdkit",
+  "ssh",
 ] as const;
 
 export const task: Task = {

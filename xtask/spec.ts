@@ -52,7 +52,7 @@ export async function writeSpec(
     vendorFile: basename(sources.vendor.path),
     runtimeFile: basename(sources.runtime.path),
     runtimeFolder: sources.runtime.folder,
-    bundled: listBundled(sources.vendor.manifest, sources.runtime.manifest),
+    bundled: listBundled(sources.vendor.manifest, sources.runtime.manifest, process.versions),
     changelog: formatChangelog(await readChangelog(tree, checkout), RELEASE),
   };
   const spec = renderTemplate(TEMPLATE, template ?? "", values);
