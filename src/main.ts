@@ -1,9 +1,12 @@
 // From argv to an exit status: the only place that decides the status.
 import { BootcError, exitStatusOf } from "./errors.ts";
+import { tolerateClosedOutput } from "./system/closed-output.ts";
+import { printError } from "./system/print-error.ts";
 import { VERSION } from "./version.ts";
 
 /** Runs the command line `argv` (without the program's name) to its exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
+  tolerateClosedOutput("bootc");
   // Asked at every build and by scripts, and needs neither a parser nor a context.
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
     process.stdout.write(`bootc ${VERSION}\n`);
@@ -20,7 +23,6 @@ export async function main(argv: readonly string[]): Promise<number> {
     const { runProgram } = await import("./cli.ts");
     return await runProgram(argv, interrupt.signal);
   } catch (error) {
-    const { printError } = await import("./system/print-error.ts");
     printError(error, { program: "bootc", isJson: argv.includes("--json") });
     return exitStatusOf(error);
   }

@@ -1,4 +1,6 @@
 // Where xtask starts, under the pinned Node.
 import { main } from "./main.ts";
 
-process.exitCode = await main(process.argv.slice(2));
+const status = await main(process.argv.slice(2));
+// Output that could not be written may have set a status of its own.
+process.exitCode ||= status;

@@ -2,6 +2,7 @@
 import { dirname } from "node:path";
 import { Command, CommanderError } from "commander";
 import { BootcError, describeError, exitStatusOf, kindOf } from "../src/errors.ts";
+import { tolerateClosedOutput } from "../src/system/closed-output.ts";
 import { printError } from "../src/system/print-error.ts";
 import { createContext } from "../src/system/run.ts";
 import { requireNothingSwallowed } from "./npm-run.ts";
@@ -63,6 +64,7 @@ export const TASKS: Readonly<Record<string, readonly [about: string, load: Load]
 /** Runs the task that `argv` names, to an exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
   const interrupt = new AbortController();
+  tolerateClosedOutput("xtask");
   // Listening to the end: execa's own listener ends the process when it finds itself alone.
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => interrupt.abort(new BootcError("interrupted")));
