@@ -2,10 +2,10 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { lstat, mkdir, open, readdir, readlink, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { Readable } from "node:stream";
+import { PassThrough, Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip, createZstdCompress } from "node:zlib";
-import { BootcError } from "../src/errors.ts";
+import { BootcError, kindOf } from "../src/errors.ts";
 
 /** One file of an archive; the folders above it need no entry of their own. */
 export interface ArchiveEntry {
@@ -50,20 +50,24 @@ export async function writeArchive(
     const source = Readable.from(tarChunks(sized, options.mtimeEpoch), { objectMode: false });
     const target = createWriteStream(temp, { flush: true });
     const signal = options.signal === undefined ? {} : { signal: options.signal };
-    switch (options.format) {
-      case "tar":
-        return await pipeline(source, target, signal);
-      case "tar.gz":
-        return await pipeline(source, createGzip({ level: 9 }), target, signal);
-      case "tar.zst":
-        return await pipeline(
-          source,
-          createZstdCompress(zstdOptions(options, total)),
-          target,
-          signal,
-        );
-    }
+    const compress = compressor(options, total);
+    await pipeline(source, compress, target, signal).catch((error: unknown) => {
+      // Why it was aborted says more than that it was.
+      options.signal?.throwIfAborted();
+      throw error;
+    });
   });
+}
+
+function compressor(options: ArchiveOptions, totalBytes: number): Transform {
+  switch (options.format) {
+    case "tar":
+      return new PassThrough();
+    case "tar.gz":
+      return createGzip({ level: 9 });
+    case "tar.zst":
+      return createZstdCompress(zstdOptions(options, totalBytes));
+  }
 }
 
 /** The tar of `entries`, uncompressed, in memory; all contents must be bytes, links or folders. */
@@ -112,7 +116,11 @@ export async function writeWhole(
     await rename(temp, path);
   } catch (error) {
     await rm(temp, { force: true });
-    throw error;
+    if (kindOf(error) !== "space") throw error;
+    throw new BootcError(`cannot write \`${path}\``, {
+      cause: error,
+      hint: `make room in \`${dirname(path)}\`, then run it again`,
+    });
   }
 }
 

@@ -171,7 +171,9 @@ async function download({ ctx }: Tree, config: NpmConfig, wanted: PackageId): Pr
       if (pauseMs === undefined || !isTransient(error)) throw error;
       ctx.note(`${wanted.name}@${wanted.version}: ${String(error)}; trying again`);
     }
-    await setTimeout(pauseMs, undefined, { signal: ctx.signal });
+    await setTimeout(pauseMs, undefined, { signal: ctx.signal }).catch(() => {
+      ctx.signal.throwIfAborted();
+    });
   }
   throw new Error("unreachable: the last attempt throws");
 }

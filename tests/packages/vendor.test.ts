@@ -1,6 +1,7 @@
 // Vendoring from end to end: an archive, an empty folder, no network, and a program that runs.
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import {
   cpSync,
   existsSync,
@@ -10,9 +11,13 @@ import {
   readFileSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { text } from "node:stream/consumers";
 import { beforeAll, describe, expect, test } from "vitest";
+import type { VendorManifest } from "../../xtask/vendor/manifest.ts";
 
 const TOP = resolve(import.meta.dirname, "../..");
 const NODE = process.execPath;
@@ -108,9 +113,17 @@ describe.skipIf(!canUnshare)(
 function expectBundleRuns(folder: string): void {
   cpSync(join(TOP, "src"), join(folder, "src"), { recursive: true });
   const script = `require("esbuild-wasm").build({ entryPoints: ["src/entry.ts"], bundle: true,
-    platform: "node", format: "cjs", outfile: "bootc.cjs", logLevel: "error" })`;
+    platform: "node", format: "cjs", outfile: "bootc.cjs", logLevel: "error", metafile: true })
+    .then((it) => console.log(JSON.stringify(Object.keys(it.metafile.inputs))))`;
   const bundled = offline(NODE, ["-e", script], folder);
   expect(bundled.stderr).toBe("");
+  const inputs = JSON.parse(bundled.stdout) as string[];
+  const names = inputs.flatMap((it) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(it)?.[1] ?? []);
+  const { packages } = readJson(join(vendored, "manifest.json")) as VendorManifest;
+  const inside = packages.filter((it) => it.kind === "normal").map((it) => it.name);
+  // What the licences and the SBOM list is what the bundler took.
+  expect([...new Set(names)].filter((it) => !inside.includes(it))).toEqual([]);
+  expect(names).toContain("commander");
   const ran = offline(NODE, ["bootc.cjs", "--help"], folder);
   expect(ran).toMatchObject({ status: 0, stderr: "" });
   expect(ran.stdout).toContain("Usage: bootc");
@@ -275,6 +288,51 @@ describe("for another project", () => {
     expect(got.stderr).toContain("hint: set SOURCE_DATE_EPOCH");
     expect(xtask([...args, "--format", "tar.gz"])).toMatchObject({ status: 0 });
   });
+});
+
+describe("stopped in the middle", () => {
+  test("Ctrl-C while a download hangs: one line, no half-made file", async () => {
+    const asked = Promise.withResolvers<void>();
+    const server = createServer(() => asked.resolve());
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const folder = fresh();
+    const env = {
+      ...process.env,
+      SOURCE_DATE_EPOCH: EPOCH,
+      BOOTC_CACHE: join(folder, "cache"),
+      npm_config_registry: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    };
+    const args = [join(TOP, "xtask/entry.ts"), "vendor", join(folder, "v.tar.zst")];
+    const child = spawn(NODE, args, { cwd: TOP, env, stdio: ["ignore", "ignore", "pipe"] });
+    const stderr = text(child.stderr);
+    await asked.promise;
+    child.kill("SIGINT");
+    const [status] = (await once(child, "exit")) as [number | null];
+    expect(status).toBe(1);
+    expect(await stderr).toMatch(/^error: .*interrupted\n(hint: .*\n)?$/);
+    expect(readdirSync(folder, { recursive: true })).toEqual([]);
+    server.closeAllConnections();
+    server.close();
+  });
+
+  const canMount = run("unshare", ["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).status === 0;
+
+  test.skipIf(!canMount)(
+    `a full disk${canMount ? "" : " (skipped: mounting is not allowed here)"}`,
+    () => {
+      const folder = fresh();
+      const script = `mount -t tmpfs -o size=1m tmpfs "$0"; "$@"; status=$?; ls -A "$0" >&2; exit $status`;
+      const command = [NODE, join(TOP, "xtask/entry.ts"), "vendor", join(folder, "v.tar.zst")];
+      const got = run("unshare", ["-m", "sh", "-c", script, folder, ...command], {
+        cwd: TOP,
+        env: { ...process.env, SOURCE_DATE_EPOCH: EPOCH },
+      });
+      expect(got.status).toBe(8);
+      expect(got.stderr).toMatch(
+        /\nerror: cannot write `\S+`: ENOSPC: .*\nhint: make room in .*\n$/,
+      );
+    },
+  );
 });
 
 function readJson(path: string) {
