@@ -26,7 +26,7 @@ export function describeProgress(progress: PullProgress, look: ProgressLook): re
     case "deploying":
       return ["preparing the deployment"];
     case "bound-images":
-      return ["fetching bound images"];
+      return ["looking for bound images"];
     case "cleaning":
       return ["cleaning up"];
   }
@@ -113,7 +113,7 @@ function describeStage({ stage }: Extract<PullEvent, { type: "stage" }>): string
     case "deploying":
       return "preparing the deployment";
     case "bound-images":
-      return "fetching bound images";
+      return "looking for bound images";
     case "cleaning":
       return "cleaning up";
     case "done":

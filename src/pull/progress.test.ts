@@ -71,7 +71,7 @@ test("a log gets a line for each stage", () => {
     "merging the layers",
     "committed the image",
     "preparing the deployment",
-    "fetching bound images",
+    "looking for bound images",
     "cleaning up",
   ]);
 });
