@@ -21,6 +21,7 @@ import type { Context } from "../system/context.ts";
 import { emptyCache } from "./cache.ts";
 import { readImageCommit } from "./commit.ts";
 import { listRefs, readRef } from "./refs.ts";
+import { removeWorkDirectories } from "./scratch.ts";
 
 /** Refs whose commits keep their layers, besides images: deployments, rpm-ostree's bases, protected ones. */
 const ROOT_PREFIXES = ["ostree/0", "ostree/1", "rpmostree/base", BASE_IMAGE_PREFIX];
@@ -109,6 +110,7 @@ export function followedImage(origin: string): readonly string[] {
 /** Deletes what pulls left that were interrupted and never carried on: refs and blobs. */
 export async function removeAbandoned(ctx: Context, repo: string): Promise<void> {
   await deletePrivateRefs(ctx, repo);
+  await removeWorkDirectories(repo);
   await emptyCache(repo);
 }
 

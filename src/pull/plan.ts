@@ -17,6 +17,7 @@ import type { RegistryAccess, SkopeoSource } from "../programs/skopeo.ts";
 import type { Context } from "../system/context.ts";
 import { writeCachedUpdate } from "./commit.ts";
 import { askForConfig, type Inspected, inspectConfigOf, inspectForHost } from "./inspect.ts";
+import { withRepositoryLock } from "./lock.ts";
 import { DEFAULT_LIMITS, limitsOf, type PullRequest } from "./request.ts";
 import { findLayers, type PlannedLayer, readStoredImage, type StoredImage } from "./stored.ts";
 
@@ -148,16 +149,16 @@ export async function inspectReference(
 
 /** Remembers a planned update beside the stored image, so that `status` can show it. */
 export async function recordUpdate(ctx: Context, plan: PullPlan): Promise<void> {
-  if (plan.isUnchanged || plan.stored === undefined) return;
-  await writeCachedUpdate(
-    ctx,
-    { repo: plan.request.repo, commit: plan.stored.commit },
-    {
-      manifestDigest: plan.manifestDigest,
-      manifest: formatCanonicalJson(plan.manifest),
-      config: formatCanonicalJson(plan.config),
-    },
-  );
+  const { stored, request } = plan;
+  if (plan.isUnchanged || stored === undefined) return;
+  const options = { purpose: "recording an update", timeoutMs: request.lockTimeoutMs };
+  const update = {
+    manifestDigest: plan.manifestDigest,
+    manifest: formatCanonicalJson(plan.manifest),
+    config: formatCanonicalJson(plan.config),
+  };
+  const work = () => writeCachedUpdate(ctx, { repo: request.repo, commit: stored.commit }, update);
+  await withRepositoryLock(ctx, request.repo, { options, work });
 }
 
 /** What a person reads before a pull: how many layers are here and how many come; nothing if all are. */

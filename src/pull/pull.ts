@@ -33,6 +33,7 @@ import { withRepositoryLock } from "./lock.ts";
 import { mergeLayers } from "./merge.ts";
 import { type ImageContent, type PullPlan, planChanged } from "./plan.ts";
 import { limitsOf, type PulledImage } from "./request.ts";
+import { removeWorkDirectories } from "./scratch.ts";
 import { requireSpace } from "./space.ts";
 import { readStoredImage, type StoredImage } from "./stored.ts";
 
@@ -106,6 +107,7 @@ async function finishKilled(ctx: Context, plan: PullPlan): Promise<void> {
   if (!(await hasUnfinished(repo))) return;
   const options = { purpose: "removing leftovers", timeoutMs: 0, onWait: () => undefined };
   const work = async () => {
+    await removeWorkDirectories(repo);
     const cache = await openCache(ctx, repo, []);
     addDocuments(cache, plan);
     await forget(ctx, plan);
@@ -136,6 +138,7 @@ async function withLayers<T>(
   planned: PullPlan,
   use: (image: ImportedImage) => Promise<T>,
 ): Promise<T> {
+  await removeWorkDirectories(planned.request.repo);
   const plan = await planChanged(planned, planned);
   announce(plan);
   const wanted = missingLayers(plan).map((it) => blobOf(plan, it));

@@ -102,6 +102,8 @@ export async function makeScratch(): Promise<Scratch> {
     async remove() {
       // skopeo leaves its storage mounted on itself.
       spawnSync("umount", [join(dir, "storage/overlay")], { stdio: "ignore" });
+      // Deployments are immutable. Symbolic links and sockets are complained about, which is no harm.
+      spawnSync("chattr", ["-R", "-f", "-i", dir], { stdio: "ignore" });
       await rm(dir, { recursive: true, force: true });
     },
   };

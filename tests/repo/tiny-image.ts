@@ -7,7 +7,8 @@ import { gzipSync } from "node:zlib";
 export interface TinyImage {
   /** `/usr/…` paths and contents, a layer each. */
   readonly layers: readonly Readonly<Record<string, string | Uint8Array>>[];
-  readonly labels?: Readonly<Record<string, string>>;
+  /** Besides `containers.bootc`; null for no labels at all. */
+  readonly labels?: Readonly<Record<string, string>> | null;
   readonly architecture?: string;
   readonly created?: string;
   /** How hard layers are compressed; 1 when not given. */
@@ -77,7 +78,7 @@ async function writeImage(dir: string, image: TinyImage) {
     architecture: image.architecture ?? "amd64",
     os: "linux",
     created: image.created ?? "2026-01-01T00:00:00Z",
-    config: { Labels: { "containers.bootc": "1", ...image.labels } },
+    config: { Labels: image.labels === null ? null : { "containers.bootc": "1", ...image.labels } },
     rootfs: { type: "layers", diff_ids: tars.map(digestOf) },
     history: tars.map((_, i) => ({ created_by: `layer ${i}` })),
   };
