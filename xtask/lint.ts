@@ -1,6 +1,7 @@
 // `xtask lint`: formatter, linter, compiler and the repository's own rules, all of them before failing.
 import type { Command } from "commander";
 import { BootcError, describeError } from "../src/errors.ts";
+import { readChangelog } from "./release/changelog.ts";
 import type { Task, Tree } from "./task.ts";
 import { findViolations } from "./tidy.ts";
 import { findWorkflowProblems } from "./workflows.ts";
@@ -11,6 +12,7 @@ export const task: Task = {
     const failures = [
       ...(await failuresOf(() => checkFormatAndLint(tree, options.fix === true))),
       ...(await failuresOf(() => checkTypes(tree))),
+      ...(await failuresOf(() => readChangelog(tree.top))),
       ...(await findViolations(tree.top)),
       ...(await findWorkflowProblems(tree.top)),
     ];
@@ -35,7 +37,7 @@ async function checkTypes({ ctx, top }: Tree): Promise<void> {
   await ctx.run(process.execPath, ["node_modules/typescript/bin/tsc", "--noEmit"], { cwd: top });
 }
 
-async function failuresOf(check: () => Promise<void>): Promise<readonly string[]> {
+async function failuresOf(check: () => Promise<unknown>): Promise<readonly string[]> {
   try {
     await check();
     return [];

@@ -1,11 +1,12 @@
 // `xtask copr` itself, as a process: options, exit statuses, standard output, and what is said.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type CoprServer, LOGIN, startCoprServer, TOKEN, tokenFile } from "../copr-server.ts";
+import { addGitHubFault, GITHUB_TOKEN, REPOSITORY, startGitHubServer } from "../github-server.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 const ENTRY = join(TOP, "xtask/entry.ts");
@@ -43,10 +44,10 @@ async function xtask(...args: readonly string[]): Promise<Ended> {
   return await ended(start(args));
 }
 
-function start(args: readonly string[]) {
+function start(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   return spawn(process.execPath, [ENTRY, "copr", ...args], {
     cwd: home,
-    env: { PATH: process.env.PATH, HOME: home, COPR_PROJECT_FILE: projectFile },
+    env: { PATH: process.env.PATH, HOME: home, COPR_PROJECT_FILE: projectFile, ...env },
   });
 }
 
@@ -219,6 +220,48 @@ test("webhook shows the address without its secret, and keeps a new one in a pri
   expect(await readFile(join(TOP, path), "utf8")).toContain(`/${secret}/bootc/`);
   expect((await stat(join(TOP, path))).mode & 0o777).toBe(0o600);
   await rm(join(TOP, path));
+});
+
+test("webhook --install sets it on GitHub, and --test proves it by a build", async () => {
+  await xtask("apply");
+  const github = await startGitHubServer();
+  const env = { GITHUB_TOKEN, GITHUB_API_URL: github.url, GITHUB_REPOSITORY: REPOSITORY };
+  const old = server.projects.get("tester/bootc")?.secret;
+
+  // Without the right to write webhooks the one that works is left alone.
+  const body = '{"message":"Resource not accessible by personal access token"}';
+  addGitHubFault(github, {
+    on: `GET /repos/${REPOSITORY}/hooks`,
+    times: 1,
+    kind: { status: 403, body },
+  });
+  expect((await ended(start(["webhook", "--install"], env))).status).toBe(5);
+  expect(server.projects.get("tester/bootc")?.secret).toBe(old);
+
+  const installed = await ended(start(["webhook", "--install"], env));
+  expect(installed.stdout).toBe(`made ${server.url}/webhooks/github/500/***/bootc/\n`);
+  const secret = server.projects.get("tester/bootc")?.secret;
+  expect(github.hooks[0]?.config.url).toBe(`${server.url}/webhooks/github/500/${secret}/bootc/`);
+  await github.close();
+
+  // The repository the project builds is one that git can be asked about here.
+  const project = JSON.parse(await readFile(projectFile, "utf8")) as { package: object };
+  execFileSync("git", ["init", "--quiet", "--initial-branch=main", join(home, "demo.git")]);
+  const git = ["-C", join(home, "demo.git"), "-c", "user.name=t", "-c", "user.email=t@example.org"];
+  execFileSync("git", [...git, "commit", "--quiet", "--allow-empty", "--message=x"]);
+  execFileSync("git", [
+    "config",
+    "--file",
+    join(home, ".gitconfig"),
+    `url.file://${home}/demo.git.insteadOf`,
+    "https://example.org/demo.git",
+  ]);
+  const pkg = { ...project.package, cloneUrl: "https://example.org/demo.git" };
+  await writeFile(projectFile, JSON.stringify({ ...project, package: pkg }));
+  await xtask("apply");
+  const tested = await xtask("webhook", "--test", "--interval", "0.01");
+  expect(tested).toMatchObject({ status: 0, stdout: "1001\n" });
+  await rm(join(TOP, "target/copr-webhook-url"));
 });
 
 test("an unreachable server is status 4", async () => {

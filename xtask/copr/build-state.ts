@@ -74,9 +74,12 @@ export function isSuccess(state: BuildState): boolean {
   return state === "succeeded" || state === "forked" || state === "skipped";
 }
 
-/** What the chroots show: those of a canceled build stay at `waiting` for ever on the server. */
+/**
+ * What a chroot shows. When the build is over, one that still waits on the server will do so for ever:
+ * the build was canceled, or there is no source RPM to build from.
+ */
 export function stateOfChroot(build: Build, chroot: BuildChroot): BuildState {
-  return isFinal(build.state) && !isFinal(chroot.state) ? build.state : chroot.state;
+  return isFinal(build.state) && !isFinal(chroot.state) ? "canceled" : chroot.state;
 }
 
 /** What is going on, in words: the same `pending` and `running` stand for both halves of a build. */

@@ -34,13 +34,18 @@ export async function readLog(
   name: LogName,
 ): Promise<string | undefined> {
   if (resultUrl === undefined) return undefined;
-  const base = `${resultUrl.replace(/\/+$/, "")}/${name}.log`;
+  const base = logUrl({ resultUrl }, name);
   // A finished build has only the compressed one, a running one only the plain one.
   for (const url of [`${base}.gz`, base]) {
     const answer = await fetchLog(copr, url);
     if (answer !== undefined) return await doing(`reading ${url}`, () => textOf(answer));
   }
   return undefined;
+}
+
+/** Where the log is while the build runs; the compressed one is there later. */
+export function logUrl({ resultUrl = "" }: Pick<LogPlace, "resultUrl">, name: LogName): string {
+  return `${resultUrl.replace(/\/+$/, "")}/${name}.log`;
 }
 
 async function fetchLog(copr: Connection, url: string): Promise<HttpAnswer | undefined> {

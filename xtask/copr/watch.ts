@@ -11,7 +11,7 @@ import {
   stateOfChroot,
 } from "./build-state.ts";
 import type { Connection } from "./connection.ts";
-import { type LogPlace, lastLines, readLog } from "./logs.ts";
+import { type LogPlace, lastLines, logUrl, readLog } from "./logs.ts";
 import { progressLines } from "./progress-table.ts";
 
 export interface WatchOptions {
@@ -41,9 +41,7 @@ export async function watchBuild(
     copr.note(line);
   };
   try {
-    const progress = await follow({ ...copr, note }, id, { ...options, screen });
-    await reportFailures(copr, progress);
-    return progress;
+    return await follow({ ...copr, note }, id, { ...options, screen, told: new Set() });
   } catch (error) {
     if (copr.signal.aborted) throw stoppedWatching(id, "interrupted");
     throw error;
@@ -52,6 +50,8 @@ export async function watchBuild(
 
 interface Following extends WatchOptions {
   readonly screen: Screen;
+  /** Places whose log has been shown. */
+  readonly told: Set<string>;
 }
 
 async function follow(copr: Connection, id: number, options: Following): Promise<Progress> {
@@ -64,6 +64,7 @@ async function follow(copr: Connection, id: number, options: Following): Promise
     if (progress !== undefined) {
       answeredMs = nowMs;
       options.screen.show(progress);
+      await reportFailures(copr, progress, options.told);
       if (isFinal(progress.build.state)) return progress;
       last = progress;
     }
@@ -121,16 +122,23 @@ async function readSource(
   return await getSourceBuild(copr, it.id);
 }
 
-/** What a failed build said last, chroot by chroot. */
-async function reportFailures(copr: Connection, progress: Progress): Promise<void> {
-  if (isSuccess(progress.build.state)) return;
-  for (const place of failedPlaces(progress)) {
+/** What a chroot said last, as soon as it has failed: others may take hours yet. */
+async function reportFailures(
+  copr: Connection,
+  progress: Progress,
+  told: Set<string>,
+): Promise<void> {
+  for (const place of failedPlaces(progress).filter((it) => !told.has(it.where))) {
     const text = await readLog(copr, place, "builder-live");
+    const isLast = isFinal(progress.build.state);
+    // The log may take a moment to be where it belongs.
+    if (text === undefined && !isLast) continue;
+    told.add(place.where);
     if (text === undefined) {
       copr.note(`${place.where}: there is no log`);
       continue;
     }
-    copr.note(`--- ${place.where}: the last lines of ${place.resultUrl}/builder-live.log.gz`);
+    copr.note(`--- ${place.where}: the last lines of ${logUrl(place, "builder-live")}.gz`);
     for (const line of lastLines(text, TAIL_LINES)) copr.note(line);
   }
 }
