@@ -1,28 +1,53 @@
 import { expect, test } from "vitest";
+import { BootcError } from "../errors.ts";
 import { feed } from "./feed.ts";
 import { createContext } from "./run.ts";
 
 const ctx = createContext();
+const sh = (script: string) => ({ program: "sh", args: ["-c", script] });
 
-async function* batches(count: number, bytes: number): AsyncGenerator<readonly Uint8Array[]> {
-  for (let i = 0; i < count; i++) yield [Buffer.alloc(bytes, i)];
+async function* batches(...texts: readonly string[]): AsyncGenerator<readonly Uint8Array[]> {
+  for (const text of texts) yield [Buffer.from(text)];
 }
 
-test("a program that reads late gets every byte", async () => {
-  const slow = { program: "sh", args: ["-c", "sleep 0.1; wc -c"] };
-  expect(await feed(ctx, slow, batches(3, 1_000_000))).toBe("3000000\n");
-  expect(await feed(ctx, slow, batches(1, 50_000))).toBe("50000\n");
+/** Gives one batch, and then nothing, for ever. */
+async function* stalled(): AsyncGenerator<readonly Uint8Array[]> {
+  yield [Buffer.from("x")];
+  await new Promise(() => {});
+}
+
+test("the program gets all batches, and its output comes back", async () => {
+  const many = Array.from({ length: 100 }, () => "x".repeat(10_000));
+  expect(await feed(ctx, sh("wc -c"), batches(...many))).toBe("1000000\n");
 });
 
-test("a source that fails kills the program, and its error is what comes out", async () => {
-  async function* broken() {
-    yield [Buffer.from("some")];
-    throw new Error("broken source");
+test("a failing source kills the program before it sees the end of its input", async () => {
+  async function* failing() {
+    yield* batches("half");
+    throw new BootcError("damaged", { kind: "integrity" });
   }
-  await expect(feed(ctx, { program: "cat", args: [] }, broken())).rejects.toThrow("broken source");
+  const marker = `/tmp/feed-${process.pid}`;
+  const failure = await feed(ctx, sh(`cat >&2; touch ${marker}`), failing()).catch((it) => it);
+  expect(failure.message).toBe("damaged");
+  expect(await ctx.read("sh", ["-c", `test -e ${marker} || echo none`])).toBe("none\n");
 });
 
-test("a program that ends early says why", async () => {
-  const program = { program: "sh", args: ["-c", "echo no >&2; exit 3"] };
-  await expect(feed(ctx, program, batches(100, 1_000_000))).rejects.toThrow("status 3: no");
+test("a program that gives up is told by its status and words, whatever the source has left", async () => {
+  const failure = await feed(ctx, sh("echo no >&2; exit 3"), stalled()).catch((it) => it);
+  expect(failure.message).toBe("`sh -c 'echo no >&2; exit 3'` failed with status 3: no");
+});
+
+test("a missing program is its own message", async () => {
+  const failure = await feed(ctx, { program: "no-such-program", args: [] }, stalled()).catch(
+    (it) => it,
+  );
+  expect(failure.message).toBe("`no-such-program` could not be started: not found");
+});
+
+test("an interruption ends program and call although the source stalls", async () => {
+  const abort = new AbortController();
+  const stopped = createContext({ signal: abort.signal });
+  const fed = feed(stopped, sh("cat >/dev/null"), stalled()).catch((it) => it);
+  abort.abort(new BootcError("interrupted"));
+  expect((await fed).message).toBe("interrupted");
 });

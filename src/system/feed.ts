@@ -85,25 +85,30 @@ function describeEnd(end: End): string {
 }
 
 async function write(
-  stdin: NodeJS.WritableStream & { destroyed?: boolean; cork?(): void; uncork?(): void },
+  stdin: NodeJS.WritableStream & { cork?(): void; uncork?(): void },
   source: AsyncIterable<readonly Uint8Array[]>,
   ended: Promise<End>,
 ): Promise<void> {
   let isOver = false;
-  const over = ended.then(() => {
+  const over = ended.then((): undefined => {
     isOver = true;
   });
   // A program that ends early leaves a broken pipe; its exit status says why.
   stdin.on("error", () => {});
-  for await (const batch of source) {
-    if (isOver) return;
+  const batches = source[Symbol.asyncIterator]();
+  for (;;) {
+    // The program may end while the source has nothing to say for a long time.
+    const next = await Promise.race([batches.next(), over]);
+    if (isOver || next === undefined) {
+      batches.return?.().catch(() => {});
+      return;
+    }
+    if (next.done === true) break;
     let hasRoom = true;
     stdin.cork?.();
-    for (const bytes of batch) hasRoom = stdin.write(bytes);
+    for (const bytes of next.value) hasRoom = stdin.write(bytes);
     stdin.uncork?.();
     if (!hasRoom) await Promise.race([once(stdin, "drain").catch(() => over), over]);
   }
   stdin.end();
-  // What is still on its way must not be lost: a tar cut between two entries looks whole.
-  await Promise.race([once(stdin, "finish").catch(() => over), over]);
 }
