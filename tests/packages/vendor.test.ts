@@ -239,6 +239,26 @@ describe("for another project", () => {
     expect(again.stderr).toContain(`error: \`${out}\` exists already`);
   });
 
+  test.skipIf(!canUnshare || !hasNpm)(
+    "npm takes a set without the packages of other platforms",
+    () => {
+      const out = join(fresh(), "out");
+      const args = ["--keep-dep-kinds", "build", "--build-dependency", "@biomejs/biome"];
+      const platform = ["--platform", `linux-${process.arch}-glibc`];
+      const made = xtask(["vendor", out, "--format", "dir", ...args, ...platform]);
+      expect(made).toMatchObject({ status: 0 });
+      expect(made.stderr).toMatch(/kept 2 packages/);
+      const got = offline(
+        "npm",
+        ["ci", "--offline", "--cache", join(out, "empty"), "--no-audit"],
+        out,
+      );
+      expect(got.status, got.stderr).toBe(0);
+      const biome = join(out, "node_modules/@biomejs/biome/bin/biome");
+      expect(offline(NODE, [biome, "--version"], out)).toMatchObject({ status: 0 });
+    },
+  );
+
   test("every package of it runs on the platform asked for, none of another", () => {
     const args = ["--dry-run", "--json", "--platform", "linux-arm64-musl"];
     const { kept } = JSON.parse(xtask(["vendor", ...args]).stdout) as { kept: { name: string }[] };

@@ -131,6 +131,14 @@ test("the pruned pair names what was kept, with the flags npm would set", () => 
   expect(manifest).toEqual({ name: "x", devDependencies: { tool: "1" } });
 });
 
+test("the pruned lockfile names no optional package that was dropped: npm would call it outdated", () => {
+  const closure = decideClosure(PROJECT, filterOf({ kinds: ["dev"], on: ["linux-x64-glibc"] }));
+  const tarballs = new Map(closure.kept.map((it) => [it.place, { file: "f", integrity: I }]));
+  const { packages } = pruneLock(PROJECT, closure, tarballs);
+  expect(PROJECT.packages["node_modules/check"]).toHaveProperty("optionalDependencies");
+  expect(packages["node_modules/check"]).not.toHaveProperty("optionalDependencies");
+});
+
 describe("what cannot be vendored says why", () => {
   test.each([
     {

@@ -33,7 +33,11 @@ export function pruneLock(
   const root = lock.packages[""] ?? {};
   const pruned = withRanges(root, pruneRanges(root, closure));
   const reach = reachability(lock, closure, pruned);
-  const entries = closure.kept.map((it) => [it.place, pruneEntry(it, tarballs, reach)] as const);
+  const dropped = new Set(closure.dropped.map((it) => it.place));
+  const entries = closure.kept.map((it) => {
+    const entry = withoutDropped(lock, it, dropped);
+    return [it.place, pruneEntry({ ...it, entry }, tarballs, reach)] as const;
+  });
   return { ...lock, packages: { "": pruned, ...Object.fromEntries(entries) } };
 }
 
@@ -65,6 +69,22 @@ function withRanges<T extends Manifest | LockEntry>(from: T, ranges: RootRanges)
     return Object.keys(mine).length === 0 ? [] : [[key, mine] as const];
   });
   return Object.fromEntries(kept) as T;
+}
+
+/** npm takes a lockfile for outdated when it names an optional package and has no entry for it. */
+function withoutDropped(
+  lock: Lockfile,
+  { place, entry }: KeptPackage,
+  dropped: ReadonlySet<string>,
+): LockEntry {
+  const optional = Object.entries(entry.optionalDependencies ?? {});
+  const kept = optional.filter(([name]) => {
+    const found = resolvePlace(lock, place, name);
+    return found !== undefined && !dropped.has(found);
+  });
+  if (kept.length === optional.length) return entry;
+  const { optionalDependencies: _all, ...rest } = entry;
+  return kept.length === 0 ? rest : { ...rest, optionalDependencies: Object.fromEntries(kept) };
 }
 
 function pruneEntry(
