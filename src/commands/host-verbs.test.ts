@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Context } from "../system/context.ts";
 import { layOutMachine, type Machine } from "../testing/machine-fixture.ts";
 import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
@@ -13,6 +13,8 @@ import { usrOverlay } from "./usr-overlay.ts";
 
 const OSTREE_2025 = "libostree:\n Version: '2025.2'\n";
 const LOCK = "+ flock --exclusive --nonblock --conflict-exit-code 75 3";
+
+const LOCK_LINE: ScriptLine = [LOCK];
 
 const machine = () =>
   layOutMachine(new URL("../programs/fixtures/ostree-2025.2-staged.json", import.meta.url));
@@ -105,6 +107,53 @@ test("upgrade --from-downloaded unlocks what is staged and looks that it is unlo
   expect(await readFile(join(older.root, "run/reboot-required"), "utf8")).toMatch(
     /^bootc: Reboot required for image: sha256:[0-9a-f]{64}\n$/,
   );
+});
+
+describe("a soft reboot", () => {
+  /** A staged deployment that is to be applied, on a host whose systemd knows soft reboots. */
+  const capable = async (ostree: string) => {
+    const it = await layOutMachine(
+      new URL("../programs/fixtures/ostree-2022.7-staged.json", import.meta.url),
+    );
+    await rm(join(it.root, "run/ostree/staged-deployment-locked"));
+    const units = join(it.root, "usr/lib/systemd/system");
+    await mkdir(units, { recursive: true });
+    await writeFile(join(units, "soft-reboot.target"), "");
+    const version: ScriptLine = ["? ostree --version", ` Version: '${ostree}'\n`];
+    return { it, version };
+  };
+  const run = (it: Machine, script: readonly ScriptLine[], softReboot: "required" | "auto") =>
+    play(it, script, (ctx) => upgrade(ctx, { fromDownloaded: true, softReboot }));
+
+  test("is prepared by ostree in the namespace of process 1", async () => {
+    const { it, version } = await capable("2025.7");
+    const prepare: ScriptLine = [
+      "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot 0",
+      async () => void (await mkdir(join(it.root, "run/nextroot"))),
+    ];
+    // The host is looked at before the change and after it.
+    const script = [LOCK_LINE, version, version, version, prepare];
+    expect(await run(it, script, "required")).toMatchInlineSnapshot(`
+      "
+      + flock --exclusive --nonblock --conflict-exit-code 75 3
+      ? ostree --version
+      > Staged deployment is already set to apply on reboot
+      ? ostree --version
+      > Staged deployment is soft-reboot capable, preparing for soft-reboot...
+      ? ostree --version
+      + nsenter --target=1 --mount -- ostree admin prepare-soft-reboot 0
+      "
+    `);
+  });
+
+  test("is an error or a normal reboot where ostree is too old", async () => {
+    const { it, version } = await capable("2025.2");
+    const script = [LOCK_LINE, version, version];
+    expect(await run(it, script, "required")).toContain(
+      "error: Soft reboot was required but staged deployment is not soft-reboot capable\n",
+    );
+    expect(await run(it, script, "auto")).not.toContain("error");
+  });
 });
 
 test("upgrade refuses a host that rpm-ostree has changed", async () => {

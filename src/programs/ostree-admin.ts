@@ -96,7 +96,9 @@ export async function unlockUsr(ctx: Context, mode: "writable" | "transient"): P
 /** Prepares /run/nextroot, so that the next reboot is a soft one. */
 export async function prepareSoftReboot(ctx: Context, index: number): Promise<void> {
   await requireOstreeVersion(ctx, "2025.3", "a soft reboot");
-  await ctx.run("ostree", ["admin", "prepare-soft-reboot", String(index)], { isQuiet: true });
+  const command = ["ostree", "admin", "prepare-soft-reboot", String(index)];
+  // What it mounts on /run/nextroot is for systemd, in whose namespace it has to be; we are in our own.
+  await ctx.run("nsenter", ["--target=1", "--mount", "--", ...command], { isQuiet: true });
   if (await exists(join(ctx.root, "run/nextroot"))) return;
   throw new BootcError("ostree prepared no soft reboot");
 }

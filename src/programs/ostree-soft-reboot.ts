@@ -21,10 +21,12 @@ export async function readSoftRebootCheck(
   if (booted === undefined) return NEVER;
   const unit = join(ctx.root, "usr/lib/systemd/system/soft-reboot.target");
   if (!(await exists(unit))) return NEVER;
+  let asked: Promise<string> | undefined;
   return async (_ctx, it) => {
     // The kernel stays, so that it must be the same; the check is first because it costs nothing.
     if (it === booted || it.bootChecksum !== booted.bootChecksum) return false;
-    const version = await readOstreeVersion(ctx);
+    asked ??= readOstreeVersion(ctx);
+    const version = await asked;
     if (!isAtLeast(version, "2025.3")) return false;
     const hasOptions = it.bootOptions?.includes("ostree=") === true;
     if (!isAtLeast(version, "2025.7") && !hasOptions) return false;
