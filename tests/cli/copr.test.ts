@@ -278,6 +278,7 @@ test.each([
   [["build", "--wait", "--time-limit", "soon"], "--time-limit: `soon` is no duration"],
   [["build", "--srpm", "x.rpm"], "`x.rpm` is no source RPM"],
   [["build", "--srpm", "x.src.rpm", "--commit", "y"], "--srpm and --commit exclude each other"],
+  [["build", "--srpm", "x.src.rpm"], "there is no file `x.src.rpm`"],
   [["nonsense"], "unknown command 'nonsense'"],
   [["watch", "--nonsense"], "unknown option '--nonsense'"],
 ])("copr %s is a usage error", async (args, want) => {

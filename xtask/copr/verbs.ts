@@ -1,4 +1,5 @@
 // What the verbs of `xtask copr` do with what was typed: open the server, do the work, say the answer.
+import { existsSync } from "node:fs";
 import { BootcError } from "../../src/errors.ts";
 import { parseDuration } from "../duration.ts";
 import type { TaskOptions, Tree } from "../task.ts";
@@ -74,11 +75,14 @@ async function chooseSource(tree: Tree, options: TaskOptions): Promise<BuildSour
     return { kind: "srpm", path: await makeSourceRpm(tree) };
   }
   const path = String(options.srpm);
-  if (/\.(src|nosrc)\.rpm$/.test(path)) return { kind: "srpm", path };
-  throw new BootcError(`\`${path}\` is no source RPM`, {
-    kind: "usage",
-    hint: "its name ends in .src.rpm",
-  });
+  if (!/\.(src|nosrc)\.rpm$/.test(path)) {
+    throw new BootcError(`\`${path}\` is no source RPM`, {
+      kind: "usage",
+      hint: "its name ends in .src.rpm",
+    });
+  }
+  if (existsSync(path)) return { kind: "srpm", path };
+  throw new BootcError(`there is no file \`${path}\``, { kind: "usage" });
 }
 
 export async function watch(tree: Tree, options: TaskOptions, words: Words): Answer {
