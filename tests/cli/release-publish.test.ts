@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type BootcError, exitStatusOf } from "../../src/errors.ts";
+import { BootcError, exitStatusOf } from "../../src/errors.ts";
 import { createContext } from "../../src/system/run.ts";
 import { connectGitHub, type GitHub } from "../../xtask/release/github.ts";
 import { installHook } from "../../xtask/release/hooks.ts";
@@ -248,6 +248,12 @@ test.each([
   },
   { kind: { status: 500, body: '{"message":"Server Error"}' }, want: 4 },
   { kind: { status: 502, body: "<html>" }, want: 4 },
+  { kind: { status: 409, body: '{"message":"Conflict"}' }, want: 1 },
+  { kind: { status: 429, body: "{}", headers: { "retry-after": "5" } }, want: 4 },
+  { kind: { status: 503, body: '{"message":"Unavailable"}' }, want: 4 },
+  { kind: { status: 504, body: "<html>" }, want: 4 },
+  { kind: { status: 201, body: '{"id": 1, "upl' }, want: 4 },
+  { kind: { status: 200, body: "<html>Welcome</html>" }, want: 4 },
   { kind: "lost-answer" as const, want: 4 },
 ])("an answer $kind while making the draft ends with status $want", async ({ kind, want }) => {
   addGitHubFault(server, { on: "POST /repos/tester/demo/releases", times: 99, kind });
@@ -257,6 +263,31 @@ test.each([
 test("a draft whose answer was lost is used by the next run, not made twice", async () => {
   addGitHubFault(server, { on: "POST /repos/tester/demo/releases", times: 1, kind: "lost-answer" });
   expect((await fails(run())).status).toBe(4);
+  await run();
+  requirePublished();
+});
+
+test("a list that is no JSON is an error of the network, and no defect of ours", async () => {
+  const kind = { status: 200, body: '[{"id": 1' };
+  addGitHubFault(server, { on: "GET /repos/tester/demo/releases", times: 99, kind });
+  expect(await fails(run())).toMatchObject({
+    status: 4,
+    text: expect.stringMatching(/not answer with JSON/),
+  });
+});
+
+test("an interruption while uploading leaves a draft, and nothing that the next run cannot mend", async () => {
+  const interrupt = new AbortController();
+  const note = (line: string) => {
+    if (line.startsWith("uploading bootc-2.0.0-1.src.rpm"))
+      interrupt.abort(new BootcError("interrupted"));
+  };
+  const env = { GITHUB_TOKEN, GITHUB_API_URL: server.url };
+  const ctx = { ...createContext({ env, signal: interrupt.signal }), note };
+  const tree = { ctx, top: folder, mayInstall: false };
+  const interrupted = await connectGitHub(tree, { owner: "tester", repo: "demo" }, clock);
+  await fails(publish(interrupted, publication(), { isDryRun: false }));
+  expect(server.releases[0]?.fields.draft).toBe(true);
   await run();
   requirePublished();
 });

@@ -4,7 +4,14 @@ import { join } from "node:path";
 import { Octokit } from "@octokit/rest";
 import { BootcError } from "../../src/errors.ts";
 import { type Clock, realClock } from "../remote/clock.ts";
-import { type HttpOptions, type HttpRequest, isRateLimit, request } from "../remote/http.ts";
+import {
+  decodeText,
+  type HttpAnswer,
+  type HttpOptions,
+  type HttpRequest,
+  isRateLimit,
+  request,
+} from "../remote/http.ts";
 import type { Tree } from "../task.ts";
 
 export interface Repository {
@@ -88,12 +95,27 @@ function patientFetch(http: HttpOptions): typeof fetch {
       } satisfies HttpRequest,
       http,
     );
+    requireJson(answer);
     const isEmpty = [204, 205, 304].includes(answer.status);
     return new Response(isEmpty ? null : answer.body, {
       status: answer.status,
       headers: answer.headers,
     });
   };
+}
+
+/** Octokit hands on as text what is no JSON; a success of the API always is. */
+function requireJson({ status, body }: HttpAnswer): void {
+  if (status < 200 || status > 299 || body.length === 0) return;
+  try {
+    JSON.parse(decodeText(body));
+  } catch (cause) {
+    throw new BootcError("GitHub did not answer with JSON", {
+      kind: "network",
+      cause: new BootcError(cause instanceof Error ? cause.message : String(cause)),
+      hint: "is something between here and GitHub? Run the same command again later",
+    });
+  }
 }
 
 function headersOf(headers: RequestInit["headers"]): Record<string, string> {
