@@ -25,9 +25,9 @@ export function scratchFolder(name: string): string {
   return mkdtempSync(join(tmpdir(), `bootc-packages-${name}-`));
 }
 
-/** Clones the commit that is checked out to `folder`. */
-export function cloneTo(folder: string): string {
-  git(TOP, "clone", "--quiet", "--no-hardlinks", TOP, folder);
+/** Clones the commit that is checked out in `from` to `folder`. */
+export function cloneTo(folder: string, from = TOP): string {
+  git(TOP, "clone", "--quiet", "--no-hardlinks", from, folder);
   // The locked dependencies are the same; installing them again proves nothing here.
   symlinkSync(join(TOP, "node_modules"), join(folder, "node_modules"));
   return folder;

@@ -52,12 +52,10 @@ describe.skipIf(missing)(`packages${missing ? ` (${missing})` : ""}`, () => {
   });
 
   test("it holds the spec and three sources, and nothing of who made it where and when", () => {
-    const name = `bootc-${git(first, "describe", "--always", "--abbrev=10").replace(/^v/, "")}`;
     const files = lines(rpm("-qp", "--qf", "[%{FILENAMES}\n]", srpm));
     expect(files).toHaveLength(4);
     expect(files).toContain("bootc.spec");
     expect(files.filter((it) => it.endsWith(".tar.zst"))).toHaveLength(3);
-    expect(name).not.toBe("bootc-");
     const about = "[%{FILEUSERNAME}:%{FILEGROUPNAME} %{FILEMODES:octal} %{FILEMTIMES}\n]";
     const epoch = git(first, "show", "--no-patch", "--format=%ct", "HEAD");
     expect(new Set(lines(rpm("-qp", "--qf", about, srpm)))).toEqual(
@@ -74,7 +72,7 @@ describe.skipIf(missing)(`packages${missing ? ` (${missing})` : ""}`, () => {
 
   test("another clone, compressing for itself, gives the same bytes whoever and wherever", () => {
     mkdirSync(join(second, ".."), { recursive: true });
-    cloneTo(second);
+    cloneTo(second, first);
     // What was downloaded may be shared; what is made of it is made anew.
     const cache = join(scratch, "cache");
     mkdirSync(cache);
