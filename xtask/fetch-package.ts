@@ -140,6 +140,7 @@ const configs = new Map<string, Promise<NpmConfig>>();
 function configOf({ ctx }: Tree, folder: string): Promise<NpmConfig> {
   const known = configs.get(folder);
   if (known !== undefined) return known;
+  ctx.note("fetching packages that are not in the cache yet");
   const asked = readNpmConfig(ctx, folder).then(async (config) => {
     await trustAsNpm(config);
     return config;

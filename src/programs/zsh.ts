@@ -15,8 +15,10 @@ export function formatZshCompletion(tree: CommandTree): string {
 ${allCommands(tree).map(formatCommand).join("\n")}
 if [[ $funcstack[1] == _${name} ]]; then
     _${name} "$@"
-else
+elif (( $+functions[compdef] )); then
     compdef _${name} ${name}
+else
+    print -u2 '${name}: run compinit before this script'
 fi
 `;
 }

@@ -329,7 +329,7 @@ describe("stopped in the middle", () => {
     child.kill("SIGINT");
     const [status] = (await once(child, "exit")) as [number | null];
     expect(status).toBe(1);
-    expect(await stderr).toMatch(/^error: .*interrupted\n(hint: .*\n)?$/);
+    expect(await stderr).toMatch(/(^|\n)error: .*interrupted\n(hint: .*\n)?$/);
     expect(readdirSync(folder, { recursive: true })).toEqual([]);
     server.closeAllConnections();
     server.close();
