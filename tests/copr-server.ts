@@ -91,6 +91,8 @@ export const CHROOTS = [
   "fedora-43-x86_64",
   "fedora-44-aarch64",
   "fedora-44-x86_64",
+  "fedora-45-aarch64",
+  "fedora-45-x86_64",
   "fedora-rawhide-aarch64",
   "fedora-rawhide-x86_64",
 ];

@@ -1,7 +1,7 @@
 // `xtask copr emulate`: the two phases of a build on COPR, on this machine. First the Makefile in a fresh
 // clone, as root without capabilities and with COPR's variables; then the rebuild without network.
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
 import { cacheFolder } from "../cache.ts";
 import { requirePrograms } from "../requirements.ts";
@@ -51,7 +51,7 @@ export async function emulate(tree: Tree, options: TaskOptions): Promise<string>
   tree.ctx.note(`the first phase made ${srpm}`);
   if (options.srpmOnly === true) return srpm;
   const rebuilt = ["--srpm", srpm, "--payload", "w3.zstdio", "--outdir", join(FOLDER, "rpms")];
-  return await runTask(tree, "package-rpm", rebuilt);
+  return relative(tree.top, resolve(tree.top, await runTask(tree, "package-rpm", rebuilt)));
 }
 
 /** The phase that has the network: clone, make_srpm, one source RPM. Its path in the checkout. */
