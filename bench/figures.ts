@@ -1,6 +1,6 @@
 // From samples to what is read: medians with their spread, as ratios to a named baseline.
 import { cpus, release, totalmem } from "node:os";
-import type { Measured } from "./measure.ts";
+import type { Measured, Sample } from "./measure.ts";
 
 /** A row of a report. Times are milliseconds. */
 export interface Row {
@@ -15,6 +15,8 @@ export interface Row {
   readonly peakBytes: number;
   /** The median as a ratio to the baseline's, each less the floor. */
   readonly ratio: number;
+  /** The CPU time as a ratio to the baseline's: what a busy machine distorts least. */
+  readonly cpuRatio: number;
 }
 
 /** A ratio that must not be exceeded. */
@@ -42,21 +44,24 @@ export interface ReportOptions {
 }
 
 export function createReport(measured: readonly Measured[], options: ReportOptions): Report {
-  const medianOf = (name: string | undefined) => {
-    const samples = measured.find((it) => it.name === name)?.samples ?? [];
-    return quantile(
-      samples.map((it) => it.wallMs),
-      0.5,
+  const floor = measured.find((it) => it.name === options.floor);
+  const baseline = measured.find((it) => it.name === options.baseline);
+  const ratioOf = (it: Measured, of: "wallMs" | "cpuMs") => {
+    const floorMs = floor === undefined ? 0 : medianOf(floor, of);
+    return (
+      (medianOf(it, of) - floorMs) / (baseline ? medianOf(baseline, of) - floorMs : Number.NaN)
     );
   };
-  const floorMs = options.floor === undefined ? 0 : medianOf(options.floor);
-  const baselineMs = medianOf(options.baseline) - floorMs;
   return {
     title: options.title,
     machine: describeMachine(),
     date: new Date().toISOString().slice(0, 10),
     baseline: options.baseline,
-    rows: measured.map((it) => rowOf(it, (ms) => (ms - floorMs) / baselineMs)),
+    rows: measured.map((it) => ({
+      ...rowOf(it),
+      ratio: ratioOf(it, "wallMs"),
+      cpuRatio: ratioOf(it, "cpuMs"),
+    })),
     limits: options.limits ?? [],
   };
 }
@@ -73,7 +78,17 @@ export function findExceeded({ rows, limits }: Report): readonly string[] {
 /** The report as a table that is also Markdown. */
 export function formatReport(report: Report): string {
   const cells = [
-    ["", "median", "half of the runs", "fastest", "CPU", "peak memory", "ratio", "at most"],
+    [
+      "",
+      "median",
+      "half of the runs",
+      "fastest",
+      "CPU",
+      "peak memory",
+      "ratio",
+      "of CPU",
+      "at most",
+    ],
     ...report.rows.map((it) => [
       it.name,
       formatMs(it.medianMs),
@@ -81,14 +96,14 @@ export function formatReport(report: Report): string {
       formatMs(it.minMs),
       formatMs(it.cpuMs),
       `${(it.peakBytes / 2 ** 20).toFixed(0)} MiB`,
-      it.name === report.baseline ? "1" : it.ratio.toFixed(2),
+      ...[it.ratio, it.cpuRatio].map((n) => (it.name === report.baseline ? "1" : n.toFixed(2))),
       String(report.limits.find((limit) => limit.name === it.name)?.ratioMax ?? ""),
     ]),
   ];
   const runs = report.rows[0]?.runs ?? 0;
   return [
     `${report.title}: ${runs} interleaved runs, ${report.date}, ${report.machine}`,
-    `ratio: of the medians, to \`${report.baseline}\``,
+    `ratios: of the medians, to \`${report.baseline}\``,
     "",
     ...formatTable(cells),
   ].join("\n");
@@ -107,25 +122,24 @@ export function quantile(values: readonly number[], at: number): number {
   return low + (high - low) * (place - Math.floor(place));
 }
 
-function rowOf({ name, samples }: Measured, ratioOf: (ms: number) => number): Row {
-  const walls = samples.map((it) => it.wallMs);
-  const medianMs = quantile(walls, 0.5);
+function rowOf(it: Measured): Omit<Row, "ratio" | "cpuRatio"> {
+  const walls = it.samples.map((sample) => sample.wallMs);
   return {
-    name,
-    runs: samples.length,
-    medianMs,
+    name: it.name,
+    runs: walls.length,
+    medianMs: medianOf(it, "wallMs"),
     minMs: quantile(walls, 0),
     quartilesMs: [quantile(walls, 0.25), quantile(walls, 0.75)],
-    cpuMs: quantile(
-      samples.map((it) => it.cpuMs),
-      0.5,
-    ),
-    peakBytes: quantile(
-      samples.map((it) => it.peakBytes),
-      0.5,
-    ),
-    ratio: ratioOf(medianMs),
+    cpuMs: medianOf(it, "cpuMs"),
+    peakBytes: medianOf(it, "peakBytes"),
   };
+}
+
+function medianOf({ samples }: Measured, of: keyof Sample): number {
+  return quantile(
+    samples.map((it) => it[of]),
+    0.5,
+  );
 }
 
 function formatTable(cells: readonly (readonly string[])[]): readonly string[] {

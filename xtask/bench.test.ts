@@ -37,13 +37,13 @@ test("the table lines up and names its baseline", () => {
     formatReport({ ...report, machine: "a machine", date: "2026-01-01" }),
   ).toMatchInlineSnapshot(`
     "Test: 3 interleaved runs, 2026-01-01, a machine
-    ratio: of the medians, to \`them\`
+    ratios: of the medians, to \`them\`
 
-    |         |  median |  half of the runs | fastest |     CPU | peak memory | ratio | at most |
-    | ------- | ------: | ----------------: | ------: | ------: | ----------: | ----: | ------: |
-    | nothing |  2.0 ms |   1.5 ms - 2.5 ms |  1.0 ms |  1.0 ms |       1 MiB |  0.00 |         |
-    | them    | 12.0 ms | 11.5 ms - 26.0 ms | 11.0 ms |  6.0 ms |       1 MiB |     1 |         |
-    | us      | 22.0 ms | 21.5 ms - 26.0 ms | 21.0 ms | 11.0 ms |       1 MiB |  2.00 |     2.5 |"
+    |         |  median |  half of the runs | fastest |     CPU | peak memory | ratio | of CPU | at most |
+    | ------- | ------: | ----------------: | ------: | ------: | ----------: | ----: | -----: | ------: |
+    | nothing |  2.0 ms |   1.5 ms - 2.5 ms |  1.0 ms |  1.0 ms |       1 MiB |  0.00 |   0.00 |         |
+    | them    | 12.0 ms | 11.5 ms - 26.0 ms | 11.0 ms |  6.0 ms |       1 MiB |     1 |      1 |         |
+    | us      | 22.0 ms | 21.5 ms - 26.0 ms | 21.0 ms | 11.0 ms |       1 MiB |  2.00 |   2.00 |     2.5 |"
   `);
 });
 
