@@ -15,6 +15,7 @@ const VERBS: readonly (readonly [words: string, ratioMax: number])[] = [
   ["status", 2.2],
   ["status --format json", 2.2],
   ["status --help", 2.2],
+  ["completion bash", 2.2],
 ];
 
 export const bench: Bench = {

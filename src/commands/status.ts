@@ -57,7 +57,7 @@ async function print(ctx: Context, host: HostDocument, options: StatusOptions): 
     case "json":
       return ctx.write(formatCanonicalJson(host));
     case "yaml": {
-      const { formatYaml } = await import("../host/yaml-document.ts");
+      const { formatYaml } = await import("../host/format-yaml.ts");
       return ctx.say(formatYaml(host));
     }
     case "humanreadable": {

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { formatOstreeReference, parseOstreeReference } from "../image/reference.ts";
 import type { Deployment } from "./deployment.ts";
 import { type BootEntry, DEFAULT_HOST, type HostDocument, type HostSpec } from "./document.ts";
+import { formatYaml } from "./format-yaml.ts";
 import { decideRollback } from "./rollback.ts";
 import { decideEdit, isSameImage, parseHostSpec, parseSwitchTarget } from "./switch.ts";
 import {
@@ -10,7 +11,7 @@ import {
   decideUpgrade,
   requireUpgradeTarget,
 } from "./upgrade.ts";
-import { formatYaml, parseYaml } from "./yaml-document.ts";
+import { parseYaml } from "./yaml-document.ts";
 
 const entry = (digest: string | undefined, more: Partial<BootEntry> = {}): BootEntry => ({
   image:

@@ -46,13 +46,21 @@ export function createContext(options: ContextOptions = {}): Context {
   };
 }
 
+/** Asked for only when it matters: to look at a standard stream is to create it, which takes 3 ms. */
 function readTerminal(env: ContextOptions["env"]): Terminal {
-  const isStderrTerminal = process.stderr.isTTY === true;
   return {
-    isStdoutTerminal: process.stdout.isTTY === true,
-    isStderrTerminal,
-    hasColor: isStderrTerminal && !env?.NO_COLOR && env?.TERM !== "dumb",
-    columns: process.stderr.columns ?? 80,
+    get isStdoutTerminal() {
+      return process.stdout.isTTY === true;
+    },
+    get isStderrTerminal() {
+      return process.stderr.isTTY === true;
+    },
+    get hasColor() {
+      return this.isStderrTerminal && !env?.NO_COLOR && env?.TERM !== "dumb";
+    },
+    get columns() {
+      return process.stderr.columns ?? 80;
+    },
   };
 }
 
