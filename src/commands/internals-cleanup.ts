@@ -1,14 +1,22 @@
 // `bootc internals cleanup`: removes images, layers and downloads that nothing on this host needs.
 import { join } from "node:path";
-import { prepareForWrite } from "../deploy/prepare-write.ts";
+import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { systemRepo } from "../programs/ostree-sysroot.ts";
 import { cleanSysroot, describeCleanup } from "../pull/clean-sysroot.ts";
+import { releaseProtection } from "../pull/pull.ts";
 import type { Context } from "../system/context.ts";
 
 export async function cleanup(ctx: Context): Promise<void> {
   await prepareForWrite(ctx);
   const sysroot = join(ctx.root, "sysroot");
-  const done = await cleanSysroot(ctx, { sysroot, repo: systemRepo(ctx) });
+  const repo = systemRepo(ctx);
+  const done = await withHostLock(ctx, { purpose: "cleaning up" }, async () => {
+    // No verb is between pull and deployment now; what a killed one protected needs it no more.
+    await releaseProtection(ctx, repo);
+    // Deployments that are no longer listed go first, so that what they followed can go, too.
+    await ctx.run("ostree", ["admin", "cleanup"], { isQuiet: true });
+    return await cleanSysroot(ctx, { sysroot, repo });
+  });
   const summary = describeCleanup(done);
   if (summary !== undefined) ctx.say(summary);
 }

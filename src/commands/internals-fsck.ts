@@ -1,6 +1,7 @@
 // `bootc internals fsck`: looks for damage that earlier versions are known to have left on hosts.
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
+import { prepareForWrite } from "../deploy/prepare-write.ts";
 import { BootcError, errnoOf } from "../errors.ts";
 import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
 import { readVerityFlags } from "../programs/lsattr.ts";
@@ -17,6 +18,7 @@ const CHECKS: readonly (readonly [name: string, check: Check])[] = [
 ];
 
 export async function fsck(ctx: Context): Promise<void> {
+  await prepareForWrite(ctx);
   let errors = 0;
   for (const [name, check] of CHECKS) {
     const problem = await check(ctx);

@@ -78,13 +78,29 @@ export async function planChanged(base: PlanBase, content: ImageContent): Promis
   const { manifestDigest, config } = content;
   if (base.request.requiresBootable) requireBootable(config, platformOf(process.arch));
   const manifest = toOciManifest(content.manifest);
-  const layers = await findLayers(base.request.repo, splitLayers(manifest, config));
+  const split = splitLayers(manifest, config);
+  requireVerifiable(base.request.reference, split);
+  const layers = await findLayers(base.request.repo, split);
   const neededBytes = sumNeeded(layers);
   return { ...base, isUnchanged: false, manifestDigest, manifest, config, layers, neededBytes };
 }
 
+/** An ostree remote signs commits, and there is nothing like that for the layers on top of one. */
+function requireVerifiable(
+  { verification }: OstreeReference,
+  layers: readonly Pick<PlannedLayer, "kind">[],
+): void {
+  if (verification.kind !== "remote" || layers.every((it) => it.kind !== "derived")) return;
+  throw new BootcError(
+    `the keys of the ostree remote \`${verification.remote}\` cannot vouch for an image with layers ` +
+      "on top of its ostree commit",
+    { kind: "policy", hint: "verify it by a containers policy instead" },
+  );
+}
+
 async function planUnchanged(base: PlanBase & { readonly stored: StoredImage }): Promise<PullPlan> {
   const { manifestDigest, manifest, config } = base.stored;
+  requireVerifiable(base.request.reference, splitLayers(manifest, config));
   const layers = await findLayers(base.request.repo, splitLayers(manifest, config));
   return { ...base, isUnchanged: true, manifestDigest, manifest, config, layers, neededBytes: 0 };
 }

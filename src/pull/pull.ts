@@ -6,6 +6,7 @@ import { createdEpochOf, parseConfig, versionOf } from "../image/config.ts";
 import { parseImageManifest, toOciManifest } from "../image/manifest.ts";
 import { formatImageReference } from "../image/reference.ts";
 import { PROTECTIVE_REF } from "../ostree/ref-names.ts";
+import { requireSigned } from "../programs/ostree-verify.ts";
 import { type Context, withSignal } from "../system/context.ts";
 import { VERSION } from "../version.ts";
 import { allOrAbort, createArrivals } from "./arrivals.ts";
@@ -46,6 +47,7 @@ import { readStoredImage, type StoredImage } from "./stored.ts";
  */
 export async function pullImage(ctx: Context, plan: PullPlan): Promise<PulledImage> {
   if (plan.isUnchanged && plan.stored) {
+    await requireVouched(ctx, plan, new Map());
     await finishKilled(ctx, plan);
     return unchanged(plan.stored);
   }
@@ -69,6 +71,7 @@ export async function pullBase(
   const { repo } = plan.request;
   return await asWriter(ctx, plan, () =>
     withLayers(ctx, plan, async ({ plan: done, imported }) => {
+      await requireVouched(ctx, done, imported.commits);
       const base = baseCommitOf(done, imported.commits);
       if (base === undefined) throw new Error("unreachable: an image without a commit layer");
       if (ref !== undefined) {
@@ -79,6 +82,19 @@ export async function pullBase(
       return base;
     }),
   );
+}
+
+/** Where an ostree remote is to vouch for the image, its keys must have signed the commit in it. */
+async function requireVouched(
+  ctx: Context,
+  plan: PullPlan,
+  imported: ReadonlyMap<string, string>,
+): Promise<void> {
+  const { repo, reference } = plan.request;
+  if (reference.verification.kind !== "remote") return;
+  const commit = baseCommitOf(plan, imported);
+  if (commit === undefined) throw new Error("unreachable: the plan has no commit to vouch for");
+  await requireSigned(ctx, { repo, commit, remote: reference.verification.remote });
 }
 
 async function asWriter<T>(ctx: Context, plan: PullPlan, work: () => Promise<T>): Promise<T> {
@@ -237,6 +253,7 @@ async function readContent(cache: BlobCache, text: string): Promise<ImageContent
 
 async function commit(ctx: Context, { plan, imported }: ImportedImage): Promise<PulledImage> {
   const { request, manifest, manifestDigest, config } = plan;
+  await requireVouched(ctx, plan, imported.commits);
   noteFiltered(ctx, imported);
   request.onEvent?.({ type: "stage", stage: "merging" });
   const commits = plan.layers.map((it) => {

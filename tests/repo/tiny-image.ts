@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
 export interface TinyImage {
-  /** `/usr/…` paths and contents, a layer each. */
-  readonly layers: readonly Readonly<Record<string, string | Uint8Array>>[];
+  /** `/usr/…` paths and contents, or a whole tar; a layer each. */
+  readonly layers: readonly (Readonly<Record<string, string | Uint8Array>> | Buffer)[];
   /** Besides `containers.bootc`; null for no labels at all. */
   readonly labels?: Readonly<Record<string, string>> | null;
   readonly architecture?: string;
@@ -73,7 +73,7 @@ export async function makeTinyIndex(
 }
 
 async function writeImage(dir: string, image: TinyImage) {
-  const tars = image.layers.map(formatTar);
+  const tars = image.layers.map((it) => (Buffer.isBuffer(it) ? it : formatTar(it)));
   const config = {
     architecture: image.architecture ?? "amd64",
     os: "linux",

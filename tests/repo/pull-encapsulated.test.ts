@@ -1,0 +1,140 @@
+// Pulling images with an ostree commit inside, alone and with layers on top, through the command line.
+import { execFileSync } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { encapsulatedTars } from "./images/encapsulate.ts";
+import { dir, file, makeTar } from "./images/tar-writer.ts";
+import { ostreeVersions } from "./ostree-versions.ts";
+import { bootc, makeScratch, pullArgs, type Scratch } from "./program.ts";
+import { createTestRepo, digestOf, importBlob, type TestRepo } from "./test-repo.ts";
+import { makeTinyImage } from "./tiny-image.ts";
+
+const BASE = makeTar([
+  dir("."),
+  dir("usr"),
+  dir("usr/bin"),
+  file("usr/bin/a", "a", { mode: 0o755, xattrs: { "user.x": "1", "user.a": "2" } }),
+  file("usr/bin/b", "b"),
+  dir("usr/etc"),
+  file("usr/etc/c", "c"),
+  file("usr/lib-empty"),
+]);
+
+describe.each(ostreeVersions())("with ostree $version", (version) => {
+  let scratch: Scratch;
+  let source: TestRepo;
+  let target: TestRepo;
+  let base: string;
+  let tars: readonly Buffer[];
+
+  beforeEach(async () => {
+    scratch = await makeScratch();
+    source = createTestRepo(version);
+    target = createTestRepo(version);
+    const { commit: tree } = await importBlob(source, BASE);
+    base = source.ostree("commit", "--branch=base", `--tree=ref=${tree}`, "--subject=base");
+    const { commitLayer, chunks } = encapsulatedTars(source, base, {
+      style: "newest",
+      chunkCount: 3,
+    });
+    tars = [commitLayer, ...chunks];
+  });
+  afterEach(async () => {
+    source.remove();
+    target.remove();
+    await scratch.remove();
+  });
+
+  async function makeImage(name: string, layers: Parameters<typeof makeTinyImage>[2]["layers"]) {
+    const top = join(scratch.dir, name);
+    await mkdir(top);
+    const last = tars.at(-1) ?? Buffer.alloc(0);
+    const labels = { "ostree.final-diffid": digestOf(last), "ostree.commit": base };
+    await makeTinyImage(top, "os", { layers: [...tars, ...layers], labels });
+    return `ostree-unverified-image:oci:${top}:os`;
+  }
+
+  const env = { ...version.env };
+  const image = (...words: string[]) => bootc(["internals", "ostree-container", ...words], { env });
+
+  test("the commit comes out as it went in, under the ref that was asked for", async () => {
+    const reference = await makeImage("alone", []);
+    const words = ["--repo", target.repo, "--write-ref", "os/new", reference];
+    const ended = await image("unencapsulate", ...words);
+    expect(ended).toMatchObject({ status: 0, stdout: `Imported: os/new => ${base}\n` });
+    expect(target.ostree("rev-parse", "os/new")).toBe(base);
+    expect(target.ostree("refs")).toBe("os/new");
+    target.ostree("fsck", "--quiet");
+  });
+
+  test("a layer on top is merged, an update fetches it alone, and the base stays the parent", async () => {
+    const first = await makeImage("first", [{ "/usr/lib/derived": "1", "/etc/d": "d" }]);
+    const pulled = await bootc(pullArgs(target.repo, first), { env });
+    expect(pulled).toMatchObject({ status: 0 });
+    const [, commit = ""] = /=> ([0-9a-f]{64})/.exec(pulled.stdout) ?? [];
+    expect(target.ostree("rev-parse", `${commit}^`)).toBe(base);
+    expect(target.ostree("cat", commit, "/usr/etc/d", "/usr/bin/a")).toBe("da");
+    target.ostree("fsck", "--quiet");
+
+    const second = await makeImage("second", [{ "/usr/lib/derived": "2" }]);
+    const updated = await bootc(pullArgs(target.repo, second), { env });
+    expect(updated).toMatchObject({ status: 0 });
+    expect(updated.stdout).toContain("layers already present: 4; layers needed: 1 ");
+    target.ostree("fsck", "--quiet");
+  });
+
+  test("an ostree remote's keys vouch for the commit, or the image is refused", async () => {
+    const home = join(scratch.dir, "gnupg");
+    await mkdir(home, { mode: 0o700 });
+    const gpg = (...args: string[]) =>
+      execFileSync("gpg", ["--batch", `--homedir=${home}`, ...args], { stdio: "pipe" });
+    gpg("--quick-gen-key", "--passphrase", "", "test@example.com", "default", "default", "never");
+    await writeFile(join(scratch.dir, "key.gpg"), gpg("--export"));
+    target.ostree(
+      ...["remote", "add", "keys", "https://example.com", "--set=gpg-verify=true"],
+      `--gpg-import=${join(scratch.dir, "key.gpg")}`,
+    );
+    const reference = (await makeImage("unsigned", [])).replace(
+      "ostree-unverified-image:",
+      "ostree-remote-image:keys:",
+    );
+    const unsigned = await bootc(pullArgs(target.repo, reference), { env });
+    expect(unsigned).toMatchObject({ status: 7 });
+    expect(target.ostree("refs", "--list", "ostree")).toBe("");
+
+    source.ostree("gpg-sign", `--gpg-homedir=${home}`, base, "test@example.com");
+    execFileSync("gpgconf", ["--homedir", home, "--kill", "gpg-agent"]);
+    const { commitLayer, chunks } = encapsulatedTars(source, base, {
+      style: "newest",
+      chunkCount: 1,
+    });
+    tars = [commitLayer, ...chunks];
+    const signed = (await makeImage("signed", [])).replace(
+      "unverified-image:",
+      "remote-image:keys:",
+    );
+    expect(await bootc(pullArgs(target.repo, signed), { env })).toMatchObject({ status: 0 });
+
+    const layered = await makeImage("layered", [{ "/usr/x": "x" }]);
+    const refused = await bootc(
+      pullArgs(target.repo, layered.replace("unverified-image:", "remote-image:keys:")),
+      { env },
+    );
+    expect(refused).toMatchObject({ status: 7 });
+  });
+
+  test("a commit that is not the one the label promises is refused", async () => {
+    const top = join(scratch.dir, "wrong");
+    await mkdir(top);
+    const labels = {
+      "ostree.final-diffid": digestOf(tars.at(-1) ?? Buffer.alloc(0)),
+      "ostree.commit": "0".repeat(64),
+    };
+    await makeTinyImage(top, "os", { layers: tars, labels });
+    const reference = `ostree-unverified-image:oci:${top}:os`;
+    const ended = await bootc(pullArgs(target.repo, reference), { env });
+    expect(ended).toMatchObject({ status: 6 });
+    expect(target.ostree("refs", "--list", "ostree")).toBe("");
+  });
+});
