@@ -3,10 +3,9 @@ import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { deploy, type StoredImage, storeImage } from "./deployed-images.ts";
-import { ostreeVersions } from "./ostree-versions.ts";
-import { makeHost, type SimulatedHost } from "./simulated-boot.ts";
+import { makeHost, missing, type SimulatedHost, simulatedOstrees } from "./simulated-boot.ts";
 
-describe.each(ostreeVersions())("status on ostree $version", (version) => {
+describe.skipIf(missing).each(simulatedOstrees)("status on ostree $version", (version) => {
   let host: SimulatedHost;
   let images: readonly StoredImage[];
   beforeAll(() => {

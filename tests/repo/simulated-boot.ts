@@ -14,9 +14,25 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { type OstreeVersion, testCache } from "./ostree-versions.ts";
+import { type OstreeVersion, ostreeVersions, testCache } from "./ostree-versions.ts";
 
 const checkout = dirname(dirname(import.meta.dirname));
+
+/** Why a boot cannot be simulated here, if it cannot: the reason for skipping tests. */
+export const missing = findMissing();
+
+/** The versions to simulate with; when something is missing, a stand-in whose name says what. */
+export const simulatedOstrees: readonly OstreeVersion[] = missing
+  ? [{ version: `(${missing})`, env: {} }]
+  : ostreeVersions();
+
+function findMissing(): string | undefined {
+  if (process.getuid?.() !== 0) return "needs root";
+  const programs = ["ostree", "skopeo", "docker-registry", "debootstrap", "unshare", "chattr"];
+  const path = `${process.env.PATH ?? ""}:/usr/sbin:/sbin`.split(":");
+  const absent = programs.find((name) => !path.some((dir) => existsSync(join(dir, name))));
+  return absent && `needs ${absent}`;
+}
 
 export interface Outcome {
   readonly status: number | null;
