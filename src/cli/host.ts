@@ -100,12 +100,13 @@ function declareRollback(program: Command, ctx: Context): void {
 }
 
 function declareEdit(program: Command, ctx: Context): void {
-  program
+  const command = program
     .command("edit")
     .description("change what this host is meant to run by editing its document")
     .option("-f, --filename <file>", "take the document from this file, without an editor")
     .option("--quiet", "show no progress")
-    .addOption(jsonAnswer())
+    .addOption(jsonAnswer());
+  withPullOptions(command)
     .addHelpText("after", "\nExamples:\n  bootc edit\n  bootc edit --filename host.yaml")
     .action(async (options) => {
       const { edit } = await import("../commands/edit.ts");

@@ -14,6 +14,7 @@ import { decideEdit, parseHostSpec } from "../host/switch.ts";
 import { parseYaml } from "../host/yaml-document.ts";
 import { editFile } from "../programs/editor.ts";
 import { readSysroot } from "../programs/ostree-sysroot.ts";
+import { limitsOfWords } from "../pull/request.ts";
 import type { Context } from "../system/context.ts";
 
 export interface EditOptions extends DeployWords {
@@ -28,7 +29,8 @@ export async function edit(ctx: Context, options: EditOptions): Promise<void> {
     options.filename === undefined ? await askEditor(ctx, shown) : await readSpec(options.filename);
   const wanted = parseHostSpec(parseYaml("the host document", text));
   const talk = silenceFor(ctx, options);
-  await withHostLock(talk, { purpose: "editing" }, async () => {
+  const { lockTimeoutMs: timeoutMs } = limitsOfWords(options);
+  await withHostLock(talk, { purpose: "editing", timeoutMs }, async () => {
     const sysroot = await readSysroot(ctx);
     const decision = decideEdit(assembleHost(sysroot), wanted);
     switch (decision.kind) {

@@ -8,6 +8,7 @@ import { isSameImage, parseSwitchTarget } from "../host/switch.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { mutateOriginInPlace, readSysroot } from "../programs/ostree-sysroot.ts";
 import { reboot } from "../programs/reboot.ts";
+import { limitsOfWords } from "../pull/request.ts";
 import type { Context } from "../system/context.ts";
 
 export interface SwitchOptions extends DeployWords {
@@ -35,12 +36,11 @@ export async function switchImage(
   }
   await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
   const talk = silenceFor(ctx, options);
-  const { lockTimeout } = options;
   const outcome = await withHostLock(
     talk,
     {
       purpose: "switching",
-      timeoutMs: lockTimeout === undefined ? undefined : lockTimeout * 1000,
+      timeoutMs: limitsOfWords(options).lockTimeoutMs,
     },
     () => switchLocked(talk, target, options),
   );

@@ -31,7 +31,7 @@ import { readSysroot } from "../programs/ostree-sysroot.ts";
 import { reboot } from "../programs/reboot.ts";
 import { writeCachedUpdate } from "../pull/commit.ts";
 import { type PullPlan, recordUpdate } from "../pull/plan.ts";
-import type { PulledImage } from "../pull/request.ts";
+import { limitsOfWords, type PulledImage } from "../pull/request.ts";
 import type { ProgressDisplay } from "../pull/show-progress.ts";
 import type { Context } from "../system/context.ts";
 
@@ -49,16 +49,12 @@ export async function upgrade(ctx: Context, options: UpgradeOptions): Promise<vo
   const talk = silenceFor(ctx, options);
   const isStaged = await withHostLock(
     talk,
-    { purpose: "upgrading", timeoutMs: lockTimeoutOf(options) },
+    { purpose: "upgrading", timeoutMs: limitsOfWords(options).lockTimeoutMs },
     () => upgradeLocked(talk, options),
   );
   if (isStaged) await softReboot(talk, options.softReboot, "staged");
   await answerInJson(ctx, options);
   if (isStaged && options.apply === true) await reboot(ctx);
-}
-
-function lockTimeoutOf({ lockTimeout }: UpgradeOptions): number | undefined {
-  return lockTimeout === undefined ? undefined : lockTimeout * 1000;
 }
 
 interface Upgrade {

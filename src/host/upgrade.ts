@@ -24,9 +24,12 @@ export function requireUpgradeTarget(
       kind: "unsupported",
     });
   }
+  const problem = status.booted?.problems?.[0];
   throw new BootcError("No image source specified", {
     kind: "unsupported",
-    hint: "choose one with `bootc switch IMAGE`",
+    hint: problem
+      ? `of the booted deployment ${problem}; \`bootc switch IMAGE\` mends that`
+      : "choose one with `bootc switch IMAGE`",
   });
 }
 

@@ -61,7 +61,7 @@ export async function readBootEntries(ctx: Context): Promise<BootEntries> {
 /** Leaves the copy for users, where they cannot read the entries themselves. Needs root. */
 export async function publishBootEntries(ctx: Context): Promise<void> {
   const files = await readEntryFiles(ctx);
-  if (files === undefined || !(await areClosedToUsers(ctx))) return;
+  if (files === undefined || files.length === 0 || !(await areClosedToUsers(ctx))) return;
   const copy: EntriesCopy = {
     readAt: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
     bootTarget: (await readBootTarget(ctx)) ?? "",
