@@ -130,7 +130,7 @@ async function installPrograms(
   if (still.length > 0) throw missingError(still, installer);
 }
 
-/** Whether a program of that name can be started; root's own folders count, PATH often lacks them. */
+/** Whether a program of that name can be started by PATH. */
 export function isOnPath(env: Context["env"], name: string): boolean {
   return (env.PATH ?? "").split(delimiter).some((folder) => {
     try {

@@ -1,5 +1,5 @@
 // `xtask test`: the test suites, by name, one after the other; then what came of all of them.
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { BootcError } from "../src/errors.ts";
@@ -53,6 +53,16 @@ function requireSuite(name: string): Suite {
   });
 }
 
+/** The report of a suite that made none. */
+const DIED = JSON.stringify({
+  success: false,
+  numPassedTests: 0,
+  numFailedTests: 1,
+  numPendingTests: 0,
+  numTodoTests: 0,
+  testResults: [],
+});
+
 /** Runs one suite to its end; whether it succeeded. Its report lies in target/tests afterwards. */
 async function runSuite(tree: Tree, suite: Suite, options: TaskOptions): Promise<boolean> {
   const report = join(tree.top, "target", "tests", `${suite}.json`);
@@ -76,6 +86,8 @@ async function runSuite(tree: Tree, suite: Suite, options: TaskOptions): Promise
     tree.ctx.signal.throwIfAborted();
     // vitest has told the rest.
     tree.ctx.note(`${suite}: ${String(error).split("\n", 1)[0]}`);
+    // One that was ended before it could report is a failure too.
+    await writeFile(report, DIED, { flag: "wx" }).catch(() => undefined);
     return false;
   }
 }
