@@ -1,4 +1,5 @@
 // `xtask test`: the test suites, by name, one after the other; then what came of all of them.
+import { existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -87,7 +88,7 @@ async function runSuite(tree: Tree, suite: Suite, options: TaskOptions): Promise
     // vitest has told the rest.
     tree.ctx.note(`${suite}: ${String(error).split("\n", 1)[0]}`);
     // One that was ended before it could report is a failure too.
-    await writeFile(report, DIED, { flag: "wx" }).catch(() => undefined);
+    if (!existsSync(report)) await writeFile(report, DIED);
     return false;
   }
 }
