@@ -67,7 +67,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   tolerateClosedOutput("xtask");
   // Listening to the end: execa's own listener ends the process when it finds itself alone.
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(name, () => interrupt.abort(new BootcError("interrupted")));
+    process.on(name, () =>
+      interrupt.abort(new BootcError("interrupted", { hint: "run it again to carry on" })),
+    );
   }
   const ctx = createContext({ isVerbose: argv.includes("--verbose"), signal: interrupt.signal });
   const tree = { ctx, top: dirname(import.meta.dirname), mayInstall: mayInstall(argv) };

@@ -129,6 +129,8 @@ function expectBundleRuns(folder: string): void {
   expect(ran.stdout).toContain("Usage: bootc");
 }
 
+const LEADS_OUT = JSON.stringify({ packages: { "../x": { resolved: "file:x.tgz" } } });
+
 describe("a damaged set", () => {
   function withFlippedByte(): string {
     const folder = join(fresh(), "vendor");
@@ -147,6 +149,24 @@ describe("a damaged set", () => {
     expect(got.stderr).toMatch(
       /^error: installing `execa@10\.2\.1`: its tarball is not what the lockfile says: want sha512-/,
     );
+    expect(readdirSync(target)).toEqual([]);
+  });
+
+  test.each([
+    { what: "no folder", write: undefined, want: /cannot read `\S+`: ENOENT/ },
+    { what: "a lockfile cut short", write: '{"packages":{', want: /cannot read `\S+`: .*JSON/ },
+    {
+      what: "a lockfile that leads out",
+      write: LEADS_OUT,
+      want: /the path `\.\.\/x`, which is not in/,
+    },
+  ])("$what: one line, nothing written", ({ write, want }) => {
+    const [vendor, target] = [fresh(), fresh()];
+    if (write !== undefined) writeFileSync(join(vendor, "package-lock.json"), write);
+    const got = run(NODE, [join(TOP, "xtask/vendor/install.ts"), vendor, target]);
+    expect(got.status).toBe(1);
+    expect(got.stderr).toMatch(want);
+    expect(got.stderr).not.toContain("defect");
     expect(readdirSync(target)).toEqual([]);
   });
 

@@ -43,13 +43,21 @@ export async function installVendored(vendor: string, target: string): Promise<n
 
 async function readLock(vendor: string): Promise<Readonly<Record<string, Entry>>> {
   const path = join(vendor, "package-lock.json");
-  return await doing(`reading \`${path}\``, async () => {
-    const lock = JSON.parse(await readFile(path, "utf8")) as {
-      packages?: Readonly<Record<string, Entry>>;
+  try {
+    const { packages } = JSON.parse(await readFile(path, "utf8")) as {
+      readonly packages?: Readonly<Record<string, Entry>>;
     };
-    if (lock.packages !== undefined) return lock.packages;
-    throw new BootcError("it names no packages");
-  });
+    if (packages !== undefined) return packages;
+  } catch (cause) {
+    // A syntax error of the file is no defect of ours.
+    throw noLock(path, cause instanceof SyntaxError ? new BootcError(cause.message) : cause);
+  }
+  throw noLock(path, new BootcError("it names no packages"));
+}
+
+function noLock(path: string, cause: unknown): BootcError {
+  const hint = "name the folder of an unpacked vendored archive, the one with `manifest.json`";
+  return new BootcError(`cannot read \`${path}\``, { cause, hint });
 }
 
 /** The path below node_modules; one that leads elsewhere is refused. */

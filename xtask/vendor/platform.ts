@@ -106,6 +106,8 @@ function isAllowed(value: string, limits: string | readonly string[] | undefined
 export function thisPlatform(): Platform {
   const { platform, arch } = process;
   if (platform !== "linux") return { os: platform, cpu: arch };
+  // Otherwise the report looks up names of network addresses, which takes seconds without a network.
+  Object.assign(process.report, { excludeNetwork: true }); // unknown to @types/node 26.6
   const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
   const libc = report.header?.glibcVersionRuntime === undefined ? "musl" : "glibc";
   return { os: platform, cpu: arch, libc };
