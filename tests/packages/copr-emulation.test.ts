@@ -151,13 +151,10 @@ describe.skipIf(reason !== undefined)(
         expect.stringMatching(/^node-.*-linux\.tar\.zst$/),
       ]);
       // COPR's own macros must not be baked in.
-      const spec = execFileSync(
-        "sh",
-        ["-c", `rpm2cpio "$0" | cpio --quiet -i --to-stdout bootc.spec`, path],
-        {
-          encoding: "utf8",
-        },
-      );
+      const unpack =
+        'rpm2archive - < "$0" | tar --extract --gzip --to-stdout --wildcards "*bootc.spec"';
+      const spec = execFileSync("sh", ["-c", unpack, path], { encoding: "utf8" });
+      expect(spec).toMatch(/^Name: *bootc$/m);
       expect(spec).not.toContain("/builddir");
     });
   },
