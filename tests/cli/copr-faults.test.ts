@@ -234,6 +234,17 @@ test("apply makes a project, then finds nothing to change but what the server hi
   ]);
 });
 
+test("a text whose lines the server ends its own way is the same text", async () => {
+  const file = { ...FILE, description: "One.\n\nTwo." };
+  await applyChanges(copr, file, await readChanges(copr, file));
+  const project = server.projects.get("tester/demo");
+  if (project !== undefined)
+    project.fields = { ...project.fields, description: "One.\r\n\r\nTwo.\r\n" };
+  expect(
+    describeChanges(await readChanges(copr, file)).filter((it) => !it.startsWith("?")),
+  ).toEqual([]);
+});
+
 test("apply says what differs, and changes that alone", async () => {
   await makeProject();
   const next: ProjectFile = {

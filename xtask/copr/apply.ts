@@ -66,7 +66,7 @@ function changesOf(
   { want, have }: { readonly want: Settings; readonly have: Settings | undefined },
 ): readonly Change[] {
   const fields = Object.entries(want)
-    .filter(([name, to]) => JSON.stringify(have?.[name]) !== JSON.stringify(to))
+    .filter(([name, to]) => !isSame(have?.[name], to))
     .map(([name, to]) => ({
       name,
       isReported: have === undefined || name in have,
@@ -75,6 +75,13 @@ function changesOf(
     }));
   if (have !== undefined && fields.length === 0) return [];
   return [{ subject, action: have === undefined ? "add" : "edit", fields }];
+}
+
+/** A form on the way may end lines its own way, and take space off the end. */
+function isSame(have: unknown, want: unknown): boolean {
+  const plain = (value: unknown) =>
+    typeof value === "string" ? value.replaceAll("\r\n", "\n").trimEnd() : JSON.stringify(value);
+  return plain(have) === plain(want);
 }
 
 function projectFields(file: ProjectFile): Settings {

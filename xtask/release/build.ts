@@ -84,7 +84,7 @@ function ingredientsOf(tree: Tree, { checkout, sources }: Made): readonly Ingred
     ...ARCHITECTURES.map((architecture) => ({
       name: `${name}-linux-${MACHINE[architecture]}.zst`,
       about: `the executable for ${MACHINE[architecture]}, compressed`,
-      make: (to: string) => makeExecutable(tree, architecture, to),
+      make: (to: string) => makeExecutable(tree, { architecture, version: checkout.version, to }),
     })),
     {
       name: `${name}.cdx.json`,
@@ -107,9 +107,19 @@ async function makeBill(tree: Tree, format: "cyclonedx" | "spdx", to: string): P
   await runTask(tree, "sbom", ["--format", format, "--out", to]);
 }
 
-async function makeExecutable(tree: Tree, architecture: Architecture, to: string): Promise<void> {
+interface Executable {
+  readonly architecture: Architecture;
+  readonly version: string;
+  /** Where the compressed one goes. */
+  readonly to: string;
+}
+
+async function makeExecutable(
+  tree: Tree,
+  { architecture, version, to }: Executable,
+): Promise<void> {
   const out = join(tree.top, "target", "release-build", `bootc-${architecture}`);
-  await build(tree, { architecture, engine: "injector", out });
+  await build(tree, { architecture, engine: "injector", version, out });
   const compress = createZstdCompress({
     params: {
       [constants.ZSTD_c_compressionLevel]: LEVEL,
