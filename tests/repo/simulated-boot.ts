@@ -171,6 +171,8 @@ function bootedEnv(version: OstreeVersion): Record<string, string> {
     PATH: `/run/bin:${version.env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`,
     LC_ALL: "C.UTF-8",
     HOME: "/root",
+    // A verb starts the program twice; compiling is most of what that takes.
+    NODE_COMPILE_CACHE: "/run/checkout/target/compile-cache",
   };
 }
 
