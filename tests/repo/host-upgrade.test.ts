@@ -208,15 +208,51 @@ describe.skipIf(missing).each(simulatedOstrees)("upgrades on ostree $version", (
     });
   });
 
+  test("an update that is gone again is forgotten", async () => {
+    await push("latest", { version: "2" });
+    run("upgrade --check");
+    expect(status().status.booted.cachedUpdate.version).toBe("2");
+    expect(await push("latest", {})).toBe(first);
+    expect(run("upgrade --check").stdout).toBe(`No changes in: docker://${name}:latest\n`);
+    expect(status().status.booted.cachedUpdate).toBeNull();
+  });
+
+  test("a host from a plain ostree branch can switch, and gives the branch up", async () => {
+    const refs = () => host.outside("ostree", "refs", `--repo=${host.repo}`, "--list", "plain");
+    run("status"); // boots
+    const commit = host.booted().slice(0, 64);
+    host.outside("ostree", "refs", `--repo=${host.repo}`, "--create=plain/branch", commit);
+    const origin = join(host.sysroot, `ostree/deploy/default/deploy/${host.booted()}.origin`);
+    writeFileSync(origin, "[origin]\nrefspec=plain/branch\n");
+    expect(run("status --format humanreadable").stdout).toMatch(/^● Booted ostree\n +Commit: /);
+    expect(host.bootc("upgrade")).toMatchObject({
+      status: 3,
+      stderr: "error: No image source specified\nhint: choose one with `bootc switch IMAGE`\n",
+    });
+    run(`switch --retain ${name}:latest`);
+    expect(refs()).toBe("plain/branch\n");
+    await push("other", { version: "2" });
+    run(`switch ${name}:other`);
+    expect(refs()).toBe("");
+    host.reboot();
+    expect(status().status.booted.image.version).toBe("2");
+  });
+
   test("what cannot be booted is refused, and the host is as before", async () => {
-    await push("broken", { version: "2", labels: { "containers.bootc": "" } });
+    await push("data", { version: "2", isUnbootable: true });
     const before = ostreeStatus();
+    expect(host.bootc(`switch ${name}:data`)).toMatchObject({
+      status: 3,
+      stdout: "",
+      stderr: expect.stringContaining("Target image does not have ostree.bootable label"),
+    });
     expect(host.bootc(`switch ${name}:missing`)).toMatchObject({ status: 4, stdout: "" });
     expect(host.bootc("switch blah://")).toMatchObject({ status: 2, stdout: "" });
-    expect(host.bootc("upgrade --check --apply")).toMatchObject({ status: 2 });
-    expect(host.bootc("upgrade --soft-reboot=required")).toMatchObject({
-      stdout: expect.any(String),
-    });
+    expect(host.bootc("upgrade --check --apply")).toMatchObject({ status: 2, stdout: "" });
+    const failure = host.bootc(`switch --json ${name}:missing`);
+    expect([failure.status, failure.stdout]).toEqual([4, ""]);
+    expect(JSON.parse(failure.stderr).error).toMatchObject({ kind: "network" });
+    expect(JSON.parse(run("upgrade --json").stdout)).toEqual(status());
     expect(ostreeStatus()).toBe(before);
   });
 });

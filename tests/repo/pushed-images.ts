@@ -9,7 +9,8 @@ import { makeTree, type TreeOptions } from "./deployed-images.ts";
 import { formatTar, writeBlob } from "./tiny-image.ts";
 
 export interface PushOptions extends TreeOptions {
-  readonly labels?: Readonly<Record<string, string>>;
+  /** Without the label that says so. */
+  readonly isUnbootable?: boolean;
 }
 
 const OCI = "application/vnd.oci.image";
@@ -53,9 +54,8 @@ async function writeImage(dir: string, options: PushOptions) {
     created: "2026-11-23T12:00:00Z",
     config: {
       Labels: {
-        "containers.bootc": "1",
+        ...(options.isUnbootable ? {} : { "containers.bootc": "1" }),
         "org.opencontainers.image.version": options.version,
-        ...options.labels,
       },
     },
     rootfs: {
