@@ -111,4 +111,6 @@ async function write(
     if (!hasRoom) await Promise.race([once(stdin, "drain").catch(() => over), over]);
   }
   stdin.end();
+  // What is still on its way must not be lost with the pipe: a tar cut between two entries looks whole.
+  await Promise.race([once(stdin, "finish").catch(() => over), over]);
 }
