@@ -51,3 +51,14 @@ test("an interruption ends program and call although the source stalls", async (
   abort.abort(new BootcError("interrupted"));
   expect((await fed).message).toBe("interrupted");
 });
+
+test("a program that reads late gets every byte, however many are on their way at the end", async () => {
+  async function* pieces(count: number): AsyncGenerator<readonly Uint8Array[]> {
+    for (let i = 0; i < count; i++) yield [Buffer.alloc(1000)];
+  }
+  const slow = { program: "sh", args: ["-c", "sleep 0.2; wc -c"] };
+  // Around the size of the kernel's buffer, some bytes are still ours when the last are written.
+  const counts = Array.from({ length: 24 }, (_, i) => i * 15 + 1);
+  const got = await Promise.all(counts.map((it) => feed(ctx, slow, pieces(it))));
+  expect(got).toEqual(counts.map((it) => `${it * 1000}\n`));
+});
