@@ -100,8 +100,18 @@ async function areClosedToUsers(ctx: Context): Promise<boolean> {
 async function readCopy(ctx: Context): Promise<EntriesCopy | undefined> {
   const text = await readFileIfAny(join(ctx.root, COPY));
   if (text === undefined) return undefined;
-  const copy = JSON.parse(text) as EntriesCopy;
-  return copy.bootTarget === (await readBootTarget(ctx)) ? copy : undefined;
+  const copy = parseCopy(text);
+  return copy?.bootTarget === (await readBootTarget(ctx)) ? copy : undefined;
+}
+
+/** Undefined for what an earlier or later version may have written in another form. */
+function parseCopy(text: string): EntriesCopy | undefined {
+  try {
+    const copy = JSON.parse(text) as Partial<EntriesCopy> | null;
+    return Array.isArray(copy?.files) ? (copy as EntriesCopy) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Where the current `boot.N` points, as `boot.N.M`. In the midst of a change there may be two. */

@@ -1,7 +1,8 @@
 // A machine's files under a temporary directory, from what was captured on a real one.
-import { mkdir, mkdtemp, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { onTestFinished } from "vitest";
 import { formatDictionary } from "../ostree/objects.ts";
 
 interface Capture {
@@ -22,6 +23,7 @@ export interface Machine {
 export async function layOutMachine(file: URL): Promise<Machine> {
   const { booted, files } = JSON.parse(await readFile(file, "utf8")) as Capture;
   const root = await mkdtemp(join(tmpdir(), "machine-"));
+  onTestFinished(() => rm(root, { recursive: true, force: true }));
   for (const [name, it] of Object.entries(files)) {
     const path = join(root, name);
     await mkdir(it.dir === true ? path : dirname(path), { recursive: true });

@@ -100,6 +100,12 @@ describe.skipIf(missing).each(simulatedOstrees)("status on ostree $version", (ve
       writeFileSync(copy(), JSON.stringify({ ...old, bootTarget: "boot.9.9", files: [] }));
       const { document, stderr } = read("status --json", USER);
       expect([digests(document), stderr]).toEqual([images.map((it) => it.digest), ""]);
+      for (const text of ["", "null", "{}", "what"]) {
+        writeFileSync(copy(), text);
+        expect(digests(read("status --json", USER).document)).toEqual(
+          images.map((it) => it.digest),
+        );
+      }
       rmSync(copy());
     });
   });
