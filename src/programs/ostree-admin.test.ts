@@ -1,0 +1,79 @@
+import { expect, test } from "vitest";
+import { parseOstreeReference } from "../image/reference.ts";
+import { formatRecord } from "./journal.ts";
+import { formatStageArgs } from "./ostree-admin.ts";
+import { formatOrigin, parseOrigin, replaceOriginImage } from "./ostree-origin.ts";
+import { isAtLeast, parseOstreeVersion } from "./ostree-version.ts";
+
+const request = {
+  stateroot: "default",
+  commit: "c0ffee",
+  origin: "",
+  kargs: undefined,
+  isLocked: false,
+};
+
+test("arguments are inherited unless they are given, each in one word", () => {
+  const plain = ["admin", "deploy", "--stage", "--os=default", "--origin-file=/o", "c0ffee"];
+  expect(formatStageArgs(request, "/o")).toEqual(plain);
+  const given = { ...request, kargs: ["rw", 'x="a b"'], isLocked: true };
+  expect(formatStageArgs(given, "/o")).toEqual([
+    ...plain.slice(0, 5),
+    "--lock-finalization",
+    "--karg-none",
+    "--karg-append=rw",
+    '--karg-append=x="a b"',
+    "c0ffee",
+  ]);
+});
+
+test.each([
+  ["libostree:\n Version: '2022.7'\n Git: x", "2022.7"],
+  ["libostree:\n Version: 2026.4\n", "2026.4"],
+])("%j says version %s", (text, want) => expect(parseOstreeVersion(text)).toBe(want));
+
+test.each([
+  ["2023.6", "2023.6", true],
+  ["2023.10", "2023.6", true],
+  ["2023.5", "2023.6", false],
+  ["2024.1", "2023.6", true],
+  ["2022.7", "2023.6", false],
+])("%s is at least %s: %s", (version, wanted, want) => {
+  expect(isAtLeast(version, wanted)).toBe(want);
+});
+
+const image = parseOstreeReference("ostree-unverified-registry:quay.io/example/os:latest");
+
+test("a new origin is what upstream programs read", () => {
+  expect(formatOrigin(image)).toBe(
+    "[origin]\ncontainer-image-reference=ostree-unverified-registry:quay.io/example/os:latest\n",
+  );
+  expect(parseOrigin(formatOrigin(image)).image).toEqual(image);
+});
+
+test("another image replaces a branch, and all else stays", () => {
+  const text = "[origin]\nrefspec=a:b\ncustom-url=x\n\n[libostree-transient]\npinned=true\n";
+  const replaced = replaceOriginImage(text, image);
+  expect(replaced).toContain("custom-url=x\n");
+  expect(parseOrigin(replaced)).toEqual({
+    image,
+    refspec: undefined,
+    isIncompatible: false,
+    isPinned: true,
+    isHotfix: false,
+  });
+});
+
+test.each(["rpmostree", "packages", "overrides", "modules"])(
+  "the group %s is rpm-ostree's",
+  (group) => {
+    expect(parseOrigin(`[origin]\n[${group}]\n`).isIncompatible).toBe(true);
+  },
+);
+
+test("a journal record is a field a line, and no value can add one", () => {
+  const fields = { BOOTC_X: "a\nMESSAGE_ID=b" };
+  expect(formatRecord({ messageId: "m", message: "text", fields })).toBe(
+    "MESSAGE_ID=m\nMESSAGE=text\nPRIORITY=6\nSYSLOG_IDENTIFIER=bootc\nBOOTC_X=a MESSAGE_ID=b\n",
+  );
+});
