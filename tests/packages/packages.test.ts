@@ -214,7 +214,7 @@ describe.skipIf(missing)(`packages${missing ? ` (${missing})` : ""}`, () => {
       const { status, stderr } = onRoot("--install", "--nodeps", binary);
       expect(status, stderr).toBe(0);
       expect(inside("bootc", "--version").stdout).toBe(`bootc ${version}\n`);
-      const asked = inside("bootc", "status", "--format=human");
+      const asked = inside("bootc", "status", "--format=humanreadable");
       expect(asked).toMatchObject({ status: 0, stdout: "System is not deployed via bootc.\n" });
       expect(onRoot("--verify", "--nodeps", "bootc")).toMatchObject({ status: 0, stdout: "" });
     });
