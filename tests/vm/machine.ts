@@ -60,7 +60,7 @@ export async function startMachine(options: BootOptions): Promise<Machine & Star
   const consolePath = join(workDir, "console", `${name}.log`);
   const layer = disk.losesUnflushed ? await startLossyLayer(disk, workDir, name) : undefined;
   const log = openSync(consolePath, "w");
-  const child = spawn("nice", ["qemu-system-x86_64", ...qemuArgs({ disk, start, port, layer })], {
+  const child = spawn("qemu-system-x86_64", qemuArgs({ disk, start, port, layer }), {
     stdio: ["ignore", log, log],
   });
   closeSync(log);
