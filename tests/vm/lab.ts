@@ -195,11 +195,13 @@ export function installArgs(lab: Lab, tag: string): readonly string[] {
 
 /** Runs our `bootc install`, on this machine. */
 export async function runInstall(lab: Lab, args: readonly string[]): Promise<Ran> {
-  const conf = join(lab.dir, "registries.conf");
+  // The only place for settings of one run that every version of skopeo reads.
+  const home = join(lab.dir, "home");
   const location = `location = "${lab.registry.hostName}"`;
+  await mkdir(join(home, ".config/containers"), { recursive: true });
+  const conf = join(home, ".config/containers/registries.conf");
   await writeFile(conf, `[[registry]]\n${location}\ninsecure = true\n`);
-  const env = { CONTAINERS_REGISTRIES_CONF: conf };
-  return await attempt("nice", [lab.bootc, "install", ...args], { env });
+  return await attempt("nice", [lab.bootc, "install", ...args], { env: { HOME: home } });
 }
 
 /** Where the last partition of a disk image starts, in bytes. */

@@ -1,11 +1,11 @@
 // A virtual machine under emulation: one qemu for one boot, spoken to over ssh, its console kept.
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { readStart, type Start, withDisk } from "./boot-entry.ts";
-import { attempt, type Ran, waitFor } from "./shell.ts";
+import { attempt, type Ran, spawnBound, waitFor } from "./shell.ts";
 
 /** Under emulation, on two busy cores, a boot takes one minute; twice that is not rare. */
 const BOOT_LIMIT_MS = 420_000;
@@ -60,7 +60,7 @@ export async function startMachine(options: BootOptions): Promise<Machine & Star
   const consolePath = join(workDir, "console", `${name}.log`);
   const layer = disk.losesUnflushed ? await startLossyLayer(disk, workDir, name) : undefined;
   const log = openSync(consolePath, "w");
-  const child = spawn("qemu-system-x86_64", qemuArgs({ disk, start, port, layer }), {
+  const child = spawnBound("qemu-system-x86_64", qemuArgs({ disk, start, port, layer }), {
     stdio: ["ignore", log, log],
   });
   closeSync(log);
@@ -202,7 +202,7 @@ async function startLossyLayer(disk: Disk, workDir: string, name: string) {
   const socket = join(workDir, `${name}.sock`);
   await rm(socket, { force: true });
   const args = ["--foreground", "--unix", socket, "--filter=cache", "file", disk.path];
-  const child = spawn("nbdkit", [...args, "cache=writeback"], {
+  const child = spawnBound("nbdkit", [...args, "cache=writeback"], {
     stdio: ["ignore", "ignore", "inherit"],
   });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));

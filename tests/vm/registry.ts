@@ -1,9 +1,9 @@
 // A real registry on this machine's loopback, which the guest reaches as 10.0.2.2.
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { join } from "node:path";
-import { waitFor } from "./shell.ts";
+import { spawnBound, waitFor } from "./shell.ts";
 
 /** Ports a lab may take; the guest's configuration trusts a registry on each without TLS. */
 export const REGISTRY_PORTS = [25_000, 25_001, 25_002, 25_003] as const;
@@ -29,7 +29,7 @@ export function createRegistry(dir: string, port: number): Registry {
       await mkdir(dir, { recursive: true });
       const config = join(dir, "config.yml");
       await writeFile(config, configOf(join(dir, "data"), port));
-      child = spawn("docker-registry", ["serve", config], { stdio: "ignore" });
+      child = spawnBound("docker-registry", ["serve", config], { stdio: "ignore" });
       await waitFor("the registry", 30_000, async () => (await answers(port)) || undefined);
     },
     async stop() {

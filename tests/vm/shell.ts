@@ -1,4 +1,5 @@
 // Running programs in tests: output kept, failures explained, waits with a limit.
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { execa } from "execa";
 
 export interface Ran {
@@ -45,6 +46,15 @@ export async function sh(
   throw new Error(
     `\`${program} ${args.join(" ")}\` ended with ${ran.status}:\n${ran.stdout}\n${ran.stderr}`,
   );
+}
+
+/** Starts a program that the kernel ends with this process, however that ends. */
+export function spawnBound(
+  program: string,
+  args: readonly string[],
+  options: SpawnOptions,
+): ChildProcess {
+  return spawn("setpriv", ["--pdeathsig", "KILL", "--", program, ...args], options);
 }
 
 /** Asks again and again until there is an answer; fails after `limitMs` with what it waited for. */
