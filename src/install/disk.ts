@@ -10,7 +10,12 @@ import {
   partitionNode,
   planPartitions,
 } from "../host/partition-plan.ts";
-import { type BlockDevice, flattenDevice, readBlockDevice } from "../programs/lsblk.ts";
+import {
+  type BlockDevice,
+  flattenDevice,
+  readBlockDevice,
+  readSignatures,
+} from "../programs/lsblk.ts";
 import { makeEsp, makeFilesystem } from "../programs/mkfs.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
@@ -24,6 +29,8 @@ const NODES_LIMIT_MS = 30_000;
 /** A disk nobody uses; what is on it is known and may be erased. */
 export interface FreeDisk {
   readonly device: BlockDevice;
+  /** What is on it, a phrase for each thing. */
+  readonly contents: readonly string[];
 }
 
 /** Looks at a disk and refuses one that is in use, or not empty without `mayWipe`. Changes nothing. */
@@ -35,10 +42,9 @@ export async function requireFreeDisk(
   const device = await readBlockDevice(ctx, path);
   for (const it of flattenDevice(device)) requireUnused(path, it);
   for (const it of flattenDevice(device)) await requireUnclaimed(path, it.path);
-  const isEmpty = device.children.length === 0 && device.partitionTable === undefined;
-  if (mayWipe || (isEmpty && device.fstype === undefined)) return { device };
-  const what = describeContents(device).join("; ");
-  throw new BootcError(`Detected existing partitions on ${path}: ${what}`, {
+  const contents = await describeContents(ctx, device);
+  if (mayWipe || contents.length === 0) return { device, contents };
+  throw new BootcError(`Detected existing partitions on ${path}: ${contents.join("; ")}`, {
     hint: `erase them with \`wipefs -a ${path}\`, or say \`--wipe\``,
   });
 }
@@ -74,15 +80,15 @@ async function requireUnclaimed(disk: string, node: string): Promise<void> {
   }
 }
 
-/** What would be lost, a phrase for each thing. */
-export function describeContents(device: BlockDevice): readonly string[] {
-  return flattenDevice(device).flatMap((it) => {
-    const what = [it.fstype, it.label === undefined ? undefined : `\`${it.label}\``].filter(
-      Boolean,
-    );
-    if (it === device && it.fstype === undefined) return [];
-    return [`${it.path} (${[formatSize(it.sizeBytes), ...what].join(", ")})`];
-  });
+/** What would be lost: devices with what is on each. */
+async function describeContents(ctx: Context, device: BlockDevice): Promise<readonly string[]> {
+  const contents: string[] = [];
+  for (const it of flattenDevice(device)) {
+    const signatures = await readSignatures(ctx, it.path);
+    if (it === device && signatures.length === 0) continue;
+    contents.push(`${it.path} (${[formatSize(it.sizeBytes), ...signatures].join(", ")})`);
+  }
+  return contents;
 }
 
 export function formatSize(bytes: number): string {
@@ -132,12 +138,11 @@ export async function withNewDisk<T>(
   }
 }
 
-function announce(ctx: Context, { device }: FreeDisk): void {
+function announce(ctx: Context, { device, contents }: FreeDisk): void {
   ctx.note("Block setup: direct");
   ctx.note(`       Size: ${formatSize(device.sizeBytes)}`);
   ctx.note(`     Serial: ${device.serial ?? "<unknown>"}`);
   ctx.note(`      Model: ${device.model ?? "<unknown>"}`);
-  const contents = describeContents(device);
   if (contents.length > 0) ctx.note(`Erasing on ${device.path}: ${contents.join("; ")}`);
 }
 

@@ -1,6 +1,9 @@
 // losetup: a disk image in a file as a block device, for as long as we live.
+import { mkdtemp, open, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { doing } from "../errors.ts";
+import { BootcError, doing } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 
 /** Attaches `file`, gives its device to `work`, and detaches it however `work`, or we, end. */
@@ -9,35 +12,59 @@ export async function withLoopDevice<T>(
   file: string,
   work: (device: string) => Promise<T>,
 ): Promise<T> {
-  const direct = ctx.env.BOOTC_DIRECT_IO === "on" ? ["--direct-io=on"] : [];
-  const device = await doing(`attaching \`${file}\``, async () =>
-    (await ctx.read("losetup", ["--show", "--find", "--partscan", ...direct, file])).trim(),
-  );
-  const guard = startGuard(ctx, device);
+  const dir = await mkdtemp(join(tmpdir(), "bootc-loop-"));
+  const answer = join(dir, "device");
+  const guard = await startGuard(ctx, file, answer);
   try {
+    const device = await doing(`attaching \`${file}\``, () => guard.device());
     return await work(device);
   } finally {
     await guard.release();
+    await rm(dir, { recursive: true, force: true });
   }
 }
 
 /**
- * A process that waits until its standard input ends, which it does even when we are killed, and then
- * detaches the device. In a session of its own, so that Ctrl-C reaches us and not it.
+ * Attaches the device on our behalf, waits until its standard input ends, which it does even when we are
+ * killed, and detaches it again. In a session of its own, so that Ctrl-C reaches us and not it.
  */
-function startGuard(ctx: Context, device: string) {
+const GUARD = `device=$(losetup --show --find --partscan $2 "$1") || exit
+echo "$device" >&3
+cat > /dev/null
+losetup --detach "$device"`;
+
+async function startGuard(ctx: Context, file: string, answer: string) {
+  const direct = ctx.env.BOOTC_DIRECT_IO === "on" ? "--direct-io=on" : "";
   const input = new PassThrough();
-  const script = 'cat > /dev/null; exec losetup --detach "$1"';
-  const ended = ctx.run("setsid", ["--wait", "sh", "-c", script, "sh", device], {
-    input,
-    isQuiet: true,
-  });
-  // Looked at in `release`; until then a failure is nobody's business.
-  ended.catch(() => undefined);
+  const output = await open(answer, "w");
+  let failure: unknown;
+  let hasEnded = false;
+  const ended = ctx
+    .run("setsid", ["--wait", "sh", "-c", GUARD, "sh", file, direct], {
+      input,
+      isQuiet: true,
+      descriptors: [output.fd],
+    })
+    .catch((error: unknown) => {
+      failure = error;
+    })
+    .finally(() => {
+      hasEnded = true;
+    });
   return {
+    async device(): Promise<string> {
+      for (;;) {
+        const text = await readFile(answer, "utf8");
+        if (text.endsWith("\n")) return text.trim();
+        if (hasEnded) throw failure ?? new BootcError("losetup gave no device");
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
     async release(): Promise<void> {
       input.end();
       await ended;
+      await output.close();
+      if (failure !== undefined) throw failure;
     },
   };
 }

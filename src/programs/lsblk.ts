@@ -9,15 +9,12 @@ export interface BlockDevice {
   readonly sizeBytes: number;
   readonly model: string | undefined;
   readonly serial: string | undefined;
-  readonly label: string | undefined;
-  readonly fstype: string | undefined;
-  readonly partitionTable: string | undefined;
   /** Where it is mounted in this mount namespace; `[SWAP]` for swap in use. */
   readonly mountPoints: readonly string[];
   readonly children: readonly BlockDevice[];
 }
 
-const COLUMNS = "PATH,TYPE,SIZE,MODEL,SERIAL,LABEL,FSTYPE,PTTYPE,MOUNTPOINTS";
+const COLUMNS = "PATH,TYPE,SIZE,MODEL,SERIAL,MOUNTPOINTS";
 
 export async function readBlockDevice(ctx: Context, path: string): Promise<BlockDevice> {
   return await doing(`looking at \`${path}\``, async () =>
@@ -39,9 +36,6 @@ interface LsblkDevice {
   readonly size: number | string;
   readonly model: string | null;
   readonly serial: string | null;
-  readonly label: string | null;
-  readonly fstype: string | null;
-  readonly pttype: string | null;
   readonly mountpoints: readonly (string | null)[] | null;
   readonly children?: readonly LsblkDevice[];
 }
@@ -53,12 +47,26 @@ function deviceOf(it: LsblkDevice): BlockDevice {
     sizeBytes: Number(it.size),
     model: it.model?.trim() || undefined,
     serial: it.serial?.trim() || undefined,
-    label: it.label ?? undefined,
-    fstype: it.fstype ?? undefined,
-    partitionTable: it.pttype ?? undefined,
     mountPoints: (it.mountpoints ?? []).filter((point) => point !== null),
     children: (it.children ?? []).map(deviceOf),
   };
+}
+
+/** What wipefs finds on a device: lsblk knows of file systems only where udev runs. */
+export async function readSignatures(ctx: Context, path: string): Promise<readonly string[]> {
+  const args = ["--json", "--no-act", path];
+  const text = await doing(`looking at \`${path}\``, () => ctx.read("wipefs", args));
+  return parseSignatures(text);
+}
+
+/** `ext4 `label``, for each signature in wipefs' JSON, which is nothing at all when there is none. */
+export function parseSignatures(text: string): readonly string[] {
+  if (text.trim() === "") return [];
+  const { signatures = [] } = JSON.parse(text) as {
+    signatures?: readonly { readonly type: string; readonly label: string | null }[];
+  };
+  const names = signatures.map(({ type, label }) => (label ? `${type} \`${label}\`` : type));
+  return [...new Set(names)];
 }
 
 /** A device and everything on it, each once. */

@@ -57,6 +57,7 @@ export async function mergeLayers(ctx: Context, request: MergeRequest): Promise<
   for (const layer of others) applyLayer(root, layer, store);
   await removePlaceholders(repo, root, store);
   const kernels = findKernels(root, store);
+  if (kernels.length > 0) addMountPoint(root);
   const { tree: rootTree, meta: rootMeta } = closeTree(root, store);
   const newTrees = await withoutKnown(repo, made);
   const selinuxPolicy = await findPolicy(ctx, request, root, store);
@@ -107,6 +108,15 @@ async function removePlaceholders(
     if (checksum !== undefined && (await readFileSize(repo, checksum)) === 0)
       etc.files.delete(name);
   }
+}
+
+/**
+ * What boots needs a /var to mount one over. Below 2024.3 ostree has the content of /var moved away with
+ * the directory itself, and an image without an ostree base would be left without; upstream's is.
+ */
+function addMountPoint(root: MutableTree): void {
+  if (root.dirs.has("var") || root.files.has("var")) return;
+  root.dirs.set("var", emptyTree(root.meta));
 }
 
 function findKernels(root: MutableTree, store: TreeStore): readonly string[] {

@@ -1,7 +1,16 @@
 // A repository of a test: made by the ostree under test, removed afterwards, and asked through that ostree.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { lstatSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { importLayer, type LayerImport } from "../../src/pull/import.ts";
@@ -72,6 +81,12 @@ export function rootsOf(it: TestRepo, commit: string): readonly [tree: string, m
   return [tree, meta];
 }
 
+function hasKernel(root: string): boolean {
+  const modules = join(root, "usr/lib/modules");
+  if (!existsSync(modules)) return false;
+  return readdirSync(modules).some((it) => existsSync(join(modules, it, "vmlinuz")));
+}
+
 /** What stock ostree makes of the layers: checkouts one over the other, committed as a directory. */
 export function stockMerge(
   it: TestRepo,
@@ -86,6 +101,11 @@ export function stockMerge(
     for (const name of ["hostname", "resolv.conf"]) {
       const path = join(root, "usr/etc", name);
       if (lstatSync(path, { throwIfNoEntry: false })?.size === 0) rmSync(path);
+    }
+    if (hasKernel(root) && !lstatSync(join(root, "var"), { throwIfNoEntry: false })) {
+      // Ours is never without a place to mount /var at, where stock ostree's may be.
+      mkdirSync(join(root, "var"));
+      chmodSync(join(root, "var"), lstatSync(root).mode);
     }
     return it.ostree("commit", "--orphan", "--no-bindings", `--tree=dir=${root}`, "--timestamp=@0");
   } finally {

@@ -33,10 +33,12 @@ export function createRegistry(dir: string, port: number): Registry {
       await waitFor("the registry", 30_000, async () => (await answers(port)) || undefined);
     },
     async stop() {
-      const ended = new Promise<void>((resolve) => child?.once("exit", () => resolve()));
-      child?.kill("SIGTERM");
-      await ended;
+      const running = child;
       child = undefined;
+      if (running === undefined) return;
+      const ended = new Promise<void>((resolve) => running.once("exit", () => resolve()));
+      running.kill("SIGTERM");
+      await ended;
     },
   };
 }
