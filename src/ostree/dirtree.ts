@@ -24,12 +24,9 @@ const CHECKSUM_BYTES = 32;
 
 export function parseDirtree(bytes: Uint8Array): Dirtree {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (all.length === 0) throw damaged();
-  const width = widthOf(all.length);
-  const split = all.length - width < 0 ? 0 : all.readUIntLE(all.length - width, width);
-  if (split > all.length - width) throw damaged();
+  const { split, end } = splitLists(all);
   const files = parseEntries(all.subarray(0, split), 1);
-  const dirs = parseEntries(all.subarray(split, all.length - width), 2);
+  const dirs = parseEntries(all.subarray(split, end), 2);
   return {
     files: files.map(([name, checksum]) => ({ name, checksum: checksum as string })),
     dirs: dirs.map(([name, tree, meta]) => ({ name, tree: tree as string, meta: meta as string })),
@@ -37,6 +34,32 @@ export function parseDirtree(bytes: Uint8Array): Dirtree {
 }
 
 type Entry = readonly [name: string, ...checksums: string[]];
+
+/** The trees of the directories in a directory, without looking at anything else in it. */
+export function childTrees(bytes: Uint8Array): readonly string[] {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const { split, end } = splitLists(all);
+  if (split === end) return [];
+  const dirs = all.subarray(split, end);
+  return arrayBounds(1, dirs).map(([start, end]) => {
+    // The name's end stands in the last offset, the tree's checksum behind it.
+    const width = widthOf(end - start);
+    if (end - start < 2 * (CHECKSUM_BYTES + width)) throw damaged();
+    const at = start + dirs.readUIntLE(end - width, width);
+    if (at + CHECKSUM_BYTES > end) throw damaged();
+    return dirs.toString("hex", at, at + CHECKSUM_BYTES);
+  });
+}
+
+/** Where the list of directories starts and ends. */
+function splitLists(all: Buffer): { readonly split: number; readonly end: number } {
+  if (all.length === 0) throw damaged();
+  const width = widthOf(all.length);
+  const end = all.length - width;
+  const split = end < 0 ? 0 : all.readUIntLE(end, width);
+  if (split > end) throw damaged();
+  return { split, end };
+}
 
 /** The members of `a(say)` (one checksum each) or `a(sayay)` (two). */
 function parseEntries(bytes: Buffer, checksums: 1 | 2): readonly Entry[] {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { formatDirtree, parseDirtree } from "./dirtree.ts";
+import { childTrees, formatDirtree, parseDirtree } from "./dirtree.ts";
 import {
   contentChecksum,
   EMPTY_TREE,
@@ -106,6 +106,9 @@ test("any directory survives being written and read", () => {
   });
   fc.assert(
     fc.property(tree, (it) => {
+      expect(childTrees(formatDirtree(it))).toEqual(
+        [...it.dirs].sort(byName).map((dir) => dir.tree),
+      );
       expect(parseDirtree(formatDirtree(it))).toEqual({
         files: [...it.files].sort(byName),
         dirs: [...it.dirs].sort(byName),

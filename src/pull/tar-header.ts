@@ -169,6 +169,8 @@ export function formatHeader(header: NewHeader): Buffer {
   const records = [...header.records];
   const pax = (key: string, value: Buffer | number) =>
     void records.push([key, typeof value === "number" ? Buffer.from(String(value)) : value]);
+  // Otherwise libarchive takes the text apart, and puts it together again in another normal form.
+  if (needsPax(name) || needsPax(linkName)) pax("hdrcharset", Buffer.from("BINARY"));
   if (needsPax(name)) pax("path", name);
   if (needsPax(linkName)) pax("linkpath", linkName);
   if (header.uid > OCTAL_MAX_7) pax("uid", header.uid);

@@ -1,7 +1,13 @@
 // Directory trees laid over each other as `ostree checkout --union --whiteouts` (2024.5 and newer) would.
 // Pure: directory objects come from `load`; only directories that a layer touches are read.
 import { BootcError } from "../errors.ts";
-import { type Dirtree, formatDirtree, parseDirtree, treeChecksum } from "../ostree/dirtree.ts";
+import {
+  childTrees,
+  type Dirtree,
+  formatDirtree,
+  parseDirtree,
+  treeChecksum,
+} from "../ostree/dirtree.ts";
 
 /** A directory by its two checksums. */
 export interface TreeRef {
@@ -111,7 +117,7 @@ export function hasWhiteouts(tree: string, store: TreeStore): boolean {
   const found =
     (bytes.includes(MARKER) &&
       parseDirtree(bytes).files.some((it) => it.name.startsWith(WHITEOUT))) ||
-    parseDirtree(bytes).dirs.some((it) => hasWhiteouts(it.tree, store));
+    childTrees(bytes).some((it) => hasWhiteouts(it, store));
   answers.set(tree, found);
   return found;
 }

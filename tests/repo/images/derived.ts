@@ -31,7 +31,7 @@ export function derivedImages(): readonly DerivedImage[] {
     topLevel(),
     placeholders(),
     kernelArguments(),
-    smallFiles(2000),
+    smallFiles(20_000),
     manyLayers(64),
   ];
 }
@@ -346,7 +346,7 @@ export function smallFiles(count: number): DerivedImage {
     const folder = `usr/share/${Math.floor(i / 100)}`;
     if (i % 100 === 0) first.push(dir(folder));
     first.push(file(`${folder}/${i}`, randomBytes(random, random(64))));
-    if (i % 500 === 0)
+    if (i % 1000 === 0)
       second.push(dir(folder), file(`${folder}/.wh.${i}`), file(`${folder}/new`, `${i}`));
   }
   return { name: `${count} small files`, layers: [first, second] };

@@ -1,0 +1,106 @@
+import { expect, test } from "vitest";
+import { formatDirtree, treeChecksum } from "../ostree/dirtree.ts";
+import { applyLayer, closeTree, openTree, type TreeRef, type TreeStore } from "./tree-merge.ts";
+
+/** A directory as an object: text is a file, an object a directory, `meta` its metadata. */
+interface Folder {
+  readonly [name: string]: string | Folder;
+}
+
+const sum = (text: string) => treeChecksum(Buffer.from(text));
+
+function createStore() {
+  const objects = new Map<string, Uint8Array>();
+  const loaded: string[] = [];
+  const store: TreeStore = {
+    load(checksum) {
+      loaded.push(checksum);
+      const bytes = objects.get(checksum);
+      if (bytes === undefined) throw new Error(`no object ${checksum}`);
+      return bytes;
+    },
+    store: (checksum, bytes) => void objects.set(checksum, bytes),
+  };
+  function write({ meta = "0", ...content }: Folder): TreeRef {
+    const entries = Object.entries(content);
+    const files = entries.flatMap(([name, it]) =>
+      typeof it === "string" ? [{ name, checksum: sum(it) }] : [],
+    );
+    const dirs = entries.flatMap(([name, it]) =>
+      typeof it === "string" ? [] : [{ name, ...write(it) }],
+    );
+    const bytes = formatDirtree({ files, dirs });
+    store.store(treeChecksum(bytes), bytes);
+    return { tree: treeChecksum(bytes), meta: sum(meta as string) };
+  }
+  return { store, write, loaded };
+}
+
+function merge(base: Folder, ...layers: readonly Folder[]) {
+  const { store, write } = createStore();
+  const root = openTree(write(base), store);
+  for (const layer of layers) applyLayer(root, write(layer), store);
+  return closeTree(root, store);
+}
+
+const tree = (folder: Folder) => createStore().write(folder);
+
+test.each<[string, Folder, Folder, Folder]>([
+  ["adds and replaces files", { a: "1", b: "1" }, { b: "2", c: "2" }, { a: "1", b: "2", c: "2" }],
+  [
+    "keeps a directory's own metadata",
+    { d: { meta: "x", f: "1" } },
+    { d: { meta: "y" } },
+    { d: { meta: "x", f: "1" } },
+  ],
+  ["replaces a directory by a file", { d: { f: "1" } }, { d: "2" }, { d: "2" }],
+  [
+    "replaces a file by a directory",
+    { d: "1" },
+    { d: { meta: "y", f: "2" } },
+    { d: { meta: "y", f: "2" } },
+  ],
+  [
+    "removes what is whited out",
+    { a: "1", d: { f: "1" }, e: "1" },
+    { ".wh.a": "", ".wh.d": "" },
+    { e: "1" },
+  ],
+  ["lets a file survive behind its whiteout", { a: "1" }, { ".wh.a": "", a: "2" }, { a: "2" }],
+  ["loses a name that sorts before its whiteout", { "-a": "1" }, { ".wh.-a": "", "-a": "2" }, {}],
+  [
+    "recreates a whited out directory",
+    { d: { f: "1" } },
+    { ".wh.d": "", d: { meta: "y", g: "2" } },
+    { d: { meta: "y", g: "2" } },
+  ],
+  [
+    "empties an opaque directory",
+    { d: { meta: "x", f: "1" } },
+    { d: { meta: "y", ".wh..wh..opq": "", g: "2" } },
+    { d: { meta: "y", g: "2" } },
+  ],
+  [
+    "removes markers from new directories",
+    {},
+    { d: { e: { ".wh.x": "", f: "1" } } },
+    { d: { e: { f: "1" } } },
+  ],
+])("%s", (_, base, layer, want) => {
+  expect(merge(base, layer)).toEqual(tree(want));
+});
+
+test("a whiteout of no name is refused", () => {
+  expect(() => merge({}, { ".wh.": "" })).toThrow("names no file");
+});
+
+test("directories no layer touches are not read", () => {
+  const { store, write, loaded } = createStore();
+  const untouched = write({ f: "1" });
+  const root = openTree(write({ untouched: { f: "1" }, touched: { g: "1" } }), store);
+  applyLayer(root, write({ touched: { g: "2" } }), store);
+  expect(closeTree(root, store).tree).toBe(
+    tree({ untouched: { f: "1" }, touched: { g: "2" } }).tree,
+  );
+  expect(loaded).not.toContain(untouched.tree);
+});
