@@ -1,13 +1,13 @@
 // A clone of this repository's commit in a folder of its own, and xtask run there as a user would.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 export const TOP = resolve(import.meta.dirname, "../..");
 
 /** What downloads and slow steps leave behind, shared by all tests; they work without it. */
-export const SHARED_CACHE = join(process.env.BOOTC_TEST_CACHE ?? "/var/cache/bootc-tests", "xtask");
+export const SHARED_CACHE = join(process.env.BOOTC_TEST_CACHE ?? defaultCache(), "xtask");
 
 export interface Ran {
   readonly status: number | null;
@@ -18,6 +18,13 @@ export interface Ran {
 export interface XtaskOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Only root may write to the system's own place. */
+function defaultCache(): string {
+  return process.getuid?.() === 0
+    ? "/var/cache/bootc-tests"
+    : join(homedir(), ".cache/bootc-tests");
 }
 
 /** An empty folder; nobody but root can look into it, as with any folder of `mktemp`. */
