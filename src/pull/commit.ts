@@ -74,6 +74,7 @@ export async function commitImage(ctx: Context, request: ImageCommitRequest): Pr
     await scratch.setRef(imageRef(request.reference), commit);
     await scratch.setRef(PROTECTIVE_REF, commit);
     await scratch.pull(ctx);
+    if (!isLabelled) await deleteRefs(ctx, repo, [UNLABELLED_REF, LABELLED_REF]);
     return { commit };
   } finally {
     await scratch.remove();

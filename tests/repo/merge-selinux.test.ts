@@ -59,6 +59,7 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
       createdEpoch: 0,
       importerVersion: "test",
     });
+    expect(it.ostree("refs", "--list", "bootc-pull/tree")).toBe("");
     await releasePending(it.ctx, it.repo);
     return commit;
   }
