@@ -38,6 +38,7 @@ const PACKAGES: Readonly<Record<string, Packages>> = {
   "docker-registry": { debian: "docker-registry", fedora: "docker-distribution" },
   "qemu-aarch64-static": { debian: "qemu-user-static", fedora: "qemu-user-static-aarch64" },
   "qemu-system-x86_64": { debian: "qemu-system-x86", fedora: "qemu-system-x86-core" },
+  "qemu-io": { debian: "qemu-utils", fedora: "qemu-img" },
   "mkfs.ext4": { debian: "e2fsprogs", fedora: "e2fsprogs" },
   "mkfs.fat": { debian: "dosfstools", fedora: "dosfstools" },
   chattr: { debian: "e2fsprogs", fedora: "e2fsprogs" },

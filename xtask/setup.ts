@@ -36,6 +36,7 @@ const TEST_PROGRAMS = [
   "wipefs",
   // A virtual machine to boot.
   "qemu-system-x86_64",
+  "qemu-io",
   "buildah",
   "nbdkit",
   "ssh",

@@ -1,7 +1,7 @@
 // Everything around the machine: registry, images, ssh key, disks; made once per test run.
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheDir, hashOf } from "./cache.ts";
 import { buildBaseImage, buildImage, type Files, writeContext } from "./images.ts";
@@ -17,15 +17,15 @@ export interface Lab {
   readonly registry: Registry;
   /** The image every variant is derived from: base and our package. */
   readonly osImage: string;
-  /** The executable of this machine, which installs. */
+  /** The executable of that package, which installs. */
   readonly bootc: string;
   close(): Promise<void>;
 }
 
 /** Programs without which there is no lab; a test is skipped when one is missing. */
 export const NEEDED = [
-  ...["qemu-system-x86_64", "debootstrap", "buildah", "docker-registry", "skopeo", "ostree"],
-  ...["mkfs.ext4", "mkfs.fat", "sfdisk", "nbdkit", "ssh", "ssh-keygen", "rpm", "partx"],
+  ...["qemu-system-x86_64", "qemu-io", "debootstrap", "buildah", "docker-registry", "skopeo"],
+  ...["mkfs.ext4", "mkfs.fat", "sfdisk", "partx", "nbdkit", "ssh", "ssh-keygen", "rpm", "ostree"],
 ];
 
 /** Why there can be no lab here; undefined when there can. */
@@ -51,7 +51,8 @@ export async function openLab(name: string, slot: number): Promise<Lab> {
   await registry.start();
   try {
     const osImage = await buildOsImage(dir);
-    return { dir, registry, osImage, bootc: join(TOP, "target/bootc"), close: registry.stop };
+    const bootc = await extractExecutable(osImage, dir);
+    return { dir, registry, osImage, bootc, close: registry.stop };
   } catch (error) {
     await registry.stop();
     throw error;
@@ -78,6 +79,18 @@ async function buildOsImage(dir: string): Promise<string> {
   return name;
 }
 
+/** What is in the image also installs: the program of the package, not one from a checkout. */
+async function extractExecutable(image: string, dir: string): Promise<string> {
+  const container = (await sh("buildah", ["from", "--pull=never", image])).trim();
+  try {
+    const root = (await sh("buildah", ["mount", container])).trim();
+    await sh("cp", [join(root, "usr/bin/bootc"), join(dir, "bootc")]);
+  } finally {
+    await sh("buildah", ["rm", container]);
+  }
+  return join(dir, "bootc");
+}
+
 const PACKAGE_LINES = [
   "COPY payload /usr/bootc.rpm",
   // Debian's packages are what it depends on, and rpm knows nothing of them.
@@ -96,17 +109,29 @@ const COMMON_LINES = [
   "COPY registries.conf /etc/containers/registries.conf.d/10-test.conf",
 ];
 
+/** The newest package in target/; made from the source package there, or the checkout, if there is none. */
 async function findPackage(): Promise<string> {
   const machine = process.arch === "x64" ? "x86_64" : "aarch64";
-  const paths = await readdir(join(TOP, "target"), { recursive: true });
-  const found = paths.filter(
-    (it) => it.endsWith(`.${machine}.rpm`) && /(^|\/)bootc-\d/.test(it) && !it.startsWith("vm/"),
+  const found = await newestIn(join(TOP, "target"), `.${machine}.rpm`);
+  if (found !== undefined) return found;
+  const source = await newestIn(join(TOP, "target"), ".src.rpm");
+  const from = source === undefined ? [] : ["--srpm", source];
+  await sh("node", [join(TOP, "xtask/run.cjs"), "package-rpm", ...from], {
+    cwd: TOP,
+    timeoutMs: 1_800_000,
+  });
+  const made = await newestIn(join(TOP, "target"), `.${machine}.rpm`);
+  if (made === undefined) throw new Error("`xtask package-rpm` left no package in target/");
+  return made;
+}
+
+async function newestIn(dir: string, ending: string): Promise<string | undefined> {
+  const names = await readdir(dir).catch(() => []);
+  const wanted = names.filter((it) => it.endsWith(ending) && /^bootc-\d/.test(it));
+  const dated = await Promise.all(
+    wanted.map(async (it) => ({ path: join(dir, it), at: (await stat(join(dir, it))).mtimeMs })),
   );
-  const [only, ...more] = found;
-  if (only === undefined || more.length > 0) {
-    throw new Error(`want one package in target/, found ${found.length}; run \`xtask rpm\``);
-  }
-  return join(TOP, "target", only);
+  return dated.sort((a, b) => b.at - a.at)[0]?.path;
 }
 
 async function digestOf(path: string): Promise<string> {
