@@ -47,11 +47,13 @@ export interface UpgradeOptions extends DeployWords {
 export async function upgrade(ctx: Context, options: UpgradeOptions): Promise<void> {
   await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
   const talk = silenceFor(ctx, options);
-  const isStaged = await withHostLock(
-    talk,
-    { purpose: "upgrading", timeoutMs: limitsOfWords(options).lockTimeoutMs },
-    () => upgradeLocked(talk, options),
-  );
+  const { lockTimeoutMs: timeoutMs } = limitsOfWords(options);
+  const work = () => upgradeOrCheck(talk, options);
+  // A check changes no deployment, so that it need not wait for those that do.
+  const isStaged =
+    options.check === true
+      ? await work()
+      : await withHostLock(talk, { purpose: "upgrading", timeoutMs }, work);
   if (isStaged) await softReboot(talk, options.softReboot, "staged");
   await answerInJson(ctx, options);
   if (isStaged && options.apply === true) await reboot(ctx);
@@ -65,7 +67,7 @@ interface Upgrade {
 }
 
 /** Whether something is staged afterwards that a reboot brings. */
-async function upgradeLocked(ctx: Context, options: UpgradeOptions): Promise<boolean> {
+async function upgradeOrCheck(ctx: Context, options: UpgradeOptions): Promise<boolean> {
   const sysroot = await readSysroot(ctx);
   const host = assembleHost(sysroot);
   const reference = requireUpgradeTarget(host, options.tag);
