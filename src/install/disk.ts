@@ -1,6 +1,6 @@
 // A whole disk for a new system: looked at, refused when in use, partitioned, formatted, mounted.
 import { randomUUID } from "node:crypto";
-import { constants, mkdir, open, stat } from "node:fs/promises";
+import { constants, mkdir, mkdtemp, open, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing, errnoOf } from "../errors.ts";
 import type { FilesystemType } from "../host/install-config.ts";
@@ -21,7 +21,7 @@ import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 import { cleanupContext } from "./chroot.ts";
 
-const MOUNT_DIR = "run/bootc/mounts/rootfs";
+const MOUNT_DIR = "run/bootc/mounts";
 
 /** How long the kernel may take to show new partitions, in milliseconds. */
 const NODES_LIMIT_MS = 30_000;
@@ -127,14 +127,28 @@ export async function withNewDisk<T>(
   const esp = nodeOf("esp");
   if (esp !== undefined) await makeEsp(ctx, esp);
   await makeFilesystem(ctx, wish.filesystem, { node: rootNode, label: "root", uuid: rootUuid });
-  const rootDir = join(ctx.root, MOUNT_DIR);
-  await mkdir(rootDir, { recursive: true });
-  await ctx.run("mount", [rootNode, rootDir]);
+  return await withMounted(ctx, rootNode, (rootDir) => work({ rootNode, rootUuid, rootDir }));
+}
+
+/** Mounts in a directory of our own: two installations at once know nothing of each other. */
+async function withMounted<T>(
+  ctx: Context,
+  node: string,
+  work: (dir: string) => Promise<T>,
+): Promise<T> {
+  await mkdir(join(ctx.root, MOUNT_DIR), { recursive: true });
+  const dir = await mkdtemp(join(ctx.root, MOUNT_DIR, "rootfs-"));
+  await ctx.run("mount", [node, dir]);
+  // After a failure something may still be at work in there; the file system goes when that ends.
+  let how = ["--recursive", "--lazy"];
   try {
-    await mkdir(join(rootDir, "boot"), { recursive: true });
-    return await work({ rootNode, rootUuid, rootDir });
+    await mkdir(join(dir, "boot"), { recursive: true });
+    const result = await work(dir);
+    how = ["--recursive"];
+    return result;
   } finally {
-    await cleanupContext(ctx).run("umount", ["--recursive", rootDir]);
+    await cleanupContext(ctx).run("umount", [...how, dir]);
+    await rmdir(dir);
   }
 }
 

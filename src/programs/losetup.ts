@@ -26,9 +26,11 @@ export async function withLoopDevice<T>(
 
 /**
  * Attaches the device on our behalf, waits until its standard input ends, which it does even when we are
- * killed, and detaches it again. In a session of its own, so that Ctrl-C reaches us and not it.
+ * killed, and detaches it again. In a session of its own, so that Ctrl-C reaches us and not it, and deaf to
+ * what we send to all our programs when we are told to end: its turn comes last.
  */
-const GUARD = `device=$(losetup --show --find --partscan $2 "$1") || exit
+const GUARD = `trap '' INT TERM HUP
+device=$(losetup --show --find --partscan $2 "$1") || exit
 echo "$device" >&3
 cat > /dev/null
 losetup --detach "$device"`;

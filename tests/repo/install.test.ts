@@ -280,20 +280,30 @@ describe.skipIf(missing.length > 0)(
       );
     });
 
-    test("killed outright, an installation leaves no loop device behind", async () => {
+    test.each([
+      ["killed outright, while a device is attached", "KILL", "losetup -j"],
+      ["told to end, while a device is attached", "TERM", "losetup -j"],
+      [
+        "told to end, with the new root mounted",
+        "TERM",
+        "findmnt -n --list | grep /run/bootc/mounts/rootfs- #",
+      ],
+    ])("%s: no loop device stays behind", async (_about, signal, sign) => {
       const path = await newDisk("killed.raw", 2048);
       const entry = join(TOP, "src/entry.ts");
       const args = ["--via-loopback", "--filesystem", "ext4", "--source-imgref", image, path];
-      // A device attached and a hundredth of a second later the end, wherever that is.
-      const script = `"$@" & pid=$!; until losetup -j "$DISK" | grep -q .; do kill -0 $pid || exit 1; done; kill -9 $pid`;
-      spawnSync(
-        "bash",
-        ["-c", script, "sh", process.execPath, entry, "install", "to-disk", ...args],
-        {
-          env: { ...process.env, DISK: path },
-        },
+      const wait = `until ${sign} "$DISK" | grep -q .; do kill -0 $pid || exit 1; done`.replace(
+        '# "$DISK"',
+        "",
       );
-      const end = Date.now() + 20_000;
+      const script = `"$@" & pid=$!; ${wait}; kill -${signal} $pid; wait $pid`;
+      const words = [process.execPath, entry, "install", "to-disk", ...args];
+      const ran = spawnSync("bash", ["-c", script, "sh", ...words], {
+        env: { ...process.env, DISK: path },
+        encoding: "utf8",
+      });
+      expect(ran.status).not.toBe(0);
+      const end = Date.now() + 60_000;
       while (sh("losetup", "-j", path) !== "" && Date.now() < end) spawnSync("sync");
       expect(sh("losetup", "-j", path)).toBe("");
     });

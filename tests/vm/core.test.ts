@@ -118,7 +118,7 @@ describe.skipIf(missing !== undefined)(`core path${missing ? ` (${missing})` : "
   test("no room on the disk: a clear error, nothing changed, and the next run succeeds", async () => {
     await pushVariant(lab, "v3", {
       files: { "usr/share/new-in-v3": "v3\n" },
-      lines: ["RUN head -c 400000000 /dev/urandom > /usr/share/large"],
+      lines: ["RUN head -c 120000000 /dev/urandom > /usr/share/large"],
     });
     await retag(lab, "v3", "v2");
     await machine.must(

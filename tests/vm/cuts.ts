@@ -54,7 +54,7 @@ const SPREAD_MS: Readonly<Record<Phase, number>> = {
   import: 8000,
   stage: 6000,
   finalize: 12_000,
-  "first-boot": 70_000,
+  "first-boot": 110_000,
 };
 
 export function chooseAim(seed: string, mode?: Mode): Aim {

@@ -20,7 +20,9 @@ export interface WatchedUpgrade {
 const ORDER: readonly UpgradeStep[] = ["plan", "pull", "import", "stage", "done"];
 
 export function startUpgrade(machine: Machine): WatchedUpgrade {
-  const [program, args] = machine.sshCommand("bootc upgrade --quiet --progress-fd 3 3>&1 1>&2");
+  // Progress goes to pipes alone, and what sshd gives a command is a socket.
+  const command = "set -o pipefail; bootc upgrade --quiet --progress-fd 3 3>&1 1>&2 | cat";
+  const [program, args] = machine.sshCommand(command);
   const child: ChildProcess = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
   const startedAt = Date.now();
   const begunMs = new Map<UpgradeStep, number>([["plan", 0]]);
