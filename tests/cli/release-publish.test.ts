@@ -234,8 +234,37 @@ test("a secondary rate limit is waited for, also in the middle of uploads", asyn
   addGitHubFault(server, { on: "UPLOAD bootc-2.0.0.tar.zst", times: 1, kind });
   await run();
   requirePublished();
-  expect(clock.pauses[0]).toBe(61_000);
-  expect(clock.pauses).toHaveLength(2);
+  expect(clock.pauses).toEqual([61_000, 61_000]);
+});
+
+test("an hour of patience asked for in the middle of uploads ends the run, and the next carries on", async () => {
+  const kind = { status: 403, body: SECONDARY, headers: { "retry-after": "3600" } };
+  addGitHubFault(server, { on: "UPLOAD bootc-2.0.0.tar.zst", times: 1, kind });
+  expect(await fails(run())).toMatchObject({
+    status: 4,
+    text: expect.stringMatching(/60 minutes/),
+  });
+  expect(clock.pauses).toEqual([]);
+  await run();
+  requirePublished();
+});
+
+test("a name that GitHub calls taken is looked at again before it is an error", async () => {
+  const errors = [{ resource: "ReleaseAsset", code: "already_exists", field: "name" }];
+  const kind = { status: 422, body: JSON.stringify({ message: "Validation Failed", errors }) };
+  addGitHubFault(server, { on: "UPLOAD SHA256SUMS", times: 1, kind });
+  await run();
+  requirePublished();
+  addGitHubFault(server, { on: "UPLOAD SHA256SUMS", times: 99, kind });
+  server.releases.length = 0;
+  expect((await fails(run())).text).toMatch(/SHA256SUMS: GitHub answered 422: .*already_exists/);
+});
+
+test("a removal whose answer is lost is no error", async () => {
+  addGitHubFault(server, { on: "UPLOAD bootc-2.0.0.tar.zst", times: 1, kind: "reset" });
+  addGitHubFault(server, { on: "DELETE", times: 1, kind: "lost-answer" });
+  await run();
+  requirePublished();
 });
 
 test.each([

@@ -78,20 +78,23 @@ export async function connectGitHub(
   return github;
 }
 
+/** What an upload sends, as a function: every try reads the file anew. */
+export type FileBody = () => AsyncIterable<Uint8Array>;
+
 /** A `fetch` for Octokit that waits and repeats as `request` does. */
 function patientFetch(http: HttpOptions): typeof fetch {
   return async (input, init = {}) => {
     const method = init.method ?? "GET";
-    const { body } = init;
-    const canBeReadAgain = body === undefined || body === null || typeof body === "string";
+    const body = init.body as unknown;
     const answer = await request(
       {
         method,
         url: String(input),
         headers: headersOf(init.headers),
         isRepeatable: method !== "POST",
-        ...(canBeReadAgain ? {} : { tries: 1 }),
-        ...(body === undefined || body === null ? {} : { body: () => body as string }),
+        ...(body === undefined || body === null
+          ? {}
+          : { body: typeof body === "function" ? (body as FileBody) : () => body as string }),
       } satisfies HttpRequest,
       http,
     );

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { BootcError, kindOf } from "../../src/errors.ts";
 import type { Terminal } from "../../src/system/context.ts";
 import { byteProgress, formatBytes } from "../remote/byte-progress.ts";
-import { request } from "../remote/http.ts";
-import { ask, type GitHub } from "./github.ts";
+import { asksForPatience, request } from "../remote/http.ts";
+import { ask, type FileBody, type GitHub } from "./github.ts";
 import type { ReleaseFile } from "./manifest.ts";
 import type { Agreed } from "./preconditions.ts";
 
@@ -169,6 +169,7 @@ async function putAsset(github: GitHub, it: Publication, work: AssetWork): Promi
 
 /** Also for a name that exists: an upload whose answer was lost has arrived. */
 function mayTryAgain(error: unknown): boolean {
+  if (asksForPatience(error)) return false;
   return kindOf(error) === "network" || /already_exists/.test(messageOf(error));
 }
 
@@ -182,14 +183,23 @@ async function hasAsset(github: GitHub, { draft, file }: AssetWork): Promise<boo
   if (asset === undefined) return false;
   if (await isSame(github, asset, file)) return true;
   github.note(`${file.name}: removing what an earlier upload left`);
-  await ask(`asset ${file.name}`, () =>
-    github.octokit.repos.deleteReleaseAsset({ ...github.repository, asset_id: asset.id }),
-  );
+  await ask(`asset ${file.name}`, () => deleteAsset(github, asset.id));
   return false;
+}
+
+/** Gone is gone: the answer to an earlier try may have been lost. */
+async function deleteAsset({ octokit, repository }: GitHub, id: number): Promise<void> {
+  try {
+    await octokit.repos.deleteReleaseAsset({ ...repository, asset_id: id });
+  } catch (error) {
+    if (!(error instanceof Error && "status" in error && error.status === 404)) throw error;
+  }
 }
 
 async function upload(github: GitHub, it: Publication, { draft, file }: AssetWork): Promise<void> {
   const progress = byteProgress(it.terminal, github.note, `uploading ${file.name}`);
+  const path = join(it.folder, file.name);
+  const body: FileBody = () => chunksOf(path, file.sizeBytes, progress.show);
   await ask(`asset ${file.name}`, () =>
     github.octokit.repos.uploadReleaseAsset({
       ...github.repository,
@@ -201,12 +211,8 @@ async function upload(github: GitHub, it: Publication, { draft, file }: AssetWor
         "content-type": contentTypeOf(file.name),
         "content-length": String(file.sizeBytes),
       },
-      // Octokit's types know text alone; it hands a stream on as it is.
-      data: chunksOf(
-        join(it.folder, file.name),
-        file.sizeBytes,
-        progress.show,
-      ) as unknown as string,
+      // Octokit's types know text alone; it hands a function on to our `fetch` as it is.
+      data: body as unknown as string,
     }),
   );
 }

@@ -8,8 +8,6 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** Called anew for every try, because a stream can be read once. */
   readonly body?: () => string | Uint8Array<ArrayBuffer> | AsyncIterable<Uint8Array>;
-  /** How often to try; a body that can be read only once allows one try. */
-  readonly tries?: number;
   /**
    * The request may be sent again although it might have been carried out. One that may not is only
    * repeated after an answer or an error that proves that it was not.
@@ -58,6 +56,14 @@ const NEVER_SENT = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
+/** The errors of servers that asked for more patience than `LONGEST_PAUSE_MS`. */
+const refusals = new WeakSet<object>();
+
+/** Whether a server asked to be left alone for long: then nobody above may try again either. */
+export function asksForPatience(error: unknown): boolean {
+  return typeof error === "object" && error !== null && refusals.has(error);
+}
+
 /** The answer of the last try; throws a `network` error when there is none. */
 export async function request(what: HttpRequest, options: HttpOptions): Promise<HttpAnswer> {
   for (let tried = 1; ; tried += 1) {
@@ -85,11 +91,11 @@ interface Retry {
 
 /** Whether and when to try again; `undefined` means that this outcome stands. */
 export function decideRetry(
-  what: Pick<HttpRequest, "isRepeatable" | "acceptStatuses" | "tries">,
+  what: Pick<HttpRequest, "isRepeatable" | "acceptStatuses">,
   outcome: HttpAnswer | NoAnswer,
   { tried, clock }: { readonly tried: number; readonly clock: Clock },
 ): Retry | undefined {
-  if (tried >= (what.tries ?? TRIES)) return undefined;
+  if (tried >= TRIES) return undefined;
   const backOffMs = FIRST_PAUSE_MS * 2 ** (tried - 1) * (0.8 + 0.4 * clock.random());
   if (!("status" in outcome)) {
     if (!what.isRepeatable && !outcome.wasNeverSent) return undefined;
@@ -173,7 +179,7 @@ async function readAll(response: Response, touch: () => void): Promise<Uint8Arra
     touch();
     sizeBytes += chunk.length;
     if (sizeBytes > ANSWER_BYTES_MAX) {
-      throw new BootcError(`the answer of \`${response.url}\` is larger than 256 MiB`);
+      throw new BootcError(`an answer of \`${originOf(response.url)}\` is larger than 256 MiB`);
     }
     chunks.push(chunk);
   }
@@ -205,16 +211,22 @@ function noAnswer(error: unknown): NoAnswer {
 
 function tooPatient(what: HttpRequest, pauseMs: number): BootcError {
   const minutes = Math.ceil(pauseMs / 60_000);
-  return new BootcError(`\`${originOf(what.url)}\` refuses more requests for ${minutes} minutes`, {
-    kind: "network",
-    hint: "run the same command again after that; it goes on where it stopped",
-  });
+  const error = new BootcError(
+    `\`${originOf(what.url)}\` refuses more requests for ${minutes} minutes`,
+    {
+      kind: "network",
+      hint: "run the same command again after that; it goes on where it stopped",
+    },
+  );
+  refusals.add(error);
+  return error;
 }
 
 export function decodeText(body: Uint8Array): string {
   return new TextDecoder().decode(body);
 }
 
+/** The server alone: what follows in an address may be a secret. */
 function originOf(url: string): string {
-  return URL.parse(url)?.origin ?? url;
+  return URL.parse(url)?.origin ?? "an address that is no URL";
 }
