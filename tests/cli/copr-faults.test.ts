@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type BootcError, exitStatusOf } from "../../src/errors.ts";
+import { type BootcError, describeError, exitStatusOf } from "../../src/errors.ts";
 import { getBuild, listBuilds } from "../../xtask/copr/api.ts";
 import { applyChanges, describeChanges, readChanges } from "../../xtask/copr/apply.ts";
 import type { Connection } from "../../xtask/copr/connection.ts";
@@ -171,6 +171,19 @@ test("a secret that the server repeats is not printed", async () => {
   expect((await fails(getBuild(copr, 7))).text).toContain("bad *** ***");
 });
 
+test("a secret in an answer that is cut short or no JSON is not printed", async () => {
+  await makeProject();
+  const fault = { on: "POST /webhook/generate", times: 1 };
+  const text = (secret: string) => `{"id": 500, "webhook_secret": "${secret}"`;
+  addFault(server, { ...fault, kind: { status: 200, body: text("5f0c-new-secret") } });
+  const short = await rotateWebhook(copr, FILE).catch(describeError);
+  expect(short).toMatchObject({ kind: "network", causes: [] });
+  const body = `<title>Hello ${LOGIN} ${TOKEN}</title>`;
+  addFault(server, { ...fault, kind: { status: 200, body } });
+  const page = await rotateWebhook(copr, FILE).catch(describeError);
+  expect(page).toMatchObject({ kind: "network", causes: ["Hello *** ***"] });
+});
+
 test("429 with Retry-After is waited for, and the request sent again", async () => {
   await makeProject();
   addFault(server, {
@@ -315,6 +328,32 @@ test("an upload whose answer is lost is found, not sent again", async () => {
   expect(server.uploads).toHaveLength(1);
 });
 
+test("an upload that a server with little patience refuses is not sent again", async () => {
+  await makeProject();
+  const kind = { status: 429, body: "{}", headers: { "retry-after": "3600" } };
+  addFault(server, { on: "POST /build/create/upload", times: 99, kind });
+  expect((await fails(upload(await makeSrpm(1000)))).status).toBe(4);
+  expect(server.faults[0]?.hit).toBe(1);
+});
+
+test("a proxy that gives up on an upload the server still carries out makes no second build", async () => {
+  await makeProject();
+  const kind = { status: 504, body: GATEWAY_TIMEOUT };
+  addFault(server, { on: "POST /build/create/upload", times: 1, kind });
+  copr = {
+    ...copr,
+    clock: {
+      ...clock,
+      pause: async (milliseconds, signal) => {
+        await clock.pause(milliseconds, signal);
+        addBuild(server, { project: "tester/demo", chroots: [], request: {}, submitter: "tester" });
+      },
+    },
+  };
+  expect((await upload(await makeSrpm(1000))).id).toBe(1001);
+  expect(server.builds.size).toBe(1);
+});
+
 test("an upload that always breaks off is status 4", async () => {
   await makeProject();
   addFault(server, { on: "POST /build/create/upload", times: 99, kind: "reset" });
@@ -390,6 +429,17 @@ test("a chroot that fails ends with the tail of its log", async () => {
   expect(() => requireSuccess(progress)).toThrow(`build ${id} failed in fedora-rawhide-aarch64`);
 });
 
+test("a log that cannot be had does not hide that the build failed", async () => {
+  server.outcome = "failed-chroot";
+  const id = await startedBuild();
+  addFault(server, { on: "GET /results/", times: 999, kind: { status: 503, body: "" } });
+  const progress = await watchBuild(copr, id, { terminal: TERMINAL });
+  expect(() => requireSuccess(progress)).toThrow(`build ${id} failed in fedora-rawhide-aarch64`);
+  expect(
+    notes.filter((it) => /^fedora-rawhide-aarch64: no log: .* answered 503$/.test(it)),
+  ).toHaveLength(1);
+});
+
 test("a source RPM that fails is told apart from chroots that fail", async () => {
   server.outcome = "failed-source";
   const id = await startedBuild();
@@ -449,6 +499,15 @@ test("trouble of the server for some minutes does not end the watch", async () =
   });
   requireSuccess(await watchBuild(copr, id, { terminal: TERMINAL }));
   expect(notes.some((it) => it.endsWith("still watching"))).toBe(true);
+});
+
+test("a server that wants an hour of patience is not asked every half minute", async () => {
+  const id = await startedBuild();
+  const kind = { status: 429, body: "{}", headers: { "retry-after": "3600" } };
+  addFault(server, { on: `GET /build/${id}`, after: 3, times: 9999, kind });
+  const error = await fails(watchBuild(copr, id, { terminal: TERMINAL }));
+  expect(error).toMatchObject({ status: 4, text: expect.stringMatching(/for 60 minutes/) });
+  expect(server.faults[0]?.hit).toBe(1);
 });
 
 test("trouble of the server for long ends it, with status 4", async () => {

@@ -110,9 +110,12 @@ function parseAnswer(
     return JSON.parse(decodeText(answer.body)) as unknown;
   } catch (cause) {
     if (isAccepted) return undefined;
+    // Not the text itself: an answer that was cut short may have been about to tell a secret.
+    const title = redact(titleOf(decodeText(answer.body)) ?? "", connection.credentials);
+    const shown = title === "" ? undefined : new BootcError(title);
     throw new BootcError(`\`${connection.url}\` did not answer with JSON about ${it.subject}`, {
       kind: "network",
-      cause: cause instanceof SyntaxError ? new BootcError(describeText(answer)) : cause,
+      cause: cause instanceof SyntaxError ? shown : cause,
       hint: "is `copr_url` in the token file the address of a COPR server?",
     });
   }
@@ -164,8 +167,12 @@ function describeText({ body }: HttpAnswer): string {
   const json = tryJson(text);
   if (isRecord(json) && typeof json.error === "string") return oneLine(json.error);
   if (isRecord(json) && typeof json.message === "string") return oneLine(json.message);
-  const title = /<title>([^<]*)<\/title>/i.exec(text)?.[1];
-  return oneLine(title ?? text).slice(0, 200);
+  return oneLine(titleOf(text) ?? text).slice(0, 200);
+}
+
+function titleOf(html: string): string | undefined {
+  const title = /<title>([^<]*)<\/title>/i.exec(html)?.[1];
+  return title === undefined ? undefined : oneLine(title).slice(0, 200);
 }
 
 function tryJson(text: string): unknown {

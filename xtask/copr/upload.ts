@@ -5,6 +5,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { BootcError, kindOf } from "../../src/errors.ts";
+import { asksForPatience } from "../remote/http.ts";
 import { listBuilds, type ProjectName, parseBuild } from "./api.ts";
 import type { Build } from "./build-state.ts";
 import { type Connection, call } from "./connection.ts";
@@ -31,7 +32,9 @@ export async function uploadBuild(copr: Connection, upload: Upload): Promise<Bui
       return await send(copr, upload);
     } catch (error) {
       copr.signal.throwIfAborted();
-      if (kindOf(error) !== "network") throw error;
+      if (kindOf(error) !== "network" || asksForPatience(error)) throw error;
+      // First the pause: behind a proxy that gave up, the server may still be at it.
+      await copr.clock.pause(2000 * 2 ** tried, copr.signal);
       const build = await findNewBuild(copr, upload, before);
       if (build !== undefined) {
         copr.note(`the answer was lost, but the server has made build ${build.id} of the upload`);
@@ -39,7 +42,6 @@ export async function uploadBuild(copr: Connection, upload: Upload): Promise<Bui
       }
       if (tried >= TRIES) throw error;
       copr.note(`${error instanceof Error ? error.message : String(error)}; sending it again`);
-      await copr.clock.pause(2000 * 2 ** tried, copr.signal);
     }
   }
 }

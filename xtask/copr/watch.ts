@@ -1,6 +1,7 @@
 // Watching a build to its end: polite polling, a live table on a terminal, a line per change elsewhere.
 import { BootcError, kindOf } from "../../src/errors.ts";
 import type { Terminal } from "../../src/system/context.ts";
+import { asksForPatience } from "../remote/http.ts";
 import { getBuild, getSourceBuild, listBuildChroots } from "./api.ts";
 import {
   describePhase,
@@ -94,10 +95,15 @@ async function readPatiently(copr: Connection, it: Look): Promise<Progress | und
     copr.signal.throwIfAborted();
     const isFirstLook = it.last === undefined;
     const isLongAway = copr.clock.now() - it.answeredMs > OUTAGE_MS;
-    if (kindOf(error) !== "network" || isFirstLook || isLongAway) throw error;
-    copr.note(`${error instanceof Error ? error.message : String(error)}; still watching`);
+    const mayAskAgain = kindOf(error) === "network" && !asksForPatience(error);
+    if (!mayAskAgain || isFirstLook || isLongAway) throw error;
+    copr.note(`${messageOf(error)}; still watching`);
     return undefined;
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Everything about a build, with no more questions than its state makes worthwhile. */
@@ -129,17 +135,27 @@ async function reportFailures(
   told: Set<string>,
 ): Promise<void> {
   for (const place of failedPlaces(progress).filter((it) => !told.has(it.where))) {
-    const text = await readLog(copr, place, "builder-live");
-    const isLast = isFinal(progress.build.state);
+    const lines = await describeFailure(copr, place);
     // The log may take a moment to be where it belongs.
-    if (text === undefined && !isLast) continue;
+    if (lines === undefined && !isFinal(progress.build.state)) continue;
     told.add(place.where);
-    if (text === undefined) {
-      copr.note(`${place.where}: there is no log`);
-      continue;
-    }
-    copr.note(`--- ${place.where}: the last lines of ${logUrl(place, "builder-live")}.gz`);
-    for (const line of lastLines(text, TAIL_LINES)) copr.note(line);
+    for (const line of lines ?? [`${place.where}: there is no log`]) copr.note(line);
+  }
+}
+
+/** The end of a log; `undefined` while there is none. A host of logs that is away ends no watch. */
+async function describeFailure(
+  copr: Connection,
+  place: LogPlace,
+): Promise<readonly string[] | undefined> {
+  try {
+    const text = await readLog(copr, place, "builder-live");
+    if (text === undefined) return undefined;
+    const head = `--- ${place.where}: the last lines of ${logUrl(place, "builder-live")}.gz`;
+    return [head, ...lastLines(text, TAIL_LINES)];
+  } catch (error) {
+    copr.signal.throwIfAborted();
+    return [`${place.where}: no log: ${messageOf(error)}`];
   }
 }
 
