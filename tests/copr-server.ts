@@ -239,6 +239,13 @@ function projectOf(server: CoprServer, owner: unknown, name: unknown): StoredPro
   return server.projects.get(`${String(owner)}/${String(name)}`);
 }
 
+interface Push {
+  readonly ref: string;
+  readonly after: string;
+  readonly commits: readonly unknown[];
+  readonly repository: { readonly clone_url: string };
+}
+
 /** 200 "OK" whether something is built or not; HTML for a wrong secret. */
 function postWebhook(server: CoprServer, { path, json }: Received): Reply {
   const [, id, secret, name] =
@@ -248,7 +255,7 @@ function postWebhook(server: CoprServer, { path, json }: Received): Reply {
   if (project.secret !== secret) {
     return { status: 403, type: "text/html", raw: "<html><title>403 Forbidden</title></html>" };
   }
-  const payload = json as { ref: string; commits: unknown[]; repository: { clone_url: string } };
+  const payload = json as Push;
   for (const [pkgName, pkg] of project.packages) {
     const source = pkg.source_dict as Json;
     const isMeant = name === undefined || name === pkgName;
@@ -256,7 +263,7 @@ function postWebhook(server: CoprServer, { path, json }: Received): Reply {
     const isRepository = payload.repository.clone_url === source.clone_url;
     if (!isMeant || !isBranch || !isRepository) continue;
     if (pkg.auto_rebuild !== true || payload.commits.length === 0) continue;
-    const request = { webhook: true };
+    const request = { webhook: true, committish: payload.after };
     addBuild(server, { project: key, chroots: project.chroots, request, submitter: null });
   }
   return { status: 200, type: "text/plain", raw: "OK" };

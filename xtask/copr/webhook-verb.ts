@@ -75,6 +75,7 @@ async function runTest(tree: Tree, opened: Opened, options: TaskOptions): Promis
   const url = await readSavedUrl(tree.top);
   const sha = await readHead(tree, opened);
   const build = await requireTriggeredBuild(copr, file, {
+    sha,
     trigger: () => postPush(copr, url, { file, sha }),
     timeLimitMs: parseDuration(String(options.timeLimit), "--time-limit"),
     intervalMs: parseInterval(copr, options.interval) ?? POLL_MS,

@@ -3,7 +3,13 @@ import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
 import { request } from "../remote/http.ts";
-import { generateWebhookSecret, getProject, listBuilds, type WebhookSecret } from "./api.ts";
+import {
+  generateWebhookSecret,
+  getCommittish,
+  getProject,
+  listBuilds,
+  type WebhookSecret,
+} from "./api.ts";
 import type { Build } from "./build-state.ts";
 import type { Connection } from "./connection.ts";
 import type { ProjectFile } from "./project-file.ts";
@@ -52,6 +58,8 @@ export async function saveWebhook(top: string, webhook: Webhook): Promise<string
 }
 
 export interface WaitForBuild {
+  /** The commit that was reported: somebody else's build proves nothing. */
+  readonly sha: string;
   readonly timeLimitMs: number;
   readonly intervalMs: number;
 }
@@ -63,17 +71,19 @@ export interface WaitForBuild {
 export async function requireTriggeredBuild(
   copr: Connection,
   file: ProjectFile,
-  { trigger, timeLimitMs, intervalMs }: WaitForBuild & { readonly trigger: () => Promise<void> },
+  it: WaitForBuild & { readonly trigger: () => Promise<void> },
 ): Promise<Build> {
   const list = () => listBuilds(copr, { owner: file.owner, project: file.project, limit: 20 });
-  const known = new Set((await list()).map((it) => it.id));
-  await trigger();
+  const known = new Set((await list()).map(({ id }) => id));
+  await it.trigger();
   const startedMs = copr.clock.now();
   for (;;) {
-    const build = (await list()).find((it) => !known.has(it.id));
-    if (build !== undefined) return build;
-    if (copr.clock.now() - startedMs >= timeLimitMs) throw nothingBuilt(file);
-    await copr.clock.pause(intervalMs, copr.signal);
+    for (const build of (await list()).filter(({ id }) => !known.has(id))) {
+      known.add(build.id);
+      if ((await getCommittish(copr, build.id)) === it.sha) return build;
+    }
+    if (copr.clock.now() - startedMs >= it.timeLimitMs) throw nothingBuilt(file);
+    await copr.clock.pause(it.intervalMs, copr.signal);
   }
 }
 
