@@ -65,6 +65,7 @@ async function makeFiles(): Promise<readonly ReleaseFile[]> {
   await writeManifest(folder, {
     formatVersion: 1,
     version: "2.0.0",
+    builtVersion: "2.0.0",
     commit: COMMIT,
     files: described,
   });
@@ -358,7 +359,23 @@ test("files that changed since the build are not published", async () => {
   const error = await fails(readRelease(folder));
   expect(error).toMatchObject({
     status: 6,
-    text: expect.stringMatching(/`bootc-2.0.0.tar.zst` changed/),
+    text: expect.stringMatching(
+      /^changed since the build: `bootc-2.0.0.tar.zst`\nhint: build again/,
+    ),
+  });
+});
+
+test("checksums that somebody changed, and a file that is missing, are not published", async () => {
+  await writeFile(join(folder, "SHA256SUMS"), `${"0".repeat(64)}  bootc-2.0.0.tar.zst\n`);
+  expect((await fails(readRelease(folder))).text).toContain(
+    "changed since the build: `SHA256SUMS`",
+  );
+  await rm(join(folder, "bootc-2.0.0.tar.zst"));
+  expect(await fails(readRelease(folder))).toMatchObject({
+    status: 6,
+    text: expect.stringMatching(
+      /^missing since the build: `bootc-2.0.0.tar.zst`\nhint: build again/,
+    ),
   });
 });
 

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { formatReleasedVersion } from "../../xtask/checkout.ts";
 import {
   assetName,
   describeFile,
@@ -59,7 +60,8 @@ async function makeFiles(): Promise<void> {
   const name = `bootc-${version}.tar.zst`;
   await writeFile(join(folder, name), "source");
   const files = [await describeFile(folder, { name, about: "source" })];
-  await writeManifest(folder, { formatVersion: 1, version, commit, files });
+  const builtVersion = formatReleasedVersion(`v${version}`);
+  await writeManifest(folder, { formatVersion: 1, version, builtVersion, commit, files });
 }
 
 async function release(...args: readonly string[]) {

@@ -51,7 +51,8 @@ export async function buildRelease(tree: Tree): Promise<string> {
     files.push(await describeFile(folder, it));
   }
   await removeOthers(folder, new Set(files.map((it) => it.name)));
-  await writeManifest(folder, { formatVersion: 1, version, commit: checkout.commit, files });
+  const { commit, version: builtVersion } = checkout;
+  await writeManifest(folder, { formatVersion: 1, version, builtVersion, commit, files });
   return RELEASE_FOLDER;
 }
 

@@ -86,6 +86,12 @@ test.each([
     ["CHANGELOG.md:18: a change outside of a section"],
   ],
   [
+    "a section that is none, right below its version",
+    "2026-12-24\n\n### Fixed",
+    "2026-12-24\n### Bugs",
+    ["CHANGELOG.md:8: `Bugs` is none of Added, Changed, Deprecated, Removed, Fixed, Security"],
+  ],
+  [
     "another bullet",
     "- Everything",
     "* Everything",

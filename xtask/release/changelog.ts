@@ -14,7 +14,10 @@ export interface ChangelogEntry {
   readonly date: string | undefined;
   /** The text below the heading, without it. */
   readonly body: string;
+  /** Of the heading. */
   readonly line: number;
+  /** Of the body's first line. */
+  readonly bodyLine: number;
 }
 
 const VERSION = /^(\d+)\.(\d+)\.(\d+)(?:-rc\.(\d+))?$/;
@@ -59,11 +62,10 @@ function splitEntries(text: string): readonly ChangelogEntry[] {
   const starts = lines.flatMap((line, i) => (line.startsWith("## ") ? [i] : []));
   return starts.map((start, i) => {
     const [version = "", date] = (lines[start] ?? "").slice(3).trim().split(" - ");
-    const body = lines
-      .slice(start + 1, starts[i + 1])
-      .join("\n")
-      .trim();
-    return { version, date, body, line: start + 1 };
+    const below = lines.slice(start + 1, starts[i + 1]);
+    const blank = below.findIndex((it) => it.trim() !== "");
+    const bodyLine = start + 2 + Math.max(blank, 0);
+    return { version, date, body: below.join("\n").trim(), line: start + 1, bodyLine };
   });
 }
 
@@ -87,12 +89,11 @@ function findEntryProblems(it: ChangelogEntry): readonly string[] {
   return [...problems, ...findBodyProblems(it)];
 }
 
-function findBodyProblems({ body, line }: ChangelogEntry): readonly string[] {
+function findBodyProblems({ body, bodyLine }: ChangelogEntry): readonly string[] {
   const problems: string[] = [];
   let hasSection = false;
   for (const [i, text] of body.split("\n").entries()) {
-    // The body starts below the heading, after a blank line by custom.
-    const at = `${CHANGELOG}:${line + 2 + i}`;
+    const at = `${CHANGELOG}:${bodyLine + i}`;
     const section = /^### (.*)$/.exec(text)?.[1];
     if (section !== undefined && !SECTIONS.includes(section)) {
       problems.push(`${at}: \`${section}\` is none of ${SECTIONS.join(", ")}`);

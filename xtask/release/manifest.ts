@@ -1,7 +1,7 @@
 // What a release consists of: `manifest.json` and `SHA256SUMS` beside the files, written last, read first.
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, errnoOf } from "../../src/errors.ts";
 import { writeWhole } from "../archive.ts";
@@ -25,6 +25,8 @@ export interface ReleaseManifest {
   readonly formatVersion: 1;
   /** As in package.json: `2.0.0-rc.1`. */
   readonly version: string;
+  /** As the files call themselves, in RPM's notation: `2.0.0~rc.1`, or a snapshot when there was no tag. */
+  readonly builtVersion: string;
   /** The commit everything was built from. */
   readonly commit: string;
   readonly files: readonly ReleaseFile[];
@@ -61,10 +63,15 @@ export async function sha256OfFile(path: string): Promise<string> {
 
 /** Writes both index files; the manifest last, because it says that the folder is complete. */
 export async function writeManifest(folder: string, manifest: ReleaseManifest): Promise<void> {
-  const sums = manifest.files.map((it) => `${it.sha256}  ${it.name}\n`).join("");
+  const sums = formatChecksums(manifest.files);
   await writeWhole(join(folder, CHECKSUMS), async (temp) => await writeFile(temp, sums));
   const json = `${JSON.stringify(manifest, undefined, 2)}\n`;
   await writeWhole(join(folder, MANIFEST), async (temp) => await writeFile(temp, json));
+}
+
+/** As `sha256sum --check` reads them. */
+function formatChecksums(files: readonly ReleaseFile[]): string {
+  return files.map((it) => `${it.sha256}  ${it.name}\n`).join("");
 }
 
 /** The files to publish. Fails when one is missing or is not what the manifest says. */
@@ -73,20 +80,25 @@ export async function readRelease(folder: string): Promise<{
   readonly files: readonly ReleaseFile[];
 }> {
   const manifest = parseManifest(await readManifestText(folder));
-  const files = await Promise.all(
-    [...manifest.files, ...INDEX_FILES].map((it) => describeFile(folder, it)),
-  );
-  const changed = manifest.files.filter(
+  const names = await readdir(folder);
+  const expected = [...manifest.files, ...INDEX_FILES];
+  const missing = expected.filter((it) => !names.includes(it.name));
+  if (missing.length > 0) throw notAsBuilt(missing, "missing since the build");
+  const files = await Promise.all(expected.map((it) => describeFile(folder, it)));
+  const sums = createHash("sha256").update(formatChecksums(manifest.files)).digest("hex");
+  const built = [...manifest.files, { name: CHECKSUMS, sha256: sums }];
+  const changed = built.filter(
     (it) => files.find((file) => file.name === it.name)?.sha256 !== it.sha256,
   );
-  if (changed.length === 0) return { manifest, files };
-  throw new BootcError(
-    `${changed.map((it) => `\`${it.name}\``).join(", ")} changed since the build`,
-    {
-      kind: "integrity",
-      hint: "build again: npm run xtask -- release --build",
-    },
-  );
+  if (changed.length > 0) throw notAsBuilt(changed, "changed since the build");
+  return { manifest, files };
+}
+
+function notAsBuilt(files: readonly Pick<ReleaseFile, "name">[], what: string): BootcError {
+  return new BootcError(`${what}: ${files.map((it) => `\`${it.name}\``).join(", ")}`, {
+    kind: "integrity",
+    hint: "build again: npm run xtask -- release --build",
+  });
 }
 
 async function readManifestText(folder: string): Promise<string> {

@@ -5,10 +5,10 @@ const commit = "a".repeat(40);
 const agreed: Facts = {
   tag: "v2.0.0",
   packageVersion: "2.0.0",
-  newestEntry: { version: "2.0.0", date: "2026-11-23", body: "- All", line: 3 },
+  newestEntry: { version: "2.0.0", date: "2026-11-23", body: "- All", line: 3, bodyLine: 5 },
   headCommit: commit,
   tagCommit: commit,
-  manifest: { version: "2.0.0", commit },
+  manifest: { version: "2.0.0", builtVersion: "2.0.0", commit },
 };
 
 test("what agrees is published with the notes of the changelog", () => {
@@ -25,16 +25,22 @@ test.each<[Partial<Facts>, readonly string[]]>([
   [{ tag: "v2.0.1" }, ["the tag is `v2.0.1`, but package.json says `2.0.0`"]],
   [{ tag: "2.0.0" }, ["the tag is `2.0.0`, but package.json says `2.0.0`"]],
   [
-    { newestEntry: { version: "Unreleased", date: undefined, body: "", line: 3 } },
+    { newestEntry: { version: "Unreleased", date: undefined, body: "", line: 3, bodyLine: 5 } },
     ["the top of CHANGELOG.md is `Unreleased`, but package.json says `2.0.0`"],
   ],
   [{ tagCommit: "b".repeat(40) }, ["the tag `v2.0.0` is not at the commit that is checked out"]],
   [{ tagCommit: undefined }, ["the tag `v2.0.0` is not at the commit that is checked out"]],
   [
-    { manifest: { version: "1.9.0", commit: "b".repeat(40) } },
+    { manifest: { version: "1.9.0", builtVersion: "1.9.0", commit: "b".repeat(40) } },
     [
       "what was built is `1.9.0`, not `2.0.0`",
       "what was built is not of the commit that is checked out",
+    ],
+  ],
+  [
+    { manifest: { version: "2.0.0", builtVersion: "2.0.0~0.20261123140201.gaaaaaaaaaa", commit } },
+    [
+      "what was built calls itself `2.0.0~0.20261123140201.gaaaaaaaaaa`, not `2.0.0`: it was built without the tag",
     ],
   ],
 ])("%j is refused", (change, want) => {

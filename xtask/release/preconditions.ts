@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
+import { formatReleasedVersion } from "../checkout.ts";
 import type { Tree } from "../task.ts";
 import { type ChangelogEntry, readChangelog } from "./changelog.ts";
 import type { ReleaseManifest } from "./manifest.ts";
@@ -12,7 +13,7 @@ export interface Facts {
   readonly newestEntry: ChangelogEntry | undefined;
   readonly headCommit: string;
   readonly tagCommit: string | undefined;
-  readonly manifest: Pick<ReleaseManifest, "version" | "commit">;
+  readonly manifest: Pick<ReleaseManifest, "version" | "builtVersion" | "commit">;
 }
 
 export async function readFacts(
@@ -70,6 +71,13 @@ export function findDisagreements(facts: Facts): readonly string[] {
   }
   if (manifest.version !== packageVersion) {
     problems.push(`what was built is \`${manifest.version}\`, not \`${packageVersion}\``);
+  }
+  const released = formatReleasedVersion(`v${packageVersion}`);
+  if (manifest.version === packageVersion && manifest.builtVersion !== released) {
+    problems.push(
+      `what was built calls itself \`${manifest.builtVersion}\`, not \`${released}\`: it was built ` +
+        "without the tag",
+    );
   }
   if (manifest.commit !== facts.headCommit) {
     problems.push("what was built is not of the commit that is checked out");
