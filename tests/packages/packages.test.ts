@@ -87,7 +87,8 @@ describe.skipIf(missing)(`packages${missing ? ` (${missing})` : ""}`, () => {
     const again = join(second, stdout.trim());
     expect(basename(again)).toBe(basename(srpm));
     expect(sha256(again)).toBe(sha256(srpm));
-  });
+    // Compressing the runtimes is a minute of one core, and many where others want that core.
+  }, 1_800_000);
 
   test("a second offline rebuild gives every file byte for byte", () => {
     const outdir = join(scratch, "again");
