@@ -1,9 +1,36 @@
 // A command as a line that can be pasted into a shell.
+import type { RunOptions } from "./context.ts";
 
 const PLAIN = /^[A-Za-z0-9_@%+=:,./-]+$/;
 
 export function formatCommand(program: string, args: readonly string[]): string {
   return [program, ...args].map(quoteWord).join(" ");
+}
+
+/**
+ * The same with its folder and what it changes of the `inherited` environment: `env` sets them, so that
+ * the line does the same from anywhere.
+ */
+export function formatPlacedCommand(
+  command: readonly [program: string, args: readonly string[]],
+  { cwd, env = {} }: Pick<RunOptions, "cwd" | "env">,
+  inherited: NonNullable<RunOptions["env"]>,
+): string {
+  const set = Object.entries(env).filter(([, value]) => value !== undefined);
+  const names = Object.keys(inherited).filter((it) => inherited[it] !== undefined);
+  const removed = names.filter((it) => it in env && env[it] === undefined);
+  const keepsNone = names.every((it) => it in env);
+  const words = [
+    ...(cwd === undefined ? [] : [`--chdir=${cwd}`]),
+    ...(keepsNone && removed.length > 0
+      ? ["--ignore-environment"]
+      : removed.map((it) => `--unset=${it}`)),
+    ...set.map(([name, value]) => `${name}=${value}`),
+  ];
+  const [program, args] = command;
+  return words.length === 0
+    ? formatCommand(program, args)
+    : formatCommand("env", [...words, program, ...args]);
 }
 
 function quoteWord(word: string): string {

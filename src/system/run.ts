@@ -1,7 +1,7 @@
 // The one door to other programs: started without a shell, shown with --verbose, explained on failure.
 import { BootcError } from "../errors.ts";
 import type { Context, RunOptions, Terminal } from "./context.ts";
-import { formatCommand } from "./quote.ts";
+import { formatCommand, formatPlacedCommand } from "./quote.ts";
 
 export interface ContextOptions {
   readonly root?: string;
@@ -18,8 +18,9 @@ export function createContext(options: ContextOptions = {}): Context {
   const env = options.env ?? process.env;
   const signal = options.signal ?? new AbortController().signal;
   const isVerbose = options.isVerbose ?? false;
-  const trace = (sign: string, program: string, args: readonly string[]) => {
-    if (isVerbose) process.stderr.write(`${sign} ${formatCommand(program, args)}\n`);
+  const trace = (sign: string, program: string, args: readonly string[], how: RunOptions) => {
+    if (!isVerbose) return;
+    process.stderr.write(`${sign} ${formatPlacedCommand([program, args], how, env)}\n`);
   };
   return {
     root: options.root ?? "/",
@@ -31,7 +32,7 @@ export function createContext(options: ContextOptions = {}): Context {
     write: (text) => void process.stdout.write(text),
     note: (line) => void process.stderr.write(`${line}\n`),
     async read(program, args, runOptions = {}) {
-      trace("?", program, args);
+      trace("?", program, args, runOptions);
       // Somebody is going to parse this: no translated text.
       return await start(
         { program, args, signal, env: { ...env, LC_ALL: "C.UTF-8" } },
@@ -40,7 +41,7 @@ export function createContext(options: ContextOptions = {}): Context {
       );
     },
     async run(program, args, runOptions = {}) {
-      trace("+", program, args);
+      trace("+", program, args, runOptions);
       await start({ program, args, signal, env }, runOptions, "inherit");
     },
   };
