@@ -6,7 +6,10 @@ import { errnoOf } from "../src/errors.ts";
 import type { Task } from "./task.ts";
 
 export const task: Task = {
-  declare: (command: Command) => command.option("--all", "also what is kept between runs"),
+  declare: (command: Command) =>
+    command
+      .option("--all", "also what is kept between runs")
+      .addHelpText("after", "\nExamples:\n  npm run xtask clean\n  npm run xtask -- clean --all"),
   async run({ top }, options) {
     const target = join(top, "target");
     const names = await readdir(target).catch((error) => {

@@ -7,7 +7,10 @@ import { findViolations } from "./tidy.ts";
 import { findWorkflowProblems } from "./workflows.ts";
 
 export const task: Task = {
-  declare: (command: Command) => command.option("--fix", "mend what can be mended by machine"),
+  declare: (command: Command) =>
+    command
+      .option("--fix", "mend what can be mended by machine")
+      .addHelpText("after", "\nExamples:\n  npm run xtask lint\n  npm run xtask -- lint --fix"),
   async run(tree, options) {
     const failures = [
       ...(await failuresOf(() => checkFormatAndLint(tree, options.fix === true))),

@@ -105,6 +105,7 @@ async function createRunner(tree: Tree, argv: readonly string[]): Promise<Comman
     .description("Build, check, package and publish bootc")
     .helpOption("-h, --help", "print help")
     .helpCommand(false)
+    .showHelpAfterError("hint: `npm run xtask` lists all tasks, `--help` tells of each")
     .exitOverride()
     .addHelpText(
       "after",
@@ -125,7 +126,12 @@ interface Asked {
 
 function declareTask(command: Command, tree: Tree, { task, verb }: Asked): void {
   if ("verbs" in task) {
-    command.helpCommand(false);
+    command
+      .helpCommand(false)
+      .addHelpText(
+        "after",
+        `\nEach has options and examples:\n  npm run xtask -- ${command.name()} VERB --help`,
+      );
     for (const [name, it] of Object.entries(task.verbs)) {
       const child = command.command(name).description(it.about).exitOverride();
       if (name === verb) declareTask(child, tree, { task: it });

@@ -1,5 +1,5 @@
 // `npm run` keeps options for itself unless they follow `--`: tell the user, instead of ignoring them.
-import type { Command } from "commander";
+import type { Command, Option } from "commander";
 import { BootcError } from "../src/errors.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -9,16 +9,25 @@ const ALWAYS_EXPORTED = new Set(["prefix", "cache", "version"]);
 
 /** Fails with usage when npm took an option that belongs to `command`. */
 export function requireNothingSwallowed(env: Env, command: Command): void {
-  if (env.npm_command !== "run-script" && env.npm_command !== "run") return;
-  if (env.npm_lifecycle_event !== "xtask") return;
-  const swallowed = command.options
-    .filter((it) => isSwallowed(env, it.long ?? ""))
-    .map((it) => it.long);
+  const start = startOf(env, command);
+  if (start === undefined) return;
+  const swallowed = command.options.filter((it) => isSwallowed(env, it));
   if (swallowed.length === 0) return;
-  throw new BootcError(`npm kept ${swallowed.map((it) => `\`${it}\``).join(", ")} for itself`, {
+  const named = swallowed.map((it) => `\`${it.long}\``).join(", ");
+  throw new BootcError(`npm kept ${named} for itself`, {
     kind: "usage",
-    hint: `put two dashes in front: npm run xtask -- ${nameOf(command)} ${swallowed.join(" ")}`,
+    // npm keeps the option and lets its value go, so the value is not known any more.
+    hint: `put two dashes in front: ${start} ${swallowed.map((it) => it.flags).join(" ")}`,
   });
+}
+
+/** How npm was asked for `command`, up to where its options belong; undefined when npm was not. */
+function startOf(env: Env, command: Command): string | undefined {
+  const script = env.npm_lifecycle_event;
+  if (!["run-script", "run", "test"].includes(env.npm_command ?? "")) return undefined;
+  if (script === "xtask") return `npm run xtask -- ${nameOf(command)}`;
+  // What tests start in turn was not typed behind `npm test`.
+  return script === "test" && nameOf(command) === "test" ? "npm test --" : undefined;
 }
 
 /** `copr build`: a verb with the task it belongs to, without the runner's own name. */
@@ -28,11 +37,13 @@ function nameOf(command: Command): string {
   return names.join(" ");
 }
 
-function isSwallowed(env: Env, long: string): boolean {
-  const name = long.replace(/^--/, "");
+function isSwallowed(env: Env, { long = "", negate }: Option): boolean {
+  const name = long.replace(negate ? /^--no-/ : /^--/, "");
   if (name === "" || ALWAYS_EXPORTED.has(name)) return false;
   // npm reads --verbose as a log level of its own.
   if (name === "verbose") return env.npm_config_loglevel === "verbose";
   const value = env[`npm_config_${name.replaceAll("-", "_")}`];
+  // npm exports what was switched off as nothing.
+  if (negate) return value === "" || value === "false";
   return value !== undefined && value !== "" && value !== "false";
 }

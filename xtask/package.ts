@@ -6,7 +6,12 @@ import type { Task } from "./task.ts";
 
 export const task: Task = {
   declare: (command: Command) =>
-    command.option("--allow-dirty", "pack uncommitted changes too, and mark the version"),
+    command
+      .option("--allow-dirty", "pack uncommitted changes too, and mark the version")
+      .addHelpText(
+        "after",
+        "\nExamples:\n  npm run xtask package\n  npm run xtask -- package --allow-dirty",
+      ),
   async run(tree, options) {
     const checkout = await readCheckout(tree, { allowDirty: options.allowDirty === true });
     return await packSource(tree, checkout);

@@ -24,7 +24,12 @@ const FOLDERS = ["bound-images.d", "install", "kargs.d"].map((it) => `%{_prefix}
 
 export const task: Task = {
   declare: (command: Command) =>
-    command.option("--allow-dirty", "describe uncommitted changes too, and mark the version"),
+    command
+      .option("--allow-dirty", "describe uncommitted changes too, and mark the version")
+      .addHelpText(
+        "after",
+        "\nExamples:\n  npm run xtask spec\n  npm run xtask -- spec --allow-dirty",
+      ),
   async run(tree, options) {
     const checkout = await readCheckout(tree, { allowDirty: options.allowDirty === true });
     return await writeSpec(tree, checkout, await packSources(tree, checkout));

@@ -1,6 +1,7 @@
 // `xtask tidy`: the architecture as a table that fails the build. Lists every violation before failing.
 import { glob, readFile } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
+import type { Command } from "commander";
 import { BootcError } from "../src/errors.ts";
 import type { Task } from "./task.ts";
 
@@ -56,6 +57,7 @@ const LINES_MAX = 400;
 const COLUMNS_MAX = 110;
 
 export const task: Task = {
+  declare: (command: Command) => command.addHelpText("after", "\nExamples:\n  npm run xtask tidy"),
   async run({ ctx, top }) {
     const violations = await findViolations(top);
     for (const violation of violations) ctx.note(violation);

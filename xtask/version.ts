@@ -5,7 +5,9 @@ import type { Task } from "./task.ts";
 
 export const task: Task = {
   declare: (command: Command) =>
-    command.option("--allow-dirty", "answer despite uncommitted changes, and mark them"),
+    command
+      .option("--allow-dirty", "answer despite uncommitted changes, and mark them")
+      .addHelpText("after", "\nExamples:\n  npm run xtask version"),
   run: async (tree, options) =>
     (await readCheckout(tree, { allowDirty: options.allowDirty === true })).version,
 };
