@@ -36,7 +36,8 @@ export const task: Task = {
         ].join("\n"),
       ),
   async run(tree, options) {
-    await requirePrograms(tree, ["rpmbuild", "bwrap"]);
+    // rpm unpacks the sources by starting these.
+    await requirePrograms(tree, ["rpmbuild", "bwrap", "tar", "zstd"]);
     const text = (name: string) =>
       typeof options[name] === "string" ? (options[name] as string) : undefined;
     return await packageRpm(tree, {

@@ -53,6 +53,13 @@ function rpmbuildError(what: string, cause: unknown): unknown {
       hint: "free some space below target/, for instance with `npm run xtask clean`, and run it again",
     });
   }
+  const refused = /^bwrap: *(.+)$/m.exec(text)?.[1];
+  if (refused !== undefined) {
+    return new BootcError(`${what}: there is no sandbox: ${refused}`, {
+      kind: "unsupported",
+      hint: "allow user namespaces on this machine; a container needs more rights (`--privileged`)",
+    });
+  }
   const said = (/^(?:error|.*: error): *(.+)$/m.exec(text) ??
     /^RPM build errors:\n *(.+)$/m.exec(text))?.[1];
   if (said === undefined) return cause;
