@@ -46,21 +46,15 @@ function isInstalled(lock) {
 
 function install(lock) {
   process.stderr.write("installing the locked dependencies with `npm ci`\n");
-  const done = spawnSync(
-    "npm",
-    ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
-    {
-      cwd: ROOT,
-      // Our standard output carries a task's answer alone.
-      stdio: ["ignore", 2, 2],
-      env: withoutOmit(process.env),
-    },
-  );
-  if (done.error)
-    fail(
-      "`npm` cannot be started",
-      "install npm (Debian: `apt-get install npm`, Fedora: `dnf install nodejs-npm`)",
-    );
+  let done = runNpmCi();
+  if (done.error && mayInstall() && installNpm()) done = runNpmCi();
+  if (done.error) {
+    const command = npmInstaller();
+    const hint = command
+      ? `run \`${command.join(" ")}\` as root, or this again with --yes`
+      : "install npm, which comes with Node";
+    fail("`npm` is not installed", hint);
+  }
   if (done.status !== 0) {
     fail(
       "`npm ci` failed",
@@ -74,6 +68,35 @@ function install(lock) {
     );
   }
   writeFileSync(STAMP, sha256(lock));
+}
+
+function runNpmCi() {
+  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  // Our standard output carries a task's answer alone.
+  const stdio = ["ignore", 2, 2];
+  return spawnSync("npm", args, { cwd: ROOT, stdio, env: withoutOmit(process.env) });
+}
+
+function mayInstall() {
+  return process.argv.includes("--yes") || process.env.CI === "true";
+}
+
+/** What installs npm on this distribution; undefined where we do not know. */
+function npmInstaller() {
+  const release = existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "";
+  const like = (names) => new RegExp(`^ID(_LIKE)?=.*\\b(${names})\\b`, "m").test(release);
+  if (like("debian|ubuntu")) return ["apt-get", "install", "--yes", "npm"];
+  return like("fedora|rhel|centos") ? ["dnf", "install", "-y", "nodejs-npm"] : undefined;
+}
+
+/** Whether npm got installed. */
+function installNpm() {
+  const [program, ...args] = npmInstaller() ?? [];
+  if (program === undefined) return false;
+  const stdio = ["ignore", 2, 2];
+  // A fresh container of Debian has no package lists.
+  if (program === "apt-get") spawnSync(program, ["update", "--quiet"], { stdio });
+  return spawnSync(program, args, { stdio }).status === 0;
 }
 
 /** npm run hands its own settings down; one that leaves out what we need must not reach `npm ci`. */

@@ -71,6 +71,20 @@ describe.skipIf(missing)(`failing well${missing ? ` (${missing})` : ""}`, () => 
     expectNothingMade();
   });
 
+  test("no npm, and nothing installed yet: the bootstrap names the command, too", () => {
+    const modules = join(clone, "node_modules");
+    rmSync(modules);
+    const env = { PATH: pathWithout("npm") };
+    const { status, stdout, stderr } = xtask(["package-srpm"], { cwd: clone, env });
+    symlinkSync(join(import.meta.dirname, "../../node_modules"), modules);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(errorOf(stderr)).toEqual([
+      "error: `npm` is not installed",
+      expect.stringMatching(/^hint: (run `(apt-get|dnf) install |install npm)/),
+    ]);
+    expectNothingMade();
+  });
+
   test("no tag: the version lies before the first release, whatever package.json says", () => {
     const tags = git(clone, "tag", "--list")
       .split("\n")
