@@ -7,10 +7,12 @@ import type { Task } from "./task.ts";
 export const BUILD_PROGRAMS = ["git", "rpmbuild"] as const;
 
 /** What the tests need besides; without root, users leave this to CI. */
-const TEST_PROGRAMS = [
+export const TEST_PROGRAMS = [
   "rpm",
   "rpmlint",
   "bwrap",
+  "tar",
+  "zstd",
   "setpriv",
   "strip",
   "eu-strip",

@@ -4,6 +4,8 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { BootcError } from "../src/errors.ts";
+import { requirePrograms } from "./requirements.ts";
+import { TEST_PROGRAMS } from "./setup.ts";
 import type { Task, TaskOptions, Tree } from "./task.ts";
 import { describeCounts, readCounts, SUITES, type Suite, sumCounts } from "./test-counts.ts";
 
@@ -34,16 +36,24 @@ export const task: Task = {
       return undefined;
     }
     if (options.counts === true) return describeCounts(await readCounts(tree, SUITES));
+    // Without leave to install, suites skip what they cannot do here and say why.
+    if (tree.mayInstall && suites.some(isOfSystem)) await requirePrograms(tree, TEST_PROGRAMS);
     const failed: Suite[] = [];
     for (const suite of suites) if (!(await runSuite(tree, suite, options))) failed.push(suite);
     const counts = sumCounts(await readCounts(tree, suites));
     tree.ctx.say(describeCounts([counts]));
     if (failed.length === 0 && counts.failed === 0) return undefined;
-    throw new BootcError(`tests failed in ${failed.map((it) => `\`${it}\``).join(", ")}`, {
+    const where = failed.length > 0 ? failed : suites;
+    throw new BootcError(`tests failed in ${where.map((it) => `\`${it}\``).join(", ")}`, {
       hint: "read what is said above about each; `--filter` runs one file alone",
     });
   },
 };
+
+/** Whether a suite needs more of the system than this checkout's own Node. */
+function isOfSystem(suite: Suite): boolean {
+  return suite !== "unit" && suite !== "cli";
+}
 
 function requireSuite(name: string): Suite {
   const suite = SUITES.find((it) => it === name);
