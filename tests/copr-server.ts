@@ -38,7 +38,9 @@ export interface Fault {
     /** The connection breaks in the middle of the request's body. */
     | "reset"
     /** The request is carried out, and the connection breaks before the answer. */
-    | "lost-answer";
+    | "lost-answer"
+    /** The request is carried out, and no answer comes. */
+    | "silence";
 }
 
 export interface Seen {
@@ -181,6 +183,7 @@ async function serve(
     return;
   }
   const reply = answer(server, { method, path, query, json, body, request });
+  if (fault?.kind === "silence") return;
   if (fault?.kind === "lost-answer") {
     request.socket.resetAndDestroy();
     return;
@@ -225,12 +228,16 @@ interface NewBuild {
   readonly chroots: readonly string[];
   readonly request: Json;
   readonly submitter: string | null;
+  readonly isUpload?: boolean;
 }
 
 /** A build that somebody else started, or that a request asks for. */
 export function addBuild(server: CoprServer, it: NewBuild): StoredBuild {
   const id = 1001 + server.builds.size;
-  const build: StoredBuild = { id, ...it, frames: framesOf(server.outcome, it.chroots), at: 0 };
+  const all = framesOf(server.outcome, it.chroots);
+  // An upload begins with its import, and never has a directory for the results of a source build.
+  const imported = all.slice(SOURCE_FRAMES).map((frame) => ({ ...frame, source: undefined }));
+  const build: StoredBuild = { id, ...it, frames: it.isUpload === true ? imported : all, at: 0 };
   server.builds.set(id, build);
   return build;
 }
@@ -451,7 +458,7 @@ function putPackage(
   return { status: 200, json: pkg };
 }
 
-function startBuild(server: CoprServer, json: Json): Reply {
+function startBuild(server: CoprServer, json: Json, isUpload = false): Reply {
   const project = projectOf(server, json.ownername, json.projectname);
   if (project === undefined)
     return notFound(`Project ${json.ownername}/${json.projectname} does not exist.`);
@@ -461,7 +468,13 @@ function startBuild(server: CoprServer, json: Json): Reply {
     return badRequest(`chroots: Chroot ${unknown[0]} is not enabled in this project.`);
   const chroots = asked ?? project.chroots;
   const key = `${json.ownername}/${json.projectname}`;
-  const build = addBuild(server, { project: key, chroots, request: json, submitter: "tester" });
+  const build = addBuild(server, {
+    project: key,
+    chroots,
+    request: json,
+    submitter: "tester",
+    isUpload,
+  });
   return { status: 200, json: buildJson(build) };
 }
 
@@ -500,7 +513,7 @@ function createUpload(server: CoprServer, { body, request }: Received): Reply {
     sizeBytes: file.data.length,
     sha256: createHash("sha256").update(file.data).digest("hex"),
   });
-  return startBuild(server, JSON.parse(json.data.toString()) as Json);
+  return startBuild(server, JSON.parse(json.data.toString()) as Json, true);
 }
 
 function splitMultipart(body: Buffer, boundary: string) {
@@ -663,7 +676,7 @@ function buildJson(build: StoredBuild): Json {
   const frame = build.frames[build.at];
   const [ownername, projectname] = build.project.split("/");
   const isOver = ["succeeded", "failed", "canceled"].includes(frame?.state ?? "");
-  const isPastSource = build.at >= 3;
+  const isPastSource = build.at >= SOURCE_FRAMES;
   return {
     ...BUILD,
     id: build.id,
@@ -683,6 +696,9 @@ function buildJson(build: StoredBuild): Json {
     is_background: false,
   };
 }
+
+/** Moments of a build before its source RPM is imported. */
+const SOURCE_FRAMES = 3;
 
 /** The measured sequence: `pending` and `running` come twice, and one failed chroot hides till the end. */
 function framesOf(outcome: Outcome, chroots: readonly string[]): readonly Frame[] {

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type BootcError, describeError, exitStatusOf } from "../../src/errors.ts";
+import { BootcError, describeError, exitStatusOf } from "../../src/errors.ts";
 import { getBuild, listBuilds } from "../../xtask/copr/api.ts";
 import { applyChanges, describeChanges, readChanges } from "../../xtask/copr/apply.ts";
 import type { Connection } from "../../xtask/copr/connection.ts";
@@ -407,6 +407,27 @@ test("watching says every change once, though states come twice", async () => {
   ]);
 });
 
+test("an upload, whose source the server never describes, is watched like any other", async () => {
+  await makeProject();
+  const { id } = await upload(await makeSrpm(1000));
+  notes.length = 0;
+  requireSuccess(await watchBuild(copr, id, { terminal: TERMINAL }));
+  expect(notes.map((it) => it.slice(9))).toEqual([
+    `build ${id}: importing the source RPM`,
+    "fedora-rawhide-aarch64: pending",
+    "fedora-rawhide-x86_64: pending",
+    `build ${id}: waiting for builders`,
+    "fedora-rawhide-aarch64: starting",
+    `build ${id}: building`,
+    "fedora-rawhide-aarch64: running",
+    "fedora-rawhide-x86_64: starting",
+    "fedora-rawhide-aarch64: succeeded",
+    "fedora-rawhide-x86_64: running",
+    "fedora-rawhide-x86_64: succeeded",
+    `build ${id}: succeeded`,
+  ]);
+});
+
 test("polling is polite: every 10 s for a minute, then every 30 s", async () => {
   server.outcome = "never-ends";
   const id = await startedBuild();
@@ -470,6 +491,41 @@ test("a build that never ends: status 10 at the time limit, and how to come back
   expect(error.status).toBe(10);
   expect(error.text).toMatch(
     /goes on: not over after 60 min\nhint: come back with: .* copr watch 1001/,
+  );
+});
+
+test("the time limit also ends the patience with a server in trouble", async () => {
+  const id = await startedBuild();
+  const kind = { status: 429, body: "{}", headers: { "retry-after": "600" } };
+  addFault(server, { on: `GET /build/${id}`, after: 3, times: 9999, kind });
+  const error = await fails(watchBuild(copr, id, { terminal: TERMINAL, timeLimitMs: 120_000 }));
+  expect(error).toMatchObject({ status: 10, text: expect.stringMatching(/copr watch 1001/) });
+  expect(clock.pauses.reduce((sum, it) => sum + it, 0)).toBe(120_000);
+});
+
+test("a start whose answer is lost is not repeated, and says what is not known", async () => {
+  await makeProject();
+  addFault(server, { on: "POST /package/build", times: 1, kind: "lost-answer" });
+  const source = { kind: "package" } as const;
+  const it = { source, chroots: [], isBackground: false, terminal: TERMINAL };
+  const error = await fails(startBuild(copr, FILE, it));
+  expect(error.status).toBe(4);
+  expect(error.text).toMatch(
+    /whether the build was started is not known\nhint: look .* copr status/,
+  );
+  expect(server.builds.size).toBe(1);
+});
+
+test("a start that is interrupted says what is not known", async () => {
+  await makeProject();
+  addFault(server, { on: "POST /package/build", times: 1, kind: "silence" });
+  const source = { kind: "package" } as const;
+  const it = { source, chroots: [], isBackground: false, terminal: TERMINAL };
+  const started = startBuild(copr, FILE, it);
+  await expect.poll(() => server.builds.size).toBe(1);
+  interrupt.abort(new BootcError("interrupted"));
+  expect((await fails(started)).text).toMatch(
+    /^interrupted: whether the build was started is not known\nhint: look .* copr status/,
   );
 });
 

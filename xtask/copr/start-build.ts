@@ -1,7 +1,9 @@
 // Starting a build: of the package as the server knows it, of another commit, or of a source RPM.
 import { basename } from "node:path";
+import { BootcError, kindOf } from "../../src/errors.ts";
 import type { Terminal } from "../../src/system/context.ts";
 import { byteProgress } from "../remote/byte-progress.ts";
+import { wasNotCarriedOut } from "../remote/http.ts";
 import { checkBeforeBuild, createBuild, getCommittish, listBuilds } from "./api.ts";
 import { type Build, isFinal, isSuccess } from "./build-state.ts";
 import type { Connection } from "./connection.ts";
@@ -60,12 +62,12 @@ export async function startBuild(
   };
   switch (it.source.kind) {
     case "package":
-      return await createBuild(copr, "/package/build", {
+      return await startOnce(copr, "/package/build", {
         ...settings,
         package_name: file.package.name,
       });
     case "commit":
-      return await createBuild(copr, "/build/create/scm", {
+      return await startOnce(copr, "/build/create/scm", {
         ...settings,
         clone_url: file.package.cloneUrl,
         committish: it.source.committish,
@@ -81,8 +83,22 @@ export async function startBuild(
       const { path } = it.source;
       const progress = byteProgress(it.terminal, copr.note, `uploading ${basename(path)}`);
       const upload = { owner, project, path, settings, onProgress: progress.show };
-      const build = await uploadBuild(copr, upload);
-      return build;
+      return await uploadBuild(copr, upload);
     }
+  }
+}
+
+/** Starts a build, and never a second one: when the answer is lost, somebody has to look. */
+async function startOnce(copr: Connection, path: string, json: object): Promise<Build> {
+  try {
+    return await createBuild(copr, path, { ...json });
+  } catch (error) {
+    const isAnswered = !copr.signal.aborted && kindOf(error) !== "network";
+    if (isAnswered || wasNotCarriedOut(error)) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new BootcError(`${reason}: whether the build was started is not known`, {
+      kind: kindOf(error),
+      hint: "look before you start it again: npm run xtask -- copr status",
+    });
   }
 }

@@ -1,6 +1,7 @@
 // Watching a build to its end: polite polling, a live table on a terminal, a line per change elsewhere.
 import { BootcError, kindOf } from "../../src/errors.ts";
 import type { Terminal } from "../../src/system/context.ts";
+import type { Clock } from "../remote/clock.ts";
 import { asksForPatience } from "../remote/http.ts";
 import { getBuild, getSourceBuild, listBuildChroots } from "./api.ts";
 import {
@@ -59,21 +60,38 @@ async function follow(copr: Connection, id: number, options: Following): Promise
   const startedMs = copr.clock.now();
   let answeredMs = startedMs;
   let last: Progress | undefined;
+  const endMs = startedMs + (options.timeLimitMs ?? Number.POSITIVE_INFINITY);
+  const patient = { ...copr, clock: clockUntil(copr.clock, { endMs, id, startedMs }) };
   for (;;) {
-    const progress = await readPatiently(copr, { id, last, answeredMs });
+    const progress = await readPatiently(patient, { id, last, answeredMs });
     const nowMs = copr.clock.now();
     if (progress !== undefined) {
       answeredMs = nowMs;
       options.screen.show(progress);
-      await reportFailures(copr, progress, options.told);
+      await reportFailures(patient, progress, options.told);
       if (isFinal(progress.build.state)) return progress;
       last = progress;
     }
     const pauseMs = options.intervalMs ?? decidePause(nowMs - startedMs, copr.clock.random());
-    const leftMs = startedMs + (options.timeLimitMs ?? Number.POSITIVE_INFINITY) - nowMs;
-    if (leftMs <= 0) throw stoppedWatching(id, `not over after ${describeMs(nowMs - startedMs)}`);
+    const leftMs = endMs - copr.clock.now();
+    if (leftMs <= 0) throw timeIsUp(id, nowMs - startedMs);
     await copr.clock.pause(Math.min(pauseMs, leftMs), copr.signal);
   }
+}
+
+/** The time limit also holds while a request waits for a server in trouble. */
+function clockUntil(
+  clock: Clock,
+  it: { readonly endMs: number; readonly id: number; readonly startedMs: number },
+): Clock {
+  return {
+    ...clock,
+    async pause(milliseconds, signal) {
+      const leftMs = Math.max(0, it.endMs - clock.now());
+      await clock.pause(Math.min(milliseconds, leftMs), signal);
+      if (leftMs <= milliseconds) throw timeIsUp(it.id, clock.now() - it.startedMs);
+    },
+  };
 }
 
 /** Often in the first minute, then every half minute; spread, so that clients do not march in step. */
@@ -115,7 +133,9 @@ export async function readProgress(
   const build = await getBuild(copr, id);
   const source = await readSource(copr, { id, state: build.state, last: last?.source });
   const isPastSource = source !== undefined && isFinal(source.state);
-  const mayHaveMoved = isPastSource || isFinal(build.state) || last === undefined;
+  // Of an upload there is no source build to know of, from beginning to end.
+  const isUnknown = source === undefined || last === undefined;
+  const mayHaveMoved = isPastSource || isUnknown || isFinal(build.state);
   const chroots = mayHaveMoved ? await listBuildChroots(copr, id) : last.chroots;
   return { build, source, chroots };
 }
@@ -155,6 +175,7 @@ async function describeFailure(
     return [head, ...lastLines(text, TAIL_LINES)];
   } catch (error) {
     copr.signal.throwIfAborted();
+    if (kindOf(error) === "queued") throw error;
     return [`${place.where}: no log: ${messageOf(error)}`];
   }
 }
@@ -177,6 +198,10 @@ export function requireSuccess(progress: Progress): void {
   throw new BootcError(`build ${build.id} ${build.state}${where}`, {
     hint: `read everything with: npm run xtask -- copr logs ${build.id}`,
   });
+}
+
+function timeIsUp(id: number, watchedMs: number): BootcError {
+  return stoppedWatching(id, `not over after ${describeMs(watchedMs)}`);
 }
 
 function stoppedWatching(id: number, why: string): BootcError {

@@ -59,6 +59,16 @@ const NEVER_SENT = new Set([
 /** The errors of servers that asked for more patience than `LONGEST_PAUSE_MS`. */
 const refusals = new WeakSet<object>();
 
+/** The errors of requests that never reached their server. */
+const unsent = new WeakSet<object>();
+
+/** Whether an error proves that the request changed nothing on the server. */
+export function wasNotCarriedOut(error: unknown): boolean {
+  return (
+    asksForPatience(error) || (typeof error === "object" && error !== null && unsent.has(error))
+  );
+}
+
 /** Whether a server asked to be left alone for long: then nobody above may try again either. */
 export function asksForPatience(error: unknown): boolean {
   return typeof error === "object" && error !== null && refusals.has(error);
@@ -71,10 +81,7 @@ export async function request(what: HttpRequest, options: HttpOptions): Promise<
     const again = decideRetry(what, outcome, { tried, clock: options.clock });
     if (again === undefined) {
       if ("status" in outcome) return outcome;
-      throw new BootcError(`cannot reach \`${originOf(what.url)}\`: ${outcome.reason}`, {
-        kind: "network",
-        hint: "check the network and the address of the server, then run the same command again",
-      });
+      throw unreachable(what, outcome);
     }
     if (again.pauseMs > LONGEST_PAUSE_MS) throw tooPatient(what, again.pauseMs);
     options.note(
@@ -207,6 +214,15 @@ function noAnswer(error: unknown): NoAnswer {
     root instanceof Error && "code" in root && typeof root.code === "string" ? root.code : "";
   const reason = root instanceof Error ? root.message || code : String(root);
   return { reason: reason || "the request failed", wasNeverSent: NEVER_SENT.has(code) };
+}
+
+function unreachable(what: HttpRequest, { reason, wasNeverSent }: NoAnswer): BootcError {
+  const error = new BootcError(`cannot reach \`${originOf(what.url)}\`: ${reason}`, {
+    kind: "network",
+    hint: "check the network and the address of the server, then run the same command again",
+  });
+  if (wasNeverSent) unsent.add(error);
+  return error;
 }
 
 function tooPatient(what: HttpRequest, pauseMs: number): BootcError {
