@@ -1,10 +1,20 @@
 // A stand-in for GitHub's REST API: releases, assets on an upload host of its own, tags and webhooks, as
 // docs.github.com/rest describes them (API version 2022-11-28), with the traps of uploads.
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 
 type Json = Record<string, unknown>;
+
+/** The shapes of answers, with their source named in the folder's README. */
+const fixture = (name: string): string =>
+  readFileSync(join(import.meta.dirname, "fixtures/github", name), "utf8");
+const RELEASE = JSON.parse(fixture("release.json")) as Json;
+const ASSET = JSON.parse(fixture("asset.json")) as Json;
+const HOOK = JSON.parse(fixture("hook.json")) as Json;
+export const NAME_TAKEN = fixture("error-422.json");
 
 export interface GitHubFault {
   /** A prefix of method and path: `POST /repos/o/r/releases`. Uploads are `UPLOAD name`. */
@@ -257,7 +267,7 @@ function answerHooks(server: GitHubServer, method: string, path: string, it: Rec
       ];
       return { status: 422, json: { message: "Validation Failed", errors } };
     }
-    const hook = { id: 1 + server.hooks.length, config, events };
+    const hook = { ...HOOK, id: 1 + server.hooks.length, config, events };
     server.hooks.push(hook);
     return { status: 201, json: hook };
   }
@@ -283,6 +293,7 @@ function releaseJson(server: GitHubServer, release: StoredRelease): Json {
   const { tag_name } = release.fields;
   const base = `https://github.com/${REPOSITORY}/releases`;
   return {
+    ...RELEASE,
     ...release.fields,
     id: release.id,
     url: `${server.url}${PREFIX}/releases/${release.id}`,
@@ -296,6 +307,7 @@ function releaseJson(server: GitHubServer, release: StoredRelease): Json {
 function assetJson(server: GitHubServer, _release: StoredRelease, asset: StoredAsset): Json {
   const digest = `sha256:${createHash("sha256").update(asset.data).digest("hex")}`;
   return {
+    ...ASSET,
     id: asset.id,
     name: asset.name,
     url: `${server.url}${PREFIX}/releases/assets/${asset.id}`,
@@ -340,8 +352,7 @@ async function serveUpload(
     return send(response, 400, '{"message":"Bad Content-Length"}');
   }
   if (release.assets.some((it) => it.name === name)) {
-    const errors = [{ resource: "ReleaseAsset", code: "already_exists", field: "name" }];
-    return send(response, 422, JSON.stringify({ message: "Validation Failed", errors }));
+    return send(response, 422, NAME_TAKEN);
   }
   if (fault?.kind === "damage") data[0] = (data[0] ?? 0) ^ 1;
   const stored: StoredAsset = { ...asset, name, data, state: "uploaded" };

@@ -19,6 +19,7 @@ import {
   addGitHubFault,
   GITHUB_TOKEN,
   type GitHubServer,
+  NAME_TAKEN,
   startGitHubServer,
 } from "../github-server.ts";
 import { createTestClock, type TestClock } from "../test-clock.ts";
@@ -251,8 +252,7 @@ test("an hour of patience asked for in the middle of uploads ends the run, and t
 });
 
 test("a name that GitHub calls taken is looked at again before it is an error", async () => {
-  const errors = [{ resource: "ReleaseAsset", code: "already_exists", field: "name" }];
-  const kind = { status: 422, body: JSON.stringify({ message: "Validation Failed", errors }) };
+  const kind = { status: 422, body: NAME_TAKEN };
   addGitHubFault(server, { on: "UPLOAD SHA256SUMS", times: 1, kind });
   await run();
   requirePublished();
