@@ -241,6 +241,18 @@ test("webhook --install sets it on GitHub, and --test proves it by a build", asy
   expect((await ended(start(["webhook", "--install"], env))).status).toBe(5);
   expect(server.projects.get("tester/bootc")?.secret).toBe(old);
 
+  // From here on the old one is dead, which has to be said when GitHub does not take the new one.
+  addGitHubFault(github, {
+    on: `POST /repos/${REPOSITORY}/hooks`,
+    times: 1,
+    kind: { status: 500, body: "{}" },
+  });
+  const failed = await ended(start(["webhook", "--install"], env));
+  expect(failed.status).toBe(4);
+  expect(failed.stderr).toMatch(
+    /the old address has stopped working.*\nhint: run the same command/,
+  );
+
   const installed = await ended(start(["webhook", "--install"], env));
   expect(installed.stdout).toBe(`made ${server.url}/webhooks/github/500/***/bootc/\n`);
   const secret = server.projects.get("tester/bootc")?.secret;

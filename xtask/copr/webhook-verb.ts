@@ -1,7 +1,7 @@
 // `xtask copr webhook`: what was typed, turned into showing, renewing, installing and testing.
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, errnoOf } from "../../src/errors.ts";
+import { BootcError, doing, errnoOf } from "../../src/errors.ts";
 import { parseDuration } from "../duration.ts";
 import { connectGitHub, readRepository } from "../release/github.ts";
 import { installHook } from "../release/hooks.ts";
@@ -58,10 +58,11 @@ async function install(tree: Tree, { copr, file }: Opened): Promise<WebhookAnswe
   await github.requireHooks();
   const made = await rotateWebhook(copr, file);
   await save(tree, made);
-  const hook = await installHook(github, {
-    url: made.url,
-    prefix: made.shown.split("***", 1)[0] ?? "",
-  });
+  const prefix = made.shown.split("***", 1)[0] ?? "";
+  const hook = await doing(
+    "setting the new webhook on GitHub, while the old address has stopped working",
+    () => installHook(github, { url: made.url, prefix }),
+  );
   return { text: `${hook} ${made.shown}`, url: made.shown };
 }
 
