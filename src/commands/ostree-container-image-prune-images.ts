@@ -1,6 +1,7 @@
 // `ostree container image prune-images`: removes images that no deployment follows.
 import { join } from "node:path";
-import { pruneImages, pruneLayers, pruneObjects } from "../pull/cleanup.ts";
+import { pruneObjects } from "../programs/ostree.ts";
+import { pruneImages, pruneLayers } from "../pull/cleanup.ts";
 import { withRepositoryLock } from "../pull/lock.ts";
 import type { Context } from "../system/context.ts";
 

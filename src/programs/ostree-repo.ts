@@ -6,23 +6,17 @@ import { BootcError, errnoOf } from "../errors.ts";
 import { parseDirtree } from "../ostree/dirtree.ts";
 import { CHECKSUM, type Commit, objectPath, parseCommit } from "../ostree/objects.ts";
 
-/** All refs below `prefix` (`ostree/container/image`), full name -> commit. Empty when there are none. */
-export async function readRefs(repo: string, prefix: string): Promise<ReadonlyMap<string, string>> {
+/** The full names of all local refs below `prefix` (`ostree/container/image`), sorted. */
+export async function listRefs(repo: string, prefix: string): Promise<readonly string[]> {
   const top = join(repo, "refs/heads");
-  const found = new Map<string, string>();
   const entries = await readdir(join(top, prefix), {
     recursive: true,
     withFileTypes: true,
   }).catch(missingAs([]));
-  const names = entries
+  return entries
     .filter((it) => it.isFile() || it.isSymbolicLink())
     .map((it) => join(it.parentPath, it.name).slice(top.length + 1))
     .sort();
-  for (const name of names) {
-    const commit = await readRef(repo, name);
-    if (commit !== undefined) found.set(name, commit);
-  }
-  return found;
 }
 
 /** The commit `ref` points to; undefined when there is no such ref. */
@@ -31,7 +25,10 @@ export async function readRef(repo: string, ref: string): Promise<string | undef
   if (text === undefined) return undefined;
   const commit = text.trim();
   if (!CHECKSUM.test(commit)) {
-    throw new BootcError(`the ref \`${ref}\` is damaged`, { kind: "integrity" });
+    throw new BootcError(`the ref \`${ref}\` is damaged`, {
+      kind: "integrity",
+      hint: `delete the file \`${join(repo, "refs/heads", ref)}\`; what it named is fetched again`,
+    });
   }
   return commit;
 }
@@ -106,7 +103,7 @@ async function readArchivedSize(path: string): Promise<number | undefined> {
 function missingAs<T>(value: T): (error: unknown) => T {
   return (error) => {
     const code = errnoOf(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return value;
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return value;
     throw error;
   };
 }

@@ -86,19 +86,43 @@ export async function pullLocal(
   await ctx.read("ostree", ["pull-local", ...args]);
 }
 
-/** Refs that do not exist are no error. */
+/** How many refs one run of ostree is given; well below what a command line may hold. */
+const REFS_AT_ONCE = 500;
+
+/** Deletes refs by their full names. Absent ones are no error. */
 export async function deleteRefs(
   ctx: Context,
   repo: string,
   refs: readonly string[],
 ): Promise<void> {
-  if (refs.length === 0) return;
-  await ctx.read("ostree", ["refs", `--repo=${repo}`, "--delete", ...refs]);
+  for (let i = 0; i < refs.length; i += REFS_AT_ONCE) {
+    const some = refs.slice(i, i + REFS_AT_ONCE);
+    await ctx.run("ostree", ["refs", `--repo=${repo}`, "--delete", ...some], { isQuiet: true });
+  }
 }
 
-/** Removes every object no ref leads to. */
-export async function pruneObjects(ctx: Context, repo: string): Promise<void> {
-  await ctx.read("ostree", ["prune", `--repo=${repo}`, "--refs-only", "--depth=0"]);
+/** What ostree's prune removed. */
+export interface Pruned {
+  readonly objects: number;
+  /** As ostree prints it. */
+  readonly size: string;
+}
+
+/** Removes the objects that no ref leads to. */
+export async function pruneObjects(ctx: Context, repo: string): Promise<Pruned> {
+  // Without a depth parents would be followed, and an image's parent is its base of long ago.
+  return parsePruned(
+    await ctx.read("ostree", ["prune", `--repo=${repo}`, "--refs-only", "--depth=0"]),
+  );
+}
+
+export function parsePruned(text: string): Pruned {
+  const [, objects, size] = /^Deleted (\d+) objects?, (.+) freed$/m.exec(text) ?? [];
+  if (objects !== undefined && size !== undefined) {
+    return { objects: Number(objects), size: size.replace(/\s/g, " ") };
+  }
+  if (/^No unreachable objects$/m.test(text)) return { objects: 0, size: "0 bytes" };
+  throw new BootcError("`ostree prune` printed nothing that is understood");
 }
 
 /** The content of a file in a commit. */

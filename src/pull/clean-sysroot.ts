@@ -3,17 +3,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { objectPath, parseCommit, textMetadata } from "../ostree/objects.ts";
 import { BASE_IMAGE_PREFIX } from "../ostree/ref-names.ts";
+import { deleteRefs, type Pruned, pruneObjects } from "../programs/ostree.ts";
+import { listRefs, readRef } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
-import {
-  deleteRefs,
-  type Pruned,
-  pruneImages,
-  pruneLayers,
-  pruneObjects,
-  removeAbandoned,
-} from "./cleanup.ts";
+import { pruneImages, pruneLayers, removeAbandoned } from "./cleanup.ts";
 import { withRepositoryLock } from "./lock.ts";
-import { listRefs, readRef } from "./refs.ts";
 
 export interface SysrootCleanup {
   readonly images: number;

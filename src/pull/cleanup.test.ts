@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { parseImageManifest } from "../image/manifest.ts";
 import { blobRef } from "../ostree/ref-names.ts";
-import { decideLayerGarbage, followedImage, parsePruned } from "./cleanup.ts";
+import { decideLayerGarbage, followedImage } from "./cleanup.ts";
 import { decideReserve } from "./space.ts";
 
 const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
@@ -29,15 +29,6 @@ test.each([
   },
 ])("an origin keeps the image it follows: $want", ({ origin, want }) => {
   expect(followedImage(origin)).toEqual(want);
-});
-
-test("what ostree's prune says is understood", () => {
-  expect(parsePruned("Total objects: 6\nDeleted 6 objects, 44.3\u00a0kB freed\n")).toEqual({
-    objects: 6,
-    size: "44.3 kB",
-  });
-  expect(parsePruned("Total objects: 0\nNo unreachable objects\n").objects).toBe(0);
-  expect(() => parsePruned("what")).toThrow("nothing that is understood");
 });
 
 test.each([

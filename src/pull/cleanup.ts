@@ -2,7 +2,7 @@
 // The rules are upstream's, so that either program may clean up after the other.
 import { readdir, readFile } from "node:fs/promises";
 import { join, posix } from "node:path";
-import { BootcError, doing, errnoOf } from "../errors.ts";
+import { doing, errnoOf } from "../errors.ts";
 import { type ImageManifest, parseImageManifest } from "../image/manifest.ts";
 import { formatImageReference, parseOstreeReference } from "../image/reference.ts";
 import { canonicalizeReference } from "../image/registry-name.ts";
@@ -12,22 +12,20 @@ import {
   BLOB_PREFIX,
   IMAGE_PREFIX,
   imageRef,
-  PENDING_PREFIX,
+  PRIVATE_PREFIX,
   PROTECTIVE_REF,
   pendingRef,
   unescapeRef,
 } from "../ostree/ref-names.ts";
+import { deleteRefs } from "../programs/ostree.ts";
+import { listRefs, readRef } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import { emptyCache } from "./cache.ts";
 import { readImageCommit } from "./commit.ts";
-import { listRefs, readRef } from "./refs.ts";
 import { removeWorkDirectories } from "./scratch.ts";
 
 /** Refs whose commits keep their layers, besides images: deployments, rpm-ostree's bases, protected ones. */
 const ROOT_PREFIXES = ["ostree/0", "ostree/1", "rpmostree/base", BASE_IMAGE_PREFIX];
-
-/** How many refs one run of ostree is given; well below what a command line may hold. */
-const REFS_AT_ONCE = 500;
 
 /**
  * Deletes the refs of layers that no image, deployment or protected commit consists of. A stored image
@@ -114,30 +112,6 @@ export async function removeAbandoned(ctx: Context, repo: string): Promise<void>
   await emptyCache(repo);
 }
 
-/** What ostree's prune removed. */
-export interface Pruned {
-  readonly objects: number;
-  /** As ostree prints it. */
-  readonly size: string;
-}
-
-/** Removes the objects that no ref leads to. */
-export async function pruneObjects(ctx: Context, repo: string): Promise<Pruned> {
-  // Without a depth parents would be followed, and an image's parent is its base of long ago.
-  return parsePruned(
-    await ctx.read("ostree", ["prune", `--repo=${repo}`, "--refs-only", "--depth=0"]),
-  );
-}
-
-export function parsePruned(text: string): Pruned {
-  const [, objects, size] = /^Deleted (\d+) objects?, (.+) freed$/m.exec(text) ?? [];
-  if (objects !== undefined && size !== undefined) {
-    return { objects: Number(objects), size: size.replace(/\s/g, " ") };
-  }
-  if (/^No unreachable objects$/m.test(text)) return { objects: 0, size: "0 bytes" };
-  throw new BootcError("`ostree prune` printed nothing that is understood");
-}
-
 /** Deletes refs of images; layers that only they needed are garbage then. Absent ones are no error. */
 export async function removeImages(
   ctx: Context,
@@ -156,25 +130,13 @@ export async function deletePrivateRefs(
   repo: string,
   layers?: readonly { readonly digest: string }[],
 ): Promise<void> {
-  const refs = await listRefs(repo, posix.dirname(PENDING_PREFIX));
+  const refs = await listRefs(repo, PRIVATE_PREFIX);
   const names = layers && new Set(layers.map((it) => posix.basename(pendingRef(it.digest))));
   await deleteRefs(
     ctx,
     repo,
     refs.filter((it) => names === undefined || names.has(posix.basename(it))),
   );
-}
-
-/** Deletes refs by their full names. Absent ones are no error. */
-export async function deleteRefs(
-  ctx: Context,
-  repo: string,
-  refs: readonly string[],
-): Promise<void> {
-  for (let i = 0; i < refs.length; i += REFS_AT_ONCE) {
-    const some = refs.slice(i, i + REFS_AT_ONCE);
-    await ctx.run("ostree", ["refs", `--repo=${repo}`, "--delete", ...some], { isQuiet: true });
-  }
 }
 
 async function list(dir: string): Promise<readonly string[]> {

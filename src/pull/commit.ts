@@ -15,7 +15,6 @@ import { checkout, commitDirectory, deleteRefs, readOstreeFeatures } from "../pr
 import { readCommit, readDetached, requireCommit } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import type { MergedTree, MergeRequest } from "./merge.ts";
-import { readPendingRefs } from "./pending.ts";
 import { createScratch, makeWorkDirectory, type Scratch } from "./scratch.ts";
 import type { TreeRef } from "./tree-merge.ts";
 
@@ -50,8 +49,8 @@ const KEYS = {
 
 /**
  * Relabels the merged tree where it carries an SELinux policy, then writes blob refs, image ref, the
- * protective ref and the merge commit in one transaction. The pending and protective refs stay until
- * `releasePending`. Refuses a tree with two kernels.
+ * protective ref and the merge commit in one transaction. The pending and protective refs stay:
+ * the caller deletes them. Refuses a tree with two kernels.
  */
 export async function commitImage(ctx: Context, request: ImageCommitRequest): Promise<ImageCommit> {
   const { repo, merged, derived } = request;
@@ -153,12 +152,6 @@ function plainCommit(root: TreeRef): Commit {
     rootTree: root.tree,
     rootMeta: root.meta,
   };
-}
-
-/** Deletes every private ref of a pull and the protective ref: the pull is over, or given up. */
-export async function releasePending(ctx: Context, repo: string): Promise<void> {
-  const refs = await readPendingRefs(repo);
-  await deleteRefs(ctx, repo, [...refs, PROTECTIVE_REF]);
 }
 
 /** What a merge commit says about its image. */

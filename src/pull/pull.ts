@@ -6,6 +6,8 @@ import { createdEpochOf, parseConfig, versionOf } from "../image/config.ts";
 import { parseImageManifest, toOciManifest } from "../image/manifest.ts";
 import { formatImageReference } from "../image/reference.ts";
 import { PROTECTIVE_REF } from "../ostree/ref-names.ts";
+import { deleteRefs } from "../programs/ostree.ts";
+import { readRef } from "../programs/ostree-repo.ts";
 import { requireSigned } from "../programs/ostree-verify.ts";
 import { type Context, withSignal } from "../system/context.ts";
 import { VERSION } from "../version.ts";
@@ -19,7 +21,7 @@ import {
   placeholdBlob,
   readBlobSize,
 } from "./cache.ts";
-import { deletePrivateRefs, deleteRefs } from "./cleanup.ts";
+import { deletePrivateRefs } from "./cleanup.ts";
 import { commitImage } from "./commit.ts";
 import { fetchImage } from "./fetch.ts";
 import { digestOf } from "./inspect.ts";
@@ -114,6 +116,7 @@ async function asWriter<T>(ctx: Context, plan: PullPlan, work: () => Promise<T>)
 
 /** Lets other programs' clean-ups remove a pulled image that nothing deployed refers to. */
 export async function releaseProtection(ctx: Context, repo: string): Promise<void> {
+  if ((await readRef(repo, PROTECTIVE_REF)) === undefined) return;
   await deleteRefs(ctx, repo, [PROTECTIVE_REF]);
 }
 

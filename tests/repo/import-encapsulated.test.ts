@@ -3,12 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { blobRef, pendingRef } from "../../src/ostree/ref-names.ts";
 import { readRef } from "../../src/programs/ostree-repo.ts";
-import {
-  commitImage,
-  readImageCommit,
-  releasePending,
-  writeCachedUpdate,
-} from "../../src/pull/commit.ts";
+import { commitImage, readImageCommit, writeCachedUpdate } from "../../src/pull/commit.ts";
 import { readDerivedSettings } from "../../src/pull/import-settings.ts";
 import { mergeLayers } from "../../src/pull/merge.ts";
 import { CAPABILITY } from "./images/derived.ts";
@@ -23,6 +18,7 @@ import { ostreeVersions } from "./ostree-versions.ts";
 import {
   createTestRepo,
   digestOf,
+  forgetPull,
   importBlob,
   rootsOf,
   stockMerge,
@@ -159,7 +155,7 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
       version: "42",
     };
     const { commit } = await commitImage(it.ctx, image);
-    await releasePending(it.ctx, it.repo);
+    await forgetPull(it);
     expect(rootsOf(it, commit)).toEqual(rootsOf(it, stockMerge(it, request)));
     expect(it.ostree("show", "--print-metadata-key=version", commit)).toBe("'42'");
     expect(it.ostree("show", "--print-detached-metadata-key=signature", base.commit)).toBe(

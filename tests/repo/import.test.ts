@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BootcError } from "../../src/errors.ts";
 import { pendingRef } from "../../src/ostree/ref-names.ts";
-import { readPendingLayers } from "../../src/pull/pending.ts";
+import { readRef } from "../../src/programs/ostree-repo.ts";
 import { createContext } from "../../src/system/run.ts";
 import { derivedImages } from "./images/derived.ts";
 import { createRandom, randomBytes } from "./images/random.ts";
@@ -46,7 +46,7 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
     const layer = await importBlob(it, blob, { diffId: digestOf(TAR) });
     expect(layer.diffId).toBe(digestOf(TAR));
     expect(it.ostree("ls", "-R", layer.commit)).toMatch(/100000 \/usr\/b$/);
-    expect((await readPendingLayers(it.repo)).get(digestOf(blob))).toBe(layer.commit);
+    expect(await readRef(it.repo, pendingRef(digestOf(blob)))).toBe(layer.commit);
     expect(it.ostree("rev-parse", pendingRef(digestOf(blob)))).toBe(layer.commit);
   });
 

@@ -1,14 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { commitImage, releasePending } from "../../src/pull/commit.ts";
+import { commitImage } from "../../src/pull/commit.ts";
 import { readDerivedSettings } from "../../src/pull/import-settings.ts";
 import { type MergeRequest, mergeLayers } from "../../src/pull/merge.ts";
 import { encapsulatedTars } from "./images/encapsulate.ts";
 import { selinuxPolicy } from "./images/selinux-policy.ts";
 import { dir, file, hardlink, makeTar, symlink, type TestEntry } from "./images/tar-writer.ts";
 import { ostreeVersions } from "./ostree-versions.ts";
-import { createTestRepo, importBlob, rootsOf, type TestRepo } from "./test-repo.ts";
+import { createTestRepo, forgetPull, importBlob, rootsOf, type TestRepo } from "./test-repo.ts";
 
 const SYSTEM: readonly TestEntry[] = [
   dir("."),
@@ -60,7 +60,7 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
       importerVersion: "test",
     });
     expect(it.ostree("refs", "--list", "bootc-pull/tree")).toBe("");
-    await releasePending(it.ctx, it.repo);
+    await forgetPull(it);
     return commit;
   }
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isVersionAtLeast } from "../../src/programs/ostree.ts";
-import { commitImage, readImageCommit, releasePending } from "../../src/pull/commit.ts";
+import { commitImage, readImageCommit } from "../../src/pull/commit.ts";
 import { mergeLayers } from "../../src/pull/merge.ts";
 import { derivedImages } from "./images/derived.ts";
 import { makeTar } from "./images/tar-writer.ts";
@@ -8,6 +8,7 @@ import { ostreeVersions } from "./ostree-versions.ts";
 import {
   createTestRepo,
   digestOf,
+  forgetPull,
   importBlob,
   rootsOf,
   stockMerge,
@@ -47,7 +48,7 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
   });
 
   test("afterwards the repository is sound, and only the images' refs are left", async () => {
-    await releasePending(it.ctx, it.repo);
+    await forgetPull(it);
     it.ostree("fsck", "--quiet");
     const refs = it.ostree("refs", "--list").split("\n");
     expect(refs.filter((ref) => !/^ostree\/container\/(blob|image)\//.test(ref))).toEqual([]);
