@@ -14,15 +14,24 @@ const GROUPS = [declareHostCommands, declareInstallCommands, declareInternalComm
 /** Parses `argv` (without the program's name), runs the verb it names, and gives the exit status. */
 export async function runProgram(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const ctx = createContext({ signal, isVerbose: argv.includes("--verbose") });
-  const program = createProgram(ctx, argv[0]);
+  const isJson = argv.includes("--json");
+  const program = createProgram(ctx, { asked: argv[0], isSilent: isJson });
   try {
     await program.parseAsync([...argv], { from: "user" });
     return 0;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // Help and version end the parse with status 0; anything else has been explained on stderr.
-    return error.exitCode === 0 ? 0 : 2;
+    // Help and version end the parse with status 0.
+    if (error.exitCode === 0) return 0;
+    if (!isJson) return 2; // explained on stderr
+    throw new BootcError(error.message.replace(/^error: /, ""), { kind: "usage" });
   }
+}
+
+export interface ProgramOptions {
+  readonly asked?: string | undefined;
+  /** Words that cannot be parsed are thrown, and not explained on stderr. */
+  readonly isSilent?: boolean;
 }
 
 /**
@@ -30,29 +39,21 @@ export async function runProgram(argv: readonly string[], signal: AbortSignal): 
  * Once the command `asked` is declared, the groups after its own are left out: nobody sees them, and
  * declaring all costs a third of what a verb's start takes beyond the runtime's.
  */
-export function createProgram(ctx: Context, asked?: string): Command {
+export function createProgram(
+  ctx: Context,
+  { asked, isSilent = false }: ProgramOptions = {},
+): Command {
   const program = new Command("bootc")
     .description("Update this system transactionally from a container image")
     .version(`bootc ${VERSION}`, "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
     .helpCommand(false)
     .showHelpAfterError("hint: see `bootc --help`")
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "error: ")) })
+    .configureOutput(isSilent ? { writeErr: () => undefined } : {})
     .exitOverride();
   for (const declare of GROUPS) {
     if (program.commands.some((it) => it.name() === asked)) break;
     declare(program, ctx);
   }
   return program;
-}
-
-/** Parses an option's value as a whole number of at least `min`; anything else is a usage error. */
-export function parseWholeNumber(what: string, min: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= min) return value;
-    throw new BootcError(`${what} must be a whole number of at least ${min}, not \`${text}\``, {
-      kind: "usage",
-    });
-  };
 }

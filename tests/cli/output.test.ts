@@ -22,3 +22,13 @@ test.each(["--version", "--help", "status --format json", "internals print-json-
 test.each(["--version", "status --format json"])("`bootc %s` onto a full disk fails", (words) => {
   expect(shell(`${BOOTC} ${words} > /dev/full`).status).toBe(8);
 });
+
+test.each([
+  ["upgrade --json --bogus", "unknown option '--bogus'"],
+  ["upgrade --json --check --apply", "option '--check' cannot be used with option '--apply'"],
+])("words that cannot be parsed are one object with --json: `bootc %s`", (words, message) => {
+  const { status, stderr } = shell(`${BOOTC} ${words}`);
+  expect(status).toBe(2);
+  const error = { kind: "usage", message, causes: [], hint: null };
+  expect(JSON.parse(stderr)).toEqual({ error });
+});
