@@ -3,6 +3,7 @@ import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { BootcError, errnoOf } from "../errors.ts";
+import { describeBootcLabel } from "../image/config.ts";
 import {
   formatImageReference,
   formatOstreeReference,
@@ -10,7 +11,9 @@ import {
   parseOstreeReference,
   parseTransport,
 } from "../image/reference.ts";
+import { completeInstall } from "../install/complete.ts";
 import { removeImages } from "../pull/cleanup.ts";
+import { withRepositoryLock } from "../pull/lock.ts";
 import { planPull } from "../pull/plan.ts";
 import { pullImage, releaseProtection } from "../pull/pull.ts";
 import { type AccessWords, accessOf, limitsOfWords, type PullWords } from "../pull/request.ts";
@@ -47,11 +50,19 @@ export async function imageDeploy(ctx: Context, options: ImageDeployOptions): Pr
       ...limitsOfWords(options),
       onEvent: display.onEvent,
     });
+    const warning = describeBootcLabel(plan.config);
+    if (warning !== undefined) ctx.note(warning);
     const { commit } = await pullImage(ctx, plan);
     display.onEvent({ type: "stage", stage: "deploying" });
-    await deploy(ctx, options, { commit, target });
-    if (options.noImgref) await removeImages(ctx, repo, [formatImageReference(plan.image)]);
-    await releaseProtection(ctx, repo);
+    // Nobody's clean-up may come between the pulled image and its deployment.
+    await withRepositoryLock(ctx, repo, {
+      options: { purpose: "deploying", timeoutMs: limitsOfWords(options).lockTimeoutMs },
+      work: async () => {
+        await deploy(ctx, options, { commit, target });
+        if (options.noImgref) await removeImages(ctx, repo, [formatImageReference(plan.image)]);
+        await releaseProtection(ctx, repo);
+      },
+    });
     if (options.writeCommitidTo !== undefined) await writeFile(options.writeCommitidTo, commit);
   } finally {
     display.end();
@@ -93,25 +104,32 @@ async function deploy(
     const text = `[origin]\ncontainer-image-reference=${formatOstreeReference(target)}\n`;
     await writeFile(origin, text);
     const kargs = options.karg.map((it) => `--karg-append=${it}`);
+    const isBooted = await isBootedSysroot(ctx, options.sysroot);
     await ctx.run("ostree", [
-      ...["admin", "deploy", ...(await sysrootArgs(ctx, options.sysroot))],
+      // Given the path of the booted one, ostree takes it for another sysroot.
+      ...["admin", "deploy", ...(isBooted ? [] : [`--sysroot=${options.sysroot}`])],
       ...[`--os=${options.stateroot}`, `--origin-file=${origin}`],
       ...(kargs.length > 0 ? ["--karg-none", ...kargs] : []),
       commit,
     ]);
+    // What is staged on the booted system has no boot entry yet.
+    if (!isBooted) await complete(ctx, options);
   } finally {
     await rm(dir, { recursive: true });
   }
 }
 
-/** On the booted system ostree must find its sysroot itself: given a path, it takes it for another one. */
-async function sysrootArgs(ctx: Context, sysroot: string): Promise<readonly string[]> {
-  if (resolve(sysroot) !== "/") return [`--sysroot=${sysroot}`];
+async function complete(ctx: Context, { sysroot, stateroot }: ImageDeployOptions): Promise<void> {
+  await completeInstall(ctx, { sysroot, boot: join(sysroot, "boot"), stateroot });
+}
+
+async function isBootedSysroot(ctx: Context, sysroot: string): Promise<boolean> {
+  if (resolve(sysroot) !== "/") return false;
   try {
     await stat(join(ctx.root, "run/ostree-booted"));
-    return [];
+    return true;
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [`--sysroot=${sysroot}`];
+    if (errnoOf(error) === "ENOENT") return false;
     throw error;
   }
 }

@@ -160,10 +160,15 @@ test("a bootable image is deployed, with its origin and kernel arguments", async
     "/usr/lib/modules/6.1/vmlinuz": "kernel",
     "/usr/lib/modules/6.1/initramfs.img": "i",
   };
-  const release = { "/usr/lib/os-release": "ID=test\nPRETTY_NAME=Test\n", "/etc/x": "x" };
+  const release = {
+    "/usr/lib/os-release": "ID=test\nPRETTY_NAME=Test\n",
+    "/usr/lib/bootc/kargs.d/10-console.toml": 'kargs = ["console=ttyS0"]\n',
+    "/etc/x": "x",
+  };
   await makeTinyImage(dir, "os", {
     layers: [kernel, release],
     architecture: process.arch === "x64" ? "amd64" : "arm64",
+    labels: { "containers.bootc": "2" },
   });
   const sysroot = join(scratch.dir, "bootable-sysroot");
   await mkdir(sysroot);
@@ -176,9 +181,12 @@ test("a bootable image is deployed, with its origin and kernel arguments", async
     ...["--write-commitid-to", join(scratch.dir, "deployed")],
   );
   expect(ended).toMatchObject({ status: 0 });
+  expect(ended.stderr).toContain("notice: Unknown containers.bootc value: 2\n");
   const commit = await readFile(join(scratch.dir, "deployed"), "utf8");
   const origin = join(sysroot, `ostree/deploy/default/deploy/${commit}.0.origin`);
   expect(await readFile(origin, "utf8")).toContain(`container-image-reference=${target}`);
   const entry = join(sysroot, "boot/loader/entries/ostree-1-default.conf");
-  expect(await readFile(entry, "utf8")).toMatch(/^options root=LABEL=x quiet ostree=/m);
+  expect(await readFile(entry, "utf8")).toMatch(
+    /^options root=LABEL=x quiet ostree=\S+ console=ttyS0$/m,
+  );
 });
