@@ -3,7 +3,6 @@ import {
   describeReference,
   formatImageReference,
   formatOstreeReference,
-  formatPodmanName,
   formatSkopeoName,
   fromSpecImage,
   parseImageReference,
@@ -125,9 +124,4 @@ test.each([
   { text: "registry:a/b", want: "docker://a/b" },
 ])("skopeo knows $text as $want", ({ text, want }) => {
   expect(formatSkopeoName(parseImageReference(text))).toBe(want);
-});
-
-test("podman knows a registry's image by its bare name", () => {
-  expect(formatPodmanName(parseImageReference("docker://quay.io/a"))).toBe("quay.io/a");
-  expect(formatPodmanName(parseImageReference("oci:/x"))).toBe("oci:/x");
 });

@@ -81,11 +81,6 @@ export function formatSkopeoName(image: ImageReference): string {
   return `containers-storage:${image.name.replace(/^(\[[^\]]*\])?sha256:/, "$1")}`;
 }
 
-/** The name podman knows an image by. */
-export function formatPodmanName({ transport, name }: ImageReference): string {
-  return transport === "registry" ? name : `${transport}:${name}`;
-}
-
 /** Parses the value of `container-image-reference`: a verification scheme, then the image. */
 export function parseOstreeReference(text: string): OstreeReference {
   const [scheme, rest] = cutAtColon(text);

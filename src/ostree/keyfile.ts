@@ -87,11 +87,6 @@ export function withoutKeyfileKey(keyfile: Keyfile, group: string, key: string):
   };
 }
 
-/** The same file without a whole group. */
-export function withoutKeyfileGroup(keyfile: Keyfile, group: string): Keyfile {
-  return { lines: keyfile.lines.filter((it) => it.group !== group) };
-}
-
 const UNESCAPED: Readonly<Record<string, string>> = {
   s: " ",
   n: "\n",

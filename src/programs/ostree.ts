@@ -18,13 +18,6 @@ export async function readOstreeFeatures(ctx: Context): Promise<OstreeFeatures> 
   return { version, features };
 }
 
-/** Whether `version` is `wanted` or newer; both like `2024.10`. */
-export function isVersionAtLeast(version: string, wanted: string): boolean {
-  const [year = 0, release = 0] = version.split(".").map(Number);
-  const [wantedYear = 0, wantedRelease = 0] = wanted.split(".").map(Number);
-  return year > wantedYear || (year === wantedYear && release >= wantedRelease);
-}
-
 export interface TarCommit {
   readonly repo: string;
   readonly ref: string;

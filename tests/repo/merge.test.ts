@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isVersionAtLeast } from "../../src/programs/ostree.ts";
+import { isAtLeast } from "../../src/programs/ostree-version.ts";
 import { commitImage, readImageCommit } from "../../src/pull/commit.ts";
 import { mergeLayers } from "../../src/pull/merge.ts";
 import { derivedImages } from "./images/derived.ts";
@@ -23,7 +23,7 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
   afterAll(() => it.remove());
 
   const images = derivedImages().filter(
-    ({ needsOstree }) => needsOstree === undefined || isVersionAtLeast(ostree.version, needsOstree),
+    ({ needsOstree }) => needsOstree === undefined || isAtLeast(ostree.version, needsOstree),
   );
 
   test.each(images)("$name: merged as stock ostree does", async ({ name, layers }) => {
