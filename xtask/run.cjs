@@ -67,7 +67,11 @@ function install(lock) {
       "build on Linux, x64 or arm64, and do not omit optional dependencies",
     );
   }
-  writeFileSync(STAMP, sha256(lock));
+  try {
+    writeFileSync(STAMP, sha256(lock));
+  } catch (error) {
+    fail(`cannot write \`${STAMP}\`: ${error.message}`, "free some space, and run it again");
+  }
 }
 
 function runNpmCi() {
