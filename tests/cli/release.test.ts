@@ -6,12 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { formatReleasedVersion } from "../../xtask/checkout.ts";
-import {
-  assetName,
-  describeFile,
-  RELEASE_FOLDER,
-  writeManifest,
-} from "../../xtask/release/manifest.ts";
+import { describeFile, RELEASE_FOLDER, writeManifest } from "../../xtask/release/manifest.ts";
 import {
   GITHUB_TOKEN,
   type GitHubServer,
@@ -47,7 +42,7 @@ beforeEach(async () => {
   version = (JSON.parse(await readFile(join(top, "package.json"), "utf8")) as { version: string })
     .version;
   await makeFiles();
-});
+}, 60_000);
 
 afterEach(async () => {
   await server.close();
@@ -130,12 +125,4 @@ test("nothing built, nothing published; nothing asked, nothing done", async () =
   expect(status).toBe(1);
   expect(stderr).toContain("hint: build it: npm run xtask -- release --build");
   expect((await release()).status).toBe(2);
-});
-
-test.each([
-  ["bootc-2.0.0~rc.1-1.src.rpm", "bootc-2.0.0.rc.1-1.src.rpm"],
-  ["bootc-2.0.0^2026.gabc.tar.zst", "bootc-2.0.0.2026.gabc.tar.zst"],
-  ["bootc-2.0.0-linux-x86_64.zst", "bootc-2.0.0-linux-x86_64.zst"],
-])("%s is called %s on GitHub, so we call it that from the start", (name, want) => {
-  expect(assetName(name)).toBe(want);
 });
