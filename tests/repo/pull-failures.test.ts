@@ -17,8 +17,8 @@ import { blobRequests, type Registry, startRegistry, USER } from "./registry.ts"
 import { type MadeImage, makeTinyImage } from "./tiny-image.ts";
 
 const INSECURE = "--insecure-skip-tls-verification";
-/** Patience for tests: a stall is noticed after half a second. */
-const IMPATIENT = ["--stall-timeout", "0.5", "--give-up-after", "3"];
+/** Patience for tests: little, but more than a loaded machine needs between two pieces of a blob. */
+const IMPATIENT = ["--stall-timeout", "2", "--give-up-after", "8"];
 
 let scratch: Scratch;
 let registry: Registry;
@@ -84,7 +84,7 @@ test("a stall in mid-blob is noticed, and only what is unfinished is fetched aga
     return { kind: "stall", afterBytes: 600_000 };
   });
   expect(ended.stderr).toMatch(
-    /nothing came from `127.0.0.1:\d+` for 0.5 s; trying again in 500 ms/,
+    /nothing came from `127.0.0.1:\d+` for 2 s; trying again in 500 ms/,
   );
   expect(ended.status).toBe(0);
   const asked = ended.asked.filter((it) => isLayer(it, 0) || isLayer(it, 2));
@@ -248,7 +248,8 @@ test("Ctrl-C ends the pull and its children at once, and says so", async () => {
     const startedAt = Date.now();
     running.kill("SIGINT");
     const ended = await running.ended;
-    expect(Date.now() - startedAt).toBeLessThan(3000);
+    // Far below the 60 s after which the stall itself would be noticed.
+    expect(Date.now() - startedAt).toBeLessThan(15_000);
     expect(ended).toMatchObject({ status: 1 });
     expect(ended.stderr).toContain("interrupted");
     expect((await leftovers(repo)).filter((it) => it.startsWith("fetch-"))).toEqual([]);

@@ -102,7 +102,7 @@ async function waitUntilServing(
   { log, address }: { readonly log: string; readonly address: string },
 ): Promise<void> {
   const [host = "", port = ""] = address.split(":");
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 1200; tries++) {
     if (child.exitCode !== null) throw new Error(`registry: ${await readFile(log, "utf8")}`);
     if (await accepts(host, Number(port))) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
