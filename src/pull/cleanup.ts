@@ -1,8 +1,8 @@
 // Removing what nothing needs any more: image refs, layer refs, blobs, then the objects behind them.
 // The rules are upstream's, so that either program may clean up after the other.
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join, posix } from "node:path";
-import { doing, errnoOf } from "../errors.ts";
+import { BootcError, doing, errnoOf } from "../errors.ts";
 import { type ImageManifest, parseImageManifest } from "../image/manifest.ts";
 import { formatImageReference, parseOstreeReference } from "../image/reference.ts";
 import { canonicalizeReference } from "../image/registry-name.ts";
@@ -20,6 +20,7 @@ import {
 import { deleteRefs } from "../programs/ostree.ts";
 import { listRefs, readRef } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
+import { readFileIfAny } from "../system/files.ts";
 import { emptyCache } from "./cache.ts";
 import { readImageCommit } from "./commit.ts";
 import { removeWorkDirectories } from "./scratch.ts";
@@ -87,12 +88,21 @@ async function readFollowedImages(sysroot: string): Promise<readonly string[]> {
     const dir = join(top, stateroot, "deploy");
     for (const file of (await list(dir)).filter((it) => it.endsWith(".origin"))) {
       const path = join(dir, file);
-      const text = await readFile(path, "utf8");
-      const name = await doing(`reading ${path}`, async () => followedImage(text));
-      names.push(...name);
+      const text = await readFileIfAny(path);
+      if (text === undefined) continue; // gone since it was listed
+      names.push(...requireFollowed(path, text));
     }
   }
   return names;
+}
+
+function requireFollowed(path: string, text: string): readonly string[] {
+  try {
+    return followedImage(text);
+  } catch (cause) {
+    // Nobody typed it just now, so it is no matter of usage.
+    throw new BootcError(`reading ${path}`, { kind: "integrity", cause });
+  }
 }
 
 /** The names an origin keeps: as it is written, and as a pull shortens it. */

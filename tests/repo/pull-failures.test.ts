@@ -83,9 +83,7 @@ test("a stall in mid-blob is noticed, and only what is unfinished is fetched aga
     isFirst = false;
     return { kind: "stall", afterBytes: 600_000 };
   });
-  expect(ended.stderr).toMatch(
-    /nothing came from `127.0.0.1:\d+` for 2 s; trying again in 500 ms/,
-  );
+  expect(ended.stderr).toMatch(/nothing came from `127.0.0.1:\d+` for 2 s; trying again in 500 ms/);
   expect(ended.status).toBe(0);
   const asked = ended.asked.filter((it) => isLayer(it, 0) || isLayer(it, 2));
   expect(asked).toHaveLength(2);
