@@ -31,3 +31,12 @@ test("pasted into a shell somewhere else, the line does the same", () => {
   const { stdout } = spawnSync("sh", ["-c", line], { cwd: "/", encoding: "utf8" });
   expect(stdout).toBe("/usr\nit's\ntwo lines\n");
 });
+
+test.each([
+  { env: { HTTPS_PROXY: "http://me:hush@proxy:3128" }, want: "HTTPS_PROXY=http://***@proxy:3128" },
+  { env: { GITHUB_TOKEN: "hush" }, want: "GITHUB_TOKEN=***" },
+  { env: { npm_config__auth: "hush" }, want: "npm_config__auth=***" },
+  { env: { URL: "http://host:80/a@b" }, want: "URL=http://host:80/a@b" },
+])("nobody learns a password from $want", ({ env, want }) => {
+  expect(formatPlacedCommand(["true", []], { env }, {})).toContain(want);
+});

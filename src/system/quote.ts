@@ -25,12 +25,21 @@ export function formatPlacedCommand(
     ...(keepsNone && removed.length > 0
       ? ["--ignore-environment"]
       : removed.map((it) => `--unset=${it}`)),
-    ...set.map(([name, value]) => `${name}=${value}`),
+    ...set.map(([name, value]) => `${name}=${hideSecret(name, value ?? "")}`),
   ];
   const [program, args] = command;
   return words.length === 0
     ? formatCommand(program, args)
     : formatCommand("env", [...words, program, ...args]);
+}
+
+/** Words in the name of a variable whose value is nobody's business. */
+const SECRET_NAME = /token|secret|passw|_auth\b|credential/i;
+
+/** A value as it may be shown: without what the name calls secret, and without the password in an address. */
+function hideSecret(name: string, value: string): string {
+  if (SECRET_NAME.test(name)) return "***";
+  return value.replaceAll(/(\w+:\/\/)[^/@\s]*:[^/@\s]*@/g, "$1***@");
 }
 
 function quoteWord(word: string): string {
