@@ -2,6 +2,8 @@
 import { defineConfig } from "vitest/config";
 
 const slow = { testTimeout: 600_000, hookTimeout: 900_000, fileParallelism: false };
+// A boot takes a minute under emulation, and five on a machine that has other things to do.
+const emulated = { ...slow, testTimeout: 1_800_000, hookTimeout: 1_800_000 };
 
 export default defineConfig({
   test: {
@@ -16,7 +18,7 @@ export default defineConfig({
       { test: { name: "cli", include: ["tests/cli/**/*.test.ts"], testTimeout: 120_000 } },
       { test: { name: "repo", include: ["tests/repo/**/*.test.ts"], ...slow } },
       { test: { name: "packages", include: ["tests/packages/**/*.test.ts"], ...slow } },
-      { test: { name: "vm", include: ["tests/vm/**/*.test.ts"], ...slow } },
+      { test: { name: "vm", include: ["tests/vm/**/*.test.ts"], ...emulated } },
     ],
   },
 });
