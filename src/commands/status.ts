@@ -29,7 +29,10 @@ export async function status(ctx: Context, options: StatusOptions): Promise<void
 
 function requireFormatVersion(version: string): void {
   if (version === "0" || version === "1") return;
-  throw new BootcError(`Unsupported format version: ${version}`, { hint: "use 0 or 1" });
+  throw new BootcError(`Unsupported format version: ${version}`, {
+    kind: "usage",
+    hint: "use 0 or 1",
+  });
 }
 
 function noteAge(ctx: Context, host: HostDocument): void {

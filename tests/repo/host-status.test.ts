@@ -64,7 +64,7 @@ describe.skipIf(missing).each(simulatedOstrees)("status on ostree $version", (ve
   test("only format versions 0 and 1 exist", () => {
     expect(read("status --format-version 0 --json").document).toEqual(read().document);
     expect(host.bootc("status --format-version 2")).toMatchObject({
-      status: 1,
+      status: 2,
       stdout: "",
       stderr: "error: Unsupported format version: 2\nhint: use 0 or 1\n",
     });
