@@ -12,7 +12,7 @@ export interface UsrOverlayOptions {
 /** In the host's own mount namespace: the overlay is for everybody. */
 export async function usrOverlay(ctx: Context, options: UsrOverlayOptions): Promise<void> {
   if ((await readHostKind(ctx)) !== "ostree") {
-    throw new BootcError("usr-overlay only applies on booted hosts", { kind: "unsupported" });
+    throw new BootcError("usroverlay only applies on booted hosts", { kind: "unsupported" });
   }
   await requireRoot(ctx);
   await unlockUsr(ctx, options.readOnly === true ? "transient" : "writable");
