@@ -50,7 +50,9 @@ export async function openCache(
   const dir = cacheDir(repo);
   const blobDir = join(dir, "blobs");
   await mkdir(join(blobDir, "sha256"), { recursive: true, mode: 0o700 });
-  await removeLayouts(repo);
+  // The new one before the old ones go: killed in between, the next run must see that something is left.
+  const layoutDir = await mkdtemp(join(dir, "fetch-"));
+  await removeLayouts(repo, layoutDir);
   const byHex = new Map(wanted.map((it) => [hexOf(it.digest), it]));
   for (const name of await readdir(join(blobDir, "sha256"))) {
     const path = join(blobDir, "sha256", name);
@@ -59,7 +61,7 @@ export async function openCache(
     const isKept = blob === undefined ? sizeBytes > 0 : await isWhole(ctx, path, blob);
     if (!isKept) await rm(path, { recursive: true });
   }
-  return { blobDir, layoutDir: await mkdtemp(join(dir, "fetch-")), documents: new Set() };
+  return { blobDir, layoutDir, documents: new Set() };
 }
 
 /** A download of an earlier run did not end by itself: something of it may be left. */
@@ -72,10 +74,13 @@ export async function hasUnfinished(repo: string): Promise<boolean> {
   }
 }
 
-async function removeLayouts(repo: string): Promise<void> {
+async function removeLayouts(repo: string, except?: string): Promise<void> {
   const dir = cacheDir(repo);
   for (const name of await readdir(dir)) {
-    if (name.startsWith("fetch-")) await rm(join(dir, name), { recursive: true, force: true });
+    const path = join(dir, name);
+    if (name.startsWith("fetch-") && path !== except) {
+      await rm(path, { recursive: true, force: true });
+    }
   }
 }
 
@@ -127,14 +132,17 @@ export async function removePartial(cache: BlobCache): Promise<void> {
   }
 }
 
-/** Ends the use of a cache: complete blobs that were not imported stay for the next run. */
+/**
+ * Ends the use of a cache: complete blobs that were not imported stay for the next run. The layout goes
+ * last: while it is there, a run that was killed here is known to have left something (`hasUnfinished`).
+ */
 export async function closeCache(cache: BlobCache): Promise<void> {
-  await rm(cache.layoutDir, { recursive: true, force: true });
   for (const digest of cache.documents) await rm(blobPath(cache, digest), { force: true });
   const dir = join(cache.blobDir, "sha256");
   for (const name of await readdir(dir)) {
     if ((await sizeOf(join(dir, name))) === 0) await rm(join(dir, name), { force: true });
   }
+  await rm(cache.layoutDir, { recursive: true, force: true });
 }
 
 /** Removes everything but the lock, which the caller holds; gives the bytes that became free. */
