@@ -11,13 +11,30 @@ const ROOT = resolve(__dirname, "..");
 const STAMP = join(ROOT, "node_modules", ".xtask-lock-sha256");
 const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP"];
 
-function main() {
+async function main() {
   if (Number(process.versions.node.split(".")[0]) < 20) {
     fail(`Node ${process.versions.node} is too old`, "install Node 20 or newer");
   }
   const lock = readLock();
-  if (!isInstalled(lock)) install(lock);
+  if (!isInstalled(lock)) await installUninterrupted(lock);
   runPinned(pinnedNode());
+}
+
+/** A terminal sends Ctrl-C to npm as well; without a listener it would end us before a word is said. */
+async function installUninterrupted(lock) {
+  let isInterrupted = false;
+  const onInterrupt = () => {
+    isInterrupted = true;
+  };
+  process.on("SIGINT", onInterrupt);
+  const failure = install(lock);
+  // Signals that came while npm was waited for are told now.
+  await new Promise((resolve) => setImmediate(resolve));
+  if (isInterrupted) {
+    fail("interrupted while installing the dependencies", "run it again to carry on");
+  }
+  process.off("SIGINT", onInterrupt);
+  if (failure) fail(...failure);
 }
 
 /** The bytes that decide what is installed. */
@@ -44,6 +61,7 @@ function isInstalled(lock) {
   );
 }
 
+/** Installs; what went wrong and what to do about it, if anything. */
 function install(lock) {
   process.stderr.write("installing the locked dependencies with `npm ci`\n");
   let done = runNpmCi();
@@ -53,25 +71,26 @@ function install(lock) {
     const hint = command
       ? `run \`${command.join(" ")}\` as root, or this again with --yes`
       : "install npm, which comes with Node";
-    fail("`npm` is not installed", hint);
+    return ["`npm` is not installed", hint];
   }
   if (done.status !== 0) {
-    fail(
+    return [
       "`npm ci` failed",
       "read what npm says above; if the lockfile disagrees with package.json, run `npm install --package-lock-only`",
-    );
+    ];
   }
   if (!existsSync(pinnedNode())) {
-    fail(
+    return [
       `there is no pinned Node for ${process.platform} ${process.arch}`,
       "build on Linux, x64 or arm64, and do not omit optional dependencies",
-    );
+    ];
   }
   try {
     writeFileSync(STAMP, sha256(lock));
   } catch (error) {
-    fail(`cannot write \`${STAMP}\`: ${error.message}`, "free some space, and run it again");
+    return [`cannot write \`${STAMP}\`: ${error.message}`, "free some space, and run it again"];
   }
+  return undefined;
 }
 
 function runNpmCi() {
