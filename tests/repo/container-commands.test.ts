@@ -1,192 +1,201 @@
 // The commands on repositories that installers and image pipelines call, on a real repository and registry.
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { describeEachOstree } from "./ostree-versions.ts";
 import { bootc, type Ended, makeScratch, ostree, pullArgs, type Scratch } from "./program.ts";
 import { type MadeImage, makeTinyImage } from "./tiny-image.ts";
 
-let scratch: Scratch;
-let repo: string;
-const images: Record<"a" | "b", { readonly made: MadeImage; readonly name: string }> = {} as never;
+describeEachOstree(() => {
+  let scratch: Scratch;
+  let repo: string;
+  const images: Record<"a" | "b", { readonly made: MadeImage; readonly name: string }> =
+    {} as never;
 
-beforeAll(async () => {
-  scratch = await makeScratch();
-  repo = scratch.repo();
-  const common = { "/usr/bin/common": "common" };
-  for (const tag of ["a", "b"] as const) {
-    const dir = join(scratch.dir, tag);
+  beforeAll(async () => {
+    scratch = await makeScratch();
+    repo = scratch.repo();
+    const common = { "/usr/bin/common": "common" };
+    for (const tag of ["a", "b"] as const) {
+      const dir = join(scratch.dir, tag);
+      await mkdir(dir);
+      const made = await makeTinyImage(dir, "os", {
+        layers: [common, { [`/usr/lib/${tag}`]: tag }],
+      });
+      images[tag] = { made, name: `oci:${dir}:os` };
+    }
+  });
+  afterAll(() => scratch?.remove());
+
+  /** `ostree container …` */
+  function container(...args: readonly string[]): Promise<Ended> {
+    return bootc(["internals", "ostree-container", ...args]);
+  }
+
+  const reference = (tag: "a" | "b") => `ostree-unverified-image:${images[tag].name}`;
+  const pull = (tag: "a" | "b", into: string) => bootc(pullArgs(into, reference(tag), "--quiet"));
+  const blobs = (of: string) =>
+    ostree("refs", `--repo=${of}`, "--list", "ostree/container/blob").split("\n").filter(Boolean);
+
+  test("images are pulled quietly, listed, described, copied and removed", async () => {
+    for (const tag of ["a", "b"] as const) {
+      expect(await pull(tag, repo)).toMatchObject({ status: 0, stderr: "" });
+    }
+    const list = await container("image", "list", "--repo", repo);
+    expect(list.stdout).toBe(`${images.a.name}\n${images.b.name}\n`);
+
+    const metadata = await container("image", "metadata", "--repo", repo, images.a.name);
+    const { layers } = JSON.parse(metadata.stdout);
+    expect(layers.map((it: { digest: string }) => it.digest)).toEqual(images.a.made.layerDigests);
+    const config = await container("image", "metadata", "--repo", repo, images.a.name, "--config");
+    expect(JSON.parse(config.stdout).rootfs.diff_ids).toHaveLength(2);
+
+    const history = await container("image", "history", "--repo", repo, images.a.name);
+    const [heading, first = "", second = ""] = history.stdout.split("\n");
+    expect(heading).toBe("ID                  SIZE  CREATED BY");
+    expect(first).toMatch(/^[0-9a-f]{12} +\d+ bytes {2}layer 0$/);
+    expect(second).toMatch(/layer 1$/);
+
+    const other = scratch.repo();
+    const words = ["--src-repo", repo, "--dest-repo", other, reference("a")];
+    expect(await container("image", "copy", ...words)).toMatchObject({ status: 0 });
+    ostree("fsck", `--repo=${other}`, "--quiet");
+    expect(blobs(other)).toHaveLength(2);
+    expect((await pull("a", other)).stdout).toMatch(/^No changes in /);
+
+    const removed = await container("image", "remove", "--repo", repo, images.b.name);
+    expect(removed).toMatchObject({ status: 0, stdout: "Removed images: 1 layers: 1\n" });
+    expect(blobs(repo)).toHaveLength(2);
+    const again = await container("image", "remove", "--repo", repo, images.b.name);
+    expect(again).toMatchObject({ status: 1, stdout: "" });
+  });
+
+  test("layers left by --skip-gc go with prune-layers, and those of stored images stay", async () => {
+    const own = scratch.repo();
+    await pull("a", own);
+    await pull("b", own);
+    expect(blobs(own)).toHaveLength(3);
+    await container("image", "remove", "--repo", own, images.a.name, "--skip-gc");
+    expect(blobs(own)).toHaveLength(3);
+    const pruned = await container("image", "prune-layers", "--repo", own);
+    expect(pruned).toMatchObject({ status: 0, stdout: "Removed layers: 1\n" });
+    ostree("fsck", `--repo=${own}`, "--quiet");
+  });
+
+  test("prune-images keeps what a deployment follows and nothing else", async () => {
+    const sysroot = join(scratch.dir, "sysroot");
+    await mkdir(sysroot);
+    ostree("admin", "init-fs", "--modern", sysroot);
+    ostree("admin", "os-init", `--sysroot=${sysroot}`, "default");
+    const own = join(sysroot, "ostree/repo");
+    await pull("a", own);
+    await pull("b", own);
+    const deploy = join(sysroot, "ostree/deploy/default/deploy");
+    await mkdir(deploy, { recursive: true });
+    const origin = `[origin]\ncontainer-image-reference=${reference("b")}\n`;
+    await writeFile(join(deploy, `${"0".repeat(64)}.0.origin`), origin);
+    const pruned = await container("image", "prune-images", "--sysroot", sysroot, "--full");
+    expect(pruned).toMatchObject({ status: 0 });
+    expect(pruned.stdout).toMatch(
+      /^Removed images: 1\nRemoved layers: 1\nRemoved objects: [1-9]\d*\nFreed: .+\n$/,
+    );
+    const list = await container("image", "list", "--repo", own);
+    expect(list.stdout).toBe(`${images.b.name}\n`);
+    ostree("fsck", `--repo=${own}`, "--quiet");
+  });
+
+  test("an origin nobody understands keeps every image", async () => {
+    const sysroot = join(scratch.dir, "odd-sysroot");
+    await mkdir(sysroot);
+    ostree("admin", "init-fs", "--modern", sysroot);
+    const own = join(sysroot, "ostree/repo");
+    await pull("a", own);
+    const deploy = join(sysroot, "ostree/deploy/default/deploy");
+    await mkdir(deploy, { recursive: true });
+    await writeFile(join(deploy, "x.origin"), "[origin]\ncontainer-image-reference=what:is this\n");
+    const pruned = await container("image", "prune-images", "--sysroot", sysroot, "--and-layers");
+    expect(pruned).toMatchObject({ status: 6, stdout: "" });
+    expect(pruned.stderr).toContain("x.origin");
+    expect(blobs(own)).toHaveLength(2);
+  });
+
+  test("info prints the digest of what a reference names", async () => {
+    const info = await container("info", reference("a"));
+    const { manifestDigest } = images.a.made;
+    expect(info).toMatchObject({
+      status: 0,
+      stdout: `${reference("a")} digest: ${manifestDigest}\n`,
+    });
+  });
+
+  test("an image with other layers is not unencapsulated", async () => {
+    const refused = await container("unencapsulate", "--repo", repo, reference("a"));
+    expect(refused).toMatchObject({ status: 3, stdout: "" });
+    expect(refused.stderr).toContain("has 2 layers that are no part of an ostree commit");
+  });
+
+  test("the checksum of the commit goes to a file, and a cached update can be forgotten", async () => {
+    const file = join(scratch.dir, "commit");
+    await bootc(pullArgs(repo, reference("a"), "--ostree-digestfile", file));
+    const commit = await readFile(file, "utf8");
+    expect(commit).toMatch(/^[0-9a-f]{64}$/);
+    const cleared = await container("image", "clear-cached-update", "--repo", repo, images.a.name);
+    expect(cleared).toEqual({ status: 0, stdout: "", stderr: "" });
+    ostree("fsck", `--repo=${repo}`, "--quiet");
+  });
+
+  test("an image nobody can boot is not deployed", async () => {
+    const dir = join(scratch.dir, "unbootable");
     await mkdir(dir);
-    const made = await makeTinyImage(dir, "os", { layers: [common, { [`/usr/lib/${tag}`]: tag }] });
-    images[tag] = { made, name: `oci:${dir}:os` };
-  }
-});
-afterAll(() => scratch?.remove());
-
-/** `ostree container …` */
-function container(...args: readonly string[]): Promise<Ended> {
-  return bootc(["internals", "ostree-container", ...args]);
-}
-
-const reference = (tag: "a" | "b") => `ostree-unverified-image:${images[tag].name}`;
-const pull = (tag: "a" | "b", into: string) => bootc(pullArgs(into, reference(tag), "--quiet"));
-const blobs = (of: string) =>
-  ostree("refs", `--repo=${of}`, "--list", "ostree/container/blob").split("\n").filter(Boolean);
-
-test("images are pulled quietly, listed, described, copied and removed", async () => {
-  for (const tag of ["a", "b"] as const) {
-    expect(await pull(tag, repo)).toMatchObject({ status: 0, stderr: "" });
-  }
-  const list = await container("image", "list", "--repo", repo);
-  expect(list.stdout).toBe(`${images.a.name}\n${images.b.name}\n`);
-
-  const metadata = await container("image", "metadata", "--repo", repo, images.a.name);
-  const { layers } = JSON.parse(metadata.stdout);
-  expect(layers.map((it: { digest: string }) => it.digest)).toEqual(images.a.made.layerDigests);
-  const config = await container("image", "metadata", "--repo", repo, images.a.name, "--config");
-  expect(JSON.parse(config.stdout).rootfs.diff_ids).toHaveLength(2);
-
-  const history = await container("image", "history", "--repo", repo, images.a.name);
-  const [heading, first = "", second = ""] = history.stdout.split("\n");
-  expect(heading).toBe("ID                  SIZE  CREATED BY");
-  expect(first).toMatch(/^[0-9a-f]{12} +\d+ bytes {2}layer 0$/);
-  expect(second).toMatch(/layer 1$/);
-
-  const other = scratch.repo();
-  const words = ["--src-repo", repo, "--dest-repo", other, reference("a")];
-  expect(await container("image", "copy", ...words)).toMatchObject({ status: 0 });
-  ostree("fsck", `--repo=${other}`, "--quiet");
-  expect(blobs(other)).toHaveLength(2);
-  expect((await pull("a", other)).stdout).toMatch(/^No changes in /);
-
-  const removed = await container("image", "remove", "--repo", repo, images.b.name);
-  expect(removed).toMatchObject({ status: 0, stdout: "Removed images: 1 layers: 1\n" });
-  expect(blobs(repo)).toHaveLength(2);
-  const again = await container("image", "remove", "--repo", repo, images.b.name);
-  expect(again).toMatchObject({ status: 1, stdout: "" });
-});
-
-test("layers left by --skip-gc go with prune-layers, and those of stored images stay", async () => {
-  const own = scratch.repo();
-  await pull("a", own);
-  await pull("b", own);
-  expect(blobs(own)).toHaveLength(3);
-  await container("image", "remove", "--repo", own, images.a.name, "--skip-gc");
-  expect(blobs(own)).toHaveLength(3);
-  const pruned = await container("image", "prune-layers", "--repo", own);
-  expect(pruned).toMatchObject({ status: 0, stdout: "Removed layers: 1\n" });
-  ostree("fsck", `--repo=${own}`, "--quiet");
-});
-
-test("prune-images keeps what a deployment follows and nothing else", async () => {
-  const sysroot = join(scratch.dir, "sysroot");
-  await mkdir(sysroot);
-  ostree("admin", "init-fs", "--modern", sysroot);
-  ostree("admin", "os-init", `--sysroot=${sysroot}`, "default");
-  const own = join(sysroot, "ostree/repo");
-  await pull("a", own);
-  await pull("b", own);
-  const deploy = join(sysroot, "ostree/deploy/default/deploy");
-  await mkdir(deploy, { recursive: true });
-  const origin = `[origin]\ncontainer-image-reference=${reference("b")}\n`;
-  await writeFile(join(deploy, `${"0".repeat(64)}.0.origin`), origin);
-  const pruned = await container("image", "prune-images", "--sysroot", sysroot, "--full");
-  expect(pruned).toMatchObject({ status: 0 });
-  expect(pruned.stdout).toMatch(
-    /^Removed images: 1\nRemoved layers: 1\nRemoved objects: [1-9]\d*\nFreed: .+\n$/,
-  );
-  const list = await container("image", "list", "--repo", own);
-  expect(list.stdout).toBe(`${images.b.name}\n`);
-  ostree("fsck", `--repo=${own}`, "--quiet");
-});
-
-test("an origin nobody understands keeps every image", async () => {
-  const sysroot = join(scratch.dir, "odd-sysroot");
-  await mkdir(sysroot);
-  ostree("admin", "init-fs", "--modern", sysroot);
-  const own = join(sysroot, "ostree/repo");
-  await pull("a", own);
-  const deploy = join(sysroot, "ostree/deploy/default/deploy");
-  await mkdir(deploy, { recursive: true });
-  await writeFile(join(deploy, "x.origin"), "[origin]\ncontainer-image-reference=what:is this\n");
-  const pruned = await container("image", "prune-images", "--sysroot", sysroot, "--and-layers");
-  expect(pruned).toMatchObject({ status: 6, stdout: "" });
-  expect(pruned.stderr).toContain("x.origin");
-  expect(blobs(own)).toHaveLength(2);
-});
-
-test("info prints the digest of what a reference names", async () => {
-  const info = await container("info", reference("a"));
-  const { manifestDigest } = images.a.made;
-  expect(info).toMatchObject({
-    status: 0,
-    stdout: `${reference("a")} digest: ${manifestDigest}\n`,
+    await makeTinyImage(dir, "os", { layers: [{ "/usr/x": "x" }], labels: null });
+    const sysroot = join(scratch.dir, "deploy-sysroot");
+    await mkdir(sysroot);
+    ostree("admin", "init-fs", "--modern", sysroot);
+    const imgref = `ostree-unverified-image:oci:${dir}:os`;
+    const words = ["--sysroot", sysroot, "--imgref", imgref];
+    const ended = await container("image", "deploy", ...words);
+    expect(ended).toMatchObject({ status: 3 });
+    expect(ended.stderr).toContain("Target image does not have ostree.bootable label");
   });
-});
 
-test("an image with other layers is not unencapsulated", async () => {
-  const refused = await container("unencapsulate", "--repo", repo, reference("a"));
-  expect(refused).toMatchObject({ status: 3, stdout: "" });
-  expect(refused.stderr).toContain("has 2 layers that are no part of an ostree commit");
-});
-
-test("the checksum of the commit goes to a file, and a cached update can be forgotten", async () => {
-  const file = join(scratch.dir, "commit");
-  await bootc(pullArgs(repo, reference("a"), "--ostree-digestfile", file));
-  const commit = await readFile(file, "utf8");
-  expect(commit).toMatch(/^[0-9a-f]{64}$/);
-  const cleared = await container("image", "clear-cached-update", "--repo", repo, images.a.name);
-  expect(cleared).toEqual({ status: 0, stdout: "", stderr: "" });
-  ostree("fsck", `--repo=${repo}`, "--quiet");
-});
-
-test("an image nobody can boot is not deployed", async () => {
-  const dir = join(scratch.dir, "unbootable");
-  await mkdir(dir);
-  await makeTinyImage(dir, "os", { layers: [{ "/usr/x": "x" }], labels: null });
-  const sysroot = join(scratch.dir, "deploy-sysroot");
-  await mkdir(sysroot);
-  ostree("admin", "init-fs", "--modern", sysroot);
-  const imgref = `ostree-unverified-image:oci:${dir}:os`;
-  const words = ["--sysroot", sysroot, "--imgref", imgref];
-  const ended = await container("image", "deploy", ...words);
-  expect(ended).toMatchObject({ status: 3 });
-  expect(ended.stderr).toContain("Target image does not have ostree.bootable label");
-});
-
-test("a bootable image is deployed, with its origin and kernel arguments", async () => {
-  const dir = join(scratch.dir, "bootable");
-  await mkdir(dir);
-  const kernel = {
-    "/usr/lib/modules/6.1/vmlinuz": "kernel",
-    "/usr/lib/modules/6.1/initramfs.img": "i",
-  };
-  const release = {
-    "/usr/lib/os-release": "ID=test\nPRETTY_NAME=Test\n",
-    "/usr/lib/bootc/kargs.d/10-console.toml": 'kargs = ["console=ttyS0"]\n',
-    "/etc/x": "x",
-  };
-  await makeTinyImage(dir, "os", {
-    layers: [kernel, release],
-    architecture: process.arch === "x64" ? "amd64" : "arm64",
-    labels: { "containers.bootc": "2" },
+  test("a bootable image is deployed, with its origin and kernel arguments", async () => {
+    const dir = join(scratch.dir, "bootable");
+    await mkdir(dir);
+    const kernel = {
+      "/usr/lib/modules/6.1/vmlinuz": "kernel",
+      "/usr/lib/modules/6.1/initramfs.img": "i",
+    };
+    const release = {
+      "/usr/lib/os-release": "ID=test\nPRETTY_NAME=Test\n",
+      "/usr/lib/bootc/kargs.d/10-console.toml": 'kargs = ["console=ttyS0"]\n',
+      "/etc/x": "x",
+    };
+    await makeTinyImage(dir, "os", {
+      layers: [kernel, release],
+      architecture: process.arch === "x64" ? "amd64" : "arm64",
+      labels: { "containers.bootc": "2" },
+    });
+    const sysroot = join(scratch.dir, "bootable-sysroot");
+    await mkdir(sysroot);
+    ostree("admin", "init-fs", "--modern", sysroot);
+    ostree("admin", "os-init", `--sysroot=${sysroot}`, "default");
+    const target = "ostree-unverified-registry:quay.io/example/os:latest";
+    const ended = await container(
+      ...["image", "deploy", "--sysroot", sysroot, "--image", `${dir}:os`, "--transport", "oci"],
+      ...["--target-imgref", target, "--karg", "root=LABEL=x", "--karg", "quiet"],
+      ...["--write-commitid-to", join(scratch.dir, "deployed")],
+    );
+    expect(ended).toMatchObject({ status: 0 });
+    expect(ended.stderr).toContain("notice: Unknown containers.bootc value: 2\n");
+    const commit = await readFile(join(scratch.dir, "deployed"), "utf8");
+    const origin = join(sysroot, `ostree/deploy/default/deploy/${commit}.0.origin`);
+    expect(await readFile(origin, "utf8")).toContain(`container-image-reference=${target}`);
+    // Called `ostree-1-default.conf` before 2024.5, `ostree-1.conf` since.
+    const entries = join(sysroot, "boot/loader/entries");
+    const [entry = "", ...more] = await readdir(entries);
+    expect(more).toEqual([]);
+    expect(await readFile(join(entries, entry), "utf8")).toMatch(
+      /^options root=LABEL=x quiet ostree=\S+ console=ttyS0$/m,
+    );
   });
-  const sysroot = join(scratch.dir, "bootable-sysroot");
-  await mkdir(sysroot);
-  ostree("admin", "init-fs", "--modern", sysroot);
-  ostree("admin", "os-init", `--sysroot=${sysroot}`, "default");
-  const target = "ostree-unverified-registry:quay.io/example/os:latest";
-  const ended = await container(
-    ...["image", "deploy", "--sysroot", sysroot, "--image", `${dir}:os`, "--transport", "oci"],
-    ...["--target-imgref", target, "--karg", "root=LABEL=x", "--karg", "quiet"],
-    ...["--write-commitid-to", join(scratch.dir, "deployed")],
-  );
-  expect(ended).toMatchObject({ status: 0 });
-  expect(ended.stderr).toContain("notice: Unknown containers.bootc value: 2\n");
-  const commit = await readFile(join(scratch.dir, "deployed"), "utf8");
-  const origin = join(sysroot, `ostree/deploy/default/deploy/${commit}.0.origin`);
-  expect(await readFile(origin, "utf8")).toContain(`container-image-reference=${target}`);
-  const entry = join(sysroot, "boot/loader/entries/ostree-1-default.conf");
-  expect(await readFile(entry, "utf8")).toMatch(
-    /^options root=LABEL=x quiet ostree=\S+ console=ttyS0$/m,
-  );
 });

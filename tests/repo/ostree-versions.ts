@@ -4,6 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { afterAll, beforeAll, describe } from "vitest";
 
 export interface OstreeVersion {
   /** `2022.7`; what `ostree --version` says. */
@@ -17,6 +18,20 @@ export const testCache = process.env.BOOTC_TEST_CACHE ?? "/var/cache/bootc-tests
 /** Both versions, oldest first; throws with the reason when one cannot be had. */
 export function ostreeVersions(): readonly OstreeVersion[] {
   return [machineOstree(), trixieOstree()];
+}
+
+/** The tests of `define` once for each version; `ostree` is that version in all they start meanwhile. */
+export function describeEachOstree(define: (version: OstreeVersion) => void): void {
+  describe.each(ostreeVersions())("with ostree $version", (version) => {
+    const path = process.env.PATH;
+    beforeAll(() => {
+      process.env.PATH = version.env.PATH;
+    });
+    afterAll(() => {
+      process.env.PATH = path;
+    });
+    define(version);
+  });
 }
 
 /** The machine's own ostree. */

@@ -1,257 +1,238 @@
 // What happens when a registry, a policy or a disk is in the way: the exit status, the message, the repository.
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Fate, PASS, startFaultyProxy } from "./faulty-proxy.ts";
-import {
-  bootc,
-  makeScratch,
-  ostree,
-  pullArgs,
-  type Scratch,
-  skopeo,
-  startBootc,
-} from "./program.ts";
+import { describeEachOstree } from "./ostree-versions.ts";
+import { bootc, ostree, pullArgs, type Scratch, startBootc } from "./program.ts";
 import { blobRequests, type Registry, startRegistry, USER } from "./registry.ts";
+import { leftovers, type ServedImage, serveImage } from "./served-image.ts";
 import { type MadeImage, makeTinyImage } from "./tiny-image.ts";
 
 const INSECURE = "--insecure-skip-tls-verification";
 /** Patience for tests: little, but more than a loaded machine needs between two pieces of a blob. */
 const IMPATIENT = ["--stall-timeout", "2", "--give-up-after", "8"];
 
-let scratch: Scratch;
-let registry: Registry;
-let image: MadeImage;
+describeEachOstree(() => {
+  let scratch: Scratch;
+  let registry: Registry;
+  let image: MadeImage;
+  let served: ServedImage;
 
-beforeAll(async () => {
-  scratch = await makeScratch();
-  registry = await startRegistry();
-  const dir = join(scratch.dir, "image");
-  await mkdir(dir);
-  image = await makeTinyImage(dir, "os", {
-    layers: [
+  beforeAll(async () => {
+    served = await serveImage([
       { "/usr/bin/a": "a" },
       { "/usr/lib/b": randomBytes(2_000_000) },
       { "/etc/c": randomBytes(500_000) },
-    ],
+    ]);
+    ({ scratch, registry, image } = served);
   });
-  skopeo(
-    "copy",
-    "-q",
-    `oci:${dir}:os`,
-    `docker://${registry.address}/os`,
-    "--dest-tls-verify=false",
-  );
-});
-afterAll(async () => {
-  await registry?.stop();
-  await scratch?.remove();
-});
+  afterAll(() => served?.remove());
 
-/** Pulls through a proxy that does `decide` to each request. */
-async function pullThrough(
-  repo: string,
-  decide: (path: string, method: string) => Fate,
-  more: readonly string[] = IMPATIENT,
-) {
-  const proxy = await startFaultyProxy(registry.address, decide);
-  try {
-    const reference = `ostree-unverified-registry:${proxy.address}/os`;
-    return { ...(await bootc(pullArgs(repo, reference, INSECURE, ...more))), asked: proxy.asked };
-  } finally {
-    await proxy.stop();
+  /** Pulls through a proxy that does `decide` to each request. */
+  async function pullThrough(
+    repo: string,
+    decide: (path: string, method: string) => Fate,
+    more: readonly string[] = IMPATIENT,
+  ) {
+    const proxy = await startFaultyProxy(registry.address, decide);
+    try {
+      const reference = `ostree-unverified-registry:${proxy.address}/os`;
+      return { ...(await bootc(pullArgs(repo, reference, INSECURE, ...more))), asked: proxy.asked };
+    } finally {
+      await proxy.stop();
+    }
   }
-}
 
-const isLayer = (path: string, index: number) => path.endsWith(`/${image.layerDigests[index]}`);
+  const isLayer = (path: string, index: number) => path.endsWith(`/${image.layerDigests[index]}`);
 
-function refs(repo: string): readonly string[] {
-  return ostree("refs", `--repo=${repo}`).split("\n").filter(Boolean);
-}
+  function refs(repo: string): readonly string[] {
+    return ostree("refs", `--repo=${repo}`).split("\n").filter(Boolean);
+  }
 
-async function leftovers(repo: string): Promise<readonly string[]> {
-  const entries = await readdir(join(repo, "extensions/bootc"), { recursive: true });
-  return entries.filter((it) => !["lock", "blobs", "blobs/sha256"].includes(it));
-}
-
-test("a stall in mid-blob is noticed, and only what is unfinished is fetched again", async () => {
-  const repo = scratch.repo();
-  let isFirst = true;
-  const ended = await pullThrough(repo, (path) => {
-    if (!isLayer(path, 1) || !isFirst) return PASS;
-    isFirst = false;
-    return { kind: "stall", afterBytes: 600_000 };
+  test("a stall in mid-blob is noticed, and only what is unfinished is fetched again", async () => {
+    const repo = scratch.repo();
+    let isFirst = true;
+    const ended = await pullThrough(repo, (path) => {
+      if (!isLayer(path, 1) || !isFirst) return PASS;
+      isFirst = false;
+      return { kind: "stall", afterBytes: 600_000 };
+    });
+    expect(ended.stderr).toMatch(
+      /nothing came from `127.0.0.1:\d+` for 2 s; trying again in 500 ms/,
+    );
+    expect(ended.status).toBe(0);
+    const asked = ended.asked.filter((it) => isLayer(it, 0) || isLayer(it, 2));
+    expect(asked).toHaveLength(2);
+    expect(await leftovers(repo)).toEqual([]);
   });
-  expect(ended.stderr).toMatch(/nothing came from `127.0.0.1:\d+` for 2 s; trying again in 500 ms/);
-  expect(ended.status).toBe(0);
-  const asked = ended.asked.filter((it) => isLayer(it, 0) || isLayer(it, 2));
-  expect(asked).toHaveLength(2);
-  expect(await leftovers(repo)).toEqual([]);
-});
 
-test("a registry that stalls for ever is given up, with its name and the layers that are missing", async () => {
-  const repo = scratch.repo();
-  const ended = await pullThrough(repo, (path) =>
-    isLayer(path, 1) ? { kind: "stall", afterBytes: 100_000 } : PASS,
-  );
-  expect(ended.status).toBe(4);
-  const missing = image.layerDigests[1]?.slice("sha256:".length, "sha256:".length + 12);
-  expect(ended.stderr).toMatch(
-    new RegExp(`gave up fetching from \`127.0.0.1:\\d+\`; not complete: ${missing}: `),
-  );
-  expect(refs(repo).filter((it) => it.startsWith("ostree/"))).toEqual([]);
-  // The next run finds the other layers done.
-  const again = await pullThrough(repo, () => PASS);
-  expect(again.status).toBe(0);
-  expect(again.asked.filter((it) => isLayer(it, 0) || isLayer(it, 2))).toEqual([]);
-});
+  test("a registry that stalls for ever is given up, with its name and the layers that are missing", async () => {
+    const repo = scratch.repo();
+    const ended = await pullThrough(repo, (path) =>
+      isLayer(path, 1) ? { kind: "stall", afterBytes: 100_000 } : PASS,
+    );
+    expect(ended.status).toBe(4);
+    const missing = image.layerDigests[1]?.slice("sha256:".length, "sha256:".length + 12);
+    expect(ended.stderr).toMatch(
+      new RegExp(`gave up fetching from \`127.0.0.1:\\d+\`; not complete: ${missing}: `),
+    );
+    expect(refs(repo).filter((it) => it.startsWith("ostree/"))).toEqual([]);
+    // The next run finds the other layers done.
+    const again = await pullThrough(repo, () => PASS);
+    expect(again.status).toBe(0);
+    expect(again.asked.filter((it) => isLayer(it, 0) || isLayer(it, 2))).toEqual([]);
+  });
 
-test.each([
-  { what: "a connection that breaks", fate: { kind: "cut", afterBytes: 700_000 } as const },
-  { what: "too many requests", fate: { kind: "status", status: 429 } as const },
-  { what: "a server in trouble", fate: { kind: "status", status: 503 } as const },
-])("$what is tried again", async ({ fate }) => {
-  const repo = scratch.repo();
-  let failures = 2;
-  const ended = await pullThrough(
-    repo,
-    (path) => (isLayer(path, 1) && failures-- > 0 ? fate : PASS),
-    ["--stall-timeout", "10"],
-  );
-  expect(ended).toMatchObject({ status: 0 });
-});
+  test.each([
+    { what: "a connection that breaks", fate: { kind: "cut", afterBytes: 700_000 } as const },
+    { what: "too many requests", fate: { kind: "status", status: 429 } as const },
+    { what: "a server in trouble", fate: { kind: "status", status: 503 } as const },
+  ])("$what is tried again", async ({ fate }) => {
+    const repo = scratch.repo();
+    let failures = 2;
+    const ended = await pullThrough(
+      repo,
+      (path) => (isLayer(path, 1) && failures-- > 0 ? fate : PASS),
+      ["--stall-timeout", "10"],
+    );
+    expect(ended).toMatchObject({ status: 0 });
+  });
 
-test("a server that is always in trouble fails as network, before and while fetching", async () => {
-  const always = await pullThrough(scratch.repo(), () => ({ kind: "status", status: 500 }));
-  expect(always).toMatchObject({ status: 4 });
-  expect(always.stderr).toMatch(/^error: .*500/m);
-});
+  test("a server that is always in trouble fails as network, before and while fetching", async () => {
+    const always = await pullThrough(scratch.repo(), () => ({ kind: "status", status: 500 }));
+    expect(always).toMatchObject({ status: 4 });
+    expect(always.stderr).toMatch(/^error: .*500/m);
+  });
 
-test("nobody at the address, and no such image, fail as network", async () => {
-  const none = await bootc(pullArgs(scratch.repo(), "ostree-unverified-registry:127.0.0.1:1/os"));
-  expect(none).toMatchObject({ status: 4, stdout: "" });
-  const missing = await bootc(
-    pullArgs(scratch.repo(), `ostree-unverified-registry:${registry.address}/none`, INSECURE),
-  );
-  expect(missing).toMatchObject({ status: 4, stdout: "" });
-  expect(missing.stderr).toMatch(/^error: skopeo cannot get .*none.*\n$/);
-});
+  test("nobody at the address, and no such image, fail as network", async () => {
+    const none = await bootc(pullArgs(scratch.repo(), "ostree-unverified-registry:127.0.0.1:1/os"));
+    expect(none).toMatchObject({ status: 4, stdout: "" });
+    const missing = await bootc(
+      pullArgs(scratch.repo(), `ostree-unverified-registry:${registry.address}/none`, INSECURE),
+    );
+    expect(missing).toMatchObject({ status: 4, stdout: "" });
+    expect(missing.stderr).toMatch(/^error: skopeo cannot get .*none.*\n$/);
+  });
 
-test("a blob that is not what its digest says fails as integrity, and is not kept", async () => {
-  const repo = scratch.repo();
-  const ended = await pullThrough(repo, (path) => (isLayer(path, 1) ? { kind: "corrupt" } : PASS));
-  expect(ended).toMatchObject({ status: 6 });
-  expect(refs(repo).filter((it) => it.startsWith("ostree/"))).toEqual([]);
-  expect(await leftovers(repo)).not.toContain(
-    `blobs/sha256/${image.layerDigests[1]?.slice("sha256:".length)}`,
-  );
-});
+  test("a blob that is not what its digest says fails as integrity, and is not kept", async () => {
+    const repo = scratch.repo();
+    const ended = await pullThrough(repo, (path) =>
+      isLayer(path, 1) ? { kind: "corrupt" } : PASS,
+    );
+    expect(ended).toMatchObject({ status: 6 });
+    expect(refs(repo).filter((it) => it.startsWith("ostree/"))).toEqual([]);
+    expect(await leftovers(repo)).not.toContain(
+      `blobs/sha256/${image.layerDigests[1]?.slice("sha256:".length)}`,
+    );
+  });
 
-test("a leftover blob of an earlier run is trusted by its hash, not by its name", async () => {
-  const repo = scratch.repo();
-  const dir = join(repo, "extensions/bootc/blobs/sha256");
-  await mkdir(dir, { recursive: true });
-  const hex = (index: number) => image.layerDigests[index]?.slice("sha256:".length) ?? "";
-  await writeFile(join(dir, hex(1)), randomBytes(2_000_000));
-  await writeFile(join(dir, hex(2)), "");
-  const ended = await pullThrough(repo, () => PASS);
-  expect(ended).toMatchObject({ status: 0 });
-  expect(await leftovers(repo)).toEqual([]);
-});
+  test("a leftover blob of an earlier run is trusted by its hash, not by its name", async () => {
+    const repo = scratch.repo();
+    const dir = join(repo, "extensions/bootc/blobs/sha256");
+    await mkdir(dir, { recursive: true });
+    const hex = (index: number) => image.layerDigests[index]?.slice("sha256:".length) ?? "";
+    await writeFile(join(dir, hex(1)), randomBytes(2_000_000));
+    await writeFile(join(dir, hex(2)), "");
+    const ended = await pullThrough(repo, () => PASS);
+    expect(ended).toMatchObject({ status: 0 });
+    expect(await leftovers(repo)).toEqual([]);
+  });
 
-test.each([
-  { what: "rejects", policy: { default: [{ type: "reject" }] } },
-  {
-    what: "demands a signature",
-    policy: {
-      default: [
-        { type: "signedBy", keyType: "GPGKeys", keyPath: "/etc/ssl/certs/ca-certificates.crt" },
-      ],
+  test.each([
+    { what: "rejects", policy: { default: [{ type: "reject" }] } },
+    {
+      what: "demands a signature",
+      policy: {
+        default: [
+          { type: "signedBy", keyType: "GPGKeys", keyPath: "/etc/ssl/certs/ca-certificates.crt" },
+        ],
+      },
     },
-  },
-])("a policy that $what stops the pull before a layer is fetched", async ({ policy }) => {
-  const repo = scratch.repo();
-  const file = join(scratch.dir, "policy.json");
-  await writeFile(file, JSON.stringify(policy));
-  await registry.requests();
-  const ended = await bootc(
-    pullArgs(repo, `ostree-unverified-registry:${registry.address}/os`, INSECURE),
-    { env: { CONTAINERS_POLICY_JSON: file } },
-  );
-  expect(ended).toMatchObject({ status: 7 });
-  const blobs = blobRequests(await registry.requests());
-  for (const digest of image.layerDigests) expect(blobs.join("\n")).not.toContain(digest);
-  expect(refs(repo)).toEqual([]);
-});
-
-test("a signed reference is refused where the policy's default accepts everything", async () => {
-  const file = join(scratch.dir, "open.json");
-  await writeFile(file, JSON.stringify({ default: [{ type: "insecureAcceptAnything" }] }));
-  const reference = `ostree-image-signed:docker://${registry.address}/os`;
-  const ended = await bootc(pullArgs(scratch.repo(), reference, INSECURE), {
-    env: { CONTAINERS_POLICY_JSON: file },
+  ])("a policy that $what stops the pull before a layer is fetched", async ({ policy }) => {
+    const repo = scratch.repo();
+    const file = join(scratch.dir, "policy.json");
+    await writeFile(file, JSON.stringify(policy));
+    await registry.requests();
+    const ended = await bootc(
+      pullArgs(repo, `ostree-unverified-registry:${registry.address}/os`, INSECURE),
+      { env: { CONTAINERS_POLICY_JSON: file } },
+    );
+    expect(ended).toMatchObject({ status: 7 });
+    const blobs = blobRequests(await registry.requests());
+    for (const digest of image.layerDigests) expect(blobs.join("\n")).not.toContain(digest);
+    expect(refs(repo)).toEqual([]);
   });
-  expect(ended).toMatchObject({ status: 7 });
-  expect(ended.stderr).toContain(
-    "containers-policy.json specifies a default of `insecureAcceptAnything`; refusing usage",
-  );
-});
 
-test("wrong credentials and missing ones fail as authentication", async () => {
-  const closed = await startRegistry({ hasPassword: true });
-  try {
-    const reference = `ostree-unverified-registry:${closed.address}/os`;
-    const none = await bootc(pullArgs(scratch.repo(), reference, INSECURE));
-    expect(none).toMatchObject({ status: 5 });
-    const file = join(scratch.dir, "wrong.json");
-    const auth = Buffer.from(`${USER.name}:wrong`).toString("base64");
-    await writeFile(file, JSON.stringify({ auths: { [closed.address]: { auth } } }));
-    const wrong = await bootc(pullArgs(scratch.repo(), reference, INSECURE, "--authfile", file));
-    expect(wrong).toMatchObject({ status: 5 });
-    expect(wrong.stderr).toContain("hint: ");
-  } finally {
-    await closed.stop();
-  }
-});
-
-test("an image that cannot fit is refused before anything is fetched", async () => {
-  const dir = join(scratch.dir, "huge");
-  await mkdir(dir);
-  const huge = await makeTinyImage(dir, "os", {
-    layers: [{ "/usr/x": "x" }],
-    claimedBytes: 999e12,
+  test("a signed reference is refused where the policy's default accepts everything", async () => {
+    const file = join(scratch.dir, "open.json");
+    await writeFile(file, JSON.stringify({ default: [{ type: "insecureAcceptAnything" }] }));
+    const reference = `ostree-image-signed:docker://${registry.address}/os`;
+    const ended = await bootc(pullArgs(scratch.repo(), reference, INSECURE), {
+      env: { CONTAINERS_POLICY_JSON: file },
+    });
+    expect(ended).toMatchObject({ status: 7 });
+    expect(ended.stderr).toContain(
+      "containers-policy.json specifies a default of `insecureAcceptAnything`; refusing usage",
+    );
   });
-  await registry.requests();
-  const repo = scratch.repo();
-  const ended = await bootc(pullArgs(repo, `ostree-unverified-image:oci:${dir}:os`));
-  expect(huge.layerDigests).toHaveLength(1);
-  expect(ended).toMatchObject({ status: 8 });
-  expect(ended.stderr).toMatch(
-    /Insufficient free space for oci:\S+ \(available: [\d.]+ \wB required: 999.0 TB\)/,
-  );
-  expect(await leftovers(repo)).toEqual([]);
-});
 
-test("Ctrl-C ends the pull and its children at once, and says so", async () => {
-  const repo = scratch.repo();
-  const proxy = await startFaultyProxy(registry.address, (path) =>
-    isLayer(path, 1) ? { kind: "stall", afterBytes: 1000 } : PASS,
-  );
-  try {
-    const reference = `ostree-unverified-registry:${proxy.address}/os`;
-    const running = startBootc(pullArgs(repo, reference, INSECURE));
-    await running.says("fetching ");
-    await running.until(() => proxy.asked.some((it) => isLayer(it, 1)));
-    const startedAt = Date.now();
-    running.kill("SIGINT");
-    const ended = await running.ended;
-    // Far below the 60 s after which the stall itself would be noticed.
-    expect(Date.now() - startedAt).toBeLessThan(15_000);
-    expect(ended).toMatchObject({ status: 1 });
-    expect(ended.stderr).toContain("interrupted");
-    expect((await leftovers(repo)).filter((it) => it.startsWith("fetch-"))).toEqual([]);
-  } finally {
-    await proxy.stop();
-  }
+  test("wrong credentials and missing ones fail as authentication", async () => {
+    const closed = await startRegistry({ hasPassword: true });
+    try {
+      const reference = `ostree-unverified-registry:${closed.address}/os`;
+      const none = await bootc(pullArgs(scratch.repo(), reference, INSECURE));
+      expect(none).toMatchObject({ status: 5 });
+      const file = join(scratch.dir, "wrong.json");
+      const auth = Buffer.from(`${USER.name}:wrong`).toString("base64");
+      await writeFile(file, JSON.stringify({ auths: { [closed.address]: { auth } } }));
+      const wrong = await bootc(pullArgs(scratch.repo(), reference, INSECURE, "--authfile", file));
+      expect(wrong).toMatchObject({ status: 5 });
+      expect(wrong.stderr).toContain("hint: ");
+    } finally {
+      await closed.stop();
+    }
+  });
+
+  test("an image that cannot fit is refused before anything is fetched", async () => {
+    const dir = join(scratch.dir, "huge");
+    await mkdir(dir);
+    const huge = await makeTinyImage(dir, "os", {
+      layers: [{ "/usr/x": "x" }],
+      claimedBytes: 999e12,
+    });
+    await registry.requests();
+    const repo = scratch.repo();
+    const ended = await bootc(pullArgs(repo, `ostree-unverified-image:oci:${dir}:os`));
+    expect(huge.layerDigests).toHaveLength(1);
+    expect(ended).toMatchObject({ status: 8 });
+    expect(ended.stderr).toMatch(
+      /Insufficient free space for oci:\S+ \(available: [\d.]+ \wB required: 999.0 TB\)/,
+    );
+    expect(await leftovers(repo)).toEqual([]);
+  });
+
+  test("Ctrl-C ends the pull and its children at once, and says so", async () => {
+    const repo = scratch.repo();
+    const proxy = await startFaultyProxy(registry.address, (path) =>
+      isLayer(path, 1) ? { kind: "stall", afterBytes: 1000 } : PASS,
+    );
+    try {
+      const reference = `ostree-unverified-registry:${proxy.address}/os`;
+      const running = startBootc(pullArgs(repo, reference, INSECURE));
+      await running.says("fetching ");
+      await running.until(() => proxy.asked.some((it) => isLayer(it, 1)));
+      const startedAt = Date.now();
+      running.kill("SIGINT");
+      const ended = await running.ended;
+      // Far below the 60 s after which the stall itself would be noticed.
+      expect(Date.now() - startedAt).toBeLessThan(15_000);
+      expect(ended).toMatchObject({ status: 1 });
+      expect(ended.stderr).toContain("interrupted");
+      expect((await leftovers(repo)).filter((it) => it.startsWith("fetch-"))).toEqual([]);
+    } finally {
+      await proxy.stop();
+    }
+  });
 });

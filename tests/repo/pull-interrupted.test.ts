@@ -4,209 +4,189 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startFaultyProxy } from "./faulty-proxy.ts";
-import {
-  bootc,
-  makeScratch,
-  ostree,
-  pullArgs,
-  type Scratch,
-  skopeo,
-  startBootc,
-} from "./program.ts";
-import { type Registry, startRegistry } from "./registry.ts";
-import { type MadeImage, makeTinyImage } from "./tiny-image.ts";
+import { describeEachOstree } from "./ostree-versions.ts";
+import { bootc, ostree, pullArgs, type Scratch, startBootc } from "./program.ts";
+import type { Registry } from "./registry.ts";
+import { leftovers, type ServedImage, serveImage } from "./served-image.ts";
+import type { MadeImage } from "./tiny-image.ts";
 
 const INSECURE = "--insecure-skip-tls-verification";
-/** How often a pull is killed; each costs a second or two. */
-const KILLS = Number(process.env.BOOTC_TEST_KILLS ?? 100);
+/** How often a pull is killed with each ostree; each costs a second or two. */
+const KILLS = Number(process.env.BOOTC_TEST_KILLS ?? 50);
 /** Of these a few pulls in a row hit the same repository. */
 const KILLS_PER_REPO = 4;
 
-let scratch: Scratch;
-let registry: Registry;
-let image: MadeImage;
+describeEachOstree(() => {
+  let scratch: Scratch;
+  let registry: Registry;
+  let image: MadeImage;
+  let served: ServedImage;
 
-beforeAll(async () => {
-  scratch = await makeScratch();
-  registry = await startRegistry();
-  const dir = join(scratch.dir, "image");
-  await mkdir(dir);
-  image = await makeTinyImage(dir, "os", {
-    layers: Array.from({ length: 6 }, (_, i) => ({
-      [`/usr/lib/file-${i}`]: randomBytes(200_000),
-      [`/etc/file-${i}`]: String(i),
-    })),
-  });
-  skopeo(
-    "copy",
-    "-q",
-    `oci:${dir}:os`,
-    `docker://${registry.address}/os`,
-    "--dest-tls-verify=false",
-  );
-});
-afterAll(async () => {
-  await registry?.stop();
-  await scratch?.remove();
-});
-
-const reference = () => `ostree-unverified-registry:${registry.address}/os`;
-
-/** Files below `extensions/bootc` that no finished pull leaves. */
-async function leftovers(repo: string): Promise<readonly string[]> {
-  const entries = await readdir(join(repo, "extensions/bootc"), { recursive: true });
-  return entries.filter((it) => !["lock", "blobs", "blobs/sha256"].includes(it));
-}
-
-async function expectWhole(repo: string): Promise<void> {
-  ostree("fsck", `--repo=${repo}`, "--quiet");
-  const refs = ostree("refs", `--repo=${repo}`).split("\n").filter(Boolean);
-  expect(refs.filter((it) => !it.startsWith("ostree/container/"))).toEqual([]);
-  expect(refs.filter((it) => it.startsWith("ostree/container/blob/"))).toHaveLength(6);
-  expect(refs.filter((it) => it.startsWith("ostree/container/image/"))).toHaveLength(1);
-  expect(await leftovers(repo)).toEqual([]);
-  const temporary = await readdir(join(repo, "tmp"));
-  expect(temporary.filter((it) => it.startsWith("bootc"))).toEqual([]);
-}
-
-/** Digests of layers that were served to their last byte. */
-function completeBlobs(requests: readonly string[]): readonly string[] {
-  return requests.flatMap((it) => {
-    const digest = /^GET \/v2\/os\/blobs\/(sha256:[0-9a-f]+) 200$/.exec(it)?.[1];
-    return digest !== undefined && image.layerDigests.includes(digest) ? [digest] : [];
-  });
-}
-
-/** When a pull that nobody interrupts is done, in milliseconds. */
-async function measurePull(): Promise<number> {
-  const startedAt = Date.now();
-  await bootc(pullArgs(scratch.repo(), reference(), INSECURE));
-  return Date.now() - startedAt;
-}
-
-test(`killed ${KILLS} times at random moments, every next run gets there`, async () => {
-  const durationMs = await measurePull();
-  for (let kills = 0; kills < KILLS; ) {
-    const repo = scratch.repo();
-    for (let i = 0; i < KILLS_PER_REPO && kills < KILLS; i++, kills++) {
-      const running = startBootc(pullArgs(repo, reference(), INSECURE));
-      const timer = setTimeout(() => running.kill("SIGKILL"), Math.random() * durationMs);
-      await running.ended;
-      clearTimeout(timer);
-    }
-    const last = await bootc(pullArgs(repo, reference(), INSECURE));
-    expect(last).toMatchObject({ status: 0 });
-    await expectWhole(repo);
-  }
-}, 1_800_000);
-
-test("killed while a blob hangs, no complete blob is fetched again", async () => {
-  const repo = scratch.repo();
-  const hanging = image.layerDigests[3] ?? "";
-  const proxy = await startFaultyProxy(registry.address, (path) =>
-    path.endsWith(hanging) ? { kind: "stall", afterBytes: 50_000 } : { kind: "pass" },
-  );
-  try {
-    const through = `ostree-unverified-registry:${proxy.address}/os`;
-    const running = startBootc(pullArgs(repo, through, INSECURE));
-    const others = image.layerDigests.filter((it) => it !== hanging);
-    await running.until(() =>
-      others.every((it) => proxy.asked.some((asked) => asked.endsWith(it))),
+  beforeAll(async () => {
+    served = await serveImage(
+      Array.from({ length: 6 }, (_, i) => ({
+        [`/usr/lib/file-${i}`]: randomBytes(200_000),
+        [`/etc/file-${i}`]: String(i),
+      })),
     );
-    // Imported, or complete in the cache: either way these need no second download.
-    await pendingOrCached(running, repo, others.length);
-    running.kill("SIGKILL");
-    await running.ended;
-  } finally {
-    await proxy.stop();
-  }
-  await registry.requests();
-  const again = await bootc(pullArgs(repo, reference(), INSECURE));
-  expect(again).toMatchObject({ status: 0 });
-  expect(completeBlobs(await registry.requests())).toEqual([hanging]);
-  await expectWhole(repo);
-});
-
-async function pendingOrCached(
-  running: { until(isTrue: () => boolean): Promise<void> },
-  repo: string,
-  count: number,
-): Promise<void> {
-  await running.until(() => {
-    const pending = ostree("refs", `--repo=${repo}`, "--list", "bootc-pull/pending");
-    return pending.split("\n").filter(Boolean).length >= count;
+    ({ scratch, registry, image } = served);
   });
-}
+  afterAll(() => served?.remove());
 
-test("of two pulls at once the second waits, says for whom, and finds the work done", async () => {
-  const repo = scratch.repo();
-  const release = Promise.withResolvers<void>();
-  const proxy = await startFaultyProxy(registry.address, (path) =>
-    path.endsWith(image.layerDigests[5] ?? "")
-      ? { kind: "hold", until: release.promise }
-      : { kind: "pass" },
-  );
-  try {
+  const reference = () => `ostree-unverified-registry:${registry.address}/os`;
+
+  async function expectWhole(repo: string): Promise<void> {
+    ostree("fsck", `--repo=${repo}`, "--quiet");
+    const refs = ostree("refs", `--repo=${repo}`).split("\n").filter(Boolean);
+    expect(refs.filter((it) => !it.startsWith("ostree/container/"))).toEqual([]);
+    expect(refs.filter((it) => it.startsWith("ostree/container/blob/"))).toHaveLength(6);
+    expect(refs.filter((it) => it.startsWith("ostree/container/image/"))).toHaveLength(1);
+    expect(await leftovers(repo)).toEqual([]);
+    const temporary = await readdir(join(repo, "tmp"));
+    expect(temporary.filter((it) => it.startsWith("bootc"))).toEqual([]);
+  }
+
+  /** Digests of layers that were served to their last byte. */
+  function completeBlobs(requests: readonly string[]): readonly string[] {
+    return requests.flatMap((it) => {
+      const digest = /^GET \/v2\/os\/blobs\/(sha256:[0-9a-f]+) 200$/.exec(it)?.[1];
+      return digest !== undefined && image.layerDigests.includes(digest) ? [digest] : [];
+    });
+  }
+
+  /** When a pull that nobody interrupts is done, in milliseconds. */
+  async function measurePull(): Promise<number> {
+    const startedAt = Date.now();
+    await bootc(pullArgs(scratch.repo(), reference(), INSECURE));
+    return Date.now() - startedAt;
+  }
+
+  test(`killed ${KILLS} times at random moments, every next run gets there`, async () => {
+    const durationMs = await measurePull();
+    for (let kills = 0; kills < KILLS; ) {
+      const repo = scratch.repo();
+      for (let i = 0; i < KILLS_PER_REPO && kills < KILLS; i++, kills++) {
+        const running = startBootc(pullArgs(repo, reference(), INSECURE));
+        const timer = setTimeout(() => running.kill("SIGKILL"), Math.random() * durationMs);
+        await running.ended;
+        clearTimeout(timer);
+      }
+      const last = await bootc(pullArgs(repo, reference(), INSECURE));
+      expect(last).toMatchObject({ status: 0 });
+      await expectWhole(repo);
+    }
+  }, 1_800_000);
+
+  test("killed while a blob hangs, no complete blob is fetched again", async () => {
+    const repo = scratch.repo();
+    const hanging = image.layerDigests[3] ?? "";
+    const proxy = await startFaultyProxy(registry.address, (path) =>
+      path.endsWith(hanging) ? { kind: "stall", afterBytes: 50_000 } : { kind: "pass" },
+    );
+    try {
+      const through = `ostree-unverified-registry:${proxy.address}/os`;
+      const running = startBootc(pullArgs(repo, through, INSECURE));
+      const others = image.layerDigests.filter((it) => it !== hanging);
+      await running.until(() =>
+        others.every((it) => proxy.asked.some((asked) => asked.endsWith(it))),
+      );
+      // Imported, or complete in the cache: either way these need no second download.
+      await pendingOrCached(running, repo, others.length);
+      running.kill("SIGKILL");
+      await running.ended;
+    } finally {
+      await proxy.stop();
+    }
+    await registry.requests();
+    const again = await bootc(pullArgs(repo, reference(), INSECURE));
+    expect(again).toMatchObject({ status: 0 });
+    expect(completeBlobs(await registry.requests())).toEqual([hanging]);
+    await expectWhole(repo);
+  });
+
+  async function pendingOrCached(
+    running: { until(isTrue: () => boolean): Promise<void> },
+    repo: string,
+    count: number,
+  ): Promise<void> {
+    await running.until(() => {
+      const pending = ostree("refs", `--repo=${repo}`, "--list", "bootc-pull/pending");
+      return pending.split("\n").filter(Boolean).length >= count;
+    });
+  }
+
+  test("of two pulls at once the second waits, says for whom, and finds the work done", async () => {
+    const repo = scratch.repo();
+    const release = Promise.withResolvers<void>();
+    const proxy = await startFaultyProxy(registry.address, (path) =>
+      path.endsWith(image.layerDigests[5] ?? "")
+        ? { kind: "hold", until: release.promise }
+        : { kind: "pass" },
+    );
+    try {
+      const through = `ostree-unverified-registry:${proxy.address}/os`;
+      const first = startBootc(pullArgs(repo, through, INSECURE));
+      await first.says("fetching ");
+      const second = startBootc(pullArgs(repo, through, INSECURE));
+      await second.says(
+        `waiting for another program (pulling docker://${proxy.address}/os, process`,
+      );
+      const third = await bootc(pullArgs(repo, through, INSECURE, "--lock-timeout", "0.2"));
+      expect(third).toMatchObject({ status: 9 });
+      expect(third.stderr).toContain("is still at work after 0.2 s");
+      release.resolve();
+      expect(await first.ended).toMatchObject({ status: 0 });
+      expect(await second.ended).toMatchObject({ status: 0 });
+      await expectWhole(repo);
+    } finally {
+      await proxy.stop();
+    }
+  });
+
+  test("a killed holder leaves no lock behind", async () => {
+    const repo = scratch.repo();
+    const proxy = await startFaultyProxy(registry.address, (path) =>
+      path.includes("/blobs/") ? { kind: "stall", afterBytes: 100 } : { kind: "pass" },
+    );
     const through = `ostree-unverified-registry:${proxy.address}/os`;
     const first = startBootc(pullArgs(repo, through, INSECURE));
-    await first.says("fetching ");
-    const second = startBootc(pullArgs(repo, through, INSECURE));
-    await second.says(`waiting for another program (pulling docker://${proxy.address}/os, process`);
-    const third = await bootc(pullArgs(repo, through, INSECURE, "--lock-timeout", "0.2"));
-    expect(third).toMatchObject({ status: 9 });
-    expect(third.stderr).toContain("is still at work after 0.2 s");
-    release.resolve();
-    expect(await first.ended).toMatchObject({ status: 0 });
-    expect(await second.ended).toMatchObject({ status: 0 });
-    await expectWhole(repo);
-  } finally {
+    // The configuration is a blob, too: give the plan what it wants.
+    await first.until(() => proxy.asked.length > 0);
+    first.kill("SIGKILL");
+    await first.ended;
     await proxy.stop();
-  }
-});
+    const next = await bootc(pullArgs(repo, reference(), INSECURE, "--lock-timeout", "0"));
+    expect(next).toMatchObject({ status: 0 });
+  });
 
-test("a killed holder leaves no lock behind", async () => {
-  const repo = scratch.repo();
-  const proxy = await startFaultyProxy(registry.address, (path) =>
-    path.includes("/blobs/") ? { kind: "stall", afterBytes: 100 } : { kind: "pass" },
-  );
-  const through = `ostree-unverified-registry:${proxy.address}/os`;
-  const first = startBootc(pullArgs(repo, through, INSECURE));
-  // The configuration is a blob, too: give the plan what it wants.
-  await first.until(() => proxy.asked.length > 0);
-  first.kill("SIGKILL");
-  await first.ended;
-  await proxy.stop();
-  const next = await bootc(pullArgs(repo, reference(), INSECURE, "--lock-timeout", "0"));
-  expect(next).toMatchObject({ status: 0 });
-});
-
-test("beside ostree's own clean-up a pull loses nothing", async () => {
-  const sysroot = join(scratch.dir, "sysroot");
-  await mkdir(sysroot);
-  ostree("admin", "init-fs", "--modern", sysroot);
-  const repo = join(sysroot, "ostree/repo");
-  const proxy = await startFaultyProxy(registry.address, (path) =>
-    path.endsWith(image.layerDigests[5] ?? "")
-      ? { kind: "slow", bytesPerSecond: 200_000 }
-      : { kind: "pass" },
-  );
-  try {
-    const through = `ostree-unverified-registry:${proxy.address}/os`;
-    const pulling = startBootc(pullArgs(repo, through, INSECURE));
-    let isOver = false;
-    void pulling.ended.then(() => {
-      isOver = true;
-    });
-    let cleanups = 0;
-    while (!isOver) {
-      ostree("admin", "cleanup", `--sysroot=${sysroot}`);
-      cleanups++;
-      await new Promise((resolve) => setImmediate(resolve));
+  test("beside ostree's own clean-up a pull loses nothing", async () => {
+    const sysroot = join(scratch.dir, "sysroot");
+    await mkdir(sysroot);
+    ostree("admin", "init-fs", "--modern", sysroot);
+    const repo = join(sysroot, "ostree/repo");
+    const proxy = await startFaultyProxy(registry.address, (path) =>
+      path.endsWith(image.layerDigests[5] ?? "")
+        ? { kind: "slow", bytesPerSecond: 200_000 }
+        : { kind: "pass" },
+    );
+    try {
+      const through = `ostree-unverified-registry:${proxy.address}/os`;
+      const pulling = startBootc(pullArgs(repo, through, INSECURE));
+      let isOver = false;
+      void pulling.ended.then(() => {
+        isOver = true;
+      });
+      let cleanups = 0;
+      while (!isOver) {
+        ostree("admin", "cleanup", `--sysroot=${sysroot}`);
+        cleanups++;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(cleanups).toBeGreaterThan(1);
+      expect(await pulling.ended).toMatchObject({ status: 0 });
+      await expectWhole(repo);
+    } finally {
+      await proxy.stop();
     }
-    expect(cleanups).toBeGreaterThan(1);
-    expect(await pulling.ended).toMatchObject({ status: 0 });
-    await expectWhole(repo);
-  } finally {
-    await proxy.stop();
-  }
+  });
 });
