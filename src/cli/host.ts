@@ -1,7 +1,7 @@
 // The verbs that look at and change the booted host.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Context } from "../system/context.ts";
-import { withPullOptions } from "./ostree-container.ts";
+import { lockTimeoutOption, withPullOptions } from "./ostree-container.ts";
 
 export function declareHostCommands(program: Command, ctx: Context): void {
   declareUpgrade(program, ctx);
@@ -91,6 +91,7 @@ function declareRollback(program: Command, ctx: Context): void {
     .description("boot the previous deployment next; once more takes that back")
     .option("--apply", "reboot at once")
     .addOption(softReboot())
+    .addOption(lockTimeoutOption())
     .addOption(jsonAnswer())
     .addHelpText("after", "\nExamples:\n  bootc rollback\n  bootc rollback --apply")
     .action(async (options) => {

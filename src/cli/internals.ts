@@ -3,7 +3,7 @@ import { Argument, type Command } from "commander";
 import type { Context } from "../system/context.ts";
 import { declareBootInternals } from "./internals-boot.ts";
 import { declareHostInternals } from "./internals-host.ts";
-import { declareOstreeContainer } from "./ostree-container.ts";
+import { declareOstreeContainer, lockTimeoutOption } from "./ostree-container.ts";
 
 /** The shells a completion script can be made for. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -35,10 +35,11 @@ function declareCare(internals: Command, ctx: Context): void {
   internals
     .command("cleanup")
     .description("remove images, layers and downloads that nothing on this host needs")
+    .addOption(lockTimeoutOption())
     .addHelpText("after", "\nExamples:\n  bootc internals cleanup")
-    .action(async () => {
+    .action(async (options) => {
       const { cleanup } = await import("../commands/internals-cleanup.ts");
-      await cleanup(ctx);
+      await cleanup(ctx, options);
     });
   internals
     .command("fsck")

@@ -99,6 +99,7 @@ function declareCopy(image: Command, ctx: Context): void {
     .description("copy a stored image into another repository")
     .requiredOption("--src-repo <repo>", "the repository that has the image")
     .requiredOption("--dest-repo <repo>", "the repository that gets it")
+    .addOption(lockTimeoutOption())
     .argument("<imgref>", "the image, for instance ostree-unverified-registry:quay.io/example/os")
     .addHelpText(
       "after",
@@ -117,6 +118,7 @@ function declareRemovals(image: Command, ctx: Context): void {
     .addOption(repoOption())
     .argument("<images...>", "the images, for instance docker://quay.io/example/os")
     .option("--skip-gc", "leave the layers")
+    .addOption(lockTimeoutOption())
     .addHelpText(
       "after",
       "\nExamples:\n  ostree container image remove --repo repo docker://quay.io/example/os",
@@ -129,6 +131,7 @@ function declareRemovals(image: Command, ctx: Context): void {
     .command("prune-layers")
     .description("remove layers that no image or deployment needs")
     .addOption(repoOption())
+    .addOption(lockTimeoutOption())
     .addHelpText("after", "\nExamples:\n  ostree container image prune-layers --repo /ostree/repo")
     .action(async (options) => {
       const { imagePruneLayers } = await import(
@@ -141,6 +144,7 @@ function declareRemovals(image: Command, ctx: Context): void {
     .description("remove images that no deployment follows")
     .requiredOption("--sysroot <dir>", "the system's physical root")
     .option("--and-layers", "also layers that are not needed then")
+    .addOption(lockTimeoutOption())
     .addOption(
       new Option("--full", "also layers and objects that are not needed then").conflicts(
         "andLayers",
@@ -157,6 +161,7 @@ function declareRemovals(image: Command, ctx: Context): void {
     .command("clear-cached-update")
     .description("forget the update that the last check saw")
     .addOption(repoOption())
+    .addOption(lockTimeoutOption())
     .argument("<image>", "the image, for instance docker://quay.io/example/os")
     .addHelpText(
       "after",
@@ -249,15 +254,18 @@ export function withAccessOptions(command: Command): Command {
 /** The options that limit how long a pull may take; `PullWords` in the commands. */
 export function withPullOptions(command: Command): Command {
   return command
-    .addOption(
-      seconds("--lock-timeout <seconds>", "how long to wait for another writer (default: 60)"),
-    )
+    .addOption(lockTimeoutOption())
     .addOption(
       seconds("--stall-timeout <seconds>", "restart a transfer that is stuck (default: 60)"),
     )
     .addOption(
       seconds("--give-up-after <seconds>", "fail when nothing comes for so long (default: 300)"),
     );
+}
+
+/** How long another writer is waited for; `LockWords` in the commands. */
+export function lockTimeoutOption(): Option {
+  return seconds("--lock-timeout <seconds>", "how long to wait for another writer (default: 60)");
 }
 
 function seconds(flags: string, description: string): Option {

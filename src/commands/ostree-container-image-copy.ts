@@ -4,10 +4,11 @@ import { formatImageReference, parseOstreeReference } from "../image/reference.t
 import { canonicalizeReference } from "../image/registry-name.ts";
 import { blobRef, imageRef } from "../ostree/ref-names.ts";
 import { withRepositoryLock } from "../pull/lock.ts";
+import { type LockWords, lockTimeoutOf } from "../pull/request.ts";
 import { findLayersOf, requireStoredImage } from "../pull/stored.ts";
 import type { Context } from "../system/context.ts";
 
-export interface ImageCopyOptions {
+export interface ImageCopyOptions extends LockWords {
   readonly srcRepo: string;
   readonly destRepo: string;
   readonly imgref: string;
@@ -33,6 +34,9 @@ export async function imageCopy(ctx: Context, options: ImageCopyOptions): Promis
       ...[options.srcRepo, ...refs],
     ]);
   await doing(`copying ${name}`, () =>
-    withRepositoryLock(ctx, repo, { options: { purpose: `copying ${name}` }, work }),
+    withRepositoryLock(ctx, repo, {
+      options: { purpose: `copying ${name}`, timeoutMs: lockTimeoutOf(options) },
+      work,
+    }),
   );
 }

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { pruneObjects } from "../programs/ostree.ts";
 import { pruneImages, pruneLayers } from "../pull/cleanup.ts";
 import { withRepositoryLock } from "../pull/lock.ts";
+import { type LockWords, lockTimeoutOf } from "../pull/request.ts";
 import type { Context } from "../system/context.ts";
 
-export interface ImagePruneImagesOptions {
+export interface ImagePruneImagesOptions extends LockWords {
   readonly sysroot: string;
   readonly andLayers?: boolean;
   readonly full?: boolean;
@@ -18,7 +19,7 @@ export async function imagePruneImages(
   const { sysroot } = options;
   const repo = join(sysroot, "ostree/repo");
   const lines = await withRepositoryLock(ctx, repo, {
-    options: { purpose: "removing images" },
+    options: { purpose: "removing images", timeoutMs: lockTimeoutOf(options) },
     work: async () => {
       const images = await pruneImages(ctx, { sysroot, repo });
       const lines = [`Removed images: ${images.length}`];

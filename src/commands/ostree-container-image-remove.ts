@@ -3,10 +3,11 @@ import { BootcError } from "../errors.ts";
 import { formatImageReference, parseImageReference } from "../image/reference.ts";
 import { pruneLayers, removeImages } from "../pull/cleanup.ts";
 import { withRepositoryLock } from "../pull/lock.ts";
+import { type LockWords, lockTimeoutOf } from "../pull/request.ts";
 import { listStoredImages } from "../pull/stored.ts";
 import type { Context } from "../system/context.ts";
 
-export interface ImageRemoveOptions {
+export interface ImageRemoveOptions extends LockWords {
   readonly repo: string;
   readonly images: readonly string[];
   readonly skipGc?: boolean;
@@ -24,7 +25,7 @@ export async function imageRemove(ctx: Context, options: ImageRemoveOptions): Pr
     return options.skipGc === true ? 0 : await pruneLayers(ctx, repo);
   };
   const layers = await withRepositoryLock(ctx, repo, {
-    options: { purpose: "removing images" },
+    options: { purpose: "removing images", timeoutMs: lockTimeoutOf(options) },
     work,
   });
   ctx.say(`Removed images: ${names.length} layers: ${layers}`);

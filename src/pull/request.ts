@@ -66,16 +66,24 @@ export function accessOf(words: AccessWords): RegistryAccess {
   };
 }
 
-/** Options of a command line about how long a pull may take, in seconds. */
-export interface PullWords {
+/** The option of a command line about how long another writer is waited for, in seconds. */
+export interface LockWords {
   readonly lockTimeout?: number;
+}
+
+export function lockTimeoutOf({ lockTimeout }: LockWords): number | undefined {
+  return lockTimeout === undefined ? undefined : lockTimeout * 1000;
+}
+
+/** Options of a command line about how long a pull may take, in seconds. */
+export interface PullWords extends LockWords {
   readonly stallTimeout?: number;
   readonly giveUpAfter?: number;
 }
 
 export function limitsOfWords(words: PullWords): Pick<PullRequest, "lockTimeoutMs" | "limits"> {
   return {
-    lockTimeoutMs: words.lockTimeout === undefined ? undefined : words.lockTimeout * 1000,
+    lockTimeoutMs: lockTimeoutOf(words),
     limits: {
       ...(words.stallTimeout === undefined ? {} : { stallMs: words.stallTimeout * 1000 }),
       ...(words.giveUpAfter === undefined ? {} : { giveUpMs: words.giveUpAfter * 1000 }),

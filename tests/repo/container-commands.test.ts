@@ -2,6 +2,8 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { withRepositoryLock } from "../../src/pull/lock.ts";
+import { createContext } from "../../src/system/run.ts";
 import { describeEachOstree } from "./ostree-versions.ts";
 import { bootc, type Ended, makeScratch, ostree, pullArgs, type Scratch } from "./program.ts";
 import { type MadeImage, makeTinyImage } from "./tiny-image.ts";
@@ -116,6 +118,31 @@ describeEachOstree(() => {
     const pruned = await container("image", "prune-images", "--sysroot", sysroot, "--and-layers");
     expect(pruned).toMatchObject({ status: 6, stdout: "" });
     expect(pruned.stderr).toContain("x.origin");
+    expect(blobs(own)).toHaveLength(2);
+  });
+
+  test("whatever writes waits for another writer no longer than --lock-timeout", async () => {
+    const sysroot = join(scratch.dir, "busy-sysroot");
+    await mkdir(sysroot);
+    ostree("admin", "init-fs", "--modern", sysroot);
+    const own = join(sysroot, "ostree/repo");
+    await pull("a", own);
+    const commands = [
+      ["copy", "--src-repo", repo, "--dest-repo", own, reference("a")],
+      ["remove", "--repo", own, images.a.name],
+      ["prune-layers", "--repo", own],
+      ["prune-images", "--sysroot", sysroot],
+      ["clear-cached-update", "--repo", own, images.a.name],
+    ];
+    const work = async () => {
+      for (const words of commands) {
+        const ended = await container("image", ...words, "--lock-timeout", "0.1");
+        expect(ended, words.join(" ")).toMatchObject({ status: 9, stdout: "" });
+        expect(ended.stderr).toContain("(a test, process");
+      }
+    };
+    const ctx = createContext({ env: process.env });
+    await withRepositoryLock(ctx, own, { options: { purpose: "a test" }, work });
     expect(blobs(own)).toHaveLength(2);
   });
 

@@ -146,14 +146,20 @@ describe.skipIf(missing).each(simulatedOstrees)(
       expect(documentOf(host).spec.image).toEqual({ image: "/srv/os", transport: "oci" });
     });
 
-    test("another run is waited for, and given up as busy", () => {
-      const { status, stderr } = host.shell(
-        "mkdir -p /run/bootc; flock /run/bootc/lock sleep 100 & " +
-          "while flock --nonblock /run/bootc/lock true; do :; done; " +
-          "bootc switch quay.io/x --lock-timeout 1; code=$?; kill $!; exit $code",
-      );
-      expect([status, stderr]).toEqual([9, expect.stringContaining("is still at work after 1 s")]);
-    });
+    test.each(["switch quay.io/x", "rollback", "internals cleanup"])(
+      "%s waits for another run, and gives up as busy",
+      (verb) => {
+        const { status, stderr } = host.shell(
+          "mkdir -p /run/bootc; flock /run/bootc/lock sleep 100 & " +
+            "while flock --nonblock /run/bootc/lock true; do :; done; " +
+            `bootc ${verb} --lock-timeout 1; code=$?; kill $!; exit $code`,
+        );
+        expect([status, stderr]).toEqual([
+          9,
+          expect.stringContaining("is still at work after 1 s"),
+        ]);
+      },
+    );
 
     test("users other than root are told so", () => {
       for (const words of ["upgrade", "switch quay.io/x", "rollback", "edit", "usr-overlay"]) {
