@@ -24,6 +24,7 @@ import { showProgress } from "../pull/show-progress.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny, replaceFile } from "../system/files.ts";
 import { type BootloaderSetup, decideBootloader, installBootloader } from "./bootloader.ts";
+import { requireBoundImages, storeBoundImages } from "./bound-images.ts";
 import { noPrepareRoot, type Prepared } from "./prepare.ts";
 import type { InstallTarget } from "./request.ts";
 
@@ -52,6 +53,10 @@ export async function installTo(
     });
   });
   await writeBeside(ctx, { prepared, target, deployment, pulled, facts });
+  // Before the boot loader: a machine that starts has what its image counts on.
+  const mode = prepared.options.boundImages;
+  const bound = await requireBoundImages(ctx, { root: deployment, mode });
+  await storeBoundImages(ctx, bound, { sysroot: target.root, mode });
   await installBootloader(ctx, { setup: facts.bootloader, prepared, target, deployment });
 }
 
@@ -102,7 +107,6 @@ async function pullForTarget(ctx: Context, prepared: Prepared, repo: string): Pr
 interface ImageFacts {
   readonly hasPrepareRoot: boolean;
   readonly hasSelinuxPolicy: boolean;
-  readonly boundImages: readonly string[];
   readonly kargs: readonly string[];
   readonly bootloader: BootloaderSetup;
 }
@@ -120,13 +124,11 @@ async function readImageFacts(
   const has = async (path: string) =>
     (await listCommitFiles(ctx, { repo, commit }, path)).length > 0;
   const files = await readCommittedKargsFiles(ctx, repo, commit);
-  const bound = await listCommitFiles(ctx, { repo, commit }, "/usr/lib/bootc/bound-images.d");
   return {
     hasPrepareRoot:
       (await has("/usr/lib/ostree/prepare-root.conf")) ||
       (await has("/usr/etc/ostree/prepare-root.conf")),
     hasSelinuxPolicy: await has("/usr/etc/selinux/config"),
-    boundImages: bound.filter((it) => it !== "/usr/lib/bootc/bound-images.d"),
     kargs: collectKargs(files, process.arch),
     bootloader: await decideBootloader(prepared, has),
   };
@@ -134,12 +136,6 @@ async function readImageFacts(
 
 function requireInstallable(ctx: Context, { options }: Prepared, facts: ImageFacts): void {
   if (!facts.hasPrepareRoot) throw noPrepareRoot();
-  if (facts.boundImages.length > 0 && options.boundImages !== "skip") {
-    throw new BootcError(`the image binds ${facts.boundImages.length} image(s) to itself`, {
-      kind: "unsupported",
-      hint: "install with `--bound-images skip`; the first update pulls them",
-    });
-  }
   if (facts.hasSelinuxPolicy && options.disableSelinux) {
     ctx.note("notice: Target has SELinux enabled, overriding to disable");
   }

@@ -14,6 +14,7 @@ import {
 import { type PullPlan, planPull } from "../pull/plan.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
+import { requireBoundImages } from "./bound-images.ts";
 import { readInstallConfig } from "./read-config.ts";
 import type { InstallOptions } from "./request.ts";
 import { type InstallSource, requireSource } from "./source.ts";
@@ -34,7 +35,10 @@ export async function prepareInstall(ctx: Context, options: InstallOptions): Pro
   const source = await requireSource(ctx, options.sourceImgref);
   const config = await readInstallConfig(ctx);
   const sshKeys = await readKeys(options.rootSshAuthorizedKeys);
-  if (source.isOwnContainer) await requirePrepareRoot(ctx);
+  if (source.isOwnContainer) {
+    await requirePrepareRoot(ctx);
+    await requireBoundImages(ctx, { root: ctx.root, mode: options.boundImages });
+  }
   const target = decideTarget(options, source, config);
   const plan = await planAlone(ctx, { verification: { kind: "none" }, image: source.image });
   ctx.note(`Installing image: ${formatImageReference(target.image)}`);

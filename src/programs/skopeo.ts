@@ -56,11 +56,11 @@ async function inspect(
   { words, limits }: Inspection,
 ): Promise<string> {
   const name = formatSkopeoName(source.image);
-  const args = ["inspect", ...words, ...accessArgs(source.access, ""), name];
+  const args = ["inspect", ...words, ...registryArgs(source.access, ""), name];
   try {
     return await ctx.read("skopeo", args, { endsWithUs: true, timeoutMs: limits.timeoutMs });
   } catch (error) {
-    throw explain(error, source.image);
+    throw explainSkopeo(error, source.image);
   }
 }
 
@@ -92,7 +92,7 @@ export async function copyToLayout(
     "--remove-signatures",
     "--dest-oci-accept-uncompressed-layers",
     `--dest-shared-blob-dir=${target.blobDir}`,
-    ...accessArgs(source.access, "src-"),
+    ...registryArgs(source.access, "src-"),
     formatSkopeoName(source.image),
     `oci:${target.layoutDir}:${LAYOUT_IMAGE}`,
   ];
@@ -103,11 +103,12 @@ export async function copyToLayout(
       endsWithUs: true,
     });
   } catch (error) {
-    throw explain(error, source.image);
+    throw explainSkopeo(error, source.image);
   }
 }
 
-function accessArgs(access: RegistryAccess, side: "" | "src-"): readonly string[] {
+/** Options that tell how to reach a registry. */
+export function registryArgs(access: RegistryAccess, side: "" | "src-"): readonly string[] {
   return [
     ...(access.isAnonymous ? [`--${side}no-creds`] : []),
     ...(access.authFile === undefined ? [] : [`--${side}authfile=${access.authFile}`]),
@@ -129,7 +130,8 @@ export function isTransient(error: unknown): boolean {
   return typeof error === "object" && error !== null && transient.has(error);
 }
 
-function explain(error: unknown, image: ImageReference): unknown {
+/** A failure of skopeo in words of ours; any other error as it is. */
+export function explainSkopeo(error: unknown, image: ImageReference): unknown {
   const failure = failureOf(error);
   if (failure === undefined) return error;
   const name = formatSkopeoName(image);

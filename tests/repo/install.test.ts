@@ -1,97 +1,28 @@
 // Installations to real disks: loop devices, real file systems, real ostree; bootupctl is a stand-in.
-import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { truncate, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import {
+  attach,
+  bootc,
+  deploymentOf,
+  dir,
+  entryOf,
+  hash,
+  missing,
+  mount,
+  mountRootPartition,
+  newDisk,
+  newRoot,
+  sh,
+  TOP,
+  tidyUp,
+} from "./install-lab.ts";
 import { makeInstallableImage } from "./installable-image.ts";
 
-const TOP = join(import.meta.dirname, "../..");
-const MIB = 1 << 20;
-const NEEDED = [
-  "ostree",
-  "skopeo",
-  "sfdisk",
-  "mkfs.ext4",
-  "mkfs.fat",
-  "losetup",
-  "partx",
-  "wipefs",
-];
-const missing = [
-  ...(process.getuid?.() === 0 ? [] : ["root"]),
-  ...(existsSync("/dev/loop-control") ? [] : ["loop devices"]),
-  ...NEEDED.filter((it) => spawnSync("sh", ["-c", `command -v ${it}`]).status !== 0),
-];
-
-const dir = mkdtempSync(join(tmpdir(), "bootc-install-"));
-let undo: (() => void)[] = [];
 let image: string;
-
-function sh(program: string, ...args: string[]): string {
-  return execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
-}
-
-function bootc(...args: string[]) {
-  const entry = join(TOP, "src/entry.ts");
-  return spawnSync(process.execPath, [entry, "install", ...args], { encoding: "utf8" });
-}
-
-async function newDisk(name: string, sizeMiB: number): Promise<string> {
-  const path = join(dir, name);
-  rmSync(path, { force: true });
-  await writeFile(path, "");
-  await truncate(path, sizeMiB * MIB);
-  return path;
-}
-
-function attach(path: string, ...options: string[]): string {
-  const device = sh("losetup", "--find", "--show", ...options, path).trim();
-  undo.push(() => sh("losetup", "--detach", device));
-  return device;
-}
-
-function mount(device: string, name: string, ...options: string[]): string {
-  const path = join(dir, name);
-  mkdirSync(path, { recursive: true });
-  sh("mount", ...options, device, path);
-  undo.push(() => sh("umount", "--recursive", path));
-  return path;
-}
-
-/** A new ext4, mounted. */
-async function newRoot(name: string, sizeMiB = 512): Promise<string> {
-  const device = attach(await newDisk(`${name}.raw`, sizeMiB));
-  sh("mkfs.ext4", "-q", device);
-  const path = mount(device, name);
-  rmSync(join(path, "lost+found"), { recursive: true });
-  return path;
-}
-
-/** Mounts the last partition of a disk image read-only. */
-function mountRootPartition(path: string, name: string): string {
-  const table = JSON.parse(sh("sfdisk", "--json", path)).partitiontable;
-  const offset = table.partitions.at(-1).start * table.sectorsize;
-  const device = attach(path, `--offset=${offset}`);
-  return mount(device, name, "-o", "ro,noload");
-}
-
-function hash(path: string): string {
-  return sh("sha256sum", path);
-}
-
-function deploymentOf(root: string): string {
-  const deploys = join(root, "ostree/deploy/default/deploy");
-  const [name = ""] = readdirSync(deploys).filter((it) => !it.endsWith(".origin"));
-  return join(deploys, name);
-}
-
-function entryOf(root: string): string {
-  const entries = join(root, "boot/loader/entries");
-  const [name = ""] = readdirSync(entries);
-  return readFileSync(join(entries, name), "utf8");
-}
 
 describe.skipIf(missing.length > 0)(
   `install${missing.length > 0 ? `: needs ${missing}` : ""}`,
@@ -106,16 +37,7 @@ describe.skipIf(missing.length > 0)(
       await writeFile(join(dir, "keys"), "ssh-ed25519 AAAA somebody\n");
     });
 
-    afterEach(() => {
-      for (const it of undo.reverse()) it();
-      undo = [];
-      // Nothing of ours may stay behind, whatever the test was about. A mount namespace that somebody
-      // else made meanwhile may hold on to a mount of ours until it ends.
-      const listed = () => sh("losetup", "--list", "--noheadings", "--output", "BACK-FILE");
-      const end = Date.now() + 60_000;
-      while (listed().includes(dir) && Date.now() < end) spawnSync("sync");
-      expect(listed()).not.toContain(dir);
-    });
+    afterEach(tidyUp);
 
     test("to-disk makes a disk that holds everything a boot needs", async () => {
       const disk = await newDisk("disk.raw", 2048);

@@ -10,6 +10,8 @@ import { writeBlob } from "./tiny-image.ts";
 export interface InstallableImage {
   readonly version: string;
   readonly files?: Readonly<Record<string, string>>;
+  /** Symbolic links: where, and what to. */
+  readonly links?: Readonly<Record<string, string>>;
   readonly kargs?: Readonly<Record<string, string>>;
   /** With bootupd's files and a program that writes its arguments to /boot/bootupctl.log. */
   readonly bootupd?: "new" | "old";
@@ -28,6 +30,10 @@ export async function makeInstallableImage(dir: string, image: InstallableImage)
     });
     rmSync(join(tree, "root"), { recursive: true });
     symlinkSync("var/roothome", join(tree, "root"));
+    for (const [path, target] of Object.entries(image.links ?? {})) {
+      mkdirSync(dirname(join(tree, path)), { recursive: true });
+      symlinkSync(target, join(tree, path));
+    }
     if (image.bootupd !== undefined) await addBootupd(tree, image.bootupd);
     const tar = join(tree, "../", `${tree.split("/").at(-1)}.tar`);
     execFileSync("tar", ["-cf", tar, "--owner=0", "--group=0", "-C", tree, "."]);

@@ -1,0 +1,67 @@
+// Logically bound images: other images an image needs to have beside it, named by its Quadlet files.
+import { BootcError } from "../errors.ts";
+
+/** Where an image keeps links to the Quadlet files whose images belong to it. */
+export const BOUND_IMAGES_DIR = "usr/lib/bootc/bound-images.d";
+
+/** The image a Quadlet file names; `fileName` decides which section counts. */
+export function parseBoundImage(fileName: string, text: string): string {
+  const section = sectionOf(fileName);
+  const values = readSection(text, section);
+  if (section === "Image" && values.has("AuthFile")) {
+    throw new BootcError("AuthFile is not supported by bound bootc images", {
+      hint: "put the credentials into /etc/ostree/auth.json",
+    });
+  }
+  const image = values.get("Image") ?? "";
+  if (image === "") throw new BootcError("Missing Image field");
+  return expandPercents(image);
+}
+
+function sectionOf(fileName: string): "Image" | "Container" {
+  if (fileName.endsWith(".image")) return "Image";
+  if (fileName.endsWith(".container")) return "Container";
+  throw new BootcError(`Invalid file extension: ${fileName}`, {
+    hint: "bound are `.image` and `.container` files of Quadlet",
+  });
+}
+
+/** Format: systemd.syntax(7); of a key given several times, the last one counts. */
+function readSection(text: string, wanted: string): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  let section = "";
+  for (const line of joinLines(text)) {
+    const name = /^\[(.+)\]$/.exec(line)?.[1];
+    if (name !== undefined) section = name;
+    const equals = line.indexOf("=");
+    if (section !== wanted || name !== undefined || equals < 0) continue;
+    values.set(line.slice(0, equals).trim(), line.slice(equals + 1).trim());
+  }
+  return values;
+}
+
+/** Lines without comments; those that end in a backslash are one with the next. */
+function joinLines(text: string): readonly string[] {
+  const lines = text.split("\n").map((it) => it.trim());
+  const joined: string[] = [];
+  let open = "";
+  for (const line of lines) {
+    if (line.startsWith("#") || line.startsWith(";")) continue;
+    if (line.endsWith("\\")) {
+      open += `${line.slice(0, -1).trim()} `;
+      continue;
+    }
+    joined.push(`${open}${line}`.trim());
+    open = "";
+  }
+  return open === "" ? joined : [...joined, open.trim()];
+}
+
+/** `%%` is a percent sign; anything else after one would need systemd to know what it stands for. */
+function expandPercents(image: string): string {
+  const expanded = image.replaceAll("%%", "\0");
+  if (expanded.includes("%")) {
+    throw new BootcError(`Systemd specifiers are not supported by bound bootc images: ${image}`);
+  }
+  return expanded.replaceAll("\0", "%");
+}

@@ -1,0 +1,71 @@
+import { mkdir, mkdtemp, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { scriptedContext } from "../testing/scripted-context.ts";
+import { readBoundImages, requireBoundImages } from "./bound-images.ts";
+
+const DIR = "usr/lib/bootc/bound-images.d";
+const DIGEST = `sha256:${"a".repeat(64)}`;
+
+/** A tree in which `a.image` and `b.image` are bound, and name the images given. */
+async function treeOf(...images: readonly string[]): Promise<string> {
+  const root = await mkdtemp(join(tmpdir(), "bound-"));
+  for (const [i, image] of images.entries()) {
+    const name = `${"ab"[i]}.image`;
+    const path = join(root, "etc/containers/systemd", name);
+    await mkdir(dirname(path), { recursive: true });
+    await mkdir(join(root, DIR), { recursive: true });
+    await writeFile(path, `[Image]\nImage=${image}\n`);
+    await symlink(`/etc/containers/systemd/${name}`, join(root, DIR, name));
+  }
+  return root;
+}
+
+function manifestWith(mediaType: string): string {
+  const layer = { mediaType, digest: DIGEST, size: 1 };
+  return JSON.stringify({ schemaVersion: 2, config: layer, layers: [layer] });
+}
+
+test("images are read in the order of their files, each once", async () => {
+  expect(await readBoundImages(await treeOf("x", "y"))).toEqual(["x", "y"]);
+  expect(await readBoundImages(await treeOf("x", "x"))).toEqual(["x"]);
+  expect(await readBoundImages(await mkdtemp(join(tmpdir(), "bound-")))).toEqual([]);
+});
+
+test("a file in place of a link, and a link to nothing, are errors", async () => {
+  const root = await treeOf("x");
+  await symlink("/none.image", join(root, DIR, "z.image"));
+  await expect(readBoundImages(root)).rejects.toMatchObject({
+    cause: { message: `\`/${DIR}/z.image\``, cause: { code: "ENOENT" } },
+  });
+  await writeFile(join(root, DIR, "c.image"), "[Image]\nImage=x\n");
+  await expect(readBoundImages(root)).rejects.toMatchObject({
+    cause: { message: `Not a symlink: /${DIR}/c.image` },
+  });
+});
+
+test("stored: every image is looked for; pull and skip ask nobody", async () => {
+  const root = await treeOf("quay.io/a:1", `quay.io/b@${DIGEST}`);
+  const plain = manifestWith("application/vnd.oci.image.layer.v1.tar");
+  const { ctx, requireAllUsed } = scriptedContext(root, [
+    ["? skopeo inspect --raw containers-storage:quay.io/a:1", plain],
+    [`? skopeo inspect --raw containers-storage:quay.io/b@${DIGEST}`, plain],
+  ]);
+  const names = ["quay.io/a:1", `quay.io/b@${DIGEST}`];
+  expect(await requireBoundImages(ctx, { root, mode: "stored" })).toEqual(names);
+  expect(await requireBoundImages(ctx, { root, mode: "pull" })).toEqual(names);
+  expect(await requireBoundImages(ctx, { root, mode: "skip" })).toEqual([]);
+  requireAllUsed();
+});
+
+test.each(["tar+gzip", "tar.zstd"])("a digest cannot be kept when layers are %s", async (kind) => {
+  const root = await treeOf(`quay.io/b@${DIGEST}`);
+  const manifest = manifestWith(`application/vnd.oci.image.layer.v1.${kind}`);
+  const { ctx } = scriptedContext(root, [
+    [`? skopeo inspect --raw containers-storage:quay.io/b@${DIGEST}`, manifest],
+  ]);
+  await expect(requireBoundImages(ctx, { root, mode: "stored" })).rejects.toMatchObject({
+    kind: "unsupported",
+  });
+});

@@ -1,0 +1,112 @@
+// Disks and mounted file systems to install to: loop devices of this machine, cleaned up after each test.
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export const TOP = join(import.meta.dirname, "../..");
+const MIB = 1 << 20;
+const NEEDED = [
+  "ostree",
+  "skopeo",
+  "sfdisk",
+  "mkfs.ext4",
+  "mkfs.fat",
+  "losetup",
+  "partx",
+  "wipefs",
+];
+/** What these tests need and this machine lacks. */
+export const missing = [
+  ...(process.getuid?.() === 0 ? [] : ["root"]),
+  ...(existsSync("/dev/loop-control") ? [] : ["loop devices"]),
+  ...NEEDED.filter((it) => spawnSync("sh", ["-c", `command -v ${it}`]).status !== 0),
+];
+
+export const dir = mkdtempSync(join(tmpdir(), "bootc-install-"));
+let undo: (() => void)[] = [];
+
+export function sh(program: string, ...args: string[]): string {
+  return execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+/** Runs `bootc install`. */
+export function bootc(...args: string[]) {
+  return bootcWith({}, ...args);
+}
+
+/** The same with variables added to the environment. */
+export function bootcWith(env: Readonly<Record<string, string>>, ...args: string[]) {
+  const entry = join(TOP, "src/entry.ts");
+  return spawnSync(process.execPath, [entry, "install", ...args], {
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+  });
+}
+
+export async function newDisk(name: string, sizeMiB: number): Promise<string> {
+  const path = join(dir, name);
+  rmSync(path, { force: true });
+  await writeFile(path, "");
+  await truncate(path, sizeMiB * MIB);
+  return path;
+}
+
+export function attach(path: string, ...options: string[]): string {
+  const device = sh("losetup", "--find", "--show", ...options, path).trim();
+  undo.push(() => sh("losetup", "--detach", device));
+  return device;
+}
+
+export function mount(device: string, name: string, ...options: string[]): string {
+  const path = join(dir, name);
+  mkdirSync(path, { recursive: true });
+  sh("mount", ...options, device, path);
+  undo.push(() => sh("umount", "--recursive", path));
+  return path;
+}
+
+/** A new ext4, mounted. */
+export async function newRoot(name: string, sizeMiB = 512): Promise<string> {
+  const device = attach(await newDisk(`${name}.raw`, sizeMiB));
+  sh("mkfs.ext4", "-q", device);
+  const path = mount(device, name);
+  rmSync(join(path, "lost+found"), { recursive: true });
+  return path;
+}
+
+/** Mounts the last partition of a disk image read-only. */
+export function mountRootPartition(path: string, name: string): string {
+  const table = JSON.parse(sh("sfdisk", "--json", path)).partitiontable;
+  const offset = table.partitions.at(-1).start * table.sectorsize;
+  const device = attach(path, `--offset=${offset}`);
+  return mount(device, name, "-o", "ro,noload");
+}
+
+export function hash(path: string): string {
+  return sh("sha256sum", path);
+}
+
+export function deploymentOf(root: string): string {
+  const deploys = join(root, "ostree/deploy/default/deploy");
+  const [name = ""] = readdirSync(deploys).filter((it) => !it.endsWith(".origin"));
+  return join(deploys, name);
+}
+
+export function entryOf(root: string): string {
+  const entries = join(root, "boot/loader/entries");
+  const [name = ""] = readdirSync(entries);
+  return readFileSync(join(entries, name), "utf8");
+}
+
+/** Unmounts and detaches what a test made; nothing of ours may stay, whatever it was about. */
+export function tidyUp(): void {
+  for (const it of undo.reverse()) it();
+  undo = [];
+  // A mount namespace that somebody else made meanwhile may hold on to a mount of ours until it ends.
+  const listed = () => sh("losetup", "--list", "--noheadings", "--output", "BACK-FILE");
+  const end = Date.now() + 60_000;
+  while (listed().includes(dir) && Date.now() < end) spawnSync("sync");
+  if (listed().includes(dir)) throw new Error(`loop devices are left: ${listed()}`);
+}
