@@ -1,6 +1,6 @@
 // A root file system somebody else made and mounted: looked at, emptied as asked, described as a target.
 import { lstat, readdir, realpath, rm, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { BootcError, doing, errnoOf } from "../errors.ts";
 import { FILESYSTEMS, type FilesystemType } from "../host/install-config.ts";
 import {
@@ -91,9 +91,16 @@ export async function makeRoom(
   target: MountedRoot,
   replace: FilesystemOptions["replace"],
 ): Promise<void> {
+  if (replace !== undefined && target.hasOstree) await unprotectRoot(ctx, target);
   if (replace === "wipe") return await wipeRoot(ctx, target);
   if (replace === "alongside") return await emptyBoot(ctx, target);
   await requireEmpty(ctx, target.root);
+}
+
+/** The physical root of an ostree system is mounted read-only, and may not be changed at its top. */
+async function unprotectRoot(ctx: Context, { root, mount }: MountedRoot): Promise<void> {
+  if (mount.options.includes("ro")) await ctx.run("mount", ["-o", "remount,rw", root]);
+  await ctx.run("chattr", ["-i", root]);
 }
 
 async function wipeRoot(ctx: Context, { root }: MountedRoot): Promise<void> {
@@ -161,13 +168,25 @@ async function requireOnlyMounts(
   it: { readonly root: string; readonly mounted: readonly string[] },
 ): Promise<void> {
   if (it.mounted.includes(path)) return;
-  const isDirectory = (await lstat(path)).isDirectory();
-  if (!isDirectory || !it.mounted.some((mount) => mount.startsWith(`${path}/`))) {
-    throw new BootcError(`Non-empty root filesystem; found ${path.slice(it.root.length + 1)}`, {
-      hint: "use an empty file system, or say what becomes of it with `--replace`",
-    });
+  const name = relative(it.root, path);
+  const dir = dirname(name);
+  if (!(await lstat(path)).isDirectory()) {
+    const isTop = dir === ".";
+    throw notEmpty(
+      isTop
+        ? `Non-empty root filesystem; found ${name}`
+        : `Found entry in ${dir}: ${basename(name)}`,
+    );
   }
-  for (const name of await readdir(path)) await requireOnlyMounts(join(path, name), it);
+  const names = await readdir(path);
+  if (names.length === 0) throw notEmpty(`Found empty directory: ${name}`);
+  for (const entry of names) await requireOnlyMounts(join(path, entry), it);
+}
+
+function notEmpty(message: string): BootcError {
+  return new BootcError(message, {
+    hint: "use an empty file system, or say what becomes of it with `--replace`",
+  });
 }
 
 /** What the installed machine finds its file systems by. */

@@ -164,6 +164,34 @@ describe.skipIf(missing.length > 0)(
       expect(sh("findmnt", "--noheadings", "--output", "OPTIONS", root)).toMatch(/^ro/);
     });
 
+    test.each([
+      ["an empty directory", ["mkdir", "-p", "boot"], "Found empty directory: boot"],
+      ["a file at the top", ["touch", "old"], "Non-empty root filesystem; found old"],
+      ["a file further down", ["cp", "-r", "/etc/default", "etc"], "Found entry in etc: "],
+    ])("to-filesystem names what is in the way: %s", async (_about, words, message) => {
+      const root = await newRoot("names");
+      const [program = "", ...args] = words;
+      sh(program, ...args.slice(0, -1), join(root, args.at(-1) ?? ""));
+      const before = sh("find", root);
+      const ran = bootc("to-filesystem", "--source-imgref", image, "--bootloader", "none", root);
+      expect([ran.status, ran.stderr]).toEqual([1, expect.stringContaining(`error: ${message}`)]);
+      expect(sh("find", root)).toBe(before);
+    });
+
+    test.each(["alongside", "wipe"])(
+      "--replace %s works on an ostree system that protects itself",
+      async (mode) => {
+        const root = await newRoot("protected");
+        const args = ["to-filesystem", "--source-imgref", image, "--bootloader", "none"];
+        expect(bootc(...args, "--skip-finalize", root).status).toBe(0);
+        sh("chattr", "+i", root);
+        sh("mount", "-o", "remount,bind,ro", root);
+        const again = bootc(...args, "--skip-finalize", "--replace", mode, root);
+        expect([again.status, again.stderr]).toEqual([0, expect.stringContaining("complete")]);
+        expect(entryOf(root)).toContain("ostree=");
+      },
+    );
+
     test("a /boot of its own gets its line in fstab, and the image's other lines stay", async () => {
       const root = await newRoot("split");
       const bootDevice = attach(await newDisk("boot.raw", 128));
