@@ -15,6 +15,7 @@ import { type PullPlan, planPull } from "../pull/plan.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 import { requireBoundImages } from "./bound-images.ts";
+import { showHostDevices } from "./host-devices.ts";
 import { readInstallConfig } from "./read-config.ts";
 import type { InstallOptions } from "./request.ts";
 import { type InstallSource, requireSource } from "./source.ts";
@@ -37,6 +38,7 @@ export async function prepareInstall(ctx: Context, options: InstallOptions): Pro
   const sshKeys = await readKeys(options.rootSshAuthorizedKeys);
   if (source.isOwnContainer) {
     await requirePrepareRoot(ctx);
+    await showHostDevices(ctx);
     await requireBoundImages(ctx, { root: ctx.root, mode: options.boundImages });
   }
   const target = decideTarget(options, source, config);
