@@ -12,5 +12,5 @@ export async function printInstallConfiguration(
   options: PrintConfigurationOptions,
 ): Promise<void> {
   const config = await readInstallConfig(ctx);
-  ctx.say(formatInstallConfig(config, options.all ?? false));
+  ctx.write(formatInstallConfig(config, options.all ?? false));
 }
