@@ -5,6 +5,8 @@ import type { Report } from "./figures.ts";
 export interface BenchOptions {
   /** How often each contender is run; the benchmark's own choice when not given. */
   readonly rounds?: number;
+  /** Images of that many layers alone, where a benchmark compares several. */
+  readonly layers?: number;
 }
 
 /** What each file named after a benchmark exports as `bench`. */

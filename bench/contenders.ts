@@ -1,14 +1,49 @@
 // What pulls of one image are compared: ours, the serial baseline, and the floor; each into a new place.
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BootcError } from "../src/errors.ts";
 import { type Registry, startRegistry } from "../tests/repo/registry.ts";
-import { build } from "../xtask/build.ts";
-import { isArchitecture } from "../xtask/runtime/locked.ts";
 import type { Tree } from "../xtask/task.ts";
 import { type ImageShape, writeBenchImage } from "./images.ts";
 import type { Contender } from "./measure.ts";
+import { type SlowLink, startSlowLink } from "./slow-link.ts";
+import { buildHere } from "./start-up.ts";
+
+/** How far away the registry is. */
+export interface Distance {
+  /** As titles have it: `at no distance`. */
+  readonly name: string;
+  /** None: the registry itself on loopback. */
+  readonly link?: Omit<SlowLink, "targetPort">;
+}
+
+export const NEAR: Distance = { name: "no latency" };
+export const FAR: Distance = {
+  name: "80 ms, 20 MB/s a connection",
+  link: { latencyMs: 80, bytesPerSecond: 20_000_000 },
+};
+
+/** Has `work` measure with a bed, and with the address where the registry is reached. */
+export async function withBed<T>(
+  tree: Tree,
+  { link }: Distance,
+  work: (bed: Bed, address: string) => Promise<T>,
+): Promise<T> {
+  const bed = await openBed(tree);
+  try {
+    if (link === undefined) return await work(bed, bed.registry.address);
+    const targetPort = Number(bed.registry.address.split(":")[1]);
+    const running = await startSlowLink({ ...link, targetPort });
+    try {
+      return await work(bed, `127.0.0.1:${running.port}`);
+    } finally {
+      await running.close();
+    }
+  } finally {
+    await bed.close();
+  }
+}
 
 /** What every comparison needs: our program, a registry, a folder on the disk that is measured. */
 export interface Bed {
@@ -20,15 +55,13 @@ export interface Bed {
 }
 
 /** The registry is real and on loopback; the folder is where `TMPDIR` says. */
-export async function openBed(tree: Tree): Promise<Bed> {
-  const architecture = isArchitecture(process.arch) ? process.arch : "x64";
-  const out = join(tree.top, "target", "bench", "bootc");
-  const program = await build(tree, { architecture, engine: "injector", out });
+async function openBed(tree: Tree): Promise<Bed> {
+  const program = await buildHere(tree);
   const folder = await mkdtemp(join(tmpdir(), "bootc-bench-"));
   const registry = await startRegistry();
   return {
     tree,
-    program: join(tree.top, program.replace(`${tree.top}/`, "")),
+    program,
     registry,
     folder,
     async close() {
@@ -64,13 +97,19 @@ export async function serveImage(bed: Bed, name: string, shape: ImageShape): Pro
   return { name, layerList };
 }
 
+export const GIGABYTE = { files: 30_000, sizeBytes: 1_000_000_000 } as const;
+
+/** How all end, so that none is faster for leaving its work to a later flush. */
+export const DURABILITY =
+  "each ends with its files on the disk: ostree's fsync is on for (a) and for us, (b) ends with sync";
+
 /** Where the registry is reached: its own address, or that of a slow link in front of it. */
 export interface PullCase {
   readonly bed: Bed;
   readonly image: ServedImage;
   readonly address: string;
   /** A repository to begin with, for an update; an empty one when not given. */
-  readonly startFrom?: { readonly ours: string; readonly serial: string };
+  readonly startFrom?: string | undefined;
 }
 
 export function oursContender({ bed, image, address, startFrom }: PullCase): Contender {
@@ -83,7 +122,7 @@ export function oursContender({ bed, image, address, startFrom }: PullCase): Con
       ...["internals", "ostree-container", "image", "pull", "--quiet"],
       ...["--insecure-skip-tls-verification", repo, reference],
     ],
-    prepare: () => freshRepository(bed, repo, startFrom?.ours),
+    prepare: () => freshRepository(bed, repo, startFrom),
     verify: () => requireImage(bed, repo),
   };
 }
@@ -94,7 +133,7 @@ export function serialContender({ bed, image, address, startFrom }: PullCase): C
     name: "serial, stock tools (a)",
     program: "sh",
     args: [baseline("serial-pull.sh"), repo, `docker://${address}/${image.name}`, image.layerList],
-    prepare: () => freshRepository(bed, repo, startFrom?.serial),
+    prepare: () => freshRepository(bed, repo, startFrom),
     verify: async () => {
       await bed.tree.ctx.read("ostree", ["rev-parse", `--repo=${repo}`, "bench/image"]);
     },
@@ -123,29 +162,22 @@ export function floorContender({ bed, image, address }: PullCase): Contender {
   };
 }
 
-/** Pulls the image once by each of the two, into repositories that updates start from. */
-export async function makeStartingPoints(
-  pullCase: PullCase,
-): Promise<{ readonly ours: string; readonly serial: string }> {
-  const { bed } = pullCase;
-  const places = { ours: join(bed.folder, "start-ours"), serial: join(bed.folder, "start-serial") };
-  for (const [contender, place] of [
-    [oursContender(pullCase), places.ours],
-    [serialContender(pullCase), places.serial],
-  ] as const) {
-    await contender.prepare?.();
-    await bed.tree.ctx.run(contender.program, contender.args);
-    await cp(
-      contender.name === "bootc" ? join(bed.folder, "ours") : join(bed.folder, "serial"),
-      place,
-      {
-        recursive: true,
-        verbatimSymlinks: true,
-        preserveTimestamps: true,
-      },
-    );
-  }
-  return places;
+/** Runs a contender once and keeps the repository it left, for updates to start from. */
+export async function keepRepository(
+  bed: Bed,
+  contender: Contender,
+  from: string,
+): Promise<string> {
+  await contender.prepare?.();
+  await bed.tree.ctx.run(contender.program, contender.args);
+  const place = await mkdtemp(join(bed.folder, "start-"));
+  await bed.tree.ctx.run("cp", [
+    "--archive",
+    "--no-target-directory",
+    join(bed.folder, from),
+    place,
+  ]);
+  return place;
 }
 
 function baseline(name: string): string {

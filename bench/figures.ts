@@ -12,17 +12,23 @@ export interface Row {
   readonly quartilesMs: readonly [number, number];
   /** Median of the CPU seconds of all processes, in milliseconds. */
   readonly cpuMs: number;
+  /** The largest resident set of any one process. */
   readonly peakBytes: number;
+  /** How much longer than the baseline's the median is; negative when it is shorter. */
+  readonly moreMs: number;
   /** The median as a ratio to the baseline's, each less the floor. */
   readonly ratio: number;
   /** The CPU time as a ratio to the baseline's: what a busy machine distorts least. */
   readonly cpuRatio: number;
 }
 
-/** A ratio that must not be exceeded. */
+/** What a contender must not exceed; at least one of these. */
 export interface Limit {
   readonly name: string;
-  readonly ratioMax: number;
+  readonly ratioMax?: number;
+  /** Over the baseline's median. */
+  readonly moreMsMax?: number;
+  readonly peakBytesMax?: number;
 }
 
 export interface Report {
@@ -31,11 +37,14 @@ export interface Report {
   readonly date: string;
   readonly baseline: string;
   readonly rows: readonly Row[];
+  /** What a reader must know to compare: how durable each contender's result is, for instance. */
+  readonly notes: readonly string[];
   readonly limits: readonly Limit[];
 }
 
 export interface ReportOptions {
   readonly title: string;
+  readonly notes?: readonly string[];
   /** The name of the contender the others are compared with. */
   readonly baseline: string;
   /** The name of the contender whose time is no contender's merit; none when not given. */
@@ -59,20 +68,49 @@ export function createReport(measured: readonly Measured[], options: ReportOptio
     baseline: options.baseline,
     rows: measured.map((it) => ({
       ...rowOf(it),
+      moreMs: baseline ? medianOf(it, "wallMs") - medianOf(baseline, "wallMs") : Number.NaN,
       ratio: ratioOf(it, "wallMs"),
       cpuRatio: ratioOf(it, "cpuMs"),
     })),
+    notes: options.notes ?? [],
     limits: options.limits ?? [],
   };
 }
 
 /** The limits that a row exceeds, a line each. */
 export function findExceeded({ rows, limits }: Report): readonly string[] {
-  return limits.flatMap(({ name, ratioMax }) => {
-    const ratio = rows.find((it) => it.name === name)?.ratio ?? Number.NaN;
-    if (ratio <= ratioMax) return [];
-    return [`${name}: ${ratio.toFixed(2)} times the baseline, at most ${ratioMax}`];
+  return limits.flatMap((limit) => {
+    const row = rows.find((it) => it.name === limit.name);
+    if (row === undefined) return [`${limit.name}: was not measured`];
+    return partsOf(limit, row)
+      .filter((it) => !(it.got <= it.max))
+      .map((it) => `${row.name}: ${it.format(it.got)}, at most ${it.format(it.max)}`);
   });
+}
+
+interface LimitPart {
+  readonly got: number;
+  readonly max: number;
+  readonly format: (value: number) => string;
+}
+
+function partsOf(limit: Limit, row?: Row): readonly LimitPart[] {
+  const parts = [
+    { got: row?.ratio, max: limit.ratioMax, format: formatRatio },
+    { got: row?.moreMs, max: limit.moreMsMax, format: (ms: number) => `${formatMs(ms)} more` },
+    { got: row?.peakBytes, max: limit.peakBytesMax, format: formatMemory },
+  ];
+  return parts.flatMap(({ got = Number.NaN, max, format }) =>
+    max === undefined ? [] : [{ got, max, format }],
+  );
+}
+
+function formatRatio(ratio: number): string {
+  return `${ratio.toFixed(2)} times`;
+}
+
+function formatMemory(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 }
 
 /** The report as a table that is also Markdown. */
@@ -85,6 +123,7 @@ export function formatReport(report: Report): string {
       "fastest",
       "CPU",
       "peak memory",
+      "more",
       "ratio",
       "of CPU",
       "at most",
@@ -95,23 +134,33 @@ export function formatReport(report: Report): string {
       it.quartilesMs.map(formatMs).join(" - "),
       formatMs(it.minMs),
       formatMs(it.cpuMs),
-      `${(it.peakBytes / 2 ** 20).toFixed(0)} MiB`,
+      formatMemory(it.peakBytes),
+      it.name === report.baseline ? "" : formatMs(it.moreMs),
       ...[it.ratio, it.cpuRatio].map((n) => (it.name === report.baseline ? "1" : n.toFixed(2))),
-      String(report.limits.find((limit) => limit.name === it.name)?.ratioMax ?? ""),
+      formatLimit(report.limits.find((limit) => limit.name === it.name)),
     ]),
   ];
   const runs = report.rows[0]?.runs ?? 0;
   return [
     `${report.title}: ${runs} interleaved runs, ${report.date}, ${report.machine}`,
     `ratios: of the medians, to \`${report.baseline}\``,
+    ...report.notes,
     "",
     ...formatTable(cells),
   ].join("\n");
 }
 
+function formatLimit(limit: Limit | undefined): string {
+  if (limit === undefined) return "";
+  return partsOf(limit)
+    .map((it) => it.format(it.max))
+    .join(", ");
+}
+
 export function formatMs(ms: number): string {
-  if (ms < 100) return `${ms.toFixed(1)} ms`;
-  return ms < 10_000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
+  const size = Math.abs(ms);
+  if (size < 100) return `${ms.toFixed(1)} ms`;
+  return size < 10_000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
 /** The value below which the share `at` of `values` lies, between neighbours in proportion. */
@@ -122,7 +171,7 @@ export function quantile(values: readonly number[], at: number): number {
   return low + (high - low) * (place - Math.floor(place));
 }
 
-function rowOf(it: Measured): Omit<Row, "ratio" | "cpuRatio"> {
+function rowOf(it: Measured): Omit<Row, "moreMs" | "ratio" | "cpuRatio"> {
   const walls = it.samples.map((sample) => sample.wallMs);
   return {
     name: it.name,

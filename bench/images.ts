@@ -5,8 +5,13 @@ import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type ArchiveEntry, formatTar } from "../xtask/archive.ts";
+import { makeEncapsulatedBase } from "./encapsulated-base.ts";
+
+/** File system differences alone, or an ostree commit in chunks with such layers on top. */
+export type ImageKind = "derived" | "encapsulated";
 
 export interface ImageShape {
+  readonly kind: ImageKind;
   readonly layers: number;
   /** In all layers together. */
   readonly files: number;
@@ -33,8 +38,8 @@ export async function writeBenchImage(folder: string, shape: ImageShape): Promis
   await mkdir(join(temp, "blobs", "sha256"), { recursive: true });
   const layers: Descriptor[] = [];
   const diffIds: string[] = [];
-  for (let index = 0; index < shape.layers; index++) {
-    const tar = formatTar(layerEntries(index, shape), 0);
+  const { tars, labels } = await makeLayers(shape);
+  for (const tar of tars) {
     diffIds.push(digestOf(tar));
     const mediaType = "application/vnd.oci.image.layer.v1.tar+gzip";
     // Level 6 is what container builders use.
@@ -44,7 +49,7 @@ export async function writeBenchImage(folder: string, shape: ImageShape): Promis
     created: CREATED,
     architecture: "amd64",
     os: "linux",
-    config: { Labels: { "containers.bootc": "1" } },
+    config: { Labels: { "containers.bootc": "1", ...labels } },
     rootfs: { type: "layers", diff_ids: diffIds },
   });
   const manifest = await writeJson(temp, MANIFEST, {
@@ -59,6 +64,32 @@ export async function writeBenchImage(folder: string, shape: ImageShape): Promis
     JSON.stringify({ schemaVersion: 2, manifests: [manifest] }),
   );
   await rename(temp, folder);
+}
+
+interface Layers {
+  readonly tars: Iterable<Buffer>;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** An eighth of the layers of an encapsulated image are derived, as the images people build have it. */
+async function makeLayers(shape: ImageShape): Promise<Layers> {
+  const tarOf = (index: number) => formatTar(layerEntries(index, shape), 0);
+  const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+  if (shape.kind === "derived") {
+    return { tars: range(0, shape.layers).values().map(tarOf), labels: {} };
+  }
+  const inBase = shape.layers - Math.max(1, Math.floor(shape.layers / 8));
+  const entries = range(0, inBase).flatMap((it) => layerEntries(it, shape));
+  const base = await makeEncapsulatedBase(inCommit(entries), inBase - 1);
+  return {
+    tars: base.tars.concat(range(inBase, shape.layers).map(tarOf)),
+    labels: { "ostree.commit": base.commit, "ostree.final-diffid": digestOf(base.lastTar) },
+  };
+}
+
+/** Where ostree keeps it: the configuration that comes with the system is in /usr/etc. */
+function inCommit(entries: readonly ArchiveEntry[]): readonly ArchiveEntry[] {
+  return entries.map((it) => ({ ...it, path: it.path.replace(/^etc\//, "usr/etc/") }));
 }
 
 async function writeJson(folder: string, mediaType: string, value: unknown): Promise<Descriptor> {

@@ -1,5 +1,5 @@
 // How long it takes until a verb answers, against the bare runtime running an empty script.
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "../xtask/build.ts";
 import { isArchitecture } from "../xtask/runtime/locked.ts";
@@ -36,12 +36,14 @@ export const bench: Bench = {
 
 /** The pinned Node, unchanged, running a script with nothing in it. */
 export async function bareRuntime({ top }: Tree): Promise<Contender> {
+  await mkdir(join(top, "target"), { recursive: true });
   const script = join(top, "target", "empty.cjs");
   await writeFile(script, "");
   return { name: "runtime, empty script", program: process.execPath, args: [script] };
 }
 
-async function buildHere(tree: Tree): Promise<string> {
+/** The executable of these sources; its path. */
+export async function buildHere(tree: Tree): Promise<string> {
   const architecture = isArchitecture(process.arch) ? process.arch : "x64";
   const out = join(tree.top, "target", "bench", "bootc");
   return await build(tree, { architecture, engine: "injector", out });

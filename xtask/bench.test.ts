@@ -19,15 +19,18 @@ test("a ratio is of the medians, each without what the measurement itself takes"
   ]);
 });
 
-test("a limit is exceeded by a larger ratio and by a contender that was not measured", () => {
+test("a limit is exceeded by more than it says, and by a contender that was not measured", () => {
   const limits = [
     { name: "us", ratioMax: 1.9 },
     { name: "them", ratioMax: 1 },
     { name: "nobody", ratioMax: 5 },
+    { name: "us", moreMsMax: 9, peakBytesMax: 1 },
   ];
   expect(findExceeded(createReport(MEASURED, { ...OPTIONS, limits }))).toEqual([
-    "us: 2.00 times the baseline, at most 1.9",
-    "nobody: NaN times the baseline, at most 5",
+    "us: 2.00 times, at most 1.90 times",
+    "nobody: was not measured",
+    "us: 10.0 ms more, at most 9.0 ms more",
+    "us: 1 MiB, at most 0 MiB",
   ]);
 });
 
@@ -39,11 +42,11 @@ test("the table lines up and names its baseline", () => {
     "Test: 3 interleaved runs, 2026-01-01, a machine
     ratios: of the medians, to \`them\`
 
-    |         |  median |  half of the runs | fastest |     CPU | peak memory | ratio | of CPU | at most |
-    | ------- | ------: | ----------------: | ------: | ------: | ----------: | ----: | -----: | ------: |
-    | nothing |  2.0 ms |   1.5 ms - 2.5 ms |  1.0 ms |  1.0 ms |       1 MiB |  0.00 |   0.00 |         |
-    | them    | 12.0 ms | 11.5 ms - 26.0 ms | 11.0 ms |  6.0 ms |       1 MiB |     1 |      1 |         |
-    | us      | 22.0 ms | 21.5 ms - 26.0 ms | 21.0 ms | 11.0 ms |       1 MiB |  2.00 |   2.00 |     2.5 |"
+    |         |  median |  half of the runs | fastest |     CPU | peak memory |     more | ratio | of CPU |    at most |
+    | ------- | ------: | ----------------: | ------: | ------: | ----------: | -------: | ----: | -----: | ---------: |
+    | nothing |  2.0 ms |   1.5 ms - 2.5 ms |  1.0 ms |  1.0 ms |       1 MiB | -10.0 ms |  0.00 |   0.00 |            |
+    | them    | 12.0 ms | 11.5 ms - 26.0 ms | 11.0 ms |  6.0 ms |       1 MiB |          |     1 |      1 |            |
+    | us      | 22.0 ms | 21.5 ms - 26.0 ms | 21.0 ms | 11.0 ms |       1 MiB |  10.0 ms |  2.00 |   2.00 | 2.50 times |"
   `);
 });
 

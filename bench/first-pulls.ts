@@ -1,0 +1,77 @@
+// First pulls into an empty repository, by number of layers: ours against the serial baseline and the floor.
+import type { Bench } from "./bench.ts";
+import {
+  type Bed,
+  type Distance,
+  DURABILITY,
+  floorContender,
+  GIGABYTE,
+  oursContender,
+  type PullCase,
+  serialContender,
+  serveImage,
+  withBed,
+} from "./contenders.ts";
+import { createReport, type Limit, type Report } from "./figures.ts";
+import type { ImageKind } from "./images.ts";
+import { measure } from "./measure.ts";
+
+export interface FirstPulls {
+  readonly kind: ImageKind;
+  readonly layers: readonly number[];
+  readonly distance: Distance;
+  /** At most so many times the serial baseline's time, by number of layers. */
+  readonly serialRatioMax: Readonly<Record<number, number>>;
+  /** The same to the floor; 3 for numbers that are not named. */
+  readonly floorRatioMax: Readonly<Record<number, number>>;
+  readonly rounds: number;
+}
+
+const PEAK_BYTES_MAX = 250 * 2 ** 20;
+
+export function benchFirstPulls(it: FirstPulls): Bench {
+  return {
+    run: (tree, { rounds = it.rounds, layers }) =>
+      withBed(tree, it.distance, async (bed, address) => {
+        const reports: Report[] = [];
+        for (const count of layers === undefined ? it.layers : [layers]) {
+          reports.push(...(await comparePulls(bed, address, { ...it, count, rounds })));
+        }
+        return reports;
+      }),
+  };
+}
+
+/** The same runs twice: as ratios to the serial baseline, and to the floor. */
+async function comparePulls(
+  bed: Bed,
+  address: string,
+  it: FirstPulls & { readonly count: number },
+): Promise<readonly Report[]> {
+  const { kind, count, rounds } = it;
+  const shape = { kind, layers: count, ...GIGABYTE };
+  const image = await serveImage(bed, `bench:${kind}-${count}`, shape);
+  const pullCase: PullCase = { bed, image, address };
+  const [ours, serial] = [oursContender(pullCase), serialContender(pullCase)];
+  const floor = floorContender(pullCase);
+  // A serial importer of stock tools knows nothing of encapsulated commits.
+  const contenders = kind === "derived" ? [ours, serial, floor] : [ours, floor];
+  const measured = await measure(bed.tree, contenders, { rounds });
+  const title = `First pull, ${count} ${kind} layers, 1 GB, 30,000 files, ${it.distance.name}`;
+  const against = (baseline: string, limit: Omit<Limit, "name">) =>
+    createReport(measured, {
+      title: `${title}, against ${baseline}`,
+      baseline,
+      notes: [DURABILITY],
+      limits: [{ ...limit, name: ours.name }],
+    });
+  const serialMax = it.serialRatioMax[count];
+  const serialLimit = serialMax === undefined ? {} : { ratioMax: serialMax };
+  return [
+    ...(kind === "derived" ? [against(serial.name, serialLimit)] : []),
+    against(floor.name, {
+      ratioMax: it.floorRatioMax[count] ?? 3,
+      peakBytesMax: PEAK_BYTES_MAX,
+    }),
+  ];
+}
