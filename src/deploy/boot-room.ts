@@ -1,9 +1,11 @@
 // Room in /boot for the kernel of what is staged. ostree writes it at shutdown, when nobody reads errors.
-import { readdir, stat, statfs } from "node:fs/promises";
+import { stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
+import { assignSlots } from "../host/assemble-host.ts";
 import type { Deployment } from "../host/deployment.ts";
 import { formatSize } from "../host/manifest-difference.ts";
+import { readSysroot } from "../programs/ostree-sysroot.ts";
 import { isAtLeast, readOstreeVersion } from "../programs/ostree-version.ts";
 import type { Context } from "../system/context.ts";
 import { readNamesIfAny } from "../system/optional-file.ts";
@@ -26,7 +28,7 @@ export async function requireBootRoom(ctx: Context, it: StagedKernel): Promise<v
   const boot = join(ctx.root, "boot");
   const files = await statfs(boot);
   const freeable = isAtLeast(await readOstreeVersion(ctx), PRUNES_EARLY)
-    ? await sumOtherKernels(boot, it.booted)
+    ? await sumFreeableKernels(boot, (await readSysroot(ctx)).deployments)
     : 0;
   const requiredBytes = wanted.reduce((sum, file) => sum + file.sizeBytes, 0);
   const availableBytes = files.bavail * files.bsize + freeable;
@@ -85,15 +87,29 @@ export function parseListing(text: string): readonly Listed[] {
   });
 }
 
-/** Bytes of kernels that the booted system does not need. */
-async function sumOtherKernels(boot: string, booted: Deployment): Promise<number> {
+/** Bytes of kernels that go at the latest when what is staged is put in place: nothing kept boots them. */
+export async function sumFreeableKernels(
+  boot: string,
+  deployments: readonly Deployment[],
+): Promise<number> {
+  const kept = new Set(
+    keptDeployments(deployments).map((it) => `${it.stateroot}-${it.bootChecksum}`),
+  );
   const top = join(boot, "ostree");
   let sum = 0;
-  for (const name of await readNamesIfAny(top)) {
-    if (name === `${booted.stateroot}-${booted.bootChecksum}`) continue;
-    for (const file of await readdir(join(top, name))) {
+  // A file in there is no kernel: ostree leaves word of a shutdown that went wrong.
+  for (const name of (await readNamesIfAny(top)).filter((it) => !kept.has(it))) {
+    for (const file of await readNamesIfAny(join(top, name))) {
       sum += (await stat(join(top, name, file))).size;
     }
   }
   return sum;
+}
+
+/** What stays beside a new deployment: the booted one, pinned ones, and those of other stateroots. */
+function keptDeployments(deployments: readonly Deployment[]): readonly Deployment[] {
+  const { booted } = assignSlots(deployments);
+  return deployments.filter(
+    (it) => it === booted || it.isPinned || it.stateroot !== booted?.stateroot,
+  );
 }
