@@ -1,9 +1,9 @@
 // From an image reference to the next boot: pulled, staged, announced, and what is no longer needed removed.
 
 import { join } from "node:path";
-import { doing } from "../errors.ts";
+import { BootcError, doing } from "../errors.ts";
 import type { Deployment } from "../host/deployment.ts";
-import { type Karg, parseKargs } from "../host/kargs.ts";
+import { formatKargs, type Karg, parseKargs } from "../host/kargs.ts";
 import { collectKargs, updateKargs } from "../host/kargs-d.ts";
 import { describeManifestDifference } from "../host/manifest-difference.ts";
 import { versionOf } from "../image/config.ts";
@@ -91,7 +91,7 @@ export function describeDifference(
  * The new command line, or undefined where ostree may pass on that of the booted deployment as it is:
  * what changes is what the two images' kargs.d files say differently.
  */
-async function decideKargs(
+export async function decideKargs(
   ctx: Context,
   booted: Deployment,
   commit: string,
@@ -100,12 +100,19 @@ async function decideKargs(
     readDeployedKargsFiles(deploymentDir(ctx, booted)),
     readCommittedKargsFiles(ctx, systemRepo(ctx), commit),
   ]);
-  const current = parseKargs(booted.bootOptions ?? "").filter((it) => !it.startsWith("ostree="));
-  const wanted = updateKargs(
-    current,
-    collectKargs(from, process.arch),
-    collectKargs(to, process.arch),
-  );
+  const [fromImage, toImage] = [from, to].map((it) => collectKargs(it, process.arch)) as [
+    readonly Karg[],
+    readonly Karg[],
+  ];
+  if (booted.bootOptions === undefined) {
+    if (formatKargs(fromImage) === formatKargs(toImage)) return undefined;
+    throw new BootcError("the kernel arguments of the booted deployment cannot be read", {
+      kind: "integrity",
+      hint: "see that /boot is mounted and has the booted deployment's entry in loader/entries",
+    });
+  }
+  const current = parseKargs(booted.bootOptions).filter((it) => !it.startsWith("ostree="));
+  const wanted = updateKargs(current, fromImage, toImage);
   const isSame = wanted.length === current.length && wanted.every((it, i) => it === current[i]);
   return isSame ? undefined : wanted;
 }

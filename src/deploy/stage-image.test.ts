@@ -1,0 +1,77 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import type { Deployment } from "../host/deployment.ts";
+import {
+  EMPTY_TREE,
+  EMPTY_TREE_BYTES,
+  formatCommit,
+  objectPath,
+  sha256,
+} from "../ostree/objects.ts";
+import { scriptedContext } from "../testing/scripted-context.ts";
+import { decideKargs } from "./stage-image.ts";
+
+const BOOTED: Deployment = {
+  stateroot: "default",
+  checksum: "a".repeat(64),
+  serial: 0,
+  bootChecksum: "b".repeat(64),
+  isStaged: false,
+  isBooted: true,
+  isPinned: false,
+  isLocked: false,
+  unlocked: "none",
+  bootOptions: "root=UUID=1 ostree=/ostree/boot.0/default/b/0 quiet",
+  isSoftRebootCapable: false,
+  origin: { image: undefined, refspec: undefined, isIncompatible: false },
+  content: undefined,
+  cachedUpdate: undefined,
+  problems: [],
+};
+
+/** A host whose booted image asks for `quiet`, and a commit that asks for nothing. */
+async function layOut(kargs: string): Promise<{ readonly root: string; readonly commit: string }> {
+  const root = await mkdtemp(join(tmpdir(), "stage-"));
+  onTestFinished(() => rm(root, { recursive: true, force: true }));
+  const write = async (path: string, content: string | Uint8Array) => {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), content);
+  };
+  const deployment = `sysroot/ostree/deploy/default/deploy/${BOOTED.checksum}.0`;
+  await write(`${deployment}/usr/lib/bootc/kargs.d/10.toml`, kargs);
+  const bytes = formatCommit({
+    metadata: [],
+    parent: undefined,
+    subject: "",
+    body: "",
+    timestampEpoch: 0,
+    rootTree: EMPTY_TREE,
+    rootMeta: "0".repeat(64),
+  });
+  const commit = sha256(bytes);
+  await write(`sysroot/ostree/repo/${objectPath(commit, "commit")}`, bytes);
+  await write(`sysroot/ostree/repo/${objectPath(EMPTY_TREE, "dirtree")}`, EMPTY_TREE_BYTES);
+  return { root, commit };
+}
+
+test("arguments that only the old image asked for go, those of the host stay", async () => {
+  const { root, commit } = await layOut('kargs = ["quiet"]\n');
+  const { ctx } = scriptedContext(root, []);
+  expect(await decideKargs(ctx, BOOTED, commit)).toEqual(["root=UUID=1"]);
+});
+
+test("a command line that cannot be read is never made anew", async () => {
+  const { root, commit } = await layOut('kargs = ["quiet"]\n');
+  const { ctx } = scriptedContext(root, []);
+  await expect(decideKargs(ctx, { ...BOOTED, bootOptions: undefined }, commit)).rejects.toThrow(
+    "the kernel arguments of the booted deployment cannot be read",
+  );
+});
+
+test("where the images ask for the same, ostree may pass on what we cannot read", async () => {
+  const { root, commit } = await layOut("kargs = []\n");
+  const { ctx } = scriptedContext(root, []);
+  expect(await decideKargs(ctx, { ...BOOTED, bootOptions: undefined }, commit)).toBeUndefined();
+});
