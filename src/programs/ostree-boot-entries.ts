@@ -2,7 +2,7 @@
 // systems close to users; for these there is a copy under /run, and failing that, ostree's own refs.
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError } from "../errors.ts";
+import { BootcError, describeError } from "../errors.ts";
 import {
   type BootLoaderEntry,
   isOstreeEntryName,
@@ -46,6 +46,8 @@ interface EntriesCopy {
 interface EntryFile {
   readonly name: string;
   readonly text: string;
+  /** Why it could not be read, if so. */
+  readonly problem?: string;
 }
 
 export async function readBootEntries(ctx: Context): Promise<BootEntries> {
@@ -71,18 +73,37 @@ export async function publishBootEntries(ctx: Context): Promise<void> {
   await replaceFile(join(ctx.root, COPY), `${JSON.stringify(copy)}\n`, { mode: 0o644 });
 }
 
+/** ostree replaces all entries at once, and systemd renames one: what goes meanwhile is looked for again. */
+const LOOKS = 3;
+
 /** ostree's entry files; undefined when we may not read them, nothing when there are none. */
 async function readEntryFiles(ctx: Context): Promise<readonly EntryFile[] | undefined> {
   const dir = join(ctx.root, "boot/loader/entries");
+  for (let look = 1; ; look++) {
+    try {
+      const names = (await readdir(dir)).filter(isOstreeEntryName);
+      return await Promise.all(
+        names.map((name) => readEntryFile(dir, name, { isLast: look === LOOKS })),
+      );
+    } catch (error) {
+      if (isForbidden(error)) return undefined;
+      if (!isMissing(error)) throw error;
+      if (look === LOOKS) return [];
+    }
+  }
+}
+
+/** A file that is there and cannot be read is one odd entry among others. */
+async function readEntryFile(
+  dir: string,
+  name: string,
+  { isLast }: { readonly isLast: boolean },
+): Promise<EntryFile> {
   try {
-    const names = (await readdir(dir)).filter(isOstreeEntryName);
-    return await Promise.all(
-      names.map(async (name) => ({ name, text: await readFile(join(dir, name), "utf8") })),
-    );
+    return { name, text: await readFile(join(dir, name), "utf8") };
   } catch (error) {
-    if (isMissing(error)) return [];
-    if (isForbidden(error)) return undefined;
-    throw error;
+    if (isForbidden(error) || (isMissing(error) && !isLast)) throw error;
+    return { name, text: "", problem: describeError(error).message };
   }
 }
 
@@ -127,15 +148,16 @@ async function resolveEntries(
   ctx: Context,
   files: readonly EntryFile[],
 ): Promise<Omit<BootEntries, "readAt">> {
-  const entries = sortBootEntries(files.map(({ name, text }) => parseBootEntry(name, text)));
   const deployments: BootableDeployment[] = [];
-  const unreadable: UnreadableEntry[] = [];
-  for (const entry of entries) {
+  const unreadable: UnreadableEntry[] = files.flatMap(({ name, problem }) =>
+    problem === undefined ? [] : [{ name, problem }],
+  );
+  const readable = files.filter((it) => it.problem === undefined);
+  for (const entry of sortBootEntries(readable.map((it) => parseBootEntry(it.name, it.text)))) {
     try {
       deployments.push(await resolveEntry(ctx, entry));
     } catch (error) {
-      if (!(error instanceof BootcError)) throw error;
-      unreadable.push({ name: entry.name, problem: error.message });
+      unreadable.push({ name: entry.name, problem: describeError(error).message });
     }
   }
   return { deployments, unreadable };

@@ -1,6 +1,7 @@
-import { chmod, readdir, readFile, rm, unlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, mkdir, readdir, readFile, rm, symlink, unlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { BootcError } from "../errors.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import { formatCanonicalJson } from "../host/canonical-json.ts";
 import { formatYaml } from "../host/format-yaml.ts";
@@ -78,6 +79,38 @@ const DAMAGE: readonly {
     problem: "ostree-9.conf: it has no `ostree=` argument we understand",
   },
   {
+    what: "a boot entry that is a directory",
+    damage: ({ root }) => mkdir(join(root, "boot/loader/entries/ostree-9.conf")).then(() => {}),
+    slot: "other",
+    problem: "ostree-9.conf: EISDIR",
+  },
+  {
+    what: "a boot entry that leads nowhere",
+    damage: ({ root }) => symlink("nowhere", join(root, "boot/loader/entries/ostree-9.conf")),
+    slot: "other",
+    problem: "ostree-9.conf: ENOENT",
+  },
+  {
+    what: "a boot entry whose link cannot be followed",
+    damage: async ({ root }) => {
+      const options = `options ostree=/ostree/boot.0/${"x".repeat(300)}/${"0".repeat(64)}/0`;
+      const path = join(root, "boot/loader/entries/ostree-9.conf");
+      await writeFile(path, `version 9\n${options}\n`);
+    },
+    slot: "other",
+    problem: "ostree-9.conf: ENAMETOOLONG",
+  },
+  {
+    what: "a layer's ref that cannot be looked at",
+    damage: async ({ root }) => {
+      const dir = join(root, "sysroot/ostree/repo/refs/heads/ostree/container/blob");
+      await rm(dir, { recursive: true });
+      await symlink("blob", dir);
+    },
+    slot: "booted",
+    problem: "the ref of its first layer cannot be read: ELOOP",
+  },
+  {
     what: "a boot entry for a deployment that is gone",
     damage: async ({ root }) => {
       const entries = join(root, "boot/loader/entries");
@@ -103,6 +136,23 @@ test.each(DAMAGE)(
     if (!problem.includes("layer")) expect(host.status.rollback).toEqual(whole.status.rollback);
   },
 );
+
+test("without ostree's program only a soft reboot cannot be told", async () => {
+  const machine = await layOutMachine(fixture("2025.2"));
+  const whole = await read(machine);
+  const unit = join(machine.root, "usr/lib/systemd/system/soft-reboot.target");
+  await mkdir(dirname(unit), { recursive: true });
+  await writeFile(unit, "");
+  const { ctx } = scriptedContext(machine.root, [
+    ["? ostree --version", new BootcError("`ostree`: not found")],
+  ]);
+  const { status } = assembleHost(await readSysroot(ctx));
+  expect(status.booted).toEqual(whole.status.booted);
+  const problems = [status.staged, status.rollback].flatMap((it) => it?.problems ?? []);
+  expect(problems).toContain(
+    "whether it can be soft-rebooted into cannot be told: `ostree`: not found",
+  );
+});
 
 test("without a deployment directory the entry remains, with its problem", async () => {
   const machine = await layOutMachine(fixture("2022.7"));

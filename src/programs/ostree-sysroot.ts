@@ -73,7 +73,12 @@ async function withSoftReboot(
   it: Deployment,
   check: SoftRebootCheck,
 ): Promise<Deployment> {
-  return { ...it, isSoftRebootCapable: await check(ctx, it) };
+  try {
+    return { ...it, isSoftRebootCapable: await check(ctx, it) };
+  } catch (error) {
+    const problem = `whether it can be soft-rebooted into cannot be told: ${explain(error)}`;
+    return { ...it, problems: [...it.problems, problem] };
+  }
 }
 
 async function readDeployment(ctx: Context, it: Listed): Promise<Deployment> {
@@ -96,9 +101,12 @@ async function readDeployment(ctx: Context, it: Listed): Promise<Deployment> {
     async () => (fromImage ? await readCommit(ctx, checksum) : undefined),
     undefined,
   );
-  if (commit?.content !== undefined && !(await hasBaseRef(ctx, commit.content))) {
-    problems.push("the ref of its first layer is missing");
-  }
+  const hasBase = await attempt(
+    "the ref of its first layer cannot be read",
+    async () => commit === undefined || (await hasBaseRef(ctx, commit.content)),
+    true,
+  );
+  if (!hasBase) problems.push("the ref of its first layer is missing");
   return {
     ...place,
     bootChecksum: it.bootChecksum,
