@@ -253,6 +253,15 @@ test("deployments without an image show their commit, odd ones their problem", (
   `);
 });
 
-test("without a booted deployment there is one line to read", () => {
-  expect(human([older])).toBe("\nSystem is not deployed via bootc.\n");
+test("without any deployment there is one line to read", () => {
+  expect(human([])).toBe("\nSystem is not deployed via bootc.\n");
+});
+
+test("where no deployment is the booted one, what there is is shown below that line", () => {
+  expect(human([older]).split("\n").slice(0, 4)).toEqual([
+    "",
+    "System is not deployed via bootc.",
+    "",
+    "   Other image: quay.io/example/os:latest",
+  ]);
 });

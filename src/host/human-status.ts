@@ -14,12 +14,13 @@ const MARKS: Readonly<Record<Slot, string>> = {
 /** The whole text, without a newline at its end. */
 export function formatHumanStatus(host: HostDocument, options: { isVerbose: boolean }): string {
   const { staged, booted, rollback, otherDeployments = [], usrOverlay } = host.status;
-  if (booted === null) return "System is not deployed via bootc.";
   const format = (slot: Slot, entry: BootEntry) =>
     formatEntry(slot, entry, { ...options, usrOverlay: slot === "booted" ? usrOverlay : null });
   return [
+    // Where deployments are known all the same, something is odd, and they are what there is to go by.
+    ...(booted ? [] : ["System is not deployed via bootc."]),
     ...(staged ? [format("staged", staged)] : []),
-    format("booted", booted),
+    ...(booted ? [format("booted", booted)] : []),
     ...(rollback ? [format("rollback", rollback)] : []),
     ...otherDeployments.map((it) => format("other", it)),
   ].join("\n\n");
