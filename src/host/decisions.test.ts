@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { BootcError } from "../errors.ts";
 import { formatOstreeReference, parseOstreeReference } from "../image/reference.ts";
 import type { Deployment } from "./deployment.ts";
 import { type BootEntry, DEFAULT_HOST, type HostDocument, type HostSpec } from "./document.ts";
@@ -177,11 +178,22 @@ test.each(["insecure", "containerPolicy", { ostreeRemote: "fedora" }] as const)(
   },
 );
 
-test("YAML that is none is a usage error of one line", () => {
-  expect(() => parseYaml("the host document", "a: [")).toThrow(
-    /^the host document is no YAML: .+$/,
-  );
+test.each([
+  ["an open list", "a: ["],
+  ["an alias of nothing", "a: *b"],
+  ["aliases that grow without end", "a: &a [1,1,1]\nb: &b [*a,*a]\n".concat(aliases(40))],
+])("YAML that is none, by %s, is a usage error of one line", (_what, text) => {
+  const parse = () => parseYaml("the host document", text);
+  expect(parse).toThrow(/^the host document is no YAML: .+$/);
+  expect(parse).toThrow(BootcError);
 });
+
+function aliases(count: number): string {
+  return Array.from({ length: count }, (_, i) => {
+    const before = i === 0 ? "b" : `c${i - 1}`;
+    return `c${i}: &c${i} [*${before},*${before},*${before}]\n`;
+  }).join("");
+}
 
 const deployment = (digit: string, more: Partial<Deployment> = {}): Deployment => ({
   stateroot: "default",

@@ -9,9 +9,17 @@ const OSTREE_REMOTE: ScalarTag = {
 
 /** Parses YAML, and JSON, which is YAML too. */
 export function parseYaml(what: string, text: string): unknown {
-  const document = parseDocument(text, { customTags: [OSTREE_REMOTE] });
+  const refuse = (message: string) => {
+    const [first = ""] = message.split("\n", 1);
+    return new BootcError(`${what} is no YAML: ${first.replace(/:$/, "")}`, { kind: "usage" });
+  };
+  const document = parseDocument(text, { customTags: [OSTREE_REMOTE], logLevel: "error" });
   const [error] = document.errors;
-  if (error === undefined) return document.toJS();
-  const [first = ""] = error.message.split("\n", 1);
-  throw new BootcError(`${what} is no YAML: ${first.replace(/:$/, "")}`, { kind: "usage" });
+  if (error !== undefined) throw refuse(error.message);
+  try {
+    return document.toJS();
+  } catch (cause) {
+    // Aliases are followed only now: to nothing, or to more than any document needs.
+    throw refuse(cause instanceof Error ? cause.message : String(cause));
+  }
 }
