@@ -1,10 +1,22 @@
 // An ostree repository's files, read without a process or a lock: refs, commits, directories.
 import { createReadStream } from "node:fs";
-import { lstat, readdir, readFile } from "node:fs/promises";
+import { lstat, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, errnoOf } from "../errors.ts";
 import { parseDirtree } from "../ostree/dirtree.ts";
 import { CHECKSUM, type Commit, objectPath, parseCommit } from "../ostree/objects.ts";
+
+/** Refuses a directory that is no ostree repository, before anything is looked for or made in it. */
+export async function requireRepository(repo: string): Promise<void> {
+  const marks = await Promise.all(
+    ["config", "objects"].map((it) => stat(join(repo, it)).catch(missingAs(undefined))),
+  );
+  if (marks.every((it) => it !== undefined)) return;
+  throw new BootcError(`\`${repo}\` is no ostree repository`, {
+    kind: "usage",
+    hint: `\`ostree init --repo=${repo}\` makes one`,
+  });
+}
 
 /** The full names of all local refs below `prefix` (`ostree/container/image`), sorted. */
 export async function listRefs(repo: string, prefix: string): Promise<readonly string[]> {

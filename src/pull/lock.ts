@@ -1,4 +1,5 @@
 // One writer of a repository at a time.
+import { requireRepository } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import { lockFile } from "../system/lock.ts";
 import { lockPath } from "./cache.ts";
@@ -19,6 +20,7 @@ export async function withRepositoryLock<T>(
   repo: string,
   { options, work }: { readonly options: RepositoryLockOptions; readonly work: () => Promise<T> },
 ): Promise<T> {
+  await requireRepository(repo);
   const lock = await lockFile(ctx, await lockPath(repo), {
     purpose: options.purpose.replaceAll(/["\\]/g, ""),
     timeoutMs: options.timeoutMs ?? LOCK_TIMEOUT_MS,

@@ -13,6 +13,7 @@ import {
   requirePolicyFile,
   requireSecureDefault,
 } from "../programs/container-policy.ts";
+import { requireRepository } from "../programs/ostree-repo.ts";
 import type { RegistryAccess, SkopeoSource } from "../programs/skopeo.ts";
 import type { Context } from "../system/context.ts";
 import { writeCachedUpdate } from "./commit.ts";
@@ -45,6 +46,7 @@ export interface PullPlan {
  * evaluates the policy when it copies), `integrity`, `unsupported`.
  */
 export async function planPull(ctx: Context, request: PullRequest): Promise<PullPlan> {
+  await requireRepository(request.repo);
   const image = canonicalizeReference(request.reference.image);
   const stored = await readStoredImage(request.repo, image);
   const source = await readSource(ctx, image, request);

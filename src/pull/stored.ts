@@ -7,7 +7,7 @@ import { type ImageLayer, indexByDiffId, splitLayers } from "../image/layer-plan
 import { type ImageManifest, parseImageManifest } from "../image/manifest.ts";
 import { formatImageReference, type ImageReference } from "../image/reference.ts";
 import { blobRef, IMAGE_PREFIX, imageRef, pendingRef, unescapeRef } from "../ostree/ref-names.ts";
-import { listRefs, readRef } from "../programs/ostree-repo.ts";
+import { listRefs, readRef, requireRepository } from "../programs/ostree-repo.ts";
 import { type ImageMetadata, readImageCommit } from "./commit.ts";
 
 /** An image in a repository. */
@@ -37,6 +37,7 @@ export async function requireStoredImage(
   repo: string,
   image: ImageReference,
 ): Promise<StoredImage> {
+  await requireRepository(repo);
   const stored = await readStoredImage(repo, image);
   if (stored !== undefined) return stored;
   throw new BootcError(`no image \`${formatImageReference(image)}\` in \`${repo}\``, {
@@ -46,6 +47,7 @@ export async function requireStoredImage(
 
 /** The names of all stored images, as they are printed. */
 export async function listStoredImages(repo: string): Promise<readonly string[]> {
+  await requireRepository(repo);
   const refs = await listRefs(repo, IMAGE_PREFIX);
   return refs.map((it) => unescapeRef(IMAGE_PREFIX, it)).sort();
 }
