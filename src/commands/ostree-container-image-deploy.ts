@@ -1,8 +1,8 @@
 // `ostree container image deploy`: pulls an image into a sysroot and makes a deployment of it.
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { BootcError, errnoOf } from "../errors.ts";
+import { join } from "node:path";
+import { BootcError } from "../errors.ts";
 import { describeBootcLabel } from "../image/config.ts";
 import {
   formatImageReference,
@@ -19,6 +19,7 @@ import { pullImage, releaseProtection } from "../pull/pull.ts";
 import { type AccessWords, accessOf, limitsOfWords, type PullWords } from "../pull/request.ts";
 import { showProgress } from "../pull/show-progress.ts";
 import type { Context } from "../system/context.ts";
+import { isBootedRepository, makeRepositoryWritable } from "../system/writable-sysroot.ts";
 
 export interface ImageDeployOptions extends AccessWords, PullWords {
   readonly imgref?: string;
@@ -39,6 +40,7 @@ export async function imageDeploy(ctx: Context, options: ImageDeployOptions): Pr
   const reference = decideReference(options);
   const target = options.targetImgref ? parseOstreeReference(options.targetImgref) : reference;
   const repo = join(options.sysroot, "ostree/repo");
+  await makeRepositoryWritable(ctx, repo);
   const display = showProgress(ctx, { isQuiet: options.quiet === true });
   try {
     const plan = await planPull(ctx, {
@@ -104,10 +106,10 @@ async function deploy(
     const text = `[origin]\ncontainer-image-reference=${formatOstreeReference(target)}\n`;
     await writeFile(origin, text);
     const kargs = options.karg.map((it) => `--karg-append=${it}`);
-    const isBooted = await isBootedSysroot(ctx, options.sysroot);
+    const isBooted = await isBootedRepository(ctx, join(options.sysroot, "ostree/repo"));
     await ctx.run("ostree", [
-      // Given the path of the booted one, ostree takes it for another sysroot.
-      ...["admin", "deploy", ...(isBooted ? [] : [`--sysroot=${options.sysroot}`])],
+      // Given the path of the booted one, ostree takes it for another sysroot, and breaks what is staged.
+      ...["admin", "deploy", isBooted ? "--stage" : `--sysroot=${options.sysroot}`],
       ...[`--os=${options.stateroot}`, `--origin-file=${origin}`],
       ...(kargs.length > 0 ? ["--karg-none", ...kargs] : []),
       commit,
@@ -121,15 +123,4 @@ async function deploy(
 
 async function complete(ctx: Context, { sysroot, stateroot }: ImageDeployOptions): Promise<void> {
   await completeInstall(ctx, { sysroot, boot: join(sysroot, "boot"), stateroot });
-}
-
-async function isBootedSysroot(ctx: Context, sysroot: string): Promise<boolean> {
-  if (resolve(sysroot) !== "/") return false;
-  try {
-    await stat(join(ctx.root, "run/ostree-booted"));
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return false;
-    throw error;
-  }
 }

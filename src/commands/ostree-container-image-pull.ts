@@ -7,6 +7,7 @@ import { pullImage } from "../pull/pull.ts";
 import { type AccessWords, accessOf, limitsOfWords, type PullWords } from "../pull/request.ts";
 import { showProgress } from "../pull/show-progress.ts";
 import type { Context } from "../system/context.ts";
+import { makeRepositoryWritable } from "../system/writable-sysroot.ts";
 
 export interface ImagePullOptions extends AccessWords, PullWords {
   readonly repo: string;
@@ -19,6 +20,7 @@ export interface ImagePullOptions extends AccessWords, PullWords {
 export async function imagePull(ctx: Context, options: ImagePullOptions): Promise<void> {
   const reference = parseOstreeReference(options.imgref);
   const name = formatOstreeReference(reference);
+  await makeRepositoryWritable(ctx, options.repo);
   const display = showProgress(ctx, { isQuiet: options.quiet === true });
   try {
     const plan = await planPull(ctx, {

@@ -6,6 +6,7 @@ import { pullBase } from "../pull/pull.ts";
 import { type AccessWords, accessOf, limitsOfWords, type PullWords } from "../pull/request.ts";
 import { showProgress } from "../pull/show-progress.ts";
 import type { Context } from "../system/context.ts";
+import { makeRepositoryWritable } from "../system/writable-sysroot.ts";
 
 export interface UnencapsulateOptions extends AccessWords, PullWords {
   readonly repo: string;
@@ -16,6 +17,7 @@ export interface UnencapsulateOptions extends AccessWords, PullWords {
 
 export async function unencapsulate(ctx: Context, options: UnencapsulateOptions): Promise<void> {
   const reference = parseOstreeReference(options.imgref);
+  await makeRepositoryWritable(ctx, options.repo);
   const display = showProgress(ctx, { isQuiet: options.quiet === true });
   try {
     const plan = await planPull(ctx, {

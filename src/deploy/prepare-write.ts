@@ -6,32 +6,18 @@ import { BootcError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { type HostKind, readHostKind } from "../system/host-kind.ts";
 import { lockFile } from "../system/lock.ts";
-import { isOnReadOnlyMedium, readMount } from "../system/mounts.ts";
-import { enterPrivateMounts, requireProgressDescriptor } from "../system/private-mounts.ts";
+import { requireProgressDescriptor } from "../system/private-mounts.ts";
 import { requireRoot } from "../system/privileges.ts";
-
-export interface PrepareOptions {
-  /** Where progress goes, which must survive that we start anew. */
-  readonly progressDescriptor?: number | undefined;
-}
+import { makeSysrootWritable, type WritableOptions } from "../system/writable-sysroot.ts";
 
 /** After this `/sysroot` can be written, in a mount namespace of our own. May start the program anew. */
-export async function prepareForWrite(ctx: Context, options: PrepareOptions = {}): Promise<void> {
+export async function prepareForWrite(ctx: Context, options: WritableOptions = {}): Promise<void> {
   requireProgressDescriptor(ctx, options.progressDescriptor);
   const kind = await readHostKind(ctx);
   if (kind === "container") throw inContainer();
   await requireRoot(ctx);
   requireOstreeHost(kind);
-  if (await isOnReadOnlyMedium(ctx, "/sysroot")) {
-    throw new BootcError("Cannot perform this operation: /sysroot is on a read-only block device", {
-      kind: "unsupported",
-    });
-  }
-  await enterPrivateMounts(ctx, { progressDescriptor: options.progressDescriptor });
-  const sysroot = await readMount(ctx, "/sysroot");
-  if (sysroot?.isReadOnly) {
-    await ctx.run("mount", ["-o", "remount,rw", "/sysroot"], { isQuiet: true });
-  }
+  await makeSysrootWritable(ctx, options);
 }
 
 function inContainer(): BootcError {

@@ -2,6 +2,7 @@
 import { requireRepository } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import { lockFile } from "../system/lock.ts";
+import { makeRepositoryWritable } from "../system/writable-sysroot.ts";
 import { lockPath } from "./cache.ts";
 
 export const LOCK_TIMEOUT_MS = 60_000;
@@ -21,6 +22,7 @@ export async function withRepositoryLock<T>(
   { options, work }: { readonly options: RepositoryLockOptions; readonly work: () => Promise<T> },
 ): Promise<T> {
   await requireRepository(repo);
+  await makeRepositoryWritable(ctx, repo);
   const lock = await lockFile(ctx, await lockPath(repo), {
     purpose: options.purpose.replaceAll(/["\\]/g, ""),
     timeoutMs: options.timeoutMs ?? LOCK_TIMEOUT_MS,

@@ -208,6 +208,25 @@ describe.skipIf(missing).each(simulatedOstrees)("upgrades on ostree $version", (
     });
   });
 
+  test("images are pulled into the booted system, and deployed there as what boots next", async () => {
+    await push("other", { version: "3" });
+    const image = `ostree-unverified-registry:${name}:other`;
+    const pull = run(`internals ostree-container image pull --quiet /ostree/repo ${image}`);
+    expect(pull.stdout).toMatch(/^Wrote: .* => [0-9a-f]{64}\n$/m);
+    for (const sysroot of ["/", "/sysroot"]) {
+      run(`internals ostree-container image deploy --quiet --sysroot ${sysroot} --imgref ${image}`);
+      const { staged, booted, rollback } = status().status;
+      expect([staged?.image?.version, booted.image.version]).toEqual(["3", "1"]);
+      expect(rollback).toBeNull();
+      expect(ostreeStatus()).toContain(
+        `${staged.ostree.checksum}.${staged.ostree.deploySerial} (staged)`,
+      );
+    }
+    expect(host.shell("touch /sysroot/x").status).not.toBe(0);
+    host.reboot();
+    expect(status().status.booted.image.version).toBe("3");
+  });
+
   test("an update that is gone again is forgotten", async () => {
     await push("latest", { version: "2" });
     run("upgrade --check");

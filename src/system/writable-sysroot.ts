@@ -1,0 +1,58 @@
+// The booted system's repository, mounted read-only for everybody, made writable for us alone.
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError } from "../errors.ts";
+import type { Context } from "./context.ts";
+import { readHostKind } from "./host-kind.ts";
+import { isOnReadOnlyMedium, readMount } from "./mounts.ts";
+import { isMissing } from "./optional-file.ts";
+import { enterPrivateMounts } from "./private-mounts.ts";
+import { readPrivileges } from "./privileges.ts";
+
+export interface WritableOptions {
+  /** Where progress goes, which must survive that we start anew. */
+  readonly progressDescriptor?: number | undefined;
+}
+
+/** After this `/sysroot` can be written, in a mount namespace of our own. May start the program anew. */
+export async function makeSysrootWritable(
+  ctx: Context,
+  { progressDescriptor }: WritableOptions = {},
+): Promise<void> {
+  if (await isOnReadOnlyMedium(ctx, "/sysroot")) {
+    throw new BootcError("Cannot perform this operation: /sysroot is on a read-only block device", {
+      kind: "unsupported",
+    });
+  }
+  await enterPrivateMounts(ctx, { progressDescriptor });
+  const sysroot = await readMount(ctx, "/sysroot");
+  if (sysroot?.isReadOnly) {
+    await ctx.run("mount", ["-o", "remount,rw", "/sysroot"], { isQuiet: true });
+  }
+}
+
+/** The same where `repo` is the booted system's; any other repository is as it is. */
+export async function makeRepositoryWritable(ctx: Context, repo: string): Promise<void> {
+  if (!(await isBootedRepository(ctx, repo)) || !(await readPrivileges(ctx)).isRoot) return;
+  if ((await readMount(ctx, "/sysroot"))?.isReadOnly) await makeSysrootWritable(ctx);
+}
+
+/** Whether `repo`, by whatever path, is the repository of the system that is booted. */
+export async function isBootedRepository(ctx: Context, repo: string): Promise<boolean> {
+  if ((await readHostKind(ctx)) !== "ostree") return false;
+  const [ours, booted] = await Promise.all([
+    identify(repo),
+    identify(join(ctx.root, "sysroot/ostree/repo")),
+  ]);
+  return ours !== undefined && ours === booted;
+}
+
+async function identify(path: string): Promise<string | undefined> {
+  try {
+    const { dev, ino } = await stat(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
