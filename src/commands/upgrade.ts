@@ -29,8 +29,7 @@ import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { setFinalizationLock } from "../programs/ostree-admin.ts";
 import { readSysroot } from "../programs/ostree-sysroot.ts";
 import { reboot } from "../programs/reboot.ts";
-import { writeCachedUpdate } from "../pull/commit.ts";
-import { type PullPlan, recordUpdate } from "../pull/plan.ts";
+import { forgetUpdate, type PullPlan, recordUpdate } from "../pull/plan.ts";
 import { limitsOfWords, type PulledImage } from "../pull/request.ts";
 import type { ProgressDisplay } from "../pull/show-progress.ts";
 import type { Context } from "../system/context.ts";
@@ -85,7 +84,7 @@ async function check(ctx: Context, it: Upgrade): Promise<false> {
   );
   const name = describeReference(it.reference);
   if (decideUpgrade(it.host.status, plan.manifestDigest) !== "available") {
-    await forgetUpdate(ctx, it.host, plan);
+    await forgetSeen(ctx, it.host, plan);
     ctx.say(`No changes in: ${name}`);
     return false;
   }
@@ -100,11 +99,11 @@ async function check(ctx: Context, it: Upgrade): Promise<false> {
 }
 
 /** An update that an earlier check saw and that is gone again must not be shown any longer. */
-async function forgetUpdate(ctx: Context, host: HostDocument, plan: PullPlan): Promise<void> {
+async function forgetSeen(ctx: Context, host: HostDocument, plan: PullPlan): Promise<void> {
   const { staged, booted } = host.status;
   const seen = (staged ?? booted)?.cachedUpdate;
-  if (!seen || !plan.stored || seen.imageDigest === plan.manifestDigest) return;
-  await writeCachedUpdate(ctx, { repo: plan.request.repo, commit: plan.stored.commit }, undefined);
+  if (!seen || seen.imageDigest === plan.manifestDigest) return;
+  await forgetUpdate(ctx, plan);
   await announceChange(ctx);
 }
 

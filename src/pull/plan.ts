@@ -16,7 +16,7 @@ import {
 import { requireRepository } from "../programs/ostree-repo.ts";
 import type { RegistryAccess, SkopeoSource } from "../programs/skopeo.ts";
 import type { Context } from "../system/context.ts";
-import { writeCachedUpdate } from "./commit.ts";
+import { type CachedUpdate, writeCachedUpdate } from "./commit.ts";
 import { askForConfig, type Inspected, inspectConfigOf, inspectForHost } from "./inspect.ts";
 import { withRepositoryLock } from "./lock.ts";
 import { DEFAULT_LIMITS, limitsOf, type PullRequest } from "./request.ts";
@@ -167,16 +167,30 @@ export async function inspectReference(
 
 /** Remembers a planned update beside the stored image, so that `status` can show it. */
 export async function recordUpdate(ctx: Context, plan: PullPlan): Promise<void> {
-  const { stored, request } = plan;
-  if (plan.isUnchanged || stored === undefined) return;
-  const options = { purpose: "recording an update", timeoutMs: request.lockTimeoutMs };
-  const update = {
+  if (plan.isUnchanged) return;
+  await writeUpdate(ctx, plan, {
     manifestDigest: plan.manifestDigest,
     manifest: formatCanonicalJson(plan.manifest),
     config: formatCanonicalJson(plan.config),
-  };
-  const work = () => writeCachedUpdate(ctx, { repo: request.repo, commit: stored.commit }, update);
-  await withRepositoryLock(ctx, request.repo, { options, work });
+  });
+}
+
+/** Forgets the update that an earlier check saw and that is gone again. */
+export async function forgetUpdate(ctx: Context, plan: PullPlan): Promise<void> {
+  await writeUpdate(ctx, plan, undefined);
+}
+
+async function writeUpdate(
+  ctx: Context,
+  { stored, request }: PullPlan,
+  update: CachedUpdate | undefined,
+): Promise<void> {
+  if (stored === undefined) return;
+  const at = { repo: request.repo, commit: stored.commit };
+  await withRepositoryLock(ctx, request.repo, {
+    options: { purpose: "recording an update", timeoutMs: request.lockTimeoutMs },
+    work: () => writeCachedUpdate(ctx, at, update),
+  });
 }
 
 /** What a person reads before a pull: how many layers are here and how many come; nothing if all are. */

@@ -232,6 +232,11 @@ describe.skipIf(missing).each(simulatedOstrees)("upgrades on ostree $version", (
     run("upgrade --check");
     expect(status().status.booted.cachedUpdate.version).toBe("2");
     expect(await push("latest", {})).toBe(first);
+    // Somebody who writes to the repository is waited for: what is half written there is his.
+    const held = host.shell(
+      "flock /sysroot/ostree/repo/extensions/bootc/lock bootc upgrade --check --lock-timeout 0",
+    );
+    expect([held.status, held.stderr]).toEqual([9, expect.stringContaining("is still at work")]);
     expect(run("upgrade --check").stdout).toBe(`No changes in: docker://${name}:latest\n`);
     expect(status().status.booted.cachedUpdate).toBeNull();
   });
