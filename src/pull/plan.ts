@@ -20,7 +20,7 @@ import { type CachedUpdate, writeCachedUpdate } from "./commit.ts";
 import { askForConfig, type Inspected, inspectConfigOf, inspectForHost } from "./inspect.ts";
 import { withRepositoryLock } from "./lock.ts";
 import { DEFAULT_LIMITS, limitsOf, type PullRequest } from "./request.ts";
-import { findLayers, type PlannedLayer, readStoredImage, type StoredImage } from "./stored.ts";
+import { findLayers, type PlannedLayer, readWholeImage, type StoredImage } from "./stored.ts";
 
 export interface PullPlan {
   readonly request: PullRequest;
@@ -48,7 +48,7 @@ export interface PullPlan {
 export async function planPull(ctx: Context, request: PullRequest): Promise<PullPlan> {
   await requireRepository(request.repo);
   const image = canonicalizeReference(request.reference.image);
-  const stored = await readStoredImage(request.repo, image);
+  const stored = await readWholeImage(request.repo, image);
   const source = await readSource(ctx, image, request);
   const base = { request, image, source };
   if (stored && stored.manifestDigest === pinnedDigest(image)) {

@@ -38,7 +38,7 @@ import { type ImageContent, type PullPlan, planChanged } from "./plan.ts";
 import { limitsOf, type PulledImage } from "./request.ts";
 import { removeWorkDirectories } from "./scratch.ts";
 import { requireSpace } from "./space.ts";
-import { readStoredImage, type StoredImage } from "./stored.ts";
+import { readWholeImage, type StoredImage } from "./stored.ts";
 
 /**
  * Carries out a plan (of `planPull`): afterwards the repository holds the image whole, under its ref.
@@ -55,7 +55,7 @@ export async function pullImage(ctx: Context, plan: PullPlan): Promise<PulledIma
   }
   return await asWriter(ctx, plan, async () => {
     // While we waited for the lock another writer may have done some of the work, or all of it.
-    const stored = await readStoredImage(plan.request.repo, plan.image);
+    const stored = await readWholeImage(plan.request.repo, plan.image);
     if (stored?.manifestDigest === plan.manifestDigest) return unchanged(stored);
     return await withLayers(ctx, { ...plan, stored }, (it) => commit(ctx, it));
   });

@@ -32,6 +32,22 @@ export async function readStoredImage(
   });
 }
 
+/**
+ * The same, but none of which the repository lost a part: its commit, or the ref of a layer, without which
+ * upstream programs refuse the host. It has to be pulled again.
+ */
+export async function readWholeImage(
+  repo: string,
+  image: ImageReference,
+): Promise<StoredImage | undefined> {
+  const stored = await readStoredImage(repo, image);
+  if (stored === undefined || !(await isWhole(repo, stored.commit))) return undefined;
+  const layers = await Promise.all(
+    stored.manifest.layers.map((it) => readCommitRef(repo, blobRef(it.digest))),
+  );
+  return layers.includes(undefined) ? undefined : stored;
+}
+
 /** The image of that name; having none is an error. */
 export async function requireStoredImage(
   repo: string,
@@ -107,11 +123,12 @@ async function findByDigest(repo: string, digest: string): Promise<string | unde
 /** The commit a ref names, unless the repository lost it or has it in part alone. */
 async function readCommitRef(repo: string, ref: string): Promise<string | undefined> {
   const commit = await readRef(repo, ref);
-  if (commit === undefined) return undefined;
+  return commit !== undefined && (await isWhole(repo, commit)) ? commit : undefined;
+}
+
+async function isWhole(repo: string, commit: string): Promise<boolean> {
   const object = join(repo, "objects", commit.slice(0, 2), `${commit.slice(2)}.commit`);
-  const isWhole =
-    (await exists(object)) && !(await exists(join(repo, `state/${commit}.commitpartial`)));
-  return isWhole ? commit : undefined;
+  return (await exists(object)) && !(await exists(join(repo, `state/${commit}.commitpartial`)));
 }
 
 async function readAllStored(repo: string): Promise<readonly StoredImage[]> {
