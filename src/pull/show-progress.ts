@@ -39,7 +39,8 @@ export function showProgress(ctx: Context, options: ShowOptions): ProgressDispla
 const NO_DISPLAY: ProgressDisplay = { onEvent: () => undefined, end: () => undefined };
 
 function textDisplay(ctx: Context, now: () => PullProgress): ProgressDisplay {
-  if (ctx.terminal.isStderrTerminal) return terminalDisplay(ctx, now);
+  const canRedraw = ctx.terminal.isStderrTerminal && ctx.env.TERM !== "dumb";
+  if (canRedraw) return terminalDisplay(ctx, now);
   return {
     onEvent(event) {
       const line = describeEvent(event, now());
