@@ -1,5 +1,5 @@
 // The commands on repositories that installers and image pipelines call, on a real repository and registry.
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { withRepositoryLock } from "../../src/pull/lock.ts";
@@ -70,6 +70,56 @@ describeEachOstree(() => {
     expect(blobs(repo)).toHaveLength(2);
     const again = await container("image", "remove", "--repo", repo, images.b.name);
     expect(again).toMatchObject({ status: 1, stdout: "" });
+  });
+
+  test("what is no repository is refused before anything is asked or made", async () => {
+    const none = join(scratch.dir, "none");
+    const words: readonly (readonly string[])[] = [
+      ["pull", none, "ostree-unverified-registry:registry.invalid/os"],
+      ["list", "--repo", none],
+      ["history", "--repo", none, "docker://registry.invalid/os"],
+      ["metadata", "--repo", none, "docker://registry.invalid/os"],
+      ["remove", "--repo", none, "docker://registry.invalid/os"],
+      ["prune-layers", "--repo", none],
+      ["clear-cached-update", "--repo", none, "docker://registry.invalid/os"],
+      ["copy", "--src-repo", repo, "--dest-repo", none, reference("a")],
+    ];
+    for (const it of words) {
+      const { status, stderr } = await container("image", ...it);
+      expect([status, stderr]).toEqual([
+        2,
+        expect.stringContaining(`\`${none}\` is no ostree repository\nhint: `),
+      ]);
+    }
+    const { status, stderr } = await container("image", "prune-images", "--sysroot", none);
+    expect([status, stderr]).toEqual([2, expect.stringContaining("is no ostree repository")]);
+    await expect(readdir(none)).rejects.toThrow("ENOENT");
+  });
+
+  test("an image of which ostree's fsck removed a damaged part is made whole by the next pull", async () => {
+    const own = scratch.repo();
+    const whole = await pull("a", own);
+    expect(whole.status, whole.stderr).toBe(0);
+    const [image = ""] = ostree("refs", `--repo=${own}`, "--list", "ostree/container/image").split(
+      "\n",
+    );
+    const listed = ostree("ls", `--repo=${own}`, "--checksum", image, "/usr/bin/common");
+    const [checksum = ""] = /[0-9a-f]{64}/.exec(listed) ?? [];
+    await appendFile(join(own, `objects/${checksum.slice(0, 2)}/${checksum.slice(2)}.file`), "x");
+    expect(() => ostree("fsck", `--repo=${own}`, "--delete", "--quiet")).toThrow();
+    const again = await pull("a", own);
+    expect([again.status, again.stdout]).toEqual([0, expect.stringContaining("Wrote: ")]);
+    expect(again.stdout.split("\n").at(-2)).toBe(whole.stdout.split("\n").at(-2));
+    ostree("fsck", `--repo=${own}`, "--quiet");
+  });
+
+  test("a layer's ref that was lost comes back with the next pull", async () => {
+    const own = scratch.repo();
+    await pull("a", own);
+    const before = blobs(own);
+    ostree("refs", `--repo=${own}`, "--delete", before[0] ?? "");
+    expect((await pull("a", own)).status).toBe(0);
+    expect(blobs(own)).toEqual(before);
   });
 
   test("layers left by --skip-gc go with prune-layers, and those of stored images stay", async () => {
