@@ -184,12 +184,13 @@ function qemuArgs({ disk, start, port, layer }: Qemu): readonly string[] {
       : [
           ...["-kernel", join(start.dir, "vmlinuz"), "-initrd", join(start.dir, "initramfs")],
           // Not in the boot entry: what the emulation alone needs.
-          ...["-append", `${start.entry.options} console=ttyS0 mitigations=off`],
+          ...["-append", `${start.entry.options} console=ttyS0 mitigations=off panic=-1`],
         ];
   return [
     // Not `max`: with AVX to emulate, a boot costs a third more.
     ...["-machine", "q35", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "Nehalem"],
-    ...["-smp", "2", "-m", "2048", "-nodefaults", "-display", "none", "-serial", "stdio"],
+    // One processor: on two, the emulator may run an instruction that the kernel is just patching.
+    ...["-smp", "1", "-m", "2048", "-nodefaults", "-display", "none", "-serial", "stdio"],
     ...["-no-reboot", "-device", "virtio-rng-pci"],
     ...["-drive", `file=${file},format=raw,if=virtio,cache=writeback`],
     ...["-netdev", `user,id=net0,hostfwd=tcp:127.0.0.1:${port}-:22`],
