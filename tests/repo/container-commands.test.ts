@@ -110,6 +110,8 @@ describeEachOstree(() => {
     const again = await pull("a", own);
     expect([again.status, again.stdout]).toEqual([0, expect.stringContaining("Wrote: ")]);
     expect(again.stdout.split("\n").at(-2)).toBe(whole.stdout.split("\n").at(-2));
+    // What fsck marked as partial and nothing refers to any more is garbage, which 2022.7 counts.
+    ostree("prune", `--repo=${own}`, "--refs-only");
     ostree("fsck", `--repo=${own}`, "--quiet");
   });
 
