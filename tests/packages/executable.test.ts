@@ -173,6 +173,10 @@ test("SIGUSR1, which opens a debugger in a plain Node, reaches nobody", async ()
 function spawnWaiting() {
   const path = join(work, "path");
   mkdirSync(path, { recursive: true });
+  // What a pull looks at before it starts a program.
+  const repo = join(work, "repo");
+  mkdirSync(join(repo, "objects"), { recursive: true });
+  writeFileSync(join(repo, "config"), "[core]\nrepo_version=1\nmode=bare-user\n");
   for (const it of ["skopeo", "ostree"]) {
     writeFileSync(join(path, it), `#!/bin/sh\n: > ${work}/started\nexec sleep 600\n`);
     chmodSync(join(path, it), 0o755);
@@ -184,7 +188,7 @@ function spawnWaiting() {
       "ostree-container",
       "image",
       "pull",
-      work,
+      repo,
       "ostree-unverified-registry:x.invalid/y",
     ],
     { env: { PATH: `${path}:${process.env.PATH}` }, stdio: ["ignore", "pipe", "pipe"] },
