@@ -13,31 +13,32 @@ const report = (it: object) =>
   });
 const failedFile = (...statuses: string[]) => ({
   status: "failed",
-  assertionResults: statuses.map((status) => ({ status })),
+  name: "/top/a.test.ts",
+  assertionResults: statuses.map((status, i) => ({ status, fullName: `test ${i}` })),
 });
 
 test.each([
   { why: "skipped and to do are both not run", it: {}, want: "3 passed, 0 failed, 2 skipped" },
   {
-    why: "failures count once",
-    it: { success: false, numFailedTests: 2, testResults: [failedFile("failed", "failed")] },
-    want: "3 passed, 2 failed, 2 skipped",
+    why: "failures count once, each by name",
+    it: { success: false, numFailedTests: 2, testResults: [failedFile("failed", "ok", "failed")] },
+    want: "failed: a.test.ts: test 0\nfailed: a.test.ts: test 2\n3 passed, 2 failed, 2 skipped",
   },
   {
     why: "a file that cannot be loaded is a failure",
     it: { success: false, testResults: [failedFile()] },
-    want: "3 passed, 1 failed, 2 skipped",
+    want: "failed: a.test.ts: as a whole\n3 passed, 1 failed, 2 skipped",
   },
   {
     why: "so is one whose preparation fails",
     it: { success: false, testResults: [failedFile("skipped", "skipped")] },
-    want: "3 passed, 1 failed, 2 skipped",
+    want: "failed: a.test.ts: as a whole\n3 passed, 1 failed, 2 skipped",
   },
   {
     why: "and an error outside of every test",
     it: { success: false },
-    want: "3 passed, 1 failed, 2 skipped",
+    want: "failed: something outside of every test\n3 passed, 1 failed, 2 skipped",
   },
 ])("$why", ({ it, want }) => {
-  expect(describeCounts([parseCounts(report(it))])).toBe(want);
+  expect(describeCounts([parseCounts(report(it), "/top")])).toBe(want);
 });

@@ -1,6 +1,6 @@
 // What test runs came to: added up from vitest's reports, so that nobody has to trust a log.
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { BootcError, errnoOf } from "../src/errors.ts";
 import type { Tree } from "./task.ts";
 
@@ -13,6 +13,8 @@ export interface Counts {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** What failed, each as file and name. */
+  readonly failures: readonly string[];
 }
 
 /** The counts of those of `suites` that have a report in target/tests. */
@@ -23,7 +25,7 @@ export async function readCounts(
   const counts = suites.map(async (suite) => {
     try {
       const text = await readFile(join(top, "target", "tests", `${suite}.json`), "utf8");
-      return [parseCounts(text)];
+      return [parseCounts(text, top)];
     } catch (error) {
       if (errnoOf(error) === "ENOENT") return [];
       throw error;
@@ -38,41 +40,50 @@ interface Report {
   readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
-  readonly testResults: readonly {
-    readonly status: string;
-    readonly assertionResults: readonly unknown[];
-  }[];
+  readonly testResults: readonly FileResult[];
+}
+
+interface FileResult {
+  readonly status: string;
+  /** The file. */
+  readonly name: string;
+  readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
 }
 
 /**
  * vitest counts the tests of a file that cannot be loaded, or whose `beforeAll` fails, as none or as
- * skipped; such a file is one failure here.
+ * skipped; such a file is one failure here. Files are named from `top` on.
  */
-export function parseCounts(text: string): Counts {
+export function parseCounts(text: string, top: string): Counts {
   const report = JSON.parse(text) as Report;
   if (typeof report.numPassedTests !== "number") throw new BootcError("no report of vitest");
-  const broken = report.testResults.filter(
-    (it) => it.status === "failed" && !it.assertionResults.some(isFailure),
-  ).length;
-  const failed = report.numFailedTests + broken;
+  const failures = report.testResults.flatMap((it) => failuresOf(it, top));
+  if (failures.length === 0 && !report.success) failures.push("something outside of every test");
   return {
     passed: report.numPassedTests,
-    failed: failed === 0 && !report.success ? 1 : failed,
+    failed: failures.length,
     skipped: report.numPendingTests + report.numTodoTests,
+    failures,
   };
 }
 
-function isFailure(result: unknown): boolean {
-  return (result as { readonly status?: string }).status === "failed";
+function failuresOf({ name, status, assertionResults }: FileResult, top: string): string[] {
+  const file = relative(top, name);
+  const failed = assertionResults.filter((it) => it.status === "failed");
+  if (failed.length > 0) return failed.map((it) => `${file}: ${it.fullName}`);
+  return status === "failed" ? [`${file}: as a whole`] : [];
 }
 
 export function sumCounts(counts: readonly Counts[]): Counts {
-  const sum = (key: keyof Counts) => counts.reduce((total, it) => total + it[key], 0);
-  return { passed: sum("passed"), failed: sum("failed"), skipped: sum("skipped") };
+  const sum = (key: "passed" | "failed" | "skipped") =>
+    counts.reduce((total, it) => total + it[key], 0);
+  const failures = counts.flatMap((it) => it.failures);
+  return { passed: sum("passed"), failed: sum("failed"), skipped: sum("skipped"), failures };
 }
 
-/** `12 passed, 0 failed, 1 skipped` */
+/** A line for each failure, and as the last one `12 passed, 0 failed, 1 skipped`. */
 export function describeCounts(counts: readonly Counts[]): string {
-  const { passed, failed, skipped } = sumCounts(counts);
-  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+  const { passed, failed, skipped, failures } = sumCounts(counts);
+  const lines = failures.map((it) => `failed: ${it}`);
+  return [...lines, `${passed} passed, ${failed} failed, ${skipped} skipped`].join("\n");
 }
