@@ -43,6 +43,12 @@ export async function readCuts(path: string): Promise<readonly Cut[]> {
     .map((line) => JSON.parse(line) as Cut);
 }
 
+/** The number of the next cut of `seed`, from 1: what the journal has of it is not done again. */
+export function nextNumber(cuts: readonly Cut[], seed: string): number {
+  const own = cuts.filter((it) => it.seed.startsWith(`${seed}-`));
+  return Math.max(0, ...own.map((it) => Number(it.seed.slice(seed.length + 1)))) + 1;
+}
+
 /** Cuts by phase and mode as a Markdown table: how many, what came up, what failed. */
 export function formatTable(cuts: readonly Cut[]): string {
   const rows = PHASES.flatMap((phase) =>

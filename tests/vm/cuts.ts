@@ -1,6 +1,15 @@
 // Power cuts: an update is cut at a random moment, the machine boots, and has to be whole.
 import { readFile } from "node:fs/promises";
-import { appendCut, type Cut, MODES, type Mode, PHASES, type Phase } from "./cut-journal.ts";
+import {
+  appendCut,
+  type Cut,
+  MODES,
+  type Mode,
+  nextNumber,
+  PHASES,
+  type Phase,
+  readCuts,
+} from "./cut-journal.ts";
 import { startUpgrade } from "./guest-upgrade.ts";
 import { boot, installDisk, type Lab, nextConsole, pushVariant, retag, statusOf } from "./lab.ts";
 import { type Disk, type Machine, startMachine } from "./machine.ts";
@@ -9,35 +18,42 @@ export interface CutsWish {
   readonly count: number;
   readonly seed: string;
   readonly journal: string;
-  /** Both in turn when not given. */
+  /** Either, as the seed has it, when not given. */
   readonly mode?: Mode;
 }
 
-/** Carries out `count` cuts; gives those of this run. The journal has them as they happen. */
+/**
+ * Carries out `count` cuts and gives them. The journal has each as it happens; a seed goes on after its last
+ * cut there.
+ */
 export async function runCuts(lab: Lab, wish: CutsWish): Promise<readonly Cut[]> {
-  await pushUpdate(lab, 0);
+  const first = nextNumber(await readCuts(wish.journal), wish.seed);
+  await pushUpdate(lab, first - 1);
   const installed = await installDisk(lab, { name: "cuts", tag: "latest", sizeGiB: 10 });
   // The layer that can lose writes is below the disk from the first boot on.
   const disk = { ...installed, losesUnflushed: true };
   let machine = await boot(lab, disk, "first");
   const cuts: Cut[] = [];
   try {
-    for (let i = 0; i < wish.count; i += 1) {
-      const aim = chooseAim(`${wish.seed}-${i}`, wish.mode);
-      const round = { lab, disk, aim, number: i + 1 };
+    for (let number = first; number < first + wish.count; number += 1) {
+      const aim = chooseAim(`${wish.seed}-${number}`, wish.mode);
+      const round = { lab, disk, aim, number };
       const result = await cutOnce(round, machine);
-      machine = result.machine;
       cuts.push(result.cut);
       await appendCut(wish.journal, result.cut);
-      const { phase, mode, seen, afterMs, booted, verdict, problems } = result.cut;
-      process.stderr.write(
-        `cut ${i + 1}: ${phase} (${mode}), ${seen} +${afterMs} ms: ${booted}, ${verdict} ${problems.join("; ")}\n`,
-      );
+      process.stderr.write(`${describeCut(result.cut)}\n`);
+      if (result.machine === undefined) throw new Error(`nothing boots after ${aim.seed}`);
+      machine = result.machine;
     }
   } finally {
     await machine.cut();
   }
   return cuts;
+}
+
+function describeCut({ seed, phase, mode, seen, afterMs, booted, verdict, problems }: Cut): string {
+  const where = `cut ${seed}: ${phase} (${mode}), ${seen} +${afterMs} ms`;
+  return [`${where}: ${booted}, ${verdict}`, ...problems].join("; ");
 }
 
 interface Aim {
@@ -105,14 +121,18 @@ async function cutOnce(round: Round, machine: Machine) {
   const old = { version: status.booted?.image?.version ?? undefined };
   const { seen, afterMs, mayBeNew } = await cutDuring(round, machine);
   const allowed = [old.version, ...(mayBeNew ? [`cut${number}`] : [])];
+  const what = {
+    ...{ date: new Date().toISOString(), seed: aim.seed, mode: aim.mode, phase: aim.phase },
+    ...{ seen, afterMs },
+  };
   const next = await boot(lab, round.disk, `check-${number}`).catch((error: Error) => error);
   if (next instanceof Error) {
-    throw new Error(`after the cut ${aim.seed} (${aim.phase}) nothing boots: ${next.message}`);
+    const problems = [next.message];
+    return { cut: { ...what, booted: "none", verdict: "failed", problems } satisfies Cut };
   }
   const { problems, version } = await examine(next, { mark, allowed, number });
   const cut: Cut = {
-    ...{ date: new Date().toISOString(), seed: aim.seed, mode: aim.mode, phase: aim.phase },
-    ...{ seen, afterMs },
+    ...what,
     booted: version === old.version ? "old" : "new",
     verdict: problems.length === 0 ? "ok" : "failed",
     problems,
