@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { cacheDir, hashOf } from "./cache.ts";
 import { buildBaseImage, buildImage, type Files, writeContext } from "./images.ts";
 import { bootMachine, type Disk, type Machine } from "./machine.ts";
@@ -109,27 +109,34 @@ const COMMON_LINES = [
   "COPY registries.conf /etc/containers/registries.conf.d/10-test.conf",
 ];
 
-/** The newest package in target/; made from the source package there, or the checkout, if there is none. */
+/**
+ * The newest package that `package-rpm` or `copr emulate` made; made from the source package in target/, or
+ * the checkout, if there is none.
+ */
 async function findPackage(): Promise<string> {
   const machine = process.arch === "x64" ? "x86_64" : "aarch64";
-  const found = await newestIn(join(TOP, "target"), `.${machine}.rpm`);
+  const places = [join(TOP, "target"), join(TOP, "target/copr-emulation/rpms")];
+  const found = await newestIn(places, `.${machine}.rpm`);
   if (found !== undefined) return found;
-  const source = await newestIn(join(TOP, "target"), ".src.rpm");
+  const source = await newestIn([join(TOP, "target")], ".src.rpm");
   const from = source === undefined ? [] : ["--srpm", source];
   await sh("node", [join(TOP, "xtask/run.cjs"), "package-rpm", ...from], {
     cwd: TOP,
     timeoutMs: 1_800_000,
   });
-  const made = await newestIn(join(TOP, "target"), `.${machine}.rpm`);
+  const made = await newestIn(places, `.${machine}.rpm`);
   if (made === undefined) throw new Error("`xtask package-rpm` left no package in target/");
   return made;
 }
 
-async function newestIn(dir: string, ending: string): Promise<string | undefined> {
-  const names = await readdir(dir).catch(() => []);
-  const wanted = names.filter((it) => it.endsWith(ending) && /^bootc-\d/.test(it));
+async function newestIn(dirs: readonly string[], ending: string): Promise<string | undefined> {
+  const listings = dirs.map(async (dir) =>
+    (await readdir(dir).catch(() => [])).map((it) => join(dir, it)),
+  );
+  const paths = (await Promise.all(listings)).flat();
+  const wanted = paths.filter((it) => it.endsWith(ending) && /^bootc-\d/.test(basename(it)));
   const dated = await Promise.all(
-    wanted.map(async (it) => ({ path: join(dir, it), at: (await stat(join(dir, it))).mtimeMs })),
+    wanted.map(async (path) => ({ path, at: (await stat(path)).mtimeMs })),
   );
   return dated.sort((a, b) => b.at - a.at)[0]?.path;
 }
