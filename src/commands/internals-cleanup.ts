@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { systemRepo } from "../programs/ostree-sysroot.ts";
 import { cleanSysroot, describeCleanup } from "../pull/clean-sysroot.ts";
-import { releaseProtection } from "../pull/pull.ts";
 import { type LockWords, lockTimeoutOf } from "../pull/request.ts";
 import type { Context } from "../system/context.ts";
 
@@ -13,8 +12,6 @@ export async function cleanup(ctx: Context, options: LockWords): Promise<void> {
   const sysroot = join(ctx.root, "sysroot");
   const repo = systemRepo(ctx);
   const done = await withHostLock(ctx, { purpose: "cleaning up", timeoutMs }, async () => {
-    // No verb is between pull and deployment now; what a killed one protected needs it no more.
-    await releaseProtection(ctx, repo);
     // Deployments that are no longer listed go first, so that what they followed can go, too.
     await ctx.run("ostree", ["admin", "cleanup"], { isQuiet: true });
     return await cleanSysroot(ctx, { sysroot, repo, lockTimeoutMs: timeoutMs });

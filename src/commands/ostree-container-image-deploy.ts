@@ -15,7 +15,8 @@ import { completeInstall } from "../install/complete.ts";
 import { removeImages } from "../pull/cleanup.ts";
 import { withRepositoryLock } from "../pull/lock.ts";
 import { planPull } from "../pull/plan.ts";
-import { pullImage, releaseProtection } from "../pull/pull.ts";
+import { withProtection } from "../pull/protection.ts";
+import { pullImage } from "../pull/pull.ts";
 import { type AccessWords, accessOf, limitsOfWords, type PullWords } from "../pull/request.ts";
 import { showProgress } from "../pull/show-progress.ts";
 import type { Context } from "../system/context.ts";
@@ -48,22 +49,22 @@ export async function imageDeploy(ctx: Context, options: ImageDeployOptions): Pr
       reference,
       access: accessOf(options),
       requiresBootable: true,
-      isProtected: true,
       ...limitsOfWords(options),
       onEvent: display.onEvent,
     });
     const warning = describeBootcLabel(plan.config);
     if (warning !== undefined) ctx.note(warning);
-    const { commit } = await pullImage(ctx, plan);
-    display.onEvent({ type: "stage", stage: "deploying" });
-    // Nobody's clean-up may come between the pulled image and its deployment.
-    await withRepositoryLock(ctx, repo, {
-      options: { purpose: "deploying", timeoutMs: limitsOfWords(options).lockTimeoutMs },
-      work: async () => {
-        await deploy(ctx, options, { commit, target });
-        if (options.noImgref) await removeImages(ctx, repo, [formatImageReference(plan.image)]);
-        await releaseProtection(ctx, repo);
-      },
+    const commit = await withProtection(ctx, repo, async (protection) => {
+      const pulled = await pullImage(ctx, plan, { protection });
+      display.onEvent({ type: "stage", stage: "deploying" });
+      await withRepositoryLock(ctx, repo, {
+        options: { purpose: "deploying", timeoutMs: limitsOfWords(options).lockTimeoutMs },
+        work: async () => {
+          await deploy(ctx, options, { commit: pulled.commit, target });
+          if (options.noImgref) await removeImages(ctx, repo, [formatImageReference(plan.image)]);
+        },
+      });
+      return pulled.commit;
     });
     if (options.writeCommitidTo !== undefined) await writeFile(options.writeCommitidTo, commit);
   } finally {

@@ -6,7 +6,8 @@ import { describeBootcLabel } from "../image/config.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { systemRepo } from "../programs/ostree-sysroot.ts";
 import { describePlan, type PullPlan, planPull } from "../pull/plan.ts";
-import { pullImage, releaseProtection } from "../pull/pull.ts";
+import { withProtection } from "../pull/protection.ts";
+import { pullImage } from "../pull/pull.ts";
 import { limitsOfWords, type PulledImage, type PullWords } from "../pull/request.ts";
 import { type ProgressDisplay, showProgress } from "../pull/show-progress.ts";
 import type { Context } from "../system/context.ts";
@@ -53,14 +54,13 @@ export async function planDeploy(
     repo: systemRepo(ctx),
     reference,
     requiresBootable: true,
-    isProtected: true,
     policyCommit: booted.checksum,
     ...limitsOfWords(words),
     onEvent: display.onEvent,
   });
 }
 
-/** Pulls an image and runs `work` on it, during which other programs' clean-ups leave it alone. */
+/** Pulls an image and runs `work` on it, during which everybody's clean-ups leave it alone. */
 export async function withPulledImage<T>(
   ctx: Context,
   request: DeployRequest,
@@ -74,12 +74,9 @@ export async function withPulledImage<T>(
   if (summary !== undefined) ctx.say(summary);
   const warning = describeBootcLabel(plan.config);
   if (warning !== undefined && !plan.isUnchanged) ctx.note(warning);
-  const image = await pullImage(ctx, plan);
-  try {
-    return await work(image);
-  } finally {
-    if (!image.isUnchanged) await releaseProtection(ctx, systemRepo(ctx));
-  }
+  return await withProtection(ctx, plan.request.repo, async (protection) =>
+    work(await pullImage(ctx, plan, { protection })),
+  );
 }
 
 /** Pulls, stages and tells of an image whatever is staged already. */

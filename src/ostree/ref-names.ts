@@ -10,8 +10,11 @@ export const BASE_IMAGE_PREFIX = `${CONTAINER_PREFIX}/baseimage`;
 export const PRIVATE_PREFIX = "bootc-pull";
 /** Layers imported and verified. */
 export const PENDING_PREFIX = `${PRIVATE_PREFIX}/pending`;
-/** Points to the merge commit between pull and deployment; upstream's clean-up keeps what it names. */
-export const PROTECTIVE_REF = `${BASE_IMAGE_PREFIX}/bootc-pull/pending`;
+/**
+ * A ref per run: points to its merge commit between pull and deployment. Upstream's clean-up keeps what they
+ * name.
+ */
+export const PROTECTIVE_PREFIX = `${BASE_IMAGE_PREFIX}/bootc-pull`;
 
 /** The ref of the layer whose descriptor carries `digest` (`sha256:…`). */
 export function blobRef(digest: string): string {

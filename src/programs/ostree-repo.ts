@@ -31,6 +31,11 @@ export async function listRefs(repo: string, prefix: string): Promise<readonly s
     .sort();
 }
 
+/** The refs that ostree keeps for the deployments of a sysroot: one for each commit, none elsewhere. */
+export async function listDeploymentRefs(repo: string): Promise<readonly string[]> {
+  return (await Promise.all(["ostree/0", "ostree/1"].map((it) => listRefs(repo, it)))).flat();
+}
+
 /** The commit `ref` points to; undefined when there is no such ref. */
 export async function readRef(repo: string, ref: string): Promise<string | undefined> {
   const text = await readFile(join(repo, "refs/heads", ref), "utf8").catch(missingAs(undefined));

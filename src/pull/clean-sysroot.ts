@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { objectPath, parseCommit, textMetadata } from "../ostree/objects.ts";
 import { BASE_IMAGE_PREFIX } from "../ostree/ref-names.ts";
 import { deleteRefs, type Pruned, pruneObjects } from "../programs/ostree.ts";
-import { listRefs, readRef } from "../programs/ostree-repo.ts";
+import { listDeploymentRefs, listRefs, readRef } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import { pruneImages, pruneLayers, removeAbandoned } from "./cleanup.ts";
 import { withRepositoryLock } from "./lock.ts";
@@ -62,9 +62,8 @@ async function protectBases(ctx: Context, repo: string): Promise<void> {
 }
 
 async function readDerivedBases(repo: string): Promise<readonly string[]> {
-  const refs = [...(await listRefs(repo, "ostree/0")), ...(await listRefs(repo, "ostree/1"))];
   const bases: string[] = [];
-  for (const ref of refs) {
+  for (const ref of await listDeploymentRefs(repo)) {
     const commit = await readRef(repo, ref);
     if (commit === undefined) continue; // gone since it was listed
     const { metadata } = parseCommit(await readFile(join(repo, objectPath(commit, "commit"))));

@@ -13,7 +13,6 @@ import {
   IMAGE_PREFIX,
   imageRef,
   PRIVATE_PREFIX,
-  PROTECTIVE_REF,
   pendingRef,
   unescapeRef,
 } from "../ostree/ref-names.ts";
@@ -23,6 +22,7 @@ import type { Context } from "../system/context.ts";
 import { readFileIfAny } from "../system/files.ts";
 import { emptyCache } from "./cache.ts";
 import { readImageCommit } from "./commit.ts";
+import { readProtected } from "./protection.ts";
 import { removeWorkDirectories } from "./scratch.ts";
 
 /** Refs whose commits keep their layers, besides images: deployments, rpm-ostree's bases, protected ones. */
@@ -33,6 +33,7 @@ const ROOT_PREFIXES = ["ostree/0", "ostree/1", "rpmostree/base", BASE_IMAGE_PREF
  * that cannot be read is an error, and nothing is deleted. The caller holds the repository's lock.
  */
 export async function pruneLayers(ctx: Context, repo: string): Promise<number> {
+  await readProtected(ctx, repo); // the refs of killed runs keep no layers
   const garbage = decideLayerGarbage(await listRefs(repo, BLOB_PREFIX), await readRoots(repo));
   await deleteRefs(ctx, repo, garbage);
   return garbage.length;
@@ -60,21 +61,22 @@ async function readRoots(repo: string): Promise<readonly ImageManifest[]> {
 }
 
 /**
- * Deletes the refs of images that no deployment of `sysroot` follows, one that is about to be deployed
- * excepted. Gives their names. An origin that cannot be understood is an error, and nothing is deleted.
+ * Deletes the refs of images that no deployment of `sysroot` follows, those that runs under way are about to
+ * deploy excepted. Gives their names. An origin that cannot be understood is an error, and nothing is
+ * deleted. The caller holds the repository's lock.
  */
 export async function pruneImages(
   ctx: Context,
   { sysroot, repo }: { readonly sysroot: string; readonly repo: string },
 ): Promise<readonly string[]> {
   const followed = new Set(await readFollowedImages(sysroot));
-  const protectedCommit = await readRef(repo, PROTECTIVE_REF);
+  const protectedCommits = await readProtected(ctx, repo);
   const names: string[] = [];
   for (const ref of await listRefs(repo, IMAGE_PREFIX)) {
     const name = unescapeRef(IMAGE_PREFIX, ref);
-    const isAboutToBeDeployed =
-      protectedCommit !== undefined && (await readRef(repo, ref)) === protectedCommit;
-    if (!followed.has(name) && !isAboutToBeDeployed) names.push(name);
+    if (followed.has(name)) continue;
+    const commit = await readRef(repo, ref);
+    if (commit === undefined || !protectedCommits.has(commit)) names.push(name);
   }
   await deleteRefs(ctx, repo, names.map(imageRef));
   return names;

@@ -10,7 +10,7 @@ import {
   sha256,
   textMetadata,
 } from "../ostree/objects.ts";
-import { blobRef, imageRef, PRIVATE_PREFIX, PROTECTIVE_REF } from "../ostree/ref-names.ts";
+import { blobRef, imageRef, PRIVATE_PREFIX } from "../ostree/ref-names.ts";
 import { checkout, commitDirectory, deleteRefs, readOstreeFeatures } from "../programs/ostree.ts";
 import { readCommit, readDetached, requireCommit } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
@@ -31,6 +31,8 @@ export interface ImageCommitRequest extends MergeRequest {
   readonly config: string;
   readonly createdEpoch: number;
   readonly importerVersion: string;
+  /** Written with the image, and for the caller to delete: keeps the commit from clean-ups until then. */
+  readonly protectiveRef?: string | undefined;
   /** The image's version label; shown by `ostree admin status` and in boot menus. */
   readonly version?: string | undefined;
 }
@@ -49,8 +51,8 @@ const KEYS = {
 
 /**
  * Relabels the merged tree where it carries an SELinux policy, then writes blob refs, image ref, the
- * protective ref and the merge commit in one transaction. The pending and protective refs stay:
- * the caller deletes them. Refuses a tree with two kernels.
+ * protective ref if any and the merge commit in one transaction. The pending refs stay: the caller
+ * deletes them. Refuses a tree with two kernels.
  */
 export async function commitImage(ctx: Context, request: ImageCommitRequest): Promise<ImageCommit> {
   const { repo, merged, derived } = request;
@@ -71,7 +73,7 @@ export async function commitImage(ctx: Context, request: ImageCommitRequest): Pr
     const commit = addCommit(scratch, mergeCommit(request, root));
     for (const layer of request.layers) await scratch.setRef(blobRef(layer.digest), layer.commit);
     await scratch.setRef(imageRef(request.reference), commit);
-    await scratch.setRef(PROTECTIVE_REF, commit);
+    if (request.protectiveRef !== undefined) await scratch.setRef(request.protectiveRef, commit);
     await scratch.pull(ctx);
     if (!isLabelled) await deleteRefs(ctx, repo, [UNLABELLED_REF, LABELLED_REF]);
     return { commit };

@@ -5,9 +5,7 @@ import { formatCanonicalJson } from "../host/canonical-json.ts";
 import { createdEpochOf, parseConfig, versionOf } from "../image/config.ts";
 import { parseImageManifest, toOciManifest } from "../image/manifest.ts";
 import { formatImageReference } from "../image/reference.ts";
-import { PROTECTIVE_REF } from "../ostree/ref-names.ts";
-import { deleteRefs } from "../programs/ostree.ts";
-import { readRef } from "../programs/ostree-repo.ts";
+import { listDeploymentRefs, readRef } from "../programs/ostree-repo.ts";
 import { requireSigned } from "../programs/ostree-verify.ts";
 import { type Context, withSignal } from "../system/context.ts";
 import { VERSION } from "../version.ts";
@@ -35,6 +33,7 @@ import {
 import { withRepositoryLock } from "./lock.ts";
 import { mergeLayers } from "./merge.ts";
 import { type ImageContent, type PullPlan, planChanged } from "./plan.ts";
+import { listRuns, type Protection, protectStored, readProtected } from "./protection.ts";
 import { limitsOf, type PulledImage } from "./request.ts";
 import { removeWorkDirectories } from "./scratch.ts";
 import { requireSpace } from "./space.ts";
@@ -44,21 +43,35 @@ import { readWholeImage, type StoredImage } from "./stored.ts";
  * Carries out a plan (of `planPull`): afterwards the repository holds the image whole, under its ref.
  * An unchanged plan returns at once. Waits for another writer, then fails as `busy`.
  * Interrupted or failed, it leaves layers that are complete, and the next run carries on.
- * With `request.isProtected` the new commit is safe from other programs' clean-ups until
- * `releaseProtection`.
+ * With a `protection` the image is safe from everybody's clean-ups until that ends.
  */
-export async function pullImage(ctx: Context, plan: PullPlan): Promise<PulledImage> {
+export async function pullImage(
+  ctx: Context,
+  plan: PullPlan,
+  { protection }: { readonly protection?: Protection } = {},
+): Promise<PulledImage> {
+  const { repo } = plan.request;
   if (plan.isUnchanged && plan.stored) {
     await requireVouched(ctx, plan, new Map());
     await finishKilled(ctx, plan);
-    return unchanged(plan.stored);
+    const isSafe = protection === undefined || (await isDeployed(repo, plan.stored));
+    if (isSafe) return unchanged(plan.stored);
   }
   return await asWriter(ctx, plan, async () => {
     // While we waited for the lock another writer may have done some of the work, or all of it.
-    const stored = await readWholeImage(plan.request.repo, plan.image);
-    if (stored?.manifestDigest === plan.manifestDigest) return unchanged(stored);
-    return await withLayers(ctx, { ...plan, stored }, (it) => commit(ctx, it));
+    const stored = await readWholeImage(repo, plan.image);
+    if (stored?.manifestDigest === plan.manifestDigest) {
+      if (protection) await protectStored(ctx, protection, { repo, commit: stored.commit });
+      return unchanged(stored);
+    }
+    return await withLayers(ctx, { ...plan, stored }, (it) => commit(ctx, it, protection));
   });
+}
+
+/** A deployment keeps its image by itself. */
+async function isDeployed(repo: string, { commit }: StoredImage): Promise<boolean> {
+  const refs = await listDeploymentRefs(repo);
+  return (await Promise.all(refs.map((it) => readRef(repo, it)))).includes(commit);
 }
 
 /**
@@ -114,22 +127,17 @@ async function asWriter<T>(ctx: Context, plan: PullPlan, work: () => Promise<T>)
   });
 }
 
-/** Lets other programs' clean-ups remove a pulled image that nothing deployed refers to. */
-export async function releaseProtection(ctx: Context, repo: string): Promise<void> {
-  if ((await readRef(repo, PROTECTIVE_REF)) === undefined) return;
-  await deleteRefs(ctx, repo, [PROTECTIVE_REF]);
-}
-
 /** A pull may be killed when its image is there already, but not yet all of what it needed gone. */
 async function finishKilled(ctx: Context, plan: PullPlan): Promise<void> {
   const { repo } = plan.request;
-  if (!(await hasUnfinished(repo))) return;
+  if (!(await hasUnfinished(repo)) && (await listRuns(repo)).length === 0) return;
   const options = { purpose: "removing leftovers", timeoutMs: 0, onWait: () => undefined };
   const work = async () => {
     await removeWorkDirectories(repo);
+    await readProtected(ctx, repo);
     const cache = await openCache(ctx, repo, []);
     addDocuments(cache, plan);
-    await forget(ctx, plan);
+    await deletePrivateRefs(ctx, repo, plan.layers);
     await closeCache(cache);
   };
   try {
@@ -138,12 +146,6 @@ async function finishKilled(ctx: Context, plan: PullPlan): Promise<void> {
     // Somebody is pulling just now, so what we saw is no leftover.
     if (kindOf(error) !== "busy") throw error;
   }
-}
-
-/** Deletes the refs that kept the parts of an image while it was not whole. */
-async function forget(ctx: Context, { request, layers }: PullPlan): Promise<void> {
-  if (!request.isProtected) await releaseProtection(ctx, request.repo);
-  await deletePrivateRefs(ctx, request.repo, layers);
 }
 
 function unchanged(stored: StoredImage): PulledImage {
@@ -158,6 +160,7 @@ async function withLayers<T>(
   use: (image: ImportedImage) => Promise<T>,
 ): Promise<T> {
   await removeWorkDirectories(planned.request.repo);
+  await readProtected(ctx, planned.request.repo);
   const plan = await planChanged(planned, planned);
   announce(plan);
   const wanted = missingLayers(plan).map((it) => blobOf(plan, it));
@@ -254,7 +257,11 @@ async function readContent(cache: BlobCache, text: string): Promise<ImageContent
   return { manifestDigest: digestOf(text), manifest, config: parseConfig(config) };
 }
 
-async function commit(ctx: Context, { plan, imported }: ImportedImage): Promise<PulledImage> {
+async function commit(
+  ctx: Context,
+  { plan, imported }: ImportedImage,
+  protection: Protection | undefined,
+): Promise<PulledImage> {
   const { request, manifest, manifestDigest, config } = plan;
   await requireVouched(ctx, plan, imported.commits);
   noteFiltered(ctx, imported);
@@ -279,9 +286,10 @@ async function commit(ctx: Context, { plan, imported }: ImportedImage): Promise<
     config: formatCanonicalJson(config),
     createdEpoch: createdEpochOf(manifest, config) ?? Math.floor(Date.now() / 1000),
     importerVersion: VERSION,
+    protectiveRef: await protection?.takeRef(),
     version: versionOf(config),
   });
-  await forget(ctx, plan);
+  await deletePrivateRefs(ctx, request.repo, plan.layers);
   request.onEvent?.({ type: "stage", stage: "committed" });
   return { commit: made.commit, manifestDigest, manifest, config, isUnchanged: false };
 }

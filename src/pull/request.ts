@@ -14,8 +14,6 @@ export interface PullRequest {
   readonly requiresBootable: boolean;
   /** Its SELinux policy labels images without an ostree base: the booted deployment's commit. */
   readonly policyCommit?: string | undefined;
-  /** The commit stays protected from other programs' clean-ups until `releaseProtection`. */
-  readonly isProtected?: boolean | undefined;
   /** How long to wait for another writer of the repository; 60 s when not given. */
   readonly lockTimeoutMs?: number | undefined;
   readonly limits?: Partial<FetchLimits> | undefined;

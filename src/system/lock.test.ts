@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { exitStatusOf } from "../errors.ts";
-import { lockFile } from "./lock.ts";
+import { isLocked, lockFile } from "./lock.ts";
 import { createContext } from "./run.ts";
 
 let folder = "";
@@ -38,4 +38,14 @@ test("the lock is free again after its release, and goes to the one who waits", 
     onWait: () => void first.release(),
   });
   await second.release();
+});
+
+test("whether a lock is held can be asked without taking it", async () => {
+  const path = join(folder, "lock");
+  expect(await isLocked(ctx, path)).toBe(false);
+  const lock = await lockFile(ctx, path, { purpose: "pull", timeoutMs: 0, onWait: () => {} });
+  expect(await isLocked(ctx, path)).toBe(true);
+  await lock.release();
+  expect(await isLocked(ctx, path)).toBe(false);
+  await (await lockFile(ctx, path, { purpose: "pull", timeoutMs: 0, onWait: () => {} })).release();
 });

@@ -1,6 +1,6 @@
 // A lock on a file that the kernel releases with the process that holds it, however that ends.
 import { type FileHandle, open } from "node:fs/promises";
-import { BootcError } from "../errors.ts";
+import { BootcError, errnoOf } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { failureOf } from "./run.ts";
 
@@ -43,6 +43,20 @@ export async function lockFile(
     throw error;
   }
   return { release: () => file.close() };
+}
+
+/** Whether somebody, ourselves included, holds the lock on the file at `path`. A missing file is free. */
+export async function isLocked(ctx: Context, path: string): Promise<boolean> {
+  const file = await open(path, "r").catch((error: unknown) => {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
+    throw error;
+  });
+  if (file === undefined) return false;
+  try {
+    return !(await flock(ctx, file, ["--nonblock"]));
+  } finally {
+    await file.close();
+  }
 }
 
 async function waitForLock(

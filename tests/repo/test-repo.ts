@@ -15,7 +15,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deletePrivateRefs } from "../../src/pull/cleanup.ts";
 import { importLayer, type LayerImport } from "../../src/pull/import.ts";
-import { releaseProtection } from "../../src/pull/pull.ts";
 import type { Context } from "../../src/system/context.ts";
 import { createContext } from "../../src/system/run.ts";
 import type { OstreeVersion } from "./ostree-versions.ts";
@@ -61,7 +60,6 @@ export function digestOf(bytes: Uint8Array): string {
 /** Deletes the refs that keep the parts of an image while it is pulled. */
 export async function forgetPull({ ctx, repo }: TestRepo): Promise<void> {
   await deletePrivateRefs(ctx, repo);
-  await releaseProtection(ctx, repo);
 }
 
 /** Imports `blob`, its digest and size taken from itself unless `more` says otherwise. */

@@ -1,0 +1,138 @@
+// Pulled images that are not deployed yet, beside clean-ups, other runs, and runs that were killed.
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { parseOstreeReference } from "../../src/image/reference.ts";
+import { cleanSysroot } from "../../src/pull/clean-sysroot.ts";
+import { planPull } from "../../src/pull/plan.ts";
+import { withProtection } from "../../src/pull/protection.ts";
+import { pullImage } from "../../src/pull/pull.ts";
+import { createContext } from "../../src/system/run.ts";
+import { describeEachOstree } from "./ostree-versions.ts";
+import { bootc, makeScratch, ostree, pullArgs, type Scratch } from "./program.ts";
+import { leftovers } from "./served-image.ts";
+import { makeTinyImage } from "./tiny-image.ts";
+
+const PREFIX = "ostree/container/baseimage/bootc-pull";
+
+describeEachOstree(() => {
+  let scratch: Scratch;
+  let sysroot: string;
+  let repo: string;
+  let count = 0;
+
+  beforeAll(async () => {
+    scratch = await makeScratch();
+    for (const tag of ["a", "b"]) {
+      const dir = join(scratch.dir, tag);
+      await mkdir(dir);
+      await makeTinyImage(dir, "os", {
+        layers: [{ "/usr/common": "x" }, { [`/usr/${tag}`]: tag }],
+      });
+    }
+  });
+  afterAll(() => scratch?.remove());
+  beforeEach(async () => {
+    sysroot = join(scratch.dir, `sysroot-${count++}`);
+    repo = join(sysroot, "ostree/repo");
+    await mkdir(sysroot);
+    ostree("admin", "init-fs", "--modern", sysroot);
+  });
+
+  const name = (tag: string) => `oci:${join(scratch.dir, tag)}:os`;
+  const ctx = () => createContext({ env: process.env });
+  const refs = (prefix: string) =>
+    ostree("refs", `--repo=${repo}`, "--list", prefix).split("\n").filter(Boolean);
+  const images = async () => {
+    const words = ["internals", "ostree-container", "image", "list", "--repo", repo];
+    return (await bootc(words)).stdout.split("\n").filter(Boolean);
+  };
+  async function pruneImages(...more: readonly string[]): Promise<void> {
+    const words = ["image", "prune-images", "--sysroot", sysroot, "--full", ...more];
+    const ended = await bootc(["internals", "ostree-container", ...words]);
+    expect(ended.status, ended.stderr).toBe(0);
+  }
+
+  /** Pulls an image as a verb does that is going to deploy it, and runs `work` before it would. */
+  async function whileProtected(tag: string, work: () => Promise<void>): Promise<void> {
+    const reference = parseOstreeReference(`ostree-unverified-image:${name(tag)}`);
+    await withProtection(ctx(), repo, async (protection) => {
+      const plan = await planPull(ctx(), { repo, reference, requiresBootable: false });
+      await pullImage(ctx(), plan, { protection });
+      await work();
+    });
+  }
+
+  test("each run protects its own image and releases no other, for every clean-up to see", async () => {
+    await whileProtected("a", async () => {
+      await whileProtected("b", async () => {
+        expect(refs(PREFIX)).toHaveLength(2);
+        await pruneImages();
+        expect(await images()).toEqual([name("a"), name("b")]);
+      });
+      expect(refs(PREFIX)).toHaveLength(1);
+      await cleanSysroot(ctx(), { sysroot, repo });
+      expect(await images()).toEqual([name("a")]);
+      ostree("fsck", `--repo=${repo}`, "--quiet");
+    });
+    expect(refs(PREFIX)).toEqual([]);
+    expect(await leftovers(repo)).toEqual([]);
+    await pruneImages();
+    expect(await images()).toEqual([]);
+    expect(refs("ostree/container/blob")).toEqual([]);
+  });
+
+  test("an image that was pulled before is protected as well", async () => {
+    await bootc(pullArgs(repo, `ostree-unverified-image:${name("a")}`));
+    await whileProtected("a", async () => {
+      await pruneImages();
+      expect(await images()).toEqual([name("a")]);
+    });
+    expect(refs(PREFIX)).toEqual([]);
+  });
+
+  test("what a run protected that was killed goes with the next one, the shared name of old as well", async () => {
+    const killed = spawn(
+      process.execPath,
+      [join(import.meta.dirname, "protect-and-wait.ts"), repo, name("a")],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
+    await new Promise((resolve) => killed.stdout.once("data", resolve));
+    const [protectedCommit] = refs(PREFIX).map((it) =>
+      ostree("rev-parse", `--repo=${repo}`, it).trim(),
+    );
+    await pruneImages();
+    expect(await images()).toEqual([name("a")]);
+    killed.kill("SIGKILL");
+    await new Promise((resolve) => killed.once("close", resolve));
+    ostree("refs", `--repo=${repo}`, `--create=${PREFIX}/pending`, protectedCommit ?? "");
+    expect(refs(PREFIX)).toHaveLength(2);
+
+    // A pull that finds its image there already is the quickest of all "next runs".
+    const next = await bootc(pullArgs(repo, `ostree-unverified-image:${name("a")}`));
+    expect(next).toMatchObject({ status: 0 });
+    expect(refs(PREFIX)).toEqual([]);
+    expect(await leftovers(repo)).toEqual([]);
+  });
+
+  test("clean-ups alone find out that a run was killed", async () => {
+    await bootc(pullArgs(repo, `ostree-unverified-image:${name("a")}`));
+    const [image = ""] = refs("ostree/container/image");
+    const commit = ostree("rev-parse", `--repo=${repo}`, image).trim();
+    ostree("refs", `--repo=${repo}`, `--create=${PREFIX}/pending`, commit);
+    await pruneImages();
+    expect([await images(), refs(PREFIX)]).toEqual([[], []]);
+  });
+
+  test("a pull that deploys nothing writes no such ref", async () => {
+    await bootc(pullArgs(repo, `ostree-unverified-image:${name("a")}`));
+    expect(await images()).toEqual([name("a")]);
+    // Deleting a ref would leave its directory.
+    expect(existsSync(join(repo, "refs/heads/ostree/container/baseimage"))).toBe(false);
+    expect((await readdir(join(repo, "extensions/bootc"))).sort()).toEqual(["blobs", "lock"]);
+  });
+});
