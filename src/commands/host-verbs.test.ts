@@ -61,6 +61,20 @@ test("the format of status is what was asked for, else what suits the terminal",
   expect(await first({ json: true, format: "yaml" }, true)).toBe("> apiVersion:");
 });
 
+test("switch --mutate-in-place answers in JSON where it is asked to", async () => {
+  const it = await machine();
+  const mutate = (json: boolean) =>
+    play(it, [], (ctx) =>
+      switchImage(ctx, "quay.io/example/new", { transport: "registry", mutateInPlace: true, json }),
+    );
+  expect(await mutate(false)).toMatch(
+    /^\n> Updated [0-9a-f]{64}\.0 to pull from docker:\/\/quay\.io\/example\/new\n$/,
+  );
+  const document = await play(it, [], (ctx) => status(ctx, { json: true }));
+  expect(await mutate(true)).toBe(document);
+  expect(document).toMatch(/^\n> \{"apiVersion":.*quay\.io\/example\/new.*\(no newline\)\n$/);
+});
+
 test("rollback looks whether ostree did what it was asked for", async () => {
   const it = await machine();
   const script: readonly ScriptLine[] = [

@@ -31,8 +31,8 @@ export async function switchImage(
   });
   if (options.mutateInPlace === true) {
     const deployment = await mutateOriginInPlace(ctx, target);
-    ctx.say(`Updated ${deployment} to pull from ${describeReference(target)}`);
-    return;
+    silenceFor(ctx, options).say(`Updated ${deployment} to pull from ${describeReference(target)}`);
+    return await answerInJson(ctx, options);
   }
   await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
   const talk = silenceFor(ctx, options);

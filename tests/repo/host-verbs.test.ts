@@ -144,6 +144,12 @@ describe.skipIf(missing).each(simulatedOstrees)(
       );
       expect([stdout, status]).toEqual([`Updated ${image.commit}.0 to pull from oci:/srv/os\n`, 0]);
       expect(documentOf(host).spec.image).toEqual({ image: "/srv/os", transport: "oci" });
+      const json = host.shell(
+        "mount -o remount,rw /sysroot; bootc switch --json --mutate-in-place quay.io/example/os",
+      );
+      expect([json.status, json.stderr]).toEqual([0, ""]);
+      expect(json.stdout).toBe(host.bootc("status --json").stdout);
+      expect(JSON.parse(json.stdout).spec.image.image).toBe("quay.io/example/os");
     });
 
     test.each(["switch quay.io/x", "rollback", "internals cleanup"])(
