@@ -76,9 +76,26 @@ export async function publishBootEntries(ctx: Context): Promise<void> {
 /** ostree replaces all entries at once, and systemd renames one: what goes meanwhile is looked for again. */
 const LOOKS = 3;
 
-/** ostree's entry files; undefined when we may not read them, nothing when there are none. */
+/**
+ * ostree's entry files; undefined when we may not read them, nothing when there are none. A disk that does
+ * not answer is an error: without any entry a host would look as if nothing was installed on it.
+ */
 async function readEntryFiles(ctx: Context): Promise<readonly EntryFile[] | undefined> {
-  const dir = join(ctx.root, "boot/loader/entries");
+  try {
+    const files = await lookForEntryFiles(join(ctx.root, "boot/loader/entries"));
+    const problems =
+      files?.flatMap(({ problem }) => (problem === undefined ? [] : [problem])) ?? [];
+    if (problems.length === 0 || problems.length !== files?.length) return files;
+    throw new BootcError(problems[0] ?? "");
+  } catch (cause) {
+    throw new BootcError("the boot loader's entries in `/boot/loader/entries` cannot be read", {
+      cause,
+      hint: "see whether the disk that holds /boot is in order: `journalctl --dmesg --priority err`",
+    });
+  }
+}
+
+async function lookForEntryFiles(dir: string): Promise<readonly EntryFile[] | undefined> {
   for (let look = 1; ; look++) {
     try {
       const names = (await readdir(dir)).filter(isOstreeEntryName);

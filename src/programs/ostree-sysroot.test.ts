@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { BootcError } from "../errors.ts";
+import { BootcError, describeError } from "../errors.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import { formatCanonicalJson } from "../host/canonical-json.ts";
 import { formatYaml } from "../host/format-yaml.ts";
@@ -172,6 +172,37 @@ test("rpm-ostree's groups in an origin make a deployment incompatible", async ()
   await writeFile(path, `${await readFile(path, "utf8")}\n[packages]\nrequested=strace;\n`);
   const { booted, type } = (await read(machine)).status;
   expect([booted?.incompatible, booted?.image, type]).toEqual([true, null, null]);
+});
+
+test.each([
+  {
+    what: "a directory of boot entries",
+    damage: async (entries: string) => {
+      await rm(entries, { recursive: true });
+      await symlink("entries", entries);
+    },
+    cause: /^ELOOP/,
+  },
+  {
+    what: "a disk that has no boot entry left to give",
+    damage: async (entries: string) => {
+      for (const name of await readdir(entries)) {
+        await unlink(join(entries, name));
+        await symlink("/proc/self/mem", join(entries, name)); // gives EIO at its beginning
+      }
+    },
+    cause: /^EIO/,
+  },
+])("$what that cannot be read is an error and no empty host", async ({ damage, cause }) => {
+  const machine = await layOutMachine(fixture("2025.2"));
+  await damage(join(machine.root, "boot/loader/entries"));
+  const error = await read(machine).catch((it: unknown) => it);
+  expect(describeError(error)).toEqual({
+    kind: "failed",
+    message: "the boot loader's entries in `/boot/loader/entries` cannot be read",
+    causes: [expect.stringMatching(cause)],
+    hint: expect.stringContaining("journalctl"),
+  });
 });
 
 test("without boot entries ostree's refs give the order", async () => {
