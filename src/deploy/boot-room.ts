@@ -19,19 +19,20 @@ export interface StagedKernel {
   readonly booted: Deployment;
 }
 
-/** Refuses as `space` a commit whose kernel and initramfs do not fit beside those of the booted system. */
+/** Refuses as `space` a commit whose kernel and initramfs do not fit beside those that stay. */
 export async function requireBootRoom(ctx: Context, it: StagedKernel): Promise<void> {
   const wanted = await readKernelFiles(ctx, it.repo, it.commit);
-  const present = await readKernelFiles(ctx, it.repo, it.booted.checksum);
-  // The same kernel is written once, whatever the rest of the image.
-  if (wanted.map(keyOf).join() === present.map(keyOf).join()) return;
+  const requiredBytes = wanted.reduce((sum, file) => sum + file.sizeBytes, 0);
   const boot = join(ctx.root, "boot");
   const files = await statfs(boot);
+  const freeBytes = files.bavail * files.bsize;
+  if (requiredBytes <= freeBytes) return;
+  const { deployments } = await readSysroot(ctx);
+  if (await isKernelInBoot(ctx, it, { wanted, deployments })) return;
   const freeable = isAtLeast(await readOstreeVersion(ctx), PRUNES_EARLY)
-    ? await sumFreeableKernels(boot, (await readSysroot(ctx)).deployments)
+    ? await sumFreeableKernels(boot, deployments)
     : 0;
-  const requiredBytes = wanted.reduce((sum, file) => sum + file.sizeBytes, 0);
-  const availableBytes = files.bavail * files.bsize + freeable;
+  const availableBytes = freeBytes + freeable;
   if (requiredBytes <= availableBytes) return;
   throw new BootcError(
     `Insufficient free space in /boot for the kernel of the image (available: ${formatSize(
@@ -39,6 +40,35 @@ export async function requireBootRoom(ctx: Context, it: StagedKernel): Promise<v
     )} required: ${formatSize(requiredBytes)})`,
     { kind: "space", hint: "remove what else is in /boot, or make it larger" },
   );
+}
+
+/**
+ * Some deployment of the stateroot, the rollback included, has the same kernel in /boot: ostree writes it
+ * once, whatever the rest of the image, and keeps it for whoever needs it.
+ */
+export async function isKernelInBoot(
+  ctx: Context,
+  { repo, booted }: Pick<StagedKernel, "repo" | "booted">,
+  {
+    wanted,
+    deployments,
+  }: { readonly wanted: readonly KernelFile[]; readonly deployments: readonly Deployment[] },
+): Promise<boolean> {
+  const checked = new Set<string>();
+  for (const it of deployments.filter(({ stateroot }) => stateroot === booted.stateroot)) {
+    const name = nameKernel(it);
+    if (checked.has(name)) continue;
+    checked.add(name);
+    if ((await readNamesIfAny(join(ctx.root, "boot/ostree", name))).length === 0) continue;
+    const present = await readKernelFiles(ctx, repo, it.checksum);
+    if (wanted.map(keyOf).join() === present.map(keyOf).join()) return true;
+  }
+  return false;
+}
+
+/** The directory of a deployment's kernel in /boot/ostree. */
+function nameKernel({ stateroot, bootChecksum }: Deployment): string {
+  return `${stateroot}-${bootChecksum}`;
 }
 
 interface KernelFile {
@@ -92,9 +122,7 @@ export async function sumFreeableKernels(
   boot: string,
   deployments: readonly Deployment[],
 ): Promise<number> {
-  const kept = new Set(
-    keptDeployments(deployments).map((it) => `${it.stateroot}-${it.bootChecksum}`),
-  );
+  const kept = new Set(keptDeployments(deployments).map(nameKernel));
   const top = join(boot, "ostree");
   let sum = 0;
   // A file in there is no kernel: ostree leaves word of a shutdown that went wrong.
