@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describeError } from "../errors.ts";
 import { deleteRefspec } from "../programs/ostree-admin.ts";
 import { systemRepo } from "../programs/ostree-sysroot.ts";
-import { cleanSysroot, describeCleanup } from "../pull/clean-sysroot.ts";
 import type { Context } from "../system/context.ts";
+import { cleanHost } from "./clean-host.ts";
 
 export interface CleanRequest {
   /** The branch of a plain ostree installation that nobody follows any more. */
@@ -24,7 +24,7 @@ export async function cleanAfterStaging(
   try {
     if (abandonedRefspec !== undefined) await deleteRefspec(ctx, repo, abandonedRefspec);
     const sysroot = join(ctx.root, "sysroot");
-    return describeCleanup(await cleanSysroot(ctx, { sysroot, repo, lockTimeoutMs }));
+    return await cleanHost(ctx, { sysroot, repo, lockTimeoutMs });
   } catch (error) {
     ctx.signal.throwIfAborted();
     const { message, causes } = describeError(error);

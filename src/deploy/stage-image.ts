@@ -12,13 +12,13 @@ import { STAGING_MESSAGE_ID, writeJournal } from "../programs/journal.ts";
 import { readCommittedKargsFiles, readDeployedKargsFiles } from "../programs/kargs-files.ts";
 import { stageDeployment } from "../programs/ostree-admin.ts";
 import { formatOrigin } from "../programs/ostree-origin.ts";
-import { deploymentDir, readSysroot, systemRepo } from "../programs/ostree-sysroot.ts";
+import { deploymentDir, systemRepo } from "../programs/ostree-sysroot.ts";
 import type { OnPullEvent } from "../pull/progress.ts";
 import type { PulledImage } from "../pull/request.ts";
 import type { Context } from "../system/context.ts";
-import { readNamesIfAny } from "../system/optional-file.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
 import { requireBootRoom } from "./boot-room.ts";
+import { fetchBoundImages } from "./bound-images.ts";
 
 export interface StageImageRequest {
   readonly image: PulledImage;
@@ -43,28 +43,23 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
       },
     });
     request.onEvent({ type: "stage", stage: "deploying" });
-    await requireBootRoom(ctx, { repo: systemRepo(ctx), commit: image.commit, booted });
+    const repo = systemRepo(ctx);
+    await requireBootRoom(ctx, { repo, commit: image.commit, booted });
+    const kargs = await decideKargs(ctx, booted, image.commit);
+    // Before there is anything to boot that counts on them; readers of progress know this order of steps.
+    request.onEvent({ type: "stage", stage: "bound-images" });
+    const sysroot = join(ctx.root, "sysroot");
+    await fetchBoundImages(ctx, { sysroot, repo, commit: image.commit });
     await stageDeployment(ctx, {
       stateroot: booted.stateroot,
       commit: image.commit,
       origin: formatOrigin(reference),
-      kargs: await decideKargs(ctx, booted, image.commit),
+      kargs,
       isLocked: request.isLocked,
     });
-    request.onEvent({ type: "stage", stage: "bound-images" });
-    await noteBoundImages(ctx);
     await (request.isLocked ? withdrawReboot(ctx) : requireReboot(ctx, image.manifestDigest));
     await announceChange(ctx);
   });
-}
-
-/** Images that the new one asks for by name are not fetched with it; whoever needs them must know. */
-async function noteBoundImages(ctx: Context): Promise<void> {
-  const staged = (await readSysroot(ctx)).deployments.find((it) => it.isStaged);
-  if (staged === undefined) return;
-  const dir = join(deploymentDir(ctx, staged), "usr/lib/bootc/bound-images.d");
-  const names = await readNamesIfAny(dir);
-  if (names.length > 0) ctx.note(`note: bound images are not fetched: ${names.join(", ")}`);
 }
 
 /** What a person reads after staging. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseBoundImage } from "./bound-images.ts";
+import { decideUnbound, parseBoundImage, storageName } from "./bound-images.ts";
 
 test.each([
   ["a .image file", "a.image", "[Image]\nImage=quay.io/a/b:1\n", "quay.io/a/b:1"],
@@ -29,4 +29,28 @@ test.each([
   ["one after a percent sign", "a.image", "[Image]\nImage=%%%v\n", "Systemd specifiers are not"],
 ])("refuses %s", (_about, name, text, message) => {
   expect(() => parseBoundImage(name, text)).toThrow(message);
+});
+
+const DIGEST = `sha256:${"a".repeat(64)}`;
+
+test.each([
+  ["busybox", "docker.io/library/busybox:latest"],
+  ["quay.io/a/b", "quay.io/a/b:latest"],
+  ["quay.io/a/b:1", "quay.io/a/b:1"],
+  [`quay.io/a/b@${DIGEST}`, `quay.io/a/b@${DIGEST}`],
+  [`quay.io/a/b:1@${DIGEST}`, `quay.io/a/b@${DIGEST}`],
+  ["No Name", "No Name"],
+])("in a storage `%s` is called `%s`", (image, want) => {
+  expect(storageName(image)).toBe(want);
+});
+
+test("an image stays while one of its names is bound; without a name it goes", () => {
+  const stored = [
+    { id: "two", names: ["quay.io/a:1", "quay.io/a:2"] },
+    { id: "latest", names: ["docker.io/library/busybox:latest"] },
+    { id: "other", names: ["quay.io/b:1"] },
+    { id: "nameless", names: [] },
+  ];
+  const gone = decideUnbound(stored, ["quay.io/a:2", "busybox"]);
+  expect(gone.map((it) => it.id)).toEqual(["other", "nameless"]);
 });

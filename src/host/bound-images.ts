@@ -1,5 +1,10 @@
 // Logically bound images: other images an image needs to have beside it, named by its Quadlet files.
 import { BootcError } from "../errors.ts";
+import {
+  canonicalizeReference,
+  formatRegistryName,
+  parseRegistryName,
+} from "../image/registry-name.ts";
 
 /** Where an image keeps links to the Quadlet files whose images belong to it. */
 export const BOUND_IMAGES_DIR = "usr/lib/bootc/bound-images.d";
@@ -64,4 +69,28 @@ function expandPercents(image: string): string {
     throw new BootcError(`Systemd specifiers are not supported by bound bootc images: ${image}`);
   }
   return expanded.replaceAll("\0", "%");
+}
+
+/** What a container storage calls the image: complete, with a tag or a digest, never both. */
+export function storageName(image: string): string {
+  const { name } = canonicalizeReference({ transport: "registry", name: image });
+  const parsed = parseRegistryName(name);
+  if (parsed === undefined) return name;
+  const isWhole = parsed.tag !== undefined || parsed.digest !== undefined;
+  return formatRegistryName(isWhole ? parsed : { ...parsed, tag: "latest" });
+}
+
+/** An image in a container storage. */
+export interface StoredImage {
+  readonly id: string;
+  readonly names: readonly string[];
+}
+
+/** The images of a storage that go by none of the names in `wanted`. */
+export function decideUnbound(
+  stored: readonly StoredImage[],
+  wanted: readonly string[],
+): readonly StoredImage[] {
+  const names = new Set(wanted.map(storageName));
+  return stored.filter((it) => !it.names.some((name) => names.has(name)));
 }

@@ -11,7 +11,7 @@ export function parseJsonObject(what: string, text: string): JsonObject {
   if (text.length > BYTES_MAX) {
     throw malformed(what, `it is larger than ${BYTES_MAX >> 20} MiB`);
   }
-  return requireObject(parse(what, text), what, "the document");
+  return requireObject(parseJson(what, text), what, "the document");
 }
 
 export function requireObject(value: unknown, what: string, where: string): JsonObject {
@@ -50,7 +50,8 @@ export function malformed(what: string, why: string): BootcError {
   return new BootcError(`${what} is malformed: ${why}`, { kind: "integrity" });
 }
 
-function parse(what: string, text: string): unknown {
+/** Parses `text`, the document `what`, whatever kind of value it is. */
+export function parseJson(what: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { scriptedContext } from "../testing/scripted-context.ts";
-import { readBoundImages, requireBoundImages } from "./bound-images.ts";
+import { requireBoundImages } from "./bound-images.ts";
 
 const DIR = "usr/lib/bootc/bound-images.d";
 const DIGEST = `sha256:${"a".repeat(64)}`;
@@ -26,24 +26,6 @@ function manifestWith(mediaType: string): string {
   const layer = { mediaType, digest: DIGEST, size: 1 };
   return JSON.stringify({ schemaVersion: 2, config: layer, layers: [layer] });
 }
-
-test("images are read in the order of their files, each once", async () => {
-  expect(await readBoundImages(await treeOf("x", "y"))).toEqual(["x", "y"]);
-  expect(await readBoundImages(await treeOf("x", "x"))).toEqual(["x"]);
-  expect(await readBoundImages(await mkdtemp(join(tmpdir(), "bound-")))).toEqual([]);
-});
-
-test("a file in place of a link, and a link to nothing, are errors", async () => {
-  const root = await treeOf("x");
-  await symlink("/none.image", join(root, DIR, "z.image"));
-  await expect(readBoundImages(root)).rejects.toMatchObject({
-    cause: { message: `\`/${DIR}/z.image\``, cause: { code: "ENOENT" } },
-  });
-  await writeFile(join(root, DIR, "c.image"), "[Image]\nImage=x\n");
-  await expect(readBoundImages(root)).rejects.toMatchObject({
-    cause: { message: `Not a symlink: /${DIR}/c.image` },
-  });
-});
 
 test("stored: every image is looked for; pull and skip ask nobody", async () => {
   const root = await treeOf("quay.io/a:1", `quay.io/b@${DIGEST}`);

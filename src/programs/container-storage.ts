@@ -1,6 +1,10 @@
 // Images for podman: whether its own storage has them, and copies in a storage that comes with a machine.
+import { join } from "node:path";
+import type { StoredImage } from "../host/bound-images.ts";
+import { isObject, parseJson, requireArray, requireString } from "../image/json.ts";
 import { formatSkopeoName, type ImageReference } from "../image/reference.ts";
 import type { Context } from "../system/context.ts";
+import { readFileIfAny } from "../system/files.ts";
 import { failureOf } from "../system/run.ts";
 import { explainSkopeo, registryArgs, type SkopeoSource } from "./skopeo.ts";
 
@@ -17,25 +21,68 @@ export async function readStoredManifest(
   }
 }
 
+/** A storage of the overlay driver, and a directory for what is of use only while it is written. */
+export interface ContainerStorage {
+  readonly dir: string;
+  readonly runDir: string;
+}
+
 export interface StorageCopy {
   /** `policyFile` undefined: whoever stored it here has vouched for it already. */
   readonly source: Omit<SkopeoSource, "policyFile"> & { readonly policyFile: string | undefined };
   /** What the copy is called. */
   readonly name: string;
-  readonly storage: { readonly dir: string; readonly runDir: string };
+  readonly storage: ContainerStorage;
 }
 
 /** Copies an image into the storage at `dir`, in mounts of its own: the storage would leave one behind. */
 export async function copyToStorage(ctx: Context, it: StorageCopy): Promise<void> {
   const { image, access, policyFile } = it.source;
-  const target = `containers-storage:[overlay@${it.storage.dir}+${it.storage.runDir}]${it.name}`;
+  const target = formatStored(it.storage, it.name);
   const policy = policyFile === undefined ? "--insecure-policy" : `--policy=${policyFile}`;
   const args = ["copy", "--quiet", "--remove-signatures", ...registryArgs(access, "src-")];
-  const command = ["skopeo", policy, ...args, formatSkopeoName(image), target];
   try {
-    const how = { isQuiet: true, endsWithUs: true };
-    await ctx.run("unshare", ["--mount", "--", ...command], how);
+    await runApart(ctx, ["skopeo", policy, ...args, formatSkopeoName(image), target]);
   } catch (error) {
     throw explainSkopeo(error, image);
   }
+}
+
+/** Removes an image under all its names, and the layers no other image has. */
+export async function deleteFromStorage(
+  ctx: Context,
+  { dir, runDir }: ContainerStorage,
+  id: string,
+): Promise<void> {
+  const target = formatStored({ dir, runDir }, `@${id}`);
+  await runApart(ctx, ["skopeo", "--insecure-policy", "delete", target]);
+}
+
+/** The images in the storage at `dir`, as its own list has them; no storage has none. */
+export async function listStorage(dir: string): Promise<readonly StoredImage[]> {
+  const path = join(dir, "overlay-images/images.json");
+  const text = await readFileIfAny(path);
+  return text === undefined ? [] : parseStorageList(path, text);
+}
+
+/** Format: containers/storage; an array of objects with an `id` and, unless it lost them, `names`. */
+export function parseStorageList(path: string, text: string): readonly StoredImage[] {
+  return requireArray(parseJson(path, text), path, "images").map((it) => {
+    const { id, names } = isObject(it) ? it : {};
+    const list = names === undefined || names === null ? [] : requireArray(names, path, "names");
+    return {
+      id: requireString(id, path, "id"),
+      names: list.map((name) => requireString(name, path, "names")),
+    };
+  });
+}
+
+function formatStored({ dir, runDir }: ContainerStorage, name: string): string {
+  return `containers-storage:[overlay@${dir}+${runDir}]${name}`;
+}
+
+/** The library of storages leaves a mount of the storage behind; it goes with the namespace. */
+async function runApart(ctx: Context, command: readonly string[]): Promise<void> {
+  const how = { isQuiet: true, endsWithUs: true };
+  await ctx.run("unshare", ["--mount", "--", ...command], how);
 }

@@ -10,6 +10,8 @@ export interface TreeOptions {
   /** `kargs.d` file names and their texts. */
   readonly kargs?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
+  /** Symbolic links: where, and what to. */
+  readonly links?: Readonly<Record<string, string>>;
 }
 
 /** Makes the smallest tree that ostree deploys and that can be entered with the machine's own /usr. */
@@ -36,6 +38,10 @@ export function makeTree(dir: string, options: TreeOptions): void {
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(join(dir, name, ".."), { recursive: true });
     writeFileSync(join(dir, name), text);
+  }
+  for (const [name, target] of Object.entries(options.links ?? {})) {
+    mkdirSync(join(dir, name, ".."), { recursive: true });
+    symlinkSync(target, join(dir, name));
   }
 }
 

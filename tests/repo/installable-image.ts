@@ -26,14 +26,11 @@ export async function makeInstallableImage(dir: string, image: InstallableImage)
     makeTree(tree, {
       version: image.version,
       ...(image.kargs === undefined ? {} : { kargs: image.kargs }),
+      ...(image.links === undefined ? {} : { links: image.links }),
       files: { "usr/lib/ostree/prepare-root.conf": "[sysroot]\nreadonly=true\n", ...image.files },
     });
     rmSync(join(tree, "root"), { recursive: true });
     symlinkSync("var/roothome", join(tree, "root"));
-    for (const [path, target] of Object.entries(image.links ?? {})) {
-      mkdirSync(dirname(join(tree, path)), { recursive: true });
-      symlinkSync(target, join(tree, path));
-    }
     if (image.bootupd !== undefined) await addBootupd(tree, image.bootupd);
     const tar = join(tree, "../", `${tree.split("/").at(-1)}.tar`);
     execFileSync("tar", ["-cf", tar, "--owner=0", "--group=0", "-C", tree, "."]);

@@ -1,0 +1,108 @@
+// Images that others bind: found in a tree, stored before what binds them can boot, removed after it.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError, doing } from "../errors.ts";
+import { BOUND_IMAGES_DIR, parseBoundImage } from "../host/bound-images.ts";
+import { parseImageReference } from "../image/reference.ts";
+import { canonicalizeReference } from "../image/registry-name.ts";
+import { readAuthFile, requirePolicyFile } from "../programs/container-policy.ts";
+import type { StorageCopy } from "../programs/container-storage.ts";
+import { type CommittedTree, openCommit } from "../programs/ostree-tree.ts";
+import { followedImage } from "../pull/cleanup.ts";
+import type { Context } from "../system/context.ts";
+import { readFileIfAny } from "../system/files.ts";
+import { resolveInRoot } from "../system/in-root.ts";
+import { readLinkIfAny, readNamesIfAny } from "../system/optional-file.ts";
+import { readMissing, removeUnbound, storeImages } from "./bound-storage.ts";
+
+/** Names of the images that the image unpacked at `root` binds, each once. */
+export async function readBoundImages(root: string): Promise<readonly string[]> {
+  return await readBoundIn({
+    readNames: (path) => readNamesIfAny(join(root, path)),
+    readLink: (path) => readLinkIfAny(join(root, path)),
+    readText: async (path) => await readFile(await resolveInRoot(root, path), "utf8"),
+  });
+}
+
+/** The same of a commit: what the image says, whatever has become of /etc on the machine. */
+export async function readCommittedBoundImages(
+  ctx: Context,
+  repo: string,
+  commit: string,
+): Promise<readonly string[]> {
+  return await readBoundIn(await openCommit(ctx, repo, commit));
+}
+
+async function readBoundIn(tree: CommittedTree): Promise<readonly string[]> {
+  return await doing("reading the bound images", async () => {
+    const images: string[] = [];
+    for (const name of await tree.readNames(BOUND_IMAGES_DIR)) {
+      const path = join(BOUND_IMAGES_DIR, name);
+      if ((await tree.readLink(path)) === undefined) {
+        throw new BootcError(`Not a symlink: /${path}`);
+      }
+      images.push(
+        await doing(`\`/${path}\``, async () => parseBoundImage(name, await tree.readText(path))),
+      );
+    }
+    return [...new Set(images)];
+  });
+}
+
+export interface BindingCommit {
+  /** The physical root. */
+  readonly sysroot: string;
+  readonly repo: string;
+  readonly commit: string;
+}
+
+/** Fetches what a commit binds and the machine does not have. A tag that has moved is not followed. */
+export async function fetchBoundImages(ctx: Context, it: BindingCommit): Promise<void> {
+  const names = await readCommittedBoundImages(ctx, it.repo, it.commit);
+  await storeImages(ctx, await readMissing(it.sysroot, names), {
+    sysroot: it.sysroot,
+    verb: "Fetching",
+    sourceOf: (name) => remoteSource(ctx, name),
+  });
+}
+
+/** A registry, with the credentials of ostree's images and the policy of this machine. */
+export async function remoteSource(ctx: Context, name: string): Promise<StorageCopy["source"]> {
+  const authFile = await readAuthFile(ctx);
+  return {
+    image: canonicalizeReference({ transport: "registry", name }),
+    access: authFile === undefined ? { isAnonymous: true } : { authFile },
+    policyFile: await requirePolicyFile(ctx),
+  };
+}
+
+/** Removes from a machine's storage what none of its deployments binds, or is itself; gives how many. */
+export async function removeUnboundImages(
+  ctx: Context,
+  { sysroot, repo }: Omit<BindingCommit, "commit">,
+): Promise<number> {
+  const wanted: string[] = [];
+  for (const { commit, origin } of await listDeployments(sysroot)) {
+    wanted.push(...(await readCommittedBoundImages(ctx, repo, commit)));
+    wanted.push(...followedImage(origin).map((it) => parseImageReference(it).name));
+  }
+  return (await removeUnbound(ctx, sysroot, wanted)).length;
+}
+
+/** All that are on the disk, whether or not something boots them: one too many does no harm here. */
+async function listDeployments(
+  sysroot: string,
+): Promise<readonly { readonly commit: string; readonly origin: string }[]> {
+  const top = join(sysroot, "ostree/deploy");
+  const found = [];
+  for (const stateroot of await readNamesIfAny(top)) {
+    const dir = join(top, stateroot, "deploy");
+    for (const name of await readNamesIfAny(dir)) {
+      const commit = /^([0-9a-f]{64})\.\d+$/.exec(name)?.[1];
+      if (commit === undefined) continue;
+      const origin = (await readFileIfAny(join(dir, `${name}.origin`))) ?? "";
+      found.push({ commit, origin });
+    }
+  }
+  return found;
+}

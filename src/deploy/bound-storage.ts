@@ -1,0 +1,101 @@
+// The container storage that belongs to a machine: images are put into it, listed, and removed.
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { doing } from "../errors.ts";
+import { decideUnbound, type StoredImage, storageName } from "../host/bound-images.ts";
+import {
+  type ContainerStorage,
+  copyToStorage,
+  deleteFromStorage,
+  listStorage,
+  type StorageCopy,
+} from "../programs/container-storage.ts";
+import { isTransient } from "../programs/skopeo.ts";
+import { retrying } from "../pull/retry.ts";
+import type { Context } from "../system/context.ts";
+import { exists } from "../system/files.ts";
+
+/** Where it is, below the physical root; images have /usr/lib/bootc/storage point here. */
+const STORAGE = "ostree/bootc/storage";
+
+/** How often an image is asked for while its registry is in trouble. */
+const ATTEMPTS_MAX = 5;
+
+export interface StoreRequest {
+  /** The physical root. */
+  readonly sysroot: string;
+  /** What is done to each image, for messages: `Fetching`. */
+  readonly verb: string;
+  readonly sourceOf: (name: string) => Promise<StorageCopy["source"]>;
+}
+
+/** Puts images into the storage, over those that have their names; one that is new appears complete. */
+export async function storeImages(
+  ctx: Context,
+  images: readonly string[],
+  { sysroot, verb, sourceOf }: StoreRequest,
+): Promise<void> {
+  if (images.length === 0) return;
+  const final = join(sysroot, STORAGE);
+  const isNew = !(await exists(final));
+  const dir = isNew ? `${final}.tmp` : final;
+  if (isNew) await rm(dir, { recursive: true, force: true });
+  await mkdir(dir, { recursive: true });
+  await withRunDirectory(dir, async (storage) => {
+    for (const image of images) {
+      ctx.note(`${verb} bound image: ${image}`);
+      await doing(`storing the bound image \`${image}\``, async () => {
+        const copy = { source: await sourceOf(image), name: storageName(image), storage };
+        await retrying(ctx, { attemptsMax: ATTEMPTS_MAX, isTransient }, () =>
+          copyToStorage(ctx, copy),
+        );
+      });
+    }
+  });
+  // What starts next counts on them: they are to be on the disk before it can.
+  await ctx.run("sync", ["--file-system", dir]);
+  if (isNew) await rename(dir, final);
+  ctx.note(`Bound images stored: ${images.length}`);
+}
+
+/** Those of `images` that the storage of the machine at `sysroot` does not have. */
+export async function readMissing(
+  sysroot: string,
+  images: readonly string[],
+): Promise<readonly string[]> {
+  const stored = await listStorage(join(sysroot, STORAGE));
+  const names = new Set(stored.flatMap((it) => it.names));
+  return images.filter((it) => !names.has(storageName(it)));
+}
+
+/** Removes the images that go by none of the names in `wanted`, and gives them. */
+export async function removeUnbound(
+  ctx: Context,
+  sysroot: string,
+  wanted: readonly string[],
+): Promise<readonly StoredImage[]> {
+  const dir = join(sysroot, STORAGE);
+  const unbound = decideUnbound(await listStorage(dir), wanted);
+  if (unbound.length === 0) return [];
+  await withRunDirectory(dir, async (storage) => {
+    for (const it of unbound) {
+      const name = it.names[0] ?? it.id;
+      await doing(`removing the image \`${name}\``, () => deleteFromStorage(ctx, storage, it.id));
+    }
+  });
+  return unbound;
+}
+
+/** What storages keep while they are in use need not outlive it. */
+async function withRunDirectory(
+  dir: string,
+  work: (storage: ContainerStorage) => Promise<void>,
+): Promise<void> {
+  const runDir = await mkdtemp(join(tmpdir(), "bootc-storage-"));
+  try {
+    await work({ dir, runDir });
+  } finally {
+    await rm(runDir, { recursive: true, force: true });
+  }
+}

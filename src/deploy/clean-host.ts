@@ -1,0 +1,18 @@
+// Everything on a host that no deployment needs goes: of the repository, and of the container storage.
+import { type CleanSysrootRequest, cleanSysroot, describeCleanup } from "../pull/clean-sysroot.ts";
+import type { Context } from "../system/context.ts";
+import { removeUnboundImages } from "./bound-images.ts";
+
+/** What a person reads about it; nothing when there was nothing to remove. */
+export async function cleanHost(
+  ctx: Context,
+  request: CleanSysrootRequest,
+): Promise<string | undefined> {
+  const summary = describeCleanup(await cleanSysroot(ctx, request));
+  const unbound = await removeUnboundImages(ctx, request);
+  const lines = [
+    ...(summary === undefined ? [] : [summary]),
+    ...(unbound === 0 ? [] : [`Removed bound images: ${unbound}`]),
+  ];
+  return lines.length === 0 ? undefined : lines.join("\n");
+}

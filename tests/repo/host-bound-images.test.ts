@@ -1,0 +1,136 @@
+// Updates to images that bind others: fetched before anything is staged, kept while a deployment needs them.
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { pushImage } from "./pushed-images.ts";
+import { blobRequests, type Registry, startRegistry } from "./registry.ts";
+import { makeHost, missing, type SimulatedHost, simulatedOstrees } from "./simulated-boot.ts";
+import { makeTinyImage } from "./tiny-image.ts";
+
+let registry: Registry;
+beforeAll(async () => {
+  if (!missing) registry = await startRegistry();
+});
+afterAll(() => registry?.stop());
+
+const DIR = "usr/lib/bootc/bound-images.d";
+
+describe.skipIf(missing).each(simulatedOstrees)("bound images on ostree $version", (version) => {
+  let host: SimulatedHost;
+  let name: string;
+  let count = 0;
+
+  /** Pushes an image of the operating system that binds others, one by each kind of file. */
+  const push = (release: string, bound: { readonly image?: string; readonly container?: string }) =>
+    pushImage(`${name}:latest`, {
+      version: release,
+      files: {
+        "etc/containers/registries.conf": `[[registry]]\nlocation = "${registry.address}"\ninsecure = true\n`,
+        ...(bound.image && {
+          "usr/share/containers/systemd/a.image": `[Image]\nImage=${bound.image}\n`,
+        }),
+        ...(bound.container && {
+          "etc/containers/systemd/b.container": `[Container]\nImage=${bound.container}\n`,
+        }),
+      },
+      links: {
+        ...(bound.image && { [`${DIR}/a.image`]: "/usr/share/containers/systemd/a.image" }),
+        ...(bound.container && {
+          [`${DIR}/b.container`]: "../../../../etc/containers/systemd/b.container",
+        }),
+      },
+    });
+  const app = (tag: string) => `${name}-app:${tag}`;
+  const pushApp = async (tag: string) => {
+    const layout = join(registry.dir, `app-${tag}`);
+    await makeTinyImage(layout, "latest", { layers: [{ "/usr/app": `app ${tag}` }] });
+    const to = `docker://${app(tag)}`;
+    host.outside("skopeo", "copy", "--quiet", "--dest-tls-verify=false", `oci:${layout}`, to);
+  };
+
+  beforeEach(async () => {
+    name = `${registry.address}/bound${version.version}-${count++}`;
+    host = makeHost(version);
+    await push("1", {});
+    const from = `--imgref=ostree-unverified-registry:${name}:latest`;
+    const options = [from, "--insecure-skip-tls-verification", "--karg=root=UUID=x"];
+    const place = [`--sysroot=${host.sysroot}`, "--stateroot=default"];
+    const words = ["internals", "ostree-container", "image", "deploy", ...place, ...options];
+    const outcome = host.bootcOutside(...words);
+    expect(outcome.status, outcome.stderr).toBe(0);
+  });
+  afterEach(() => host.remove());
+
+  const run = (words: string) => {
+    const outcome = host.bootc(words);
+    expect(outcome.status, `${words}: ${outcome.stderr}`).toBe(0);
+    return outcome;
+  };
+  const storage = () => join(host.sysroot, "ostree/bootc/storage");
+  const stored = (): readonly string[] => {
+    const text = readFileSync(join(storage(), "overlay-images/images.json"), "utf8");
+    const images: readonly { readonly names: readonly string[] }[] = JSON.parse(text);
+    return images.flatMap((it) => it.names).sort();
+  };
+  const hasStaged = () => JSON.parse(run("status --json").stdout).status.staged !== null;
+
+  test("they come with the update, stay for the rollback, and go when nothing binds them", async () => {
+    for (const tag of ["one", "two", "three"]) await pushApp(tag);
+    await push("2", { image: app("one"), container: app("two") });
+    const { stderr } = run("upgrade");
+    expect(stderr).toContain(`Fetching bound image: ${app("one")}\n`);
+    expect(stderr).toContain("Bound images stored: 2\n");
+    expect(stored()).toEqual([app("one"), app("two")]);
+    host.reboot();
+
+    // What is there is not asked for again, whatever its tag names by now.
+    await push("3", { image: app("three"), container: app("two") });
+    await registry.requests();
+    expect(run("upgrade").stderr).toContain("Bound images stored: 1\n");
+    const asked = blobRequests(await registry.requests()).filter((it) => it.includes("-app/"));
+    expect(asked).toHaveLength(2); // a configuration and a layer
+    expect(stored()).toEqual([app("one"), app("three"), app("two")]);
+    host.reboot();
+
+    // Still bound by the deployment to roll back to; a clean-up leaves it alone.
+    run("internals cleanup");
+    expect(stored()).toEqual([app("one"), app("three"), app("two")]);
+    await push("4", { container: app("two") });
+    run("upgrade");
+    host.reboot();
+    expect(run("internals cleanup").stdout).toContain("Removed bound images: 1\n");
+    expect(stored()).toEqual([app("three"), app("two")]);
+    expect(host.shell("findmnt --list").stdout).not.toContain("/bootc/storage");
+  });
+
+  test("an image that cannot be had stops the update before it is staged", async () => {
+    await pushApp("one");
+    await push("2", { image: app("one"), container: app("none") });
+    const failed = host.bootc("upgrade");
+    expect(failed.status, failed.stderr).toBe(4);
+    expect(failed.stderr).toContain(`storing the bound image \`${app("none")}\``);
+    expect(hasStaged()).toBe(false);
+    expect(existsSync(join(host.run, "reboot-required"))).toBe(false);
+    expect(existsSync(storage())).toBe(false);
+
+    await pushApp("none");
+    run("upgrade");
+    expect(stored()).toEqual([app("none"), app("one")]);
+    expect(hasStaged()).toBe(true);
+  });
+
+  test("switch: a Quadlet file that says nothing useful is named, and nothing is staged", async () => {
+    await push("2", { image: "quay.io/a:%v" });
+    host.outside("skopeo", ...copyArgs(`${name}:latest`, `${name}:other`));
+    const refused = host.bootc(`switch ${name}:other`);
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain("Systemd specifiers are not supported by bound bootc images");
+    expect(refused.stderr).toContain(`/${DIR}/a.image`);
+    expect(hasStaged()).toBe(false);
+  });
+});
+
+function copyArgs(from: string, to: string): readonly string[] {
+  const tls = ["--src-tls-verify=false", "--dest-tls-verify=false"];
+  return ["copy", "--quiet", ...tls, `docker://${from}`, `docker://${to}`];
+}
