@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type BootFacts, decideBootUnits, mendFstab, parseRootMount } from "./boot-units.ts";
 
@@ -88,4 +90,13 @@ test.each([
   ["`/` commented out", "#UUID=1 / xfs rw 0 0\n", undefined],
 ])("fstab: %s", (_about, text, want) => {
   expect(mendFstab(text)).toBe(want);
+});
+
+test("nothing that udev waits for waits for a mount", async () => {
+  const units = join(import.meta.dirname, "../../packaging/rootfs/usr/lib/systemd/system");
+  const text = await readFile(join(units, "bootc-sysusers-shadow-sync.service"), "utf8");
+  expect(text).toContain("Before=systemd-sysusers.service");
+  expect([...text.matchAll(/^After=(.*)$/gm)].map((it) => it[1])).toEqual([
+    "systemd-remount-fs.service",
+  ]);
 });

@@ -130,7 +130,10 @@ function machineOf(
     },
     async waitForSsh() {
       await waitFor(`ssh of ${it.consolePath}`, BOOT_LIMIT_MS, async () => {
-        if (hasEnded()) throw new Error(`the guest ended: ${await tailOf(it.consolePath)}`);
+        if (hasEnded()) throw new Error("the guest ended");
+        if (/You are in emergency mode/.test(await readFile(it.consolePath, "utf8"))) {
+          throw new Error("the guest is in emergency mode");
+        }
         const ran = await ssh(state, "true", 60_000).catch(() => undefined);
         return ran?.status === 0 ? true : undefined;
       }).catch(async (error: Error) => {
