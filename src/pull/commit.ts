@@ -12,7 +12,7 @@ import {
 } from "../ostree/objects.ts";
 import { blobRef, imageRef, PRIVATE_PREFIX } from "../ostree/ref-names.ts";
 import { checkout, commitDirectory, deleteRefs, readOstreeFeatures } from "../programs/ostree.ts";
-import { readCommit, readDetached, requireCommit } from "../programs/ostree-repo.ts";
+import { readCommit, readDetached, readRef, requireCommit } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import type { MergedTree, MergeRequest } from "./merge.ts";
 import { createScratch, makeWorkDirectory, type Scratch } from "./scratch.ts";
@@ -71,15 +71,31 @@ export async function commitImage(ctx: Context, request: ImageCommitRequest): Pr
   try {
     if (isLabelled) addTrees(scratch, merged);
     const commit = addCommit(scratch, mergeCommit(request, root));
-    for (const layer of request.layers) await scratch.setRef(blobRef(layer.digest), layer.commit);
     await scratch.setRef(imageRef(request.reference), commit);
     if (request.protectiveRef !== undefined) await scratch.setRef(request.protectiveRef, commit);
+    await setMissingRefs(scratch, request);
     await scratch.pull(ctx);
+    // Another program may have cleaned up meanwhile.
+    if ((await setMissingRefs(scratch, request)) > 0) await scratch.pull(ctx);
     if (!isLabelled) await deleteRefs(ctx, repo, [UNLABELLED_REF, LABELLED_REF]);
     return { commit };
   } finally {
     await scratch.remove();
   }
+}
+
+/**
+ * The blob refs the repository lacks; gives their number. For one it has already, ostree would look at every
+ * object of the layer once more.
+ */
+async function setMissingRefs(
+  scratch: Scratch,
+  { repo, layers }: ImageCommitRequest,
+): Promise<number> {
+  const present = await Promise.all(layers.map((it) => readRef(repo, blobRef(it.digest))));
+  const missing = layers.filter((it, i) => present[i] !== it.commit);
+  for (const layer of missing) await scratch.setRef(blobRef(layer.digest), layer.commit);
+  return missing.length;
 }
 
 function addTrees(scratch: Scratch, merged: MergedTree): void {
