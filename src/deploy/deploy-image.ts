@@ -40,7 +40,7 @@ export async function withProgress<T>(
   try {
     return await work(display);
   } finally {
-    display.end();
+    await display.finish();
   }
 }
 

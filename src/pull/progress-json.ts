@@ -1,18 +1,21 @@
 // The progress stream that programs read: a line of JSON for each step, protocol version 0.1.0.
 import { formatCanonicalJson } from "../host/canonical-json.ts";
 import { hexOf } from "../image/digest.ts";
+import type { PipeLine } from "../system/line-pipe.ts";
 import type { LayerProgress, PullEvent, PullProgress, PullStage } from "./progress.ts";
 import { sumProgress } from "./progress.ts";
 
 export interface ProgressStream {
   /** Lines for `event`, after which `progress` holds; `nowMs` spaces out counted bytes. */
-  next(event: PullEvent, progress: PullProgress, nowMs: number): readonly string[];
+  next(event: PullEvent, progress: PullProgress, nowMs: number): readonly PipeLine[];
 }
 
 /** Counted bytes come this often at most, in milliseconds; everything else always comes. */
 const BYTES_EVERY_MS = 200;
 /** How much of a digest names a subtask. */
 const ID_LENGTH = 21;
+
+const START = { type: "Start", version: "0.1.0" };
 
 export function createProgressStream(): ProgressStream {
   let isStarted = false;
@@ -25,9 +28,12 @@ export function createProgressStream(): ProgressStream {
       }
       const documents = documentsOf(event, progress);
       if (documents.length === 0) return [];
-      const all = isStarted ? documents : [{ type: "Start", version: "0.1.0" }, ...documents];
+      // Of what is being pulled each document tells everything; of what comes after, only what is new.
+      const isSnapshot = event.type !== "stage";
+      const lines = documents.map((it) => ({ text: formatCanonicalJson(it), isSnapshot }));
+      if (isStarted) return lines;
       isStarted = true;
-      return all.map(formatCanonicalJson);
+      return [{ text: formatCanonicalJson(START), isSnapshot: false }, ...lines];
     },
   };
 }

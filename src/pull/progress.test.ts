@@ -96,7 +96,7 @@ test("programs get a stream by the published schema, started once", () => {
   const validate = new Ajv2020({ strict: false, formats: { uint64: true } }).compile(
     PROGRESS_SCHEMA,
   );
-  const documents = lines.map((it) => JSON.parse(it));
+  const documents = lines.map((it) => JSON.parse(it.text));
   for (const it of documents) expect([validate(it), it]).toEqual([true, it]);
   expect(documents[0]).toEqual({ type: "Start", version: "0.1.0" });
   expect(documents.filter((it) => it.task === "staging").map((it) => it.steps)).toEqual([

@@ -1,6 +1,6 @@
 // Shows a pull as it goes: a bar on a terminal, a line for each stage elsewhere, JSON where a program asked.
-import { writeSync } from "node:fs";
 import type { Context } from "../system/context.ts";
+import { openLinePipe } from "../system/line-pipe.ts";
 import { createLiveLines } from "../system/live-lines.ts";
 import { advanceProgress, NO_PROGRESS, type OnPullEvent, type PullProgress } from "./progress.ts";
 import { createProgressStream } from "./progress-json.ts";
@@ -16,7 +16,12 @@ export interface ProgressDisplay {
   readonly onEvent: OnPullEvent;
   /** Takes the bar away. Call it whatever happened. */
   end(): void;
+  /** The same, once a program that reads along has what it was told, or has had time enough for it. */
+  finish(): Promise<void>;
 }
+
+/** How long a program that reads along may take at the end, in milliseconds; then the rest is dropped. */
+const LAST_READ_MS = 5000;
 
 /** How often the bar is drawn, in milliseconds. */
 const DRAW_MS = 100;
@@ -33,12 +38,23 @@ export function showProgress(ctx: Context, options: ShowOptions): ProgressDispla
       json.onEvent(event);
     },
     end: () => text.end(),
+    async finish() {
+      text.end();
+      await json.finish();
+    },
   };
 }
 
-const NO_DISPLAY: ProgressDisplay = { onEvent: () => undefined, end: () => undefined };
+type TextDisplay = Pick<ProgressDisplay, "onEvent" | "end">;
+type JsonDisplay = Pick<ProgressDisplay, "onEvent" | "finish">;
 
-function textDisplay(ctx: Context, now: () => PullProgress): ProgressDisplay {
+const NO_DISPLAY: ProgressDisplay = {
+  onEvent: () => undefined,
+  end: () => undefined,
+  finish: async () => undefined,
+};
+
+function textDisplay(ctx: Context, now: () => PullProgress): TextDisplay {
   const canRedraw = ctx.terminal.isStderrTerminal && ctx.env.TERM !== "dumb";
   if (canRedraw) return terminalDisplay(ctx, now);
   return {
@@ -50,7 +66,7 @@ function textDisplay(ctx: Context, now: () => PullProgress): ProgressDisplay {
   };
 }
 
-function terminalDisplay(ctx: Context, now: () => PullProgress): ProgressDisplay {
+function terminalDisplay(ctx: Context, now: () => PullProgress): TextDisplay {
   const lines = createLiveLines(ctx, (text) => void process.stderr.write(text));
   const rate = createRate();
   const draw = () => {
@@ -93,21 +109,19 @@ function jsonDisplay(
   ctx: Context,
   now: () => PullProgress,
   descriptor: number | undefined,
-): Pick<ProgressDisplay, "onEvent"> {
+): JsonDisplay {
   if (descriptor === undefined) return NO_DISPLAY;
   const stream = createProgressStream();
-  let isBroken = false;
+  // Whoever reads the stream may go away; the operation is more important.
+  const onBroken = (error: Error) => ctx.note(`Failed to write to jsonl: ${error.message}`);
+  const pipe = openLinePipe(descriptor, { onBroken });
   return {
     onEvent(event) {
-      if (isBroken) return;
-      try {
-        for (const line of stream.next(event, now(), Date.now()))
-          writeSync(descriptor, `${line}\n`);
-      } catch (error) {
-        // Whoever reads the stream may go away; the operation is more important.
-        isBroken = true;
-        ctx.note(`Failed to write to jsonl: ${error instanceof Error ? error.message : error}`);
-      }
+      for (const line of stream.next(event, now(), Date.now())) pipe.write(line);
+    },
+    async finish() {
+      const wasRead = await pipe.finish(ctx.signal.aborted ? 0 : LAST_READ_MS);
+      if (!wasRead) ctx.note("note: the progress stream was not read to its end");
     },
   };
 }
