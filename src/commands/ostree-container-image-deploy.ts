@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { withHostLock } from "../deploy/prepare-write.ts";
 import { BootcError } from "../errors.ts";
 import { describeBootcLabel } from "../image/config.ts";
 import {
@@ -20,6 +21,7 @@ import { pullImage } from "../pull/pull.ts";
 import { type AccessWords, accessOf, limitsOfWords, type PullWords } from "../pull/request.ts";
 import { showProgress } from "../pull/show-progress.ts";
 import type { Context } from "../system/context.ts";
+import { requireRoot } from "../system/privileges.ts";
 import { isBootedRepository, makeRepositoryWritable } from "../system/writable-sysroot.ts";
 
 export interface ImageDeployOptions extends AccessWords, PullWords {
@@ -41,12 +43,35 @@ export async function imageDeploy(ctx: Context, options: ImageDeployOptions): Pr
   const reference = decideReference(options);
   const target = options.targetImgref ? parseOstreeReference(options.targetImgref) : reference;
   const repo = join(options.sysroot, "ostree/repo");
+  const isBooted = await isBootedRepository(ctx, repo);
+  if (isBooted) await requireRoot(ctx);
   await makeRepositoryWritable(ctx, repo);
+  const it: DeployRequest = { options, repo, reference, target, isBooted };
+  // What is staged here is what the verbs look at and replace: they must not do so meanwhile.
+  const { lockTimeoutMs: timeoutMs } = limitsOfWords(options);
+  const commit = isBooted
+    ? await withHostLock(ctx, { purpose: "deploying", timeoutMs }, () => pullAndDeploy(ctx, it))
+    : await pullAndDeploy(ctx, it);
+  if (options.writeCommitidTo !== undefined) await writeFile(options.writeCommitidTo, commit);
+}
+
+interface DeployRequest {
+  readonly options: ImageDeployOptions;
+  readonly repo: string;
+  readonly reference: OstreeReference;
+  /** What the deployment follows from then on. */
+  readonly target: OstreeReference;
+  /** The sysroot is that of the system that runs. */
+  readonly isBooted: boolean;
+}
+
+async function pullAndDeploy(ctx: Context, it: DeployRequest): Promise<string> {
+  const { options, repo } = it;
   const display = showProgress(ctx, { isQuiet: options.quiet === true });
   try {
     const plan = await planPull(ctx, {
       repo,
-      reference,
+      reference: it.reference,
       access: accessOf(options),
       requiresBootable: true,
       ...limitsOfWords(options),
@@ -54,19 +79,18 @@ export async function imageDeploy(ctx: Context, options: ImageDeployOptions): Pr
     });
     const warning = describeBootcLabel(plan.config);
     if (warning !== undefined) ctx.note(warning);
-    const commit = await withProtection(ctx, repo, async (protection) => {
-      const pulled = await pullImage(ctx, plan, { protection });
+    return await withProtection(ctx, repo, async (protection) => {
+      const { commit } = await pullImage(ctx, plan, { protection });
       display.onEvent({ type: "stage", stage: "deploying" });
       await withRepositoryLock(ctx, repo, {
         options: { purpose: "deploying", timeoutMs: limitsOfWords(options).lockTimeoutMs },
         work: async () => {
-          await deploy(ctx, options, { commit: pulled.commit, target });
+          await deploy(ctx, it, commit);
           if (options.noImgref) await removeImages(ctx, repo, [formatImageReference(plan.image)]);
         },
       });
-      return pulled.commit;
+      return commit;
     });
-    if (options.writeCommitidTo !== undefined) await writeFile(options.writeCommitidTo, commit);
   } finally {
     display.end();
   }
@@ -98,8 +122,8 @@ export function decideReference(options: ImageDeployOptions): OstreeReference {
 
 async function deploy(
   ctx: Context,
-  options: ImageDeployOptions,
-  { commit, target }: { readonly commit: string; readonly target: OstreeReference },
+  { options, target, isBooted }: DeployRequest,
+  commit: string,
 ): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), "bootc-deploy-"));
   try {
@@ -107,7 +131,6 @@ async function deploy(
     const text = `[origin]\ncontainer-image-reference=${formatOstreeReference(target)}\n`;
     await writeFile(origin, text);
     const kargs = options.karg.map((it) => `--karg-append=${it}`);
-    const isBooted = await isBootedRepository(ctx, join(options.sysroot, "ostree/repo"));
     await ctx.run("ostree", [
       // Given the path of the booted one, ostree takes it for another sysroot, and breaks what is staged.
       ...["admin", "deploy", isBooted ? "--stage" : `--sysroot=${options.sysroot}`],

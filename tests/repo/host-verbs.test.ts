@@ -152,23 +152,25 @@ describe.skipIf(missing).each(simulatedOstrees)(
       expect(JSON.parse(json.stdout).spec.image.image).toBe("quay.io/example/os");
     });
 
-    test.each(["switch quay.io/x", "rollback", "internals cleanup"])(
-      "%s waits for another run, and gives up as busy",
-      (verb) => {
-        const { status, stderr } = host.shell(
-          "mkdir -p /run/bootc; flock /run/bootc/lock sleep 100 & " +
-            "while flock --nonblock /run/bootc/lock true; do :; done; " +
-            `bootc ${verb} --lock-timeout 1; code=$?; kill $!; exit $code`,
-        );
-        expect([status, stderr]).toEqual([
-          9,
-          expect.stringContaining("is still at work after 1 s"),
-        ]);
-      },
-    );
+    const deployHere = "internals ostree-container image deploy --sysroot / --imgref";
+
+    test.each([
+      "switch quay.io/x",
+      "rollback",
+      "internals cleanup",
+      `${deployHere} ostree-unverified-image:oci:/srv/os`,
+    ])("%s waits for another run, and gives up as busy", (verb) => {
+      const { status, stderr } = host.shell(
+        "mkdir -p /run/bootc; flock /run/bootc/lock sleep 100 & " +
+          "while flock --nonblock /run/bootc/lock true; do :; done; " +
+          `bootc ${verb} --lock-timeout 1; code=$?; kill $!; exit $code`,
+      );
+      expect([status, stderr]).toEqual([9, expect.stringContaining("is still at work after 1 s")]);
+    });
 
     test("users other than root are told so", () => {
-      for (const words of ["upgrade", "switch quay.io/x", "rollback", "edit", "usr-overlay"]) {
+      const verbs = ["upgrade", "switch quay.io/x", "rollback", "edit", "usr-overlay"];
+      for (const words of [...verbs, `${deployHere} ostree-unverified-registry:quay.io/x`]) {
         const { stderr, status } = host.bootc(words, { uid: 65534 });
         expect([words, status, stderr]).toEqual([
           words,
