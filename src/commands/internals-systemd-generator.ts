@@ -1,9 +1,10 @@
 // `bootc internals systemd-generator`: adds our units to this boot where the machine needs them.
 import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type BootFacts, decideBootUnits, parseRootMount } from "../host/boot-units.ts";
+import { type BootFacts, decideBootUnits } from "../host/boot-units.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny } from "../system/files.ts";
+import { readMount } from "../system/mounts.ts";
 
 /** `dir` is where systemd expects generated units of normal priority. */
 export async function systemdGenerator(ctx: Context, dir: string): Promise<void> {
@@ -26,7 +27,7 @@ async function readBootFacts(ctx: Context): Promise<BootFacts> {
     hasSysroot: await exists(at("sysroot")),
     hasShadow: await exists(at("etc/shadow")),
     wantsCleanup: await exists(at("sysroot/etc/bootc-destructive-cleanup")),
-    root: parseRootMount((await readFileIfAny(at("proc/self/mountinfo"))) ?? ""),
+    root: await readMount(ctx, "/"),
     fstab: (await readFileIfAny(at("etc/fstab"))) ?? "",
   };
 }

@@ -1,14 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type BootFacts, decideBootUnits, mendFstab, parseRootMount } from "./boot-units.ts";
+import { type BootFacts, decideBootUnits, mendFstab } from "./boot-units.ts";
 
 const OSTREE: BootFacts = {
   isOstreeBooted: true,
   hasSysroot: true,
   hasShadow: true,
   wantsCleanup: false,
-  root: { type: "ext4", source: "/dev/vda", isReadOnly: false },
+  root: { type: "ext4", isReadOnly: false },
   fstab: "",
 };
 
@@ -58,25 +58,10 @@ test.each([
   ["somebody else's fstab", true, "UUID=1 / xfs defaults 0 0\n", false],
   ["mended already", true, `${ANACONDA}# Updated by bootc-fstab-edit.service\n`, false],
 ])("fstab is mended at boot: %s", (_about, isReadOnly, fstab, want) => {
-  const root = { type: "overlay", source: "composefs", isReadOnly };
+  const root = { type: "overlay", isReadOnly };
   const { links, units } = decideBootUnits({ ...OSTREE, root, fstab });
   expect("bootc-fstab-edit.service" in units).toBe(want);
   expect("local-fs-pre.target.wants/bootc-fstab-edit.service" in links).toBe(want);
-});
-
-test("the root mount is the last one at /", () => {
-  const text = [
-    "1 1 0:1 / / rw - rootfs rootfs rw",
-    "22 1 0:2 / /proc rw - proc proc rw",
-    "60 1 0:32 / / ro,relatime shared:1 - overlay composefs:abc ro,lowerdir=/run",
-    "",
-  ].join("\n");
-  expect(parseRootMount(text)).toEqual({
-    type: "overlay",
-    source: "composefs:abc",
-    isReadOnly: true,
-  });
-  expect(parseRootMount("")).toBeUndefined();
 });
 
 test.each([

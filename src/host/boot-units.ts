@@ -16,7 +16,6 @@ export interface BootFacts {
 /** How `/` is mounted. */
 export interface RootMount {
   readonly type: string;
-  readonly source: string;
   readonly isReadOnly: boolean;
 }
 
@@ -59,17 +58,6 @@ function want(links: Record<string, string>, target: string, unit: string): void
 
 function needsFstabFix(fstab: string): boolean {
   return fstab.includes("Created by anaconda") && !fstab.includes(FSTAB_STAMP);
-}
-
-/** The mount at `/` in the text of /proc/self/mountinfo; the last one covers those before. */
-export function parseRootMount(mountinfo: string): RootMount | undefined {
-  const found = mountinfo.split("\n").findLast((line) => line.split(" ")[4] === "/");
-  if (found === undefined) return undefined;
-  const [before = "", after = ""] = found.split(" - ");
-  const [type = "", source = "", superOptions = ""] = after.split(" ");
-  const options = before.split(" ")[5] ?? "";
-  const isReadOnly = [options, superOptions].some((it) => it.split(",").includes("ro"));
-  return { type, source: source.replaceAll("\\040", " "), isReadOnly };
 }
 
 /**

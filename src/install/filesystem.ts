@@ -11,10 +11,11 @@ import {
   withMountOption,
 } from "../host/install-plan.ts";
 import { parseKargs } from "../host/kargs.ts";
-import { type Mount, readFilesystemUuid, readMount, readMounts } from "../programs/findmnt.ts";
+import { readFilesystemUuid } from "../programs/blkid.ts";
 import { readParentDisk } from "../programs/lsblk.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny } from "../system/files.ts";
+import { type Mount, readMount, readMountsBelow } from "../system/mounts.ts";
 import type { Prepared } from "./prepare.ts";
 import type { InstallTarget } from "./request.ts";
 
@@ -99,14 +100,14 @@ export async function makeRoom(
 
 /** The physical root of an ostree system is mounted read-only, and may not be changed at its top. */
 async function unprotectRoot(ctx: Context, { root, mount }: MountedRoot): Promise<void> {
-  if (mount.options.includes("ro")) await ctx.run("mount", ["-o", "remount,rw", root]);
+  if (mount.isReadOnly) await ctx.run("mount", ["-o", "remount,rw", root]);
   await ctx.run("chattr", ["-i", root]);
 }
 
 async function wipeRoot(ctx: Context, { root }: MountedRoot): Promise<void> {
-  const inside = (await readMounts(ctx, root)).filter((it) => it.target !== root);
+  const inside = (await readMountsBelow(ctx, root)).filter((it) => it.path !== root);
   if (inside.length > 0) {
-    throw new BootcError(`\`${inside[0]?.target}\` is mounted inside the root to be wiped`, {
+    throw new BootcError(`\`${inside[0]?.path}\` is mounted inside the root to be wiped`, {
       kind: "busy",
       hint: "unmount it first",
     });
@@ -131,10 +132,10 @@ async function dropImmutableFlags(ctx: Context, root: string): Promise<void> {
 
 /** Boot files of the old system go; an ostree's own entries are replaced by ostree itself. */
 async function emptyBoot(ctx: Context, { root, bootMount, hasOstree }: MountedRoot): Promise<void> {
-  const boot = bootMount?.target ?? join(root, "boot");
+  const boot = bootMount?.path ?? join(root, "boot");
   if (!(await exists(boot))) return;
-  if (bootMount?.options.includes("ro")) await ctx.run("mount", ["-o", "remount,rw", boot]);
-  const mounted = new Set((await readMounts(ctx, boot)).map((it) => it.target));
+  if (bootMount?.isReadOnly) await ctx.run("mount", ["-o", "remount,rw", boot]);
+  const mounted = new Set((await readMountsBelow(ctx, boot)).map((it) => it.path));
   await emptyDirectory(boot, (path, name) => {
     if (mounted.has(path) && name !== "efi") return true;
     return hasOstree && (name.startsWith("loader") || name === "ostree");
@@ -155,7 +156,7 @@ async function emptyDirectory(
 }
 
 async function requireEmpty(ctx: Context, root: string): Promise<void> {
-  const mounted = (await readMounts(ctx, root)).map((it) => it.target);
+  const mounted = (await readMountsBelow(ctx, root)).map((it) => it.path);
   for (const name of await readdir(root)) {
     if (name === "lost+found") continue;
     await requireOnlyMounts(join(root, name), { root, mounted });

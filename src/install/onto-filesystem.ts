@@ -36,7 +36,7 @@ export async function installOntoFilesystem(
   if (!onto.skipsFinalize && onto.replace !== "alongside") {
     const boot = mounted.bootMount;
     await finalizeFilesystems(ctx, [
-      ...(boot === undefined ? [] : [{ path: boot.target, type: boot.type }]),
+      ...(boot === undefined ? [] : [{ path: boot.path, type: boot.type }]),
       { path: mounted.root, type: mounted.type },
     ]);
   }

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { parseFindmnt } from "./findmnt.ts";
 import { flattenDevice, parseLsblk, parseSignatures } from "./lsblk.ts";
 
 // util-linux 2.38, --bytes.
@@ -54,18 +53,4 @@ test.each([
   ],
 ])("signatures: %s", (_about, text, want) => {
   expect(parseSignatures(text)).toEqual(want);
-});
-
-test("mounts, the subvolume apart from the source", () => {
-  const text =
-    '{"filesystems":[{"target":"/","source":"/dev/vda3","fstype":"btrfs","options":"rw,subvol=/root","fsroot":"/root"}]}';
-  expect(parseFindmnt(text)).toEqual([
-    {
-      target: "/",
-      source: "/dev/vda3",
-      type: "btrfs",
-      options: ["rw", "subvol=/root"],
-      fsRoot: "/root",
-    },
-  ]);
 });

@@ -1,15 +1,64 @@
-import { expect, test } from "vitest";
-import { parseMountinfo } from "./mounts.ts";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { scriptedContext } from "../testing/scripted-context.ts";
+import type { Context } from "./context.ts";
+import { parseMountinfo, readMount, readMountsBelow } from "./mounts.ts";
 import { parsePrivileges } from "./privileges.ts";
 
-test("mounts are read with escapes, options and devices", () => {
-  const text =
-    "36 35 98:0 /mnt1 /a\\040b rw,noatime master:1 - ext3 /dev/root rw\n" +
-    "37 35 0:5 / /sysroot ro,relatime - xfs /dev/vda4 rw\n\n";
-  expect(parseMountinfo(text)).toEqual([
-    { path: "/a b", device: "98:0", isReadOnly: false },
-    { path: "/sysroot", device: "0:5", isReadOnly: true },
-  ]);
+const plain = { device: "0:5", fsRoot: "/", type: "xfs", source: "/dev/vda4", isReadOnly: false };
+
+test.each([
+  {
+    what: "escapes and optional fields",
+    line: "36 35 98:0 /mnt1 /a\\040b rw,noatime master:1 shared:2 - ext3 /dev/a\\134b rw",
+    want: { path: "/a b", device: "98:0", fsRoot: "/mnt1", type: "ext3", source: "/dev/a\\b" },
+  },
+  { what: "a mount that is read-only", line: "37 35 0:5 / /b ro - xfs /dev/vda4 rw", ro: true },
+  { what: "a file system that is", line: "37 35 0:5 / /b rw - xfs /dev/vda4 ro,x", ro: true },
+  {
+    what: "a subvolume",
+    line: "37 35 0:5 /root /b rw - btrfs /dev/vda4 rw,subvol=/root",
+    want: { fsRoot: "/root", type: "btrfs" },
+  },
+])("a line of mountinfo: $what", ({ line, want, ro = false }) => {
+  const mount = { ...plain, path: "/b", isReadOnly: ro, ...want };
+  expect(parseMountinfo(`${line}\n\n`)).toEqual([mount]);
+});
+
+async function layOutMounts(files: Readonly<Record<string, string>>): Promise<Context> {
+  const root = await mkdtemp(join(tmpdir(), "mounts-"));
+  onTestFinished(() => rm(root, { recursive: true }));
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), text);
+  }
+  return scriptedContext(root, []).ctx;
+}
+
+test("of mounts at one place the last one counts, and those below are told from those beside", async () => {
+  const line = (path: string, type: string) => `1 1 0:1 / ${path} rw - ${type} ${type} rw\n`;
+  const lines = [line("/", "rootfs"), line("/a", "x"), line("/a", "y"), line("/a/b", "z")];
+  const ctx = await layOutMounts({
+    "proc/self/mountinfo": [...lines, line("/ab", "x"), line("/", "overlay")].join(""),
+  });
+  expect((await readMount(ctx, "/"))?.type).toBe("overlay");
+  expect((await readMount(ctx, "/a"))?.type).toBe("y");
+  expect(await readMount(ctx, "/c")).toBeUndefined();
+  expect((await readMountsBelow(ctx, "/a")).map((it) => it.path)).toEqual(["/a", "/a", "/a/b"]);
+});
+
+test("a root that the kernel mounted by itself has the name of its device", async () => {
+  const mountinfo = "1 0 8:1 / / rw - ext4 /dev/root rw\n";
+  const uevent = "MAJOR=8\nMINOR=1\nDEVNAME=sda1\nDEVTYPE=partition\n";
+  const known = await layOutMounts({
+    "proc/self/mountinfo": mountinfo,
+    "sys/dev/block/8:1/uevent": uevent,
+  });
+  expect((await readMount(known, "/"))?.source).toBe("/dev/sda1");
+  const unknown = await layOutMounts({ "proc/self/mountinfo": mountinfo });
+  expect((await readMount(unknown, "/"))?.source).toBe("/dev/root");
 });
 
 test.each([

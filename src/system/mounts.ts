@@ -7,21 +7,54 @@ export interface Mount {
   readonly path: string;
   /** `MAJOR:MINOR`. */
   readonly device: string;
+  /** The directory of the file system that is mounted: `/`, or a subvolume. */
+  readonly fsRoot: string;
+  readonly type: string;
+  /** The device, or whatever the file system calls its source. */
+  readonly source: string;
+  /** The mount is, or the whole file system. */
   readonly isReadOnly: boolean;
 }
 
 /** The topmost mount exactly at `path`; undefined when nothing is mounted there. */
 export async function readMount(ctx: Context, path: string): Promise<Mount | undefined> {
-  const text = (await readFileIfAny(join(ctx.root, "proc/self/mountinfo"))) ?? "";
-  return parseMountinfo(text).findLast((it) => it.path === path);
+  const mount = (await readAllMounts(ctx)).findLast((it) => it.path === path);
+  if (mount?.source !== "/dev/root") return mount;
+  // The kernel's own word for a root it mounted without an initramfs; there is no such device.
+  return { ...mount, source: (await readDeviceName(ctx, mount.device)) ?? mount.source };
+}
+
+/** The mounts at and below `path`. */
+export async function readMountsBelow(ctx: Context, path: string): Promise<readonly Mount[]> {
+  return (await readAllMounts(ctx)).filter(
+    (it) => it.path === path || it.path.startsWith(`${path}/`),
+  );
+}
+
+async function readAllMounts(ctx: Context): Promise<readonly Mount[]> {
+  return parseMountinfo((await readFileIfAny(join(ctx.root, "proc/self/mountinfo"))) ?? "");
+}
+
+async function readDeviceName(ctx: Context, device: string): Promise<string | undefined> {
+  const text = await readFileIfAny(join(ctx.root, "sys/dev/block", device, "uevent"));
+  const name = /^DEVNAME=(.+)$/m.exec(text ?? "")?.[1];
+  return name === undefined ? undefined : `/dev/${name}`;
 }
 
 /** Format: proc_pid_mountinfo(5). */
 export function parseMountinfo(text: string): readonly Mount[] {
   return text.split("\n").flatMap((line) => {
-    const [, , device, , path, options] = line.split(" ");
-    if (device === undefined || path === undefined || options === undefined) return [];
-    return [{ path: unescapePath(path), device, isReadOnly: options.split(",").includes("ro") }];
+    const [before = "", after = ""] = line.split(" - ");
+    const [, , device, fsRoot, path, options] = before.split(" ");
+    const [type, source, superOptions = ""] = after.split(" ");
+    if (!device || !fsRoot || !path || !options || !type || source === undefined) return [];
+    const isReadOnly = [options, superOptions].some((it) => it.split(",").includes("ro"));
+    const [mountedRoot, mountedAt, from] = [fsRoot, path, source].map(unescapeField) as [
+      string,
+      string,
+      string,
+    ];
+    return [{ path: mountedAt, device, fsRoot: mountedRoot, type, source: from, isReadOnly }];
   });
 }
 
@@ -33,8 +66,8 @@ export async function isOnReadOnlyMedium(ctx: Context, path: string): Promise<bo
   return flag?.trim() === "1";
 }
 
-function unescapePath(path: string): string {
-  return path.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
+function unescapeField(text: string): string {
+  return text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
     String.fromCharCode(Number.parseInt(octal, 8)),
   );
 }
