@@ -1,17 +1,15 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { contentChecksum, formatXattrs, parseDirmeta } from "../testing/objects.ts";
 import { childTrees, formatDirtree, parseDirtree } from "./dirtree.ts";
 import {
-  contentChecksum,
   EMPTY_TREE,
   EMPTY_TREE_BYTES,
   formatCommit,
   formatDirmeta,
-  formatXattrs,
   objectPath,
   parseCommit,
-  parseDirmeta,
   parseXattrs,
   sha256,
   textMetadata,

@@ -1,4 +1,4 @@
-// The objects of an ostree repository, byte exact: commits, directories, file headers, and their checksums.
+// The objects of an ostree repository, byte exact: commits and directories, and their checksums.
 // Formats: libostree's ostree-core.h (OSTREE_COMMIT_GVARIANT_FORMAT and its neighbours).
 import { createHash } from "node:crypto";
 import { BootcError } from "../errors.ts";
@@ -110,7 +110,7 @@ function swap64(value: bigint): bigint {
   return bytes.readBigUInt64BE();
 }
 
-function swap32(value: number): number {
+export function swap32(value: number): number {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value);
   return bytes.readUInt32BE();
@@ -126,7 +126,6 @@ function checksumOf(bytes: Uint8Array): string {
 // ---- directories: metadata
 
 const DIRMETA_TYPE = "(uuua(ayay))";
-const FILE_HEADER_TYPE = "(uuuusa(ayay))";
 const XATTRS_TYPE = "a(ayay)";
 
 export function formatDirmeta(meta: FileMetadata): Buffer {
@@ -138,31 +137,13 @@ export function formatDirmeta(meta: FileMetadata): Buffer {
   ]);
 }
 
-export function parseDirmeta(bytes: Uint8Array): FileMetadata {
-  const [uid, gid, mode, xattrs] = parseVariant(DIRMETA_TYPE, bytes) as [
-    number,
-    number,
-    number,
-    VariantValue,
-  ];
-  return {
-    uid: swap32(uid),
-    gid: swap32(gid),
-    mode: swap32(mode),
-    xattrs: xattrsOf(xattrs),
-  };
-}
-
-/** `a(ayay)`, sorted by name: the content of a `file-xattrs-link` object. None are no bytes. */
-export function formatXattrs(xattrs: readonly Xattr[]): Buffer {
-  return formatVariant(XATTRS_TYPE, xattrsValue(xattrs));
-}
-
+/** `a(ayay)`: the content of a `file-xattrs-link` object. None are no bytes. */
 export function parseXattrs(bytes: Uint8Array): readonly Xattr[] {
   return xattrsOf(parseVariant(XATTRS_TYPE, bytes));
 }
 
-function xattrsValue(xattrs: readonly Xattr[]): VariantValue {
+/** Sorted by name, each name with its final NUL. */
+export function xattrsValue(xattrs: readonly Xattr[]): VariantValue {
   return xattrs
     .map(({ name, value }) => [Buffer.from(`${name}\0`, "utf8"), value] as const)
     .sort(([a], [b]) => Buffer.compare(a, b));
@@ -175,33 +156,4 @@ function xattrsOf(value: VariantValue): readonly Xattr[] {
     }
     return { name: name.toString("utf8", 0, name.length - 1), value: it };
   });
-}
-
-// ---- files
-
-export interface FileHeader extends FileMetadata {
-  /** Empty for a regular file. */
-  readonly symlinkTarget: string;
-}
-
-/**
- * The checksum of a content object starts with these bytes; the file's content follows (a symbolic link has
- * none). Length of the header big-endian, four zero bytes, the header.
- */
-export function contentPrefix(header: FileHeader): Buffer {
-  const bytes = formatVariant(FILE_HEADER_TYPE, [
-    swap32(header.uid),
-    swap32(header.gid),
-    swap32(header.mode),
-    0,
-    header.symlinkTarget,
-    xattrsValue(header.xattrs),
-  ]);
-  const prefix = Buffer.alloc(8);
-  prefix.writeUInt32BE(bytes.length);
-  return Buffer.concat([prefix, bytes]);
-}
-
-export function contentChecksum(header: FileHeader, content: Uint8Array): string {
-  return sha256(contentPrefix(header), content);
 }

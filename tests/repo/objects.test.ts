@@ -4,14 +4,13 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formatDirtree, parseDirtree } from "../../src/ostree/dirtree.ts";
 import {
-  contentChecksum,
   formatCommit,
   formatDirmeta,
   objectPath,
   parseCommit,
-  parseDirmeta,
   sha256,
 } from "../../src/ostree/objects.ts";
+import { contentChecksum, parseDirmeta } from "../../src/testing/objects.ts";
 import { dir, file, makeTar, symlink, type TestEntry } from "./images/tar-writer.ts";
 import { ostreeVersions } from "./ostree-versions.ts";
 import { createTestRepo, importBlob, rootsOf, type TestRepo } from "./test-repo.ts";

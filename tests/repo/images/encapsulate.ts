@@ -2,13 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDirtree } from "../../../src/ostree/dirtree.ts";
-import {
-  formatXattrs,
-  objectPath,
-  parseCommit,
-  sha256,
-  type Xattr,
-} from "../../../src/ostree/objects.ts";
+import { objectPath, parseCommit, sha256, type Xattr } from "../../../src/ostree/objects.ts";
+import { formatXattrs } from "../../../src/testing/objects.ts";
 import type { TestRepo } from "../test-repo.ts";
 import { dir, file, hardlink, makeTar, symlink, type TestEntry } from "./tar-writer.ts";
 
