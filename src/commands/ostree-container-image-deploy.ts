@@ -15,16 +15,15 @@ import {
 import { completeInstall } from "../install/complete.ts";
 import { removeImages } from "../pull/cleanup.ts";
 import { withRepositoryLock } from "../pull/lock.ts";
-import { planPull } from "../pull/plan.ts";
+import { type RepositoryPullWords, withPlannedPull } from "../pull/planned-pull.ts";
 import { withProtection } from "../pull/protection.ts";
 import { pullImage } from "../pull/pull.ts";
-import { type AccessWords, accessOf, limitsOfWords, type PullWords } from "../pull/request.ts";
-import { showProgress } from "../pull/show-progress.ts";
+import { lockTimeoutOf } from "../pull/request.ts";
 import type { Context } from "../system/context.ts";
 import { requireRoot } from "../system/privileges.ts";
 import { isBootedRepository, makeRepositoryWritable } from "../system/writable-sysroot.ts";
 
-export interface ImageDeployOptions extends AccessWords, PullWords {
+export interface ImageDeployOptions extends RepositoryPullWords {
   readonly imgref?: string;
   readonly image?: string;
   readonly transport: string;
@@ -36,7 +35,6 @@ export interface ImageDeployOptions extends AccessWords, PullWords {
   readonly noImgref?: boolean;
   readonly karg: readonly string[];
   readonly writeCommitidTo?: string;
-  readonly quiet?: boolean;
 }
 
 export async function imageDeploy(ctx: Context, options: ImageDeployOptions): Promise<void> {
@@ -48,7 +46,7 @@ export async function imageDeploy(ctx: Context, options: ImageDeployOptions): Pr
   await makeRepositoryWritable(ctx, repo);
   const it: DeployRequest = { options, repo, reference, target, isBooted };
   // What is staged here is what the verbs look at and replace: they must not do so meanwhile.
-  const { lockTimeoutMs: timeoutMs } = limitsOfWords(options);
+  const timeoutMs = lockTimeoutOf(options);
   const commit = isBooted
     ? await withHostLock(ctx, { purpose: "deploying", timeoutMs }, () => pullAndDeploy(ctx, it))
     : await pullAndDeploy(ctx, it);
@@ -66,24 +64,16 @@ interface DeployRequest {
 }
 
 async function pullAndDeploy(ctx: Context, it: DeployRequest): Promise<string> {
-  const { options, repo } = it;
-  const display = showProgress(ctx, { isQuiet: options.quiet === true });
-  try {
-    const plan = await planPull(ctx, {
-      repo,
-      reference: it.reference,
-      access: accessOf(options),
-      requiresBootable: true,
-      ...limitsOfWords(options),
-      onEvent: display.onEvent,
-    });
+  const { options, repo, reference } = it;
+  const request = { repo, reference, requiresBootable: true, words: options };
+  return await withPlannedPull(ctx, request, async ({ plan, display }) => {
     const warning = describeBootcLabel(plan.config);
     if (warning !== undefined) ctx.note(warning);
     return await withProtection(ctx, repo, async (protection) => {
       const { commit } = await pullImage(ctx, plan, { protection });
       display.onEvent({ type: "stage", stage: "deploying" });
       await withRepositoryLock(ctx, repo, {
-        options: { purpose: "deploying", timeoutMs: limitsOfWords(options).lockTimeoutMs },
+        options: { purpose: "deploying", timeoutMs: lockTimeoutOf(options) },
         work: async () => {
           await deploy(ctx, it, commit);
           if (options.noImgref) await removeImages(ctx, repo, [formatImageReference(plan.image)]);
@@ -91,9 +81,7 @@ async function pullAndDeploy(ctx: Context, it: DeployRequest): Promise<string> {
       });
       return commit;
     });
-  } finally {
-    display.end();
-  }
+  });
 }
 
 /** The image by `--imgref`, or put together from `--image` and the options beside it. */

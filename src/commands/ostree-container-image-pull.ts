@@ -2,35 +2,24 @@
 import { writeFile } from "node:fs/promises";
 import { formatCanonicalJson } from "../host/canonical-json.ts";
 import { formatOstreeReference, parseOstreeReference } from "../image/reference.ts";
-import { describePlan, planPull } from "../pull/plan.ts";
+import { describePlan } from "../pull/plan.ts";
+import { type RepositoryPullWords, withPlannedPull } from "../pull/planned-pull.ts";
 import { pullImage } from "../pull/pull.ts";
-import { type AccessWords, accessOf, limitsOfWords, type PullWords } from "../pull/request.ts";
-import { showProgress } from "../pull/show-progress.ts";
 import type { Context } from "../system/context.ts";
-import { makeRepositoryWritable } from "../system/writable-sysroot.ts";
 
-export interface ImagePullOptions extends AccessWords, PullWords {
+export interface ImagePullOptions extends RepositoryPullWords {
   readonly repo: string;
   readonly imgref: string;
   readonly ostreeDigestfile?: string;
   readonly check?: string;
-  readonly quiet?: boolean;
 }
 
 export async function imagePull(ctx: Context, options: ImagePullOptions): Promise<void> {
+  const { repo } = options;
   const reference = parseOstreeReference(options.imgref);
   const name = formatOstreeReference(reference);
-  await makeRepositoryWritable(ctx, options.repo);
-  const display = showProgress(ctx, { isQuiet: options.quiet === true });
-  try {
-    const plan = await planPull(ctx, {
-      repo: options.repo,
-      reference,
-      access: accessOf(options),
-      requiresBootable: false,
-      ...limitsOfWords(options),
-      onEvent: display.onEvent,
-    });
+  const request = { repo, reference, requiresBootable: false, words: options };
+  await withPlannedPull(ctx, request, async ({ plan, display }) => {
     if (plan.isUnchanged) {
       const { commit } = await pullImage(ctx, plan);
       ctx.say(`No changes in ${name} => ${commit}`);
@@ -47,9 +36,7 @@ export async function imagePull(ctx: Context, options: ImagePullOptions): Promis
     display.end();
     ctx.say(`Wrote: ${name} => ${commit}`);
     await writeDigest(options, commit);
-  } finally {
-    display.end();
-  }
+  });
 }
 
 async function writeDigest({ ostreeDigestfile }: ImagePullOptions, commit: string): Promise<void> {
