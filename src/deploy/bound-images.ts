@@ -14,6 +14,7 @@ import { readFileIfAny } from "../system/files.ts";
 import { resolveInRoot } from "../system/in-root.ts";
 import { readLinkIfAny, readNamesIfAny } from "../system/optional-file.ts";
 import { readMissing, removeUnbound, storeImages } from "./bound-storage.ts";
+import { labelStorage } from "./selinux-labels.ts";
 
 /** Names of the images that the image unpacked at `root` binds, each once. */
 export async function readBoundImages(root: string): Promise<readonly string[]> {
@@ -54,6 +55,8 @@ export interface BindingCommit {
   readonly sysroot: string;
   readonly repo: string;
   readonly commit: string;
+  /** The system whose SELinux policy labels the files; undefined: nothing is labelled. */
+  readonly policyRoot: string | undefined;
 }
 
 /** Fetches what a commit binds and the machine does not have. A tag that has moved is not followed. */
@@ -63,6 +66,9 @@ export async function fetchBoundImages(ctx: Context, it: BindingCommit): Promise
     sysroot: it.sysroot,
     verb: "Fetching",
     sourceOf: (name) => remoteSource(ctx, name),
+    finishNew: async (dir) => {
+      if (it.policyRoot !== undefined) await labelStorage(ctx, it.policyRoot, dir);
+    },
   });
 }
 
@@ -79,7 +85,7 @@ export async function remoteSource(ctx: Context, name: string): Promise<StorageC
 /** Removes from a machine's storage what none of its deployments binds, or is itself; gives how many. */
 export async function removeUnboundImages(
   ctx: Context,
-  { sysroot, repo }: Omit<BindingCommit, "commit">,
+  { sysroot, repo }: Pick<BindingCommit, "sysroot" | "repo">,
 ): Promise<number> {
   const wanted: string[] = [];
   for (const { commit, origin } of await listDeployments(sysroot)) {

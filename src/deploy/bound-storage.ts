@@ -28,13 +28,15 @@ export interface StoreRequest {
   /** What is done to each image, for messages: `Fetching`. */
   readonly verb: string;
   readonly sourceOf: (name: string) => Promise<StorageCopy["source"]>;
+  /** Called on the directory of a storage that is new, before it appears. */
+  readonly finishNew?: (dir: string) => Promise<void>;
 }
 
 /** Puts images into the storage, over those that have their names; one that is new appears complete. */
 export async function storeImages(
   ctx: Context,
   images: readonly string[],
-  { sysroot, verb, sourceOf }: StoreRequest,
+  { sysroot, verb, sourceOf, finishNew }: StoreRequest,
 ): Promise<void> {
   if (images.length === 0) return;
   const final = join(sysroot, STORAGE);
@@ -53,6 +55,7 @@ export async function storeImages(
       });
     }
   });
+  if (isNew) await finishNew?.(dir);
   // What starts next counts on them: they are to be on the disk before it can.
   await ctx.run("sync", ["--file-system", dir]);
   if (isNew) await rename(dir, final);

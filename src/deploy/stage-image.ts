@@ -16,6 +16,7 @@ import { deploymentDir, systemRepo } from "../programs/ostree-sysroot.ts";
 import type { OnPullEvent } from "../pull/progress.ts";
 import type { PulledImage } from "../pull/request.ts";
 import type { Context } from "../system/context.ts";
+import { isSelinuxOn } from "../system/label.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
 import { requireBootRoom } from "./boot-room.ts";
 import { fetchBoundImages } from "./bound-images.ts";
@@ -49,7 +50,8 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
     // Before there is anything to boot that counts on them; readers of progress know this order of steps.
     request.onEvent({ type: "stage", stage: "bound-images" });
     const sysroot = join(ctx.root, "sysroot");
-    await fetchBoundImages(ctx, { sysroot, repo, commit: image.commit });
+    const policyRoot = (await isSelinuxOn(ctx)) ? ctx.root : undefined;
+    await fetchBoundImages(ctx, { sysroot, repo, commit: image.commit, policyRoot });
     await stageDeployment(ctx, {
       stateroot: booted.stateroot,
       commit: image.commit,

@@ -23,10 +23,12 @@ import type { PulledImage } from "../pull/request.ts";
 import { showProgress } from "../pull/show-progress.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny, replaceFile } from "../system/files.ts";
+import { isSelinuxOn } from "../system/label.ts";
 import { type BootloaderSetup, decideBootloader, installBootloader } from "./bootloader.ts";
 import { requireBoundImages, storeBoundImages } from "./bound-images.ts";
 import { noPrepareRoot, type Prepared } from "./prepare.ts";
 import type { InstallTarget } from "./request.ts";
+import { labelMachine } from "./selinux.ts";
 
 /** Installs to a root file system that is mounted. Nothing boots from it before this is done. */
 export async function installTo(
@@ -52,12 +54,15 @@ export async function installTo(
       kargs: decideKargs(prepared, target, facts),
     });
   });
-  await writeBeside(ctx, { prepared, target, deployment, pulled, facts });
+  const written = await writeBeside(ctx, { prepared, target, deployment, pulled, facts });
   // Before the boot loader: a machine that starts has what its image counts on.
   const mode = prepared.options.boundImages;
   const bound = await requireBoundImages(ctx, { root: deployment, mode });
   await storeBoundImages(ctx, bound, { sysroot: target.root, mode });
   await installBootloader(ctx, { setup: facts.bootloader, prepared, target, deployment });
+  if (facts.hasSelinuxPolicy && !prepared.options.disableSelinux) {
+    await labelMachine(ctx, { root: target.root, deployment, written });
+  }
 }
 
 function repoSettings({ config }: Prepared): Readonly<Record<string, string>> {
@@ -156,6 +161,9 @@ function decideKargs(
   });
 }
 
+const FSTAB = "etc/fstab";
+const SSH_KEYS = "etc/tmpfiles.d/bootc-root-ssh.conf";
+
 interface Installed {
   readonly prepared: Prepared;
   readonly target: InstallTarget;
@@ -164,21 +172,28 @@ interface Installed {
   readonly facts: ImageFacts;
 }
 
-async function writeBeside(ctx: Context, it: Installed): Promise<void> {
+/** Gives what was written into the deployment, relative to its top. */
+async function writeBeside(ctx: Context, it: Installed): Promise<readonly string[]> {
+  const written: string[] = [];
   if (it.target.boot !== undefined) {
-    const path = join(it.deployment, "etc/fstab");
+    const path = join(it.deployment, FSTAB);
     await replaceFile(path, withFstabMount((await readFileIfAny(path)) ?? "", it.target.boot));
+    written.push(FSTAB);
   }
-  if (it.prepared.sshKeys !== undefined) await writeKeys(ctx, it, it.prepared.sshKeys);
+  if (it.prepared.sshKeys !== undefined) {
+    await writeKeys(ctx, it, it.prepared.sshKeys);
+    written.push(SSH_KEYS);
+  }
   await replaceFile(join(it.target.root, ".bootc-aleph.json"), await describeAleph(ctx, it));
   if (it.target.wantsCleanup) {
     await mkdir(join(it.target.root, "etc"), { recursive: true });
     await writeFile(join(it.target.root, "etc/bootc-destructive-cleanup"), "");
   }
+  return written;
 }
 
 async function writeKeys(ctx: Context, { deployment }: Installed, keys: string): Promise<void> {
-  const path = "etc/tmpfiles.d/bootc-root-ssh.conf";
+  const path = SSH_KEYS;
   const link = await readlink(join(deployment, "root")).catch(() => "root");
   const home = join("/", link);
   const content = Buffer.from(keys).toString("base64");
@@ -204,6 +219,5 @@ async function describeAleph(ctx: Context, { prepared, pulled, facts }: Installe
 async function decideSelinux(ctx: Context, { options }: Prepared, facts: ImageFacts) {
   if (!facts.hasSelinuxPolicy) return "disabled";
   if (options.disableSelinux) return "force-target-disabled";
-  const isOn = await exists(join(ctx.root, "sys/fs/selinux/enforce"));
-  return isOn ? "enabled" : "host-disabled";
+  return (await isSelinuxOn(ctx)) ? "enabled" : "host-disabled";
 }

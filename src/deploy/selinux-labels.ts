@@ -1,0 +1,67 @@
+// Labels for files that no image carries: what the machine keeps outside its deployments, and beside them.
+import { lstat, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { doing } from "../errors.ts";
+import { type PolicyPath, readPolicyLabels, setLabels } from "../programs/selinux-policy.ts";
+import type { Context } from "../system/context.ts";
+
+/** A file, and what the policy is to take it for. */
+export interface LabelledFile extends PolicyPath {
+  readonly file: string;
+}
+
+/** Labels files by the policy of the system at `policyRoot`; those it has no rule for stay as they are. */
+export async function labelFiles(
+  ctx: Context,
+  policyRoot: string,
+  files: readonly LabelledFile[],
+): Promise<void> {
+  await doing("labelling files for SELinux", async () => {
+    // Many files may stand for one path of the policy.
+    const paths = [...new Map(files.map((it) => [it.path, it])).values()];
+    const labels = await readPolicyLabels(ctx, policyRoot, paths);
+    await setLabels(
+      ctx,
+      files.flatMap(({ file, path }) => {
+        const label = labels.get(path);
+        return label === undefined ? [] : [{ file, label }];
+      }),
+    );
+  });
+}
+
+export interface ListedTree {
+  readonly top: string;
+  /** What the policy is to take the top for. */
+  readonly path: string;
+  /** What is taken for something else, or left out with all that is below it. */
+  readonly mapPath?: (path: string) => string | undefined;
+}
+
+/** A directory and everything below it on the same file system. */
+export async function listTree({ top, path, mapPath = (it) => it }: ListedTree) {
+  const files: LabelledFile[] = [];
+  const { dev } = await lstat(top);
+  const walk = async (file: string, at: string): Promise<void> => {
+    const as = mapPath(at);
+    const it = await lstat(file);
+    if (as === undefined || it.dev !== dev) return;
+    const kind = it.isDirectory() ? "directory" : it.isSymbolicLink() ? "link" : "file";
+    files.push({ file, path: as, kind });
+    if (kind !== "directory") return;
+    for (const name of await readdir(file)) await walk(join(file, name), join(at, name));
+  };
+  await walk(top, path);
+  return files;
+}
+
+/** What the policies of container tools say about a storage goes by where podman has its own. */
+const PODMAN_STORAGE = "var/lib/containers/storage";
+/** Says that a storage was labelled; what is written into it later takes after its directories. */
+const STAMP = ".bootc_labeled";
+
+/** Labels a new container storage as podman's own. */
+export async function labelStorage(ctx: Context, policyRoot: string, dir: string): Promise<void> {
+  await writeFile(join(dir, STAMP), "");
+  await labelFiles(ctx, policyRoot, await listTree({ top: dir, path: PODMAN_STORAGE }));
+}

@@ -1,0 +1,93 @@
+// Labels by the SELinux policy of a system: ostree computes them, chcon sets them, whatever the kernel.
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { Context } from "../system/context.ts";
+
+export interface PolicyPath {
+  /** Where the policy is to think it is: relative to the root, which itself is the empty string. */
+  readonly path: string;
+  readonly kind: "directory" | "file" | "link";
+}
+
+/**
+ * The labels that the policy of the system at `policyRoot` gives to paths; those it has none for are missing.
+ * ostree labels what it commits, so a tree of empty files is committed for it.
+ */
+export async function readPolicyLabels(
+  ctx: Context,
+  policyRoot: string,
+  paths: readonly PolicyPath[],
+): Promise<ReadonlyMap<string, string>> {
+  const work = await mkdtemp(join(tmpdir(), "bootc-labels-"));
+  try {
+    const tree = join(work, "tree");
+    await mkdir(tree);
+    for (const it of paths) await addStandIn(tree, it);
+    const repo = join(work, "repo");
+    await ctx.run("ostree", ["init", `--repo=${repo}`, "--mode=archive"], { isQuiet: true });
+    const words = ["--orphan", "--no-bindings", "--timestamp=@0"];
+    const commit = await ctx.read("ostree", [
+      ...["commit", `--repo=${repo}`, ...words],
+      ...[`--tree=dir=${tree}`, `--selinux-policy=${policyRoot}`],
+    ]);
+    const args = [`--repo=${repo}`, "--recursive", "--xattrs", commit.trim()];
+    const labels = parseLabels(await ctx.read("ostree", ["ls", ...args]));
+    return new Map(
+      paths.flatMap(({ path }) => {
+        const label = labels.get(standInName(path));
+        return label === undefined ? [] : [[path, label] as const];
+      }),
+    );
+  } finally {
+    await rm(work, { recursive: true });
+  }
+}
+
+/** ostree lists a path a line. No policy has a rule about names with line ends. */
+function standInName(path: string): string {
+  return path.replaceAll("\n", "_");
+}
+
+async function addStandIn(tree: string, { path, kind }: PolicyPath): Promise<void> {
+  const place = join(tree, standInName(path));
+  if (kind === "directory") {
+    await mkdir(place, { recursive: true });
+    return;
+  }
+  await mkdir(dirname(place), { recursive: true });
+  await rm(place, { force: true });
+  if (kind === "file") await writeFile(place, "");
+  else await symlink(LINK_TARGET, place);
+}
+
+const LINK_TARGET = "x";
+
+/** Parses lines of `ostree ls -R -X`: `d00755 0 0 0 { [(b'security.selinux', b'LABEL')] } /path`. */
+export function parseLabels(text: string): ReadonlyMap<string, string> {
+  const line =
+    /^([dl-])\d+ +\d+ +\d+ +\d+ \{ .*?\(b'security\.selinux', b'([^']*)'\).*?\} \/(.*)$/gm;
+  return new Map(
+    [...text.matchAll(line)].map(([, kind, label = "", path = ""]) => {
+      const end = kind === "l" ? ` -> ${LINK_TARGET}`.length : 0;
+      return [path.slice(0, path.length - end), label];
+    }),
+  );
+}
+
+/** How many files one run of chcon is given; well below what a command line may hold. */
+const FILES_AT_ONCE = 500;
+
+/** Sets a label on each file, on links themselves where they are some. */
+export async function setLabels(
+  ctx: Context,
+  labels: readonly { readonly file: string; readonly label: string }[],
+): Promise<void> {
+  const files = Map.groupBy(labels, (it) => it.label);
+  for (const [label, group] of files) {
+    for (let i = 0; i < group.length; i += FILES_AT_ONCE) {
+      const some = group.slice(i, i + FILES_AT_ONCE).map((it) => it.file);
+      await ctx.run("chcon", ["--no-dereference", label, ...some]);
+    }
+  }
+}
