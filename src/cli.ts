@@ -23,14 +23,51 @@ export async function runProgram(argv: readonly string[], signal: AbortSignal): 
     if (!(error instanceof CommanderError)) throw error;
     // Help and version end the parse with status 0.
     if (error.exitCode === 0) return 0;
-    if (!isJson) return 2; // explained on stderr
-    throw new BootcError(error.message.replace(/^error: /, ""), { kind: "usage" });
+    const isHelp = error.code === "commander.help";
+    if (isHelp && !isJson) return 2; // printed in place of a command that was left out
+    throw usageError(isHelp ? "error: a command is missing" : error.message, program, argv);
   }
+}
+
+/** What the parser complains about, in the form of our own errors. */
+export function usageError(text: string, program: Command, argv: readonly string[]): BootcError {
+  const [first = "", suggestion = ""] = text.split("\n");
+  const message = first
+    .replace(/^error: /, "")
+    .replace(/\.$/, "")
+    .replace(/\. (Allowed|Expected) /, (_, word: string) => `: ${word.toLowerCase()} `)
+    .replace(". ", ": ");
+  const meant = /^\(Did you mean (.+)\?\)$/.exec(suggestion)?.[1];
+  const help = `see \`${nameAsked(program, argv)} --help\``;
+  return new BootcError(message, {
+    kind: "usage",
+    hint: meant === undefined ? help : `did you mean \`${meant}\`? ${help}`,
+  });
+}
+
+/** The words of the command that was asked for, as far as there is such a command. */
+function nameAsked(program: Command, argv: readonly string[]): string {
+  let command = program;
+  const names = [program.name()];
+  for (const word of argv) {
+    const next = command.commands.find((it) => [it.name(), ...it.aliases()].includes(word));
+    if (next === undefined) break;
+    command = next;
+    names.push(next.name());
+  }
+  return names.join(" ");
+}
+
+/** `--help` says the same everywhere. */
+function dropHelpCommands(command: Command): void {
+  if (command.commands.length === 0) return;
+  command.helpCommand(false);
+  for (const it of command.commands) dropHelpCommands(it);
 }
 
 export interface ProgramOptions {
   readonly asked?: string | undefined;
-  /** Words that cannot be parsed are thrown, and not explained on stderr. */
+  /** No help in place of a command that was left out. */
   readonly isSilent?: boolean;
 }
 
@@ -47,13 +84,15 @@ export function createProgram(
     .description("Update this system transactionally from a container image")
     .version(`bootc ${VERSION}`, "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
-    .helpCommand(false)
-    .showHelpAfterError("hint: see `bootc --help`")
-    .configureOutput(isSilent ? { writeErr: () => undefined } : {})
+    .configureOutput({
+      outputError: () => undefined,
+      ...(isSilent && { writeErr: () => undefined }),
+    })
     .exitOverride();
   for (const declare of GROUPS) {
     if (program.commands.some((it) => it.name() === asked)) break;
     declare(program, ctx);
   }
+  dropHelpCommands(program);
   return program;
 }

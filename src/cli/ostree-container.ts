@@ -246,7 +246,7 @@ function declarePull(image: Command, ctx: Context): void {
 export function withAccessOptions(command: Command): Command {
   return command
     .option("--authfile <file>", "credentials for the registry")
-    .option("--auth-anonymous", "use no credentials")
+    .addOption(new Option("--auth-anonymous", "use no credentials").conflicts("authfile"))
     .option("--cert-dir <dir>", "certificates for the registry (*.crt, *.cert, *.key)")
     .option("--insecure-skip-tls-verification", "do not verify the registry's certificate");
 }
@@ -256,22 +256,34 @@ export function withPullOptions(command: Command): Command {
   return command
     .addOption(lockTimeoutOption())
     .addOption(
-      seconds("--stall-timeout <seconds>", "restart a transfer that is stuck (default: 60)"),
+      seconds("--stall-timeout <seconds>", "restart a transfer that is stuck (default: 60)", {
+        isZeroAllowed: false,
+      }),
     )
     .addOption(
-      seconds("--give-up-after <seconds>", "fail when nothing comes for so long (default: 300)"),
+      seconds("--give-up-after <seconds>", "fail when nothing comes for so long (default: 300)", {
+        isZeroAllowed: false,
+      }),
     );
 }
 
 /** How long another writer is waited for; `LockWords` in the commands. */
 export function lockTimeoutOption(): Option {
-  return seconds("--lock-timeout <seconds>", "how long to wait for another writer (default: 60)");
+  return seconds("--lock-timeout <seconds>", "how long to wait for another writer (default: 60)", {
+    isZeroAllowed: true,
+  });
 }
 
-function seconds(flags: string, description: string): Option {
+function seconds(
+  flags: string,
+  description: string,
+  { isZeroAllowed }: { readonly isZeroAllowed: boolean },
+): Option {
   return new Option(flags, description).argParser((text) => {
     const value = Number(text);
-    if (/^\d+(\.\d+)?$/.test(text) && value <= 1e6) return value;
-    throw new InvalidArgumentError("a number of seconds is needed.");
+    const isInRange = (isZeroAllowed ? value >= 0 : value > 0) && value <= 1e6;
+    if (/^\d+(\.\d+)?$/.test(text) && isInRange) return value;
+    const above = isZeroAllowed ? "" : " above 0";
+    throw new InvalidArgumentError(`a number of seconds${above} is needed.`);
   });
 }

@@ -24,11 +24,62 @@ test.each(["--version", "status --format json"])("`bootc %s` onto a full disk fa
 });
 
 test.each([
-  ["upgrade --json --bogus", "unknown option '--bogus'"],
-  ["upgrade --json --check --apply", "option '--check' cannot be used with option '--apply'"],
-])("words that cannot be parsed are one object with --json: `bootc %s`", (words, message) => {
+  ["upgrade --bogus", "unknown option '--bogus'", "see `bootc upgrade --help`"],
+  ["upgrad", "unknown command 'upgrad'", "did you mean `upgrade`? see `bootc --help`"],
+  [
+    "update --check --apply",
+    "option '--check' cannot be used with option '--apply'",
+    "see `bootc upgrade --help`",
+  ],
+  [
+    "switch a b",
+    "too many arguments for 'switch': expected 1 argument but got 2: a, b",
+    "see `bootc switch --help`",
+  ],
+  ["edit --filename", "option '-f, --filename <file>' argument missing", "see `bootc edit --help`"],
+  [
+    "upgrade --soft-reboot x",
+    "option '--soft-reboot <mode>' argument 'x' is invalid: allowed choices are required, auto",
+    "see `bootc upgrade --help`",
+  ],
+  [
+    "rollback --lock-timeout x",
+    "option '--lock-timeout <seconds>' argument 'x' is invalid: a number of seconds is needed",
+    "see `bootc rollback --help`",
+  ],
+  [
+    "upgrade --stall-timeout 0",
+    "option '--stall-timeout <seconds>' argument '0' is invalid: a number of seconds above 0 is needed",
+    "see `bootc upgrade --help`",
+  ],
+])(
+  "what cannot be parsed is a line and a hint, or one object: `bootc %s`",
+  (words, message, hint) => {
+    expect(shell(`${BOOTC} ${words}`)).toEqual({
+      status: 2,
+      stderr: `error: ${message}\nhint: ${hint}\n`,
+    });
+    const { status, stderr } = shell(`${BOOTC} --json ${words}`);
+    expect([status, JSON.parse(stderr).error.kind]).toEqual([2, "usage"]);
+  },
+);
+
+test.each([
+  ["upgrade --json --bogus", "unknown option '--bogus'", "see `bootc upgrade --help`"],
+  [
+    "internals ostree-container image help",
+    "unknown command 'help'",
+    "see `bootc internals ostree-container image --help`",
+  ],
+])("the hint names the command that was meant: `bootc %s`", (words, message, hint) => {
   const { status, stderr } = shell(`${BOOTC} ${words}`);
   expect(status).toBe(2);
-  const error = { kind: "usage", message, causes: [], hint: null };
-  expect(JSON.parse(stderr)).toEqual({ error });
+  const error = { kind: "usage", message, causes: [], hint };
+  if (words.includes("--json")) expect(JSON.parse(stderr)).toEqual({ error });
+  else expect(stderr).toBe(`error: ${message}\nhint: ${hint}\n`);
+});
+
+test("in place of a command that was left out there is help", () => {
+  const { status, stderr } = shell(`${BOOTC} internals`);
+  expect([status, stderr]).toEqual([2, expect.stringMatching(/^Usage: bootc internals /)]);
 });
