@@ -146,9 +146,10 @@ describe("a soft reboot", () => {
       async () => void (await mkdir(join(it.root, "run/nextroot"))),
     ];
     // The host is looked at before the change and after it.
-    const script = [LOCK_LINE, version, version, version, prepare];
+    const script = [version, LOCK_LINE, version, version, version, prepare];
     expect(await run(it, script, "required")).toMatchInlineSnapshot(`
       "
+      ? ostree --version
       + flock --exclusive --nonblock --conflict-exit-code 75 3
       ? ostree --version
       > Staged deployment is already set to apply on reboot
@@ -162,11 +163,20 @@ describe("a soft reboot", () => {
 
   test("is an error or a normal reboot where ostree is too old", async () => {
     const { it, version } = await capable("2025.2");
-    const script = [LOCK_LINE, version, version];
-    expect(await run(it, script, "required")).toContain(
-      "error: Soft reboot was required but staged deployment is not soft-reboot capable\n",
+    // Told before anything is done: nothing that is staged or queued would change the answer.
+    const refused = "Soft reboot was required but staged deployment is not soft-reboot capable";
+    expect(await run(it, [version], "required")).toBe(`\n? ostree --version\nerror: ${refused}\n`);
+    expect(await run(it, [LOCK_LINE, version, version], "auto")).not.toContain("error");
+    const words = { transport: "registry", softReboot: "required" } as const;
+    expect(await play(it, [version], (ctx) => switchImage(ctx, "quay.io/x", words))).toContain(
+      refused,
     );
-    expect(await run(it, script, "auto")).not.toContain("error");
+    const back = { softReboot: "required" } as const;
+    expect(await play(it, [version], (ctx) => rollback(ctx, back))).toContain(
+      "Soft reboot was required but rollback deployment is not soft-reboot capable",
+    );
+    await rm(join(it.root, "usr/lib/systemd/system/soft-reboot.target"));
+    expect(await run(it, [], "required")).toContain(refused);
   });
 });
 
@@ -228,7 +238,13 @@ test("without an editor edit says what to do", async () => {
 test("usr-overlay leaves the mounting to ostree", async () => {
   const it = await machine();
   const script: readonly ScriptLine[] = [["+ ostree admin unlock --transient"]];
-  await play(it, script, (ctx) => usrOverlay(ctx, { readOnly: true }));
+  expect(await play(it, [], (ctx) => usrOverlay(ctx, { readOnly: true }))).toBe(
+    "\n\nerror: an overlay is mounted on /usr already\n",
+  );
+  await rm(join(it.root, "run/ostree/deployment-state"), { recursive: true });
+  expect(await play(it, script, (ctx) => usrOverlay(ctx, { readOnly: true }))).toBe(
+    "\n+ ostree admin unlock --transient\n",
+  );
 });
 
 const VERBS: Readonly<Record<string, (ctx: Context) => Promise<void>>> = {

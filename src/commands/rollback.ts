@@ -3,7 +3,7 @@
 import { answerInJson, type JsonWords, silenceFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { queueRollback } from "../deploy/queue-rollback.ts";
-import { type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
+import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { reboot } from "../programs/reboot.ts";
 import { type LockWords, lockTimeoutOf } from "../pull/request.ts";
 import type { Context } from "../system/context.ts";
@@ -15,6 +15,7 @@ export interface RollbackOptions extends JsonWords, LockWords {
 
 export async function rollback(ctx: Context, options: RollbackOptions): Promise<void> {
   await prepareForWrite(ctx);
+  await requireSoftReboot(ctx, options.softReboot, "rollback");
   const talk = silenceFor(ctx, options);
   const lock = { purpose: "rolling back", timeoutMs: lockTimeoutOf(options) };
   const kind = await withHostLock(talk, lock, () => queueRollback(talk));

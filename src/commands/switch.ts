@@ -2,7 +2,7 @@
 import { type DeployWords, deployImage, requireBooted } from "../deploy/deploy-image.ts";
 import { answerInJson, silenceFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
-import { type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
+import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import { isSameImage, parseSwitchTarget } from "../host/switch.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
@@ -35,6 +35,7 @@ export async function switchImage(
     return await answerInJson(ctx, options);
   }
   await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
+  await requireSoftReboot(ctx, options.softReboot, "staged");
   const talk = silenceFor(ctx, options);
   const outcome = await withHostLock(
     talk,

@@ -12,7 +12,7 @@ import {
 } from "../deploy/deploy-image.ts";
 import { answerInJson, silenceFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
-import { type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
+import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { describeDifference } from "../deploy/stage-image.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import type { Deployment } from "../host/deployment.ts";
@@ -45,6 +45,7 @@ export interface UpgradeOptions extends DeployWords {
 
 export async function upgrade(ctx: Context, options: UpgradeOptions): Promise<void> {
   await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
+  await requireSoftReboot(ctx, options.softReboot, "staged");
   const talk = silenceFor(ctx, options);
   const { lockTimeoutMs: timeoutMs } = limitsOfWords(options);
   const work = () => upgradeOrCheck(talk, options);

@@ -1,6 +1,7 @@
 // `bootc usr-overlay`: make /usr writable until the next boot.
 import { BootcError } from "../errors.ts";
 import { unlockUsr } from "../programs/ostree-admin.ts";
+import { readSysroot } from "../programs/ostree-sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { readHostKind } from "../system/host-kind.ts";
 import { requireRoot } from "../system/privileges.ts";
@@ -15,5 +16,11 @@ export async function usrOverlay(ctx: Context, options: UsrOverlayOptions): Prom
     throw new BootcError("usroverlay only applies on booted hosts", { kind: "unsupported" });
   }
   await requireRoot(ctx);
+  const booted = (await readSysroot(ctx)).deployments.find((it) => it.isBooted);
+  if (booted !== undefined && booted.unlocked !== "none") {
+    throw new BootcError("an overlay is mounted on /usr already", {
+      hint: "it stays until the next boot; `bootc status` tells of which kind it is",
+    });
+  }
   await unlockUsr(ctx, options.readOnly === true ? "transient" : "writable");
 }

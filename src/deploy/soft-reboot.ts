@@ -2,26 +2,43 @@
 import { BootcError } from "../errors.ts";
 import type { BootEntry } from "../host/document.ts";
 import { prepareSoftReboot } from "../programs/ostree-admin.ts";
+import { offersSoftReboot } from "../programs/ostree-soft-reboot.ts";
 import type { Context } from "../system/context.ts";
 import { readHost } from "./read-host.ts";
 
 /** `auto` makes it a normal reboot where a soft one is not possible. */
 export type SoftRebootMode = "required" | "auto";
 
+type Slot = "staged" | "rollback";
+
+/** Refuses `required` where no deployment can be reached so, before anything is pulled or changed. */
+export async function requireSoftReboot(
+  ctx: Context,
+  mode: SoftRebootMode | undefined,
+  slot: Slot,
+): Promise<void> {
+  if (mode !== "required" || (await offersSoftReboot(ctx))) return;
+  throw notCapable(slot, {
+    hint: "soft reboots need ostree 2025.3 and systemd 254; `auto` makes do with a normal one",
+  });
+}
+
+function notCapable(slot: Slot, options: { readonly hint?: string } = {}): BootcError {
+  const text = `Soft reboot was required but ${slot} deployment is not soft-reboot capable`;
+  return new BootcError(text, { kind: "unsupported", ...options });
+}
+
 export async function softReboot(
   ctx: Context,
   mode: SoftRebootMode | undefined,
-  slot: "staged" | "rollback",
+  slot: Slot,
 ): Promise<void> {
   if (mode === undefined) return;
   const { status } = await readHost(ctx);
   const entry: BootEntry | null = status[slot];
-  const name = slot === "staged" ? "staged deployment" : "rollback deployment";
   if (!entry?.softRebootCapable) {
     if (mode === "auto") return;
-    throw new BootcError(`Soft reboot was required but ${name} is not soft-reboot capable`, {
-      kind: "unsupported",
-    });
+    throw notCapable(slot);
   }
   const title = slot === "staged" ? "Staged deployment" : "Rollback deployment";
   ctx.say(`${title} is soft-reboot capable, preparing for soft-reboot...`);

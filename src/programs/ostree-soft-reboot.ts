@@ -11,6 +11,9 @@ import { isAtLeast, readOstreeVersion } from "./ostree-version.ts";
 
 export type SoftRebootCheck = (ctx: Context, it: Deployment) => Promise<boolean>;
 
+/** The first ostree that can prepare a soft reboot. */
+const SINCE = "2025.3";
+
 const NEVER: SoftRebootCheck = async () => false;
 
 /** The check against the booted deployment, or one that always says no where there is no soft reboot. */
@@ -18,20 +21,27 @@ export async function readSoftRebootCheck(
   ctx: Context,
   booted: Deployment | undefined,
 ): Promise<SoftRebootCheck> {
-  if (booted === undefined) return NEVER;
-  const unit = join(ctx.root, "usr/lib/systemd/system/soft-reboot.target");
-  if (!(await exists(unit))) return NEVER;
+  if (booted === undefined || !(await hasSoftRebootUnit(ctx))) return NEVER;
   let asked: Promise<string> | undefined;
   return async (_ctx, it) => {
     // The kernel stays, so that it must be the same; the check is first because it costs nothing.
     if (it === booted || it.bootChecksum !== booted.bootChecksum) return false;
     asked ??= readOstreeVersion(ctx);
     const version = await asked;
-    if (!isAtLeast(version, "2025.3")) return false;
+    if (!isAtLeast(version, SINCE)) return false;
     const hasOptions = it.bootOptions?.includes("ostree=") === true;
     if (!isAtLeast(version, "2025.7") && !hasOptions) return false;
     return await hasSamePolicy(ctx, booted, it);
   };
+}
+
+/** This systemd and this ostree know of soft reboots at all. */
+export async function offersSoftReboot(ctx: Context): Promise<boolean> {
+  return (await hasSoftRebootUnit(ctx)) && isAtLeast(await readOstreeVersion(ctx), SINCE);
+}
+
+async function hasSoftRebootUnit(ctx: Context): Promise<boolean> {
+  return await exists(join(ctx.root, "usr/lib/systemd/system/soft-reboot.target"));
 }
 
 async function hasSamePolicy(ctx: Context, a: Deployment, b: Deployment): Promise<boolean> {
