@@ -6,7 +6,7 @@ import { type DeployWords, deployImage, requireBooted } from "../deploy/deploy-i
 import { answerInJson, silenceFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { queueRollback } from "../deploy/queue-rollback.ts";
-import { doing } from "../errors.ts";
+import { BootcError } from "../errors.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import type { HostDocument } from "../host/document.ts";
 import { formatYaml } from "../host/format-yaml.ts";
@@ -49,7 +49,11 @@ export async function edit(ctx: Context, options: EditOptions): Promise<void> {
 }
 
 async function readSpec(path: string): Promise<string> {
-  return await doing(`reading \`${path}\``, () => readFile(path, "utf8"));
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new BootcError(`the document \`${path}\` cannot be read`, { kind: "usage", cause });
+  }
 }
 
 async function askEditor(ctx: Context, host: HostDocument): Promise<string> {

@@ -10,8 +10,8 @@ import {
   formatOstreeReference,
   type OstreeReference,
   parseOstreeReference,
-  parseTransport,
 } from "../image/reference.ts";
+import { parseNamedImage } from "../image/registry-name.ts";
 import { completeInstall } from "../install/complete.ts";
 import { removeImages } from "../pull/cleanup.ts";
 import { withRepositoryLock } from "../pull/lock.ts";
@@ -39,7 +39,8 @@ export interface ImageDeployOptions extends RepositoryPullWords {
 
 export async function imageDeploy(ctx: Context, options: ImageDeployOptions): Promise<void> {
   const reference = decideReference(options);
-  const target = options.targetImgref ? parseOstreeReference(options.targetImgref) : reference;
+  const target =
+    options.targetImgref === undefined ? reference : parseOstreeReference(options.targetImgref);
   const repo = join(options.sysroot, "ostree/repo");
   const isBooted = await isBootedRepository(ctx, repo);
   if (isBooted) await requireRoot(ctx);
@@ -101,7 +102,7 @@ export function decideReference(options: ImageDeployOptions): OstreeReference {
       kind: "usage",
     });
   }
-  const image = { transport: parseTransport(options.transport), name: options.image };
+  const image = parseNamedImage(options.image, options.transport);
   if (options.ostreeRemote !== undefined) {
     return { image, verification: { kind: "remote", remote: options.ostreeRemote } };
   }

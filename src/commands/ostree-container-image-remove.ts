@@ -1,10 +1,9 @@
 // `ostree container image remove`: forgets images, and the layers that only they had.
-import { BootcError } from "../errors.ts";
 import { formatImageReference, parseImageReference } from "../image/reference.ts";
 import { pruneLayers, removeImages } from "../pull/cleanup.ts";
 import { withRepositoryLock } from "../pull/lock.ts";
 import { type LockWords, lockTimeoutOf } from "../pull/request.ts";
-import { listStoredImages } from "../pull/stored.ts";
+import { listStoredImages, noImage } from "../pull/stored.ts";
 import type { Context } from "../system/context.ts";
 
 export interface ImageRemoveOptions extends LockWords {
@@ -19,8 +18,7 @@ export async function imageRemove(ctx: Context, options: ImageRemoveOptions): Pr
   const work = async () => {
     const stored = new Set(await listStoredImages(repo));
     const missing = names.filter((it) => !stored.has(it));
-    if (missing.length > 0)
-      throw new BootcError(`no image \`${missing.join("`, `")}\` in \`${repo}\``);
+    if (missing.length > 0) throw noImage(repo, missing);
     await removeImages(ctx, repo, names);
     return options.skipGc === true ? 0 : await pruneLayers(ctx, repo);
   };

@@ -1,6 +1,7 @@
 // `ostree container unencapsulate`: the ostree commit out of an image that holds nothing else.
 import { BootcError } from "../errors.ts";
 import { formatOstreeReference, parseOstreeReference } from "../image/reference.ts";
+import { requireRefName } from "../ostree/ref-names.ts";
 import { type RepositoryPullWords, withPlannedPull } from "../pull/planned-pull.ts";
 import { pullBase } from "../pull/pull.ts";
 import type { Context } from "../system/context.ts";
@@ -14,6 +15,7 @@ export interface UnencapsulateOptions extends RepositoryPullWords {
 export async function unencapsulate(ctx: Context, options: UnencapsulateOptions): Promise<void> {
   const { repo, writeRef } = options;
   const reference = parseOstreeReference(options.imgref);
+  if (writeRef !== undefined) requireRefName(writeRef);
   const commit = await withPlannedPull(
     ctx,
     { repo, reference, requiresBootable: false, words: options },

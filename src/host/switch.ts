@@ -1,12 +1,7 @@
 // What `bootc switch` and `bootc edit` are asked for, and whether that is anything new.
 import { BootcError } from "../errors.ts";
-import {
-  formatOstreeReference,
-  fromSpecImage,
-  type OstreeReference,
-  parseTransport,
-} from "../image/reference.ts";
-import { requireRegistryName } from "../image/registry-name.ts";
+import { formatOstreeReference, fromSpecImage, type OstreeReference } from "../image/reference.ts";
+import { parseNamedImage } from "../image/registry-name.ts";
 import type { HostDocument, HostSpec } from "./document.ts";
 
 /** The image a person names; a name that cannot be one in a registry is a usage error. */
@@ -14,12 +9,9 @@ export function parseSwitchTarget(
   name: string,
   options: { readonly transport: string; readonly enforcesPolicy: boolean },
 ): OstreeReference {
-  const transport = parseTransport(options.transport);
-  if (transport === "registry") requireRegistryName(name);
-  if (name === "") throw new BootcError("the name of the image is empty", { kind: "usage" });
   return {
     verification: { kind: options.enforcesPolicy ? "policy" : "none" },
-    image: { transport, name },
+    image: parseNamedImage(name, options.transport),
   };
 }
 

@@ -56,7 +56,7 @@ export function parseTransport(text: string): Transport {
 /** Parses `TRANSPORT:NAME`; `docker://NAME` and `registry:NAME` are the same. */
 export function parseImageReference(text: string): ImageReference {
   const colon = text.indexOf(":");
-  if (colon < 0) throw badReference(text, "it has no `:` after its transport");
+  if (colon < 0) throw badReference(text, "it has no `:` after its transport", PLAIN_EXAMPLE);
   const prefix = text.slice(0, colon);
   const rest = text.slice(colon + 1);
   if (prefix === "docker" && !rest.startsWith("//")) {
@@ -100,7 +100,11 @@ export function parseOstreeReference(text: string): OstreeReference {
       return { verification: { kind: "remote", remote }, image: registryImage(text, image) };
     }
     default:
-      throw badReference(text, "it does not start with one of ostree's verification schemes");
+      throw badReference(
+        text,
+        "it does not start with one of ostree's verification schemes",
+        OSTREE_EXAMPLE,
+      );
   }
 }
 
@@ -168,6 +172,14 @@ function cutAtColon(text: string): readonly [string, string] {
   return colon < 0 ? [text, ""] : [text.slice(0, colon), text.slice(colon + 1)];
 }
 
-function badReference(text: string, why: string): BootcError {
-  return new BootcError(`\`${text}\` is no image reference: ${why}`, { kind: "usage" });
+const PLAIN_EXAMPLE = "one is for instance `docker://quay.io/example/os:latest`";
+const OSTREE_EXAMPLE =
+  "one is for instance `ostree-unverified-registry:quay.io/example/os:latest`, or " +
+  "`ostree-image-signed:docker://…` where a policy has to vouch for the image";
+
+function badReference(text: string, why: string, hint?: string): BootcError {
+  return new BootcError(`\`${text}\` is no image reference: ${why}`, {
+    kind: "usage",
+    ...(hint !== undefined && { hint }),
+  });
 }

@@ -1,7 +1,7 @@
 // The grammar of image names in registries: host, repository, tag and digest.
 // Source: the `reference` grammar of the distribution project, which skopeo and podman follow.
 import { BootcError } from "../errors.ts";
-import type { ImageReference } from "./reference.ts";
+import { type ImageReference, parseTransport } from "./reference.ts";
 
 export interface RegistryName {
   /** Host and port. Short names belong to Docker's registry. */
@@ -36,8 +36,16 @@ export function requireRegistryName(text: string): RegistryName {
   if (name !== undefined) return name;
   throw new BootcError(`\`${text}\` is no name of an image in a registry`, {
     kind: "usage",
-    hint: "write it as REGISTRY/REPOSITORY:TAG, or choose another --transport",
+    hint: "write it as REGISTRY/REPOSITORY:TAG, or name another transport",
   });
+}
+
+/** An image by a bare name and the word for its transport. */
+export function parseNamedImage(name: string, transportWord: string): ImageReference {
+  const transport = parseTransport(transportWord);
+  if (transport === "registry") requireRegistryName(name);
+  if (name === "") throw new BootcError("the name of the image is empty", { kind: "usage" });
+  return { transport, name };
 }
 
 export function formatRegistryName({ registry, repository, tag, digest }: RegistryName): string {

@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { blobRef, escapeRef, imageRef, pendingRef, unescapeRef } from "./ref-names.ts";
+import {
+  blobRef,
+  escapeRef,
+  imageRef,
+  pendingRef,
+  requireRefName,
+  unescapeRef,
+} from "./ref-names.ts";
 
 const table = [
   ["sha256:2c26b4", "sha256_3A_2c26b4"],
@@ -59,4 +66,19 @@ test("the refs of a layer and an image", () => {
   expect(imageRef("dir:/x")).toBe("ostree/container/image/dir_3A__2F_x");
   expect(pendingRef("sha256:ab")).toBe("bootc-pull/pending/sha256_3A_ab");
   expect(() => imageRef("")).toThrow("cannot be made a ref name");
+});
+
+test.each([
+  ["os", true],
+  ["exampleos/x86_64/stable-1.2", true],
+  ["", false],
+  ["a b", false],
+  ["a//b", false],
+  ["/a", false],
+  ["a/", false],
+  ["a/../b", false],
+  ["remote:a", false],
+])("`%s` as the name of a ref: %s", (name, isName) => {
+  if (isName) expect(() => requireRefName(name)).not.toThrow();
+  else expect(() => requireRefName(name)).toThrow("cannot be the name of a ref");
 });

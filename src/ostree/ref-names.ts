@@ -31,6 +31,15 @@ export function pendingRef(digest: string): string {
   return escapeRef(PENDING_PREFIX, digest);
 }
 
+/** Refuses what ostree does not take for a ref: words of letters, digits, `-`, `.`, `_` between slashes. */
+export function requireRefName(text: string): void {
+  if (/^[-.\w]+(?:\/[-.\w]+)*$/.test(text) && !/(?:^|\/)\.{1,2}(?:\/|$)/.test(text)) return;
+  throw new BootcError(`\`${text}\` cannot be the name of a ref`, {
+    kind: "usage",
+    hint: "use words of letters, digits, `-`, `.` and `_`, with `/` between them",
+  });
+}
+
 const ALPHANUMERIC = /^[A-Za-z0-9]$/;
 
 /** `prefix/` and `text` escaped: the inverse of {@link unescapeRef}. `text` is not empty, without NUL. */

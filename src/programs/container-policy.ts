@@ -1,5 +1,5 @@
 // Which policy and which credentials apply to images: the files, by the search order of the container tools.
-import { readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing, errnoOf } from "../errors.ts";
 import { isObject, parseJsonObject } from "../image/json.ts";
@@ -62,6 +62,26 @@ export async function readAuthFile({ env, root }: Context): Promise<string | und
     ...(env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, "ostree/auth.json")] : []),
     ...(env.HOME ? [join(env.HOME, ".config/ostree/auth.json")] : []),
   ]);
+}
+
+/** Refuses credentials and certificates that are not there: older versions of skopeo do without, silently. */
+export async function requireAccessFiles(it: {
+  readonly authFile?: string | undefined;
+  readonly certDir?: string | undefined;
+}): Promise<void> {
+  const { authFile, certDir } = it;
+  if (authFile !== undefined)
+    await requireUsable(`the credentials \`${authFile}\``, readFile(authFile));
+  if (certDir !== undefined)
+    await requireUsable(`the certificates in \`${certDir}\``, readdir(certDir));
+}
+
+async function requireUsable(what: string, reading: Promise<unknown>): Promise<void> {
+  try {
+    await reading;
+  } catch (cause) {
+    throw new BootcError(`${what} cannot be read`, { kind: "usage", cause });
+  }
 }
 
 async function firstExisting(paths: readonly string[]): Promise<string | undefined> {

@@ -12,9 +12,12 @@ export async function requireRepository(repo: string): Promise<void> {
     ["config", "objects"].map((it) => stat(join(repo, it)).catch(missingAs(undefined))),
   );
   if (marks.every((it) => it !== undefined)) return;
+  const sysroot = /^(.*)\/ostree\/repo$/.exec(repo)?.[1];
+  const make =
+    sysroot === undefined ? `ostree init --repo=${repo}` : `ostree admin init-fs ${sysroot || "/"}`;
   throw new BootcError(`\`${repo}\` is no ostree repository`, {
     kind: "usage",
-    hint: `\`ostree init --repo=${repo}\` makes one`,
+    hint: `\`${make}\` makes one`,
   });
 }
 

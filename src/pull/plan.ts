@@ -7,9 +7,14 @@ import { splitLayers } from "../image/layer-plan.ts";
 import { type ImageManifest, toOciManifest } from "../image/manifest.ts";
 import { platformOf } from "../image/platform.ts";
 import type { ImageReference, OstreeReference } from "../image/reference.ts";
-import { canonicalizeReference, parseRegistryName } from "../image/registry-name.ts";
+import {
+  canonicalizeReference,
+  parseRegistryName,
+  requireRegistryName,
+} from "../image/registry-name.ts";
 import {
   readAuthFile,
+  requireAccessFiles,
   requirePolicyFile,
   requireSecureDefault,
 } from "../programs/container-policy.ts";
@@ -131,6 +136,7 @@ async function readSource(
   image: ImageReference,
   { reference, access }: Pick<PullRequest, "reference" | "access">,
 ): Promise<SkopeoSource> {
+  if (image.transport === "registry") requireRegistryName(image.name);
   const policyFile = await requirePolicyFile(ctx);
   if (reference.verification.kind === "policy") await requireSecureDefault(policyFile);
   return { image, policyFile, access: await decideAccess(ctx, image, access ?? {}) };
@@ -145,6 +151,7 @@ async function decideAccess(
   if (access.isAnonymous && access.authFile !== undefined) {
     throw new BootcError("access cannot be anonymous and use credentials", { kind: "usage" });
   }
+  await requireAccessFiles(access);
   if (access.isAnonymous || access.authFile !== undefined) return access;
   if (image.transport !== "registry") return access;
   const authFile = await readAuthFile(ctx);

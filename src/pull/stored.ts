@@ -56,7 +56,11 @@ export async function requireStoredImage(
   await requireRepository(repo);
   const stored = await readStoredImage(repo, image);
   if (stored !== undefined) return stored;
-  throw new BootcError(`no image \`${formatImageReference(image)}\` in \`${repo}\``, {
+  throw noImage(repo, [formatImageReference(image)]);
+}
+
+export function noImage(repo: string, names: readonly string[]): BootcError {
+  return new BootcError(`no image \`${names.join("`, `")}\` in \`${repo}\``, {
     hint: "`ostree container image list` shows what there is",
   });
 }

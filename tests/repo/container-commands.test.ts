@@ -91,9 +91,50 @@ describeEachOstree(() => {
         expect.stringContaining(`\`${none}\` is no ostree repository\nhint: `),
       ]);
     }
-    const { status, stderr } = await container("image", "prune-images", "--sysroot", none);
-    expect([status, stderr]).toEqual([2, expect.stringContaining("is no ostree repository")]);
+    for (const words of [["prune-images"], ["deploy", "--imgref", reference("a")]]) {
+      const { status, stderr } = await container("image", ...words, "--sysroot", none);
+      expect([status, stderr]).toEqual([
+        2,
+        `error: \`${none}/ostree/repo\` is no ostree repository\n` +
+          `hint: \`ostree admin init-fs ${none}\` makes one\n`,
+      ]);
+    }
     await expect(readdir(none)).rejects.toThrow("ENOENT");
+  });
+
+  test("words that can mean nothing are refused before anything is asked or made", async () => {
+    const own = scratch.repo();
+    const none = join(scratch.dir, "none");
+    const registry = "ostree-unverified-registry:registry.invalid/os";
+    const deploy = ["image", "deploy", "--sysroot", none];
+    const cases: readonly (readonly [words: readonly string[], said: string])[] = [
+      [["info", "quay.io/x"], "ostree's verification schemes\nhint: one is for instance `ostree-"],
+      [["info", "ostree-unverified-registry:UPPER"], "`UPPER` is no name of an image in"],
+      [
+        ["info", registry, "--authfile", none],
+        `the credentials \`${none}\` cannot be read: ENOENT`,
+      ],
+      [["image", "pull", own, registry, "--cert-dir", none], `certificates in \`${none}\` cannot`],
+      [["info", registry, "--auth-anonymous", "--authfile", none], "cannot be used with option"],
+      [
+        ["unencapsulate", "--repo", own, reference("a"), "--write-ref", "a b"],
+        "`a b` cannot be the",
+      ],
+      [
+        ["unencapsulate", "--repo", own, reference("a"), "--write-ref", ""],
+        "`` cannot be the name",
+      ],
+      [["image", "history", "--repo", own, "x"], "transport\nhint: one is for instance `docker://"],
+      [[...deploy, "--image", ""], "`` is no name of an image in a registry"],
+      [[...deploy, "--imgref", reference("a"), "--target-imgref", ""], "`` is no image reference"],
+    ];
+    for (const [words, said] of cases) {
+      const ended = await container(...words);
+      expect(ended, words.join(" ")).toMatchObject({ status: 2, stdout: "" });
+      expect(ended.stderr).toContain(said);
+    }
+    expect(ostree("refs", `--repo=${own}`)).toBe("");
+    expect(await readdir(join(own, "extensions"))).toEqual([]);
   });
 
   test("an image of which ostree's fsck removed a damaged part is made whole by the next pull", async () => {
