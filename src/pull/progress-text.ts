@@ -86,12 +86,12 @@ export function describeEvent(event: PullEvent, progress: PullProgress): string 
     case "planned": {
       const { layers, bytes } = sumProgress(progress);
       if (layers === 0) return `fetching ${event.image}: every layer is here already`;
-      return `fetching ${event.image}: ${layers} layers (${formatSize(bytes)})`;
+      return `fetching ${event.image}: ${countLayers(layers)} (${formatSize(bytes)})`;
     }
     case "layer": {
       const { layers, importedLayers } = sumProgress(progress);
       if (event.state !== "imported" || importedLayers < layers) return undefined;
-      return `imported ${layers} layers`;
+      return `imported ${countLayers(layers)}`;
     }
     case "retry":
       return `${event.reason}; trying again in ${formatDelay(event.delayMs)}`;
@@ -102,6 +102,10 @@ export function describeEvent(event: PullEvent, progress: PullProgress): string 
     case "fetched-bytes":
       return undefined;
   }
+}
+
+function countLayers(layers: number): string {
+  return layers === 1 ? "1 layer" : `${layers} layers`;
 }
 
 function describeStage({ stage }: Extract<PullEvent, { type: "stage" }>): string | undefined {

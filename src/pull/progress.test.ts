@@ -60,6 +60,20 @@ test("sums count missing layers alone, and bytes never go back", () => {
   expect(sumProgress(back).fetchedBytes).toBe(2_000_000);
 });
 
+test("one layer is told of as one", () => {
+  const layer = { digest: "sha256:1", kind: "derived", sizeBytes: 5, isPresent: false } as const;
+  const image = { image: "docker://quay.io/example/os", manifestDigest: "sha256:2" };
+  const events: readonly PullEvent[] = [
+    { type: "planned", ...image, layers: [layer] },
+    { type: "layer", digest: layer.digest, state: "imported" },
+  ];
+  const lines = follow(events).map(({ event, progress }) => describeEvent(event, progress));
+  expect(lines).toEqual([
+    "fetching docker://quay.io/example/os: 1 layer (5 bytes)",
+    "imported 1 layer",
+  ]);
+});
+
 test("a log gets a line for each stage", () => {
   const lines = follow(EVENTS).flatMap(
     ({ event, progress }) => describeEvent(event, progress) ?? [],
