@@ -14,6 +14,14 @@ const PREP = "9E1A2D38-C612-4316-AA26-8B49521E5A8B";
 const ESP = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
 const LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
 
+/** The same in a table of the DOS kind. */
+const DOS_ESP = "ef";
+
+/** Whether a partition of this type, as sfdisk writes it, is what firmware starts from. */
+export function isEspType(type: string): boolean {
+  return [ESP, DOS_ESP].includes(type.toLowerCase());
+}
+
 export interface Partition {
   readonly role: "bios" | "prep" | "esp" | "boot" | "root";
   /** Undefined: all the room that is left. */

@@ -86,13 +86,29 @@ async function canLookAt(path: string): Promise<boolean> {
   }
 }
 
+/** Where the boot files of a root are. */
+export function bootOf({ root, bootMount }: MountedRoot): string {
+  return bootMount?.path ?? join(root, "boot");
+}
+
+/** Has what is going to be replaced be writable; nothing on it is changed. */
+export async function unprotect(
+  ctx: Context,
+  target: MountedRoot,
+  replace: FilesystemOptions["replace"],
+): Promise<void> {
+  if (replace !== undefined && target.hasOstree) await unprotectRoot(ctx, target);
+  const { bootMount } = target;
+  if (replace !== "alongside" || !bootMount?.isReadOnly) return;
+  await ctx.run("mount", ["-o", "remount,rw", bootMount.path]);
+}
+
 /** Empties the target as asked; without a wish it has to be empty already. */
 export async function makeRoom(
   ctx: Context,
   target: MountedRoot,
   replace: FilesystemOptions["replace"],
 ): Promise<void> {
-  if (replace !== undefined && target.hasOstree) await unprotectRoot(ctx, target);
   if (replace === "wipe") return await wipeRoot(ctx, target);
   if (replace === "alongside") return await emptyBoot(ctx, target);
   await requireEmpty(ctx, target.root);
@@ -131,10 +147,10 @@ async function dropImmutableFlags(ctx: Context, root: string): Promise<void> {
 }
 
 /** Boot files of the old system go; an ostree's own entries are replaced by ostree itself. */
-async function emptyBoot(ctx: Context, { root, bootMount, hasOstree }: MountedRoot): Promise<void> {
-  const boot = bootMount?.path ?? join(root, "boot");
+async function emptyBoot(ctx: Context, target: MountedRoot): Promise<void> {
+  const { hasOstree } = target;
+  const boot = bootOf(target);
   if (!(await exists(boot))) return;
-  if (bootMount?.isReadOnly) await ctx.run("mount", ["-o", "remount,rw", boot]);
   const mounted = new Set((await readMountsBelow(ctx, boot)).map((it) => it.path));
   await emptyDirectory(boot, (path, name) => {
     if (mounted.has(path) && name !== "efi") return true;

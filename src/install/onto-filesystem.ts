@@ -1,15 +1,19 @@
 // An installation onto a file system that is mounted: what to-filesystem and to-existing-root share.
 import type { Context } from "../system/context.ts";
 import { installTo } from "./deploy.ts";
+import { type EspSearch, withEsp } from "./esp.ts";
 import {
+  bootOf,
   describeTarget,
   type FilesystemOptions,
   isRunningRoot,
+  type MountedRoot,
   makeRoom,
   requireMountedRoot,
+  unprotect,
 } from "./filesystem.ts";
 import { finalizeFilesystems } from "./finalize.ts";
-import { prepareInstall } from "./prepare.ts";
+import { type Prepared, prepareInstall } from "./prepare.ts";
 import type { InstallOptions } from "./request.ts";
 
 /** How long a person has to change their mind before the running system is installed over. */
@@ -31,8 +35,13 @@ export async function installOntoFilesystem(
   if (isRunning && !onto.isAcknowledged) await warnOfRunningRoot(ctx, mounted.root);
   // Described first: what it is made of may be among what is wiped.
   const target = await describeTarget(ctx, prepared, { mounted, options: onto });
-  await makeRoom(ctx, mounted, onto.replace);
-  await installTo(ctx, prepared, target);
+  await unprotect(ctx, mounted, onto.replace);
+  const work = async () => {
+    await makeRoom(ctx, mounted, onto.replace);
+    await installTo(ctx, prepared, target);
+  };
+  if (onto.replace === "alongside") await withEsp(ctx, describeEsp(prepared, mounted), work);
+  else await work();
   if (!onto.skipsFinalize && onto.replace !== "alongside") {
     const boot = mounted.bootMount;
     await finalizeFilesystems(ctx, [
@@ -41,6 +50,11 @@ export async function installOntoFilesystem(
     ]);
   }
   ctx.note("Installation complete!");
+}
+
+function describeEsp({ options, config }: Prepared, mounted: MountedRoot): EspSearch {
+  const isNeeded = (options.bootloader ?? config?.bootloader) !== "none";
+  return { boot: bootOf(mounted), source: mounted.mount.source, isNeeded };
 }
 
 async function warnOfRunningRoot(ctx: Context, root: string): Promise<void> {

@@ -76,12 +76,18 @@ export function flattenDevice(device: BlockDevice): readonly BlockDevice[] {
 
 /** The one disk a device is on; undefined when it is on several, or on none. */
 export async function readParentDisk(ctx: Context, path: string): Promise<string | undefined> {
-  if (!path.startsWith("/dev/")) return undefined;
+  const disks = await readParentDisks(ctx, path);
+  return disks.length === 1 ? disks[0] : undefined;
+}
+
+/** The disks a device is on, each once. */
+export async function readParentDisks(ctx: Context, path: string): Promise<readonly string[]> {
+  if (!path.startsWith("/dev/")) return [];
   const args = ["--inverse", "--list", "--noheadings", "--output", "PATH,TYPE", path];
   const lines = (await ctx.read("lsblk", args)).trim().split("\n");
   const disks = lines.flatMap((line) => {
     const [device = "", type] = line.trim().split(/\s+/);
     return type === "disk" || type === "loop" ? [device] : [];
   });
-  return disks.length === 1 ? disks[0] : undefined;
+  return [...new Set(disks)];
 }

@@ -51,7 +51,8 @@ async function addBootupd(tree: string, kind: "new" | "old"): Promise<void> {
   await writeFile(
     program,
     `#!/bin/sh\nfor it; do [ "$it" = --help ] && { echo '${help}'; exit 0; }; done\n` +
-      'echo "$@" >> /boot/bootupctl.log\n[ -e /sysroot/ostree ] || exit 9\n',
+      'echo "$@" >> /boot/bootupctl.log\n[ -e /sysroot/ostree ] || exit 9\n' +
+      "[ ! -d /boot/efi ] || echo 'a boot loader' > /boot/efi/grubx64.efi\n",
   );
   chmodSync(program, 0o755);
   copyProgram(tree, "/bin/sh");

@@ -1,0 +1,41 @@
+import { mkdir, mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { scriptedContext } from "../testing/scripted-context.ts";
+import { withEsp } from "./esp.ts";
+
+const DISKS = "? lsblk --inverse --list --noheadings --output PATH,TYPE /dev/sda2";
+
+/** A machine whose root is on /dev/sda2, of a disk with partitions of these types. */
+async function machine({ isEfi, types }: { isEfi: boolean; types: readonly string[] }) {
+  const root = await mkdtemp(join(tmpdir(), "esp-"));
+  if (isEfi) await mkdir(join(root, "sys/firmware/efi"), { recursive: true });
+  const partitions = types.map((type, i) => ({ node: `/dev/sda${i + 1}`, type }));
+  return scriptedContext(root, [
+    [DISKS, "/dev/sda2 part\n/dev/sda  disk\n"],
+    ["? sfdisk --json /dev/sda", JSON.stringify({ partitiontable: { partitions } })],
+  ]);
+}
+
+const search = (isNeeded: boolean) => ({ boot: "/target/boot", source: "/dev/sda2", isNeeded });
+const LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
+const ESP = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
+
+test("a machine that starts by EFI is not left without a place for its boot loader", async () => {
+  const { ctx } = await machine({ isEfi: true, types: [LINUX, LINUX] });
+  await expect(withEsp(ctx, search(true), async () => "done")).rejects.toMatchObject({
+    message: "this machine starts by EFI, but /dev/sda has no EFI system partition",
+    kind: "unsupported",
+  });
+});
+
+test.each([
+  ["a BIOS, and no ESP", false, true, [LINUX, LINUX]],
+  ["no boot loader, and no ESP", true, false, [LINUX, LINUX]],
+  ["no boot loader, and several ESPs", true, false, [ESP, ESP, LINUX]],
+])("nothing is mounted: %s", async (_about, isEfi, isNeeded, types) => {
+  const { ctx, requireAllUsed } = await machine({ isEfi, types });
+  expect(await withEsp(ctx, search(isNeeded), async () => "done")).toBe("done");
+  requireAllUsed();
+});

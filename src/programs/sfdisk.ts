@@ -1,0 +1,45 @@
+// sfdisk: the partitions a disk has.
+import { doing } from "../errors.ts";
+import {
+  isObject,
+  parseJsonObject,
+  requireArray,
+  requireObject,
+  requireString,
+} from "../image/json.ts";
+import type { Context } from "../system/context.ts";
+import { failureOf } from "../system/run.ts";
+
+export interface TablePartition {
+  readonly node: string;
+  /** A GUID in lower case; on a table of the DOS kind, two hex digits. */
+  readonly type: string;
+}
+
+/** The partitions of a disk; none when it has no table. */
+export async function readPartitions(
+  ctx: Context,
+  disk: string,
+): Promise<readonly TablePartition[]> {
+  return await doing(`reading the partitions of \`${disk}\``, async () => {
+    try {
+      return parsePartitions(await ctx.read("sfdisk", ["--json", disk]));
+    } catch (error) {
+      const said = failureOf(error)?.stderr ?? "";
+      if (/does not contain a recognized partition table/.test(said)) return [];
+      throw error;
+    }
+  });
+}
+
+export function parsePartitions(text: string): readonly TablePartition[] {
+  const what = "sfdisk's partition table";
+  const table = requireObject(parseJsonObject(what, text).partitiontable, what, "partitiontable");
+  return requireArray(table.partitions ?? [], what, "partitions").map((it) => {
+    const { node, type } = isObject(it) ? it : {};
+    return {
+      node: requireString(node, what, "node"),
+      type: requireString(type, what, "type").toLowerCase(),
+    };
+  });
+}

@@ -1,0 +1,113 @@
+// Installations beside a system that is there, with an ESP nobody has mounted. This kernel may lack FAT: the ESP
+// is one by its type and has an ext4.
+
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { attach, bootc, dir, entryOf, missing, mount, newDisk, sh, tidyUp } from "./install-lab.ts";
+import { makeInstallableImage } from "./installable-image.ts";
+
+const ESP = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
+const LINUX = "0fc63daf-8483-4772-8e79-3d69d8477de4";
+
+describe.skipIf(missing.length > 0)(
+  `alongside${missing.length > 0 ? `: needs ${missing}` : ""}`,
+  () => {
+    let image: string;
+    beforeAll(async () => {
+      image = await makeInstallableImage(join(dir, "beside"), { version: "1", bootupd: "new" });
+    });
+    afterEach(tidyUp);
+
+    /** A disk with partitions of these types, the last of which is a root that is mounted and in use. */
+    async function oldSystem(name: string, ...types: readonly string[]) {
+      const path = await newDisk(`${name}.raw`, 768);
+      const input = `label: gpt\n${[...types, LINUX].map((it, i) => `${i < types.length ? "size=64MiB, " : ""}type=${it}\n`).join("")}`;
+      execFileSync("sfdisk", ["--quiet", path], { input });
+      const disk = attach(path, "--partscan");
+      const nodes = [...types, LINUX].map((_, i) => `${disk}p${i + 1}`);
+      if (!existsSync(nodes.at(-1) ?? "")) sh("partx", "--update", disk);
+      for (const it of nodes) sh("mkfs.ext4", "-q", it);
+      const esps = nodes.slice(0, -1);
+      for (const esp of esps) await fill(esp);
+      const root = mount(nodes.at(-1) ?? "", name);
+      mkdirSync(join(root, "boot"));
+      await writeFile(join(root, "boot/vmlinuz-old"), "old");
+      await writeFile(join(root, "old"), "old");
+      return { root, esps };
+    }
+
+    async function fill(esp: string): Promise<void> {
+      const place = join(dir, "fill");
+      mkdirSync(place, { recursive: true });
+      sh("mount", esp, place);
+      mkdirSync(join(place, "EFI"));
+      await writeFile(join(place, "EFI/old.efi"), "old");
+      sh("umount", place);
+    }
+
+    function contentOf(esp: string): readonly string[] {
+      const place = mount(esp, "look");
+      return readdirSync(place).filter((it) => it !== "lost+found");
+    }
+
+    const install = (root: string, ...args: readonly string[]) =>
+      bootc("to-existing-root", "--source-imgref", image, ...args, root);
+
+    test("the ESP of the disk is mounted for the boot loader, emptied before, and left after", async () => {
+      const { root, esps } = await oldSystem("beside-esp", ESP);
+      const [esp = ""] = esps;
+      const ran = install(root);
+      expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);
+      expect(ran.stderr).toContain(`EFI system partition: ${esp}\n`);
+      expect(readFileSync(join(root, "old"), "utf8")).toBe("old");
+      expect(existsSync(join(root, "boot/vmlinuz-old"))).toBe(false);
+      expect(entryOf(root)).toContain("ostree=");
+      expect(readdirSync(join(root, "boot/efi"))).toEqual([]);
+      expect(contentOf(esp)).toEqual(["grubx64.efi"]);
+    });
+
+    test("of several ESPs none is taken, and nothing is touched", async () => {
+      const { root, esps } = await oldSystem("two-esps", ESP, ESP);
+      const before = sh("find", root);
+      const ran = install(root);
+      expect(ran.status).toBe(3);
+      expect(ran.stderr).toContain(
+        `error: there are several EFI system partitions: ${esps.join(", ")}\n` +
+          "hint: mount the one to be used at /boot/efi of the root, or say `--bootloader none`\n",
+      );
+      expect(sh("find", root)).toBe(before);
+      expect(contentOf(esps[0] ?? "")).toEqual(["EFI"]);
+    });
+
+    test("an ESP that is mounted is the one, whatever else there is", async () => {
+      const { root, esps } = await oldSystem("mounted-esp", ESP, ESP);
+      const [, second = ""] = esps;
+      mkdirSync(join(root, "boot/efi"));
+      const place = mount(second, "mounted-esp/boot/efi");
+      const ran = install(root);
+      expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);
+      expect(readdirSync(place)).toEqual(["grubx64.efi"]);
+      expect(contentOf(esps[0] ?? "")).toEqual(["EFI"]);
+    });
+
+    test("a disk that starts by BIOS has no ESP, and needs none", async () => {
+      const { root } = await oldSystem("no-esp");
+      const ran = install(root);
+      expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);
+      expect(existsSync(join(root, "boot/efi"))).toBe(false);
+    });
+
+    test("an ESP that cannot be mounted: nothing is touched", async () => {
+      const { root, esps } = await oldSystem("bad-esp", ESP);
+      sh("wipefs", "--all", "--quiet", esps[0] ?? "");
+      const ran = install(root);
+      expect(ran.status).toBe(1);
+      expect(ran.stderr).toContain("error: mounting the EFI system partition: ");
+      expect(readFileSync(join(root, "boot/vmlinuz-old"), "utf8")).toBe("old");
+      expect(existsSync(join(root, "ostree"))).toBe(false);
+    });
+  },
+);
