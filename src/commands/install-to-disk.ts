@@ -1,13 +1,15 @@
 // `bootc install to-disk`: partitions a disk and installs an image to it.
+import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import type { BlockSetup, FilesystemType, InstallConfig } from "../host/install-config.ts";
 import { parseSizeMiB } from "../host/partition-plan.ts";
 import { installTo } from "../install/deploy.ts";
-import { requireDevice, requireFreeDisk, withNewDisk } from "../install/disk.ts";
+import { type DiskWish, requireDevice, requireFreeDisk, withNewDisk } from "../install/disk.ts";
 import { finalizeFilesystems } from "../install/finalize.ts";
 import { type Prepared, prepareInstall } from "../install/prepare.ts";
 import type { InstallOptions } from "../install/request.ts";
 import { withLoopDevice } from "../programs/losetup.ts";
+import { requireTpm } from "../programs/luks.ts";
 import type { Context } from "../system/context.ts";
 
 export interface ToDiskOptions extends InstallOptions {
@@ -34,8 +36,10 @@ export async function installToDisk(
     genericImage: options.genericImage || isLoopback,
   });
   const filesystem = decideFilesystem(options, prepared.config);
-  requireDirect(options, prepared.config);
-  const job = { prepared, filesystem, rootSizeMiB, mayWipe: options.wipe ?? false };
+  const setup = decideBlockSetup(options, prepared.config);
+  if (setup === "tpm2-luks") await requireTpm(ctx);
+  const wish = { setup, filesystem, rootSizeMiB };
+  const job = { prepared, wish, mayWipe: options.wipe ?? false };
   if (isLoopback) await withLoopDevice(ctx, device, (loop) => install(ctx, loop, job));
   else await install(ctx, device, job);
   ctx.note("Installation complete!");
@@ -43,26 +47,29 @@ export async function installToDisk(
 
 interface Job {
   readonly prepared: Prepared;
-  readonly filesystem: FilesystemType;
-  readonly rootSizeMiB: number | undefined;
+  readonly wish: DiskWish;
   readonly mayWipe: boolean;
 }
 
 async function install(ctx: Context, device: string, job: Job): Promise<void> {
-  const { prepared, filesystem, rootSizeMiB, mayWipe } = job;
+  const { prepared, wish, mayWipe } = job;
   const disk = await requireFreeDisk(ctx, device, { mayWipe });
   await withNewDisk(ctx, disk, {
-    wish: { filesystem, rootSizeMiB },
-    async work({ rootDir, rootUuid }) {
+    wish,
+    async work({ rootDir, rootUuid, unlockKargs, boot }) {
       const isDiscoverable = prepared.config?.["discoverable-partitions"] ?? false;
       ctx.note(` Partitions: ${isDiscoverable ? "Discoverable" : "UUID"}`);
-      await installTo(ctx, prepared, {
-        root: rootDir,
-        kargs: isDiscoverable ? ["rw"] : [`root=UUID=${rootUuid}`, "rw"],
-        boot: undefined,
-        disk: device,
-      });
-      await finalizeFilesystems(ctx, [{ path: rootDir, type: filesystem }]);
+      const kargs = [
+        ...unlockKargs,
+        ...(isDiscoverable ? ["rw"] : [`root=UUID=${rootUuid}`, "rw"]),
+        ...(boot === undefined ? [] : [`boot=${boot.source}`]),
+      ];
+      await installTo(ctx, prepared, { root: rootDir, kargs, boot, disk: device });
+      const type = wish.filesystem;
+      await finalizeFilesystems(ctx, [
+        ...(boot === undefined ? [] : [{ path: join(rootDir, "boot"), type }]),
+        { path: rootDir, type },
+      ]);
     },
   });
 }
@@ -86,19 +93,14 @@ function decideFilesystem(
   });
 }
 
-/** Plain partitions are what is built; what the image does not offer is refused all the same. */
-function requireDirect(options: ToDiskOptions, config: InstallConfig | undefined): void {
-  const offered = config?.block ?? ["direct"];
+/** What the command line says, else what the image prefers; what it does not offer is refused. */
+function decideBlockSetup(options: ToDiskOptions, config: InstallConfig | undefined): BlockSetup {
+  if (config === undefined) return options.blockSetup ?? "direct";
+  const offered = config.block ?? ["direct"];
   const wanted = options.blockSetup ?? offered[0] ?? "direct";
-  if (!offered.includes(wanted)) {
-    throw new BootcError(`Block setup ${wanted} is not enabled in installation config`, {
-      kind: "usage",
-      hint: `enabled are ${offered.join(", ")}`,
-    });
-  }
-  if (wanted === "direct") return;
-  throw new BootcError(`the block setup \`${wanted}\` is not supported`, {
-    kind: "unsupported",
-    hint: "make the encrypted file system, and use `bootc install to-filesystem`",
+  if (offered.includes(wanted)) return wanted;
+  throw new BootcError(`Block setup ${wanted} is not enabled in installation config`, {
+    kind: "usage",
+    hint: `enabled are ${offered.join(", ")}`,
   });
 }

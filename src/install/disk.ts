@@ -3,7 +3,8 @@ import { randomUUID } from "node:crypto";
 import { constants, mkdir, mkdtemp, open, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing, errnoOf } from "../errors.ts";
-import type { FilesystemType } from "../host/install-config.ts";
+import type { BlockSetup, FilesystemType } from "../host/install-config.ts";
+import type { MountSpec } from "../host/install-plan.ts";
 import {
   formatPartitionScript,
   type Partition,
@@ -20,6 +21,7 @@ import { makeEsp, makeFilesystem } from "../programs/mkfs.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 import { cleanupContext } from "./chroot.ts";
+import { type RootDevice, withEncryption } from "./encryption.ts";
 
 const MOUNT_DIR = "run/bootc/mounts";
 
@@ -97,52 +99,99 @@ export function formatSize(bytes: number): string {
 }
 
 export interface DiskWish {
+  readonly setup: BlockSetup;
   readonly filesystem: FilesystemType;
   readonly rootSizeMiB: number | undefined;
 }
 
 export interface PreparedDisk {
-  readonly rootNode: string;
   readonly rootUuid: string;
   readonly rootDir: string;
+  /** With which an initramfs opens what the root is on. */
+  readonly unlockKargs: readonly string[];
+  /** The line of fstab for `/boot`, where that is a file system of its own. */
+  readonly boot: MountSpec | undefined;
+}
+
+export interface DiskJob<T> {
+  readonly wish: DiskWish;
+  readonly work: (it: PreparedDisk) => Promise<T>;
 }
 
 /** Says what is erased, erases it, and makes and mounts the new file systems for `work`. */
 export async function withNewDisk<T>(
   ctx: Context,
   disk: FreeDisk,
-  { wish, work }: { readonly wish: DiskWish; readonly work: (it: PreparedDisk) => Promise<T> },
+  { wish, work }: DiskJob<T>,
 ): Promise<T> {
   const { path } = disk.device;
-  announce(ctx, disk);
-  const partitions = planPartitions({ arch: process.arch, hasBoot: false, ...wish });
+  announce(ctx, disk, wish.setup);
+  const isEncrypted = wish.setup === "tpm2-luks";
+  // A boot loader reads /boot before anything could be opened.
+  const partitions = planPartitions({ arch: process.arch, hasBoot: isEncrypted, ...wish });
   await doing(`erasing \`${path}\``, () => eraseDisk(ctx, disk));
   await doing(`partitioning \`${path}\``, () => partitionDisk(ctx, path, partitions));
+  const nodes = findNodes(path, partitions);
+  const fill = (root: RootDevice) => withFilesystems(ctx, { root, nodes, wish, work });
+  if (isEncrypted) return await withEncryption(ctx, nodes.root, fill);
+  return await fill({ node: nodes.root, kargs: [] });
+}
+
+interface Nodes {
+  readonly root: string;
+  readonly esp: string | undefined;
+  readonly boot: string | undefined;
+}
+
+function findNodes(disk: string, partitions: readonly Partition[]): Nodes {
   const nodeOf = (role: Partition["role"]) => {
     const index = partitions.findIndex((it) => it.role === role);
-    return index < 0 ? undefined : partitionNode(path, index + 1);
+    return index < 0 ? undefined : partitionNode(disk, index + 1);
   };
-  const rootNode = nodeOf("root") ?? "";
+  return { root: nodeOf("root") ?? "", esp: nodeOf("esp"), boot: nodeOf("boot") };
+}
+
+interface Formatting<T> extends DiskJob<T> {
+  readonly root: RootDevice;
+  readonly nodes: Nodes;
+}
+
+async function withFilesystems<T>(
+  ctx: Context,
+  { root, nodes, wish, work }: Formatting<T>,
+): Promise<T> {
   const rootUuid = randomUUID();
-  const esp = nodeOf("esp");
-  if (esp !== undefined) await makeEsp(ctx, esp);
-  await makeFilesystem(ctx, wish.filesystem, { node: rootNode, label: "root", uuid: rootUuid });
-  return await withMounted(ctx, rootNode, (rootDir) => work({ rootNode, rootUuid, rootDir }));
+  const bootUuid = randomUUID();
+  const type = wish.filesystem;
+  if (nodes.esp !== undefined) await makeEsp(ctx, nodes.esp);
+  if (nodes.boot !== undefined) {
+    await makeFilesystem(ctx, type, { node: nodes.boot, label: "boot", uuid: bootUuid });
+  }
+  await makeFilesystem(ctx, type, { node: root.node, label: "root", uuid: rootUuid });
+  const boot =
+    nodes.boot === undefined
+      ? undefined
+      : { source: `UUID=${bootUuid}`, target: "/boot", type, options: "ro" };
+  return await withMounted(ctx, { root: root.node, boot: nodes.boot }, (rootDir) =>
+    work({ rootUuid, rootDir, unlockKargs: root.kargs, boot }),
+  );
 }
 
 /** Mounts in a directory of our own: two installations at once know nothing of each other. */
 async function withMounted<T>(
   ctx: Context,
-  node: string,
+  nodes: Pick<Nodes, "root" | "boot">,
   work: (dir: string) => Promise<T>,
 ): Promise<T> {
   await mkdir(join(ctx.root, MOUNT_DIR), { recursive: true });
   const dir = await mkdtemp(join(ctx.root, MOUNT_DIR, "rootfs-"));
-  await ctx.run("mount", [node, dir]);
+  await ctx.run("mount", [nodes.root, dir]);
   // After a failure something may still be at work in there; the file system goes when that ends.
   let how = ["--recursive", "--lazy"];
   try {
-    await mkdir(join(dir, "boot"), { recursive: true });
+    const boot = join(dir, "boot");
+    await mkdir(boot, { recursive: true });
+    if (nodes.boot !== undefined) await ctx.run("mount", [nodes.boot, boot]);
     const result = await work(dir);
     how = ["--recursive"];
     return result;
@@ -152,8 +201,8 @@ async function withMounted<T>(
   }
 }
 
-function announce(ctx: Context, { device, contents }: FreeDisk): void {
-  ctx.note("Block setup: direct");
+function announce(ctx: Context, { device, contents }: FreeDisk, setup: BlockSetup): void {
+  ctx.note(`Block setup: ${setup}`);
   ctx.note(`       Size: ${formatSize(device.sizeBytes)}`);
   ctx.note(`     Serial: ${device.serial ?? "<unknown>"}`);
   ctx.note(`      Model: ${device.model ?? "<unknown>"}`);
