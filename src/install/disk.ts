@@ -18,6 +18,7 @@ import {
   readSignatures,
 } from "../programs/lsblk.ts";
 import { makeEsp, makeFilesystem } from "../programs/mkfs.ts";
+import { settleDevices } from "../programs/udevadm.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 import { cleanupContext } from "./chroot.ts";
@@ -223,7 +224,7 @@ async function partitionDisk(
 ): Promise<void> {
   const input = formatPartitionScript(partitions);
   await ctx.run("sfdisk", ["--wipe=always", "--quiet", path], { input });
-  if (await exists(join(ctx.root, "run/udev/control"))) await ctx.run("udevadm", ["settle"]);
+  await settleDevices(ctx);
   const last = partitionNode(path, partitions.length);
   // A kernel built without this kind of table learns of the partitions from us.
   if (!(await exists(last))) await ctx.run("partx", ["--update", path]);

@@ -16,6 +16,7 @@ import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 import { requireBoundImages } from "./bound-images.ts";
 import { showHostDevices } from "./host-devices.ts";
+import { showHostDirectories, showOsbuildImages } from "./host-directories.ts";
 import { readInstallConfig } from "./read-config.ts";
 import type { InstallOptions } from "./request.ts";
 import { type InstallSource, requireSource } from "./source.ts";
@@ -31,14 +32,16 @@ export interface Prepared {
   readonly sshKeys: string | undefined;
 }
 
-/** Asks, and refuses; changes nothing on the machine. */
+/** Asks, and refuses; changes nothing on the machine but what this container sees of it. */
 export async function prepareInstall(ctx: Context, options: InstallOptions): Promise<Prepared> {
   const source = await requireSource(ctx, options.sourceImgref);
+  await showOsbuildImages(ctx);
   const config = await readInstallConfig(ctx);
   const sshKeys = await readKeys(options.rootSshAuthorizedKeys);
   if (source.isOwnContainer) {
     await requirePrepareRoot(ctx);
     await showHostDevices(ctx);
+    await showHostDirectories(ctx);
     await requireBoundImages(ctx, { root: ctx.root, mode: options.boundImages });
   }
   const target = decideTarget(options, source, config);

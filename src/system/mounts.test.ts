@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import type { Context } from "./context.ts";
-import { parseMountinfo, readMount, readMountsBelow } from "./mounts.ts";
+import { findCover, parseMountinfo, readMount, readMountsBelow } from "./mounts.ts";
 import { parsePrivileges } from "./privileges.ts";
 
 const plain = { device: "0:5", fsRoot: "/", type: "xfs", source: "/dev/vda4", isReadOnly: false };
@@ -59,6 +59,23 @@ test("a root that the kernel mounted by itself has the name of its device", asyn
   expect((await readMount(known, "/"))?.source).toBe("/dev/sda1");
   const unknown = await layOutMounts({ "proc/self/mountinfo": mountinfo });
   expect((await readMount(unknown, "/"))?.source).toBe("/dev/root");
+});
+
+test.each([
+  ["/var/lib/containers", "/dev/c"],
+  ["/var/lib/containers/storage", "/dev/c"],
+  ["/var/lib", "/dev/b2"],
+  ["/var/lib2", "/dev/b2"],
+  ["/variable", "/dev/a"],
+  ["/", "/dev/a"],
+])("%s lies on %s", (path, source) => {
+  const lines = [
+    ["/", "/dev/a"],
+    ["/var", "/dev/b1"],
+    ["/var/lib/containers", "/dev/c"],
+    ["/var", "/dev/b2"],
+  ].map(([place, device]) => `1 2 8:1 / ${place} rw - ext4 ${device} rw\n`);
+  expect(findCover(parseMountinfo(lines.join("")), path)?.source).toBe(source);
 });
 
 test.each([

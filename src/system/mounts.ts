@@ -18,7 +18,18 @@ export interface Mount {
 
 /** The topmost mount exactly at `path`; undefined when nothing is mounted there. */
 export async function readMount(ctx: Context, path: string): Promise<Mount | undefined> {
-  const mount = (await readAllMounts(ctx)).findLast((it) => it.path === path);
+  return await withDevice(
+    ctx,
+    (await readMountsOf(ctx, "self")).findLast((it) => it.path === path),
+  );
+}
+
+/** The mount that `path` lies in, as process 1 sees it: the host, in a container that sees its processes. */
+export async function readHostCover(ctx: Context, path: string): Promise<Mount | undefined> {
+  return await withDevice(ctx, findCover(await readMountsOf(ctx, "1"), path));
+}
+
+async function withDevice<T extends Mount | undefined>(ctx: Context, mount: T): Promise<T> {
   if (mount?.source !== "/dev/root") return mount;
   // The kernel's own word for a root it mounted without an initramfs; there is no such device.
   return { ...mount, source: (await readDeviceName(ctx, mount.device)) ?? mount.source };
@@ -26,13 +37,14 @@ export async function readMount(ctx: Context, path: string): Promise<Mount | und
 
 /** The mounts at and below `path`. */
 export async function readMountsBelow(ctx: Context, path: string): Promise<readonly Mount[]> {
-  return (await readAllMounts(ctx)).filter(
+  return (await readMountsOf(ctx, "self")).filter(
     (it) => it.path === path || it.path.startsWith(`${path}/`),
   );
 }
 
-async function readAllMounts(ctx: Context): Promise<readonly Mount[]> {
-  return parseMountinfo((await readFileIfAny(join(ctx.root, "proc/self/mountinfo"))) ?? "");
+/** All that a process has mounted. */
+export async function readMountsOf(ctx: Context, process: "self" | "1"): Promise<readonly Mount[]> {
+  return parseMountinfo((await readFileIfAny(join(ctx.root, "proc", process, "mountinfo"))) ?? "");
 }
 
 async function readDeviceName(ctx: Context, device: string): Promise<string | undefined> {
@@ -56,6 +68,13 @@ export function parseMountinfo(text: string): readonly Mount[] {
     ];
     return [{ path: mountedAt, device, fsRoot: mountedRoot, type, source: from, isReadOnly }];
   });
+}
+
+/** The mount that `path` lies in: the deepest, and of several in one place the topmost. */
+export function findCover(mounts: readonly Mount[], path: string): Mount | undefined {
+  const above = mounts.filter((it) => it.path === "/" || `${path}/`.startsWith(`${it.path}/`));
+  const depth = Math.max(...above.map((it) => it.path.length));
+  return above.findLast((it) => it.path.length === depth);
 }
 
 /** `path` is mounted read-only from a device that cannot be written, such as a DVD. */

@@ -1,0 +1,91 @@
+// Directories of the host, in a container that was started without them.
+import { mkdir, mkdtemp, rmdir, stat } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { BootcError, doing } from "../errors.ts";
+import type { Context } from "../system/context.ts";
+import { exists } from "../system/files.ts";
+import { resolveInRoot } from "../system/in-root.ts";
+import { type Mount, readHostCover, readMountsOf } from "../system/mounts.ts";
+
+/** Where podman keeps images; without it there is nothing to install. */
+const CONTAINERS = "/var/lib/containers";
+const EFIVARS = "/sys/firmware/efi/efivars";
+const OSBUILD = "run/osbuild/containers";
+
+/** Shows this container the host's images, its place for large temporary files, and firmware variables. */
+export async function showHostDirectories(ctx: Context): Promise<void> {
+  if (!(await showDirectory(ctx, CONTAINERS))) {
+    throw new BootcError(`this container does not see the host's \`${CONTAINERS}\``, {
+      hint: `run the container with \`-v ${CONTAINERS}:${CONTAINERS}\``,
+    });
+  }
+  // Where this is not possible, such files end up in the container, which is on a disk of the host as well.
+  await showDirectory(ctx, "/var/tmp");
+  await showFirmware(ctx);
+}
+
+/**
+ * Has `path` be that of the host; false where it cannot be. Mounts of another namespace cannot be bound, but
+ * a device that is mounted once more shows the same file system.
+ */
+async function showDirectory(ctx: Context, path: string): Promise<boolean> {
+  const host = join(ctx.root, "proc/1/root");
+  const there = await resolveInRoot(host, path);
+  if (!(await exists(there)) || (await isSame(there, join(ctx.root, path)))) return true;
+  const onHost = join("/", relative(host, there));
+  const mount = await readHostCover(ctx, onHost);
+  if (mount === undefined || !mount.source.startsWith("/dev/")) return false;
+  await doing(`showing this container the host's \`${path}\``, () =>
+    bindFromDevice(ctx, { mount, onHost, path }),
+  );
+  return await isSame(there, join(ctx.root, path));
+}
+
+async function bindFromDevice(
+  ctx: Context,
+  it: { readonly mount: Mount; readonly onHost: string; readonly path: string },
+): Promise<void> {
+  const { type, source, fsRoot } = it.mount;
+  const place = await mkdtemp(join(ctx.root, "run/bootc-host-"));
+  // What is shown of a btrfs on its own is its default subvolume.
+  const options = type === "btrfs" ? ["-o", "subvolid=5"] : [];
+  try {
+    await ctx.run("mount", ["-t", type, ...options, source, place]);
+    try {
+      await mkdir(join(ctx.root, it.path), { recursive: true });
+      const inside = join(place, fsRoot, relative(it.mount.path, it.onHost));
+      await ctx.run("mount", ["--bind", inside, it.path]);
+    } finally {
+      await ctx.run("umount", [place]);
+    }
+  } finally {
+    await rmdir(place);
+  }
+}
+
+async function isSame(one: string, other: string): Promise<boolean> {
+  if (!(await exists(other))) return false;
+  const [a, b] = await Promise.all([stat(one), stat(other)]);
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
+/** osbuild, which runs installers without a storage of their own, has images elsewhere. */
+export async function showOsbuildImages(ctx: Context): Promise<void> {
+  const storage = join(CONTAINERS, "storage");
+  const given = join(ctx.root, OSBUILD);
+  if ((await exists(join(ctx.root, storage))) || !(await exists(given))) return;
+  await mkdir(join(ctx.root, storage), { recursive: true });
+  await doing("using the images osbuild has given", () =>
+    ctx.run("mount", ["--bind", given, join(ctx.root, storage)]),
+  );
+}
+
+/** Boot loaders leave word with the firmware. */
+async function showFirmware(ctx: Context): Promise<void> {
+  const isEfivars = (it: Mount) => it.path === EFIVARS && it.type === "efivarfs";
+  if (!(await readMountsOf(ctx, "1")).some(isEfivars)) return;
+  if ((await readMountsOf(ctx, "self")).some(isEfivars)) return;
+  await doing("showing this container the variables of the firmware", () =>
+    ctx.run("mount", ["-t", "efivarfs", "efivarfs", EFIVARS]),
+  );
+}

@@ -1,0 +1,12 @@
+// udevadm: waits until udev, here or on the host of our container, is done with new devices.
+import { join } from "node:path";
+import type { Context } from "../system/context.ts";
+import { exists } from "../system/files.ts";
+
+const CONTROL = "run/udev/control";
+
+export async function settleDevices(ctx: Context): Promise<void> {
+  if (await exists(join(ctx.root, CONTROL))) return await ctx.run("udevadm", ["settle"]);
+  if (!(await exists(join(ctx.root, "proc/1/root", CONTROL)))) return;
+  await ctx.run("nsenter", ["--target=1", "--mount", "--", "udevadm", "settle"]);
+}
