@@ -2,11 +2,30 @@ import { mkdir, mkdtemp, readFile, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import {
+  EMPTY_TREE,
+  EMPTY_TREE_BYTES,
+  formatCommit,
+  objectPath,
+  sha256,
+} from "../ostree/objects.ts";
 import { createContext } from "../system/run.ts";
 import { installCompletion } from "./internals-bootc-install-completion.ts";
 
 const ENTRY = "sysroot/boot/loader/entries/ostree-1.conf";
-const DEPLOYMENT = "sysroot/ostree/deploy/default/deploy/abc.0";
+/** A commit of nothing at all. */
+const COMMIT = formatCommit({
+  metadata: [],
+  parent: undefined,
+  subject: "",
+  body: "",
+  timestampEpoch: 0,
+  rootTree: EMPTY_TREE,
+  rootMeta: "0".repeat(64),
+});
+const NAME = `${sha256(COMMIT)}.0`;
+const DEPLOYMENT = `sysroot/ostree/deploy/default/deploy/${NAME}`;
+const REPO = "sysroot/ostree/repo";
 
 async function installed(options: string): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), "installed-"));
@@ -14,6 +33,8 @@ async function installed(options: string): Promise<string> {
     [ENTRY]: `title x\nversion 1\noptions ${options}\nlinux /boot/x\n`,
     [`${DEPLOYMENT}/usr/lib/bootc/install/10.toml`]: '[install]\nkargs = ["quiet", "a=1"]\n',
     [`${DEPLOYMENT}/usr/lib/bootc/kargs.d/10.toml`]: 'kargs = ["b=2"]\n',
+    [`${REPO}/${objectPath(sha256(COMMIT), "commit")}`]: COMMIT,
+    [`${REPO}/${objectPath(EMPTY_TREE, "dirtree")}`]: EMPTY_TREE_BYTES,
   };
   for (const [path, text] of Object.entries(files)) {
     await mkdir(dirname(join(root, path)), { recursive: true });
@@ -21,7 +42,7 @@ async function installed(options: string): Promise<string> {
   }
   const link = join(root, "sysroot/ostree/boot.1/default/sum/0");
   await mkdir(dirname(link), { recursive: true });
-  await symlink("../../../deploy/default/deploy/abc.0", link);
+  await symlink(`../../../deploy/default/deploy/${NAME}`, link);
   return root;
 }
 

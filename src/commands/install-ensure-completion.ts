@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError } from "../errors.ts";
 import { completeInstall } from "../install/complete.ts";
+import { withInstallerNetwork } from "../install/installer-network.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 
@@ -29,7 +30,18 @@ export async function ensureInstallCompletion(ctx: Context): Promise<void> {
   const own = join(ctx.root, "boot");
   const sysroot = join(ctx.root, "sysroot");
   const boot = (await exists(join(own, "loader"))) ? own : join(sysroot, "boot");
-  await completeInstall(ctx, { sysroot, boot, stateroot: undefined });
+  await markBooted(ctx);
+  await withInstallerNetwork(ctx, () =>
+    completeInstall(ctx, { sysroot, boot, stateroot: undefined }),
+  );
   await mkdir(dirname(stamp), { recursive: true });
   await writeFile(stamp, "");
+}
+
+/** Programs of the image that `%post` runs next are to know what kind of system they are on. */
+async function markBooted(ctx: Context): Promise<void> {
+  const path = join(ctx.root, "run/ostree-booted");
+  if (await exists(path)) return;
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, "");
 }

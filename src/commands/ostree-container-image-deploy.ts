@@ -80,6 +80,8 @@ async function pullAndDeploy(ctx: Context, it: DeployRequest): Promise<string> {
           if (options.noImgref) await removeImages(ctx, repo, [formatImageReference(plan.image)]);
         },
       });
+      // What is staged on the booted system has no boot entry yet.
+      if (!it.isBooted) await complete(ctx, options);
       return commit;
     });
   });
@@ -127,8 +129,6 @@ async function deploy(
       ...(kargs.length > 0 ? ["--karg-none", ...kargs] : []),
       commit,
     ]);
-    // What is staged on the booted system has no boot entry yet.
-    if (!isBooted) await complete(ctx, options);
   } finally {
     await rm(dir, { recursive: true });
   }

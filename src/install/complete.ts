@@ -1,6 +1,7 @@
-// What an installer that deploys by itself leaves out: kernel arguments of configuration and image.
+// What an installer that deploys by itself leaves out: kernel arguments, and images the deployed one binds.
 import { realpath } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { fetchBoundImages } from "../deploy/bound-images.ts";
 import { BootcError, doing } from "../errors.ts";
 import {
   type BootLoaderEntry,
@@ -12,7 +13,7 @@ import {
 import { addKargs, formatKargs, parseKargs } from "../host/kargs.ts";
 import { collectKargs } from "../host/kargs-d.ts";
 import type { Context } from "../system/context.ts";
-import { readFileIfAny, replaceFile } from "../system/files.ts";
+import { exists, readFileIfAny, replaceFile } from "../system/files.ts";
 import { readNamesIfAny } from "../system/optional-file.ts";
 import { readInstallConfig } from "./read-config.ts";
 
@@ -25,32 +26,53 @@ export interface InstalledRoot {
   readonly stateroot: string | undefined;
 }
 
-/** Adds the arguments to the entry that boots next. Done twice, it changes nothing. */
+/** Completes what boots next. Done twice, it changes nothing. */
 export async function completeInstall(ctx: Context, root: InstalledRoot): Promise<void> {
   await doing("completing the installation", async () => {
     const dir = join(root.boot, "loader/entries");
-    const { entry, text } = await requireEntry(dir, root.stateroot);
-    const deployment = await findDeployment(root.sysroot, entry);
-    const config = await readInstallConfig({ ...ctx, root: deployment });
-    const kargs = addKargs(
-      addKargs(parseKargs(entry.options), (config?.kargs ?? []).flatMap(parseKargs)),
-      await readImageKargs(deployment),
-    );
-    const options = formatKargs(kargs);
-    if (options === entry.options) return;
-    const line = /^(\s*options\s+).*$/m;
-    await replaceFile(
-      join(dir, entry.name),
-      text.replace(line, (_, key: string) => key + options),
-    );
-    ctx.note(`Kernel arguments of the next boot: ${options}`);
+    const found = await requireEntry(dir, root.stateroot);
+    const deployment = await findDeployment(root.sysroot, found.entry);
+    await addArguments(ctx, { ...found, dir, deployment });
+    const hasPolicy = await exists(join(deployment, "etc/selinux/config"));
+    await fetchBoundImages(ctx, {
+      sysroot: root.sysroot,
+      repo: join(root.sysroot, "ostree/repo"),
+      commit: basename(deployment).replace(/\.\d+$/, ""),
+      policyRoot: hasPolicy ? deployment : undefined,
+    });
   });
 }
 
-async function requireEntry(
-  dir: string,
-  stateroot: string | undefined,
-): Promise<{ readonly entry: BootLoaderEntry; readonly text: string }> {
+interface FoundEntry {
+  readonly entry: BootLoaderEntry;
+  readonly text: string;
+}
+
+interface EntryPlace {
+  readonly dir: string;
+  readonly deployment: string;
+}
+
+async function addArguments(
+  ctx: Context,
+  { entry, text, dir, deployment }: FoundEntry & EntryPlace,
+): Promise<void> {
+  const config = await readInstallConfig({ ...ctx, root: deployment });
+  const kargs = addKargs(
+    addKargs(parseKargs(entry.options), (config?.kargs ?? []).flatMap(parseKargs)),
+    await readImageKargs(deployment),
+  );
+  const options = formatKargs(kargs);
+  if (options === entry.options) return;
+  const line = /^(\s*options\s+).*$/m;
+  await replaceFile(
+    join(dir, entry.name),
+    text.replace(line, (_, key: string) => key + options),
+  );
+  ctx.note(`Kernel arguments of the next boot: ${options}`);
+}
+
+async function requireEntry(dir: string, stateroot: string | undefined): Promise<FoundEntry> {
   const texts = new Map<string, string>();
   for (const name of (await readNamesIfAny(dir)).filter(isOstreeEntryName)) {
     texts.set(name, (await readFileIfAny(join(dir, name))) ?? "");

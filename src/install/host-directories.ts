@@ -1,9 +1,9 @@
 // Directories of the host, in a container that was started without them.
-import { mkdir, mkdtemp, rmdir, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, rmdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { BootcError, doing } from "../errors.ts";
 import type { Context } from "../system/context.ts";
-import { exists } from "../system/files.ts";
+import { exists, isSameFile } from "../system/files.ts";
 import { resolveInRoot } from "../system/in-root.ts";
 import { type Mount, readHostCover, readMountsOf } from "../system/mounts.ts";
 
@@ -31,14 +31,14 @@ export async function showHostDirectories(ctx: Context): Promise<void> {
 async function showDirectory(ctx: Context, path: string): Promise<boolean> {
   const host = join(ctx.root, "proc/1/root");
   const there = await resolveInRoot(host, path);
-  if (!(await exists(there)) || (await isSame(there, join(ctx.root, path)))) return true;
+  if (!(await exists(there)) || (await isSameFile(there, join(ctx.root, path)))) return true;
   const onHost = join("/", relative(host, there));
   const mount = await readHostCover(ctx, onHost);
   if (mount === undefined || !mount.source.startsWith("/dev/")) return false;
   await doing(`showing this container the host's \`${path}\``, () =>
     bindFromDevice(ctx, { mount, onHost, path }),
   );
-  return await isSame(there, join(ctx.root, path));
+  return await isSameFile(there, join(ctx.root, path));
 }
 
 async function bindFromDevice(
@@ -61,12 +61,6 @@ async function bindFromDevice(
   } finally {
     await rmdir(place);
   }
-}
-
-async function isSame(one: string, other: string): Promise<boolean> {
-  if (!(await exists(other))) return false;
-  const [a, b] = await Promise.all([stat(one), stat(other)]);
-  return a.dev === b.dev && a.ino === b.ino;
 }
 
 /** osbuild, which runs installers without a storage of their own, has images elsewhere. */

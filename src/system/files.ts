@@ -13,6 +13,13 @@ export async function exists(path: string): Promise<boolean> {
   return await stat(path).then(() => true, ifMissing(false));
 }
 
+/** Whether two paths lead to one file. The second may be missing. */
+export async function isSameFile(one: string, other: string): Promise<boolean> {
+  if (!(await exists(other))) return false;
+  const [a, b] = await Promise.all([stat(one), stat(other)]);
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
 function ifMissing<T>(answer: T): (error: unknown) => T {
   return (error) => {
     const code = errnoOf(error);

@@ -1,5 +1,5 @@
 // Updates to images that bind others: fetched before anything is staged, kept while a deployment needs them.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { pushImage } from "./pushed-images.ts";
@@ -9,8 +9,12 @@ import { makeTinyImage } from "./tiny-image.ts";
 
 let registry: Registry;
 beforeAll(async () => {
-  if (!missing) registry = await startRegistry();
+  if (missing) return;
+  registry = await startRegistry();
+  mkdirSync(join(registry.dir, ".config/containers"), { recursive: true });
+  writeFileSync(join(registry.dir, ".config/containers/registries.conf"), insecure());
 });
+const insecure = () => `[[registry]]\nlocation = "${registry.address}"\ninsecure = true\n`;
 afterAll(() => registry?.stop());
 
 const DIR = "usr/lib/bootc/bound-images.d";
@@ -25,7 +29,7 @@ describe.skipIf(missing).each(simulatedOstrees)("bound images on ostree $version
     pushImage(`${name}:latest`, {
       version: release,
       files: {
-        "etc/containers/registries.conf": `[[registry]]\nlocation = "${registry.address}"\ninsecure = true\n`,
+        "etc/containers/registries.conf": insecure(),
         ...(bound.image && {
           "usr/share/containers/systemd/a.image": `[Image]\nImage=${bound.image}\n`,
         }),
@@ -52,13 +56,17 @@ describe.skipIf(missing).each(simulatedOstrees)("bound images on ostree $version
     name = `${registry.address}/bound${version.version}-${count++}`;
     host = makeHost(version);
     await push("1", {});
+    const outcome = deployOutside();
+    expect(outcome.status, outcome.stderr).toBe(0);
+  });
+  /** Deploys as an installer does that has its own idea of an installation. */
+  const deployOutside = () => {
     const from = `--imgref=ostree-unverified-registry:${name}:latest`;
     const options = [from, "--insecure-skip-tls-verification", "--karg=root=UUID=x"];
     const place = [`--sysroot=${host.sysroot}`, "--stateroot=default"];
     const words = ["internals", "ostree-container", "image", "deploy", ...place, ...options];
-    const outcome = host.bootcOutside(...words);
-    expect(outcome.status, outcome.stderr).toBe(0);
-  });
+    return host.bootcOutsideWith({ HOME: registry.dir }, ...words);
+  };
   afterEach(() => host.remove());
 
   const run = (words: string) => {
@@ -117,6 +125,27 @@ describe.skipIf(missing).each(simulatedOstrees)("bound images on ostree $version
     run("upgrade");
     expect(stored()).toEqual([app("none"), app("one")]);
     expect(hasStaged()).toBe(true);
+  });
+
+  test("an installer that deploys by itself, and one that completes it later, get them as well", async () => {
+    for (const tag of ["one", "two"]) await pushApp(tag);
+    await push("2", { image: app("one"), container: app("two") });
+    const outcome = deployOutside();
+    expect(outcome.status, outcome.stderr).toBe(0);
+    expect(outcome.stderr).toContain("Bound images stored: 2\n");
+    expect(stored()).toEqual([app("one"), app("two")]);
+
+    // As if its version of the program had known nothing of bound images.
+    rmSync(storage(), { recursive: true });
+    host.reboot();
+    const inside = "mount -o remount,bind,rw /sysroot && exec bootc install ensure-completion";
+    const words = `exec unshare --mount --pid --fork --mount-proc sh -c '${inside}'`;
+    const installer = { env: { ANA_INSTALL_PATH: "/mnt/sysimage" } };
+    const completed = host.shell(words, installer);
+    expect(completed.status, completed.stderr).toBe(0);
+    expect(stored()).toEqual([app("one"), app("two")]);
+    const again = host.shell(words, installer);
+    expect(again).toMatchObject({ status: 0, stderr: "Reconciliation already completed.\n" });
   });
 
   test("switch: a Quadlet file that says nothing useful is named, and nothing is staged", async () => {

