@@ -1,7 +1,7 @@
 // A root file system somebody else made and mounted: looked at, emptied as asked, described as a target.
 import { lstat, readdir, realpath, rm, statfs } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
-import { BootcError, doing, errnoOf } from "../errors.ts";
+import { BootcError, doing } from "../errors.ts";
 import { FILESYSTEMS, type FilesystemType } from "../host/install-config.ts";
 import {
   decideRootKargs,
@@ -15,6 +15,7 @@ import { readFilesystemUuid } from "../programs/blkid.ts";
 import { readParentDisk } from "../programs/lsblk.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny } from "../system/files.ts";
+import { findHostRoot } from "../system/host-root.ts";
 import { type Mount, readMount, readMountsBelow } from "../system/mounts.ts";
 import type { Prepared } from "./prepare.ts";
 import type { InstallTarget } from "./request.ts";
@@ -68,22 +69,11 @@ async function requireMount(ctx: Context, path: string): Promise<Mount> {
 }
 
 /** Whether `root` is the file system the running system has its root on. */
-export async function isRunningRoot(root: string): Promise<boolean> {
-  const running = (await canLookAt("/proc/1/root/.")) ? "/proc/1/root/." : "/";
+export async function isRunningRoot(ctx: Context, root: string): Promise<boolean> {
+  const running = `${(await findHostRoot(ctx)) ?? ctx.root}/.`;
   const [own, other] = await Promise.all([lstat(root), lstat(running)]);
   const [a, b] = await Promise.all([statfs(root), statfs(running)]);
   return own.dev === other.dev && a.type === b.type && a.blocks === b.blocks;
-}
-
-/** Even root may be kept from looking at the first process, by a security module. */
-async function canLookAt(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === "EACCES" || errnoOf(error) === "EPERM") return false;
-    throw error;
-  }
 }
 
 /** Where the boot files of a root are. */

@@ -4,6 +4,7 @@ import { join, relative } from "node:path";
 import { BootcError, doing } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { exists, isSameFile } from "../system/files.ts";
+import { findHostRoot } from "../system/host-root.ts";
 import { resolveInRoot } from "../system/in-root.ts";
 import { type Mount, readHostCover, readMountsOf } from "../system/mounts.ts";
 
@@ -29,7 +30,8 @@ export async function showHostDirectories(ctx: Context): Promise<void> {
  * a device that is mounted once more shows the same file system.
  */
 async function showDirectory(ctx: Context, path: string): Promise<boolean> {
-  const host = join(ctx.root, "proc/1/root");
+  const host = await findHostRoot(ctx);
+  if (host === undefined) return true;
   const there = await resolveInRoot(host, path);
   if (!(await exists(there)) || (await isSameFile(there, join(ctx.root, path)))) return true;
   const onHost = join("/", relative(host, there));

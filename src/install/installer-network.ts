@@ -4,16 +4,16 @@ import { join } from "node:path";
 import { readAuthFile } from "../programs/container-policy.ts";
 import type { Context } from "../system/context.ts";
 import { exists, isSameFile, replaceFile } from "../system/files.ts";
+import { findHostRoot } from "../system/host-root.ts";
 import { isMissing } from "../system/optional-file.ts";
 
-/** The root of the installer's own system. */
-const INSTALLER = "proc/1/root";
 const RESOLVER = "etc/resolv.conf";
 const AUTH = "run/ostree/auth.json";
 
 /** Runs `work` with the installer's resolver; ours, whatever it is, is back afterwards. */
 export async function withInstallerNetwork<T>(ctx: Context, work: () => Promise<T>): Promise<T> {
-  const root = join(ctx.root, INSTALLER);
+  const root = await findHostRoot(ctx);
+  if (root === undefined) return await work();
   await copyCredentials(ctx, root);
   const theirs = join(root, RESOLVER);
   const ours = join(ctx.root, RESOLVER);

@@ -31,7 +31,7 @@ export async function installOntoFilesystem(
 ): Promise<void> {
   const mounted = await requireMountedRoot(ctx, onto.path);
   const prepared = await prepareInstall(ctx, options);
-  const isRunning = await isRunningRoot(mounted.root);
+  const isRunning = await isRunningRoot(ctx, mounted.root);
   if (isRunning && !onto.isAcknowledged) await warnOfRunningRoot(ctx, mounted.root);
   // Described first: what it is made of may be among what is wiped.
   const target = await describeTarget(ctx, prepared, { mounted, options: onto });
