@@ -4,8 +4,8 @@
 //   blobs/sha256/   complete blobs by digest; an empty file stands for one that is not needed
 //   fetch-XXXXXX/   the image layout of one download, with its half-written blobs
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { createReadStream, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { errnoOf } from "../errors.ts";
@@ -111,10 +111,10 @@ export async function readBlobSize(cache: BlobCache, digest: string): Promise<nu
  * Puts an empty file in the place of a blob, complete or missing: skopeo then does not fetch it. It
  * replaces the blob at once, since skopeo may look for it at any moment.
  */
-export async function placeholdBlob(cache: BlobCache, digest: string): Promise<void> {
+export function placeholdBlob(cache: BlobCache, digest: string): void {
   const empty = join(cache.layoutDir, `empty-${hexOf(digest)}`);
-  await writeFile(empty, "");
-  await rename(empty, blobPath(cache, digest));
+  writeFileSync(empty, "");
+  renameSync(empty, blobPath(cache, digest));
 }
 
 /** Bytes of half-written blobs. */
@@ -140,7 +140,8 @@ export async function closeCache(cache: BlobCache): Promise<void> {
   for (const digest of cache.documents) await rm(blobPath(cache, digest), { force: true });
   const dir = join(cache.blobDir, "sha256");
   for (const name of await readdir(dir)) {
-    if ((await sizeOf(join(dir, name))) === 0) await rm(join(dir, name), { force: true });
+    const path = join(dir, name);
+    if (statSync(path, { throwIfNoEntry: false })?.size === 0) rmSync(path, { force: true });
   }
   await rm(cache.layoutDir, { recursive: true, force: true });
 }

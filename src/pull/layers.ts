@@ -132,7 +132,7 @@ async function importFromCache(
       }),
     );
     // The layer is durable under its own ref now; its blob has served.
-    await placeholdBlob(cache, blob.digest);
+    placeholdBlob(cache, blob.digest);
     plan.request.onEvent?.({ type: "layer", digest: layer.digest, state: "imported" });
     return [layer.digest, imported];
   } catch (error) {

@@ -1,6 +1,5 @@
 // The merge stage: the trees of all layers become one, by changing directory objects alone.
-import { readFileSync } from "node:fs";
-import { access } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BootcError, errnoOf } from "../errors.ts";
 import { EMPTY_TREE, EMPTY_TREE_BYTES, objectPath } from "../ostree/objects.ts";
@@ -59,7 +58,7 @@ export async function mergeLayers(ctx: Context, request: MergeRequest): Promise<
   const kernels = findKernels(root, store);
   if (kernels.length > 0) addMountPoint(root);
   const { tree: rootTree, meta: rootMeta } = closeTree(root, store);
-  const newTrees = await withoutKnown(repo, made);
+  const newTrees = withoutKnown(repo, made);
   const selinuxPolicy = await findPolicy(ctx, request, root, store);
   return { rootTree, rootMeta, newTrees, kernels, selinuxPolicy };
 }
@@ -162,18 +161,13 @@ async function readObjectText(ctx: Context, { repo, commits, config }: PolicyCon
   throw new Error("unreachable: a merged file that is in no layer");
 }
 
-async function withoutKnown(
+function withoutKnown(
   repo: string,
   made: ReadonlyMap<string, Uint8Array>,
-): Promise<ReadonlyMap<string, Uint8Array>> {
+): ReadonlyMap<string, Uint8Array> {
   const kept = new Map<string, Uint8Array>();
   for (const [checksum, bytes] of made) {
-    const path = join(repo, objectPath(checksum, "dirtree"));
-    const isKnown = await access(path).then(
-      () => true,
-      () => false,
-    );
-    if (!isKnown) kept.set(checksum, bytes);
+    if (!existsSync(join(repo, objectPath(checksum, "dirtree")))) kept.set(checksum, bytes);
   }
   return kept;
 }

@@ -216,7 +216,7 @@ async function fetchAndImport(
     inner.signal,
   );
   for (const layer of plan.layers.filter((it) => it.commit !== undefined)) {
-    await placeholdBlob(cache, blobOf(plan, layer).digest);
+    placeholdBlob(cache, blobOf(plan, layer).digest);
   }
   const [text, imported] = await allOrAbort<[string, ImportedLayers]>(abort, [
     fetchImage(inner, plan.source, {

@@ -1,7 +1,7 @@
 // Which images and layers a repository has, read from its refs and commits.
-import { stat } from "node:fs/promises";
+import { statSync } from "node:fs";
 import { join } from "node:path";
-import { BootcError, doing, errnoOf } from "../errors.ts";
+import { BootcError, doing } from "../errors.ts";
 import { type ImageConfig, parseConfig } from "../image/config.ts";
 import { type ImageLayer, indexByDiffId, splitLayers } from "../image/layer-plan.ts";
 import { type ImageManifest, parseImageManifest } from "../image/manifest.ts";
@@ -41,7 +41,7 @@ export async function readWholeImage(
   image: ImageReference,
 ): Promise<StoredImage | undefined> {
   const stored = await readStoredImage(repo, image);
-  if (stored === undefined || !(await isWhole(repo, stored.commit))) return undefined;
+  if (stored === undefined || !isWhole(repo, stored.commit)) return undefined;
   const layers = await Promise.all(
     stored.manifest.layers.map((it) => readCommitRef(repo, blobRef(it.digest))),
   );
@@ -127,12 +127,13 @@ async function findByDigest(repo: string, digest: string): Promise<string | unde
 /** The commit a ref names, unless the repository lost it or has it in part alone. */
 async function readCommitRef(repo: string, ref: string): Promise<string | undefined> {
   const commit = await readRef(repo, ref);
-  return commit !== undefined && (await isWhole(repo, commit)) ? commit : undefined;
+  return commit !== undefined && isWhole(repo, commit) ? commit : undefined;
 }
 
-async function isWhole(repo: string, commit: string): Promise<boolean> {
+/** Asked of every layer, so without a thread for each question. */
+function isWhole(repo: string, commit: string): boolean {
   const object = join(repo, "objects", commit.slice(0, 2), `${commit.slice(2)}.commit`);
-  return (await exists(object)) && !(await exists(join(repo, `state/${commit}.commitpartial`)));
+  return exists(object) && !exists(join(repo, `state/${commit}.commitpartial`));
 }
 
 async function readAllStored(repo: string): Promise<readonly StoredImage[]> {
@@ -147,12 +148,6 @@ async function readAllStored(repo: string): Promise<readonly StoredImage[]> {
   return images.flatMap((it) => (it === undefined ? [] : [it]));
 }
 
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return false;
-    throw error;
-  }
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
