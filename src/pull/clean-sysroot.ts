@@ -34,7 +34,7 @@ export async function cleanSysroot(
       await protectBases(ctx, repo);
       const images = await pruneImages(ctx, request);
       const layers = await pruneLayers(ctx, repo);
-      await removeAbandoned(ctx, repo);
+      await removeAbandoned(repo);
       return { images: images.length, layers, pruned: await pruneObjects(ctx, repo) };
     },
   });

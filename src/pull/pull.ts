@@ -93,7 +93,7 @@ export async function pullBase(
         const args = ["refs", `--repo=${repo}`, "--force", `--create=${ref}`, base];
         await ctx.run("ostree", args, { isQuiet: true });
       }
-      await deletePrivateRefs(ctx, repo, done.layers);
+      await deletePrivateRefs(repo, done.layers);
       return base;
     }),
   );
@@ -137,7 +137,7 @@ async function finishKilled(ctx: Context, plan: PullPlan): Promise<void> {
     await readProtected(ctx, repo);
     const cache = await openCache(ctx, repo, []);
     addDocuments(cache, plan);
-    await deletePrivateRefs(ctx, repo, plan.layers);
+    await deletePrivateRefs(repo, plan.layers);
     await closeCache(cache);
   };
   try {
@@ -289,7 +289,7 @@ async function commit(
     protectiveRef: await protection?.takeRef(),
     version: versionOf(config),
   });
-  await deletePrivateRefs(ctx, request.repo, plan.layers);
+  await deletePrivateRefs(request.repo, plan.layers);
   request.onEvent?.({ type: "stage", stage: "committed" });
   return { commit: made.commit, manifestDigest, manifest, config, isUnchanged: false };
 }

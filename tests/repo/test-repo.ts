@@ -58,8 +58,8 @@ export function digestOf(bytes: Uint8Array): string {
 }
 
 /** Deletes the refs that keep the parts of an image while it is pulled. */
-export async function forgetPull({ ctx, repo }: TestRepo): Promise<void> {
-  await deletePrivateRefs(ctx, repo);
+export async function forgetPull({ repo }: TestRepo): Promise<void> {
+  await deletePrivateRefs(repo);
 }
 
 /** Imports `blob`, its digest and size taken from itself unless `more` says otherwise. */
