@@ -81,6 +81,7 @@ export interface ServedImage {
 export async function serveImage(bed: Bed, name: string, shape: ImageShape): Promise<ServedImage> {
   const { tree, registry, folder } = bed;
   const layout = join(tree.top, "target", "bench", `image-${Object.values(shape).join("-")}`);
+  tree.ctx.note(`the image ${name}: ${shape.layers} layers, making it if need be`);
   await writeBenchImage(layout, shape);
   const target = `docker://${registry.address}/${name}`;
   await tree.ctx.run("skopeo", [
@@ -168,6 +169,7 @@ export async function keepRepository(
   contender: Contender,
   from: string,
 ): Promise<string> {
+  bed.tree.ctx.note(`${contender.name}: a first pull, to update from`);
   await contender.prepare?.();
   await bed.tree.ctx.run(contender.program, contender.args);
   const place = await mkdtemp(join(bed.folder, "start-"));

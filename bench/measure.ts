@@ -9,6 +9,7 @@ import type { Context } from "../src/system/context.ts";
 import { formatCommand } from "../src/system/quote.ts";
 import { requirePrograms } from "../xtask/requirements.ts";
 import type { Tree } from "../xtask/task.ts";
+import { formatMs } from "./figures.ts";
 
 /** One of the things compared. */
 export interface Contender {
@@ -57,19 +58,44 @@ export async function measure(
   const samples = contenders.map((): Sample[] => []);
   try {
     for (let round = -warmUps; round < rounds; round++) {
+      const isCounted = round >= 0;
+      const shown = isCounted ? `round ${round + 1} of ${rounds}` : "warming up";
+      const progress = createProgress(tree.ctx, shown);
       for (const [i] of contenders.entries()) {
         const index = (i + round + warmUps) % contenders.length;
         const contender = contenders[index];
         if (contender === undefined) continue;
         const sample = await measureOnce(tree.ctx, contender, join(folder, "usage"));
-        if (round >= 0) samples[index]?.push(sample);
+        if (isCounted) samples[index]?.push(sample);
+        progress.add(`${contender.name} ${formatMs(sample.wallMs)}`);
       }
-      if (round >= 0) tree.ctx.note(`round ${round + 1} of ${rounds}`);
+      progress.end();
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
   return contenders.map(({ name }, i) => ({ name, samples: samples[i] ?? [] }));
+}
+
+/** Not more often than a person reads: runs of milliseconds share a line. */
+const LINE_MS = 1000;
+
+/** Says what each run of a round took, as soon as it is known. */
+function createProgress(ctx: Context, shown: string) {
+  let told = Date.now();
+  let runs: string[] = [];
+  const tell = () => {
+    if (runs.length > 0) ctx.note(`${shown}: ${runs.join(", ")}`);
+    told = Date.now();
+    runs = [];
+  };
+  return {
+    add(run: string): void {
+      runs.push(run);
+      if (Date.now() - told >= LINE_MS) tell();
+    },
+    end: tell,
+  };
 }
 
 /** What the measurement itself adds to the wall time: a program that does nothing, measured alike. */

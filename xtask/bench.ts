@@ -30,6 +30,7 @@ export const task: Task = {
     const reports: Report[] = [];
     for (const name of words.length > 0 ? words : names) {
       const { bench } = (await import(join(folder, `${name}.ts`))) as { readonly bench: Bench };
+      tree.ctx.note(`benchmark ${name}`);
       const made = await bench.run(tree, chosen);
       reports.push(...made);
       if (options.json !== true) for (const it of made) tree.ctx.say(`${formatReport(it)}\n`);
