@@ -1,8 +1,17 @@
-// The ostree versions the repository tests run with: the machine's own, and that of Debian trixie.
-// The latter is unpacked by debootstrap into the test cache once, and runs through its own dynamic linker, so
-// that it sees the very same files under the same names as everything else in a test.
+// The ostree versions the repository tests run with: the machine's own, that of Debian trixie, and for what
+// neither can do that of Debian sid. The latter two are unpacked by debootstrap into the test cache once, and
+// run through their own dynamic linkers, so that they see the very same files under the same names as
+// everything else in a test.
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe } from "vitest";
 
@@ -41,19 +50,27 @@ export function machineOstree(): OstreeVersion {
 
 /** ostree 2025.2 of Debian trixie. */
 export function trixieOstree(): OstreeVersion {
-  const top = join(testCache, "ostree-trixie");
-  if (!existsSync(join(top, "bin/ostree"))) makeTrixie(top);
+  return debianOstree("trixie", unpackTrixie);
+}
+
+/** The newest ostree Debian has, 2026.4 or newer: it offers soft reboots. */
+export function sidOstree(): OstreeVersion {
+  return debianOstree("sid", unpackSid);
+}
+
+function debianOstree(suite: string, unpack: (root: string) => void): OstreeVersion {
+  const top = join(testCache, `ostree-${suite}`);
+  if (!existsSync(join(top, "bin/ostree"))) make(top, unpack);
   const path = `${join(top, "bin")}:${process.env.PATH ?? "/usr/bin:/bin"}`;
   return withVersion({ ...definedEnv(), PATH: path, LC_ALL: "C.UTF-8" });
 }
 
-function makeTrixie(top: string): void {
+function make(top: string, unpack: (root: string) => void): void {
   mkdirSync(top, { recursive: true });
   if (!existsSync(join(top, "root"))) {
     const unfinished = join(top, `root.${process.pid}`);
     rmSync(unfinished, { recursive: true, force: true });
-    const args = ["--variant=minbase", "--include=ostree", "trixie", unfinished];
-    execFileSync("debootstrap", args, { stdio: ["ignore", "ignore", "inherit"] });
+    unpack(unfinished);
     renameSync(unfinished, join(top, "root"));
   }
   mkdirSync(join(top, "bin"), { recursive: true });
@@ -63,10 +80,47 @@ function makeTrixie(top: string): void {
   renameSync(wrapper, join(top, "bin/ostree"));
 }
 
+function unpackTrixie(root: string): void {
+  debootstrap("--variant=minbase", "--include=ostree", "trixie", root);
+}
+
+/** What debootstrap takes in place of its own script for a suite: ostree and its dependencies, nothing else. */
+const OSTREE_ALONE = `mirror_style release
+download_style apt
+finddebs_style from-indices
+variants -
+keyring /usr/share/keyrings/debian-archive-keyring.gpg
+work_out_debs () { required=ostree; base=; }
+`;
+
+/** Nothing is configured or run in it, so that its packages need not suit this machine's kernel or tools. */
+function unpackSid(root: string): void {
+  const work = `${root}.work`;
+  rmSync(work, { recursive: true, force: true });
+  try {
+    mkdirSync(root);
+    mkdirSync(work);
+    const script = join(work, "script");
+    writeFileSync(script, OSTREE_ALONE);
+    const [target, mirror] = [join(work, "target"), "http://deb.debian.org/debian"];
+    debootstrap("--download-only", "sid", target, mirror, script);
+    const archives = join(target, "var/cache/apt/archives");
+    for (const name of readdirSync(archives).filter((it) => it.endsWith(".deb"))) {
+      execFileSync("dpkg-deb", ["--extract", join(archives, name), root]);
+    }
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function debootstrap(...args: readonly string[]): void {
+  execFileSync("debootstrap", args, { stdio: ["ignore", "ignore", "inherit"] });
+}
+
 function wrapperText(root: string): string {
   return `#!/bin/sh
 root=${root}
-GIO_MODULE_DIR=/nonexistent exec "$root/lib64/ld-linux-x86-64.so.2" \\
+GIO_MODULE_DIR=/nonexistent exec "$root/usr/lib64/ld-linux-x86-64.so.2" \\
   --library-path "$root/usr/lib/x86_64-linux-gnu" --argv0 ostree "$root/usr/bin/ostree" "$@"
 `;
 }

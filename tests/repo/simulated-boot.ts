@@ -81,8 +81,13 @@ export interface ShellOptions {
   readonly timeoutMs?: number;
 }
 
+export interface HostOptions {
+  /** The names of the units that its systemd has, in place of those of the machine that runs the test. */
+  readonly units?: readonly string[];
+}
+
 /** A host whose physical root is empty but for ostree's directories; `boot` it after deploying. */
-export function makeHost(version: OstreeVersion): SimulatedHost {
+export function makeHost(version: OstreeVersion, options: HostOptions = {}): SimulatedHost {
   const top = mkdtempSync("/var/tmp/bootc-host-");
   const [sysroot, run, root] = ["sysroot", "run", "root"].map((it) => {
     mkdirSync(join(top, it));
@@ -101,23 +106,28 @@ export function makeHost(version: OstreeVersion): SimulatedHost {
   ] as const) {
     outside("ostree", "config", `--repo=${repo}`, "set", key, value);
   }
+  const units = options.units && join(top, "units");
+  if (units !== undefined) mkdirSync(units);
+  for (const name of options.units ?? []) writeFileSync(join(top, "units", name), "");
   let deployment = "";
   const boot = () => {
     rmSync(run, { recursive: true, force: true });
     mkdirSync(join(run, "bin"), { recursive: true });
     mkdirSync(join(run, "checkout"));
     writeFileSync(join(run, "ostree-booted"), "");
+    // As ostree-prepare-root leaves it; a soft reboot mounts there.
+    mkdirSync(join(run, "ostree/.private"), { recursive: true });
     writePrograms(join(run, "bin"));
     deployment = defaultDeployment(sysroot);
   };
   const entering = (command: string, options: ShellOptions = {}): Entering => {
     if (deployment === "") boot();
     const script = join(run, "enter.sh");
-    writeFileSync(script, enterScript({ sysroot, run, root, deployment }));
+    writeFileSync(script, enterScript({ sysroot, run, root, deployment, units }));
     const user = options.uid === undefined ? [] : [`--userspec=${options.uid}:${options.uid}`];
     return {
       program: "unshare",
-      args: ["--mount", "--pid", "--fork", "sh", script, ...user, root, "sh", "-c", command],
+      args: ["--mount", "--pid", "--fork", "sh", script, ...user, "/", "sh", "-c", command],
       env: { ...bootedEnv(version), ...options.env },
     };
   };
@@ -195,8 +205,9 @@ function enterScript(it: {
   readonly run: string;
   readonly root: string;
   readonly deployment: string;
+  readonly units: string | undefined;
 }): string {
-  const cache = join(testCache, "ostree-trixie");
+  const caches = ["trixie", "sid"].map((it) => join(testCache, `ostree-${it}`));
   const stateroot = dirname(dirname(it.deployment));
   return `set -e
 mount --make-rprivate /
@@ -210,14 +221,22 @@ mount --bind ${checkout} run/checkout
 # Before 2024.3 ostree has an image's own /var become factory content; without a base, none is left.
 if [ ! -d var ]; then chattr -i .; mkdir var; chattr +i .; fi
 mount --bind ${stateroot}/var var
-mkdir -p .${cache} var/tmp root 2>/dev/null || mkdir -p .${cache} var/tmp
-if [ -d ${cache} ]; then mount --rbind ${cache} .${cache}; fi
+mkdir -p var/tmp root 2>/dev/null || mkdir -p var/tmp
+for cache in ${caches.join(" ")}; do
+  mkdir -p .$cache
+  if [ -d $cache ]; then mount --rbind $cache .$cache; fi
+done
 mount -t proc proc proc
 mount --rbind /sys sys
 mount --rbind /dev dev
 mount -t tmpfs tmpfs tmp
 mount --bind /usr usr
+${it.units === undefined ? "" : `mount --bind ${it.units} usr/lib/systemd/system`}
+pivot_root . .
+umount --lazy .
 cd /
+# As systemd has it: what one namespace mounts and unmounts, others see.
+mount --make-rshared /
 chroot "$@"
 `;
 }
