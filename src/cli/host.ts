@@ -29,7 +29,7 @@ function declareUpgrade(program: Command, ctx: Context): void {
     .addOption(
       new Option("--apply", "reboot into what is staged").conflicts(["check", "downloadOnly"]),
     )
-    .addOption(softReboot().conflicts("check"))
+    .addOption(softReboot().conflicts(["check", "downloadOnly"]))
     .addOption(
       new Option("--download-only", "stage, but do not apply at the next reboot").conflicts([
         "check",

@@ -133,6 +133,10 @@ describe("a soft reboot", () => {
     const units = join(it.root, "usr/lib/systemd/system");
     await mkdir(units, { recursive: true });
     await writeFile(join(units, "soft-reboot.target"), "");
+    await writeFile(join(it.root, "proc/cmdline"), "ostree.prepare-root.composefs=yes\n");
+    const entry = join(it.root, "boot/loader.0/entries/ostree-2-default.conf");
+    const text = await readFile(entry, "utf8");
+    await writeFile(entry, text.replace("options root=UUID=x rw", "options rw quiet"));
     const version: ScriptLine = ["? ostree --version", ` Version: '${ostree}'\n`];
     return { it, version };
   };
@@ -143,10 +147,10 @@ describe("a soft reboot", () => {
     const { it, version } = await capable("2025.7");
     const prepare: ScriptLine = [
       "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot 0",
-      async () => void (await mkdir(join(it.root, "run/nextroot"))),
+      () => writeFile(join(it.root, "run/ostree/nextroot-booted"), ""),
     ];
     // The host is looked at before the change and after it.
-    const script = [version, LOCK_LINE, version, version, version, prepare];
+    const script = [version, LOCK_LINE, version, version, prepare];
     expect(await run(it, script, "required")).toMatchInlineSnapshot(`
       "
       ? ostree --version
@@ -155,13 +159,12 @@ describe("a soft reboot", () => {
       > Staged deployment is already set to apply on reboot
       ? ostree --version
       > Staged deployment is soft-reboot capable, preparing for soft-reboot...
-      ? ostree --version
       + nsenter --target=1 --mount -- ostree admin prepare-soft-reboot 0
       "
     `);
   });
 
-  test("is an error or a normal reboot where ostree is too old", async () => {
+  test("is an error before anything else, or a normal reboot, where ostree is too old", async () => {
     const { it, version } = await capable("2025.2");
     // Told before anything is done: nothing that is staged or queued would change the answer.
     const refused = "Soft reboot was required but staged deployment is not soft-reboot capable";
@@ -177,6 +180,17 @@ describe("a soft reboot", () => {
     );
     await rm(join(it.root, "usr/lib/systemd/system/soft-reboot.target"));
     expect(await run(it, [], "required")).toContain(refused);
+  });
+
+  test("that ostree only seems to prepare is an error", async () => {
+    const { it, version } = await capable("2025.7");
+    const prepare: ScriptLine = [
+      "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot 0",
+      async () => void (await mkdir(join(it.root, "run/nextroot"))),
+    ];
+    expect(await run(it, [LOCK_LINE, version, version, prepare], "auto")).toContain(
+      "error: ostree prepared no soft reboot\n",
+    );
   });
 });
 

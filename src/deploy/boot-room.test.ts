@@ -33,7 +33,7 @@ const deployment = (changes: Partial<Deployment>): Deployment => ({
   isLocked: false,
   unlocked: "none",
   bootOptions: "",
-  isSoftRebootCapable: false,
+  softRebootObstacle: "systemd is older than 254",
   origin: { image: undefined, refspec: undefined, isIncompatible: false },
   content: undefined,
   cachedUpdate: undefined,

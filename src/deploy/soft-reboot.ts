@@ -1,10 +1,10 @@
 // Preparing a soft reboot after a change: the next `systemctl reboot` then keeps the kernel.
 import { BootcError } from "../errors.ts";
-import type { BootEntry } from "../host/document.ts";
+import { assignSlots } from "../host/assemble-host.ts";
 import { prepareSoftReboot } from "../programs/ostree-admin.ts";
-import { offersSoftReboot } from "../programs/ostree-soft-reboot.ts";
+import { findSoftRebootLack } from "../programs/ostree-soft-reboot.ts";
+import { readSysroot } from "../programs/ostree-sysroot.ts";
 import type { Context } from "../system/context.ts";
-import { readHost } from "./read-host.ts";
 
 /** `auto` makes it a normal reboot where a soft one is not possible. */
 export type SoftRebootMode = "required" | "auto";
@@ -17,15 +17,18 @@ export async function requireSoftReboot(
   mode: SoftRebootMode | undefined,
   slot: Slot,
 ): Promise<void> {
-  if (mode !== "required" || (await offersSoftReboot(ctx))) return;
-  throw notCapable(slot, {
-    hint: "soft reboots need ostree 2025.3 and systemd 254; `auto` makes do with a normal one",
-  });
+  if (mode !== "required") return;
+  const lack = await findSoftRebootLack(ctx);
+  if (lack !== undefined) throw notCapable(slot, lack);
 }
 
-function notCapable(slot: Slot, options: { readonly hint?: string } = {}): BootcError {
+function notCapable(slot: Slot, obstacle: string): BootcError {
   const text = `Soft reboot was required but ${slot} deployment is not soft-reboot capable`;
-  return new BootcError(text, { kind: "unsupported", ...options });
+  return new BootcError(text, {
+    kind: "unsupported",
+    cause: new BootcError(obstacle),
+    hint: "`--soft-reboot auto` makes do with a normal reboot",
+  });
 }
 
 export async function softReboot(
@@ -34,14 +37,14 @@ export async function softReboot(
   slot: Slot,
 ): Promise<void> {
   if (mode === undefined) return;
-  const { status } = await readHost(ctx);
-  const entry: BootEntry | null = status[slot];
-  if (!entry?.softRebootCapable) {
+  const target = assignSlots((await readSysroot(ctx)).deployments)[slot];
+  const obstacle = target === undefined ? "it cannot be read" : target.softRebootObstacle;
+  if (obstacle !== undefined) {
     if (mode === "auto") return;
-    throw notCapable(slot);
+    throw notCapable(slot, obstacle);
   }
-  const title = slot === "staged" ? "Staged deployment" : "Rollback deployment";
-  ctx.say(`${title} is soft-reboot capable, preparing for soft-reboot...`);
+  const title = slot === "staged" ? "Staged" : "Rollback";
+  ctx.say(`${title} deployment is soft-reboot capable, preparing for soft-reboot...`);
   // Both are first in ostree's list by now.
   await prepareSoftReboot(ctx, 0);
 }

@@ -24,7 +24,7 @@ const BOOTED: Deployment = {
   isLocked: false,
   unlocked: "none",
   bootOptions: "root=UUID=1 ostree=/ostree/boot.0/default/b/0 quiet",
-  isSoftRebootCapable: false,
+  softRebootObstacle: "systemd is older than 254",
   origin: { image: undefined, refspec: undefined, isIncompatible: false },
   content: undefined,
   cachedUpdate: undefined,

@@ -27,7 +27,7 @@ const deployment = (digit: string, changes: Partial<Deployment> = {}): Deploymen
   isLocked: false,
   unlocked: "none",
   bootOptions: undefined,
-  isSoftRebootCapable: false,
+  softRebootObstacle: "systemd is older than 254",
   origin: { image, refspec: undefined, isIncompatible: false },
   content: content(digit),
   cachedUpdate: undefined,

@@ -83,7 +83,7 @@ function toBootEntry(it: Deployment): BootEntry {
     cachedUpdate: reference && it.cachedUpdate ? toImageStatus(reference, it.cachedUpdate) : null,
     incompatible: it.origin.isIncompatible,
     pinned: it.isPinned,
-    softRebootCapable: it.isSoftRebootCapable,
+    softRebootCapable: it.softRebootObstacle === undefined,
     downloadOnly: it.isStaged && it.isLocked,
     store: reference === undefined ? null : "ostreeContainer",
     ostree: { stateroot: it.stateroot, checksum: it.checksum, deploySerial: it.serial },

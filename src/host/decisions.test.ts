@@ -206,7 +206,7 @@ const deployment = (digit: string, more: Partial<Deployment> = {}): Deployment =
   isLocked: false,
   unlocked: "none",
   bootOptions: undefined,
-  isSoftRebootCapable: false,
+  softRebootObstacle: "systemd is older than 254",
   origin: { image: undefined, refspec: undefined, isIncompatible: false },
   content: { digest: digit, version: null, timestamp: null, architecture: "", layers: [] },
   cachedUpdate: undefined,

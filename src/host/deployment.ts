@@ -17,7 +17,8 @@ export interface Deployment {
   readonly unlocked: Unlocked;
   /** The kernel arguments of its boot entry or of its staging; undefined when they cannot be known. */
   readonly bootOptions: string | undefined;
-  readonly isSoftRebootCapable: boolean;
+  /** What stands in the way of a soft reboot into it; undefined when nothing does. */
+  readonly softRebootObstacle: string | undefined;
   readonly origin: Origin;
   /** What the deployed commit says about its image; undefined when it comes from none. */
   readonly content: ImageContent | undefined;

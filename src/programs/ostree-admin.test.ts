@@ -1,7 +1,18 @@
-import { expect, test } from "vitest";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { parseOstreeReference } from "../image/reference.ts";
+import { formatDictionary } from "../ostree/objects.ts";
+import type { Context } from "../system/context.ts";
+import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
 import { formatRecord } from "./journal.ts";
-import { formatStageArgs } from "./ostree-admin.ts";
+import {
+  formatStageArgs,
+  setDefaultDeployment,
+  setFinalizationLock,
+  stageDeployment,
+} from "./ostree-admin.ts";
 import { formatOrigin, parseOrigin, replaceOriginImage } from "./ostree-origin.ts";
 import { isAtLeast, parseOstreeVersion } from "./ostree-version.ts";
 
@@ -76,4 +87,72 @@ test("a journal record is a field a line, and no value can add one", () => {
   expect(formatRecord({ messageId: "m", message: "text", fields })).toBe(
     "MESSAGE_ID=m\nMESSAGE=text\nPRIORITY=6\nSYSLOG_IDENTIFIER=bootc\nBOOTC_X=a MESSAGE_ID=b\n",
   );
+});
+
+describe("a soft reboot that was prepared is taken back", () => {
+  const RESET = "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot --reset";
+
+  /** Plays `change` on a host where one was prepared. */
+  async function play(
+    scriptOf: (staged: string) => readonly ScriptLine[],
+    change: (ctx: Context) => Promise<void>,
+  ): Promise<void> {
+    const root = await mkdtemp(join(tmpdir(), "admin-"));
+    onTestFinished(() => rm(root, { recursive: true }));
+    const run = join(root, "run/ostree");
+    await mkdir(run, { recursive: true });
+    const prepared = join(run, "nextroot-booted");
+    await writeFile(prepared, "");
+    const reset: ScriptLine = [RESET, () => rm(prepared)];
+    const script = [...scriptOf(join(run, "staged-deployment")), reset];
+    const { ctx, requireAllUsed } = scriptedContext(root, script);
+    await change(ctx);
+    requireAllUsed();
+  }
+
+  const commit = "c0ffee00".repeat(8);
+  const stagedFile = formatDictionary([
+    [
+      "target",
+      {
+        type: "a{sv}",
+        value: [
+          ["name", { type: "s", value: `${commit}.0` }],
+          ["osname", { type: "s", value: "default" }],
+          ["bootcsum", { type: "s", value: "0".repeat(64) }],
+        ],
+      },
+    ],
+  ]);
+
+  test("when something else is staged", async () => {
+    const deploy = `+ ostree admin deploy --stage --os=default --origin-file=TMP/origin ${commit}`;
+    await play(
+      (staged) => [[deploy, () => writeFile(staged, stagedFile)]],
+      (ctx) => stageDeployment(ctx, { ...request, commit }),
+    );
+  });
+
+  test("when another deployment is to boot next", async () => {
+    await play(
+      () => [["+ ostree admin set-default 1"]],
+      (ctx) => setDefaultDeployment(ctx, 1),
+    );
+  });
+
+  test("when what is staged is not to be applied", async () => {
+    await play(
+      (staged) => [
+        ["? ostree --version", " Version: '2025.7'\n"],
+        [
+          "+ ostree admin lock-finalization",
+          async () => {
+            await writeFile(staged, stagedFile);
+            await writeFile(`${staged}-locked`, "");
+          },
+        ],
+      ],
+      (ctx) => setFinalizationLock(ctx, "locked"),
+    );
+  });
 });

@@ -8,7 +8,7 @@ import type { Karg } from "../host/kargs.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 import { readStagedDeployment } from "./ostree-staged.ts";
-import { isAtLeast, readOstreeVersion, requireOstreeVersion } from "./ostree-version.ts";
+import { isAtLeast, readOstreeVersion } from "./ostree-version.ts";
 
 export interface StageRequest {
   readonly stateroot: string;
@@ -32,6 +32,7 @@ export async function stageDeployment(ctx: Context, request: StageRequest): Prom
     await rm(dir, { recursive: true, force: true });
   }
   await requireStaged(ctx, request);
+  await cancelSoftReboot(ctx);
 }
 
 export function formatStageArgs(request: StageRequest, originFile: string): readonly string[] {
@@ -74,6 +75,8 @@ export async function setFinalizationLock(
   } else {
     await rm(join(ctx.root, LOCK_FILE), { force: true });
   }
+  // A soft reboot does not ask whether it is locked.
+  if (lock === "locked") await cancelSoftReboot(ctx);
   const staged = await readStagedDeployment(ctx);
   if (staged?.isLocked === (lock === "locked")) return;
   throw new BootcError(`what is staged could not be ${lock}`);
@@ -85,6 +88,7 @@ export async function setFinalizationLock(
  */
 export async function setDefaultDeployment(ctx: Context, index: number): Promise<void> {
   await ctx.run("ostree", ["admin", "set-default", String(index)], { isQuiet: true });
+  await cancelSoftReboot(ctx);
 }
 
 /** Mounts an overlay over /usr: writable until the next boot, or read-only for all but private remounts. */
@@ -93,14 +97,28 @@ export async function unlockUsr(ctx: Context, mode: "writable" | "transient"): P
   await ctx.run("ostree", ["admin", "unlock", ...words]);
 }
 
+/** ostree's mark that /run/nextroot is a whole system; a failed attempt leaves the directory alone. */
+const SOFT_REBOOT_FILE = "run/ostree/nextroot-booted";
+
 /** Prepares /run/nextroot, so that the next reboot is a soft one. */
 export async function prepareSoftReboot(ctx: Context, index: number): Promise<void> {
-  await requireOstreeVersion(ctx, "2025.3", "a soft reboot");
-  const command = ["ostree", "admin", "prepare-soft-reboot", String(index)];
-  // What it mounts on /run/nextroot is for systemd, in whose namespace it has to be; we are in our own.
-  await ctx.run("nsenter", ["--target=1", "--mount", "--", ...command], { isQuiet: true });
-  if (await exists(join(ctx.root, "run/nextroot"))) return;
+  await changeSoftReboot(ctx, String(index));
+  if (await exists(join(ctx.root, SOFT_REBOOT_FILE))) return;
   throw new BootcError("ostree prepared no soft reboot");
+}
+
+/** Takes back a soft reboot that was prepared, as it leads past what is to boot next from now on. */
+async function cancelSoftReboot(ctx: Context): Promise<void> {
+  if (!(await exists(join(ctx.root, SOFT_REBOOT_FILE)))) return;
+  await changeSoftReboot(ctx, "--reset");
+  if (!(await exists(join(ctx.root, SOFT_REBOOT_FILE)))) return;
+  throw new BootcError("ostree did not take back the soft reboot that was prepared");
+}
+
+/** What is mounted on /run/nextroot is for systemd, in whose namespace it has to be; we are in our own. */
+async function changeSoftReboot(ctx: Context, word: string): Promise<void> {
+  const command = ["ostree", "admin", "prepare-soft-reboot", word];
+  await ctx.run("nsenter", ["--target=1", "--mount", "--", ...command], { isQuiet: true });
 }
 
 /** Removes the ref of a plain ostree deployment, which keeps its commit from being cleaned up. */

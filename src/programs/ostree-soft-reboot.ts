@@ -3,45 +3,86 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Deployment } from "../host/deployment.ts";
-import { parseKeyfile } from "../ostree/keyfile.ts";
+import { formatKargs, parseKargs, removeKey } from "../host/kargs.ts";
+import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny } from "../system/files.ts";
 import { readNamesIfAny } from "../system/optional-file.ts";
+import { deploymentDir } from "./ostree-paths.ts";
 import { isAtLeast, readOstreeVersion } from "./ostree-version.ts";
-
-export type SoftRebootCheck = (ctx: Context, it: Deployment) => Promise<boolean>;
 
 /** The first ostree that can prepare a soft reboot. */
 const SINCE = "2025.3";
 
-const NEVER: SoftRebootCheck = async () => false;
+/** What stands in the way of a soft reboot into a deployment; undefined when nothing does. */
+export type SoftRebootCheck = (it: Deployment) => Promise<string | undefined>;
 
-/** The check against the booted deployment, or one that always says no where there is no soft reboot. */
-export async function readSoftRebootCheck(
-  ctx: Context,
-  booted: Deployment | undefined,
-): Promise<SoftRebootCheck> {
-  if (booted === undefined || !(await hasSoftRebootUnit(ctx))) return NEVER;
+/** The check against the booted deployment. What costs a process comes last, and once. */
+export function makeSoftRebootCheck(ctx: Context, booted: Deployment | undefined): SoftRebootCheck {
   let asked: Promise<string> | undefined;
-  return async (_ctx, it) => {
-    // The kernel stays, so that it must be the same; the check is first because it costs nothing.
-    if (it === booted || it.bootChecksum !== booted.bootChecksum) return false;
+  return async (it) => {
+    if (booted === undefined) return "it is not known what runs";
+    const difference = compareKernels(booted, it);
+    if (difference !== undefined) return difference;
+    if (!(await usesComposefs(ctx, it))) return "it does not run from composefs";
+    const lack = await findSystemLack(ctx);
+    if (lack !== undefined) return lack;
     asked ??= readOstreeVersion(ctx);
     const version = await asked;
-    if (!isAtLeast(version, SINCE)) return false;
+    if (!isAtLeast(version, SINCE)) return describeOldOstree(version);
+    // These versions abort on such a deployment.
     const hasOptions = it.bootOptions?.includes("ostree=") === true;
-    if (!isAtLeast(version, "2025.7") && !hasOptions) return false;
-    return await hasSamePolicy(ctx, booted, it);
+    if (!isAtLeast(version, "2025.7") && !hasOptions) {
+      return `its kernel arguments are not known, which ostree ${version} asks for`;
+    }
+    return (await hasSamePolicy(ctx, booted, it)) ? undefined : "its SELinux policy is another";
   };
 }
 
-/** This systemd and this ostree know of soft reboots at all. */
-export async function offersSoftReboot(ctx: Context): Promise<boolean> {
-  return (await hasSoftRebootUnit(ctx)) && isAtLeast(await readOstreeVersion(ctx), SINCE);
+/** Why this host has no soft reboots at all, whatever the deployment; undefined when it has. */
+export async function findSoftRebootLack(ctx: Context): Promise<string | undefined> {
+  const lack = await findSystemLack(ctx);
+  if (lack !== undefined) return lack;
+  const version = await readOstreeVersion(ctx);
+  return isAtLeast(version, SINCE) ? undefined : describeOldOstree(version);
 }
 
-async function hasSoftRebootUnit(ctx: Context): Promise<boolean> {
-  return await exists(join(ctx.root, "usr/lib/systemd/system/soft-reboot.target"));
+async function findSystemLack(ctx: Context): Promise<string | undefined> {
+  const unit = join(ctx.root, "usr/lib/systemd/system/soft-reboot.target");
+  return (await exists(unit)) ? undefined : "systemd is older than 254";
+}
+
+function describeOldOstree(version: string): string {
+  return `ostree ${version} is older than ${SINCE}`;
+}
+
+/** The kernel stays, with what it was started with; ostree compares both, the order of arguments included. */
+function compareKernels(booted: Deployment, it: Deployment): string | undefined {
+  if (it === booted) return "it is what runs";
+  if (it.bootChecksum !== booted.bootChecksum) return "its kernel or initramfs is another";
+  // Without arguments of its own, what is staged is given those of the booted deployment.
+  if (it.bootOptions === undefined) return undefined;
+  const [left, right] = [booted, it].map(({ bootOptions }) =>
+    formatKargs(removeKey(parseKargs(bootOptions ?? ""), "ostree")),
+  );
+  return left === right ? undefined : "its kernel arguments are others";
+}
+
+const COMPOSEFS_KARG = /(?:^|\s)ostree\.prepare-root\.composefs=(\S*)/;
+const IS_ENABLED = ["yes", "true", "1", "verity", "signed"];
+
+/** ostree makes the next root from a composefs image alone; the deployment's own settings say whether to. */
+async function usesComposefs(ctx: Context, it: Deployment): Promise<boolean> {
+  const commandLine = await readFileIfAny(join(ctx.root, "proc/cmdline"));
+  const karg = COMPOSEFS_KARG.exec(commandLine ?? "")?.[1];
+  if (karg !== undefined) return IS_ENABLED.includes(karg);
+  const dir = deploymentDir(ctx, it);
+  // One in /etc stands in the place of the other as a whole.
+  const text =
+    (await readFileIfAny(join(dir, "etc/ostree/prepare-root.conf"))) ??
+    (await readFileIfAny(join(dir, "usr/lib/ostree/prepare-root.conf")));
+  const enabled = keyfileValue(parseKeyfile(text ?? ""), "composefs", "enabled");
+  return enabled !== undefined && IS_ENABLED.includes(enabled);
 }
 
 async function hasSamePolicy(ctx: Context, a: Deployment, b: Deployment): Promise<boolean> {
@@ -52,14 +93,21 @@ async function hasSamePolicy(ctx: Context, a: Deployment, b: Deployment): Promis
 
 /** The SHA-256 of the newest binary policy in a deployment; undefined when it has none. */
 async function hashPolicy(ctx: Context, it: Deployment): Promise<string | undefined> {
-  const name = `${it.checksum}.${it.serial}`;
-  const deployment = join(ctx.root, "sysroot/ostree/deploy", it.stateroot, "deploy", name);
-  const config = await readFileIfAny(join(deployment, "etc/selinux/config"));
-  const type = parseKeyfile(config ?? "").lines.find(
+  // What is staged may get its /etc only when it is put in place.
+  const tops = ["etc", "usr/etc"].map((etc) => join(deploymentDir(ctx, it), etc, "selinux"));
+  for (const top of tops) {
+    const config = await readFileIfAny(join(top, "config"));
+    if (config !== undefined) return await hashPolicyBelow(top, config);
+  }
+  return undefined;
+}
+
+async function hashPolicyBelow(top: string, config: string): Promise<string | undefined> {
+  const type = parseKeyfile(config).lines.find(
     (line) => line.kind === "entry" && line.key === "SELINUXTYPE",
   );
   if (type?.kind !== "entry") return undefined;
-  const dir = join(deployment, "etc/selinux", type.rawValue, "policy");
+  const dir = join(top, type.rawValue, "policy");
   const newest = (await readNamesIfAny(dir))
     .filter((name) => /^policy\.\d+$/.test(name))
     .sort((x, y) => Number(x.slice(7)) - Number(y.slice(7)))

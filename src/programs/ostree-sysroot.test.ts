@@ -143,6 +143,7 @@ test("without ostree's program only a soft reboot cannot be told", async () => {
   const unit = join(machine.root, "usr/lib/systemd/system/soft-reboot.target");
   await mkdir(dirname(unit), { recursive: true });
   await writeFile(unit, "");
+  await writeFile(join(machine.root, "proc/cmdline"), "ostree.prepare-root.composefs=yes\n");
   const { ctx } = scriptedContext(machine.root, [
     ["? ostree --version", new BootcError("`ostree`: not found")],
   ]);

@@ -14,7 +14,8 @@ import { isOnReadOnlyMedium } from "../system/mounts.ts";
 import { readBytesIfAny, readNamesIfAny } from "../system/optional-file.ts";
 import { type BootableDeployment, readBootEntries } from "./ostree-boot-entries.ts";
 import { type OriginFile, parseOrigin, replaceOriginImage } from "./ostree-origin.ts";
-import { readSoftRebootCheck, type SoftRebootCheck } from "./ostree-soft-reboot.ts";
+import { deploymentDir } from "./ostree-paths.ts";
+import { makeSoftRebootCheck, type SoftRebootCheck } from "./ostree-soft-reboot.ts";
 import { readStagedDeployment } from "./ostree-staged.ts";
 
 const REPO = "sysroot/ostree/repo";
@@ -22,15 +23,6 @@ const REPO = "sysroot/ostree/repo";
 /** The directory of the system repository, as given to `ostree --repo`. */
 export function systemRepo(ctx: Context): string {
   return join(ctx.root, REPO);
-}
-
-/** The directory that holds a deployment's files. */
-export function deploymentDir(
-  ctx: Context,
-  it: Pick<Deployment, "stateroot" | "checksum" | "serial">,
-): string {
-  const name = `${it.checksum}.${it.serial}`;
-  return join(ctx.root, "sysroot/ostree/deploy", it.stateroot, "deploy", name);
 }
 
 export async function readSysroot(ctx: Context): Promise<Sysroot> {
@@ -42,9 +34,9 @@ export async function readSysroot(ctx: Context): Promise<Sysroot> {
   ];
   const seen = await Promise.all(listed.map((it) => readDeployment(ctx, it)));
   const booted = seen.find((it) => it.isBooted);
-  const check = await readSoftRebootCheck(ctx, booted);
+  const check = makeSoftRebootCheck(ctx, booted);
   return {
-    deployments: await Promise.all(seen.map((it) => withSoftReboot(ctx, it, check))),
+    deployments: await Promise.all(seen.map((it) => withSoftReboot(it, check))),
     unreadable: [...oddStaged, ...entries.unreadable],
     isReadOnly: await isOnReadOnlyMedium(ctx, "/sysroot"),
     entriesReadAt: entries.readAt,
@@ -68,16 +60,12 @@ interface Listed extends BootableDeployment {
   readonly isLocked: boolean;
 }
 
-async function withSoftReboot(
-  ctx: Context,
-  it: Deployment,
-  check: SoftRebootCheck,
-): Promise<Deployment> {
+async function withSoftReboot(it: Deployment, check: SoftRebootCheck): Promise<Deployment> {
   try {
-    return { ...it, isSoftRebootCapable: await check(ctx, it) };
+    return { ...it, softRebootObstacle: await check(it) };
   } catch (error) {
     const problem = `whether it can be soft-rebooted into cannot be told: ${explain(error)}`;
-    return { ...it, problems: [...it.problems, problem] };
+    return { ...it, softRebootObstacle: problem, problems: [...it.problems, problem] };
   }
 }
 
@@ -120,7 +108,7 @@ async function readDeployment(ctx: Context, it: Listed): Promise<Deployment> {
       "none",
     ),
     bootOptions: it.options,
-    isSoftRebootCapable: false,
+    softRebootObstacle: undefined,
     origin: { image: origin.image, refspec: origin.refspec, isIncompatible: origin.isIncompatible },
     content: commit?.content,
     cachedUpdate: await attempt(
