@@ -49,11 +49,24 @@ export function nextNumber(cuts: readonly Cut[], seed: string): number {
   return Math.max(0, ...own.map((it) => Number(it.seed.slice(seed.length + 1)))) + 1;
 }
 
+/** The phase that was under way, by what was seen last; a cut that was aimed at one may fall in the next. */
+const PHASE_SEEN: Readonly<Record<string, Phase>> = {
+  plan: "pull",
+  pull: "pull",
+  import: "import",
+  stage: "stage",
+  done: "stage",
+  "shutting down": "finalize",
+  kernel: "first-boot",
+  initramfs: "first-boot",
+  "user space": "first-boot",
+};
+
 /** Cuts by phase and mode as a Markdown table: how many, what came up, what failed. */
 export function formatTable(cuts: readonly Cut[]): string {
   const rows = PHASES.flatMap((phase) =>
     MODES.map((mode) => {
-      const here = cuts.filter((it) => it.phase === phase && it.mode === mode);
+      const here = cuts.filter((it) => PHASE_SEEN[it.seen] === phase && it.mode === mode);
       const count = (test: (cut: Cut) => boolean) => here.filter(test).length;
       return [
         phase,
@@ -67,7 +80,7 @@ export function formatTable(cuts: readonly Cut[]): string {
   );
   const failed = cuts.filter((it) => it.verdict === "failed").length;
   const lines = [
-    ["phase", "power cut", "cuts", "booted old", "booted new", "failed"],
+    ["under way", "power cut", "cuts", "booted old", "booted new", "failed"],
     ["---", "---", "---", "---", "---", "---"],
     ...rows,
     ["all", "", cuts.length, "", "", failed],

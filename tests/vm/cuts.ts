@@ -28,7 +28,7 @@ export interface CutsWish {
  */
 export async function runCuts(lab: Lab, wish: CutsWish): Promise<readonly Cut[]> {
   const first = nextNumber(await readCuts(wish.journal), wish.seed);
-  await pushUpdate(lab, first - 1);
+  await pushUpdate(lab, `cut${first - 1}`);
   const installed = await installDisk(lab, { name: "cuts", tag: "latest", sizeGiB: 10 });
   // The layer that can lose writes is below the disk from the first boot on.
   const disk = { ...installed, losesUnflushed: true };
@@ -37,8 +37,15 @@ export async function runCuts(lab: Lab, wish: CutsWish): Promise<readonly Cut[]>
   try {
     for (let number = first; number < first + wish.count; number += 1) {
       const aim = chooseAim(`${wish.seed}-${number}`, wish.mode);
-      const round = { lab, disk, aim, number };
-      const result = await cutOnce(round, machine);
+      let round: Round = { lab, disk, aim, number, tag: `cut${number}` };
+      let result = await cutOnce(round, machine);
+      while (isTooLate(result)) {
+        process.stderr.write(
+          `cut ${aim.seed}: the machine had shut down before it; again, earlier\n`,
+        );
+        round = sooner(round);
+        result = await cutOnce(round, await boot(lab, disk, `again-${number}`));
+      }
       cuts.push(result.cut);
       await appendCut(wish.journal, result.cut);
       process.stderr.write(`${describeCut(result.cut)}\n`);
@@ -66,10 +73,10 @@ interface Aim {
 
 /** How long phases take under emulation, in milliseconds: cuts are spread over so much. */
 const SPREAD_MS: Readonly<Record<Phase, number>> = {
-  pull: 6000,
-  import: 8000,
+  pull: 2000,
+  import: 7000,
   stage: 6000,
-  finalize: 12_000,
+  finalize: 7000,
   "first-boot": 110_000,
 };
 
@@ -93,8 +100,7 @@ function randomOf(seed: string): () => number {
 }
 
 /** An update with enough in it to be interrupted: two layers that hardly compress. */
-async function pushUpdate(lab: Lab, number: number): Promise<void> {
-  const tag = `cut${number}`;
+async function pushUpdate(lab: Lab, tag: string): Promise<void> {
   await pushVariant(lab, tag, {
     files: { "etc/follows": `${tag}\n` },
     lines: [
@@ -110,17 +116,37 @@ interface Round {
   readonly disk: Disk;
   readonly aim: Aim;
   readonly number: number;
+  /** Of the update that is cut. */
+  readonly tag: string;
 }
 
-async function cutOnce(round: Round, machine: Machine) {
-  const { lab, aim, number } = round;
-  await pushUpdate(lab, number);
+/** The same with another update, cut at half the time. */
+function sooner(round: Round): Round {
+  const { aim, tag } = round;
+  return { ...round, aim: { ...aim, fraction: aim.fraction / 2 }, tag: `${tag}-again` };
+}
+
+/** A cut, or nothing where the machine was off before its power could go; then there is no machine. */
+interface CutResult {
+  readonly cut: Cut;
+  /** Booted after the cut; none when nothing boots. */
+  readonly machine?: Machine;
+}
+
+function isTooLate(result: CutResult | "too late"): result is "too late" {
+  return result === "too late";
+}
+
+async function cutOnce(round: Round, machine: Machine): Promise<CutResult | "too late"> {
+  const { lab, aim, number, tag } = round;
+  await pushUpdate(lab, tag);
   const mark = `${aim.seed} ${number}`;
   await machine.must(`echo '${mark}' | tee /etc/cut-mark > /var/cut-mark && sync`);
   const { status } = await statusOf(machine);
   const old = { version: status.booted?.image?.version ?? undefined };
-  const { seen, afterMs, mayBeNew } = await cutDuring(round, machine);
-  const allowed = [old.version, ...(mayBeNew ? [`cut${number}`] : [])];
+  const { seen, afterMs, boots } = await cutDuring(round, machine);
+  if (seen === OFF) return "too late";
+  const allowed = { old: [old.version], either: [old.version, tag], new: [tag] }[boots];
   const what = {
     ...{ date: new Date().toISOString(), seed: aim.seed, mode: aim.mode, phase: aim.phase },
     ...{ seen, afterMs },
@@ -128,9 +154,9 @@ async function cutOnce(round: Round, machine: Machine) {
   const next = await boot(lab, round.disk, `check-${number}`).catch((error: Error) => error);
   if (next instanceof Error) {
     const problems = [next.message];
-    return { cut: { ...what, booted: "none", verdict: "failed", problems } satisfies Cut };
+    return { cut: { ...what, booted: "none", verdict: "failed", problems } };
   }
-  const { problems, version } = await examine(next, { mark, allowed, number });
+  const { problems, version } = await examine(next, { mark, allowed, tag });
   const cut: Cut = {
     ...what,
     booted: version === old.version ? "old" : "new",
@@ -140,7 +166,14 @@ async function cutOnce(round: Round, machine: Machine) {
   return { cut, machine: next };
 }
 
-async function cutDuring(round: Round, machine: Machine) {
+interface CutMoment {
+  readonly seen: string;
+  readonly afterMs: number;
+  /** What has to come up. */
+  readonly boots: "old" | "new" | "either";
+}
+
+async function cutDuring(round: Round, machine: Machine): Promise<CutMoment> {
   const { phase, fraction } = round.aim;
   const afterMs = Math.round(SPREAD_MS[phase] * fraction);
   switch (phase) {
@@ -167,7 +200,7 @@ async function cutUpgrade(
   { aim }: Round,
   machine: Machine,
   { step, afterMs }: { readonly step: "pull" | "import" | "stage"; readonly afterMs: number },
-) {
+): Promise<CutMoment> {
   const upgrade = startUpgrade(machine);
   await upgrade.reached(step);
   await passed(afterMs);
@@ -175,20 +208,23 @@ async function cutUpgrade(
   await cutPower(machine, aim.mode);
   await upgrade.ended;
   // What is staged takes effect only at an orderly shutdown.
-  return { seen, afterMs, mayBeNew: false };
+  return { seen, afterMs, boots: "old" };
 }
 
-async function cutShutdown({ aim }: Round, machine: Machine, afterMs: number) {
+/** The machine had shut down by itself. */
+const OFF = "off";
+
+async function cutShutdown({ aim }: Round, machine: Machine, afterMs: number): Promise<CutMoment> {
   // Not waited for: the answer may never come.
   const asked = machine.run("systemctl reboot", 120_000).catch(() => undefined);
   await Promise.race([passed(afterMs), machine.waitForEnd()]);
-  const seen = machine.hasEnded() ? "shut down" : "shutting down";
-  await cutPower(machine, aim.mode);
+  const seen = machine.hasEnded() ? OFF : "shutting down";
+  await cutPower(machine, seen === OFF ? "keeps-writes" : aim.mode);
   await asked;
-  return { seen, afterMs, mayBeNew: true };
+  return { seen, afterMs, boots: "either" };
 }
 
-async function cutFirstBoot(round: Round, afterMs: number) {
+async function cutFirstBoot(round: Round, afterMs: number): Promise<CutMoment> {
   const { lab, aim } = round;
   const machine = await startMachine({
     workDir: lab.dir,
@@ -198,7 +234,8 @@ async function cutFirstBoot(round: Round, afterMs: number) {
   await passed(afterMs);
   const seen = (await lastUnit(machine)) ?? "kernel";
   await cutPower(machine, aim.mode);
-  return { seen, afterMs, mayBeNew: true };
+  // The shutdown before it was an orderly one.
+  return { seen, afterMs, boots: "new" };
 }
 
 async function lastUnit(machine: Machine): Promise<string | undefined> {
@@ -218,7 +255,7 @@ async function cutPower(machine: Machine, mode: Mode): Promise<void> {
 interface Expectation {
   readonly mark: string;
   readonly allowed: readonly (string | undefined)[];
-  readonly number: number;
+  readonly tag: string;
 }
 
 /** Everything that has to be true after a cut, all of it looked at before judging. */
@@ -251,7 +288,7 @@ async function examine(machine: Machine, want: Expectation) {
     await machine.must("bootc upgrade --quiet");
     const { status } = await statusOf(machine);
     const next = status.staged?.image?.version ?? status.booted?.image?.version;
-    return next === `cut${want.number}`;
+    return next === want.tag;
   });
   return { problems, version };
 }
