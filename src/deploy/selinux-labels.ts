@@ -44,8 +44,9 @@ export async function listTree({ top, path, mapPath = (it) => it }: ListedTree) 
   const { dev } = await lstat(top);
   const walk = async (file: string, at: string): Promise<void> => {
     const as = mapPath(at);
+    if (as === undefined) return;
     const it = await lstat(file);
-    if (as === undefined || it.dev !== dev) return;
+    if (it.dev !== dev) return;
     const kind = it.isDirectory() ? "directory" : it.isSymbolicLink() ? "link" : "file";
     files.push({ file, path: as, kind });
     if (kind !== "directory") return;
