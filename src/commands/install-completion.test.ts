@@ -2,28 +2,12 @@ import { mkdir, mkdtemp, readFile, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import {
-  EMPTY_TREE,
-  EMPTY_TREE_BYTES,
-  formatCommit,
-  objectPath,
-  sha256,
-} from "../ostree/objects.ts";
 import { createContext } from "../system/run.ts";
+import { EMPTY_COMMIT, EMPTY_COMMIT_FILES } from "../testing/empty-commit.ts";
 import { installCompletion } from "./internals-bootc-install-completion.ts";
 
 const ENTRY = "sysroot/boot/loader/entries/ostree-1.conf";
-/** A commit of nothing at all. */
-const COMMIT = formatCommit({
-  metadata: [],
-  parent: undefined,
-  subject: "",
-  body: "",
-  timestampEpoch: 0,
-  rootTree: EMPTY_TREE,
-  rootMeta: "0".repeat(64),
-});
-const NAME = `${sha256(COMMIT)}.0`;
+const NAME = `${EMPTY_COMMIT}.0`;
 const DEPLOYMENT = `sysroot/ostree/deploy/default/deploy/${NAME}`;
 const REPO = "sysroot/ostree/repo";
 
@@ -33,8 +17,9 @@ async function installed(options: string): Promise<string> {
     [ENTRY]: `title x\nversion 1\noptions ${options}\nlinux /boot/x\n`,
     [`${DEPLOYMENT}/usr/lib/bootc/install/10.toml`]: '[install]\nkargs = ["quiet", "a=1"]\n',
     [`${DEPLOYMENT}/usr/lib/bootc/kargs.d/10.toml`]: 'kargs = ["b=2"]\n',
-    [`${REPO}/${objectPath(sha256(COMMIT), "commit")}`]: COMMIT,
-    [`${REPO}/${objectPath(EMPTY_TREE, "dirtree")}`]: EMPTY_TREE_BYTES,
+    ...Object.fromEntries(
+      Object.entries(EMPTY_COMMIT_FILES).map(([path, bytes]) => [`${REPO}/${path}`, bytes]),
+    ),
   };
   for (const [path, text] of Object.entries(files)) {
     await mkdir(dirname(join(root, path)), { recursive: true });

@@ -3,13 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { Deployment } from "../host/deployment.ts";
-import {
-  EMPTY_TREE,
-  EMPTY_TREE_BYTES,
-  formatCommit,
-  objectPath,
-  sha256,
-} from "../ostree/objects.ts";
+import { EMPTY_COMMIT, EMPTY_COMMIT_FILES } from "../testing/empty-commit.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import { decideKargs } from "./stage-image.ts";
 
@@ -41,19 +35,10 @@ async function layOut(kargs: string): Promise<{ readonly root: string; readonly 
   };
   const deployment = `sysroot/ostree/deploy/default/deploy/${BOOTED.checksum}.0`;
   await write(`${deployment}/usr/lib/bootc/kargs.d/10.toml`, kargs);
-  const bytes = formatCommit({
-    metadata: [],
-    parent: undefined,
-    subject: "",
-    body: "",
-    timestampEpoch: 0,
-    rootTree: EMPTY_TREE,
-    rootMeta: "0".repeat(64),
-  });
-  const commit = sha256(bytes);
-  await write(`sysroot/ostree/repo/${objectPath(commit, "commit")}`, bytes);
-  await write(`sysroot/ostree/repo/${objectPath(EMPTY_TREE, "dirtree")}`, EMPTY_TREE_BYTES);
-  return { root, commit };
+  for (const [path, bytes] of Object.entries(EMPTY_COMMIT_FILES)) {
+    await write(`sysroot/ostree/repo/${path}`, bytes);
+  }
+  return { root, commit: EMPTY_COMMIT };
 }
 
 test("arguments that only the old image asked for go, those of the host stay", async () => {

@@ -1,26 +1,9 @@
-import { mkdir, mkdtemp, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { treeOf } from "../testing/bound-tree.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import { requireBoundImages } from "./bound-images.ts";
 
-const DIR = "usr/lib/bootc/bound-images.d";
 const DIGEST = `sha256:${"a".repeat(64)}`;
-
-/** A tree in which `a.image` and `b.image` are bound, and name the images given. */
-async function treeOf(...images: readonly string[]): Promise<string> {
-  const root = await mkdtemp(join(tmpdir(), "bound-"));
-  for (const [i, image] of images.entries()) {
-    const name = `${"ab"[i]}.image`;
-    const path = join(root, "etc/containers/systemd", name);
-    await mkdir(dirname(path), { recursive: true });
-    await mkdir(join(root, DIR), { recursive: true });
-    await writeFile(path, `[Image]\nImage=${image}\n`);
-    await symlink(`/etc/containers/systemd/${name}`, join(root, DIR, name));
-  }
-  return root;
-}
 
 function manifestWith(mediaType: string): string {
   const layer = { mediaType, digest: DIGEST, size: 1 };
