@@ -20,6 +20,8 @@ export interface FetchOptions {
   readonly wanted: readonly WantedBlob[];
   readonly limits: FetchLimits;
   readonly onComplete: (blob: WantedBlob) => void;
+  /** Called when skopeo is about to run, perhaps several times: what it needs no help for may be done now. */
+  readonly onStart?: () => void;
   readonly onEvent: OnPullEvent;
 }
 
@@ -71,6 +73,7 @@ async function copyUntilComplete(ctx: Context, source: SkopeoSource, it: Attempt
 async function attempt(ctx: Context, source: SkopeoSource, it: Attempts): Promise<unknown> {
   const stalled = new AbortController();
   const copied = copyToLayout(ctx, source, { target: it.cache, signal: stalled.signal });
+  it.onStart?.();
   const ended = new AbortController();
   const supervision = supervise(ctx, ended.signal, { ...it, source, stalled }).catch((error) =>
     stalled.abort(error),

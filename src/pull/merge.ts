@@ -39,21 +39,63 @@ export interface MergedTree {
   readonly selinuxPolicy: string | undefined;
 }
 
-/** Writes nothing. Errors: a damaged or missing object (`integrity`), a whiteout without a name. */
-export async function mergeLayers(ctx: Context, request: MergeRequest): Promise<MergedTree> {
-  const { repo, base, derived } = request;
+/** A merge under way: the lowest layers are laid over one another. `mergeLayers` uses it up. */
+export interface BegunMerge {
+  readonly hasBase: boolean;
+  /** What is laid down, lowest first. */
+  readonly commits: string[];
+  readonly made: Map<string, Uint8Array>;
+  readonly store: TreeStore;
+  root: MutableTree | undefined;
+}
+
+/** Lays the lowest layers of an image over one another, for `mergeLayers` to go on from. Writes nothing. */
+export async function beginMerge(request: MergeRequest): Promise<BegunMerge> {
   const made = new Map<string, Uint8Array>();
-  const store = createStore(repo, made);
-  const commits = base === undefined ? derived : [base, ...derived];
-  const roots: TreeRef[] = [];
-  for (const commit of commits) {
-    const { rootTree, rootMeta } = await requireCommit(repo, commit);
-    roots.push({ tree: rootTree, meta: rootMeta });
+  const store = createStore(request.repo, made);
+  const hasBase = request.base !== undefined;
+  const merge: BegunMerge = { hasBase, commits: [], made, store, root: undefined };
+  await continueMerge(merge, request);
+  return merge;
+}
+
+function commitsOf({ base, derived }: MergeRequest): readonly string[] {
+  return base === undefined ? derived : [base, ...derived];
+}
+
+/** Lays what is missing of the layers of `request` over those that are there. */
+async function continueMerge(merge: BegunMerge, request: MergeRequest): Promise<void> {
+  for (const commit of commitsOf(request).slice(merge.commits.length)) {
+    const { rootTree: tree, rootMeta: meta } = await requireCommit(request.repo, commit);
+    if (merge.root === undefined) merge.root = openFirst({ tree, meta }, merge);
+    else applyLayer(merge.root, { tree, meta }, merge.store);
+    merge.commits.push(commit);
   }
-  const [first, ...others] = roots;
-  if (first === undefined) throw new BootcError("an image without layers", { kind: "integrity" });
-  const root = openFirst(first, base !== undefined, store);
-  for (const layer of others) applyLayer(root, layer, store);
+}
+
+function isBeginningOf(begun: BegunMerge, request: MergeRequest): boolean {
+  const commits = commitsOf(request);
+  return (
+    begun.hasBase === (request.base !== undefined) &&
+    begun.commits.every((it, i) => it === commits[i])
+  );
+}
+
+/**
+ * Writes nothing. `begun` is used when it is a beginning of this merge. Errors: a damaged or missing object
+ * (`integrity`), a whiteout without a name.
+ */
+export async function mergeLayers(
+  ctx: Context,
+  request: MergeRequest,
+  begun?: BegunMerge,
+): Promise<MergedTree> {
+  const { repo } = request;
+  const isUsable = begun !== undefined && isBeginningOf(begun, request);
+  const merge = isUsable ? begun : await beginMerge(request);
+  await continueMerge(merge, request);
+  const { root, store, made } = merge;
+  if (root === undefined) throw new BootcError("an image without layers", { kind: "integrity" });
   await removePlaceholders(repo, root, store);
   const kernels = findKernels(root, store);
   if (kernels.length > 0) addMountPoint(root);
@@ -85,8 +127,8 @@ function createStore(repo: string, made: Map<string, Uint8Array>): TreeStore {
 }
 
 /** The base stays as it is; the first derived layer makes the root, its markers having nothing to hide. */
-function openFirst(first: TreeRef, isBase: boolean, store: TreeStore): MutableTree {
-  if (isBase || !hasWhiteouts(first.tree, store)) return openTree(first, store);
+function openFirst(first: TreeRef, { hasBase, store }: BegunMerge): MutableTree {
+  if (hasBase || !hasWhiteouts(first.tree, store)) return openTree(first, store);
   const root = emptyTree(first.meta);
   applyLayer(root, first, store);
   return root;

@@ -1,5 +1,6 @@
 // Pulling an image: plan, fetch, import, merge, commit. One writer of a repository at a time.
 import { readFile } from "node:fs/promises";
+import { setImmediate } from "node:timers/promises";
 import { BootcError, doing, kindOf } from "../errors.ts";
 import { formatCanonicalJson } from "../host/canonical-json.ts";
 import { createdEpochOf, parseConfig, versionOf } from "../image/config.ts";
@@ -31,7 +32,7 @@ import {
   missingLayers,
 } from "./layers.ts";
 import { withRepositoryLock } from "./lock.ts";
-import { mergeLayers } from "./merge.ts";
+import { type BegunMerge, beginMerge, type MergeRequest, mergeLayers } from "./merge.ts";
 import { type ImageContent, type PullPlan, planChanged } from "./plan.ts";
 import { listRuns, type Protection, protectStored, readProtected } from "./protection.ts";
 import { limitsOf, type PulledImage } from "./request.ts";
@@ -200,6 +201,8 @@ function announce({ request, image, manifestDigest, layers }: PullPlan): void {
 interface ImportedImage {
   readonly plan: PullPlan;
   readonly imported: ImportedLayers;
+  /** The merge of the layers that were there before; undefined when there were none to begin with. */
+  readonly begun: BegunMerge | undefined;
 }
 
 async function fetchAndImport(
@@ -218,20 +221,29 @@ async function fetchAndImport(
   for (const layer of plan.layers.filter((it) => it.commit !== undefined)) {
     placeholdBlob(cache, blobOf(plan, layer).digest);
   }
+  const present = presentLowest(plan);
+  let begun: Promise<BegunMerge> | undefined;
+  // The child processes have the work for a while, and the layers below the new ones are known.
+  const begin = () => {
+    if (present !== undefined) begun ??= setImmediate().then(() => beginMerge(present));
+    begun?.catch(() => undefined); // awaited below
+  };
   const [text, imported] = await allOrAbort<[string, ImportedLayers]>(abort, [
     fetchImage(inner, plan.source, {
       cache,
       wanted,
       limits: limitsOf(plan.request),
       onComplete: (blob) => arrivals.arrived(blob.digest),
+      onStart: begin,
       onEvent: (event) => plan.request.onEvent?.(event),
     }),
     importLayers(inner, plan, { cache, arrivals }),
   ]);
   addDocuments(cache, { manifest: parseImageManifest(text), manifestDigest: digestOf(text) });
   // Stored images are copied in another form; what they were stored as was read by the plan.
-  if (plan.image.transport === "containers-storage") return { plan, imported };
-  if (digestOf(text) === plan.manifestDigest) return { plan, imported };
+  const isAsPlanned =
+    plan.image.transport === "containers-storage" || digestOf(text) === plan.manifestDigest;
+  if (isAsPlanned) return { plan, imported, begun: await begun };
   return await importMoved(ctx, { ...plan, content: await readContent(cache, text) }, cache);
 }
 
@@ -244,7 +256,18 @@ async function importMoved(
   const plan = await planChanged(planned, planned.content);
   announce(plan);
   const arrivals = createArrivals([], ctx.signal);
-  return { plan, imported: await importLayers(ctx, plan, { cache, arrivals }) };
+  return { plan, imported: await importLayers(ctx, plan, { cache, arrivals }), begun: undefined };
+}
+
+/** The lowest layers of the image as far as the repository has them; undefined when it lacks the first. */
+function presentLowest(plan: PullPlan): MergeRequest | undefined {
+  const base = baseCommitOf(plan, new Map());
+  if (base === undefined && plan.layers.some((it) => it.kind === "commit")) return undefined;
+  const derived = plan.layers.filter((it) => it.kind === "derived").map((it) => it.commit);
+  const end = derived.indexOf(undefined);
+  const lowest = (end < 0 ? derived : derived.slice(0, end)).filter((it) => it !== undefined);
+  if (base === undefined && lowest.length === 0) return undefined;
+  return { repo: plan.request.repo, base, derived: lowest };
 }
 
 async function readContent(cache: BlobCache, text: string): Promise<ImageContent> {
@@ -259,7 +282,7 @@ async function readContent(cache: BlobCache, text: string): Promise<ImageContent
 
 async function commit(
   ctx: Context,
-  { plan, imported }: ImportedImage,
+  { plan, imported, begun }: ImportedImage,
   protection: Protection | undefined,
 ): Promise<PulledImage> {
   const { request, manifest, manifestDigest, config } = plan;
@@ -278,7 +301,7 @@ async function commit(
   };
   const made = await commitImage(ctx, {
     ...trees,
-    merged: await mergeLayers(ctx, trees),
+    merged: await mergeLayers(ctx, trees, begun),
     reference: formatImageReference(plan.image),
     layers: commits,
     manifestDigest,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isAtLeast } from "../../src/programs/ostree-version.ts";
 import { commitImage, readImageCommit } from "../../src/pull/commit.ts";
-import { mergeLayers } from "../../src/pull/merge.ts";
+import { beginMerge, mergeLayers } from "../../src/pull/merge.ts";
 import { derivedImages } from "./images/derived.ts";
 import { makeTar } from "./images/tar-writer.ts";
 import { ostreeVersions } from "./ostree-versions.ts";
@@ -45,6 +45,34 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
     });
     expect(rootsOf(it, commit)).toEqual(rootsOf(it, stockMerge(it, { derived })));
     expect((await readImageCommit(it.repo, commit))?.manifest).toBe('{"layers":[]}');
+  });
+
+  test.each(images)("$name: merged alike wherever the merge was begun", async ({ layers }) => {
+    const derived: string[] = [];
+    for (const layer of layers) derived.push((await importBlob(it, makeTar(layer))).commit);
+    const request = { repo: it.repo, derived };
+    const whole = await mergeLayers(it.ctx, request);
+    for (const [count] of layers.entries()) {
+      const begun = await beginMerge({ repo: it.repo, derived: derived.slice(0, count) });
+      expect(await mergeLayers(it.ctx, request, begun)).toEqual(whole);
+    }
+  });
+
+  test("a merge that was begun with other layers is not gone on with", async () => {
+    const [first, second] = images;
+    if (first === undefined || second === undefined) throw new Error("unreachable: two images");
+    const commitOf = async (layer: Parameters<typeof makeTar>[0] | undefined) =>
+      (await importBlob(it, makeTar(layer ?? []))).commit;
+    const derived = [await commitOf(first.layers[0])];
+    const begun = await beginMerge({
+      repo: it.repo,
+      derived: [await commitOf(second.layers[0]), ...derived],
+    });
+    const request = { repo: it.repo, derived };
+    const asBase = await beginMerge({ repo: it.repo, base: derived[0], derived: [] });
+    const whole = await mergeLayers(it.ctx, request);
+    expect(await mergeLayers(it.ctx, request, begun)).toEqual(whole);
+    expect(await mergeLayers(it.ctx, request, asBase)).toEqual(whole);
   });
 
   test("afterwards the repository is sound, and only the images' refs are left", async () => {
