@@ -70,7 +70,10 @@ function declareSwitch(program: Command, ctx: Context): void {
     .option("--retain", "keep the branch of a plain ostree installation")
     .addOption(new Option("--no-signature-verification", "accepted, means nothing").hideHelp())
     .addOption(
-      new Option("--mutate-in-place", "only have the newest deployment follow it").hideHelp(),
+      new Option("--mutate-in-place", "only have the newest deployment follow it")
+        .hideHelp()
+        // It stages nothing that could be booted or take the place of a branch.
+        .conflicts(["apply", "softReboot", "retain"]),
     )
     .addOption(progressFd())
     .addOption(jsonAnswer());

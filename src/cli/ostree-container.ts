@@ -184,11 +184,22 @@ function declareDeploy(image: Command, ctx: Context): void {
       "the image, for instance ostree-image-signed:docker://quay.io/x/os",
     )
     .option("--image <name>", "the image by its bare name")
-    .option("--transport <transport>", "where --image comes from", "registry")
-    .option("--ostree-remote <remote>", "verify --image by the keys of this ostree remote")
-    .option("--enforce-container-sigpolicy", "require that a policy vouches for --image")
+    .addOption(ofImage("--transport <transport>", "where --image comes from (default: registry)"))
+    .addOption(ofImage("--ostree-remote <remote>", "verify --image by this ostree remote's keys"))
+    .addOption(
+      ofImage("--enforce-container-sigpolicy", "require that a policy vouches for --image"),
+    )
+    // Anaconda gives it.
+    .addOption(
+      plainFlag("--no-signature-verification", "accepted, means nothing")
+        .conflicts("enforceContainerSigpolicy")
+        .hideHelp(),
+    )
     .option("--sysroot <dir>", "the system's physical root", "/")
-    .option("--stateroot <name>", "whose deployment it becomes", "default")
+    .option(
+      "--stateroot <name>",
+      "whose deployment it becomes (default: the booted one's, or default)",
+    )
     .option("--target-imgref <imgref>", "the image that later updates come from")
     .addOption(plainFlag("--no-imgref", "keep no ref of the image"))
     .option("--karg <argument>", "a kernel argument", collect, [])
@@ -203,6 +214,11 @@ function declareDeploy(image: Command, ctx: Context): void {
       const { imageDeploy } = await import("../commands/ostree-container-image-deploy.ts");
       await imageDeploy(ctx, options);
     });
+}
+
+/** Beside an --imgref, which says all of this itself, it would mean nothing. */
+function ofImage(flags: string, description: string): Option {
+  return new Option(flags, description).conflicts("imgref");
 }
 
 function repoOption(): Option {

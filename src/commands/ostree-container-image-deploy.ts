@@ -4,15 +4,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withHostLock } from "../deploy/prepare-write.ts";
 import { BootcError } from "../errors.ts";
+import type { Sysroot } from "../host/deployment.ts";
 import { describeBootcLabel } from "../image/config.ts";
 import {
   formatImageReference,
-  formatOstreeReference,
   type OstreeReference,
   parseOstreeReference,
 } from "../image/reference.ts";
 import { parseNamedImage } from "../image/registry-name.ts";
 import { completeInstall } from "../install/complete.ts";
+import { type StageRequest, stageDeployment } from "../programs/ostree-admin.ts";
+import { formatOrigin } from "../programs/ostree-origin.ts";
+import { readSysroot } from "../programs/ostree-sysroot.ts";
 import { removeImages } from "../pull/cleanup.ts";
 import { withRepositoryLock } from "../pull/lock.ts";
 import { type RepositoryPullWords, withPlannedPull } from "../pull/planned-pull.ts";
@@ -26,11 +29,11 @@ import { isBootedRepository, makeRepositoryWritable } from "../system/writable-s
 export interface ImageDeployOptions extends RepositoryPullWords {
   readonly imgref?: string;
   readonly image?: string;
-  readonly transport: string;
+  readonly transport?: string;
   readonly ostreeRemote?: string;
   readonly enforceContainerSigpolicy?: boolean;
   readonly sysroot: string;
-  readonly stateroot: string;
+  readonly stateroot?: string;
   readonly targetImgref?: string;
   readonly noImgref?: boolean;
   readonly karg: readonly string[];
@@ -45,7 +48,8 @@ export async function imageDeploy(ctx: Context, options: ImageDeployOptions): Pr
   const isBooted = await isBootedRepository(ctx, repo);
   if (isBooted) await requireRoot(ctx);
   await makeRepositoryWritable(ctx, repo);
-  const it: DeployRequest = { options, repo, reference, target, isBooted };
+  const stateroot = decideStateroot(options, isBooted ? await readSysroot(ctx) : undefined);
+  const it: DeployRequest = { options, repo, reference, target, stateroot, isBooted };
   // What is staged here is what the verbs look at and replace: they must not do so meanwhile.
   const timeoutMs = lockTimeoutOf(options);
   const commit = isBooted
@@ -60,6 +64,7 @@ interface DeployRequest {
   readonly reference: OstreeReference;
   /** What the deployment follows from then on. */
   readonly target: OstreeReference;
+  readonly stateroot: string;
   /** The sysroot is that of the system that runs. */
   readonly isBooted: boolean;
 }
@@ -81,7 +86,7 @@ async function pullAndDeploy(ctx: Context, it: DeployRequest): Promise<string> {
         },
       });
       // What is staged on the booted system has no boot entry yet.
-      if (!it.isBooted) await complete(ctx, options);
+      if (!it.isBooted) await complete(ctx, it);
       return commit;
     });
   });
@@ -104,36 +109,49 @@ export function decideReference(options: ImageDeployOptions): OstreeReference {
       kind: "usage",
     });
   }
-  const image = parseNamedImage(options.image, options.transport);
+  const image = parseNamedImage(options.image, options.transport ?? "registry");
   if (options.ostreeRemote !== undefined) {
     return { image, verification: { kind: "remote", remote: options.ostreeRemote } };
   }
   return { image, verification: { kind: options.enforceContainerSigpolicy ? "policy" : "none" } };
 }
 
-async function deploy(
-  ctx: Context,
-  { options, target, isBooted }: DeployRequest,
-  commit: string,
-): Promise<void> {
+/** Where `running` is the system that runs, a deployment beside its own would not be its next. */
+export function decideStateroot(
+  { stateroot }: Pick<ImageDeployOptions, "stateroot">,
+  running: Sysroot | undefined,
+): string {
+  const booted = running?.deployments.find((it) => it.isBooted);
+  return stateroot ?? booted?.stateroot ?? "default";
+}
+
+async function deploy(ctx: Context, it: DeployRequest, commit: string): Promise<void> {
+  const { options, stateroot } = it;
+  const kargs = options.karg.length > 0 ? options.karg : undefined;
+  const request = { stateroot, commit, origin: formatOrigin(it.target), kargs, isLocked: false };
+  // Given the path of the booted one, ostree takes it for another sysroot, and breaks what is staged.
+  if (it.isBooted) return await stageDeployment(ctx, request);
+  await deployTo(ctx, options.sysroot, request);
+}
+
+async function deployTo(ctx: Context, sysroot: string, request: StageRequest): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), "bootc-deploy-"));
   try {
-    const origin = join(dir, "origin");
-    const text = `[origin]\ncontainer-image-reference=${formatOstreeReference(target)}\n`;
-    await writeFile(origin, text);
-    const kargs = options.karg.map((it) => `--karg-append=${it}`);
+    const originFile = join(dir, "origin");
+    await writeFile(originFile, request.origin);
+    const kargs = request.kargs?.map((it) => `--karg-append=${it}`);
     await ctx.run("ostree", [
-      // Given the path of the booted one, ostree takes it for another sysroot, and breaks what is staged.
-      ...["admin", "deploy", isBooted ? "--stage" : `--sysroot=${options.sysroot}`],
-      ...[`--os=${options.stateroot}`, `--origin-file=${origin}`],
-      ...(kargs.length > 0 ? ["--karg-none", ...kargs] : []),
-      commit,
+      ...["admin", "deploy", `--sysroot=${sysroot}`],
+      ...[`--os=${request.stateroot}`, `--origin-file=${originFile}`],
+      ...(kargs === undefined ? [] : ["--karg-none", ...kargs]),
+      request.commit,
     ]);
   } finally {
     await rm(dir, { recursive: true });
   }
 }
 
-async function complete(ctx: Context, { sysroot, stateroot }: ImageDeployOptions): Promise<void> {
+async function complete(ctx: Context, { options, stateroot }: DeployRequest): Promise<void> {
+  const { sysroot } = options;
   await completeInstall(ctx, { sysroot, boot: join(sysroot, "boot"), stateroot });
 }

@@ -72,7 +72,7 @@ async function upgradeOrCheck(ctx: Context, options: UpgradeOptions): Promise<bo
   const host = assembleHost(sysroot);
   const reference = requireUpgradeTarget(host, options.tag);
   if (options.fromDownloaded === true) {
-    await applyLock(ctx, decideFromDownloaded(host.status.staged), host.status.staged);
+    await applyLock(ctx, decideFromDownloaded(host.status.staged, reference), host.status.staged);
     return true;
   }
   const it: Upgrade = { options, host, booted: requireBooted(sysroot), reference };

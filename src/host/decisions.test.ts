@@ -68,9 +68,17 @@ test.each([
 });
 
 test("--from-downloaded needs something that was downloaded", () => {
-  expect(() => decideFromDownloaded(null)).toThrow("No staged deployment found");
-  expect(decideFromDownloaded(entry("A", { downloadOnly: true })).change).toBe("unlock");
-  expect(decideFromDownloaded(entry("A")).change).toBe("keep");
+  const wanted = parseOstreeReference("ostree-unverified-registry:quay.io/example/os:latest");
+  expect(() => decideFromDownloaded(null, wanted)).toThrow("No staged deployment found");
+  expect(decideFromDownloaded(entry("A", { downloadOnly: true }), wanted).change).toBe("unlock");
+  expect(decideFromDownloaded(entry("A"), wanted).change).toBe("keep");
+});
+
+test("--from-downloaded with a --tag applies that tag or nothing", () => {
+  const wanted = parseOstreeReference("ostree-unverified-registry:quay.io/example/os:43");
+  expect(() => decideFromDownloaded(entry("A"), wanted)).toThrow(
+    "what is staged is docker://quay.io/example/os:latest, not docker://quay.io/example/os:43",
+  );
 });
 
 const host = (spec: Partial<HostSpec>, booted: Partial<BootEntry> = {}): HostDocument => ({

@@ -1,8 +1,9 @@
 // What `bootc upgrade` follows, and what it does about what it finds there.
 import { BootcError } from "../errors.ts";
-import { fromSpecImage, type OstreeReference } from "../image/reference.ts";
+import { describeReference, fromSpecImage, type OstreeReference } from "../image/reference.ts";
 import { withTag } from "../image/registry-name.ts";
 import type { BootEntry, HostDocument } from "./document.ts";
+import { isSameImage } from "./switch.ts";
 
 /** The image to follow, with another tag if one is given; an error where there is none to follow. */
 export function requireUpgradeTarget(
@@ -66,8 +67,19 @@ export function decideLock(staged: BootEntry, options: { isDownloadOnly: boolean
 }
 
 /** `--from-downloaded`: what was downloaded is applied, without looking for anything newer. */
-export function decideFromDownloaded(staged: BootEntry | null): LockDecision {
+export function decideFromDownloaded(
+  staged: BootEntry | null,
+  wanted: OstreeReference,
+): LockDecision {
   if (staged === null) throw new BootcError("No staged deployment found");
+  const followed = staged.image?.image;
+  if (followed && !isSameImage(followed, wanted)) {
+    const [has, asked] = [fromSpecImage(followed), wanted].map(describeReference);
+    throw new BootcError(`what is staged is ${has}, not ${asked}`, {
+      kind: "usage",
+      hint: "without --from-downloaded it is fetched",
+    });
+  }
   if (staged.downloadOnly) {
     return { change: "unlock", message: "Staged deployment will now be applied on reboot" };
   }

@@ -1,0 +1,81 @@
+import type { Command } from "commander";
+import { describe, expect, test } from "vitest";
+import { createProgram } from "./cli.ts";
+import { scriptedContext } from "./testing/scripted-context.ts";
+
+const { ctx } = scriptedContext("/nonexistent", []);
+
+const ACCESS = "--auth-anonymous --authfile --cert-dir --insecure-skip-tls-verification";
+
+/** What other implementations take, and callers of theirs may therefore give. */
+const TAKEN: Readonly<Record<string, string>> = {
+  status: "--format --json --format-version --booted -v --verbose",
+  upgrade:
+    "--quiet --check --apply --soft-reboot --download-only --from-downloaded --tag --progress-fd",
+  update: "--quiet --apply",
+  switch:
+    "--transport --quiet --apply --soft-reboot --progress-fd --enforce-container-sigpolicy --retain " +
+    "--no-signature-verification --mutate-in-place",
+  rollback: "--apply --soft-reboot",
+  edit: "-f --filename --quiet",
+  "usr-overlay": "--read-only",
+  usroverlay: "--read-only",
+  "container unencapsulate": `--repo --write-ref --quiet ${ACCESS}`,
+  "container import": "--repo",
+  "container info": "",
+  "container image list": "--repo",
+  "container image pull": `--ostree-digestfile --quiet --check ${ACCESS}`,
+  "container image history": "--repo",
+  "container image metadata": "--repo --config",
+  "container image clear-cached-update": "--repo",
+  "container image copy": "--src-repo --dest-repo",
+  "container image remove": "--repo --skip-gc",
+  "container image prune-layers": "--repo",
+  "container image prune-images": "--sysroot --and-layers --full",
+  "container image deploy":
+    "--imgref --image --transport --ostree-remote --enforce-container-sigpolicy --sysroot --stateroot " +
+    `--target-imgref --no-imgref --no-signature-verification --karg --write-commitid-to ${ACCESS}`,
+};
+
+/** The command that words lead to, as `ostree container …` for those of ostree's. */
+function find(words: string): Command {
+  const path = words.startsWith("container ") ? `internals ostree-ext ${words}` : words;
+  return path.split(" ").reduce((command, word) => {
+    const next = command.commands.find((it) => [it.name(), ...it.aliases()].includes(word));
+    if (next === undefined) throw new Error(`no \`${word}\` in \`${words}\``);
+    return next;
+  }, createProgram(ctx));
+}
+
+test.each(Object.entries(TAKEN))("%s takes %s", (words, options) => {
+  const known = find(words).options.flatMap((it) => [it.short, it.long]);
+  expect(options.split(" ").filter((it) => it !== "" && !known.includes(it))).toEqual([]);
+});
+
+describe("words that would mean nothing beside each other are refused", () => {
+  const deploy = "internals ostree-container image deploy --imgref ostree-unverified-registry:x";
+  test.each([
+    ["upgrade --check", "--apply"],
+    ["upgrade --check", "--soft-reboot=auto"],
+    ["upgrade --check", "--download-only"],
+    ["upgrade --check", "--from-downloaded"],
+    ["upgrade --download-only", "--apply"],
+    ["upgrade --download-only", "--from-downloaded"],
+    ["upgrade --download-only", "--soft-reboot=auto"],
+    ["switch x --mutate-in-place", "--apply"],
+    ["switch x --mutate-in-place", "--soft-reboot=auto"],
+    ["switch x --mutate-in-place", "--retain"],
+    [deploy, "--transport=oci"],
+    [deploy, "--ostree-remote=r"],
+    [deploy, "--enforce-container-sigpolicy"],
+    [
+      deploy.replace("--imgref", "--no-signature-verification --image"),
+      "--enforce-container-sigpolicy",
+    ],
+    ["internals ostree-container image prune-images --sysroot / --full", "--and-layers"],
+  ])("%s %s", async (words, more) => {
+    const program = createProgram(ctx, { isSilent: true });
+    const argv = [...words.split(" "), more];
+    await expect(program.parseAsync(argv, { from: "user" })).rejects.toThrow(/cannot be used with/);
+  });
+});
