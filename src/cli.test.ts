@@ -52,6 +52,15 @@ test.each(Object.entries(TAKEN))("%s takes %s", (words, options) => {
   expect(options.split(" ").filter((it) => it !== "" && !known.includes(it))).toEqual([]);
 });
 
+test("every command takes --verbose", () => {
+  const leaves = (command: Command): readonly Command[] =>
+    command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+  const without = leaves(createProgram(ctx)).filter(
+    (it) => it.options.filter(({ long }) => long === "--verbose").length !== 1,
+  );
+  expect(without.map((it) => it.name())).toEqual([]);
+});
+
 describe("words that would mean nothing beside each other are refused", () => {
   const deploy = "internals ostree-container image deploy --imgref ostree-unverified-registry:x";
   test.each([

@@ -13,7 +13,9 @@ const GROUPS = [declareHostCommands, declareInstallCommands, declareInternalComm
 
 /** Parses `argv` (without the program's name), runs the verb it names, and gives the exit status. */
 export async function runProgram(argv: readonly string[], signal: AbortSignal): Promise<number> {
-  const ctx = createContext({ signal, isVerbose: argv.includes("--verbose") });
+  // Of `status` it asks for more rows, as it does elsewhere, and for these alone.
+  const isVerbose = argv.includes("--verbose") && argv[0] !== "status";
+  const ctx = createContext({ signal, isVerbose });
   const isJson = argv.includes("--json");
   const program = createProgram(ctx, { asked: argv[0], isSilent: isJson });
   try {
@@ -58,6 +60,13 @@ function nameAsked(program: Command, argv: readonly string[]): string {
   return names.join(" ");
 }
 
+/** Commands without a meaning of their own for `--verbose` show what they run. */
+function offerVerbose(command: Command): void {
+  for (const it of command.commands) offerVerbose(it);
+  if (command.commands.length > 0 || command.options.some((it) => it.long === "--verbose")) return;
+  command.option("--verbose", "show every outside command, as a line that can be pasted");
+}
+
 /** `--help` says the same everywhere. */
 function dropHelpCommands(command: Command): void {
   if (command.commands.length === 0) return;
@@ -94,5 +103,6 @@ export function createProgram(
     declare(program, ctx);
   }
   dropHelpCommands(program);
+  offerVerbose(program);
   return program;
 }

@@ -64,6 +64,12 @@ test.each([
   },
 );
 
+test("--verbose shows what is run, before it is", () => {
+  const words = "internals ostree-container info ostree-unverified-image:oci:/nonexistent";
+  expect(shell(`${BOOTC} ${words}`).stderr).not.toContain("skopeo inspect");
+  expect(shell(`${BOOTC} ${words} --verbose`).stderr).toMatch(/^\? skopeo inspect .*oci:/m);
+});
+
 test.each([
   ["upgrade --json --bogus", "unknown option '--bogus'", "see `bootc upgrade --help`"],
   [

@@ -54,6 +54,9 @@ describe.skipIf(missing)("a soft reboot on Debian's newest ostree", () => {
     expect(offers()).toBe(true);
     const { staged, booted } = hostStatus();
     expect([staged.softRebootCapable, booted.softRebootCapable]).toEqual([true, false]);
+    // It asks ostree for its version, which more rows are no reason to show.
+    const { stdout, stderr } = host.bootc("status --verbose --format humanreadable");
+    expect([stdout, stderr]).toEqual([expect.stringMatching(/ Soft-reboot: yes\n/), ""]);
   });
 
   test("is prepared into what is staged, for all to see, and once more", () => {
