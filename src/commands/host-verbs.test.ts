@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { softReboot } from "../deploy/soft-reboot.ts";
 import type { Context } from "../system/context.ts";
 import { layOutMachine, type Machine } from "../testing/machine-fixture.ts";
 import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
@@ -149,10 +150,11 @@ describe("a soft reboot", () => {
       "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot 0",
       () => writeFile(join(it.root, "run/ostree/nextroot-booted"), ""),
     ];
-    // The host is looked at before the change and after it.
-    const script = [version, LOCK_LINE, version, version, prepare];
+    // Whether it can be is looked at first, then the host before the change and after it.
+    const script = [version, version, LOCK_LINE, version, version, prepare];
     expect(await run(it, script, "required")).toMatchInlineSnapshot(`
       "
+      ? ostree --version
       ? ostree --version
       + flock --exclusive --nonblock --conflict-exit-code 75 3
       ? ostree --version
@@ -180,6 +182,14 @@ describe("a soft reboot", () => {
     );
     await rm(join(it.root, "usr/lib/systemd/system/soft-reboot.target"));
     expect(await run(it, [], "required")).toContain(refused);
+  });
+
+  test("is an error afterwards where only what was pulled tells that there is none", async () => {
+    const it = await machine();
+    expect(await play(it, [], (ctx) => softReboot(ctx, "auto", "staged"))).toBe("\n\n");
+    expect(await play(it, [], (ctx) => softReboot(ctx, "required", "staged"))).toBe(
+      "\n\nerror: Soft reboot was required but staged deployment is not soft-reboot capable\n",
+    );
   });
 
   test("that ostree only seems to prepare is an error", async () => {

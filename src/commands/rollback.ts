@@ -15,7 +15,7 @@ export interface RollbackOptions extends JsonWords, LockWords {
 
 export async function rollback(ctx: Context, options: RollbackOptions): Promise<void> {
   await prepareForWrite(ctx);
-  await requireSoftReboot(ctx, options.softReboot, "rollback");
+  await requireSoftReboot(ctx, options.softReboot, { slot: "rollback", isThere: true });
   const talk = silenceFor(ctx, options);
   const lock = { purpose: "rolling back", timeoutMs: lockTimeoutOf(options) };
   const kind = await withHostLock(talk, lock, () => queueRollback(talk));

@@ -35,7 +35,7 @@ export async function switchImage(
     return await answerInJson(ctx, options);
   }
   await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
-  await requireSoftReboot(ctx, options.softReboot, "staged");
+  await requireSoftReboot(ctx, options.softReboot, { slot: "staged", isThere: false });
   const talk = silenceFor(ctx, options);
   const outcome = await withHostLock(
     talk,

@@ -45,7 +45,8 @@ export interface UpgradeOptions extends DeployWords {
 
 export async function upgrade(ctx: Context, options: UpgradeOptions): Promise<void> {
   await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
-  await requireSoftReboot(ctx, options.softReboot, "staged");
+  const isThere = options.fromDownloaded === true;
+  await requireSoftReboot(ctx, options.softReboot, { slot: "staged", isThere });
   const talk = silenceFor(ctx, options);
   const { lockTimeoutMs: timeoutMs } = limitsOfWords(options);
   const work = () => upgradeOrCheck(talk, options);

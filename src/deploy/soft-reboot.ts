@@ -11,15 +11,28 @@ export type SoftRebootMode = "required" | "auto";
 
 type Slot = "staged" | "rollback";
 
-/** Refuses `required` where no deployment can be reached so, before anything is pulled or changed. */
+/**
+ * Refuses `required` where no deployment can be reached so, or not the one there is, before anything is
+ * pulled or changed.
+ */
 export async function requireSoftReboot(
   ctx: Context,
   mode: SoftRebootMode | undefined,
-  slot: Slot,
+  target: {
+    readonly slot: Slot;
+    /** It is on the disk already, and not what a pull is to bring. */
+    readonly isThere: boolean;
+  },
 ): Promise<void> {
   if (mode !== "required") return;
   const lack = await findSoftRebootLack(ctx);
-  if (lack !== undefined) throw notCapable(slot, lack);
+  if (lack !== undefined) throw notCapable(target.slot, lack);
+  if (!target.isThere) return;
+  const slots = assignSlots((await readSysroot(ctx)).deployments);
+  // A queued rollback is to be taken back, which needs no reboot at all.
+  if (target.slot === "rollback" && slots.isRollbackQueued) return;
+  const obstacle = slots[target.slot]?.softRebootObstacle;
+  if (obstacle !== undefined) throw notCapable(target.slot, obstacle);
 }
 
 function notCapable(slot: Slot, obstacle: string): BootcError {

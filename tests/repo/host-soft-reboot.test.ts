@@ -139,7 +139,7 @@ describe.skipIf(missing)("where the next deployment asks for a real boot", () =>
     expect(host.shell("ostree admin prepare-soft-reboot 0").status).not.toBe(0);
     expect(host.bootc("upgrade --from-downloaded --soft-reboot=required")).toEqual({
       status: 3,
-      stdout: "Staged deployment is already set to apply on reboot\n",
+      stdout: "",
       stderr: refusal("staged", why),
     });
     expect(host.bootc("upgrade --from-downloaded --soft-reboot=auto")).toEqual({
@@ -148,6 +148,25 @@ describe.skipIf(missing)("where the next deployment asks for a real boot", () =>
       stderr: "",
     });
     expect(existsSync(join(host.run, PREPARED))).toBe(false);
+  });
+});
+
+describe.skipIf(missing)("where the way back asks for a real boot", () => {
+  test("`required` queues no rollback, `auto` does", () => {
+    stage(start(sidOstree(), { files: { [KERNEL]: "another kernel" } }));
+    host.reboot();
+    expect(host.bootc("rollback --soft-reboot=required")).toEqual({
+      status: 3,
+      stdout: "",
+      stderr: refusal("rollback", "its kernel or initramfs is another"),
+    });
+    expect(hostStatus().rollbackQueued).toBe(false);
+    expect(host.bootc("rollback --soft-reboot=auto").stdout).toBe(
+      "Next boot: rollback deployment\n",
+    );
+    // Taking it back asks for no reboot of any kind.
+    expect(host.bootc("rollback --soft-reboot=required").status).toBe(0);
+    expect(hostStatus().rollbackQueued).toBe(false);
   });
 });
 
