@@ -22,7 +22,9 @@ export async function imagePruneImages(
     options: { purpose: "removing images", timeoutMs: lockTimeoutOf(options) },
     work: async () => {
       const images = await pruneImages(ctx, { sysroot, repo });
-      const lines = [`Removed images: ${images.length}`];
+      const lines = options.full
+        ? [`Removed images: ${images.length}`]
+        : images.map((it) => `Removed: ${it}`);
       if (options.andLayers || options.full) {
         lines.push(`Removed layers: ${await pruneLayers(ctx, repo)}`);
       }

@@ -20,11 +20,12 @@ export async function imageRemove(ctx: Context, options: ImageRemoveOptions): Pr
     const missing = names.filter((it) => !stored.has(it));
     if (missing.length > 0) throw noImage(repo, missing);
     await removeImages(ctx, repo, names);
-    return options.skipGc === true ? 0 : await pruneLayers(ctx, repo);
+    return options.skipGc === true ? undefined : await pruneLayers(ctx, repo);
   };
   const layers = await withRepositoryLock(ctx, repo, {
     options: { purpose: "removing images", timeoutMs: lockTimeoutOf(options) },
     work,
   });
-  ctx.say(`Removed images: ${names.length} layers: ${layers}`);
+  const also = layers === undefined ? "" : ` layers: ${layers}`;
+  ctx.say(`Removed images: ${names.length}${also}`);
 }

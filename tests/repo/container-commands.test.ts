@@ -170,7 +170,8 @@ describeEachOstree(() => {
     await pull("a", own);
     await pull("b", own);
     expect(blobs(own)).toHaveLength(3);
-    await container("image", "remove", "--repo", own, images.a.name, "--skip-gc");
+    const removed = await container("image", "remove", "--repo", own, images.a.name, "--skip-gc");
+    expect(removed).toMatchObject({ status: 0, stdout: "Removed images: 1\n" });
     expect(blobs(own)).toHaveLength(3);
     const pruned = await container("image", "prune-layers", "--repo", own);
     expect(pruned).toMatchObject({ status: 0, stdout: "Removed layers: 1\n" });
@@ -197,6 +198,14 @@ describeEachOstree(() => {
     const list = await container("image", "list", "--repo", own);
     expect(list.stdout).toBe(`${images.b.name}\n`);
     ostree("fsck", `--repo=${own}`, "--quiet");
+
+    // Without --full each image is named, and layers are left or counted.
+    await pull("a", own);
+    const named = await container("image", "prune-images", "--sysroot", sysroot);
+    expect(named).toMatchObject({ status: 0, stdout: `Removed: ${images.a.name}\n` });
+    expect(blobs(own)).toHaveLength(3);
+    const counted = await container("image", "prune-images", "--sysroot", sysroot, "--and-layers");
+    expect(counted).toMatchObject({ status: 0, stdout: "Removed layers: 1\n" });
   });
 
   test("an origin nobody understands keeps every image", async () => {
