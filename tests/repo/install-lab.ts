@@ -4,6 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { describe } from "vitest";
+import { describeEachOstree } from "./ostree-versions.ts";
 
 export const TOP = join(import.meta.dirname, "../..");
 const MIB = 1 << 20;
@@ -23,6 +25,12 @@ export const missing = [
   ...(existsSync("/dev/loop-control") ? [] : ["loop devices"]),
   ...NEEDED.filter((it) => spawnSync("sh", ["-c", `command -v ${it}`]).status !== 0),
 ];
+
+/** `define` once for each ostree, or skipped with the reason where it cannot run. */
+export function describeInstall(define: () => void): void {
+  if (missing.length > 0) describe.skip(`install: needs ${missing}`, define);
+  else describe("install", () => describeEachOstree(define));
+}
 
 export const dir = mkdtempSync(join(tmpdir(), "bootc-install-"));
 let undo: (() => void)[] = [];

@@ -1,0 +1,131 @@
+// Installations that do not come about: what is refused leaves disks as they were, what is killed no device.
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import {
+  attach,
+  bootc,
+  dir,
+  hash,
+  missing,
+  mount,
+  newDisk,
+  newRoot,
+  sh,
+  TOP,
+  tidyUp,
+} from "./install-lab.ts";
+import { makeInstallableImage } from "./installable-image.ts";
+
+let image: string;
+
+describe.skipIf(missing.length > 0)(
+  `install${missing.length > 0 ? `: needs ${missing}` : ""}`,
+  () => {
+    beforeAll(async () => {
+      image = await makeInstallableImage(join(dir, "image"), {
+        version: "1",
+        bootupd: "new",
+      });
+    });
+
+    afterEach(tidyUp);
+
+    test("to-disk refuses a disk with something on it, and says what; --wipe erases it", async () => {
+      const path = await newDisk("used.raw", 2048);
+      const device = attach(path);
+      sh("mkfs.ext4", "-q", "-L", "precious", device);
+      const before = hash(path);
+      const args = ["to-disk", "--filesystem", "ext4", "--source-imgref", image, device];
+      const refused = bootc(...args);
+      expect(refused.status).toBe(1);
+      expect(refused.stderr).toMatch(/Detected existing partitions on .*ext4 `precious`/);
+      expect(refused.stderr).toContain("--wipe");
+      expect(hash(path)).toBe(before);
+      const wiped = bootc(...args, "--wipe", "--generic-image");
+      expect([wiped.status, wiped.stderr]).toEqual([0, expect.stringContaining("precious")]);
+      expect(wiped.stderr.indexOf("Erasing")).toBeLessThan(wiped.stderr.indexOf("Initializing"));
+    });
+
+    test("to-disk refuses a disk in use, and leaves it as it was", async () => {
+      const path = await newDisk("mounted.raw", 512);
+      const device = attach(path);
+      sh("mkfs.ext4", "-q", device);
+      const where = mount(device, "mounted", "-o", "ro");
+      const before = hash(path);
+      const args = ["to-disk", "--filesystem", "ext4", "--wipe", "--source-imgref", image, device];
+      const ran = bootc(...args);
+      expect(ran.status).toBe(9);
+      expect(ran.stderr).toContain(`Device ${device} is mounted at \`${where}\``);
+      expect(hash(path)).toBe(before);
+    });
+
+    test("to-disk refuses an image that cannot boot before it touches the disk", async () => {
+      const unlabelled = await makeInstallableImage(join(dir, "unlabelled"), {
+        version: "1",
+        isUnlabelled: true,
+      });
+      const path = await newDisk("untouched.raw", 512);
+      const before = hash(path);
+      const args = ["--via-loopback", "--filesystem", "ext4", "--source-imgref", unlabelled, path];
+      const ran = bootc("to-disk", ...args);
+      expect(ran.status).toBe(3);
+      expect(ran.stderr).toContain("ostree.bootable");
+      expect(hash(path)).toBe(before);
+    });
+
+    test.each([
+      ["not a block device", ["to-disk", "--filesystem", "ext4", "/dev/null"], 2],
+      ["not a file", ["to-disk", "--via-loopback", "--filesystem", "ext4", "/dev/null"], 2],
+      ["not a mount point", ["to-filesystem", "--source-imgref", "oci:/none", dir], 1],
+      ["no source", ["to-filesystem", "/proc"], 3],
+      ["nothing deployed", ["finalize", dir], 1],
+    ])("refuses: %s", (_about, args, status) => {
+      const ran = bootc(...args);
+      expect([ran.status, ran.stdout]).toEqual([status, ""]);
+      expect(ran.stderr).toMatch(/^error: .+\n(hint: .+\n)?$/m);
+    });
+
+    test.each([
+      ["an empty directory", ["mkdir", "-p", "boot"], "Found empty directory: boot"],
+      ["a file at the top", ["touch", "old"], "Non-empty root filesystem; found old"],
+      ["a file further down", ["cp", "-r", "/etc/default", "etc"], "Found entry in etc: "],
+    ])("to-filesystem names what is in the way: %s", async (_about, words, message) => {
+      const root = await newRoot("names");
+      const [program = "", ...args] = words;
+      sh(program, ...args.slice(0, -1), join(root, args.at(-1) ?? ""));
+      const before = sh("find", root);
+      const ran = bootc("to-filesystem", "--source-imgref", image, "--bootloader", "none", root);
+      expect([ran.status, ran.stderr]).toEqual([1, expect.stringContaining(`error: ${message}`)]);
+      expect(sh("find", root)).toBe(before);
+    });
+
+    test.each([
+      ["killed outright, while a device is attached", "KILL", "losetup -j"],
+      ["told to end, while a device is attached", "TERM", "losetup -j"],
+      [
+        "told to end, with the new root mounted",
+        "TERM",
+        "findmnt -n --list | grep /run/bootc/mounts/rootfs- #",
+      ],
+    ])("%s: no loop device stays behind", async (_about, signal, sign) => {
+      const path = await newDisk("killed.raw", 2048);
+      const entry = join(TOP, "src/entry.ts");
+      const args = ["--via-loopback", "--filesystem", "ext4", "--source-imgref", image, path];
+      const wait = `until ${sign} "$DISK" | grep -q .; do kill -0 $pid || exit 1; done`.replace(
+        '# "$DISK"',
+        "",
+      );
+      const script = `"$@" & pid=$!; ${wait}; kill -${signal} $pid; wait $pid`;
+      const words = [process.execPath, entry, "install", "to-disk", ...args];
+      const ran = spawnSync("bash", ["-c", script, "sh", ...words], {
+        env: { ...process.env, DISK: path },
+        encoding: "utf8",
+      });
+      expect(ran.status).not.toBe(0);
+      const end = Date.now() + 60_000;
+      while (sh("losetup", "-j", path) !== "" && Date.now() < end) spawnSync("sync");
+      expect(sh("losetup", "-j", path)).toBe("");
+    });
+  },
+);
