@@ -6,12 +6,16 @@ import { PassThrough } from "node:stream";
 import { BootcError, doing } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 
-/** Attaches `file`, gives its device to `work`, and detaches it however `work`, or we, end. */
+/**
+ * Attaches `file`, gives its device to `work`, and detaches it however `work`, or we, end. Refuses one that is
+ * attached already: two devices of one file know nothing of who uses the other.
+ */
 export async function withLoopDevice<T>(
   ctx: Context,
   file: string,
   work: (device: string) => Promise<T>,
 ): Promise<T> {
+  await requireDetached(ctx, file);
   const dir = await mkdtemp(join(tmpdir(), "bootc-loop-"));
   const answer = join(dir, "device");
   const guard = await startGuard(ctx, file, answer);
@@ -22,6 +26,18 @@ export async function withLoopDevice<T>(
     await guard.release();
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+async function requireDetached(ctx: Context, file: string): Promise<void> {
+  const args = ["--noheadings", "--output", "NAME", "--associated", file];
+  const text = await doing(`looking at \`${file}\``, () => ctx.read("losetup", args));
+  const devices = text.split("\n").flatMap((line) => line.trim() || []);
+  if (devices.length === 0) return;
+  const names = devices.map((it) => `\`${it}\``).join(", ");
+  throw new BootcError(`\`${file}\` is in use: it is attached to ${names}`, {
+    kind: "busy",
+    hint: `unmount what is on it and run \`losetup --detach ${devices.join(" ")}\``,
+  });
 }
 
 /**
