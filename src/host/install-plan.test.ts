@@ -13,6 +13,7 @@ import {
   parseSizeMiB,
   partitionNode,
   planPartitions,
+  requireRoom,
 } from "./partition-plan.ts";
 
 const NONE = { root: [], config: [], image: [], deletes: [], user: [] };
@@ -107,6 +108,19 @@ test.each([
   const plan = planPartitions({ arch, rootSizeMiB: 4096, hasBoot });
   expect(plan.map((it) => it.role)).toEqual(want);
   expect(formatPartitionScript(plan)).toContain("size=4096MiB");
+});
+
+test.each([
+  ["exactly enough for all", 4096, 4096 + 1 + 512 + 2, true],
+  ["one MiB less", 4096, 4096 + 1 + 512 + 1, false],
+  ["the rest is enough for a root", undefined, 300 + 1 + 512 + 2, true],
+  ["the rest is not", undefined, 300 + 1 + 512 + 1, false],
+  ["a root too small for a file system", 100, 400 + 1 + 512, true],
+])("room on a disk: %s", (_about, rootSizeMiB, diskMiB, isEnough) => {
+  const plan = planPartitions({ arch: "x64", rootSizeMiB, hasBoot: false });
+  const check = () => requireRoom(plan, diskMiB * 1024 * 1024);
+  if (isEnough) expect(check).not.toThrow();
+  else expect(check).toThrow(`the disk has ${diskMiB} MiB`);
 });
 
 test("an architecture without a root type is refused", () => {

@@ -65,6 +65,28 @@ export function planPartitions({
   ];
 }
 
+/** sfdisk starts the first partition at 1 MiB, and the copy of a GPT is in the last. */
+const TABLE_MIB = 2;
+
+/** mkfs.xfs makes nothing smaller, and no system fits into less. */
+const LEAST_ROOT_MIB = 300;
+
+/** Refuses a plan that a disk of this size has no room for. */
+export function requireRoom(partitions: readonly Partition[], diskBytes: number): void {
+  const sizes = partitions.map((it) => {
+    if (it.role !== "root") return it.sizeMiB ?? 0;
+    return Math.max(it.sizeMiB ?? 0, LEAST_ROOT_MIB);
+  });
+  const wantedMiB = sizes.reduce((sum, it) => sum + it, TABLE_MIB);
+  const diskMiB = Math.floor(diskBytes / (1 << 20));
+  if (wantedMiB <= diskMiB) return;
+  const parts = partitions.map((it, index) => `${it.name} ${sizes[index]}`).join(", ");
+  throw new BootcError(
+    `the disk has ${diskMiB} MiB, and at least ${wantedMiB} are needed (in MiB: ${parts})`,
+    { kind: "space", hint: "use a larger disk, or a smaller `--root-size`" },
+  );
+}
+
 /** The script for `sfdisk`: a new GPT with the partitions one after the other. */
 export function formatPartitionScript(partitions: readonly Partition[]): string {
   const lines = partitions.map((it) => {

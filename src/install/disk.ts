@@ -10,6 +10,7 @@ import {
   type Partition,
   partitionNode,
   planPartitions,
+  requireRoom,
 } from "../host/partition-plan.ts";
 import {
   type BlockDevice,
@@ -17,10 +18,11 @@ import {
   readBlockDevice,
   readSignatures,
 } from "../programs/lsblk.ts";
-import { makeEsp, makeFilesystem } from "../programs/mkfs.ts";
+import { ESP_MAKER, filesystemMaker, makeEsp, makeFilesystem } from "../programs/mkfs.ts";
 import { settleDevices } from "../programs/udevadm.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
+import { requirePrograms } from "../system/find-program.ts";
 import { cleanupContext } from "./chroot.ts";
 import { type RootDevice, withEncryption } from "./encryption.ts";
 
@@ -43,6 +45,15 @@ export async function requireFreeDisk(
   { mayWipe }: { readonly mayWipe: boolean },
 ): Promise<FreeDisk> {
   const device = await readBlockDevice(ctx, path);
+  if (device.type === "part") {
+    throw new BootcError(
+      `Device ${path} is a partition, and a partition table needs a whole disk`,
+      {
+        kind: "usage",
+        hint: "give the disk, or make a file system and use `bootc install to-filesystem`",
+      },
+    );
+  }
   for (const it of flattenDevice(device)) requireUnused(path, it);
   for (const it of flattenDevice(device)) await requireUnclaimed(path, it.path);
   const contents = await describeContents(ctx, device);
@@ -119,23 +130,31 @@ export interface DiskJob<T> {
   readonly work: (it: PreparedDisk) => Promise<T>;
 }
 
-/** Says what is erased, erases it, and makes and mounts the new file systems for `work`. */
+/** Refuses what cannot succeed, says what is erased, erases it, and makes and mounts the new file systems for `work`. */
 export async function withNewDisk<T>(
   ctx: Context,
   disk: FreeDisk,
   { wish, work }: DiskJob<T>,
 ): Promise<T> {
   const { path } = disk.device;
-  announce(ctx, disk, wish.setup);
   const isEncrypted = wish.setup === "tpm2-luks";
   // A boot loader reads /boot before anything could be opened.
   const partitions = planPartitions({ arch: process.arch, hasBoot: isEncrypted, ...wish });
+  requireRoom(partitions, disk.device.sizeBytes);
+  requireMakers(ctx, partitions, wish.filesystem);
+  announce(ctx, disk, wish.setup);
   await doing(`erasing \`${path}\``, () => eraseDisk(ctx, disk));
   await doing(`partitioning \`${path}\``, () => partitionDisk(ctx, path, partitions));
   const nodes = findNodes(path, partitions);
   const fill = (root: RootDevice) => withFilesystems(ctx, { root, nodes, wish, work });
   if (isEncrypted) return await withEncryption(ctx, nodes.root, fill);
   return await fill({ node: nodes.root, kargs: [] });
+}
+
+/** The first of them is needed when nothing is left to go back to. */
+function requireMakers(ctx: Context, partitions: readonly Partition[], type: FilesystemType): void {
+  const hasEsp = partitions.some((it) => it.role === "esp");
+  requirePrograms(ctx, ["sfdisk", filesystemMaker(type), ...(hasEsp ? [ESP_MAKER] : [])]);
 }
 
 interface Nodes {

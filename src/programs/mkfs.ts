@@ -20,12 +20,20 @@ export async function makeFilesystem(
     xfs: ["-q", "-f", "-L", label, "-m", `uuid=${uuid}`, node],
     btrfs: ["-q", "-f", "-L", label, "-U", uuid, node],
   }[type];
-  await doing(`making the file system \`${label}\``, () => ctx.run(`mkfs.${type}`, args));
+  await doing(`making the file system \`${label}\``, () => ctx.run(filesystemMaker(type), args));
 }
+
+/** The program that makes a file system of this type. */
+export function filesystemMaker(type: FilesystemType): string {
+  return `mkfs.${type}`;
+}
+
+/** The program that makes an ESP. */
+export const ESP_MAKER = "mkfs.fat";
 
 /** The file system firmware reads boot loaders from. */
 export async function makeEsp(ctx: Context, node: string): Promise<void> {
   await doing("making the EFI system partition", () =>
-    ctx.run("mkfs.fat", ["-n", "EFI-SYSTEM", node], { isQuiet: true }),
+    ctx.run(ESP_MAKER, ["-n", "EFI-SYSTEM", node], { isQuiet: true }),
   );
 }

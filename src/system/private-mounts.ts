@@ -1,10 +1,11 @@
 // A mount namespace of our own, so that the host never sees what we mount and remount.
-import { accessSync, closeSync, constants, openSync, readdirSync, readlinkSync } from "node:fs";
+import { closeSync, constants, openSync, readdirSync, readlinkSync } from "node:fs";
 import { readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { isSea } from "node:sea";
 import { BootcError } from "../errors.ts";
 import type { Context } from "./context.ts";
+import { findProgram } from "./find-program.ts";
 
 /** Says that we are the one that was started anew. */
 const GUARD = "_ostree_unshared";
@@ -84,7 +85,8 @@ function becomeUnshare(env: Readonly<Record<string, string | undefined>>): never
   const self = isSea()
     ? [process.execPath, ...process.argv.slice(2)]
     : [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  const path = findProgram("unshare", env.PATH ?? "");
+  // execve(2) does not search for it.
+  const path = findProgram("unshare", `${env.PATH ?? ""}:/usr/bin:/bin`);
   if (process.execve === undefined) throw new Error("unreachable: Node is pinned");
   process.execve(path, ["unshare", "-m", "--", ...self], definedOf(env));
   throw new Error("unreachable: execve does not return");
@@ -94,21 +96,4 @@ function definedOf(env: Readonly<Record<string, string | undefined>>): Record<st
   return Object.fromEntries(
     Object.entries(env).filter((it): it is [string, string] => it[1] !== undefined),
   );
-}
-
-/** The path of a program; execve(2) does not search for it. */
-function findProgram(name: string, path: string): string {
-  for (const dir of [...path.split(":"), "/usr/bin", "/bin"]) {
-    if (dir.startsWith("/") && canExecute(`${dir}/${name}`)) return `${dir}/${name}`;
-  }
-  throw new BootcError(`\`${name}\`: not found`, { hint: `install \`${name}\`, or check PATH` });
-}
-
-function canExecute(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
