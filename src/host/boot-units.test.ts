@@ -64,6 +64,15 @@ test.each([
   expect("local-fs-pre.target.wants/bootc-fstab-edit.service" in links).toBe(want);
 });
 
+test("fstab is mended before what fails of it", () => {
+  const root = { type: "overlay", isReadOnly: true };
+  const { units } = decideBootUnits({ ...OSTREE, root, fstab: ANACONDA });
+  const text = units["bootc-fstab-edit.service"] ?? "";
+  const before = [...text.matchAll(/^Before=(.*)$/gm)].flatMap((it) => it[1]?.split(" "));
+  expect(before).toEqual(["systemd-remount-fs.service", "local-fs-pre.target", "shutdown.target"]);
+  expect(text).toContain("\nDefaultDependencies=no\n");
+});
+
 test.each([
   [
     "adds ro and a comment, leaves other lines alone",
