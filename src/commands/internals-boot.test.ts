@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -65,6 +66,28 @@ test("sysusers-sync leaves the file alone while another program holds its lock",
   await expect(sysusersSync(createContext({ root }))).rejects.toMatchObject({ kind: "busy" });
   expect(await readFile(join(root, "etc/shadow"), "utf8")).toBe(shadow);
 });
+
+test.each([
+  ["whose process is gone", () => `${deadPid()}\0`],
+  ["with the number this process happens to have", () => `${process.pid}\0`],
+  ["cut short before it had a number", () => ""],
+  ["with something else in it", () => "useradd\n"],
+  ["with a number no process can have", () => "99999999999999999999\0"],
+])("sysusers-sync takes over a lock %s", async (_about, content) => {
+  const root = await machineOf({
+    "etc/passwd": "root:x:0:0::/root:/bin/sh\n",
+    "etc/shadow": "root:*:1::\ngone:!:1::\n",
+    "etc/shadow.lock": content(),
+  });
+  await sysusersSync(createContext({ root }));
+  expect(await readFile(join(root, "etc/shadow"), "utf8")).toBe("root:*:1::\n");
+  expect(await readdir(join(root, "etc"))).toEqual(["passwd", "shadow"]);
+});
+
+/** A number that a process had which has ended and is waited for. */
+function deadPid(): number {
+  return spawnSync("true").pid;
+}
 
 test("fixup-etc-fstab mends once", async () => {
   const root = await machineOf({ "etc/fstab": "UUID=1 / xfs defaults 0 0\n" });

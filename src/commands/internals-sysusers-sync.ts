@@ -47,13 +47,10 @@ async function withShadowLock(path: string, work: () => Promise<void>): Promise<
   const lock = `${path}.lock`;
   await writeFile(own, `${process.pid}\0`, { mode: 0o600 });
   try {
-    await link(own, lock).catch((error: unknown) => {
-      if (errnoOf(error) !== "EEXIST") throw error;
-      throw new BootcError(`\`${lock}\` is held by another program`, {
-        kind: "busy",
-        hint: "wait for it to end, or remove the file if it is long gone",
-      });
-    });
+    if (!(await tryLink(own, lock))) {
+      await removeStaleLock(lock);
+      if (!(await tryLink(own, lock))) throw heldByAnother(lock);
+    }
     try {
       await work();
     } finally {
@@ -62,4 +59,45 @@ async function withShadowLock(path: string, work: () => Promise<void>): Promise<
   } finally {
     await rm(own, { force: true });
   }
+}
+
+/** Whether `lock` is ours now; false when it is somebody's. */
+async function tryLink(own: string, lock: string): Promise<boolean> {
+  try {
+    await link(own, lock);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+    return false;
+  }
+}
+
+/** A power cut leaves the lock in an /etc that stays, where its process is gone; as useradd judges it. */
+async function removeStaleLock(lock: string): Promise<void> {
+  const text = await readFileIfAny(lock);
+  if (text === undefined) return;
+  // Of no more digits than the kernel gives out.
+  const pid = /^\d{1,7}(?!\d)/.exec(text)?.[0];
+  if (pid !== undefined && isAlive(Number(pid))) throw heldByAnother(lock);
+  await rm(lock, { force: true });
+}
+
+function isAlive(pid: number): boolean {
+  // Our own number in a lock that is not ours is that of a process of an earlier boot.
+  if (pid === process.pid || pid === 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ESRCH") return false;
+    if (errnoOf(error) === "EPERM") return true;
+    throw error;
+  }
+}
+
+function heldByAnother(lock: string): BootcError {
+  return new BootcError(`\`${lock}\` is held by another program`, {
+    kind: "busy",
+    hint: "wait for it to end",
+  });
 }
