@@ -76,21 +76,26 @@ export function noPrepareRoot(): BootcError {
   });
 }
 
-function decideTarget(
-  options: InstallOptions,
+/** What the machine will follow. */
+export function decideTarget(
+  options: Pick<
+    InstallOptions,
+    "targetTransport" | "targetImgref" | "enforceContainerSigpolicy" | "sourceImgref"
+  >,
   source: InstallSource,
   config: InstallConfig | undefined,
 ): OstreeReference {
-  const transport = parseTransport(options.targetTransport);
   const isEnforced =
     options.enforceContainerSigpolicy ?? config?.["enforce-container-sigpolicy"] ?? false;
   const verification: Verification = { kind: isEnforced ? "policy" : "none" };
-  const isSame = options.targetImgref === undefined && source.isOwnContainer;
   const name = options.targetImgref ?? source.name;
-  // A source that is named keeps its transport unless another target is asked for.
-  const keepsOwn = options.targetImgref === undefined && !isSame;
-  const image = { transport: keepsOwn ? source.image.transport : transport, name };
-  return { verification, image };
+  if (options.targetTransport !== undefined) {
+    return { verification, image: { transport: parseTransport(options.targetTransport), name } };
+  }
+  // A source that is named keeps its transport; that of a container is the storage it was started from.
+  const isNamedSource = options.targetImgref === undefined && !source.isOwnContainer;
+  const transport = isNamedSource ? source.image.transport : "registry";
+  return { verification, image: { transport, name } };
 }
 
 /** Plans a pull into a repository that is thrown away: all checks of an image, and no disk needed. */

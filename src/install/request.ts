@@ -5,7 +5,8 @@ import type { MountSpec } from "../host/install-plan.ts";
 export interface InstallOptions {
   /** `TRANSPORT:NAME`; without it the image is that of the container we run in. */
   readonly sourceImgref?: string;
-  readonly targetTransport: string;
+  /** Undefined: that of the source, where it is also the target; a registry otherwise. */
+  readonly targetTransport?: string;
   readonly targetImgref?: string;
   readonly enforceContainerSigpolicy?: boolean;
   readonly runFetchCheck?: boolean;

@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+import { formatImageReference } from "../image/reference.ts";
+import { decideTarget } from "./prepare.ts";
+import type { InstallSource } from "./source.ts";
+
+const LAYOUT: InstallSource = {
+  image: { transport: "oci", name: "/srv/os:latest" },
+  name: "/srv/os:latest",
+  isOwnContainer: false,
+};
+const CONTAINER: InstallSource = {
+  image: { transport: "containers-storage", name: "quay.io/os@sha256:0" },
+  name: "quay.io/os:1",
+  isOwnContainer: true,
+};
+
+test.each([
+  ["a named source is followed", LAYOUT, {}, "oci:/srv/os:latest"],
+  ["a container's image is followed in its registry", CONTAINER, {}, "docker://quay.io/os:1"],
+  [
+    "a target without a transport is in a registry",
+    LAYOUT,
+    { targetImgref: "quay.io/x" },
+    "docker://quay.io/x",
+  ],
+  [
+    "a transport alone goes with the name of a named source",
+    LAYOUT,
+    { targetTransport: "containers-storage" },
+    "containers-storage:/srv/os:latest",
+  ],
+  [
+    "`registry` counts as given",
+    LAYOUT,
+    { targetTransport: "registry" },
+    "docker:///srv/os:latest",
+  ],
+  [
+    "a transport alone goes with the name of a container's image",
+    CONTAINER,
+    { targetTransport: "containers-storage" },
+    "containers-storage:quay.io/os:1",
+  ],
+  [
+    "both are given",
+    CONTAINER,
+    { targetTransport: "oci", targetImgref: "/srv/next" },
+    "oci:/srv/next",
+  ],
+])("target: %s", (_about, source, options, want) => {
+  const { image, verification } = decideTarget(options, source, undefined);
+  expect([formatImageReference(image), verification.kind]).toEqual([want, "none"]);
+});
+
+test.each([
+  ["nothing is said", undefined, undefined, "none"],
+  ["the configuration asks for it", undefined, true, "policy"],
+  ["the command line asks for it", true, undefined, "policy"],
+])("signatures of updates: %s", (_about, option, config, want) => {
+  const options = option === undefined ? {} : { enforceContainerSigpolicy: option };
+  const installConfig =
+    config === undefined ? undefined : { "enforce-container-sigpolicy": config };
+  const { verification } = decideTarget(options, LAYOUT, installConfig);
+  expect(verification).toEqual({ kind: want });
+});
