@@ -1,5 +1,5 @@
 // Images that the installed one binds: required before anything is erased, and stored with the machine.
-import { readBoundImages, remoteSource } from "../deploy/bound-images.ts";
+import { readBoundImages, readCommittedBoundImages, remoteSource } from "../deploy/bound-images.ts";
 import { storeImages } from "../deploy/bound-storage.ts";
 import { BootcError } from "../errors.ts";
 import { parseManifest } from "../image/manifest.ts";
@@ -10,13 +10,18 @@ import type { InstallOptions } from "./request.ts";
 
 type Mode = InstallOptions["boundImages"];
 
-/** Refuses, with `stored`, when the storage of whoever installs lacks one of the images at `root`. */
+/** An image that is unpacked at `root`, or a commit. */
+type BindingImage = { readonly root: string } | { readonly repo: string; readonly commit: string };
+
+/** What an image binds. Refuses, with `stored`, when the storage of whoever installs lacks one of it. */
 export async function requireBoundImages(
   ctx: Context,
-  { root, mode }: { readonly root: string; readonly mode: Mode },
+  { mode, ...image }: BindingImage & { readonly mode: Mode },
 ): Promise<readonly string[]> {
   if (mode === "skip") return [];
-  const names = await readBoundImages(root);
+  const names = await ("root" in image
+    ? readBoundImages(image.root)
+    : readCommittedBoundImages(ctx, image.repo, image.commit));
   for (const name of mode === "stored" ? names : []) await requireStored(ctx, name);
   return names;
 }

@@ -1,14 +1,14 @@
 // The core of every installation: ostree layout, image, first deployment, and what belongs beside it.
 import { mkdir, readlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { BootcError, doing } from "../errors.ts";
+import { doing } from "../errors.ts";
 import { formatAleph } from "../host/aleph.ts";
 import { orderKargs, withFstabMount } from "../host/install-plan.ts";
 import { collectKargs } from "../host/kargs-d.ts";
 import { labelsOf, versionOf } from "../image/config.ts";
 import { formatImageReference, formatOstreeReference } from "../image/reference.ts";
 import { imageRef } from "../ostree/ref-names.ts";
-import { prepareGrubMenu } from "../programs/grub-install.ts";
+import { prepareGrubMenu, requireGrubDisk } from "../programs/grub-install.ts";
 import { readCommittedKargsFiles } from "../programs/kargs-files.ts";
 import {
   configureRepo,
@@ -22,7 +22,7 @@ import { pullImage } from "../pull/pull.ts";
 import type { PulledImage } from "../pull/request.ts";
 import { showProgress } from "../pull/show-progress.ts";
 import type { Context } from "../system/context.ts";
-import { exists, readFileIfAny, replaceFile } from "../system/files.ts";
+import { readFileIfAny, replaceFile } from "../system/files.ts";
 import { isSelinuxOn } from "../system/label.ts";
 import { type BootloaderSetup, decideBootloader, installBootloader } from "./bootloader.ts";
 import { requireBoundImages, storeBoundImages } from "./bound-images.ts";
@@ -37,13 +37,17 @@ export async function installTo(
   target: InstallTarget,
 ): Promise<void> {
   await initSysroot(ctx, target.root);
-  await configureRepo(ctx, target.root, repoSettings(prepared));
-  await requireOtherStateroot(ctx, prepared, target);
-  await ensureStateroot(ctx, target.root, prepared.stateroot);
   const repo = join(target.root, "ostree/repo");
   const pulled = await pullForTarget(ctx, prepared, repo);
-  const facts = await readImageFacts(ctx, { repo, commit: pulled.commit, prepared });
-  requireInstallable(ctx, prepared, facts);
+  const image = { repo, commit: pulled.commit };
+  const facts = await readImageFacts(ctx, { ...image, prepared });
+  requireInstallable(ctx, { prepared, target, facts });
+  const mode = prepared.options.boundImages;
+  const bound = await requireBoundImages(ctx, { ...image, mode });
+  // Only now: up to here the system that is installed over still boots, whatever is refused.
+  await target.emptyBoot?.();
+  await configureRepo(ctx, target.root, repoSettings(prepared));
+  await ensureStateroot(ctx, target.root, prepared.stateroot);
   if (facts.bootloader.kind === "plain-grub") await prepareGrubMenu(ctx, target.root);
   const deployment = await doing("deploying the image", () => {
     ctx.note("Deploying container image");
@@ -56,8 +60,6 @@ export async function installTo(
   });
   const written = await writeBeside(ctx, { prepared, target, deployment, pulled, facts });
   // Before the boot loader: a machine that starts has what its image counts on.
-  const mode = prepared.options.boundImages;
-  const bound = await requireBoundImages(ctx, { root: deployment, mode });
   await storeBoundImages(ctx, bound, { sysroot: target.root, mode });
   await installBootloader(ctx, { setup: facts.bootloader, prepared, target, deployment });
   if (facts.hasSelinuxPolicy && !prepared.options.disableSelinux) {
@@ -73,22 +75,6 @@ function repoSettings({ config }: Prepared): Readonly<Record<string, string>> {
     "sysroot.readonly": "true",
     ...(bls === undefined ? {} : { "sysroot.bls-append-except-default": bls }),
   };
-}
-
-/** The running system's own stateroot cannot be installed over: its /var is in use. */
-async function requireOtherStateroot(
-  ctx: Context,
-  { stateroot }: Prepared,
-  { root }: InstallTarget,
-): Promise<void> {
-  if (!(await exists(join(ctx.root, "run/ostree-booted")))) return;
-  const cmdline = (await readFileIfAny(join(ctx.root, "proc/cmdline"))) ?? "";
-  const booted = /(?:^|\s)ostree=\/ostree\/boot\.[^/]+\/([^/]+)\//.exec(cmdline)?.[1];
-  if (booted === stateroot && (await exists(join(root, "ostree/deploy", stateroot)))) {
-    throw new BootcError(`Cannot redeploy over booted stateroot ${stateroot}`, {
-      hint: "choose another name with --stateroot",
-    });
-  }
 }
 
 /** Pulls the source, and names it as what the machine will follow, so that updates find its layers. */
@@ -122,6 +108,12 @@ interface ImageInRepo {
   readonly prepared: Prepared;
 }
 
+interface Installable {
+  readonly prepared: Prepared;
+  readonly target: InstallTarget;
+  readonly facts: ImageFacts;
+}
+
 async function readImageFacts(
   ctx: Context,
   { repo, commit, prepared }: ImageInRepo,
@@ -139,9 +131,10 @@ async function readImageFacts(
   };
 }
 
-function requireInstallable(ctx: Context, { options }: Prepared, facts: ImageFacts): void {
+function requireInstallable(ctx: Context, { prepared, target, facts }: Installable): void {
   if (!facts.hasPrepareRoot) throw noPrepareRoot();
-  if (facts.hasSelinuxPolicy && options.disableSelinux) {
+  if (facts.bootloader.kind === "plain-grub") requireGrubDisk(target.disk);
+  if (facts.hasSelinuxPolicy && prepared.options.disableSelinux) {
     ctx.note("notice: Target has SELinux enabled, overriding to disable");
   }
 }
@@ -164,12 +157,9 @@ function decideKargs(
 const FSTAB = "etc/fstab";
 const SSH_KEYS = "etc/tmpfiles.d/bootc-root-ssh.conf";
 
-interface Installed {
-  readonly prepared: Prepared;
-  readonly target: InstallTarget;
+interface Installed extends Installable {
   readonly deployment: string;
   readonly pulled: PulledImage;
-  readonly facts: ImageFacts;
 }
 
 /** Gives what was written into the deployment, relative to its top. */

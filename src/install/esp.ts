@@ -10,6 +10,9 @@ import { exists } from "../system/files.ts";
 import { readMount } from "../system/mounts.ts";
 import { cleanupContext } from "./chroot.ts";
 
+/** Where in `/boot` the ESP is mounted. */
+export const ESP_DIRECTORY = "efi";
+
 export interface EspSearch {
   /** The `/boot` that boot loaders will be installed to. */
   readonly boot: string;
@@ -25,7 +28,7 @@ export async function withEsp<T>(
   search: EspSearch,
   work: () => Promise<T>,
 ): Promise<T> {
-  const place = join(search.boot, "efi");
+  const place = join(search.boot, ESP_DIRECTORY);
   if ((await readMount(ctx, place)) !== undefined) return await work();
   const esp = await findEsp(ctx, search);
   if (esp === undefined) return await work();

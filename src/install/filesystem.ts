@@ -1,5 +1,5 @@
 // A root file system somebody else made and mounted: looked at, emptied as asked, described as a target.
-import { lstat, readdir, realpath, rm, statfs } from "node:fs/promises";
+import { lstat, readdir, realpath, rm } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { BootcError, doing } from "../errors.ts";
 import { FILESYSTEMS, type FilesystemType } from "../host/install-config.ts";
@@ -15,8 +15,9 @@ import { readFilesystemUuid } from "../programs/blkid.ts";
 import { readParentDisk } from "../programs/lsblk.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny } from "../system/files.ts";
-import { findHostRoot } from "../system/host-root.ts";
 import { type Mount, readMount, readMountsBelow } from "../system/mounts.ts";
+import { readLinkIfAny } from "../system/optional-file.ts";
+import { ESP_DIRECTORY } from "./esp.ts";
 import type { Prepared } from "./prepare.ts";
 import type { InstallTarget } from "./request.ts";
 
@@ -68,14 +69,6 @@ async function requireMount(ctx: Context, path: string): Promise<Mount> {
   });
 }
 
-/** Whether `root` is the file system the running system has its root on. */
-export async function isRunningRoot(ctx: Context, root: string): Promise<boolean> {
-  const running = `${(await findHostRoot(ctx)) ?? ctx.root}/.`;
-  const [own, other] = await Promise.all([lstat(root), lstat(running)]);
-  const [a, b] = await Promise.all([statfs(root), statfs(running)]);
-  return own.dev === other.dev && a.type === b.type && a.blocks === b.blocks;
-}
-
 /** Where the boot files of a root are. */
 export function bootOf({ root, bootMount }: MountedRoot): string {
   return bootMount?.path ?? join(root, "boot");
@@ -93,15 +86,24 @@ export async function unprotect(
   await ctx.run("mount", ["-o", "remount,rw", bootMount.path]);
 }
 
-/** Empties the target as asked; without a wish it has to be empty already. */
-export async function makeRoom(
+/** Refuses what is in the way of emptying the target as asked; without a wish it has to be empty already. */
+export async function requireRoom(
   ctx: Context,
   target: MountedRoot,
   replace: FilesystemOptions["replace"],
 ): Promise<void> {
-  if (replace === "wipe") return await wipeRoot(ctx, target);
-  if (replace === "alongside") return await emptyBoot(ctx, target);
-  await requireEmpty(ctx, target.root);
+  const { root } = target;
+  if (replace === undefined) return await requireEmpty(ctx, root);
+  const boot = bootOf(target);
+  const [top, own] =
+    replace === "wipe" ? [root, [root]] : [boot, [boot, join(boot, ESP_DIRECTORY)]];
+  const inside = (await readMountsBelow(ctx, top)).find((it) => !own.includes(it.path));
+  if (inside === undefined) return;
+  const what = replace === "wipe" ? "the root to be wiped" : "the `/boot` to be emptied";
+  throw new BootcError(`\`${inside.path}\` is mounted inside ${what}`, {
+    kind: "busy",
+    hint: "unmount it first",
+  });
 }
 
 /** The physical root of an ostree system is mounted read-only, and may not be changed at its top. */
@@ -110,14 +112,8 @@ async function unprotectRoot(ctx: Context, { root, mount }: MountedRoot): Promis
   await ctx.run("chattr", ["-i", root]);
 }
 
-async function wipeRoot(ctx: Context, { root }: MountedRoot): Promise<void> {
-  const inside = (await readMountsBelow(ctx, root)).filter((it) => it.path !== root);
-  if (inside.length > 0) {
-    throw new BootcError(`\`${inside[0]?.path}\` is mounted inside the root to be wiped`, {
-      kind: "busy",
-      hint: "unmount it first",
-    });
-  }
+/** Deletes everything that is on the root. */
+export async function wipeRoot(ctx: Context, { root }: MountedRoot): Promise<void> {
   ctx.note(`Wiping contents of root: ${(await readdir(root)).join(", ") || "nothing"}`);
   await dropImmutableFlags(ctx, root);
   for (const name of await readdir(root)) await rm(join(root, name), { recursive: true });
@@ -138,27 +134,28 @@ async function dropImmutableFlags(ctx: Context, root: string): Promise<void> {
 
 /** Boot files of the old system go; an ostree's own entries are replaced by ostree itself. */
 async function emptyBoot(ctx: Context, target: MountedRoot): Promise<void> {
-  const { hasOstree } = target;
   const boot = bootOf(target);
   if (!(await exists(boot))) return;
-  const mounted = new Set((await readMountsBelow(ctx, boot)).map((it) => it.path));
-  await emptyDirectory(boot, (path, name) => {
-    if (mounted.has(path) && name !== "efi") return true;
-    return hasOstree && (name.startsWith("loader") || name === "ostree");
+  const esp = join(boot, ESP_DIRECTORY);
+  const hasEsp = (await readMount(ctx, esp)) !== undefined;
+  // Entries that are ostree's are behind a link. A directory is of another system, beside which an
+  // installation that came no further than its repository has left one.
+  const isOstrees = target.hasOstree && (await readLinkIfAny(join(boot, "loader"))) !== undefined;
+  const names = (await readdir(boot)).filter((name) => {
+    if (hasEsp && name === ESP_DIRECTORY) return false;
+    return !(isOstrees && (name.startsWith("loader") || name === "ostree"));
   });
+  await emptyDirectory(ctx, { what: "/boot", dir: boot, names });
+  if (!hasEsp) return;
+  await emptyDirectory(ctx, { what: "the ESP", dir: esp, names: await readdir(esp) });
 }
 
 async function emptyDirectory(
-  dir: string,
-  stays: (path: string, name: string) => boolean,
+  ctx: Context,
+  { what, dir, names }: { readonly what: string; readonly dir: string; readonly names: string[] },
 ): Promise<void> {
-  for (const name of await readdir(dir)) {
-    const path = join(dir, name);
-    if (stays(path, name)) continue;
-    const isMount = (await lstat(path)).dev !== (await lstat(dir)).dev;
-    if (isMount) await emptyDirectory(path, () => false);
-    else await rm(path, { recursive: true });
-  }
+  ctx.note(`Wiping contents of ${what}: ${names.join(", ") || "nothing"}`);
+  for (const name of names) await rm(join(dir, name), { recursive: true });
 }
 
 async function requireEmpty(ctx: Context, root: string): Promise<void> {
@@ -219,6 +216,7 @@ export async function describeTarget(
     boot,
     disk: await readParentDisk(ctx, mount.source),
     wantsCleanup: options.wantsCleanup,
+    ...(options.replace === "alongside" ? { emptyBoot: () => emptyBoot(ctx, mounted) } : {}),
   };
 }
 

@@ -6,15 +6,16 @@ import {
   bootOf,
   describeTarget,
   type FilesystemOptions,
-  isRunningRoot,
   type MountedRoot,
-  makeRoom,
   requireMountedRoot,
+  requireRoom,
   unprotect,
+  wipeRoot,
 } from "./filesystem.ts";
 import { finalizeFilesystems } from "./finalize.ts";
 import { type Prepared, prepareInstall } from "./prepare.ts";
 import type { InstallOptions } from "./request.ts";
+import { isRunningRoot, requireOtherStateroot } from "./running-root.ts";
 
 /** How long a person has to change their mind before the running system is installed over. */
 const REGRET_MS = 20_000;
@@ -31,13 +32,15 @@ export async function installOntoFilesystem(
 ): Promise<void> {
   const mounted = await requireMountedRoot(ctx, onto.path);
   const prepared = await prepareInstall(ctx, options);
-  const isRunning = await isRunningRoot(ctx, mounted.root);
+  const isRunning = await isRunningRoot(ctx, [onto.path, mounted.root]);
+  if (isRunning) await requireOtherStateroot(ctx, prepared.stateroot);
+  await requireRoom(ctx, mounted, onto.replace);
   if (isRunning && !onto.isAcknowledged) await warnOfRunningRoot(ctx, mounted.root);
   // Described first: what it is made of may be among what is wiped.
   const target = await describeTarget(ctx, prepared, { mounted, options: onto });
   await unprotect(ctx, mounted, onto.replace);
   const work = async () => {
-    await makeRoom(ctx, mounted, onto.replace);
+    if (onto.replace === "wipe") await wipeRoot(ctx, mounted);
     await installTo(ctx, prepared, target);
   };
   if (onto.replace === "alongside") await withEsp(ctx, describeEsp(prepared, mounted), work);

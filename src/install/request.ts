@@ -33,4 +33,6 @@ export interface InstallTarget {
   readonly disk: string | undefined;
   /** Ask for the clean-up of the system that was installed over. */
   readonly wantsCleanup?: boolean;
+  /** Removes the boot files of the system that is installed over; for when nothing is left to refuse. */
+  readonly emptyBoot?: () => Promise<void>;
 }

@@ -48,6 +48,15 @@ export async function prepareGrubMenu(ctx: Context, physicalRoot: string): Promi
   await replaceFile(join(boot, "loader/syslinux.cfg"), FIRST_MENU);
 }
 
+/** GRUB for a BIOS is on the disk itself, in front of the partitions. */
+export function requireGrubDisk(disk: string | undefined): string {
+  if (disk !== undefined) return disk;
+  throw new BootcError("GRUB wants the one disk below the root, and there is none", {
+    kind: "unsupported",
+    hint: "install with `--bootloader none`",
+  });
+}
+
 export interface GrubWish {
   /** Path in the deployment. */
   readonly program: string;
@@ -61,16 +70,11 @@ export async function installPlainGrub(
   deployment: string,
   { program, disk, physicalRoot }: GrubWish,
 ): Promise<void> {
-  if (disk === undefined) {
-    throw new BootcError("GRUB wants the one disk below the root, and there is none", {
-      kind: "unsupported",
-      hint: "install with `--bootloader none`",
-    });
-  }
+  const device = requireGrubDisk(disk);
   ctx.note("Installing GRUB of the image, without bootupd");
   const dir = join(physicalRoot, "boot", program.includes("grub2") ? "grub2" : "grub");
   await mkdir(dir, { recursive: true });
   await replaceFile(join(dir, "grub.cfg"), GRUB_CONFIG);
-  const args = ["--target=i386-pc", "--boot-directory=/boot", disk];
+  const args = ["--target=i386-pc", "--boot-directory=/boot", device];
   await ctx.run("chroot", [deployment, program, ...args], { isQuiet: true });
 }

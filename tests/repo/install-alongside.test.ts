@@ -2,11 +2,29 @@
 // is one by its type and has an ext4.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
-import { attach, bootc, dir, entryOf, missing, mount, newDisk, sh, tidyUp } from "./install-lab.ts";
+import {
+  attach,
+  bootcWith,
+  dir,
+  entryOf,
+  missing,
+  mount,
+  newDisk,
+  sh,
+  tidyUp,
+} from "./install-lab.ts";
 import { makeInstallableImage } from "./installable-image.ts";
 
 const ESP = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
@@ -18,6 +36,8 @@ describe.skipIf(missing.length > 0)(
     let image: string;
     beforeAll(async () => {
       image = await makeInstallableImage(join(dir, "beside"), { version: "1", bootupd: "new" });
+      const place = `graphroot = "${join(dir, "storage")}"\nrunroot = "${join(dir, "storage")}-run"\n`;
+      await writeFile(join(dir, "storage.conf"), `[storage]\ndriver = "vfs"\n${place}`);
     });
     afterEach(tidyUp);
 
@@ -53,8 +73,75 @@ describe.skipIf(missing.length > 0)(
       return readdirSync(place).filter((it) => it !== "lost+found");
     }
 
-    const install = (root: string, ...args: readonly string[]) =>
-      bootc("to-existing-root", "--source-imgref", image, ...args, root);
+    const install = (root: string, ...args: readonly string[]) => installFrom(image, root, ...args);
+    const installFrom = (source: string, root: string, ...args: readonly string[]) => {
+      const env = { CONTAINERS_STORAGE_CONF: join(dir, "storage.conf") };
+      return bootcWith(env, "to-existing-root", "--source-imgref", source, ...args, root);
+    };
+
+    /** An image of which everything is there but its layer. */
+    async function breakLayer(): Promise<string> {
+      const broken = join(dir, "broken");
+      cpSync(join(dir, "beside"), broken, { recursive: true });
+      const blobs = join(broken, "blobs/sha256");
+      const sizeOf = (name: string) => statSync(join(blobs, name)).size;
+      const [layer = ""] = readdirSync(blobs).sort((a, b) => sizeOf(b) - sizeOf(a));
+      rmSync(join(blobs, layer));
+      return `oci:${broken}:latest`;
+    }
+
+    async function bindUnknown(): Promise<string> {
+      const path = "usr/share/containers/systemd/a.image";
+      return await makeInstallableImage(join(dir, "unbound"), {
+        version: "1",
+        bootupd: "new",
+        files: { [path]: "[Image]\nImage=localhost/no-such-image:1\n" },
+        links: { "usr/lib/bootc/bound-images.d/a.image": `/${path}` },
+      });
+    }
+
+    test.each([
+      [
+        "an image without a boot loader",
+        () => makeInstallableImage(join(dir, "bare"), { version: "1" }),
+        3,
+        "bootupd is required",
+      ],
+      ["an image that cannot be fetched to its end", breakLayer, 1, "no such file"],
+      ["an image that binds one nobody has", bindUnknown, 1, "is not in the container storage"],
+    ])("%s is refused before a boot file is gone", async (_about, make, status, message) => {
+      const { root, esps } = await oldSystem("refused", ESP);
+      mkdirSync(join(root, "boot/efi"));
+      mkdirSync(join(root, "boot/loader/entries"), { recursive: true });
+      await writeFile(join(root, "boot/loader/entries/old.conf"), "old");
+      const before = sh("find", join(root, "boot"));
+      const refused = installFrom(await make(), root);
+      expect([refused.status, refused.stderr]).toEqual([status, expect.stringContaining(message)]);
+      expect(sh("find", join(root, "boot"))).toBe(before);
+      expect(contentOf(esps[0] ?? "")).toEqual(["EFI"]);
+      // What was left is not taken for an ostree system, whose entries would stay.
+      const ran = install(root);
+      expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);
+      expect(sh("find", join(root, "boot"))).not.toContain("old");
+      expect(entryOf(root)).toContain("ostree=");
+    });
+
+    test("something else mounted in /boot, however deep, is refused, and nothing is touched", async () => {
+      const { root } = await oldSystem("deep-mount");
+      const inside = join(root, "boot/data/mnt");
+      mkdirSync(inside, { recursive: true });
+      sh("mount", "-t", "tmpfs", "tmpfs", inside);
+      const before = sh("find", root);
+      const ran = install(root);
+      expect([ran.status, ran.stderr]).toEqual([
+        9,
+        expect.stringContaining(
+          `error: \`${inside}\` is mounted inside the \`/boot\` to be emptied\n` +
+            "hint: unmount it first\n",
+        ),
+      ]);
+      expect(sh("find", root)).toBe(before);
+    });
 
     test("the ESP of the disk is mounted for the boot loader, emptied before, and left after", async () => {
       const { root, esps } = await oldSystem("beside-esp", ESP);
@@ -62,6 +149,10 @@ describe.skipIf(missing.length > 0)(
       const ran = install(root);
       expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);
       expect(ran.stderr).toContain(`EFI system partition: ${esp}\n`);
+      expect(ran.stderr).toContain("Wiping contents of /boot: vmlinuz-old\n");
+      expect(ran.stderr).toMatch(
+        /^Wiping contents of the ESP: (lost\+found, EFI|EFI, lost\+found)$/m,
+      );
       expect(readFileSync(join(root, "old"), "utf8")).toBe("old");
       expect(existsSync(join(root, "boot/vmlinuz-old"))).toBe(false);
       expect(entryOf(root)).toContain("ostree=");
