@@ -1,17 +1,34 @@
-import { expect, test } from "vitest";
+import { mkdir, mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
 import type { Bootloader } from "../host/install-config.ts";
+import { scriptedContext } from "../testing/scripted-context.ts";
 import { decideBootloader } from "./bootloader.ts";
 import type { Prepared } from "./prepare.ts";
 
 const BOOTUPD = ["/usr/bin/bootupctl", "/usr/lib/bootupd/updates"];
 const GRUB = ["/usr/lib/grub/i386-pc/syslinuxcfg.mod", "/usr/sbin/grub-install"];
 
-function decide(files: readonly string[], option?: Bootloader, configured?: Bootloader) {
+interface Machine {
+  readonly isEfi?: boolean;
+  readonly genericImage?: boolean;
+}
+
+async function decide(
+  files: readonly string[],
+  option?: Bootloader,
+  { configured, ...machine }: Machine & { readonly configured?: Bootloader | undefined } = {},
+) {
+  const root = await mkdtemp(join(tmpdir(), "bootloader-"));
+  if (machine.isEfi) await mkdir(join(root, "sys/firmware/efi"), { recursive: true });
+  const { genericImage } = machine;
   const prepared = {
-    options: { bootloader: option },
+    options: { bootloader: option, genericImage },
     config: configured === undefined ? undefined : { bootloader: configured },
   } as unknown as Prepared;
-  return decideBootloader(prepared, async (path) => files.includes(path));
+  const { ctx } = scriptedContext(root, []);
+  return await decideBootloader(ctx, prepared, async (path) => files.includes(path));
 }
 
 test.each([
@@ -20,11 +37,31 @@ test.each([
   ["none as configured", BOOTUPD, undefined, "none", "none"],
   ["the command line before the configuration", BOOTUPD, "grub", "none", "bootupd"],
 ] as const)("%s", async (_about, files, option, configured, want) => {
-  expect((await decide(files, option, configured)).kind).toBe(want);
+  expect((await decide(files, option, { configured })).kind).toBe(want);
 });
 
-test.skipIf(process.arch !== "x64")("GRUB of the image where bootupd is missing", async () => {
-  expect((await decide(GRUB)).kind).toBe("plain-grub");
+describe.skipIf(process.arch !== "x64")("GRUB of the image where bootupd is missing", () => {
+  test.each([
+    ["a BIOS", {}],
+    ["EFI, and a disk for another machine", { isEfi: true, genericImage: true }],
+  ])("is installed with %s", async (_about, machine) => {
+    expect((await decide(GRUB, undefined, machine)).kind).toBe("plain-grub");
+  });
+
+  test.each([undefined, "grub"] as const)("is refused with EFI, asked for: %s", async (option) => {
+    await expect(decide(GRUB, option, { isEfi: true })).rejects.toMatchObject({
+      message: "this machine starts by EFI, and without bootupd GRUB is for a BIOS",
+      kind: "unsupported",
+      hint: expect.stringContaining("--bootloader none"),
+    });
+  });
+
+  test.each([
+    ["bootupd", [...GRUB, ...BOOTUPD], undefined, "bootupd"],
+    ["no boot loader", GRUB, "none", "none"],
+  ] as const)("does not matter with %s", async (_about, files, option, want) => {
+    expect((await decide(files, option, { isEfi: true })).kind).toBe(want);
+  });
 });
 
 test.each([

@@ -19,9 +19,10 @@ export type BootloaderSetup =
 /** Whether the image has a file at a path. */
 type HasFile = (path: string) => Promise<boolean>;
 
-/** Decides from the command line, the configuration and what the image contains. */
+/** Decides from the command line, the configuration, what the image contains and how this machine starts. */
 export async function decideBootloader(
-  { options, config }: Prepared,
+  ctx: Context,
+  { options, config }: Pick<Prepared, "options" | "config">,
   has: HasFile,
 ): Promise<BootloaderSetup> {
   const wish = options.bootloader ?? config?.bootloader;
@@ -30,10 +31,24 @@ export async function decideBootloader(
   const bootupd = isGrub ? await detectBootupd(has) : undefined;
   if (bootupd !== undefined) return { kind: "bootupd", program: bootupd };
   const grub = isGrub ? await detectGrub(has, process.arch) : undefined;
-  if (grub !== undefined) return { kind: "plain-grub", program: grub };
+  if (grub !== undefined) {
+    if (!options.genericImage) await requireBios(ctx);
+    return { kind: "plain-grub", program: grub };
+  }
   throw new BootcError("bootupd is required for ostree-based installs", {
     kind: "unsupported",
     hint: "add bootupd or GRUB to the image, or install with `--bootloader none`",
+  });
+}
+
+/** GRUB without bootupd is installed for a BIOS alone, and to the disk of this machine. */
+async function requireBios(ctx: Context): Promise<void> {
+  if (!(await exists(join(ctx.root, "sys/firmware/efi")))) return;
+  throw new BootcError("this machine starts by EFI, and without bootupd GRUB is for a BIOS", {
+    kind: "unsupported",
+    hint:
+      "add bootupd to the image, or install with `--bootloader none`; " +
+      "`--generic-image` installs for another machine",
   });
 }
 

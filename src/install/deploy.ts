@@ -127,7 +127,7 @@ async function readImageFacts(
       (await has("/usr/etc/ostree/prepare-root.conf")),
     hasSelinuxPolicy: await has("/usr/etc/selinux/config"),
     kargs: collectKargs(files, process.arch),
-    bootloader: await decideBootloader(prepared, has),
+    bootloader: await decideBootloader(ctx, prepared, has),
   };
 }
 

@@ -14,6 +14,7 @@ import {
 import { type PullPlan, planPull } from "../pull/plan.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
+import { decideBootloader } from "./bootloader.ts";
 import { requireBoundImages } from "./bound-images.ts";
 import { showHostDevices } from "./host-devices.ts";
 import { showHostDirectories, showOsbuildImages } from "./host-directories.ts";
@@ -40,6 +41,7 @@ export async function prepareInstall(ctx: Context, options: InstallOptions): Pro
   const sshKeys = await readKeys(options.rootSshAuthorizedKeys);
   if (source.isOwnContainer) {
     await requirePrepareRoot(ctx);
+    await decideBootloader(ctx, { options, config }, (path) => exists(join(ctx.root, path)));
     await showHostDevices(ctx);
     await showHostDirectories(ctx);
     await requireBoundImages(ctx, { root: ctx.root, mode: options.boundImages });

@@ -60,8 +60,8 @@ describe.skipIf(missing.length > 0)(
     });
     afterEach(tidyUp);
 
-    function install(disk: string, root: string) {
-      const words = ["--bootloader", "none", "--skip-finalize", root];
+    function install(disk: string, root: string, bootloader = "none") {
+      const words = ["--bootloader", bootloader, "--skip-finalize", root];
       const bootc = [process.execPath, join(TOP, "src/entry.ts"), "install", "to-filesystem"];
       const unshare = ["--mount", "--pid", "--fork", "--mount-proc", "sh", join(dir, "host.sh")];
       return spawnSync("unshare", [...unshare, ...bootc, ...words], {
@@ -85,6 +85,16 @@ describe.skipIf(missing.length > 0)(
       const origin = readFileSync(`${deploymentOf(root)}.origin`, "utf8");
       expect(origin).toContain(`container-image-reference=ostree-unverified-registry:${NAME}\n`);
       expect(existsSync("/run/.containerenv")).toBe(false);
+    });
+
+    test("a boot loader that cannot be installed is refused before anything is written", async () => {
+      const disk = attach(await newDisk("containers.raw", 256));
+      sh("mkfs.ext4", "-q", disk);
+      const root = await newRoot("from-unbootable");
+      const before = sh("find", root);
+      const ran = install(disk, root, "systemd");
+      expect([ran.status, ran.stderr]).toEqual([3, expect.stringContaining("bootupd is required")]);
+      expect(sh("find", root)).toBe(before);
     });
 
     test("images that are in memory alone cannot be shown: the way out is named", async () => {
