@@ -1,5 +1,5 @@
 // A root file system somebody else made and mounted: looked at, emptied as asked, described as a target.
-import { lstat, readdir, realpath, rm } from "node:fs/promises";
+import { lstat, mkdir, readdir, realpath, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { BootcError, doing } from "../errors.ts";
 import { FILESYSTEMS, type FilesystemType } from "../host/install-config.ts";
@@ -17,6 +17,7 @@ import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny } from "../system/files.ts";
 import { type Mount, readMount, readMountsBelow } from "../system/mounts.ts";
 import { readLinkIfAny } from "../system/optional-file.ts";
+import { cleanupContext } from "./chroot.ts";
 import { ESP_DIRECTORY } from "./esp.ts";
 import type { Prepared } from "./prepare.ts";
 import type { InstallTarget } from "./request.ts";
@@ -38,6 +39,8 @@ export interface MountedRoot {
   readonly mount: Mount;
   readonly type: FilesystemType;
   readonly bootMount: Mount | undefined;
+  /** What is mounted at `/boot` is another file system, and not a part of the root as ostree mounts it. */
+  readonly hasOwnBoot: boolean;
   readonly hasOstree: boolean;
 }
 
@@ -58,7 +61,10 @@ export async function requireMountedRoot(ctx: Context, path: string): Promise<Mo
     );
   }
   const bootMount = await readMount(ctx, join(real, "boot"));
-  return { root, mount, type, bootMount, hasOstree: await exists(join(root, "ostree/repo")) };
+  const hasOwnBoot =
+    bootMount !== undefined && (await stat(bootMount.path)).dev !== (await stat(root)).dev;
+  const hasOstree = await exists(join(root, "ostree/repo"));
+  return { root, mount, type, bootMount, hasOwnBoot, hasOstree };
 }
 
 async function requireMount(ctx: Context, path: string): Promise<Mount> {
@@ -72,6 +78,26 @@ async function requireMount(ctx: Context, path: string): Promise<Mount> {
 /** Where the boot files of a root are. */
 export function bootOf({ root, bootMount }: MountedRoot): string {
   return bootMount?.path ?? join(root, "boot");
+}
+
+/**
+ * Runs `work` with the `/boot` of an ostree system in its physical root, where ostree writes to, and with
+ * what is mounted in it: such a system has it beside.
+ */
+export async function withBoot(
+  ctx: Context,
+  { root, bootMount }: MountedRoot,
+  work: () => Promise<void>,
+): Promise<void> {
+  const place = join(root, "boot");
+  if (bootMount === undefined || bootMount.path === place) return await work();
+  await mkdir(place, { recursive: true });
+  await ctx.run("mount", ["--rbind", "--make-rslave", bootMount.path, place]);
+  try {
+    await work();
+  } finally {
+    await cleanupContext(ctx).run("umount", ["--recursive", "--lazy", place]);
+  }
 }
 
 /** Has what is going to be replaced be writable; nothing on it is changed. */
@@ -231,7 +257,7 @@ async function decideBoot(
   const fstab = (await readFileIfAny(join(options.path, "etc/fstab"))) ?? "";
   const written = findFstabMount(fstab, "/boot");
   if (written?.source.startsWith("UUID=")) return withMountOption(written, "ro");
-  if (mounted.bootMount === undefined) return undefined;
+  if (mounted.bootMount === undefined || !mounted.hasOwnBoot) return undefined;
   const uuid = await readFilesystemUuid(ctx, mounted.bootMount.source);
   return { source: `UUID=${uuid}`, target: "/boot", type: mounted.bootMount.type, options: "ro" };
 }

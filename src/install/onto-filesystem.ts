@@ -11,6 +11,7 @@ import {
   requireRoom,
   unprotect,
   wipeRoot,
+  withBoot,
 } from "./filesystem.ts";
 import { finalizeFilesystems } from "./finalize.ts";
 import { type Prepared, prepareInstall } from "./prepare.ts";
@@ -41,14 +42,14 @@ export async function installOntoFilesystem(
   await unprotect(ctx, mounted, onto.replace);
   const work = async () => {
     if (onto.replace === "wipe") await wipeRoot(ctx, mounted);
-    await installTo(ctx, prepared, target);
+    await withBoot(ctx, mounted, () => installTo(ctx, prepared, target));
   };
   if (onto.replace === "alongside") await withEsp(ctx, describeEsp(prepared, mounted), work);
   else await work();
   if (!onto.skipsFinalize && onto.replace !== "alongside") {
-    const boot = mounted.bootMount;
+    const { bootMount: boot, hasOwnBoot } = mounted;
     await finalizeFilesystems(ctx, [
-      ...(boot === undefined ? [] : [{ path: boot.path, type: boot.type }]),
+      ...(boot === undefined || !hasOwnBoot ? [] : [{ path: boot.path, type: boot.type }]),
       { path: mounted.root, type: mounted.type },
     ]);
   }
