@@ -22,14 +22,14 @@ export interface EspSearch {
   readonly isNeeded: boolean;
 }
 
-/** Runs `work` with the ESP mounted at `/boot/efi`. One that was not mounted before is not afterwards. */
+/** Runs `work` with the ESP mounted at `/boot/efi`, if needed. One that was not mounted is not afterwards. */
 export async function withEsp<T>(
   ctx: Context,
   search: EspSearch,
   work: () => Promise<T>,
 ): Promise<T> {
   const place = join(search.boot, ESP_DIRECTORY);
-  if ((await readMount(ctx, place)) !== undefined) return await work();
+  if (!search.isNeeded || (await readMount(ctx, place)) !== undefined) return await work();
   const esp = await findEsp(ctx, search);
   if (esp === undefined) return await work();
   ctx.note(`EFI system partition: ${esp}`);
@@ -45,19 +45,18 @@ export async function withEsp<T>(
 const ESP_HINT = "mount the one to be used at /boot/efi of the root, or say `--bootloader none`";
 
 /** The one ESP on the disks of the root; undefined when there is none, as on a machine with a BIOS. */
-async function findEsp(ctx: Context, { source, isNeeded }: EspSearch): Promise<string | undefined> {
+async function findEsp(ctx: Context, { source }: EspSearch): Promise<string | undefined> {
   const disks = await readParentDisks(ctx, source);
   const partitions = await Promise.all(disks.map((it) => readPartitions(ctx, it)));
   const found = partitions.flat().filter((it) => isEspType(it.type));
   const [esp] = found;
-  if (found.length > 1 && !isNeeded) return undefined;
   if (found.length > 1) {
     throw new BootcError(
       `there are several EFI system partitions: ${found.map((it) => it.node).join(", ")}`,
       { kind: "unsupported", hint: ESP_HINT },
     );
   }
-  if (esp === undefined && isNeeded && (await exists(join(ctx.root, "sys/firmware/efi")))) {
+  if (esp === undefined && (await exists(join(ctx.root, "sys/firmware/efi")))) {
     throw new BootcError(
       `this machine starts by EFI, but ${disks.join(", ") || "the root"} has no EFI system partition`,
       { kind: "unsupported", hint: ESP_HINT },

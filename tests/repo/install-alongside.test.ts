@@ -160,6 +160,14 @@ describe.skipIf(missing.length > 0)(
       expect(contentOf(esp)).toEqual(["grubx64.efi"]);
     });
 
+    test("without a boot loader the ESP is not mounted, and keeps what it has", async () => {
+      const { root, esps } = await oldSystem("kept-esp", ESP);
+      const ran = install(root, "--bootloader", "none");
+      expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);
+      expect(existsSync(join(root, "boot/vmlinuz-old"))).toBe(false);
+      expect(contentOf(esps[0] ?? "")).toEqual(["EFI"]);
+    });
+
     test("of several ESPs none is taken, and nothing is touched", async () => {
       const { root, esps } = await oldSystem("two-esps", ESP, ESP);
       const before = sh("find", root);
