@@ -1,6 +1,8 @@
 // What the output of the ostree program is taken for.
 import { expect, test } from "vitest";
-import { parsePruned } from "./ostree.ts";
+import type { RunOptions } from "../system/context.ts";
+import { scriptedContext } from "../testing/scripted-context.ts";
+import { checkout, commitDirectory, parsePruned, pullLocal } from "./ostree.ts";
 
 test("what ostree's prune says is understood", () => {
   expect(parsePruned("Total objects: 6\nDeleted 6 objects, 44.3\u00a0kB freed\n")).toEqual({
@@ -9,4 +11,19 @@ test("what ostree's prune says is understood", () => {
   });
   expect(parsePruned("Total objects: 0\nNo unreachable objects\n").objects).toBe(0);
   expect(() => parsePruned("what")).toThrow("nothing that is understood");
+});
+
+test("what writes to a repository on behalf of a pull ends with it", async () => {
+  const repo = "/r";
+  const started: RunOptions[] = [];
+  const { ctx } = scriptedContext("/", []);
+  const read = async (_program: string, _args: readonly string[], options: RunOptions = {}) => {
+    started.push(options);
+    return "0".repeat(64);
+  };
+  const noting = { ...ctx, read };
+  await pullLocal(noting, repo, { scratch: "/s" });
+  await checkout(noting, { repo, commit: "c", directory: "/d", args: [] });
+  await commitDirectory(noting, { repo, ref: "r", directory: "/d", args: [] });
+  expect(started).toEqual(Array.from({ length: 3 }, () => ({ endsWithUs: true })));
 });

@@ -57,7 +57,7 @@ export async function commitDirectory(
     `--tree=dir=${directory}`,
     ...args,
   ];
-  return requireChecksum(await ctx.read("ostree", all));
+  return requireChecksum(await ctx.read("ostree", all, { endsWithUs: true }));
 }
 
 function requireChecksum(text: string): string {
@@ -76,7 +76,7 @@ export async function pullLocal(
   { scratch, commits = [] }: { readonly scratch: string; readonly commits?: readonly string[] },
 ): Promise<void> {
   const args = ["--untrusted", "--disable-verify-bindings", `--repo=${repo}`, scratch, ...commits];
-  await ctx.read("ostree", ["pull-local", ...args]);
+  await ctx.read("ostree", ["pull-local", ...args], { endsWithUs: true });
 }
 
 /** How many refs one run of ostree is given; well below what a command line may hold. */
@@ -135,5 +135,6 @@ export interface Checkout {
 }
 
 export async function checkout(ctx: Context, it: Checkout): Promise<void> {
-  await ctx.read("ostree", ["checkout", `--repo=${it.repo}`, ...it.args, it.commit, it.directory]);
+  const args = [`--repo=${it.repo}`, ...it.args, it.commit, it.directory];
+  await ctx.read("ostree", ["checkout", ...args], { endsWithUs: true });
 }

@@ -118,7 +118,7 @@ async function importDerived(ctx: Context, request: LayerImport): Promise<Import
     ];
     const parts = { blob, handle: rewrite.handle, finish: rewrite.finish, spool };
     const commit = await commitLayer(ctx, request, { args, parts });
-    await acceptLayer(repo, request.layerDigest);
+    await acceptLayer(repo, request.layerDigest, commit);
     const { filtered } = rewrite;
     return { commit, diffId: blob.diffId(), filtered, specialFiles: rewrite.specialFiles() };
   } finally {
@@ -129,7 +129,7 @@ async function importDerived(ctx: Context, request: LayerImport): Promise<Import
 
 async function importChunk(ctx: Context, request: LayerImport): Promise<ImportedLayer> {
   const layer = await importObjects(ctx, request, undefined);
-  await acceptLayer(request.repo, request.layerDigest);
+  await acceptLayer(request.repo, request.layerDigest, layer.commit);
   return layer;
 }
 

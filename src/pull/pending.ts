@@ -1,7 +1,9 @@
 // The private refs of a pull under way: layers that are whole, of an image that is not.
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { BootcError } from "../errors.ts";
 import { escapeRef, PRIVATE_PREFIX, pendingRef } from "../ostree/ref-names.ts";
+import { readRef } from "../programs/ostree-repo.ts";
 
 /** Where `ostree commit` puts what is not verified yet; never trusted, whatever is found there. */
 const UNVERIFIED_PREFIX = `${PRIVATE_PREFIX}/unverified`;
@@ -10,8 +12,18 @@ export function unverifiedRef(digest: string): string {
   return escapeRef(UNVERIFIED_PREFIX, digest);
 }
 
-/** Turns a layer's unverified ref into its pending one, durably. */
-export async function acceptLayer(repo: string, digest: string): Promise<void> {
+/**
+ * Turns a layer's unverified ref into its pending one, durably. Refuses where it names another commit than
+ * the one that was verified: somebody else writes there.
+ */
+export async function acceptLayer(repo: string, digest: string, commit: string): Promise<void> {
+  const found = await readRef(repo, unverifiedRef(digest));
+  if (found !== commit) {
+    throw new BootcError(
+      `the ref \`${unverifiedRef(digest)}\` names \`${found ?? "nothing"}\`, not the imported commit \`${commit}\``,
+      { kind: "integrity", hint: "another program writes to the repository; try again" },
+    );
+  }
   const from = join(repo, "refs/heads", unverifiedRef(digest));
   const to = join(repo, "refs/heads", pendingRef(digest));
   await mkdir(dirname(to), { recursive: true });

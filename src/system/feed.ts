@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { BootcError, errnoOf } from "../errors.ts";
 import type { Context } from "./context.ts";
+import { endingWithUs, isMissingProgram } from "./ends-with-us.ts";
 import { formatCommand } from "./quote.ts";
 
 /** How much of a program's output and complaints is kept. */
@@ -10,7 +11,7 @@ const OUTPUT_MAX = 1 << 20;
 
 /**
  * Runs a program with the batches of `source` on its standard input, and returns its standard output.
- * An error of `source` kills the program first and is what the caller gets.
+ * An error of `source` kills the program first and is what the caller gets; our own end kills it, too.
  */
 export async function feed(
   ctx: Context,
@@ -20,7 +21,8 @@ export async function feed(
   if (ctx.isVerbose) ctx.note(`+ ${formatCommand(program, args)}`);
   ctx.signal.throwIfAborted();
   const env = { ...ctx.env, LC_ALL: "C.UTF-8", G_MESSAGES_DEBUG: undefined };
-  const child = spawn(program, args, { env, stdio: ["pipe", "pipe", "pipe"] });
+  const [starter, ...words] = endingWithUs(program, args);
+  const child = spawn(starter, words, { env, stdio: ["pipe", "pipe", "pipe"] });
   const ended = endOf(child);
   const kill = () => void child.kill("SIGKILL");
   ctx.signal.addEventListener("abort", kill);
@@ -56,17 +58,18 @@ function endOf(child: ReturnType<typeof spawn>): Promise<End> {
   collect(child.stdout, stdout);
   collect(child.stderr, stderr);
   return new Promise((resolve) => {
-    const end = (it: { status: number | null; signal: string | null; isMissing: boolean }) =>
+    const end = (status: number | null, signal: string | null, error?: Error) => {
+      const said = error?.message ?? Buffer.concat(stderr).toString().trim();
       resolve({
-        ...it,
+        status,
+        signal,
+        isMissing: errnoOf(error) === "ENOENT" || isMissingProgram(status, said),
         stdout: Buffer.concat(stdout).toString(),
-        stderr: Buffer.concat(stderr).toString().trim(),
+        stderr: said,
       });
-    child.on("close", (status, signal) => end({ status, signal, isMissing: false }));
-    child.on("error", (error) => {
-      stderr.push(Buffer.from(error.message));
-      end({ status: null, signal: null, isMissing: errnoOf(error) === "ENOENT" });
-    });
+    };
+    child.on("close", end);
+    child.on("error", (error) => end(null, null, error));
   });
 }
 

@@ -1,6 +1,7 @@
 // The one door to other programs: started without a shell, shown with --verbose, explained on failure.
 import { BootcError } from "../errors.ts";
 import type { Context, RunOptions, Terminal } from "./context.ts";
+import { endingWithUs, isMissingProgram } from "./ends-with-us.ts";
 import { formatCommand, formatPlacedCommand } from "./quote.ts";
 
 export interface ContextOptions {
@@ -82,7 +83,7 @@ async function start(
   const signal = options.signal ? AbortSignal.any([it.signal, options.signal]) : it.signal;
   signal.throwIfAborted();
   const [program, ...args] = options.endsWithUs
-    ? ["setpriv", "--pdeathsig", "KILL", "--", it.program, ...it.args]
+    ? endingWithUs(it.program, it.args)
     : [it.program, ...it.args];
   const result = await execa(program, args, {
     ...(options.input === undefined ? {} : { input: options.input }),
@@ -158,8 +159,7 @@ function commandError(it: Started, result: Failed): BootcError {
 
 /** A program's failure: what was run, how it ended, and the last lines of what it said. */
 function describeFailure(it: Started, result: Failed): BootcError {
-  const isMissing =
-    result.exitCode === 127 && /^setpriv: failed to execute/.test(String(result.stderr ?? ""));
+  const isMissing = isMissingProgram(result.exitCode, String(result.stderr ?? ""));
   if (result.code === "ENOENT" || isMissing) {
     return new BootcError(`\`${it.program}\`: not found`, {
       hint: `install \`${it.program}\`, or check PATH`,

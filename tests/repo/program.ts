@@ -1,8 +1,10 @@
 // The program as users run it, from this checkout, and repositories for it.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { errnoOf } from "../../src/errors.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 const ENTRY = join(TOP, "src/entry.ts");
@@ -69,6 +71,33 @@ export function startBootc(args: readonly string[], options: StartOptions = {}):
 
 export async function bootc(args: readonly string[], options: StartOptions = {}): Promise<Ended> {
   return await startBootc(args, options).ended;
+}
+
+/** The command lines of running programs in whose arguments `text` is, ours excepted. */
+export function commandLinesWith(text: string): readonly string[] {
+  const pids = readdirSync("/proc").filter((it) => /^\d+$/.test(it) && it !== `${process.pid}`);
+  const lines = pids.map((it) => readCommandLine(it));
+  return lines.filter((it) => it.includes(text));
+}
+
+/** Empty for a program that has ended, waited for or not. */
+function readCommandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+  } catch (error) {
+    if (["ENOENT", "ESRCH"].includes(errnoOf(error) ?? "")) return "";
+    throw error;
+  }
+}
+
+/** Waits until no program has `text` in its arguments, but not for long; gives those that still do. */
+export async function outliving(text: string): Promise<readonly string[]> {
+  const endsAt = Date.now() + 2000;
+  for (;;) {
+    const lines = commandLinesWith(text);
+    if (lines.length === 0 || Date.now() > endsAt) return lines;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** `ostree container image pull REPO REFERENCE …` */

@@ -1,11 +1,20 @@
 // A pull that is killed at any moment, and pulls beside other writers.
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startFaultyProxy } from "./faulty-proxy.ts";
 import { describeEachOstree } from "./ostree-versions.ts";
-import { bootc, ostree, pullArgs, type Scratch, startBootc } from "./program.ts";
+import {
+  bootc,
+  commandLinesWith,
+  ostree,
+  outliving,
+  pullArgs,
+  type Scratch,
+  startBootc,
+} from "./program.ts";
 import type { Registry } from "./registry.ts";
 import { leftovers, type ServedImage, serveImage } from "./served-image.ts";
 import type { MadeImage } from "./tiny-image.ts";
@@ -142,6 +151,32 @@ describeEachOstree(() => {
       await proxy.stop();
     }
   });
+
+  test.each(["commit", "pull-local"])(
+    "killed while `ostree %s` runs, that ends, too",
+    async (verb) => {
+      const repo = scratch.repo();
+      const bin = join(scratch.dir, `halting-${verb}`);
+      await mkdir(bin);
+      // Stopped, it would not see the end of its input before somebody lets it go on.
+      const script = `#!/bin/sh\n[ "$1" != ${verb} ] || kill -STOP $$\nPATH=\${PATH#*:} exec ostree "$@"\n`;
+      await writeFile(join(bin, "ostree"), script, { mode: 0o755 });
+      const env = { PATH: `${bin}:${process.env.PATH}` };
+      const running = startBootc(pullArgs(repo, reference(), INSECURE), { env });
+      const stopped = `${bin}/ostree ${verb} `;
+      // All of them: one that is only being started would not hear of our end.
+      const count = verb === "commit" ? Math.min(availableParallelism(), 6) : 1;
+      try {
+        await running.until(() => commandLinesWith(stopped).length === count);
+      } finally {
+        running.kill("SIGKILL");
+        await running.ended;
+      }
+      expect(await outliving(repo)).toEqual([]);
+      expect(await bootc(pullArgs(repo, reference(), INSECURE))).toMatchObject({ status: 0 });
+      await expectWhole(repo);
+    },
+  );
 
   test("a killed holder leaves no lock behind", async () => {
     const repo = scratch.repo();
