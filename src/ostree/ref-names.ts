@@ -10,6 +10,8 @@ export const BASE_IMAGE_PREFIX = `${CONTAINER_PREFIX}/baseimage`;
 export const PRIVATE_PREFIX = "bootc-pull";
 /** Layers imported and verified. */
 export const PENDING_PREFIX = `${PRIVATE_PREFIX}/pending`;
+/** A merged tree while it is being labelled, before and after. */
+export const TREE_PREFIX = `${PRIVATE_PREFIX}/tree`;
 /**
  * A ref per run: points to its merge commit between pull and deployment. Upstream's clean-up keeps what they
  * name.

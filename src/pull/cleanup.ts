@@ -15,6 +15,7 @@ import {
   imageRef,
   PRIVATE_PREFIX,
   pendingRef,
+  TREE_PREFIX,
   unescapeRef,
 } from "../ostree/ref-names.ts";
 import { deleteRefs } from "../programs/ostree.ts";
@@ -135,7 +136,7 @@ export async function removeImages(
 }
 
 /**
- * Deletes the refs of unfinished pulls, of the given layers alone or all. The caller holds the
+ * Deletes the refs of unfinished pulls, those of layers for the given ones alone or all. The caller holds the
  * repository's lock: no pull is under way. They are ours alone, so their files are removed as they were
  * made, by us; starting ostree for it takes longer than everything else at the end of an update.
  */
@@ -145,7 +146,9 @@ export async function deletePrivateRefs(
 ): Promise<void> {
   const refs = await listRefs(repo, PRIVATE_PREFIX);
   const names = layers && new Set(layers.map((it) => posix.basename(pendingRef(it.digest))));
-  const garbage = refs.filter((it) => names === undefined || names.has(posix.basename(it)));
+  const isGarbage = (ref: string) =>
+    names === undefined || names.has(posix.basename(ref)) || ref.startsWith(`${TREE_PREFIX}/`);
+  const garbage = refs.filter(isGarbage);
   for (const ref of garbage) rmSync(join(repo, "refs/heads", ref), { force: true });
 }
 

@@ -10,7 +10,7 @@ import {
   sha256,
   textMetadata,
 } from "../ostree/objects.ts";
-import { blobRef, imageRef, PRIVATE_PREFIX } from "../ostree/ref-names.ts";
+import { blobRef, imageRef, TREE_PREFIX } from "../ostree/ref-names.ts";
 import { checkout, commitDirectory, deleteRefs, readOstreeFeatures } from "../programs/ostree.ts";
 import { readCommit, readDetached, readRef, requireCommit } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
@@ -130,8 +130,8 @@ function mergeCommit(request: ImageCommitRequest, root: TreeRef): Commit {
 }
 
 /** Keeps the tree before labelling alive while ostree works on it. */
-const UNLABELLED_REF = `${PRIVATE_PREFIX}/tree/unlabelled`;
-const LABELLED_REF = `${PRIVATE_PREFIX}/tree/labelled`;
+const UNLABELLED_REF = `${TREE_PREFIX}/unlabelled`;
+const LABELLED_REF = `${TREE_PREFIX}/labelled`;
 
 /** Has ostree label the whole tree by the policy in it: checked out by hard links, committed again. */
 async function relabel(ctx: Context, request: ImageCommitRequest): Promise<TreeRef> {

@@ -4,6 +4,7 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { pendingRef, TREE_PREFIX } from "../../src/ostree/ref-names.ts";
 import { startFaultyProxy } from "./faulty-proxy.ts";
 import { describeEachOstree } from "./ostree-versions.ts";
 import {
@@ -177,6 +178,21 @@ describeEachOstree(() => {
       await expectWhole(repo);
     },
   );
+
+  test("killed after its commit, the next pull changes nothing and removes what is left", async () => {
+    const repo = scratch.repo();
+    const whole = await bootc(pullArgs(repo, reference(), INSECURE));
+    const commit = /=> ([0-9a-f]{64})/.exec(whole.stdout)?.[1] ?? "";
+    // Until its last step a pull has the folder of its download, and the refs of its parts.
+    await mkdir(join(repo, "extensions/bootc/fetch-killed"));
+    const pending = pendingRef(image.layerDigests[0] ?? "");
+    for (const ref of [`${TREE_PREFIX}/labelled`, `${TREE_PREFIX}/unlabelled`, pending]) {
+      ostree("refs", `--repo=${repo}`, `--create=${ref}`, commit);
+    }
+    const next = await bootc(pullArgs(repo, reference(), INSECURE));
+    expect(next).toMatchObject({ status: 0, stdout: expect.stringMatching(/^No changes in /) });
+    await expectWhole(repo);
+  });
 
   test("a killed holder leaves no lock behind", async () => {
     const repo = scratch.repo();
