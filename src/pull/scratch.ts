@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { errnoOf } from "../errors.ts";
 import { EMPTY_TREE, EMPTY_TREE_BYTES, type ObjectKind, objectPath } from "../ostree/objects.ts";
 import { pullLocal } from "../programs/ostree.ts";
 import type { Context } from "../system/context.ts";
@@ -18,7 +19,10 @@ export async function makeWorkDirectory(repo: string): Promise<string> {
 
 /** Removes the temporary directories of runs that were killed. Only under the lock of the pull. */
 export async function removeWorkDirectories(repo: string): Promise<void> {
-  const names = await readdir(join(repo, "tmp")).catch(() => []);
+  const names = await readdir(join(repo, "tmp")).catch((error: unknown) => {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  });
   const ours = names.filter((it) => it.startsWith(PREFIX));
   await Promise.all(ours.map((it) => rm(join(repo, "tmp", it), { recursive: true, force: true })));
 }
