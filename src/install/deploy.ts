@@ -16,6 +16,7 @@ import {
   ensureStateroot,
   initSysroot,
   listCommitFiles,
+  readCommitFile,
 } from "../programs/ostree-install.ts";
 import { planPull } from "../pull/plan.ts";
 import { pullImage } from "../pull/pull.ts";
@@ -26,7 +27,7 @@ import { readFileIfAny, replaceFile } from "../system/files.ts";
 import { isSelinuxOn } from "../system/label.ts";
 import { type BootloaderSetup, decideBootloader, installBootloader } from "./bootloader.ts";
 import { requireBoundImages, storeBoundImages } from "./bound-images.ts";
-import { noPrepareRoot, type Prepared } from "./prepare.ts";
+import { type Prepared, requireSupportedRoot } from "./prepare.ts";
 import type { InstallTarget } from "./request.ts";
 import { labelMachine } from "./selinux.ts";
 
@@ -96,7 +97,8 @@ async function pullForTarget(ctx: Context, prepared: Prepared, repo: string): Pr
 }
 
 interface ImageFacts {
-  readonly hasPrepareRoot: boolean;
+  /** Text of its prepare-root.conf. */
+  readonly prepareRoot: string | undefined;
   readonly hasSelinuxPolicy: boolean;
   readonly kargs: readonly string[];
   readonly bootloader: BootloaderSetup;
@@ -122,9 +124,9 @@ async function readImageFacts(
     (await listCommitFiles(ctx, { repo, commit }, path)).length > 0;
   const files = await readCommittedKargsFiles(ctx, repo, commit);
   return {
-    hasPrepareRoot:
-      (await has("/usr/lib/ostree/prepare-root.conf")) ||
-      (await has("/usr/etc/ostree/prepare-root.conf")),
+    prepareRoot:
+      (await readCommitFile(ctx, { repo, commit }, "/usr/etc/ostree/prepare-root.conf")) ??
+      (await readCommitFile(ctx, { repo, commit }, "/usr/lib/ostree/prepare-root.conf")),
     hasSelinuxPolicy: await has("/usr/etc/selinux/config"),
     kargs: collectKargs(files, process.arch),
     bootloader: await decideBootloader(ctx, prepared, has),
@@ -132,7 +134,7 @@ async function readImageFacts(
 }
 
 function requireInstallable(ctx: Context, { prepared, target, facts }: Installable): void {
-  if (!facts.hasPrepareRoot) throw noPrepareRoot();
+  requireSupportedRoot(facts.prepareRoot);
   if (facts.bootloader.kind === "plain-grub") requireGrubDisk(target.disk);
   if (facts.hasSelinuxPolicy && prepared.options.disableSelinux) {
     ctx.note("notice: Target has SELinux enabled, overriding to disable");

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { formatImageReference } from "../image/reference.ts";
-import { decideTarget } from "./prepare.ts";
+import { decideTarget, requireSupportedRoot } from "./prepare.ts";
 import type { InstallSource } from "./source.ts";
 
 const LAYOUT: InstallSource = {
@@ -62,4 +62,16 @@ test.each([
     config === undefined ? undefined : { "enforce-container-sigpolicy": config };
   const { verification } = decideTarget(options, LAYOUT, installConfig);
   expect(verification).toEqual({ kind: want });
+});
+
+test.each([
+  ["no word of composefs", "[sysroot]\nreadonly=true\n", undefined],
+  ["composefs without fs-verity", "[composefs]\nenabled = yes\n", undefined],
+  ["the same key elsewhere", "[root]\nenabled = verity\n", undefined],
+  ["fs-verity", "[composefs]\nenabled = verity\n", "is `verity`"],
+  ["signatures, which need fs-verity", "[composefs]\nenabled=signed\n", "is `signed`"],
+  ["no file at all", undefined, "Failed to find ostree/prepare-root.conf"],
+])("the root of an image: %s", (_about, text, refusal) => {
+  if (refusal === undefined) expect(() => requireSupportedRoot(text)).not.toThrow();
+  else expect(() => requireSupportedRoot(text)).toThrow(refusal);
 });

@@ -11,9 +11,10 @@ import {
   parseTransport,
   type Verification,
 } from "../image/reference.ts";
+import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
 import { type PullPlan, planPull } from "../pull/plan.ts";
 import type { Context } from "../system/context.ts";
-import { exists } from "../system/files.ts";
+import { exists, readFileIfAny } from "../system/files.ts";
 import { decideBootloader } from "./bootloader.ts";
 import { requireBoundImages } from "./bound-images.ts";
 import { showHostDevices } from "./host-devices.ts";
@@ -64,14 +65,26 @@ async function readKeys(path: string | undefined): Promise<string | undefined> {
   return await doing("reading --root-ssh-authorized-keys", () => readFile(path, "utf8"));
 }
 
+/** One in /etc stands in the place of the other as a whole. */
 async function requirePrepareRoot(ctx: Context): Promise<void> {
-  for (const dir of ["etc", "usr/lib"]) {
-    if (await exists(join(ctx.root, dir, "ostree/prepare-root.conf"))) return;
-  }
-  throw noPrepareRoot();
+  const [etc, usr] = await Promise.all(
+    ["etc", "usr/lib"].map((it) => readFileIfAny(join(ctx.root, it, "ostree/prepare-root.conf"))),
+  );
+  requireSupportedRoot(etc ?? usr);
 }
 
-export function noPrepareRoot(): BootcError {
+/** Refuses an image without prepare-root.conf, and one whose root would have to be sealed by fs-verity. */
+export function requireSupportedRoot(text: string | undefined): void {
+  if (text === undefined) throw noPrepareRoot();
+  const enabled = keyfileValue(parseKeyfile(text), "composefs", "enabled");
+  if (enabled !== "verity" && enabled !== "signed") return;
+  throw new BootcError(`the image asks for fs-verity: \`composefs.enabled\` is \`${enabled}\``, {
+    kind: "unsupported",
+    hint: "build it with `enabled = yes` in ostree/prepare-root.conf",
+  });
+}
+
+function noPrepareRoot(): BootcError {
   return new BootcError("Failed to find ostree/prepare-root.conf in /usr/lib or /etc", {
     kind: "unsupported",
     hint: "the image is not made for ostree; build it from a bootc base image",

@@ -92,3 +92,13 @@ export async function listCommitFiles(
     });
   return listing.split("\0").filter((it) => it !== "");
 }
+
+/** The text of a file in a commit; undefined when it has none. */
+export async function readCommitFile(
+  ctx: Context,
+  { repo, commit }: { readonly repo: string; readonly commit: string },
+  path: string,
+): Promise<string | undefined> {
+  if ((await listCommitFiles(ctx, { repo, commit }, path)).length === 0) return undefined;
+  return await ctx.read("ostree", ["cat", `--repo=${repo}`, commit, path]);
+}

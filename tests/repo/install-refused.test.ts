@@ -74,6 +74,23 @@ describe.skipIf(missing.length > 0)(
       expect(hash(path)).toBe(before);
     });
 
+    test("an image that asks for fs-verity is not deployed", async () => {
+      const sealed = await makeInstallableImage(join(dir, "sealed"), {
+        version: "1",
+        files: { "usr/lib/ostree/prepare-root.conf": "[composefs]\nenabled = verity\n" },
+      });
+      const root = await newRoot("sealed-root");
+      const ran = bootc("to-filesystem", "--source-imgref", sealed, "--bootloader", "none", root);
+      expect([ran.status, ran.stderr]).toEqual([
+        3,
+        expect.stringContaining(
+          "error: the image asks for fs-verity: `composefs.enabled` is `verity`\n",
+        ),
+      ]);
+      expect(sh("find", join(root, "ostree/deploy"), "-mindepth", "1")).toBe("");
+      expect(sh("find", join(root, "boot"), "-name", "*.conf")).toBe("");
+    });
+
     test.each([
       ["not a block device", ["to-disk", "--filesystem", "ext4", "/dev/null"], 2],
       ["not a file", ["to-disk", "--via-loopback", "--filesystem", "ext4", "/dev/null"], 2],
