@@ -1,0 +1,105 @@
+// What options of an installation do to what comes out of it.
+import { existsSync, readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import {
+  attach,
+  bootc,
+  deploymentOf,
+  dir,
+  entryOf,
+  missing,
+  mount,
+  newDisk,
+  newRoot,
+  sh,
+  tidyUp,
+} from "./install-lab.ts";
+import { makeInstallableImage } from "./installable-image.ts";
+
+describe.skipIf(missing.length > 0)(
+  `install options${missing.length > 0 ? `: needs ${missing}` : ""}`,
+  () => {
+    let image: string;
+
+    beforeAll(async () => {
+      image = await makeInstallableImage(join(dir, "options"), { version: "1" });
+    });
+    afterEach(tidyUp);
+
+    const install = (verb: string, ...args: readonly string[]) =>
+      bootc(verb, "--source-imgref", image, "--bootloader", "none", ...args);
+    const originOf = (root: string) =>
+      /^container-image-reference=(.*)$/m.exec(
+        readFileSync(`${deploymentOf(root)}.origin`, "utf8"),
+      )?.[1];
+
+    test("--boot-mount-spec, --target-transport and --enforce-container-sigpolicy are kept", async () => {
+      const root = await newRoot("kept");
+      const options = ["--boot-mount-spec", "UUID=77 /boot ext4 nodev"];
+      const target = ["--target-transport", "containers-storage", "--enforce-container-sigpolicy"];
+      const ran = install("to-filesystem", ...options, ...target, root);
+      expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);
+      expect(originOf(root)).toBe(
+        `ostree-image-signed:containers-storage:${image.replace(/^oci:/, "")}`,
+      );
+      expect(entryOf(root)).toMatch(/^options root=UUID=\S+ rw boot=UUID=77 ostree=/m);
+      const fstab = readFileSync(join(deploymentOf(root), "etc/fstab"), "utf8");
+      expect(fstab).toBe("UUID=77 /boot ext4 nodev,ro 0 0\n");
+    });
+
+    test("--boot-mount-spec may be empty; a source that is named is followed", async () => {
+      const root = await newRoot("empty-spec");
+      sh("mkdir", join(root, "boot"));
+      const bootDevice = attach(await newDisk("empty-boot.raw", 64));
+      sh("mkfs.ext4", "-q", bootDevice);
+      mount(bootDevice, "empty-spec/boot");
+      const ran = install("to-filesystem", "--boot-mount-spec", "", root);
+      expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);
+      expect(originOf(root)).toBe(`ostree-unverified-image:${image}`);
+      expect(entryOf(root)).not.toContain("boot=UUID");
+      expect(existsSync(join(deploymentOf(root), "etc/fstab"))).toBe(false);
+    });
+
+    test("--run-fetch-check wants the target to be there before anything is written", async () => {
+      const root = await newRoot("checked");
+      const args = ["--run-fetch-check", "--target-transport", "oci", "--target-imgref"];
+      const before = sh("find", root);
+      const ran = install("to-filesystem", ...args, join(dir, "nowhere:latest"), root);
+      expect(ran.status).not.toBe(0);
+      expect(ran.stderr).toContain("error: checking that the target image can be fetched: ");
+      expect(sh("find", root)).toBe(before);
+      const there = install("to-filesystem", ...args, image.replace(/^oci:/, ""), root);
+      expect([there.status, there.stderr]).toEqual([0, expect.stringContaining("complete")]);
+    });
+
+    test("--replace wipe stops at what is mounted inside, and says where", async () => {
+      const root = await newRoot("mounted-inside");
+      await writeFile(join(root, "old"), "old");
+      sh("mkdir", join(root, "data"));
+      const inside = attach(await newDisk("inside.raw", 64));
+      sh("mkfs.ext4", "-q", inside);
+      const data = mount(inside, "mounted-inside/data");
+      const before = sh("find", root);
+      const ran = install("to-filesystem", "--replace", "wipe", root);
+      expect([ran.status, ran.stderr]).toEqual([
+        9,
+        expect.stringContaining(`\`${data}\` is mounted inside the root to be wiped`),
+      ]);
+      expect(sh("find", root)).toBe(before);
+    });
+
+    test.each([
+      ["with --cleanup a stamp asks the first boot for it", ["--cleanup"], true],
+      ["without, there is none", [], false],
+    ])("to-existing-root: %s", async (_about, args, want) => {
+      const root = await newRoot("cleanup");
+      await writeFile(join(root, "old"), "old");
+      const ran = install("to-existing-root", ...args, root);
+      expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);
+      expect(existsSync(join(root, "etc/bootc-destructive-cleanup"))).toBe(want);
+      expect(readFileSync(join(root, "old"), "utf8")).toBe("old");
+    });
+  },
+);
