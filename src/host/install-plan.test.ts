@@ -9,6 +9,7 @@ import {
   withMountOption,
 } from "./install-plan.ts";
 import {
+  describeTableWarning,
   formatPartitionScript,
   parseSizeMiB,
   partitionNode,
@@ -121,6 +122,15 @@ test.each([
   const check = () => requireRoom(plan, diskMiB * 1024 * 1024);
   if (isEnough) expect(check).not.toThrow();
   else expect(check).toThrow(`the disk has ${diskMiB} MiB`);
+});
+
+test.each([
+  ["no table", undefined, undefined],
+  ["GPT", "gpt", undefined],
+  ["DOS", "dos", "Installing to `dos` format partitions is not recommended"],
+  ["another", "sun", "Unknown partition table format: sun"],
+])("warning of a partition table: %s", (_about, type, want) => {
+  expect(describeTableWarning(type)).toBe(want);
 });
 
 test("an architecture without a root type is refused", () => {

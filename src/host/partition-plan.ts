@@ -87,6 +87,13 @@ export function requireRoom(partitions: readonly Partition[], diskBytes: number)
   );
 }
 
+/** What is to be said of a disk that somebody else partitioned; undefined when nothing is. */
+export function describeTableWarning(type: string | undefined): string | undefined {
+  if (type === undefined || type === "gpt") return undefined;
+  if (type === "dos") return "Installing to `dos` format partitions is not recommended";
+  return `Unknown partition table format: ${type}`;
+}
+
 /** The script for `sfdisk`: a new GPT with the partitions one after the other. */
 export function formatPartitionScript(partitions: readonly Partition[]): string {
   const lines = partitions.map((it) => {

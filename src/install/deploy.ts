@@ -27,6 +27,7 @@ import { readFileIfAny, replaceFile } from "../system/files.ts";
 import { isSelinuxOn } from "../system/label.ts";
 import { type BootloaderSetup, decideBootloader, installBootloader } from "./bootloader.ts";
 import { requireBoundImages, storeBoundImages } from "./bound-images.ts";
+import { warnOfPartitionTable } from "./partition-table.ts";
 import { type Prepared, requireSupportedRoot } from "./prepare.ts";
 import type { InstallTarget } from "./request.ts";
 import { labelMachine } from "./selinux.ts";
@@ -66,6 +67,7 @@ export async function installTo(
   if (facts.hasSelinuxPolicy && !prepared.options.disableSelinux) {
     await labelMachine(ctx, { root: target.root, deployment, written });
   }
+  await warnOfPartitionTable(ctx, target.disk);
 }
 
 function repoSettings({ config }: Prepared): Readonly<Record<string, string>> {

@@ -9,3 +9,16 @@ export async function readFilesystemUuid(ctx: Context, device: string): Promise<
   if (uuid.trim() === "") throw new BootcError(`\`${device}\` has no file system with a UUID`);
   return uuid.trim();
 }
+
+/** The kind of partition table on a disk (`gpt`, `dos`), read from the disk itself; undefined without one. */
+export async function readPartitionTableType(
+  ctx: Context,
+  disk: string,
+): Promise<string | undefined> {
+  const args = ["--probe", "--output", "value", "--match-tag", "PTTYPE", disk];
+  // 2: it found nothing at all.
+  const text = await doing(`looking at \`${disk}\``, () =>
+    ctx.read("blkid", args, { okStatuses: [0, 2] }),
+  );
+  return text.trim() || undefined;
+}

@@ -101,5 +101,22 @@ describe.skipIf(missing.length > 0)(
       expect(existsSync(join(root, "etc/bootc-destructive-cleanup"))).toBe(want);
       expect(readFileSync(join(root, "old"), "utf8")).toBe("old");
     });
+
+    test.each([
+      ["dos", "Installing to `dos` format partitions is not recommended"],
+      ["gpt", undefined],
+    ])("a root in a partition table of the kind %s", async (label, warning) => {
+      const path = await newDisk(`${label}.raw`, 512);
+      sh("sh", "-c", 'echo ",,L" | sfdisk --quiet --label "$1" "$2"', "sh", label, path);
+      const disk = attach(path, "--partscan");
+      if (!existsSync(`${disk}p1`)) sh("partx", "--update", disk);
+      sh("mkfs.ext4", "-q", `${disk}p1`);
+      const root = mount(`${disk}p1`, `table-${label}`);
+      sh("rmdir", join(root, "lost+found"));
+      const ran = install("to-filesystem", root);
+      expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);
+      if (warning === undefined) expect(ran.stderr).not.toContain("warning: ");
+      else expect(ran.stderr).toContain(`warning: ${warning}\n`);
+    });
   },
 );
