@@ -27,6 +27,7 @@ import { readFileIfAny, replaceFile } from "../system/files.ts";
 import { isSelinuxOn } from "../system/label.ts";
 import { type BootloaderSetup, decideBootloader, installBootloader } from "./bootloader.ts";
 import { requireBoundImages, storeBoundImages } from "./bound-images.ts";
+import { withLabelRights } from "./label-rights.ts";
 import { warnOfPartitionTable } from "./partition-table.ts";
 import { type Prepared, requireSupportedRoot } from "./prepare.ts";
 import type { InstallTarget } from "./request.ts";
@@ -38,6 +39,10 @@ export async function installTo(
   prepared: Prepared,
   target: InstallTarget,
 ): Promise<void> {
+  await withLabelRights(ctx, () => fillRoot(ctx, prepared, target));
+}
+
+async function fillRoot(ctx: Context, prepared: Prepared, target: InstallTarget): Promise<void> {
   await initSysroot(ctx, target.root);
   const repo = join(target.root, "ostree/repo");
   const pulled = await pullForTarget(ctx, prepared, repo);

@@ -19,6 +19,7 @@ import { decideBootloader } from "./bootloader.ts";
 import { requireBoundImages } from "./bound-images.ts";
 import { showHostDevices } from "./host-devices.ts";
 import { showHostDirectories, showOsbuildImages } from "./host-directories.ts";
+import { requireLabelRights } from "./label-rights.ts";
 import { readInstallConfig } from "./read-config.ts";
 import type { InstallOptions } from "./request.ts";
 import { type InstallSource, requireSource } from "./source.ts";
@@ -47,6 +48,7 @@ export async function prepareInstall(ctx: Context, options: InstallOptions): Pro
     await showHostDirectories(ctx);
     await requireBoundImages(ctx, { root: ctx.root, mode: options.boundImages });
   }
+  if (!source.isOwnContainer || (await hasPolicy(ctx))) await requireLabelRights(ctx);
   const target = decideTarget(options, source, config);
   const plan = await planAlone(ctx, { verification: { kind: "none" }, image: source.image });
   ctx.note(`Installing image: ${formatImageReference(target.image)}`);
@@ -58,6 +60,11 @@ export async function prepareInstall(ctx: Context, options: InstallOptions): Pro
   }
   const stateroot = options.stateroot ?? config?.stateroot ?? "default";
   return { options, config, source, target, stateroot, sshKeys };
+}
+
+/** Of a container of the image; what is named is looked into only once it is pulled. */
+async function hasPolicy(ctx: Context): Promise<boolean> {
+  return await exists(join(ctx.root, "etc/selinux/config"));
 }
 
 async function readKeys(path: string | undefined): Promise<string | undefined> {

@@ -1,5 +1,6 @@
 // What options of an installation do to what comes out of it.
-import { existsSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -14,9 +15,19 @@ import {
   newDisk,
   newRoot,
   sh,
+  TOP,
   tidyUp,
 } from "./install-lab.ts";
 import { makeInstallableImage } from "./installable-image.ts";
+
+/** A process 1 whose SELinux enforces a policy, as far as its switch goes. */
+const ENFORCING = `mount -t tmpfs tmpfs /sys/fs && mkdir /sys/fs/selinux || exit 99
+echo 1 > /sys/fs/selinux/enforce
+"$@"
+status=$?
+echo "enforce $(cat /sys/fs/selinux/enforce)"
+exit $status
+`;
 
 describe.skipIf(missing.length > 0)(
   `install options${missing.length > 0 ? `: needs ${missing}` : ""}`,
@@ -100,6 +111,30 @@ describe.skipIf(missing.length > 0)(
       expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);
       expect(existsSync(join(root, "etc/bootc-destructive-cleanup"))).toBe(want);
       expect(readFileSync(join(root, "old"), "utf8")).toBe("old");
+    });
+
+    test("a machine that enforces a policy is refused, or made permissive meanwhile", async () => {
+      const bin = join(dir, "selinux-bin");
+      mkdirSync(bin, { recursive: true });
+      await writeFile(join(bin, "chcon"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+      const root = await newRoot("enforcing");
+      const onEnforcing = (env: Readonly<Record<string, string>>) => {
+        const words = ["to-filesystem", "--source-imgref", image, "--bootloader", "none", root];
+        const bootc = [process.execPath, join(TOP, "src/entry.ts"), "install", ...words];
+        const unshare = ["--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", ENFORCING, "sh"];
+        return spawnSync("unshare", [...unshare, ...bootc], {
+          encoding: "utf8",
+          env: { ...process.env, PATH: `${bin}:${process.env.PATH}`, ...env },
+        });
+      };
+      const before = sh("find", root);
+      const refused = onEnforcing({});
+      expect([refused.status, refused.stdout]).toEqual([3, "enforce 1\n"]);
+      expect(refused.stderr).toContain("hint: set `BOOTC_SETENFORCE0_FALLBACK=1`");
+      expect(sh("find", root)).toBe(before);
+      const ran = onEnforcing({ BOOTC_SETENFORCE0_FALLBACK: "1" });
+      expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("is permissive until")]);
+      expect(ran.stdout).toBe("enforce 1\n");
     });
 
     test.each([
