@@ -116,12 +116,18 @@ test.each([
   ["one MiB less", 4096, 4096 + 1 + 512 + 1, false],
   ["the rest is enough for a root", undefined, 300 + 1 + 512 + 2, true],
   ["the rest is not", undefined, 300 + 1 + 512 + 1, false],
-  ["a root too small for a file system", 100, 400 + 1 + 512, true],
+  ["the least root there is", 300, 300 + 1 + 512 + 2, true],
 ])("room on a disk: %s", (_about, rootSizeMiB, diskMiB, isEnough) => {
   const plan = planPartitions({ arch: "x64", rootSizeMiB, hasBoot: false });
   const check = () => requireRoom(plan, diskMiB * 1024 * 1024);
   if (isEnough) expect(check).not.toThrow();
   else expect(check).toThrow(`the disk has ${diskMiB} MiB`);
+});
+
+test("a root that no file system fits in is refused", () => {
+  expect(() => planPartitions({ arch: "x64", rootSizeMiB: 299, hasBoot: false })).toThrow(
+    "a root of 299 MiB is too small",
+  );
 });
 
 test.each([
@@ -134,7 +140,7 @@ test.each([
 });
 
 test("an architecture without a root type is refused", () => {
-  expect(() => planPartitions({ arch: "riscv64", rootSizeMiB: 1, hasBoot: false })).toThrow(
+  expect(() => planPartitions({ arch: "riscv64", rootSizeMiB: 1024, hasBoot: false })).toThrow(
     "riscv64",
   );
 });

@@ -51,6 +51,7 @@ export function planPartitions({
       hint: "partition the disk and use `bootc install to-filesystem`",
     });
   }
+  requireRootSize(rootSizeMiB);
   const bios = { sizeMiB: 1, type: BIOS_BOOT, name: "BIOS-BOOT", isBootable: true };
   const prep = { sizeMiB: 4, type: PREP, name: "PowerPC-PReP-boot", isBootable: true };
   const esp = { sizeMiB: 512, type: ESP, name: "EFI-SYSTEM", isBootable: false };
@@ -65,18 +66,23 @@ export function planPartitions({
   ];
 }
 
-/** sfdisk starts the first partition at 1 MiB, and the copy of a GPT is in the last. */
-const TABLE_MIB = 2;
-
 /** mkfs.xfs makes nothing smaller, and no system fits into less. */
 const LEAST_ROOT_MIB = 300;
 
+function requireRootSize(sizeMiB: number | undefined): void {
+  if (sizeMiB === undefined || sizeMiB >= LEAST_ROOT_MIB) return;
+  throw new BootcError(`a root of ${sizeMiB} MiB is too small`, {
+    kind: "usage",
+    hint: `give \`--root-size\` at least ${LEAST_ROOT_MIB}M`,
+  });
+}
+
+/** sfdisk starts the first partition at 1 MiB, and the copy of a GPT is in the last. */
+const TABLE_MIB = 2;
+
 /** Refuses a plan that a disk of this size has no room for. */
 export function requireRoom(partitions: readonly Partition[], diskBytes: number): void {
-  const sizes = partitions.map((it) => {
-    if (it.role !== "root") return it.sizeMiB ?? 0;
-    return Math.max(it.sizeMiB ?? 0, LEAST_ROOT_MIB);
-  });
+  const sizes = partitions.map((it) => it.sizeMiB ?? LEAST_ROOT_MIB);
   const wantedMiB = sizes.reduce((sum, it) => sum + it, TABLE_MIB);
   const diskMiB = Math.floor(diskBytes / (1 << 20));
   if (wantedMiB <= diskMiB) return;
