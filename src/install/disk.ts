@@ -130,7 +130,7 @@ export interface DiskJob<T> {
   readonly work: (it: PreparedDisk) => Promise<T>;
 }
 
-/** Refuses what cannot succeed, says what is erased, erases it, and makes and mounts the new file systems for `work`. */
+/** Refuses what cannot succeed, says what is erased, erases it, makes and mounts file systems for `work`. */
 export async function withNewDisk<T>(
   ctx: Context,
   disk: FreeDisk,

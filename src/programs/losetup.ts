@@ -7,8 +7,8 @@ import { BootcError, doing } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 
 /**
- * Attaches `file`, gives its device to `work`, and detaches it however `work`, or we, end. Refuses one that is
- * attached already: two devices of one file know nothing of who uses the other.
+ * Attaches `file`, gives its device to `work`, and detaches it however `work`, or we, end. Refuses one that
+ * is attached already: two devices of one file know nothing of who uses the other.
  */
 export async function withLoopDevice<T>(
   ctx: Context,
