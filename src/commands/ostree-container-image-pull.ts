@@ -20,21 +20,15 @@ export async function imagePull(ctx: Context, options: ImagePullOptions): Promis
   const name = formatOstreeReference(reference);
   const request = { repo, reference, requiresBootable: false, words: options };
   await withPlannedPull(ctx, request, async ({ plan, display }) => {
-    if (plan.isUnchanged) {
-      const { commit } = await pullImage(ctx, plan);
-      ctx.say(`No changes in ${name} => ${commit}`);
-      await writeDigest(options, commit);
-      return;
-    }
-    if (options.check !== undefined) {
+    if (options.check !== undefined && !plan.isUnchanged) {
       await writeFile(options.check, formatCanonicalJson(plan.manifest));
       return;
     }
     const summary = describePlan(plan);
     if (summary !== undefined) ctx.say(summary);
-    const { commit } = await pullImage(ctx, plan);
+    const { commit, isUnchanged } = await pullImage(ctx, plan);
     display.end();
-    ctx.say(`Wrote: ${name} => ${commit}`);
+    ctx.say(`${isUnchanged ? "No changes in" : "Wrote:"} ${name} => ${commit}`);
     await writeDigest(options, commit);
   });
 }

@@ -36,6 +36,8 @@ export interface PullPlan {
   readonly stored: StoredImage | undefined;
   /** The stored image is the one the registry has: same manifest, or same configuration. */
   readonly isUnchanged: boolean;
+  /** What the registry has: of an unchanged image perhaps another manifest with the same configuration. */
+  readonly offered: Inspected;
   /** Of the manifest for this machine; the stored image's when unchanged. */
   readonly manifestDigest: string;
   readonly manifest: ImageManifest;
@@ -57,7 +59,7 @@ export async function planPull(ctx: Context, request: PullRequest): Promise<Pull
   const source = await readSource(ctx, image, request);
   const base = { request, image, source };
   if (stored && stored.manifestDigest === pinnedDigest(image)) {
-    return await planUnchanged({ ...base, stored });
+    return await planUnchanged({ ...base, stored }, stored);
   }
   const limits = { timeoutMs: limitsOf(request).stallMs };
   // A new image needs its configuration in any case, so both are asked for at once.
@@ -66,7 +68,7 @@ export async function planPull(ctx: Context, request: PullRequest): Promise<Pull
   const isKnown = (digest: string) => digest === stored?.manifestDigest;
   const inspected = await inspectForHost(ctx, source, { ...limits, isKnown });
   if (stored && (inspected === undefined || isSameImage(inspected, stored))) {
-    return await planUnchanged({ ...base, stored });
+    return await planUnchanged({ ...base, stored }, inspected ?? stored);
   }
   if (inspected === undefined) throw new Error("unreachable: known, but not stored");
   const config = await inspectConfigOf(ctx, source, { ...limits, of: inspected, early });
@@ -80,16 +82,23 @@ export interface ImageContent extends Inspected {
 
 type PlanBase = Pick<PullPlan, "request" | "image" | "source" | "stored">;
 
-/** The plan for an image whose manifest and configuration are known. */
+/** The plan for an image that is new here, and whose manifest and configuration are known. */
 export async function planChanged(base: PlanBase, content: ImageContent): Promise<PullPlan> {
+  if (base.request.requiresBootable) requireBootable(content.config, platformOf(process.arch));
+  return await planLayers(base, content);
+}
+
+/** The same for an image that has been looked at before: what the repository lacks of it by now. */
+export async function planLayers(base: PlanBase, content: ImageContent): Promise<PullPlan> {
   const { manifestDigest, config } = content;
-  if (base.request.requiresBootable) requireBootable(config, platformOf(process.arch));
+  const offered = { manifestDigest, manifest: content.manifest };
   const manifest = toOciManifest(content.manifest);
   const split = splitLayers(manifest, config);
   requireVerifiable(base.request.reference, split);
   const layers = await findLayers(base.request.repo, split);
   const neededBytes = sumNeeded(layers);
-  return { ...base, isUnchanged: false, manifestDigest, manifest, config, layers, neededBytes };
+  const found = { offered, manifestDigest, manifest, config, layers, neededBytes };
+  return { ...base, ...found, isUnchanged: false };
 }
 
 /** An ostree remote signs commits, and there is nothing like that for the layers on top of one. */
@@ -105,11 +114,16 @@ function requireVerifiable(
   );
 }
 
-async function planUnchanged(base: PlanBase & { readonly stored: StoredImage }): Promise<PullPlan> {
+async function planUnchanged(
+  base: PlanBase & { readonly stored: StoredImage },
+  { manifestDigest: offeredDigest, manifest: offeredManifest }: Inspected,
+): Promise<PullPlan> {
+  const offered = { manifestDigest: offeredDigest, manifest: offeredManifest };
   const { manifestDigest, manifest, config } = base.stored;
   requireVerifiable(base.request.reference, splitLayers(manifest, config));
   const layers = await findLayers(base.request.repo, splitLayers(manifest, config));
-  return { ...base, isUnchanged: true, manifestDigest, manifest, config, layers, neededBytes: 0 };
+  const found = { offered, manifestDigest, manifest, config, layers, neededBytes: 0 };
+  return { ...base, ...found, isUnchanged: true };
 }
 
 /** The same manifest, or the same configuration and so the same content. */

@@ -33,17 +33,17 @@ import {
 } from "./layers.ts";
 import { withRepositoryLock } from "./lock.ts";
 import { type BegunMerge, beginMerge, type MergeRequest, mergeLayers } from "./merge.ts";
-import { type ImageContent, type PullPlan, planChanged } from "./plan.ts";
+import { type ImageContent, type PullPlan, planChanged, planLayers } from "./plan.ts";
 import { listRuns, type Protection, protectStored, readProtected } from "./protection.ts";
 import { limitsOf, type PulledImage } from "./request.ts";
 import { removeWorkDirectories } from "./scratch.ts";
 import { requireSpace } from "./space.ts";
-import { readWholeImage, type StoredImage } from "./stored.ts";
+import { findLayersOf, readWholeImage, type StoredImage } from "./stored.ts";
 
 /**
  * Carries out a plan (of `planPull`): afterwards the repository holds the image whole, under its ref.
- * An unchanged plan returns at once. Waits for another writer, then fails as `busy`.
- * Interrupted or failed, it leaves layers that are complete, and the next run carries on.
+ * An unchanged plan returns at once, unless a policy has to vouch for it. Waits for another writer, then
+ * fails as `busy`. Interrupted or failed, it leaves layers that are complete, and the next run carries on.
  * With a `protection` the image is safe from everybody's clean-ups until that ends.
  */
 export async function pullImage(
@@ -56,17 +56,63 @@ export async function pullImage(
     await requireVouched(ctx, plan, new Map());
     await finishKilled(ctx, plan);
     const isSafe = protection === undefined || (await isDeployed(repo, plan.stored));
-    if (isSafe) return unchanged(plan.stored);
+    if (isSafe && !needsPolicy(plan)) return unchanged(plan.stored);
   }
   return await asWriter(ctx, plan, async () => {
     // While we waited for the lock another writer may have done some of the work, or all of it.
     const stored = await readWholeImage(repo, plan.image);
     if (stored?.manifestDigest === plan.manifestDigest) {
-      if (protection) await protectStored(ctx, protection, { repo, commit: stored.commit });
-      return unchanged(stored);
+      return await useStored(ctx, { ...plan, stored }, protection);
     }
     return await withLayers(ctx, { ...plan, stored }, (it) => commit(ctx, it, protection));
   });
+}
+
+type StoredPlan = PullPlan & { readonly stored: StoredImage };
+
+/** Whoever stored the image may have asked nobody to vouch for it, or somebody else. */
+async function useStored(
+  ctx: Context,
+  plan: StoredPlan,
+  protection: Protection | undefined,
+): Promise<PulledImage> {
+  const { stored, request } = plan;
+  if (needsPolicy(plan)) return await evaluatePolicy(ctx, plan, protection);
+  const layers = await findLayersOf(request.repo, stored);
+  await requireVouched(ctx, { ...plan, layers }, new Map());
+  return await keepStored(ctx, plan, protection);
+}
+
+function needsPolicy({ request }: PullPlan): boolean {
+  return request.reference.verification.kind === "policy";
+}
+
+/**
+ * skopeo evaluates the policy when it copies and at no other time, so a stored image is copied once more,
+ * without its layers. Where the tag has moved meanwhile, what it names now takes the image's place.
+ */
+async function evaluatePolicy(
+  ctx: Context,
+  plan: StoredPlan,
+  protection: Protection | undefined,
+): Promise<PulledImage> {
+  const { stored } = plan;
+  return await withLayers(ctx, { ...plan, ...plan.offered, isUnchanged: true }, async (image) => {
+    const { config } = image.plan.manifest;
+    if (config.digest !== stored.manifest.config.digest)
+      return await commit(ctx, image, protection);
+    await deletePrivateRefs(plan.request.repo, image.plan.layers);
+    return await keepStored(ctx, plan, protection);
+  });
+}
+
+async function keepStored(
+  ctx: Context,
+  { stored, request: { repo } }: StoredPlan,
+  protection: Protection | undefined,
+): Promise<PulledImage> {
+  if (protection) await protectStored(ctx, protection, { repo, commit: stored.commit });
+  return unchanged(stored);
 }
 
 /** A deployment keeps its image by itself. */
@@ -162,9 +208,10 @@ async function withLayers<T>(
 ): Promise<T> {
   await removeWorkDirectories(planned.request.repo);
   await readProtected(ctx, planned.request.repo);
-  const plan = await planChanged(planned, planned);
-  announce(plan);
+  const { isUnchanged } = planned;
+  const plan = { ...(await planLayers(planned, planned)), isUnchanged };
   const wanted = missingLayers(plan).map((it) => blobOf(plan, it));
+  if (!isUnchanged || wanted.length > 0) announce(plan);
   const cache = await openCache(ctx, plan.request.repo, wanted);
   addDocuments(cache, plan);
   try {
@@ -221,7 +268,7 @@ async function fetchAndImport(
   for (const layer of plan.layers.filter((it) => it.commit !== undefined)) {
     placeholdBlob(cache, blobOf(plan, layer).digest);
   }
-  const present = presentLowest(plan);
+  const present = plan.isUnchanged ? undefined : presentLowest(plan);
   let begun: Promise<BegunMerge> | undefined;
   // The child processes have the work for a while, and the layers below the new ones are known.
   const begin = () => {

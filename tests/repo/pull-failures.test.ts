@@ -1,14 +1,14 @@
 // What happens when a registry, a policy or a disk is in the way: the exit status, the message, the repository.
 import { randomBytes } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Fate, PASS, startFaultyProxy } from "./faulty-proxy.ts";
 import { describeEachOstree } from "./ostree-versions.ts";
-import { bootc, ostree, pullArgs, type Scratch, startBootc } from "./program.ts";
+import { bootc, ostree, pullArgs, type Scratch, skopeo, startBootc } from "./program.ts";
 import { blobRequests, type Registry, startRegistry, USER } from "./registry.ts";
 import { leftovers, type ServedImage, serveImage } from "./served-image.ts";
-import { type MadeImage, makeTinyImage } from "./tiny-image.ts";
+import { type MadeImage, makeTinyImage, type TinyImage } from "./tiny-image.ts";
 
 const INSECURE = "--insecure-skip-tls-verification";
 /** Patience for tests: little, but more than a loaded machine needs between two pieces of a blob. */
@@ -176,6 +176,112 @@ describeEachOstree(() => {
     expect(ended.stderr).toContain(
       "containers-policy.json specifies a default of `insecureAcceptAnything`; refusing usage",
     );
+  });
+
+  /** Pulls as signed, under a policy that accepts what comes from `addresses` alone. */
+  async function startSigned(repo: string, name: string, ...addresses: readonly string[]) {
+    const file = join(scratch.dir, "scoped.json");
+    const accepted = addresses.map((it) => [it, [{ type: "insecureAcceptAnything" }]]);
+    const transports = { docker: Object.fromEntries(accepted) };
+    await writeFile(file, JSON.stringify({ default: [{ type: "reject" }], transports }));
+    const env = { CONTAINERS_POLICY_JSON: file };
+    return startBootc(pullArgs(repo, `ostree-image-signed:docker://${name}`, INSECURE), { env });
+  }
+  const pullSigned = async (...args: Parameters<typeof startSigned>) =>
+    await (await startSigned(...args)).ended;
+
+  /** An image that can be pushed under any name. */
+  async function makePushable(content: TinyImage) {
+    const dir = await mkdtemp(join(scratch.dir, "pushed-"));
+    const push = (name: string) =>
+      skopeo("copy", "-q", `oci:${dir}:os`, `docker://${name}`, "--dest-tls-verify=false");
+    return { ...(await makeTinyImage(dir, "os", content)), push };
+  }
+
+  test("a stored image is not signed because it is there: the policy decides each time", async () => {
+    const repo = scratch.repo();
+    const name = `${registry.address}/os`;
+    const pulled = await bootc(pullArgs(repo, `ostree-unverified-registry:${name}`, INSECURE));
+    expect(pulled).toMatchObject({ status: 0 });
+    const before = refs(repo);
+    await registry.requests();
+    const accepted = await pullSigned(repo, name, registry.address);
+    expect(accepted).toMatchObject({ status: 0, stderr: "" });
+    expect(accepted.stdout).toMatch(/^No changes in ostree-image-signed:docker:/);
+    const rejected = await pullSigned(repo, name);
+    expect(rejected).toMatchObject({ status: 7, stdout: "" });
+    expect(rejected.stderr).toContain("is rejected by policy");
+    const blobs = blobRequests(await registry.requests()).join("\n");
+    for (const digest of image.layerDigests) expect(blobs).not.toContain(digest);
+    expect(refs(repo)).toEqual(before);
+    expect(await leftovers(repo)).toEqual([]);
+  });
+
+  test("a stored image that was compressed anew is judged without fetching a layer", async () => {
+    const repo = scratch.repo();
+    const name = `${registry.address}/anew`;
+    const layers = [{ "/usr/bin/a": "a".repeat(10_000) }];
+    const first = await makePushable({ layers, level: 1 });
+    first.push(name);
+    await bootc(pullArgs(repo, `ostree-unverified-registry:${name}`, INSECURE));
+    const anew = await makePushable({ layers, level: 9 });
+    expect(anew.manifestDigest).not.toBe(first.manifestDigest);
+    anew.push(name);
+    await registry.requests();
+    const accepted = await pullSigned(repo, name, registry.address);
+    expect(accepted).toMatchObject({ status: 0, stdout: expect.stringMatching(/^No changes in /) });
+    const blobs = blobRequests(await registry.requests()).join("\n");
+    expect(blobs).not.toContain(anew.layerDigests[0]);
+    expect(await pullSigned(repo, name)).toMatchObject({ status: 7, stdout: "" });
+  });
+
+  test("what another run stores while a signed pull waits for it is judged as well", async () => {
+    const repo = scratch.repo();
+    const stored = Promise.withResolvers<void>();
+    const proxy = await startFaultyProxy(registry.address, (path) =>
+      isLayer(path, 1) ? { kind: "hold", until: stored.promise } : PASS,
+    );
+    try {
+      const name = `${proxy.address}/os`;
+      const other = startBootc(pullArgs(repo, `ostree-unverified-registry:${name}`, INSECURE));
+      await other.until(() => proxy.asked.some((it) => isLayer(it, 1)));
+      const signed = await startSigned(repo, name);
+      await signed.says("waiting for ");
+      stored.resolve();
+      expect(await other.ended).toMatchObject({ status: 0 });
+      expect(await signed.ended).toMatchObject({
+        status: 7,
+        stdout: expect.not.stringMatching(/=>/),
+      });
+    } finally {
+      stored.resolve();
+      await proxy.stop();
+    }
+  });
+
+  test("a tag that moves while the policy is asked about the stored image is followed", async () => {
+    const repo = scratch.repo();
+    (await makePushable({ layers: [{ "/usr/bin/a": "old" }] })).push(`${registry.address}/moving`);
+    const next = await makePushable({ layers: [{ "/usr/bin/a": "new" }] });
+    let isSigned = false;
+    let manifests = 0;
+    const proxy = await startFaultyProxy(registry.address, (path, method) => {
+      const isManifest = method === "GET" && path.endsWith("/manifests/latest");
+      // The plan asks first, the copy that has the policy evaluated second.
+      if (isSigned && isManifest && ++manifests === 2) next.push(`${registry.address}/moving`);
+      return PASS;
+    });
+    try {
+      const proxied = `${proxy.address}/moving`;
+      await bootc(pullArgs(repo, `ostree-unverified-registry:${proxied}`, INSECURE));
+      isSigned = true;
+      const ended = await pullSigned(repo, proxied, proxy.address);
+      expect(ended).toMatchObject({ status: 0 });
+      const [, commit = ""] = /^Wrote: \S+ => ([0-9a-f]{64})$/m.exec(ended.stdout) ?? [];
+      expect(ostree("cat", `--repo=${repo}`, commit, "/usr/bin/a")).toBe("new");
+    } finally {
+      await proxy.stop();
+    }
   });
 
   test("wrong credentials and missing ones fail as authentication", async () => {
