@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { withHostLock } from "../deploy/prepare-write.ts";
 import { BootcError } from "../errors.ts";
 import type { Sysroot } from "../host/deployment.ts";
-import { describeBootcLabel } from "../image/config.ts";
+import { describeBootcLabel, requireBootable } from "../image/config.ts";
+import { platformOf } from "../image/platform.ts";
 import {
   formatImageReference,
   type OstreeReference,
@@ -76,7 +77,9 @@ async function pullAndDeploy(ctx: Context, it: DeployRequest): Promise<string> {
     const warning = describeBootcLabel(plan.config);
     if (warning !== undefined) ctx.note(warning);
     return await withProtection(ctx, repo, async (protection) => {
-      const { commit } = await pullImage(ctx, plan, { protection });
+      const { commit, config } = await pullImage(ctx, plan, { protection });
+      // The pull asks this of what is new to the repository alone.
+      requireBootable(config, platformOf(process.arch));
       display.onEvent({ type: "stage", stage: "deploying" });
       await withRepositoryLock(ctx, repo, {
         options: { purpose: "deploying", timeoutMs: lockTimeoutOf(options) },

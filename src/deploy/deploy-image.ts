@@ -2,7 +2,8 @@
 import { BootcError } from "../errors.ts";
 import { assignSlots } from "../host/assemble-host.ts";
 import type { Deployment, Sysroot } from "../host/deployment.ts";
-import { describeBootcLabel } from "../image/config.ts";
+import { describeBootcLabel, requireBootable } from "../image/config.ts";
+import { platformOf } from "../image/platform.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { systemRepo } from "../programs/ostree-sysroot.ts";
 import { describePlan, type PullPlan, planPull } from "../pull/plan.ts";
@@ -106,6 +107,8 @@ export async function deployPulled(
   request: DeployRequest & DeployPulled,
   display: ProgressDisplay,
 ): Promise<void> {
+  // A pull asks this of what is new to the repository alone.
+  requireBootable(request.image.config, platformOf(process.arch));
   await stageImage(ctx, { ...request, onEvent: display.onEvent });
   display.onEvent({ type: "stage", stage: "cleaning" });
   const { lockTimeoutMs } = limitsOfWords(request.words);

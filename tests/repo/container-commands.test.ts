@@ -1,5 +1,5 @@
 // The commands on repositories that installers and image pipelines call, on a real repository and registry.
-import { appendFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { withRepositoryLock } from "../../src/pull/lock.ts";
@@ -273,18 +273,29 @@ describeEachOstree(() => {
     ostree("fsck", `--repo=${repo}`, "--quiet");
   });
 
-  test("an image nobody can boot is not deployed", async () => {
-    const dir = join(scratch.dir, "unbootable");
-    await mkdir(dir);
-    await makeTinyImage(dir, "os", { layers: [{ "/usr/x": "x" }], labels: null });
-    const sysroot = join(scratch.dir, "deploy-sysroot");
-    await mkdir(sysroot);
+  test.each([
+    {
+      what: "an image without a bootable label",
+      image: { labels: null },
+      says: "Target image does not have ostree.bootable label",
+    },
+    {
+      what: "an image for other hardware",
+      image: { architecture: "s390x" },
+      says: "Image has architecture s390x; expected ",
+    },
+  ])("$what is not deployed, stored or not", async ({ image, says }) => {
+    const dir = await mkdtemp(join(scratch.dir, "unbootable-"));
+    await makeTinyImage(dir, "os", { layers: [{ "/usr/x": "x" }], ...image });
+    const sysroot = await mkdtemp(join(scratch.dir, "deploy-sysroot-"));
     ostree("admin", "init-fs", "--modern", sysroot);
     const imgref = `ostree-unverified-image:oci:${dir}:os`;
     const words = ["--sysroot", sysroot, "--imgref", imgref];
-    const ended = await container("image", "deploy", ...words);
-    expect(ended).toMatchObject({ status: 3 });
-    expect(ended.stderr).toContain("Target image does not have ostree.bootable label");
+    const refused = { status: 3, stderr: expect.stringContaining(says) };
+    expect(await container("image", "deploy", ...words)).toMatchObject(refused);
+    const pulled = await bootc(pullArgs(join(sysroot, "ostree/repo"), imgref));
+    expect(pulled).toMatchObject({ status: 0 });
+    expect(await container("image", "deploy", ...words)).toMatchObject(refused);
   });
 
   test("a bootable image is deployed, with its origin and kernel arguments", async () => {

@@ -265,11 +265,14 @@ describe.skipIf(missing).each(simulatedOstrees)("upgrades on ostree $version", (
   test("what cannot be booted is refused, and the host is as before", async () => {
     await push("data", { version: "2", isUnbootable: true });
     const before = ostreeStatus();
-    expect(host.bootc(`switch ${name}:data`)).toMatchObject({
+    const unbootable = {
       status: 3,
-      stdout: "",
       stderr: expect.stringContaining("Target image does not have ostree.bootable label"),
-    });
+    };
+    expect(host.bootc(`switch ${name}:data`)).toMatchObject({ ...unbootable, stdout: "" });
+    const stored = `ostree-unverified-registry:${name}:data`;
+    run(`internals ostree-container image pull --quiet /ostree/repo ${stored}`);
+    expect(host.bootc(`switch ${name}:data`)).toMatchObject(unbootable);
     expect(host.bootc(`switch ${name}:missing`)).toMatchObject({ status: 4, stdout: "" });
     expect(host.bootc("switch blah://")).toMatchObject({ status: 2, stdout: "" });
     expect(host.bootc("upgrade --check --apply")).toMatchObject({ status: 2, stdout: "" });
