@@ -40,7 +40,8 @@ export async function fetchImage(
   const watch = watchBlobs(options.cache, options);
   try {
     await watch.look();
-    await copyUntilComplete(ctx, source, { ...options, watch });
+    const traffic = watchTraffic(watch, options.onEvent);
+    await copyUntilComplete(ctx, source, { ...options, watch, traffic });
     await watch.look();
   } finally {
     watch.stop();
@@ -48,20 +49,49 @@ export async function fetchImage(
   return await readCopiedManifest(options.cache);
 }
 
-type Attempts = FetchOptions & { readonly watch: BlobWatch };
+interface Attempts extends FetchOptions {
+  readonly watch: BlobWatch;
+  readonly traffic: Traffic;
+}
+
+/** When the last byte arrived, over all attempts. */
+interface Traffic {
+  readonly lastAt: number;
+  /** Looks at what is there by now. */
+  look(): Promise<void>;
+}
+
+function watchTraffic(watch: BlobWatch, onEvent: OnPullEvent): Traffic {
+  let lastAt = Date.now();
+  let lastBytes = watch.bytes;
+  return {
+    get lastAt() {
+      return lastAt;
+    },
+    async look() {
+      await watch.look();
+      const { bytes } = watch;
+      if (bytes === lastBytes) return;
+      // Fewer than before: something half-written was removed, and nothing arrived by that.
+      if (bytes > lastBytes) lastAt = Date.now();
+      lastBytes = bytes;
+      onEvent({ type: "fetched-bytes", bytes });
+    },
+  };
+}
 
 async function copyUntilComplete(ctx: Context, source: SkopeoSource, it: Attempts): Promise<void> {
-  let progressAt = Date.now();
   let failures = 0;
   for (;;) {
-    const before = { bytes: it.watch.bytes, complete: it.watch.complete };
+    const completeBefore = it.watch.complete;
     const error = await attempt(ctx, source, it);
     if (error === undefined) return;
-    await it.watch.look();
-    if (it.watch.bytes > before.bytes) progressAt = Date.now();
+    await it.traffic.look();
     await removePartial(it.cache);
-    failures = it.watch.complete > before.complete ? 1 : failures + 1;
-    const isOver = Date.now() - progressAt >= it.limits.giveUpMs;
+    // What the next attempt fetches is counted from here.
+    await it.traffic.look();
+    failures = it.watch.complete > completeBefore ? 1 : failures + 1;
+    const isOver = Date.now() - it.traffic.lastAt >= it.limits.giveUpMs;
     if (isOver || failures >= it.limits.attemptsMax) throw giveUp(error, source.image, it);
     const delayMs = backoffMs(failures);
     it.onEvent({ type: "retry", reason: messageOf(error), delayMs });
@@ -98,17 +128,12 @@ interface Supervised extends Attempts {
 
 /** Counts bytes until `ended`, and ends an attempt to which none came for too long. */
 async function supervise(ctx: Context, ended: AbortSignal, it: Supervised): Promise<void> {
-  let lastBytes = it.watch.bytes;
-  let lastAt = Date.now();
+  const startedAt = Date.now();
   const until = { ...ctx, signal: AbortSignal.any([ctx.signal, ended]) };
   while (!until.signal.aborted) {
-    await it.watch.look();
-    if (it.watch.bytes !== lastBytes) {
-      lastBytes = it.watch.bytes;
-      lastAt = Date.now();
-      it.onEvent({ type: "fetched-bytes", bytes: lastBytes });
-    }
-    if (isRemote(it.source.image) && Date.now() - lastAt >= it.limits.stallMs) {
+    await it.traffic.look();
+    const quietMs = Date.now() - Math.max(startedAt, it.traffic.lastAt);
+    if (isRemote(it.source.image) && quietMs >= it.limits.stallMs) {
       it.stalled.abort(stallError(it.source.image, it.limits));
       return;
     }

@@ -70,9 +70,13 @@ describeEachOstree(() => {
 
   test("a registry that stalls for ever is given up, with its name and the layers that are missing", async () => {
     const repo = scratch.repo();
-    const ended = await pullThrough(repo, (path) =>
-      isLayer(path, 1) ? { kind: "stall", afterBytes: 100_000 } : PASS,
-    );
+    let afterBytes = 100_000;
+    const ended = await pullThrough(repo, (path) => {
+      if (!isLayer(path, 1)) return PASS;
+      const fate = { kind: "stall", afterBytes } as const;
+      afterBytes = 0;
+      return fate;
+    });
     expect(ended.status).toBe(4);
     const missing = image.layerDigests[1]?.slice("sha256:".length, "sha256:".length + 12);
     expect(ended.stderr).toMatch(

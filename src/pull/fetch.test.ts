@@ -1,0 +1,104 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { BootcError } from "../errors.ts";
+import { asTransient } from "../programs/skopeo.ts";
+import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
+import { type BlobCache, blobPath } from "./cache.ts";
+import { fetchImage } from "./fetch.ts";
+import { digestOf } from "./inspect.ts";
+
+const LAYER = { digest: `sha256:${"a".repeat(64)}`, sizeBytes: 5000 };
+const COPY =
+  "+ skopeo --policy=/policy.json copy --quiet --preserve-digests --remove-signatures " +
+  "--dest-oci-accept-uncompressed-layers --dest-shared-blob-dir=ROOT/blobs " +
+  "docker://quay.io/example/os oci:ROOT/layout:image";
+const SOURCE = {
+  image: { transport: "registry", name: "quay.io/example/os" },
+  access: {},
+  policyFile: "/policy.json",
+} as const;
+
+/** A fetch of one layer that may go 1.5 s without a byte, by a clock that only `arrive` and `pass` move. */
+async function makeBed() {
+  vi.useFakeTimers({ toFake: ["Date"], now: 0 });
+  onTestFinished(() => void vi.useRealTimers());
+  const root = await mkdtemp(join(tmpdir(), "fetch-"));
+  onTestFinished(() => rm(root, { recursive: true, force: true }));
+  const dirs = { blobDir: join(root, "blobs"), layoutDir: join(root, "layout") };
+  await mkdir(join(dirs.blobDir, "sha256"), { recursive: true });
+  await mkdir(dirs.layoutDir);
+  const cache: BlobCache = { ...dirs, documents: new Set() };
+  const seen = new Map<number, () => void>();
+  const pass = () => void vi.setSystemTime(Date.now() + 1000);
+  return {
+    cache,
+    pass,
+    /** Has that much of the layer arrived, and the fetch notice it; then a second passes. */
+    async arrive(bytes: number) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      seen.set(bytes, resolve);
+      await writeFile(join(cache.layoutDir, "oci-put-blob1"), Buffer.alloc(bytes));
+      await promise;
+      pass();
+    },
+    /** Fetches by these runs of skopeo, of which none may be left over. */
+    async fetch(runs: readonly (() => void | Promise<void>)[]): Promise<string> {
+      const script = runs.map((run): ScriptLine => [COPY, run]);
+      const { ctx, requireAllUsed } = scriptedContext(root, script);
+      try {
+        return await fetchImage(ctx, SOURCE, {
+          cache,
+          wanted: [LAYER],
+          limits: { stallMs: 60_000, giveUpMs: 1500, attemptsMax: 8 },
+          onComplete: () => undefined,
+          onEvent(event) {
+            if (event.type === "fetched-bytes") seen.get(event.bytes)?.();
+          },
+        });
+      } finally {
+        requireAllUsed();
+      }
+    },
+  };
+}
+
+const fail = () => {
+  throw asTransient(new BootcError("it broke", { kind: "network" }));
+};
+
+test("bytes put off giving up, also where an attempt brings fewer than the one before", async () => {
+  const { cache, arrive, fetch } = await makeBed();
+  const manifest = "{}";
+  const finish = async () => {
+    const digest = digestOf(manifest);
+    await writeFile(blobPath(cache, digest), manifest);
+    await writeFile(blobPath(cache, LAYER.digest), Buffer.alloc(LAYER.sizeBytes));
+    const index = JSON.stringify({ manifests: [{ digest }] });
+    await writeFile(join(cache.layoutDir, "index.json"), index);
+  };
+  const fetched = fetch([
+    () => arrive(1000).then(fail),
+    () =>
+      arrive(300)
+        .then(() => arrive(600))
+        .then(fail),
+    finish,
+  ]);
+  await expect(fetched).resolves.toBe(manifest);
+});
+
+test("the time without a byte begins with the last one, and what is removed is no byte", async () => {
+  const { arrive, pass, fetch } = await makeBed();
+  const fetched = fetch([
+    () => arrive(1000).then(fail),
+    () => {
+      pass();
+      fail();
+    },
+  ]);
+  await expect(fetched).rejects.toThrow(
+    "gave up fetching from `quay.io`; not complete: aaaaaaaaaaaa",
+  );
+});
