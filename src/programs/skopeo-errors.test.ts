@@ -48,6 +48,38 @@ test.each([
   },
   { said: "reading blob: unexpected EOF", kind: "network", isTransient: true },
   {
+    said: "writing blob: happened during read: stream error: stream ID 7; INTERNAL_ERROR; received from peer",
+    kind: "network",
+    isTransient: true,
+  },
+  {
+    said: "reading blob: read tcp 10.0.0.1:4711->10.0.0.2:443: read: connection timed out",
+    kind: "network",
+    isTransient: true,
+  },
+  {
+    said: "reading blob: read tcp 10.0.0.1:4711->10.0.0.2:443: read: no route to host",
+    kind: "network",
+    isTransient: true,
+  },
+  {
+    said: "reading blob: read tcp 10.0.0.1:4711->10.0.0.2:443: read: software caused connection abort",
+    kind: "network",
+    isTransient: true,
+  },
+  { said: "reading blob: read: host is down", kind: "network", isTransient: true },
+  { said: "reading blob: read: network is down", kind: "network", isTransient: true },
+  {
+    said: "reading blob: local error: tls: bad record MAC",
+    kind: "network",
+    isTransient: true,
+  },
+  {
+    said: "reading blob: remote error: tls: handshake failure",
+    kind: "network",
+    isTransient: false,
+  },
+  {
     said: "parsing image configuration: fetching blob: received unexpected HTTP status: 503 Service Unavailable",
     kind: "network",
     isTransient: true,

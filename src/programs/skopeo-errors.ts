@@ -30,10 +30,14 @@ const RULES: readonly Rule[] = [
   ],
   [/no basic auth credentials|unable to retrieve auth token/i, "authentication", "lasting"],
   [/digest did not match|does not match expected|digest mismatch/i, "integrity", "lasting"],
+  // A record that was damaged on its way, unlike everything else that TLS complains about.
+  [/tls: bad record MAC/i, "network", "transient"],
   [/x509:|tls: |server gave HTTP response to HTTPS/i, "network", "lasting"],
   [/manifest unknown|name unknown|not found|\b404\b/i, "network", "lasting"],
   [/no such host|connection refused|network is unreachable/i, "network", "transient"],
-  [/timeout|deadline exceeded|connection reset|broken pipe|\bEOF\b/i, "network", "transient"],
+  [/no route to host|host is down|network is down/i, "network", "transient"],
+  [/time(?:d )?out|deadline exceeded|connection reset|connection abort/i, "network", "transient"],
+  [/broken pipe|\bEOF\b|stream error: stream ID/i, "network", "transient"],
   [/status(?: code)?:? 5\d\d|\b50\d\b|server misbehaving/i, "network", "transient"],
   [/pinging container registry|proxyconnect|http2?:|dial tcp/i, "network", "transient"],
 ];
