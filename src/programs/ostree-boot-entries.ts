@@ -2,7 +2,7 @@
 // systems close to users; for these there is a copy under /run, and failing that, ostree's own refs.
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, describeError } from "../errors.ts";
+import { BootcError, describeError, errnoOf } from "../errors.ts";
 import {
   type BootLoaderEntry,
   isOstreeEntryName,
@@ -207,12 +207,27 @@ async function readFromRefs(ctx: Context): Promise<readonly BootableDeployment[]
   if (target === undefined || n === undefined || m === undefined) return [];
   const linked = await readLinkedDeployments(join(ctx.root, "sysroot/ostree", target));
   const refs = join(ctx.root, "sysroot/ostree/repo/refs/heads/ostree", n, m);
-  const numbers = (await readNamesIfAny(refs)).map(Number).sort((a, b) => a - b);
-  const commits = await Promise.all(
-    numbers.map(async (it) => (await readFile(join(refs, String(it)), "utf8")).trim()),
-  );
-  const position = ({ name }: BootableDeployment) => commits.indexOf(name.slice(0, 64));
+  const names = (await readNamesIfAny(refs)).filter((it) => /^\d+$/.test(it));
+  const numbered = names.sort((a, b) => Number(a) - Number(b));
+  const commits = await Promise.all(numbered.map((it) => readOrderingRef(join(refs, it))));
+  const position = ({ name }: BootableDeployment) => {
+    const found = commits.indexOf(name.slice(0, 64));
+    return found === -1 ? commits.length : found;
+  };
   return linked.sort((a, b) => position(a) - position(b));
+}
+
+/**
+ * ostree may rename the refs while they are read, and what else is there is not ours to judge: a deployment
+ * whose ref cannot be read is known by its link, and comes last.
+ */
+async function readOrderingRef(path: string): Promise<string | undefined> {
+  try {
+    return (await readFile(path, "utf8")).trim();
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 async function readLinkedDeployments(dir: string): Promise<BootableDeployment[]> {

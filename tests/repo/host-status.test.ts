@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -80,6 +89,28 @@ describe.skipIf(missing).each(simulatedOstrees)("status on ostree $version", (ve
     test("without a copy users see the order of ostree's refs", () => {
       const { document, stderr } = read("status --json", USER);
       expect([digests(document), stderr]).toEqual([images.map((it) => it.digest), ""]);
+    });
+
+    test("a ref that is odd or gone takes no more than its own place in that order", () => {
+      const numbers = ["0/0", "0/1", "1/0", "1/1"].map((it) =>
+        join(host.repo, "refs/heads/ostree", it),
+      );
+      const refs = numbers.find((it) => existsSync(it)) ?? "";
+      // Staged, booted and rollback.
+      expect(readdirSync(refs).sort()).toEqual(["0", "1", "2"]);
+      const last = readFileSync(join(refs, "2"), "utf8");
+      rmSync(join(refs, "2"));
+      mkdirSync(join(refs, "2"));
+      mkdirSync(join(refs, "3"));
+      for (const it of ["4", "foo"]) symlinkSync("nowhere", join(refs, it));
+      writeFileSync(join(refs, "bar"), "");
+      try {
+        const { document, stderr } = read("status --json", USER);
+        expect([digests(document), stderr]).toEqual([images.map((it) => it.digest), ""]);
+      } finally {
+        for (const it of ["2", "3", "4", "foo", "bar"]) rmSync(join(refs, it), { recursive: true });
+        writeFileSync(join(refs, "2"), last);
+      }
     });
 
     test("root leaves a copy, and users read it and its age", () => {
