@@ -6,16 +6,13 @@ import { completeInstall } from "../install/complete.ts";
 import { withInstallerNetwork } from "../install/installer-network.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
+import { requireRoot } from "../system/privileges.ts";
 
 /** Says in the installer's own system that there is nothing left to do. */
 const STAMP = "proc/1/root/run/bootc-install-reconciled";
 
 export async function ensureInstallCompletion(ctx: Context): Promise<void> {
-  if (process.getuid?.() !== 0) {
-    throw new BootcError("This command must be executed as the root user", {
-      hint: "run it with sudo",
-    });
-  }
+  await requireRoot(ctx);
   if (!ctx.env.ANA_INSTALL_PATH) {
     throw new BootcError("Missing environment variable ANA_INSTALL_PATH", {
       hint: "this command is for `%post` of a kickstart that uses `ostreecontainer`",

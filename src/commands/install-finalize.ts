@@ -4,14 +4,11 @@ import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
+import { requireRoot } from "../system/privileges.ts";
 
 /** Makes sure the root has something to boot; there is nothing to change at present. */
-export async function finalizeInstall(_ctx: Context, root: string): Promise<void> {
-  if (process.getuid?.() !== 0) {
-    throw new BootcError("This command must be executed as the root user", {
-      hint: "run it with sudo",
-    });
-  }
+export async function finalizeInstall(ctx: Context, root: string): Promise<void> {
+  await requireRoot(ctx);
   if (await hasDeployment(root)) return;
   throw new BootcError(`Failed to find deployment in ${root}`, {
     hint: "give the physical root of an installed system",

@@ -1,5 +1,5 @@
 // The core of every installation: ostree layout, image, first deployment, and what belongs beside it.
-import { mkdir, readlink, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { doing } from "../errors.ts";
 import { formatAleph } from "../host/aleph.ts";
@@ -25,6 +25,7 @@ import { showProgress } from "../pull/show-progress.ts";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny, replaceFile } from "../system/files.ts";
 import { isSelinuxOn } from "../system/label.ts";
+import { readLinkIfAny } from "../system/optional-file.ts";
 import { type BootloaderSetup, decideBootloader, installBootloader } from "./bootloader.ts";
 import { requireBoundImages, storeBoundImages } from "./bound-images.ts";
 import { withLabelRights } from "./label-rights.ts";
@@ -193,8 +194,7 @@ async function writeBeside(ctx: Context, it: Installed): Promise<readonly string
 
 async function writeKeys(ctx: Context, { deployment }: Installed, keys: string): Promise<void> {
   const path = SSH_KEYS;
-  const link = await readlink(join(deployment, "root")).catch(() => "root");
-  const home = join("/", link);
+  const home = join("/", (await readLinkIfAny(join(deployment, "root"))) ?? "root");
   const content = Buffer.from(keys).toString("base64");
   await mkdir(dirname(join(deployment, path)), { recursive: true });
   const line = `f~ ${home}/.ssh/authorized_keys 600 root root - ${content}\n`;

@@ -1,10 +1,11 @@
 // Which image is installed: one that is named, or that of the podman container we run in.
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../errors.ts";
 import { type ImageReference, parseImageReference } from "../image/reference.ts";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny } from "../system/files.ts";
+import { requireRoot } from "../system/privileges.ts";
 
 export interface InstallSource {
   readonly image: ImageReference;
@@ -20,7 +21,7 @@ export async function requireSource(
   sourceImgref: string | undefined,
 ): Promise<InstallSource> {
   if (sourceImgref !== undefined) {
-    requireRoot("This command must be executed as the root user");
+    await requireRoot(ctx);
     const image = parseImageReference(sourceImgref);
     return { image, name: image.name, isOwnContainer: false };
   }
@@ -31,24 +32,12 @@ export async function requireSource(
       { kind: "usage", hint: "for example --source-imgref docker://quay.io/example/os:latest" },
     );
   }
-  requireRoot("The user inside the container must be root");
-  await requirePrivileges();
+  await requireRoot(ctx);
+  await requireHostProcesses();
   return await readOwnImage(ctx, requireContainer(parseContainerEnv(text)));
 }
 
-function requireRoot(message: string): void {
-  if (process.getuid?.() !== 0) throw new BootcError(message, { hint: "run it with sudo" });
-}
-
-async function requirePrivileges(): Promise<void> {
-  const status = await readFile("/proc/self/status", "utf8");
-  const bounding = BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
-  const SYS_ADMIN = 21n;
-  if (((bounding >> SYS_ADMIN) & 1n) === 0n) {
-    throw new BootcError("The container lacks CAP_SYS_ADMIN", {
-      hint: "run the container with `podman run --privileged`",
-    });
-  }
+async function requireHostProcesses(): Promise<void> {
   if ((await stat("/proc/1")).uid !== 0) {
     throw new BootcError("The host's user namespace is not that of root", {
       hint: "run podman as root",

@@ -23,6 +23,7 @@ export async function requireRoot(ctx: Context): Promise<void> {
   if (hasSysAdmin) return;
   throw new BootcError("This command requires full root privileges (CAP_SYS_ADMIN)", {
     kind: "unsupported",
+    hint: "run a container with `podman run --privileged`",
   });
 }
 

@@ -44,6 +44,13 @@ export function bootc(...args: string[]) {
   return bootcWith({}, ...args);
 }
 
+/** The same as a user other than root. */
+export function bootcAsNobody(...args: string[]) {
+  const entry = join(TOP, "src/entry.ts");
+  const words = [entry, "install", ...args];
+  return spawnSync(process.execPath, words, { encoding: "utf8", uid: 65534, gid: 65534 });
+}
+
 /** The same with variables added to the environment. */
 export function bootcWith(env: Readonly<Record<string, string>>, ...args: string[]) {
   const entry = join(TOP, "src/entry.ts");

@@ -1,10 +1,12 @@
 // Installations that do not come about: what is refused leaves disks as they were, what is killed no device.
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
   attach,
   bootc,
+  bootcAsNobody,
   dir,
   hash,
   missing,
@@ -101,6 +103,34 @@ describe.skipIf(missing.length > 0)(
       const ran = bootc(...args);
       expect([ran.status, ran.stdout]).toEqual([status, ""]);
       expect(ran.stderr).toMatch(/^error: .+\n(hint: .+\n)?$/m);
+    });
+
+    test.each([
+      ["to-disk", ["--via-loopback", "--source-imgref", "oci:/none", "/etc/hostname"]],
+      ["to-existing-root", ["--source-imgref", "oci:/none"]],
+      ["finalize", [dir]],
+      ["ensure-completion", []],
+    ])("%s tells users other than root so", (verb, args) => {
+      const { status, stderr } = bootcAsNobody(verb, ...args);
+      expect([status, stderr]).toEqual([
+        3,
+        expect.stringMatching(
+          /^error: This command must be executed as the root user\nhint: run it with sudo\n$/m,
+        ),
+      ]);
+    });
+
+    test.skipIf(existsSync("/target"))("to-existing-root leaves nothing at /target", () => {
+      const bind = [process.execPath, join(TOP, "src/entry.ts"), "install", "to-existing-root"];
+      const look = "ls -d /target && findmnt --list --noheadings --output TARGET";
+      const tidy = "umount --recursive --lazy /target; rmdir /target";
+      const script = `"$@"; if ${look}; then ${tidy}; fi`;
+      const namespace = ["--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", script, "sh"];
+      const args = [...namespace, ...bind, "--source-imgref", "oci:/none"];
+      const ran = spawnSync("unshare", args, { encoding: "utf8" });
+      expect(ran.stdout).toBe("");
+      // It came as far as looking at what it had mounted there.
+      expect(ran.stderr).toMatch(/^error: (.*\/none|`\/target` is )/m);
     });
 
     test.each([
