@@ -126,6 +126,33 @@ describe.skipIf(missing.length > 0)(
       expect(entryOf(root)).toContain("ostree=");
     });
 
+    test.skipIf(process.arch !== "x64")(
+      "GRUB that has no one disk to go on is refused before a boot file is gone",
+      async () => {
+        const { root, esps } = await oldSystem("two-disks", ESP);
+        const [esp = ""] = esps;
+        mkdirSync(join(root, "boot/efi"));
+        mount(esp, "two-disks/boot/efi");
+        const grub = await makeInstallableImage(join(dir, "grub"), {
+          version: "1",
+          files: { "usr/lib/grub/i386-pc/syslinuxcfg.mod": "", "usr/sbin/grub-install": "" },
+        });
+        // In place of a root on two disks: what lsblk says of one.
+        const bin = join(dir, "two-disks-bin");
+        mkdirSync(bin);
+        const lsblk = "#!/bin/sh\necho '/dev/one disk'\necho '/dev/other disk'\n";
+        await writeFile(join(bin, "lsblk"), lsblk, { mode: 0o755 });
+        const before = sh("find", join(root, "boot"));
+        const args = ["to-existing-root", "--source-imgref", grub, "--generic-image", root];
+        const ran = bootcWith({ PATH: `${bin}:${process.env.PATH}` }, ...args);
+        expect([ran.status, ran.stderr]).toEqual([
+          3,
+          expect.stringContaining("error: GRUB wants the one disk below the root"),
+        ]);
+        expect(sh("find", join(root, "boot"))).toBe(before);
+      },
+    );
+
     test("something else mounted in /boot, however deep, is refused, and nothing is touched", async () => {
       const { root } = await oldSystem("deep-mount");
       const inside = join(root, "boot/data/mnt");
