@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { formatCanonicalJson } from "../host/canonical-json.ts";
 import { formatOstreeReference, parseOstreeReference } from "../image/reference.ts";
-import { describePlan } from "../pull/plan.ts";
+import { describePlan, recordUpdate } from "../pull/plan.ts";
 import { type RepositoryPullWords, withPlannedPull } from "../pull/planned-pull.ts";
 import { pullImage } from "../pull/pull.ts";
 import type { Context } from "../system/context.ts";
@@ -22,6 +22,7 @@ export async function imagePull(ctx: Context, options: ImagePullOptions): Promis
   await withPlannedPull(ctx, request, async ({ plan, display }) => {
     if (options.check !== undefined && !plan.isUnchanged) {
       await writeFile(options.check, formatCanonicalJson(plan.manifest));
+      await recordUpdate(ctx, plan);
       return;
     }
     const summary = describePlan(plan);

@@ -263,14 +263,45 @@ describeEachOstree(() => {
     expect(refused.stderr).toContain("has 2 layers that are no part of an ostree commit");
   });
 
-  test("the checksum of the commit goes to a file, and a cached update can be forgotten", async () => {
+  test("the checksum of the commit goes to a file", async () => {
     const file = join(scratch.dir, "commit");
     await bootc(pullArgs(repo, reference("a"), "--ostree-digestfile", file));
-    const commit = await readFile(file, "utf8");
-    expect(commit).toMatch(/^[0-9a-f]{64}$/);
-    const cleared = await container("image", "clear-cached-update", "--repo", repo, images.a.name);
+    expect(await readFile(file, "utf8")).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test("an update that --check saw is remembered, until it is forgotten", async () => {
+    const own = scratch.repo();
+    const dir = join(scratch.dir, "followed");
+    await mkdir(dir);
+    const name = `oci:${dir}:os`;
+    const check = join(scratch.dir, "check.json");
+    const words = pullArgs(own, `ostree-unverified-image:${name}`, "--quiet");
+    const readSeen = () => {
+      const [image = ""] = ostree(
+        "refs",
+        `--repo=${own}`,
+        "--list",
+        "ostree/container/image",
+      ).split("\n");
+      const key = "--print-detached-metadata-key=ostree-ext.cached.manifest-digest";
+      return ostree("show", `--repo=${own}`, key, image).trim();
+    };
+    await makeTinyImage(dir, "os", { layers: [{ "/usr/x": "1" }] });
+    // Nothing is stored yet that could remember it.
+    expect(await bootc([...words, "--check", check])).toMatchObject({ status: 0 });
+    expect(await bootc(words)).toMatchObject({ status: 0 });
+    expect(readSeen).toThrow();
+
+    const { manifestDigest, layerDigests } = await makeTinyImage(dir, "os", {
+      layers: [{ "/usr/x": "2" }],
+    });
+    expect(await bootc([...words, "--check", check])).toMatchObject({ status: 0, stdout: "" });
+    expect(JSON.parse(await readFile(check, "utf8")).layers[0].digest).toBe(layerDigests[0]);
+    expect(readSeen()).toBe(`'${manifestDigest}'`);
+    const cleared = await container("image", "clear-cached-update", "--repo", own, name);
     expect(cleared).toEqual({ status: 0, stdout: "", stderr: "" });
-    ostree("fsck", `--repo=${repo}`, "--quiet");
+    expect(readSeen).toThrow();
+    ostree("fsck", `--repo=${own}`, "--quiet");
   });
 
   test.each([
