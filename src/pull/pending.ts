@@ -14,7 +14,8 @@ export function unverifiedRef(digest: string): string {
 
 /**
  * Turns a layer's unverified ref into its pending one, durably. Refuses where it names another commit than
- * the one that was verified: somebody else writes there.
+ * the one that was verified: somebody else writes there. What ostree's fsck removed of that very commit
+ * earlier has just been written again, which ostree does not note by itself.
  */
 export async function acceptLayer(repo: string, digest: string, commit: string): Promise<void> {
   const found = await readRef(repo, unverifiedRef(digest));
@@ -26,6 +27,7 @@ export async function acceptLayer(repo: string, digest: string, commit: string):
   }
   const from = join(repo, "refs/heads", unverifiedRef(digest));
   const to = join(repo, "refs/heads", pendingRef(digest));
+  await rm(join(repo, `state/${commit}.commitpartial`), { force: true });
   await mkdir(dirname(to), { recursive: true });
   await sync(from);
   await rename(from, to);

@@ -1,6 +1,6 @@
 // Pulling images with an ostree commit inside, alone and with layers on top, through the command line.
 import { execFileSync } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { encapsulatedTars } from "./images/encapsulate.ts";
@@ -81,6 +81,24 @@ describe.each(ostreeVersions())("with ostree $version", (version) => {
     const updated = await bootc(pullArgs(target.repo, second), { env });
     expect(updated).toMatchObject({ status: 0 });
     expect(updated.stdout).toContain("layers already present: 4; layers needed: 1 ");
+    target.ostree("fsck", "--quiet");
+  });
+
+  test("chunks that lost an object to ostree's fsck are made whole by the next pull", async () => {
+    const reference = await makeImage("damaged", [{ "/usr/lib/derived": "1" }]);
+    const pulled = await bootc(pullArgs(target.repo, reference), { env });
+    for (const path of ["/usr/bin/a", "/usr/bin/b", "/usr/etc/c"]) {
+      const [checksum = ""] = /[0-9a-f]{64}/.exec(target.ostree("ls", "-C", base, path)) ?? [];
+      const object = join(target.repo, `objects/${checksum.slice(0, 2)}/${checksum.slice(2)}.file`);
+      await appendFile(object, "x");
+    }
+    expect(() => target.ostree("fsck", "--delete", "--quiet")).toThrow();
+    const mended = await bootc(pullArgs(target.repo, reference), { env });
+    expect(mended).toMatchObject({ status: 0 });
+    expect(mended.stdout.split("\n").at(-2)).toBe(pulled.stdout.split("\n").at(-2));
+    const third = await bootc(pullArgs(target.repo, reference), { env });
+    expect(third).toMatchObject({ status: 0, stdout: expect.stringMatching(/^No changes in /) });
+    target.ostree("prune", "--refs-only");
     target.ostree("fsck", "--quiet");
   });
 
