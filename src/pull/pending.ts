@@ -18,14 +18,15 @@ export function unverifiedRef(digest: string): string {
  * earlier has just been written again, which ostree does not note by itself.
  */
 export async function acceptLayer(repo: string, digest: string, commit: string): Promise<void> {
-  const found = await readRef(repo, unverifiedRef(digest));
+  const ref = unverifiedRef(digest);
+  const found = await readRef(repo, ref);
   if (found !== commit) {
     throw new BootcError(
-      `the ref \`${unverifiedRef(digest)}\` names \`${found ?? "nothing"}\`, not the imported commit \`${commit}\``,
+      `the ref \`${ref}\` names \`${found ?? "nothing"}\`, not the imported commit \`${commit}\``,
       { kind: "integrity", hint: "another program writes to the repository; try again" },
     );
   }
-  const from = join(repo, "refs/heads", unverifiedRef(digest));
+  const from = join(repo, "refs/heads", ref);
   const to = join(repo, "refs/heads", pendingRef(digest));
   await rm(join(repo, `state/${commit}.commitpartial`), { force: true });
   await mkdir(dirname(to), { recursive: true });
