@@ -45,7 +45,7 @@ export async function switchImage(
     },
     () => switchLocked(talk, target, options),
   );
-  if (outcome === "staged") await softReboot(talk, options.softReboot, "staged");
+  if (outcome !== "nothing") await softReboot(talk, options.softReboot, "staged");
   await answerInJson(ctx, options);
   if (outcome !== "nothing" && options.apply === true) await reboot(ctx);
 }

@@ -78,6 +78,23 @@ describe.skipIf(missing)("a soft reboot on Debian's newest ostree", () => {
     ]);
   });
 
+  test("is prepared by a switch to what is followed already, too", () => {
+    stage(image);
+    const { image: name, transport } = JSON.parse(host.bootc("status --json").stdout).spec.image;
+    const { status, stdout, stderr } = host.shell(
+      `bootc switch --transport ${transport} ${name} --soft-reboot=required && ostree admin status | head -n 1`,
+    );
+    expect([status, stdout.split("\n")], stderr).toEqual([
+      0,
+      [
+        "Image specification is unchanged.",
+        "Staged deployment is soft-reboot capable, preparing for soft-reboot...",
+        `  default ${image.commit}.0 (staged) (soft-reboot)`,
+        "",
+      ],
+    ]);
+  });
+
   test("is prepared into the way back, and taken back when the rollback is", () => {
     stage(image);
     host.reboot();
