@@ -102,8 +102,9 @@ function unpackSid(root: string): void {
     mkdirSync(work);
     const script = join(work, "script");
     writeFileSync(script, OSTREE_ALONE);
-    const [target, mirror] = [join(work, "target"), "http://deb.debian.org/debian"];
-    debootstrap("--download-only", "sid", target, mirror, script);
+    const target = join(work, "target");
+    const usualMirror = "";
+    debootstrap("--download-only", "sid", target, usualMirror, script);
     const archives = join(target, "var/cache/apt/archives");
     for (const name of readdirSync(archives).filter((it) => it.endsWith(".deb"))) {
       execFileSync("dpkg-deb", ["--extract", join(archives, name), root]);
