@@ -148,7 +148,10 @@ export function floorContender({ bed, image, address }: PullCase): Contender {
     name: "floor, plain files (b)",
     program: "bash",
     args: [baseline("floor.sh"), out, `http://${address}/v2/${repository}/blobs`, image.layerList],
-    prepare: () => rm(out, { recursive: true, force: true }),
+    prepare: async () => {
+      await rm(out, { recursive: true, force: true });
+      await flush(bed, bed.folder);
+    },
     verify: async () => {
       const digests = (await readFile(image.layerList, "utf8")).trim().split("\n");
       for (const digest of digests) {
@@ -186,11 +189,8 @@ function baseline(name: string): string {
   return join(import.meta.dirname, "baselines", name);
 }
 
-async function freshRepository(
-  { tree: { ctx } }: Bed,
-  repo: string,
-  from: string | undefined,
-): Promise<void> {
+async function freshRepository(bed: Bed, repo: string, from: string | undefined): Promise<void> {
+  const { ctx } = bed.tree;
   await rm(repo, { recursive: true, force: true });
   if (from === undefined) {
     await mkdir(repo, { recursive: true });
@@ -198,8 +198,12 @@ async function freshRepository(
   } else {
     await ctx.run("cp", ["--archive", "--reflink=auto", from, repo]);
   }
-  // What was written for this run must not be flushed on the time of the one measured.
-  await ctx.run("sync", ["--file-system", repo]);
+  await flush(bed, repo);
+}
+
+/** What was written or removed for this run must not be flushed on the time of the one measured. */
+async function flush({ tree: { ctx } }: Bed, folder: string): Promise<void> {
+  await ctx.run("sync", ["--file-system", folder]);
 }
 
 async function requireImage({ tree: { ctx } }: Bed, repo: string): Promise<void> {
