@@ -157,3 +157,28 @@ function xattrsOf(value: VariantValue): readonly Xattr[] {
     return { name: name.toString("utf8", 0, name.length - 1), value: it };
   });
 }
+
+// ---- files
+
+export interface FileHeader extends FileMetadata {
+  /** Empty for a regular file. */
+  readonly symlinkTarget: string;
+}
+
+/**
+ * What is hashed in front of a file's content: the length of the header, big-endian, four zero bytes, the
+ * header. A symbolic link is nothing more than that.
+ */
+export function formatFileHeader(header: FileHeader): Buffer {
+  const bytes = formatVariant("(uuuusa(ayay))", [
+    swap32(header.uid),
+    swap32(header.gid),
+    swap32(header.mode),
+    0,
+    header.symlinkTarget,
+    xattrsValue(header.xattrs),
+  ]);
+  const prefix = Buffer.alloc(8);
+  prefix.writeUInt32BE(bytes.length);
+  return Buffer.concat([prefix, bytes]);
+}

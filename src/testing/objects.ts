@@ -1,28 +1,18 @@
 // What only tests write and read of ostree's objects: content objects, attributes on their own, directories back.
 import { formatVariant, parseVariant, type VariantValue } from "../ostree/gvariant.ts";
-import { type FileMetadata, sha256, swap32, type Xattr, xattrsValue } from "../ostree/objects.ts";
+import {
+  type FileHeader,
+  type FileMetadata,
+  formatFileHeader,
+  sha256,
+  swap32,
+  type Xattr,
+  xattrsValue,
+} from "../ostree/objects.ts";
 
-export interface FileHeader extends FileMetadata {
-  /** Empty for a regular file. */
-  readonly symlinkTarget: string;
-}
-
-/**
- * The checksum of a content object: of the length of the header, big-endian, four zero bytes, the header, and
- * the file's content; a symbolic link has none.
- */
+/** The checksum of a content object. */
 export function contentChecksum(header: FileHeader, content: Uint8Array): string {
-  const bytes = formatVariant("(uuuusa(ayay))", [
-    swap32(header.uid),
-    swap32(header.gid),
-    swap32(header.mode),
-    0,
-    header.symlinkTarget,
-    xattrsValue(header.xattrs),
-  ]);
-  const prefix = Buffer.alloc(8);
-  prefix.writeUInt32BE(bytes.length);
-  return sha256(prefix, bytes, content);
+  return sha256(formatFileHeader(header), content);
 }
 
 /** `a(ayay)`, sorted by name: the content of a `file-xattrs-link` object. None are no bytes. */
