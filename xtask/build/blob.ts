@@ -14,6 +14,13 @@ export interface SeaConfig {
   readonly execArgvExtension: "none" | "env" | "cli";
 }
 
+/**
+ * Options of the engine, the same when the program is compiled and when it runs: its code cache would be
+ * rejected otherwise. While layers pass through, the heap itself is small and what buffers take is counted,
+ * so that by its own measure the engine collects garbage once for every 16 MB.
+ */
+const V8_OPTIONS = ["--initial-heap-size=128"];
+
 export const SEA_CONFIG: SeaConfig = {
   // Written into the blob as it stands here, so never an absolute path.
   main: "bootc.cjs",
@@ -21,7 +28,7 @@ export const SEA_CONFIG: SeaConfig = {
   useSnapshot: false,
   useCodeCache: true,
   // Without it, SIGUSR1 opens a debugger on a port of a process that runs as root.
-  execArgv: ["--disable-sigusr1"],
+  execArgv: ["--disable-sigusr1", ...V8_OPTIONS],
   // With any other value, NODE_OPTIONS can make the process run other code.
   execArgvExtension: "none",
 };
@@ -42,7 +49,7 @@ export async function makeBlob(
   const output = "bootc.blob";
   await writeFile(join(folder, "sea.json"), JSON.stringify({ ...config, output }));
   await doing("compiling the program", () =>
-    ctx.run(node, ["--random-seed=42", "--experimental-sea-config", "sea.json"], {
+    ctx.run(node, ["--random-seed=42", ...V8_OPTIONS, "--experimental-sea-config", "sea.json"], {
       cwd: folder,
       env: { NODE_OPTIONS: undefined },
     }),
