@@ -66,17 +66,37 @@ function requireChecksum(text: string): string {
   throw new BootcError("`ostree commit` did not say which commit it wrote");
 }
 
-/**
- * Moves the refs of a scratch repository with all that belongs to them into `repo`, in one transaction; or
- * just `commits`.
- */
+export interface LocalPull {
+  readonly scratch: string;
+  /** In place of all refs of the scratch repository. */
+  readonly commits?: readonly string[];
+  /** Objects are not hashed again, and of the same mode on the same file system they are hard-linked. */
+  readonly isTrusted?: boolean;
+}
+
+/** Moves refs of a scratch repository with all that belongs to them into `repo`, in one transaction. */
 export async function pullLocal(
   ctx: Context,
   repo: string,
-  { scratch, commits = [] }: { readonly scratch: string; readonly commits?: readonly string[] },
+  { scratch, commits = [], isTrusted = false }: LocalPull,
 ): Promise<void> {
-  const args = ["--untrusted", "--disable-verify-bindings", `--repo=${repo}`, scratch, ...commits];
-  await ctx.read("ostree", ["pull-local", ...args], { endsWithUs: true });
+  const args = [
+    ...(isTrusted ? [] : ["--untrusted"]),
+    ...["--disable-verify-bindings", `--repo=${repo}`, scratch, ...commits],
+  ];
+  try {
+    await ctx.read("ostree", ["pull-local", ...args], { endsWithUs: true });
+  } catch (cause) {
+    if (!isOutOfRoom(cause)) throw cause;
+    throw new BootcError("no room left in the repository", { kind: "space", cause });
+  }
+}
+
+/** Whether a failure of ostree's comes of a full disk, or of what it keeps free, by its words. */
+export function isOutOfRoom(error: unknown): boolean {
+  return (
+    error instanceof BootcError && /No space left|min-free-space|Disk quota/.test(error.message)
+  );
 }
 
 /** How many refs one run of ostree is given; well below what a command line may hold. */

@@ -4,15 +4,18 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { BootcError, type ErrorKind, kindOf } from "../errors.ts";
 import { pendingRef } from "../ostree/ref-names.ts";
-import { commitTar } from "../programs/ostree.ts";
+import { isOutOfRoom } from "../programs/ostree.ts";
 import type { Context } from "../system/context.ts";
+import type { Batches } from "./batches.ts";
 import { createDerivedRewrite } from "./import-derived.ts";
 import { createObjectSet, type TakeMetadata } from "./import-objects.ts";
 import type { LayerFilter } from "./import-path.ts";
 import { type LayerBlob, openLayerBlob } from "./layer-blob.ts";
-import { acceptLayer, rejectLayer, unverifiedRef } from "./pending.ts";
+import { type LayerStore, storeByOstree, storeByUs } from "./layer-store.ts";
+import { rejectLayer } from "./pending.ts";
 import { createScratch, makeWorkDirectory, type Scratch } from "./scratch.ts";
 import { createSpool, type Spool } from "./spool.ts";
+import { NeedsOstree } from "./tar-commit.ts";
 import { BLOCK, damagedTar } from "./tar-header.ts";
 import { createTarFilter, type TarHandler, type TarPart } from "./tar-reader.ts";
 
@@ -47,6 +50,8 @@ export interface LayerImport {
   readonly importerVersion: string;
   /** For `commit`: what the image's `ostree.commit` label promises; compared when given. */
   readonly baseCommit?: string | undefined;
+  /** When given, layers whose files have no attributes are written by ourselves. */
+  readonly batches?: Batches | undefined;
   /** Called with the number of compressed bytes taken in so far. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
@@ -60,12 +65,14 @@ export interface ImportedLayer {
   readonly filtered: ReadonlyMap<string, number>;
   /** Device nodes, fifos and sockets left out. */
   readonly specialFiles: number;
+  /** Resolves when the layer is durable under its private pending ref; its blob may be removed then. */
+  readonly durable: Promise<void>;
 }
 
 /**
- * Imports one layer and leaves it durable under its private pending ref (`pendingRef(layerDigest)`):
- * when this returns, the blob may be removed. A layer of kind `commit` comes after all chunk layers of its
- * image, derived layers in any order after the settings are known (`readDerivedSettings`).
+ * Imports one layer; soon after (see `durable`) it is in the repository under its private pending ref
+ * (`pendingRef(layerDigest)`). A layer of kind `commit` comes when all chunk layers of its image are
+ * durable, derived layers in any order after the settings are known (`readDerivedSettings`).
  *
  * Whatever goes wrong with the blob is a `BootcError` of kind `integrity`, and no ref exists then.
  */
@@ -85,24 +92,51 @@ export async function importLayer(ctx: Context, request: LayerImport): Promise<I
 /** ostree's own refusals of a tar, by what it says; a full disk by its words. */
 function kindOfFailure(cause: unknown): { kind?: ErrorKind } {
   if (kindOf(cause) !== "failed" || !(cause instanceof BootcError)) return {};
-  if (/No space left|min-free-space|Disk quota/.test(cause.message)) return { kind: "space" };
+  if (isOutOfRoom(cause)) return { kind: "space" };
   const isRefusal =
     /ended by SIGABRT|Invalid argument|not supported|too long|[Tt]ar|archive|[Xx]attr|hardlink|Unsupported/;
   return isRefusal.test(cause.message.replace(/^`[^`]*`/, "")) ? { kind: "integrity" } : {};
 }
 
 async function importVerified(ctx: Context, request: LayerImport): Promise<ImportedLayer> {
+  const { batches, layerDigest } = request;
+  // A stream cannot be read again when it turns out to be nothing for us.
+  if (batches !== undefined && typeof request.blob === "string" && canBeWritten(request)) {
+    const slot = await batches.open();
+    try {
+      return await importInto(ctx, request, storeByUs(ctx, slot, layerDigest));
+    } catch (error) {
+      if (!(error instanceof NeedsOstree)) throw error;
+    } finally {
+      slot.end();
+    }
+  }
+  return await importInto(ctx, request, storeByOstree(ctx, request));
+}
+
+/** Labels are made by ostree; the commit of a base is compared with what is in the repository by then. */
+function canBeWritten({ kind, selinuxPolicyDir }: LayerImport): boolean {
+  return kind !== "commit" && selinuxPolicyDir === undefined;
+}
+
+async function importInto(
+  ctx: Context,
+  request: LayerImport,
+  store: LayerStore,
+): Promise<ImportedLayer> {
   switch (request.kind) {
     case "derived":
-      return await importDerived(ctx, request);
-    case "chunk":
-      return await importChunk(ctx, request);
+      return await importDerived(request, store);
+    case "chunk": {
+      const layer = await importObjects(request, store, undefined);
+      return { ...layer, ...(await store.accept(layer.commit)) };
+    }
     case "commit":
-      return await importCommit(ctx, request);
+      return await importCommit(ctx, request, store);
   }
 }
 
-async function importDerived(ctx: Context, request: LayerImport): Promise<ImportedLayer> {
+async function importDerived(request: LayerImport, store: LayerStore): Promise<ImportedLayer> {
   const { repo, filter, selinuxPolicyDir, importerVersion } = request;
   if (filter === undefined) throw new Error("unreachable: a derived layer without a filter");
   const work = await makeWorkDirectory(repo);
@@ -111,35 +145,30 @@ async function importDerived(ctx: Context, request: LayerImport): Promise<Import
     const isLabelled = selinuxPolicyDir !== undefined;
     const rewrite = createDerivedRewrite({ filter, isLabelled, spool });
     const blob = openLayerBlob(request.blob, request);
-    const args = [
-      ...(isLabelled ? [`--selinux-policy=${selinuxPolicyDir}`] : []),
-      `--add-metadata-string=ostree.importer.version=${importerVersion}`,
-      "--tar-autocreate-parents",
-    ];
-    const parts = { blob, handle: rewrite.handle, finish: rewrite.finish, spool };
-    const commit = await commitLayer(ctx, request, { args, parts });
-    await acceptLayer(repo, request.layerDigest, commit);
+    const tar = rewriteTar({ blob, handle: rewrite.handle, finish: rewrite.finish, spool });
+    const metadata = { "ostree.importer.version": importerVersion };
+    const commit = await store.commit(tar, { selinuxPolicyDir, metadata });
+    const { durable } = await store.accept(commit);
     const { filtered } = rewrite;
-    return { commit, diffId: blob.diffId(), filtered, specialFiles: rewrite.specialFiles() };
+    const specialFiles = rewrite.specialFiles();
+    return { commit, durable, diffId: blob.diffId(), filtered, specialFiles };
   } finally {
     spool.close();
     await rm(work, { recursive: true, force: true });
   }
 }
 
-async function importChunk(ctx: Context, request: LayerImport): Promise<ImportedLayer> {
-  const layer = await importObjects(ctx, request, undefined);
-  await acceptLayer(request.repo, request.layerDigest, layer.commit);
-  return layer;
-}
-
 /** Content objects as in a chunk, the rest through a scratch repository; then the base commit is whole. */
-async function importCommit(ctx: Context, request: LayerImport): Promise<ImportedLayer> {
+async function importCommit(
+  ctx: Context,
+  request: LayerImport,
+  store: LayerStore,
+): Promise<ImportedLayer> {
   const { repo, layerDigest, baseCommit } = request;
   const scratch = await createScratch(repo);
   try {
     let base = "";
-    const layer = await importObjects(ctx, request, (checksum, kind, bytes) => {
+    const layer = await importObjects(request, store, (checksum, kind, bytes) => {
       if (kind === "commit" && base !== "") throw damagedTar("two commits");
       if (kind === "commit") base = checksum;
       if (kind === "commitmeta" && checksum !== base) throw damagedTar("metadata of no commit");
@@ -152,7 +181,7 @@ async function importCommit(ctx: Context, request: LayerImport): Promise<Importe
     await scratch.setRef(pendingRef(layerDigest), base);
     await pullBase(ctx, scratch);
     await rejectLayer(repo, layerDigest);
-    return { ...layer, commit: base };
+    return { ...layer, commit: base, durable: Promise.resolve() };
   } finally {
     await scratch.remove();
   }
@@ -167,16 +196,16 @@ async function pullBase(ctx: Context, scratch: Scratch): Promise<void> {
   }
 }
 
-/** The content objects of a chunk or commit layer as one object-set commit, under the unverified ref. */
+/** The content objects of a chunk or commit layer as one object-set commit, which is not accepted yet. */
 async function importObjects(
-  ctx: Context,
   request: LayerImport,
+  store: LayerStore,
   takeMetadata: TakeMetadata | undefined,
-): Promise<ImportedLayer> {
+): Promise<Omit<ImportedLayer, "durable">> {
   const objects = createObjectSet(takeMetadata);
   const blob = openLayerBlob(request.blob, request);
-  const parts = { blob, handle: objects.handle, start: objects.start };
-  const commit = await commitLayer(ctx, request, { args: ["--timestamp=@0"], parts });
+  const tar = rewriteTar({ blob, handle: objects.handle, start: objects.start });
+  const commit = await store.commit(tar, { metadata: {}, timestampEpoch: 0 });
   if (commit !== objects.commit()) {
     throw damagedTar("an object whose content is not what its name says");
   }
@@ -189,15 +218,6 @@ interface TarParts {
   readonly start?: Buffer;
   readonly finish?: () => void;
   readonly spool?: Spool;
-}
-
-async function commitLayer(
-  ctx: Context,
-  { repo, layerDigest }: LayerImport,
-  { args, parts }: { readonly args: readonly string[]; readonly parts: TarParts },
-): Promise<string> {
-  const ref = unverifiedRef(layerDigest);
-  return await commitTar(ctx, { repo, ref, args }, rewriteTar(parts));
 }
 
 /** The new tar; its end marker comes only when the blob was proved to be the right one. */

@@ -7,8 +7,9 @@ import { shortDigest } from "../image/digest.ts";
 import type { Context } from "../system/context.ts";
 import { VERSION } from "../version.ts";
 import { type Arrivals, createGate } from "./arrivals.ts";
+import { type Batches, canWriteObjects, createBatches } from "./batches.ts";
 import { type BlobCache, blobPath, placeholdBlob, type WantedBlob } from "./cache.ts";
-import { type ImportedLayer, importLayer } from "./import.ts";
+import { type ImportedLayer, importLayer, type LayerImport } from "./import.ts";
 import { type DerivedSettings, readDerivedSettings } from "./import-settings.ts";
 import type { PullPlan } from "./plan.ts";
 import type { PlannedLayer } from "./stored.ts";
@@ -48,10 +49,24 @@ export async function importLayers(
   plan: PullPlan,
   input: LayersInput,
 ): Promise<ImportedLayers> {
+  const { repo } = plan.request;
+  const batches = (await canWriteObjects(repo)) ? await createBatches(ctx, repo) : undefined;
+  try {
+    return await importBaseThenDerived(ctx, plan, { ...input, batches });
+  } finally {
+    await batches?.remove();
+  }
+}
+
+async function importBaseThenDerived(
+  ctx: Context,
+  plan: PullPlan,
+  input: LayersInput & { readonly batches: Batches | undefined },
+): Promise<ImportedLayers> {
   const missing = missingLayers(plan);
   const gate = createGate(availableParallelism());
   const importOne = (layer: PlannedLayer, settings?: DerivedSettings) =>
-    gate(() => importFromCache(ctx, { plan, layer, settings, cache: input.cache }));
+    importFromCache(ctx, { ...input, plan, layer, settings, gate });
   const arrivedOne = async (layer: PlannedLayer) => {
     await input.arrivals.wait(blobOf(plan, layer).digest);
     plan.request.onEvent?.({ type: "layer", digest: layer.digest, state: "fetched" });
@@ -62,7 +77,7 @@ export async function importLayers(
       await arrivedOne(it);
       return await importOne(it);
     });
-    const done: (readonly [string, ImportedLayer])[] = await Promise.all(chunks);
+    const done = [...(await settleAll(chunks))];
     for (const it of ofKind("commit")) {
       await arrivedOne(it);
       done.push(await importOne(it));
@@ -106,18 +121,20 @@ interface OneLayer {
   readonly layer: PlannedLayer;
   readonly settings: DerivedSettings | undefined;
   readonly cache: BlobCache;
+  readonly batches: Batches | undefined;
+  readonly gate: ReturnType<typeof createGate>;
 }
 
 async function importFromCache(
   ctx: Context,
-  { plan, layer, settings, cache }: OneLayer,
+  { plan, layer, settings, cache, batches, gate }: OneLayer,
 ): Promise<readonly [string, ImportedLayer]> {
   ctx.signal.throwIfAborted();
   const blob = blobOf(plan, layer);
   const path = blobPath(cache, blob.digest);
   try {
-    const imported = await doing(`importing layer ${shortDigest(layer.digest)}`, () =>
-      importLayer(ctx, {
+    const imported = await doing(`importing layer ${shortDigest(layer.digest)}`, async () => {
+      const request: LayerImport = {
         repo: plan.request.repo,
         kind: layer.kind,
         layerDigest: layer.digest,
@@ -129,8 +146,13 @@ async function importFromCache(
         selinuxPolicyDir: settings?.selinuxPolicyDir,
         importerVersion: VERSION,
         baseCommit: layer.kind === "commit" ? labelsOf(plan.config)["ostree.commit"] : undefined,
-      }),
-    );
+        batches,
+      };
+      const written = await gate(() => importLayer(ctx, request));
+      // Other layers take their turn while this one is flushed to the disk.
+      await written.durable;
+      return written;
+    });
     // The layer is durable under its own ref now; its blob has served.
     placeholdBlob(cache, blob.digest);
     plan.request.onEvent?.({ type: "layer", digest: layer.digest, state: "imported" });

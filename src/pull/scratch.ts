@@ -28,6 +28,7 @@ export async function removeWorkDirectories(repo: string): Promise<void> {
 }
 
 export interface Scratch {
+  readonly top: string;
   /** Written at once; small objects only. */
   add(checksum: string, kind: ObjectKind, bytes: Uint8Array): void;
   setRef(ref: string, commit: string): Promise<void>;
@@ -39,15 +40,21 @@ export interface Scratch {
   remove(): Promise<void>;
 }
 
-const CONFIG = "[core]\nrepo_version=1\nmode=bare-split-xattrs\n";
+/**
+ * What is in a scratch repository. `split`: objects as images carry them, compared with their checksums when
+ * they are moved. `bare`: objects we have just hashed, which a repository of that mode takes by hard link.
+ */
+export type ScratchMode = "split" | "bare";
 
-export async function createScratch(repo: string): Promise<Scratch> {
+const MODES = { split: "bare-split-xattrs", bare: "bare" } as const;
+
+export async function createScratch(repo: string, mode: ScratchMode = "split"): Promise<Scratch> {
   const top = await makeWorkDirectory(repo);
   await mkdir(join(top, "objects"));
   for (const kind of ["heads", "mirrors", "remotes"]) {
     await mkdir(join(top, "refs", kind), { recursive: true });
   }
-  await writeFile(join(top, "config"), CONFIG);
+  await writeFile(join(top, "config"), `[core]\nrepo_version=1\nmode=${MODES[mode]}\n`);
   const folders = new Set<string>();
   const add: Scratch["add"] = (checksum, kind, bytes) => {
     const path = join(top, objectPath(checksum, kind));
@@ -59,13 +66,15 @@ export async function createScratch(repo: string): Promise<Scratch> {
   // An encapsulated image leaves it out when /sysroot is its only empty directory.
   add(EMPTY_TREE, "dirtree", EMPTY_TREE_BYTES);
   return {
+    top,
     add,
     async setRef(ref, commit) {
       const path = join(top, "refs/heads", ref);
       await mkdir(dirname(path), { recursive: true });
       await writeFile(path, `${commit}\n`);
     },
-    pull: async (ctx, commits = []) => await pullLocal(ctx, repo, { scratch: top, commits }),
+    pull: async (ctx, commits = []) =>
+      await pullLocal(ctx, repo, { scratch: top, commits, isTrusted: mode === "bare" }),
     remove: async () => await rm(top, { recursive: true, force: true }),
   };
 }

@@ -13,7 +13,7 @@ import { derivedImages } from "./images/derived.ts";
 import { createRandom, randomBytes } from "./images/random.ts";
 import { dir, file, hardlink, makeTar, symlink, type TestEntry } from "./images/tar-writer.ts";
 import { ostreeVersions } from "./ostree-versions.ts";
-import { createTestRepo, digestOf, importBlob, type TestRepo } from "./test-repo.ts";
+import { createTestRepo, digestOf, importBlob as importBy, type TestRepo } from "./test-repo.ts";
 
 const ENTRIES = [
   dir("."),
@@ -25,12 +25,19 @@ const TAR = makeTar(ENTRIES);
 /** What zstd:chunked and others append: frames a decoder skips. */
 const SKIPPED = Buffer.concat([Buffer.from("502a4d1805000000", "hex"), Buffer.from("hello")]);
 
-describe.each(ostreeVersions())("with ostree $version", (ostree) => {
+const cases = ostreeVersions().flatMap((ostree) =>
+  (["ours", "ostree"] as const).map((writer) => ({ ...ostree, writer })),
+);
+
+describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...ostree }) => {
   let it: TestRepo;
   beforeAll(() => {
     it = createTestRepo(ostree);
   });
   afterAll(() => it.remove());
+
+  const importBlob: typeof importBy = (repo, blob, more) =>
+    importBy(repo, blob, { writer, ...more });
 
   test.each([
     ["nothing", TAR],
@@ -161,6 +168,19 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
     expect(failure.kind).toBe("integrity");
     expect(it.ostree("refs", "--list")).toBe(before);
   }
+
+  test("no room: said so, and nothing is to be seen", async () => {
+    it.ostree("config", "set", "core.min-free-space-size", "9999TB");
+    const before = it.ostree("refs", "--list");
+    try {
+      const failure = await importBlob(it, TAR).catch((error) => error);
+      expect(failure).toMatchObject({ name: "BootcError", kind: "space" });
+    } finally {
+      it.ostree("config", "unset", "core.min-free-space-size");
+    }
+    expect(it.ostree("refs", "--list")).toBe(before);
+    await importBlob(it, TAR);
+  });
 
   test("an interrupted import stops at once and leaves nothing to be seen", async () => {
     const abort = new AbortController();

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { canWriteObjects, createBatches } from "../../src/pull/batches.ts";
 import { deletePrivateRefs } from "../../src/pull/cleanup.ts";
 import { importLayer, type LayerImport } from "../../src/pull/import.ts";
 import type { Context } from "../../src/system/context.ts";
@@ -62,12 +63,22 @@ export async function forgetPull({ repo }: TestRepo): Promise<void> {
   await deletePrivateRefs(repo);
 }
 
+/** Who makes commits of layers, where both can: ostree, or ourselves. */
+export type Writer = "ostree" | "ours";
+
 /** Imports `blob`, its digest and size taken from itself unless `more` says otherwise. */
-export async function importBlob(it: TestRepo, blob: Uint8Array, more: Partial<LayerImport> = {}) {
+export async function importBlob(
+  it: TestRepo,
+  blob: Uint8Array,
+  { writer = "ours", ...more }: Partial<LayerImport> & { readonly writer?: Writer } = {},
+) {
   const digest = more.digest ?? digestOf(blob);
   const path = join(it.work, digestOf(blob).slice(7));
   writeFileSync(path, blob);
-  return await importLayer(it.ctx, {
+  const isOurs = writer === "ours" && (await canWriteObjects(it.repo));
+  const batches = isOurs ? await createBatches(it.ctx, it.repo) : undefined;
+  const request: LayerImport = {
+    batches,
     repo: it.repo,
     kind: "derived",
     layerDigest: digest,
@@ -77,7 +88,14 @@ export async function importBlob(it: TestRepo, blob: Uint8Array, more: Partial<L
     filter: { allowsNonUsr: true, retainsVar: true },
     importerVersion: "test",
     ...more,
-  });
+  };
+  try {
+    const layer = await importLayer(it.ctx, request);
+    await layer.durable;
+    return layer;
+  } finally {
+    await batches?.remove();
+  }
 }
 
 /** Root dirtree and dirmeta of a commit, as `ostree ls` prints them. */

@@ -1,0 +1,149 @@
+// The directory tree of a layer while its entries arrive in any order, as ostree's tar reader builds it.
+
+import { formatDirtree, type TreeDir, treeChecksum } from "../ostree/dirtree.ts";
+import { EMPTY_TREE, type FileMetadata, formatDirmeta, sha256 } from "../ostree/objects.ts";
+import type { Owner } from "./object-writer.ts";
+import { damagedTar } from "./tar-header.ts";
+
+/**
+ * Where an entry's parent is missing, it and all directories above it, known or not, get the mode 0755 and
+ * the owner of the entry: so does ostree.
+ */
+export interface LayerTree {
+  addDirectory(path: string, meta: FileMetadata): void;
+  addFile(path: string, owner: Owner, checksum: string): void;
+  /** Links are looked at when all files are there, whatever came later in their places. */
+  addHardLink(path: string, owner: Owner, target: string): void;
+  /** Hands over all objects of the tree; gives its root. */
+  finish(add: AddObject): { readonly tree: string; readonly meta: string };
+}
+
+export type AddObject = (checksum: string, kind: "dirtree" | "dirmeta", bytes: Uint8Array) => void;
+
+interface Directory {
+  meta: FileMetadata;
+  readonly files: Map<string, string>;
+  readonly dirs: Map<string, Directory>;
+}
+
+interface HardLink {
+  readonly path: string;
+  readonly target: string;
+  readonly make: (checksum: string) => void;
+}
+
+const DIRECTORY = 0o40000;
+const PARENT_MODE = DIRECTORY | 0o755;
+
+export function createLayerTree(): LayerTree {
+  const root = newDirectory(parentMeta({ uid: 0, gid: 0 }));
+  const links: HardLink[] = [];
+  let last: { readonly path: string; readonly directory: Directory } | undefined;
+
+  function find(path: string): Directory | undefined {
+    let at: Directory | undefined = root;
+    for (const name of namesOf(path)) at = at?.dirs.get(name);
+    return at;
+  }
+
+  function make(path: string, owner: Owner): Directory {
+    const meta = parentMeta(owner);
+    root.meta = meta;
+    let at = root;
+    for (const name of namesOf(path)) {
+      const next = at.dirs.get(name) ?? newDirectory(meta);
+      next.meta = meta;
+      at.dirs.set(name, next);
+      at = next;
+    }
+    return at;
+  }
+
+  function parentOf(path: string, owner: Owner): readonly [parent: Directory, name: string] {
+    const [parent, name] = splitPath(path);
+    // Entries of one directory come one after another.
+    if (last?.path !== parent) {
+      last = { path: parent, directory: find(parent) ?? make(parent, owner) };
+    }
+    return [last.directory, name];
+  }
+
+  function findFile(path: string): string | undefined {
+    const [parent, name] = splitPath(path);
+    return find(parent)?.files.get(name);
+  }
+
+  return {
+    addDirectory(path, meta) {
+      if (path === "") {
+        root.meta = meta;
+        return;
+      }
+      const [parent, name] = parentOf(path, meta);
+      const known = parent.dirs.get(name);
+      if (known === undefined) parent.dirs.set(name, newDirectory(meta));
+      else known.meta = meta;
+    },
+    addFile(path, owner, checksum) {
+      const [parent, name] = parentOf(path, owner);
+      parent.files.set(name, checksum);
+    },
+    addHardLink(path, owner, target) {
+      const [directory, name] = parentOf(path, owner);
+      links.push({ path, target, make: (checksum) => directory.files.set(name, checksum) });
+    },
+    finish(add) {
+      resolve(links, findFile);
+      return write(root, add);
+    },
+  };
+}
+
+function namesOf(path: string): readonly string[] {
+  return path === "" ? [] : path.split("/");
+}
+
+function newDirectory(meta: FileMetadata): Directory {
+  return { meta, files: new Map(), dirs: new Map() };
+}
+
+function parentMeta({ uid, gid }: Owner): FileMetadata {
+  return { uid, gid, mode: PARENT_MODE, xattrs: [] };
+}
+
+function splitPath(path: string): readonly [parent: string, name: string] {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? ["", path] : [path.slice(0, slash), path.slice(slash + 1)];
+}
+
+/** In their order; those to other links when these are there. */
+function resolve(links: readonly HardLink[], findFile: (path: string) => string | undefined): void {
+  let open = links;
+  while (open.length > 0) {
+    const still: HardLink[] = [];
+    for (const link of open) {
+      const checksum = findFile(link.target);
+      if (checksum === undefined) still.push(link);
+      else link.make(checksum);
+    }
+    const [first] = still;
+    if (first !== undefined && still.length === open.length) {
+      throw damagedTar(`the hard link \`${first.path}\` to \`${first.target}\``);
+    }
+    open = still;
+  }
+}
+
+function write(directory: Directory, add: AddObject): { tree: string; meta: string } {
+  const dirs: TreeDir[] = [];
+  for (const [name, it] of directory.dirs) dirs.push({ name, ...write(it, add) });
+  const files = [...directory.files].map(([name, checksum]) => ({ name, checksum }));
+  const meta = formatDirmeta(directory.meta);
+  const metaChecksum = sha256(meta);
+  add(metaChecksum, "dirmeta", meta);
+  if (files.length === 0 && dirs.length === 0) return { tree: EMPTY_TREE, meta: metaChecksum };
+  const tree = formatDirtree({ files, dirs });
+  const checksum = treeChecksum(tree);
+  add(checksum, "dirtree", tree);
+  return { tree: checksum, meta: metaChecksum };
+}

@@ -1,0 +1,260 @@
+// Content objects written as files of a repository of mode `bare`: hashed and stored in one pass.
+// Attributes are not written: the runtime has no call for them.
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  fchmodSync,
+  fchownSync,
+  futimesSync,
+  lchownSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  symlinkSync,
+  writeSync,
+  writevSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { BootcError, errnoOf } from "../errors.ts";
+import { formatFileHeader, objectPath } from "../ostree/objects.ts";
+import { createLargeFiles, type LargeFile } from "./large-file.ts";
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface NewFile extends Owner {
+  /** Permission bits alone. */
+  readonly mode: number;
+  readonly sizeBytes: number;
+}
+
+export interface FileWriter {
+  /** The piece must stay as it is until the writer has settled. */
+  write(piece: Buffer): void;
+  /** All content was written; the object's checksum. */
+  end(): string;
+  /** The content is not to come. */
+  abandon(): void;
+}
+
+export interface ObjectWriter {
+  file(meta: NewFile): FileWriter;
+  symlink(owner: Owner, target: string): string;
+  /** How much content was taken so far. */
+  takenBytes(): number;
+  /** To be awaited now and then: resolves when there is room for more. Throws what went wrong. */
+  drain(): Promise<void>;
+  /** Resolves when nothing is done any more for the files that ended, or were abandoned, by now. */
+  settle(): Promise<void>;
+}
+
+export interface ObjectPlace {
+  /** The repository that is written, of mode `bare`. */
+  readonly top: string;
+  /** One on the same file system whose objects are taken over where they are the same. */
+  readonly shared: string;
+  /** Bytes that must stay free on the file system. */
+  readonly reserveBytes: number;
+}
+
+/** Smaller files are written when they are whole: going to another thread costs more than that. */
+const LARGE_BYTES = 1 << 16;
+/** How much is taken before the room left is looked at again. */
+const LOOK_BYTES = 16 << 20;
+
+const REGULAR = 0o100000;
+const SYMLINK_MODE = 0o120777;
+
+export function createObjectWriter(place: ObjectPlace): ObjectWriter {
+  const files = createObjectFiles(place);
+  const large = createLargeFiles();
+  const headerOf = createHeaders();
+  const requireRoom = createRoomCheck(place);
+  let count = 0;
+  let takenBytes = 0;
+
+  function take(bytes: number): void {
+    takenBytes += bytes;
+    requireRoom(takenBytes);
+  }
+
+  return {
+    file(meta) {
+      const hash = createHash("sha256").update(headerOf(meta));
+      const finish = (fd: number) => setMetadata(fd, meta);
+      const content =
+        meta.sizeBytes < LARGE_BYTES
+          ? smallContent(files, finish)
+          : largeContent(files, large.create(join(place.top, `large-${count++}`)), finish);
+      return {
+        write(piece) {
+          take(piece.length);
+          hash.update(piece);
+          content.append(piece);
+        },
+        end() {
+          const checksum = hash.digest("hex");
+          content.end(checksum);
+          return checksum;
+        },
+        abandon: () => content.abandon(),
+      };
+    },
+    symlink(owner, target) {
+      const header = formatFileHeader({
+        ...{ ...owner, mode: SYMLINK_MODE },
+        ...{ symlinkTarget: target, xattrs: [] },
+      });
+      const checksum = createHash("sha256").update(header).digest("hex");
+      files.symlink(checksum, target, owner);
+      return checksum;
+    },
+    takenBytes: () => takenBytes,
+    drain: () => large.drain(),
+    settle: () => large.settle(),
+  };
+}
+
+interface Content {
+  append(piece: Buffer): void;
+  end(checksum: string): void;
+  abandon(): void;
+}
+
+type ObjectFiles = ReturnType<typeof createObjectFiles>;
+type Finish = (fd: number) => void;
+
+function smallContent(files: ObjectFiles, finish: Finish): Content {
+  const held: Buffer[] = [];
+  return {
+    append: (piece) => held.push(piece),
+    end: (checksum) => files.create(checksum, held, finish),
+    abandon() {},
+  };
+}
+
+function largeContent(files: ObjectFiles, file: LargeFile, finish: Finish): Content {
+  return {
+    append: (piece) => file.append(piece),
+    end(checksum) {
+      const path = files.pathOf(checksum);
+      file.end(files.isTaken(checksum, path) ? undefined : path, finish);
+    },
+    abandon: () => file.end(undefined, finish),
+  };
+}
+
+function setMetadata(fd: number, { uid, gid, mode }: NewFile): void {
+  fchownSync(fd, uid, gid);
+  fchmodSync(fd, mode);
+  futimesSync(fd, 0, 0);
+}
+
+/** Most files of an image have one of a few owners and modes. */
+function createHeaders(): (file: NewFile) => Buffer {
+  const known = new Map<string, Buffer>();
+  return ({ uid, gid, mode }) => {
+    const key = `${uid}:${gid}:${mode}`;
+    const header =
+      known.get(key) ??
+      formatFileHeader({ uid, gid, mode: REGULAR | mode, symlinkTarget: "", xattrs: [] });
+    known.set(key, header);
+    return header;
+  };
+}
+
+function createRoomCheck({ top, reserveBytes }: ObjectPlace): (takenBytes: number) => void {
+  let nextBytes = 0;
+  return (takenBytes) => {
+    if (takenBytes < nextBytes) return;
+    nextBytes = takenBytes + LOOK_BYTES;
+    const { bavail, bsize } = statfsSync(top);
+    if (bavail * bsize > reserveBytes) return;
+    throw new BootcError("no room left beyond what the repository's `min-free-space` keeps free", {
+      kind: "space",
+      hint: "free some, for instance with `bootc internals cleanup`",
+    });
+  };
+}
+
+/** Objects under their names, where one that is there already is the same one. */
+function createObjectFiles({ top, shared }: ObjectPlace) {
+  const folders = new Set<string>();
+
+  function pathOf(checksum: string): string {
+    const path = join(top, objectPath(checksum, "file"));
+    const folder = checksum.slice(0, 2);
+    if (!folders.has(folder)) mkdirSync(dirname(path), { recursive: true });
+    folders.add(folder);
+    return path;
+  }
+
+  /** Whether the object is there by now without anything being written. */
+  function isTaken(checksum: string, path: string): boolean {
+    const known = join(shared, objectPath(checksum, "file"));
+    if (!existsSync(known)) return false;
+    try {
+      linkSync(known, path);
+      return true;
+    } catch (error) {
+      const code = errnoOf(error);
+      if (code === "EEXIST") return true;
+      // Removed just now, or a file system's limit of links to one file.
+      if (code === "ENOENT" || code === "EMLINK") return false;
+      throw error;
+    }
+  }
+
+  function create(checksum: string, content: readonly Buffer[], finish: Finish): void {
+    const path = pathOf(checksum);
+    if (isTaken(checksum, path)) return;
+    const fd = unlessExists(() => openSync(path, "wx", 0o600));
+    if (fd === EXISTS) return;
+    try {
+      writeAll(fd, content);
+      finish(fd);
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw error;
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  function symlink(checksum: string, target: string, { uid, gid }: Owner): void {
+    const path = pathOf(checksum);
+    if (isTaken(checksum, path) || unlessExists(() => symlinkSync(target, path)) === EXISTS) return;
+    lchownSync(path, uid, gid);
+  }
+
+  return { pathOf, isTaken, create, symlink };
+}
+
+const EXISTS = Symbol("exists");
+
+function unlessExists<T>(make: () => T): T | typeof EXISTS {
+  try {
+    return make();
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return EXISTS;
+    throw error;
+  }
+}
+
+function writeAll(fd: number, pieces: readonly Buffer[]): void {
+  if (pieces.length === 0) return;
+  const total = pieces.reduce((sum, it) => sum + it.length, 0);
+  let done = pieces.length === 1 ? 0 : writevSync(fd, pieces);
+  if (done === total) return;
+  // A single piece, or a write that was cut short.
+  for (const piece of pieces) {
+    const skipped = Math.min(done, piece.length);
+    done -= skipped;
+    for (let at = skipped; at < piece.length; ) at += writeSync(fd, piece, at, piece.length - at);
+  }
+}

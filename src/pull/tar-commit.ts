@@ -1,0 +1,113 @@
+// A tar that is ready for `ostree commit --tree=tar` made a commit of by ourselves, in one pass.
+// Its objects, named by what was hashed, go into a repository of its own, from where ostree takes them.
+import type { Variant } from "../ostree/gvariant.ts";
+import { formatCommit, sha256 } from "../ostree/objects.ts";
+import { normalizePath } from "./import-path.ts";
+import { createLayerTree, type LayerTree } from "./layer-tree.ts";
+import type { FileWriter, ObjectWriter } from "./object-writer.ts";
+import type { Scratch } from "./scratch.ts";
+import { createTarFilter, type TarEntry, type Verdict } from "./tar-reader.ts";
+import { xattrsOf } from "./tar-xattrs.ts";
+
+export interface TarCommitOptions {
+  readonly scratch: Scratch;
+  readonly objects: ObjectWriter;
+  readonly metadata: readonly (readonly [string, Variant])[];
+  readonly timestampEpoch: number;
+  readonly signal: AbortSignal;
+}
+
+/** Something in the tar that only ostree can store: a file with extended attributes. */
+export class NeedsOstree extends Error {}
+
+/** The commit's checksum; it has no ref. What `tar` throws ends it, and leaves objects nobody names. */
+export async function writeTarCommit(
+  tar: AsyncIterable<readonly Uint8Array[]>,
+  { scratch, objects, signal, ...options }: TarCommitOptions,
+): Promise<string> {
+  const tree = createLayerTree();
+  const entries = createEntryWriter(objects, tree);
+  const filter = createTarFilter(entries.handle);
+  try {
+    for await (const pieces of tar) {
+      for (const piece of pieces) filter.feed(bufferOf(piece));
+      await objects.drain();
+      signal.throwIfAborted();
+    }
+    filter.end();
+  } finally {
+    entries.abandon();
+    await objects.settle();
+  }
+  await objects.drain();
+  const root = tree.finish(scratch.add);
+  const commit = formatCommit({
+    ...{ metadata: options.metadata, timestampEpoch: options.timestampEpoch },
+    ...{ parent: undefined, subject: "", body: "" },
+    ...{ rootTree: root.tree, rootMeta: root.meta },
+  });
+  const checksum = sha256(commit);
+  scratch.add(checksum, "commit", commit);
+  return checksum;
+}
+
+/** Content becomes objects, names become a tree. */
+function createEntryWriter(objects: ObjectWriter, tree: LayerTree) {
+  let current: FileWriter | undefined;
+
+  function startFile(entry: TarEntry, path: string): Verdict {
+    const file = objects.file(entry);
+    const end = () => tree.addFile(path, entry, file.end());
+    let left = entry.sizeBytes;
+    if (left === 0) {
+      end();
+      return DROP;
+    }
+    current = file;
+    const write = (piece: Buffer) => {
+      // What follows the content is padding.
+      if (left === 0) return;
+      const content = piece.length <= left ? piece : piece.subarray(0, left);
+      file.write(content);
+      left -= content.length;
+      if (left > 0) return;
+      current = undefined;
+      end();
+    };
+    return { kind: "spool", write };
+  }
+
+  function handle(entry: TarEntry): Verdict {
+    const path = normalizePath(entry.path);
+    const xattrs = xattrsOf(entry.records);
+    const { type, uid, gid } = entry;
+    const isContent = type === "file" || type === "symlink";
+    if (isContent && xattrs.length > 0) throw new NeedsOstree();
+    switch (type) {
+      case "directory":
+        tree.addDirectory(path, { uid, gid, mode: DIRECTORY | entry.mode, xattrs });
+        return DROP;
+      case "hardlink":
+        tree.addHardLink(path, entry, normalizePath(entry.linkPath));
+        return DROP;
+      case "symlink":
+        tree.addFile(path, entry, objects.symlink({ uid, gid }, entry.linkPath));
+        return DROP;
+      case "file":
+        return startFile(entry, path);
+      case "special":
+        throw new Error("unreachable: special files are left out before");
+    }
+  }
+
+  return { handle, abandon: () => current?.abandon() };
+}
+
+const DIRECTORY = 0o40000;
+const DROP: Verdict = { kind: "drop" };
+
+function bufferOf(piece: Uint8Array): Buffer {
+  return Buffer.isBuffer(piece)
+    ? piece
+    : Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+}

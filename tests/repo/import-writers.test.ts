@@ -1,0 +1,131 @@
+// Layers that we write ourselves come out as `ostree commit` makes them of the same tar.
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { derivedImages } from "./images/derived.ts";
+import { createRandom, randomBytes } from "./images/random.ts";
+import { dir, file, hardlink, makeTar, symlink, type TestEntry } from "./images/tar-writer.ts";
+import { describeEachOstree } from "./ostree-versions.ts";
+import { createTestRepo, importBlob, rootsOf, type TestRepo, type Writer } from "./test-repo.ts";
+
+const MEGABYTE = randomBytes(createRandom(3), 1 << 20);
+
+const CASES: readonly (readonly [string, readonly TestEntry[]])[] = [
+  ["an empty layer", []],
+  ["a root of its own mode and owner", [dir(".", { mode: 0o700, uid: 7, gid: 8 })]],
+  ["a root that comes last", [file("usr/x", "x", { uid: 3 }), dir(".", { mode: 0o711 })]],
+  [
+    "parents made of an entry's owner",
+    [file("a/b/c", "x", { uid: 5, gid: 6 }), file("a/d/e", "y", { uid: 1 })],
+  ],
+  [
+    "parents that are known, above one that is not",
+    [dir(".", { mode: 0o700 }), dir("a", { mode: 0o711, uid: 2 }), file("a/b/c", "x", { uid: 3 })],
+  ],
+  [
+    "a directory without its parent",
+    [dir(".", { mode: 0o700 }), dir("a/b", { mode: 0o711, uid: 2 })],
+  ],
+  ["parents told later", [file("a/b/c", "x", { uid: 5 }), dir("a", { mode: 0o2755, gid: 9 })]],
+  ["parents of a link", [file("x", "x"), hardlink("a/b", "x", { uid: 4 })]],
+  ["a directory told twice", [dir("a", { mode: 0o700 }), dir("a", { mode: 0o1777 })]],
+  ["a directory with attributes", [dir("a", { xattrs: { "user.z": "1", "user.a": "2" } })]],
+  ["a file told twice", [file("a", "1"), file("a", "2")]],
+  ["a file, then a link in its place", [file("a", "1"), symlink("a", "b")]],
+  ["a link before its target", [hardlink("a", "b"), file("b", "x", { mode: 0o4755 })]],
+  ["a link to a link", [file("c", "x"), hardlink("b", "c"), hardlink("a", "b")]],
+  ["a link to a file that is replaced", [file("b", "1"), hardlink("a", "b"), file("b", "2")]],
+  ["a file in the place of a link", [file("b", "1"), hardlink("a", "b"), file("a", "2")]],
+  ["a link in the place of a file", [file("a", "1"), file("b", "2"), hardlink("a", "b")]],
+  ["a link to a symbolic link", [symlink("b", "/somewhere"), hardlink("a", "b")]],
+  ["a link to an empty file", [file("b"), hardlink("a", "b")]],
+  ["modes and owners", [file("a", "x", { mode: 0o6755, uid: 70_000, gid: 3_000_000 })]],
+  ["symbolic links of owners", [symlink("a", "b", { uid: 3, gid: 4 }), symlink("b", "../x/./y")]],
+  ["the same content twice", [file("a", "x"), file("b", "x"), file("c", "x", { mode: 0o600 })]],
+  [
+    "large files",
+    [
+      file("a", MEGABYTE),
+      file("b", MEGABYTE),
+      file("c", MEGABYTE.subarray(0, 65_536)),
+      file("d", MEGABYTE.subarray(0, 65_535)),
+      file("e", MEGABYTE.subarray(7)),
+    ],
+  ],
+  ["names beyond ASCII", [file("ž/ß", "x"), dir("日本"), symlink("日本/語", "ž")]],
+  [
+    "a file with attributes after others",
+    [file("a", "x"), file("b", "y", { xattrs: { "user.x": "1" } })],
+  ],
+];
+
+describeEachOstree((ostree) => {
+  let it: TestRepo;
+  beforeAll(() => {
+    it = createTestRepo(ostree);
+  });
+  afterAll(() => it.remove());
+
+  /** What the writer made of it; for a refused layer the kind of the refusal. */
+  async function outcomeOf(writer: Writer, tar: Buffer) {
+    try {
+      const { commit, diffId } = await importBlob(it, tar, { writer });
+      return { roots: rootsOf(it, commit), diffId };
+    } catch (error) {
+      return { kind: (error as { kind?: string }).kind };
+    }
+  }
+
+  async function expectSame(tar: Buffer): Promise<boolean> {
+    const ours = await outcomeOf("ours", tar);
+    expect(ours).toEqual(await outcomeOf("ostree", tar));
+    return "roots" in ours;
+  }
+
+  test.each(CASES)("%s", async (_, entries) => {
+    expect(await expectSame(makeTar(entries))).toBe(true);
+  });
+
+  const generated = derivedImages().filter(({ name }) => !/small files|64 layers/.test(name));
+  test.each(generated.map((it) => [it.name, it.layers] as const))(
+    "generated: %s",
+    async (_, layers) => {
+      for (const layer of layers) expect(await expectSame(makeTar(layer))).toBe(true);
+    },
+  );
+
+  test("any entries, conflicting or not", async () => {
+    const name = fc.constantFrom("a", "b", "c", "d");
+    const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((it) => it.join("/"));
+    const owner = { uid: fc.nat(3), gid: fc.nat(3) };
+    const entry: fc.Arbitrary<TestEntry> = fc.oneof(
+      fc
+        .record({ path, content: fc.string({ maxLength: 3 }), mode: fc.nat(0o7777), ...owner })
+        .map((it) => ({ ...it, type: "file" as const })),
+      fc
+        .record({ path, mode: fc.nat(0o7777), ...owner })
+        .map((it) => ({ ...it, type: "directory" as const })),
+      fc
+        .record({ path, link: path, ...owner })
+        .map((it) => ({ ...it, type: "symlink" as const, mode: 0o777 })),
+      fc.record({ path, link: path, ...owner }).map((it) => ({ ...it, type: "hardlink" as const })),
+    );
+    const seen = { imported: 0, refused: 0 };
+    await fc.assert(
+      fc.asyncProperty(fc.array(entry, { maxLength: 6 }), async (entries) => {
+        fc.pre(!hasLinkToLink(entries));
+        seen[(await expectSame(makeTar(entries))) ? "imported" : "refused"]++;
+      }),
+      { numRuns: 150, seed: 7 },
+    );
+    expect(seen.imported).toBeGreaterThan(30);
+    expect(seen.refused).toBeGreaterThan(30);
+    it.ostree("fsck", "--quiet");
+  }, 300_000);
+});
+
+/** What becomes of links to links depends on the order of a hash table in ostree. */
+function hasLinkToLink(entries: readonly TestEntry[]): boolean {
+  const links = entries.filter((it) => it.type === "hardlink");
+  const paths = new Set(links.map((it) => it.path));
+  return links.some((it) => paths.has(it.link ?? ""));
+}
