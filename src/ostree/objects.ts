@@ -125,6 +125,9 @@ function checksumOf(bytes: Uint8Array): string {
 
 // ---- directories: metadata
 
+/** The bits of a mode that say what has it. */
+export const FILE_TYPES = { directory: 0o040000, regular: 0o100000, symlink: 0o120000 } as const;
+
 const DIRMETA_TYPE = "(uuua(ayay))";
 const XATTRS_TYPE = "a(ayay)";
 

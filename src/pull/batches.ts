@@ -1,14 +1,15 @@
 // Layers written by ourselves, moved into the repository several at a time: each move is a transaction of
 // ostree that flushes the file system and up to 256 directories. A layer that ends alone is moved at once.
-import { rmSync } from "node:fs";
-import { readFile, statfs } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { keyfileFlag, keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
+import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
 import { pendingRef } from "../ostree/ref-names.ts";
+import { readCommit } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import { createObjectWriter, type ObjectWriter } from "./object-writer.ts";
+import { syncPendingRefs } from "./pending.ts";
 import { createScratch, type Scratch } from "./scratch.ts";
-import { decideReserve } from "./space.ts";
+import { readReserve } from "./space.ts";
 
 /** A layer being written. */
 export interface LayerSlot {
@@ -16,6 +17,8 @@ export interface LayerSlot {
   readonly objects: ObjectWriter;
   /** The layer is whole and verified; resolves when it is durable under its pending ref, after `end`. */
   publish(digest: string, commit: string): Promise<void>;
+  /** Something went wrong with the writing itself: nothing that was written beside it is published. */
+  spoil(error: unknown): void;
   /** To be called in any case, when nothing is written for this layer any more. */
   end(): void;
 }
@@ -33,32 +36,35 @@ interface Batch {
   readonly published: PromiseWithResolvers<void>;
   writers: number;
   isClosed: boolean;
+  spoiledBy: unknown;
 }
 
 /** A batch with more content than this takes no more layers. */
 const BATCH_BYTES = 128 << 20;
 
-/**
- * Whether ostree can take objects from us by hard link: owners are ours to set, the repository keeps files as
- * they are, flushes them at the end of its transaction, and seals none.
- */
+/** Whether layers can be written by ourselves into `repo`. */
 export async function canWriteObjects(repo: string): Promise<boolean> {
-  const config = parseKeyfile(await readFile(join(repo, "config"), "utf8"));
-  const isBare = keyfileValue(config, "core", "mode") === "bare";
-  const isFlushedAsWhole = keyfileFlag(config, "core", "per-object-fsync") !== true;
-  const fsverity = keyfileValue(config, "ex-integrity", "fsverity") ?? "no";
-  const composefs = keyfileValue(config, "ex-integrity", "composefs") ?? "no";
-  const hasNoSeals = [fsverity, composefs].every((it) => OFF.has(it));
-  return process.getuid?.() === 0 && isBare && isFlushedAsWhole && hasNoSeals;
+  const config = await readFile(join(repo, "config"), "utf8");
+  return decideWritable(config, process.getuid?.());
+}
+
+/**
+ * Whether ostree can take objects from us by hard link, by the repository's `config`: owners are ours to set,
+ * files are kept as they are, flushed at the end of a transaction, and not sealed.
+ */
+export function decideWritable(config: string, uid: number | undefined): boolean {
+  const keyfile = parseKeyfile(config);
+  const isBare = keyfileValue(keyfile, "core", "mode") === "bare";
+  const perObject = keyfileValue(keyfile, "core", "per-object-fsync") ?? "false";
+  const fsverity = keyfileValue(keyfile, "ex-integrity", "fsverity") ?? "no";
+  const composefs = keyfileValue(keyfile, "ex-integrity", "composefs") ?? "no";
+  return uid === 0 && isBare && [perObject, fsverity, composefs].every((it) => OFF.has(it));
 }
 
 const OFF = new Set(["no", "false", "0"]);
 
 export async function createBatches(ctx: Context, repo: string): Promise<Batches> {
-  const files = await statfs(repo);
-  const reserveBytes = decideReserve(await readFile(join(repo, "config"), "utf8"), {
-    sizeBytes: files.blocks * files.bsize,
-  });
+  const reserveBytes = await readReserve(repo);
   const waiting = new Set<Batch>();
   let current: Promise<Batch> | undefined;
   let publishing: Promise<void> | undefined;
@@ -66,11 +72,11 @@ export async function createBatches(ctx: Context, repo: string): Promise<Batches
   /** Those that nobody writes to, one after another; meanwhile others may join one that is open. */
   async function publishReady(): Promise<void> {
     if (publishing !== undefined) return;
-    const ready = [...waiting].find((it) => it.writers === 0 && it.layers.size > 0);
+    const ready = [...waiting].find((it) => it.writers === 0);
     if (ready === undefined) return;
     close(ready);
     waiting.delete(ready);
-    publishing = publish(ctx, ready);
+    publishing = publish(ctx, repo, ready);
     await publishing;
     publishing = undefined;
     await publishReady();
@@ -85,7 +91,10 @@ export async function createBatches(ctx: Context, repo: string): Promise<Batches
   async function joinOne(): Promise<Batch> {
     for (;;) {
       current ??= createBatch(repo, reserveBytes);
-      const batch = await current;
+      const batch = await current.catch((error: unknown) => {
+        current = undefined;
+        throw error;
+      });
       if (batch.isClosed) continue;
       batch.writers++;
       waiting.add(batch);
@@ -98,14 +107,15 @@ export async function createBatches(ctx: Context, repo: string): Promise<Batches
       const batch = await joinOne();
       const end = () => {
         batch.writers--;
-        if (batch.objects.takenBytes() > BATCH_BYTES) close(batch);
+        const isFull = batch.objects.takenBytes() > BATCH_BYTES;
+        if (isFull || batch.spoiledBy !== undefined) close(batch);
         void publishReady();
       };
       return slotOf(batch, end);
     },
     async remove() {
-      await publishing;
-      for (const { scratch } of waiting) forget(scratch);
+      while (publishing !== undefined) await publishing;
+      for (const { scratch } of waiting) scratch.remove();
     },
   };
 }
@@ -115,29 +125,41 @@ async function createBatch(repo: string, reserveBytes: number): Promise<Batch> {
   const objects = createObjectWriter({ top: scratch.top, shared: repo, reserveBytes });
   const published = Promise.withResolvers<void>();
   published.promise.catch(() => undefined); // every layer of it waits for that by itself
-  return { scratch, objects, layers: new Map(), published, writers: 0, isClosed: false };
-}
-
-function slotOf({ scratch, objects, layers, published }: Batch, end: () => void): LayerSlot {
   return {
     scratch,
     objects,
+    layers: new Map(),
+    published,
+    writers: 0,
+    isClosed: false,
+    spoiledBy: undefined,
+  };
+}
+
+function slotOf(batch: Batch, end: () => void): LayerSlot {
+  return {
+    scratch: batch.scratch,
+    objects: batch.objects,
     publish(digest, commit) {
-      layers.set(pendingRef(digest), commit);
-      return published.promise;
+      batch.layers.set(pendingRef(digest), commit);
+      return batch.published.promise;
+    },
+    spoil(error) {
+      batch.spoiledBy ??= error;
     },
     end,
   };
 }
 
 /** Never rejects: who waits for the layers of the batch is told. */
-async function publish(ctx: Context, { scratch, layers, published }: Batch): Promise<void> {
+async function publish(ctx: Context, repo: string, batch: Batch): Promise<void> {
+  const { scratch, layers, published } = batch;
   try {
     try {
-      for (const [ref, commit] of layers) await scratch.setRef(ref, commit);
-      await scratch.pull(ctx);
+      if (batch.spoiledBy !== undefined) throw batch.spoiledBy;
+      if (layers.size > 0) await move(ctx, repo, { scratch, layers });
     } finally {
-      forget(scratch);
+      scratch.remove();
     }
     published.resolve();
   } catch (error) {
@@ -145,7 +167,18 @@ async function publish(ctx: Context, { scratch, layers, published }: Batch): Pro
   }
 }
 
-/** Not by promises: for some thousand files these take many times as long. */
-function forget({ top }: Scratch): void {
-  rmSync(top, { recursive: true, force: true });
+async function move(
+  ctx: Context,
+  repo: string,
+  { scratch, layers }: Pick<Batch, "scratch" | "layers">,
+): Promise<void> {
+  for (const [ref, commit] of layers) {
+    await scratch.setRef(ref, commit);
+    // A commit that is there may lack objects, after a power cut for instance; so marked, it is completed.
+    if ((await readCommit(repo, commit)) !== undefined) {
+      await writeFile(join(repo, `state/${commit}.commitpartial`), "");
+    }
+  }
+  await scratch.pull(ctx);
+  await syncPendingRefs(repo);
 }

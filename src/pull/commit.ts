@@ -80,7 +80,7 @@ export async function commitImage(ctx: Context, request: ImageCommitRequest): Pr
     if (!isLabelled) await deleteRefs(ctx, repo, [UNLABELLED_REF, LABELLED_REF]);
     return { commit };
   } finally {
-    await scratch.remove();
+    scratch.remove();
   }
 }
 
@@ -155,7 +155,7 @@ async function relabel(ctx: Context, request: ImageCommitRequest): Promise<TreeR
     const { rootTree, rootMeta } = await requireCommit(repo, labelled);
     return { tree: rootTree, meta: rootMeta };
   } finally {
-    await scratch.remove();
+    scratch.remove();
     await rm(work, { recursive: true, force: true });
   }
 }
@@ -259,7 +259,7 @@ export async function writeCachedUpdate(
     scratch.add(commit, "commitmeta", formatDictionary([...others, ...cached]));
     await scratch.pull(ctx, [commit]);
   } finally {
-    await scratch.remove();
+    scratch.remove();
   }
 }
 

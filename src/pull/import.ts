@@ -6,7 +6,7 @@ import { BootcError, type ErrorKind, kindOf } from "../errors.ts";
 import { pendingRef } from "../ostree/ref-names.ts";
 import { isOutOfRoom } from "../programs/ostree.ts";
 import type { Context } from "../system/context.ts";
-import type { Batches } from "./batches.ts";
+import type { Batches, LayerSlot } from "./batches.ts";
 import { createDerivedRewrite } from "./import-derived.ts";
 import { createObjectSet, type TakeMetadata } from "./import-objects.ts";
 import type { LayerFilter } from "./import-path.ts";
@@ -15,7 +15,6 @@ import { type LayerStore, storeByOstree, storeByUs } from "./layer-store.ts";
 import { rejectLayer } from "./pending.ts";
 import { createScratch, makeWorkDirectory, type Scratch } from "./scratch.ts";
 import { createSpool, type Spool } from "./spool.ts";
-import { NeedsOstree } from "./tar-commit.ts";
 import { BLOCK, damagedTar } from "./tar-header.ts";
 import { createTarFilter, type TarHandler, type TarPart } from "./tar-reader.ts";
 
@@ -102,16 +101,27 @@ async function importVerified(ctx: Context, request: LayerImport): Promise<Impor
   const { batches, layerDigest } = request;
   // A stream cannot be read again when it turns out to be nothing for us.
   if (batches !== undefined && typeof request.blob === "string" && canBeWritten(request)) {
-    const slot = await batches.open();
-    try {
-      return await importInto(ctx, request, storeByUs(ctx, slot, layerDigest));
-    } catch (error) {
-      if (!(error instanceof NeedsOstree)) throw error;
-    } finally {
-      slot.end();
-    }
+    const layer = await inSlot(batches, (slot) =>
+      importInto(ctx, request, storeByUs(ctx, slot, layerDigest)),
+    );
+    if (layer !== undefined) return layer;
   }
-  return await importInto(ctx, request, storeByOstree(ctx, request));
+  const layer = await importInto(ctx, request, storeByOstree(ctx, request));
+  if (layer === undefined) throw new Error("unreachable: a layer that ostree cannot store");
+  return layer;
+}
+
+/** A layer that is not what it should be harms no other one; a disk that cannot be written to may. */
+async function inSlot<T>(batches: Batches, work: (slot: LayerSlot) => Promise<T>): Promise<T> {
+  const slot = await batches.open();
+  try {
+    return await work(slot);
+  } catch (error) {
+    if (kindOf(error) !== "integrity") slot.spoil(error);
+    throw error;
+  } finally {
+    slot.end();
+  }
 }
 
 /** Labels are made by ostree; the commit of a base is compared with what is in the repository by then. */
@@ -123,20 +133,23 @@ async function importInto(
   ctx: Context,
   request: LayerImport,
   store: LayerStore,
-): Promise<ImportedLayer> {
+): Promise<ImportedLayer | undefined> {
   switch (request.kind) {
     case "derived":
       return await importDerived(request, store);
     case "chunk": {
       const layer = await importObjects(request, store, undefined);
-      return { ...layer, ...(await store.accept(layer.commit)) };
+      return layer && { ...layer, ...(await store.accept(layer.commit)) };
     }
     case "commit":
       return await importCommit(ctx, request, store);
   }
 }
 
-async function importDerived(request: LayerImport, store: LayerStore): Promise<ImportedLayer> {
+async function importDerived(
+  request: LayerImport,
+  store: LayerStore,
+): Promise<ImportedLayer | undefined> {
   const { repo, filter, selinuxPolicyDir, importerVersion } = request;
   if (filter === undefined) throw new Error("unreachable: a derived layer without a filter");
   const work = await makeWorkDirectory(repo);
@@ -148,6 +161,7 @@ async function importDerived(request: LayerImport, store: LayerStore): Promise<I
     const tar = rewriteTar({ blob, handle: rewrite.handle, finish: rewrite.finish, spool });
     const metadata = { "ostree.importer.version": importerVersion };
     const commit = await store.commit(tar, { selinuxPolicyDir, metadata });
+    if (commit === undefined) return undefined;
     const { durable } = await store.accept(commit);
     const { filtered } = rewrite;
     const specialFiles = rewrite.specialFiles();
@@ -163,7 +177,7 @@ async function importCommit(
   ctx: Context,
   request: LayerImport,
   store: LayerStore,
-): Promise<ImportedLayer> {
+): Promise<ImportedLayer | undefined> {
   const { repo, layerDigest, baseCommit } = request;
   const scratch = await createScratch(repo);
   try {
@@ -174,6 +188,7 @@ async function importCommit(
       if (kind === "commitmeta" && checksum !== base) throw damagedTar("metadata of no commit");
       scratch.add(checksum, kind, bytes);
     });
+    if (layer === undefined) return undefined;
     if (base === "") throw damagedTar("no commit");
     if (baseCommit !== undefined && base !== baseCommit) {
       throw damagedTar(`the commit ${base}, not ${baseCommit} as the image's label says`);
@@ -183,7 +198,7 @@ async function importCommit(
     await rejectLayer(repo, layerDigest);
     return { ...layer, commit: base, durable: Promise.resolve() };
   } finally {
-    await scratch.remove();
+    scratch.remove();
   }
 }
 
@@ -201,11 +216,12 @@ async function importObjects(
   request: LayerImport,
   store: LayerStore,
   takeMetadata: TakeMetadata | undefined,
-): Promise<Omit<ImportedLayer, "durable">> {
+): Promise<Omit<ImportedLayer, "durable"> | undefined> {
   const objects = createObjectSet(takeMetadata);
   const blob = openLayerBlob(request.blob, request);
   const tar = rewriteTar({ blob, handle: objects.handle, start: objects.start });
   const commit = await store.commit(tar, { metadata: {}, timestampEpoch: 0 });
+  if (commit === undefined) return undefined;
   if (commit !== objects.commit()) {
     throw damagedTar("an object whose content is not what its name says");
   }

@@ -18,8 +18,11 @@ export interface LayerCommit {
 }
 
 export interface LayerStore {
-  /** The checksum of the commit that the tar became; whatever `tar` throws ends that. */
-  commit(tar: Tar, how: LayerCommit): Promise<string>;
+  /**
+   * The checksum of the commit that the tar became; whatever `tar` throws ends that. Undefined when something
+   * in the tar cannot be stored so.
+   */
+  commit(tar: Tar, how: LayerCommit): Promise<string | undefined>;
   /** The commit is what it should be. When the layer is durable under its pending ref, `durable` resolves. */
   accept(commit: string): Promise<{ readonly durable: Promise<void> }>;
 }
@@ -46,10 +49,14 @@ export function storeByOstree(
   };
 }
 
-/** Layers without labels to be made; `NeedsOstree` where a file has attributes. */
-export function storeByUs({ signal }: Context, slot: LayerSlot, layerDigest: string): LayerStore {
+/** Layers without labels to be made, and without files that have attributes. */
+export function storeByUs(
+  { signal, env }: Context,
+  slot: LayerSlot,
+  layerDigest: string,
+): LayerStore {
   return {
-    async commit(tar, { metadata, timestampEpoch = Math.floor(Date.now() / 1000) }) {
+    async commit(tar, { metadata, timestampEpoch = importEpoch(env) }) {
       const texts = Object.entries(metadata);
       return await writeTarCommit(tar, {
         ...slot,
@@ -62,4 +69,9 @@ export function storeByUs({ signal }: Context, slot: LayerSlot, layerDigest: str
       return { durable: slot.publish(layerDigest, commit) };
     },
   };
+}
+
+/** As ostree has it: now, unless a reproducible build says otherwise. */
+function importEpoch({ SOURCE_DATE_EPOCH: told }: Context["env"]): number {
+  return told !== undefined && /^\d+$/.test(told) ? Number(told) : Math.floor(Date.now() / 1000);
 }

@@ -1,7 +1,13 @@
 // The directory tree of a layer while its entries arrive in any order, as ostree's tar reader builds it.
 
 import { formatDirtree, type TreeDir, treeChecksum } from "../ostree/dirtree.ts";
-import { EMPTY_TREE, type FileMetadata, formatDirmeta, sha256 } from "../ostree/objects.ts";
+import {
+  EMPTY_TREE,
+  FILE_TYPES,
+  type FileMetadata,
+  formatDirmeta,
+  sha256,
+} from "../ostree/objects.ts";
 import type { Owner } from "./object-writer.ts";
 import { damagedTar } from "./tar-header.ts";
 
@@ -32,8 +38,7 @@ interface HardLink {
   readonly make: (checksum: string) => void;
 }
 
-const DIRECTORY = 0o40000;
-const PARENT_MODE = DIRECTORY | 0o755;
+const PARENT_MODE = FILE_TYPES.directory | 0o755;
 
 export function createLayerTree(): LayerTree {
   const root = newDirectory(parentMeta({ uid: 0, gid: 0 }));

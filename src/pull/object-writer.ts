@@ -19,7 +19,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { BootcError, errnoOf } from "../errors.ts";
-import { formatFileHeader, objectPath } from "../ostree/objects.ts";
+import { FILE_TYPES, formatFileHeader, objectPath } from "../ostree/objects.ts";
 import { createLargeFiles, type LargeFile } from "./large-file.ts";
 
 export interface Owner {
@@ -67,8 +67,7 @@ const LARGE_BYTES = 1 << 16;
 /** How much is taken before the room left is looked at again. */
 const LOOK_BYTES = 16 << 20;
 
-const REGULAR = 0o100000;
-const SYMLINK_MODE = 0o120777;
+const SYMLINK_MODE = FILE_TYPES.symlink | 0o777;
 
 export function createObjectWriter(place: ObjectPlace): ObjectWriter {
   const files = createObjectFiles(place);
@@ -106,10 +105,9 @@ export function createObjectWriter(place: ObjectPlace): ObjectWriter {
       };
     },
     symlink(owner, target) {
-      const header = formatFileHeader({
-        ...{ ...owner, mode: SYMLINK_MODE },
-        ...{ symlinkTarget: target, xattrs: [] },
-      });
+      const { uid, gid } = owner;
+      const mode = SYMLINK_MODE;
+      const header = formatFileHeader({ uid, gid, mode, symlinkTarget: target, xattrs: [] });
       const checksum = createHash("sha256").update(header).digest("hex");
       files.symlink(checksum, target, owner);
       return checksum;
@@ -162,7 +160,13 @@ function createHeaders(): (file: NewFile) => Buffer {
     const key = `${uid}:${gid}:${mode}`;
     const header =
       known.get(key) ??
-      formatFileHeader({ uid, gid, mode: REGULAR | mode, symlinkTarget: "", xattrs: [] });
+      formatFileHeader({
+        uid,
+        gid,
+        mode: FILE_TYPES.regular | mode,
+        symlinkTarget: "",
+        xattrs: [],
+      });
     known.set(key, header);
     return header;
   };
@@ -173,8 +177,9 @@ function createRoomCheck({ top, reserveBytes }: ObjectPlace): (takenBytes: numbe
   return (takenBytes) => {
     if (takenBytes < nextBytes) return;
     nextBytes = takenBytes + LOOK_BYTES;
-    const { bavail, bsize } = statfsSync(top);
-    if (bavail * bsize > reserveBytes) return;
+    // What the file system keeps for root is ours as well.
+    const { bfree, bsize } = statfsSync(top);
+    if (bfree * bsize > reserveBytes) return;
     throw new BootcError("no room left beyond what the repository's `min-free-space` keeps free", {
       kind: "space",
       hint: "free some, for instance with `bootc internals cleanup`",
@@ -202,11 +207,8 @@ function createObjectFiles({ top, shared }: ObjectPlace) {
       linkSync(known, path);
       return true;
     } catch (error) {
-      const code = errnoOf(error);
-      if (code === "EEXIST") return true;
-      // Removed just now, or a file system's limit of links to one file.
-      if (code === "ENOENT" || code === "EMLINK") return false;
-      throw error;
+      // Whatever else keeps it from being linked (removed just now, too many links, immutable): written anew.
+      return errnoOf(error) === "EEXIST";
     }
   }
 
@@ -229,7 +231,12 @@ function createObjectFiles({ top, shared }: ObjectPlace) {
   function symlink(checksum: string, target: string, { uid, gid }: Owner): void {
     const path = pathOf(checksum);
     if (isTaken(checksum, path) || unlessExists(() => symlinkSync(target, path)) === EXISTS) return;
-    lchownSync(path, uid, gid);
+    try {
+      lchownSync(path, uid, gid);
+    } catch (error) {
+      rmSync(path, { force: true });
+      throw error;
+    }
   }
 
   return { pathOf, isTaken, create, symlink };

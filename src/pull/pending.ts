@@ -2,7 +2,7 @@
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError } from "../errors.ts";
-import { escapeRef, PRIVATE_PREFIX, pendingRef } from "../ostree/ref-names.ts";
+import { escapeRef, PENDING_PREFIX, PRIVATE_PREFIX, pendingRef } from "../ostree/ref-names.ts";
 import { readRef } from "../programs/ostree-repo.ts";
 
 /** Where `ostree commit` puts what is not verified yet; never trusted, whatever is found there. */
@@ -33,6 +33,11 @@ export async function acceptLayer(repo: string, digest: string, commit: string):
   await sync(from);
   await rename(from, to);
   await sync(dirname(to));
+}
+
+/** ostree flushes a ref that it writes, not the directory it is in. */
+export async function syncPendingRefs(repo: string): Promise<void> {
+  await sync(join(repo, "refs/heads", PENDING_PREFIX));
 }
 
 /** Forgets a layer that turned out to be damaged; its objects go with the next clean-up. */

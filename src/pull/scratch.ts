@@ -1,6 +1,6 @@
 // A throw-away repository: objects and refs written as files, moved into the real one by one local pull.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { closeSync, fchmodSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf } from "../errors.ts";
@@ -29,7 +29,7 @@ export async function removeWorkDirectories(repo: string): Promise<void> {
 
 export interface Scratch {
   readonly top: string;
-  /** Written at once; small objects only. */
+  /** Written at once and once only; small objects only. */
   add(checksum: string, kind: ObjectKind, bytes: Uint8Array): void;
   setRef(ref: string, commit: string): Promise<void>;
   /**
@@ -37,7 +37,8 @@ export interface Scratch {
    * repository, durable, or nothing is.
    */
   pull(ctx: Context, commits?: readonly string[]): Promise<void>;
-  remove(): Promise<void>;
+  /** At once, not by promises: for some thousand files these take many times as long. */
+  remove(): void;
 }
 
 /**
@@ -55,14 +56,7 @@ export async function createScratch(repo: string, mode: ScratchMode = "split"): 
     await mkdir(join(top, "refs", kind), { recursive: true });
   }
   await writeFile(join(top, "config"), `[core]\nrepo_version=1\nmode=${MODES[mode]}\n`);
-  const folders = new Set<string>();
-  const add: Scratch["add"] = (checksum, kind, bytes) => {
-    const path = join(top, objectPath(checksum, kind));
-    const folder = dirname(path);
-    if (!folders.has(folder)) mkdirSync(folder, { recursive: true });
-    folders.add(folder);
-    writeFileSync(path, bytes);
-  };
+  const add = createAdd(top);
   // An encapsulated image leaves it out when /sysroot is its only empty directory.
   add(EMPTY_TREE, "dirtree", EMPTY_TREE_BYTES);
   return {
@@ -75,6 +69,36 @@ export async function createScratch(repo: string, mode: ScratchMode = "split"): 
     },
     pull: async (ctx, commits = []) =>
       await pullLocal(ctx, repo, { scratch: top, commits, isTrusted: mode === "bare" }),
-    remove: async () => await rm(top, { recursive: true, force: true }),
+    remove: () => rmSync(top, { recursive: true, force: true }),
   };
+}
+
+function createAdd(top: string): Scratch["add"] {
+  const folders = new Set<string>();
+  const written = new Set<string>();
+  return (checksum, kind, bytes) => {
+    const object = objectPath(checksum, kind);
+    // An object that another layer needs already is never opened again: it could be left half-written.
+    if (written.has(object)) return;
+    const path = join(top, object);
+    const folder = dirname(path);
+    if (!folders.has(folder)) mkdirSync(folder, { recursive: true });
+    folders.add(folder);
+    writeObject(path, bytes);
+    written.add(object);
+  };
+}
+
+/** Readable for all, whatever the umask: where ostree links it, it stays as it is. */
+function writeObject(path: string, bytes: Uint8Array): void {
+  const fd = openSync(path, "wx", 0o644);
+  try {
+    writeFileSync(fd, bytes);
+    fchmodSync(fd, 0o644);
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
 }

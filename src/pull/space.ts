@@ -15,9 +15,7 @@ export async function requireSpace(plan: PullPlan, cachedBytes: number): Promise
   const { repo } = plan.request;
   const requiredBytes = plan.neededBytes - cachedBytes;
   const files = await statfs(repo);
-  const reserved = decideReserve(await readFile(join(repo, "config"), "utf8"), {
-    sizeBytes: files.blocks * files.bsize,
-  });
+  const reserved = await readReserve(repo);
   const availableBytes = Math.max(0, files.bavail * files.bsize - reserved);
   if (requiredBytes <= availableBytes) return;
   const sizes = `available: ${formatSize(availableBytes)} required: ${formatSize(requiredBytes)}`;
@@ -25,6 +23,13 @@ export async function requireSpace(plan: PullPlan, cachedBytes: number): Promise
     `Insufficient free space for ${formatImageReference(plan.image)} (${sizes})`,
     { kind: "space", hint: "free some, for instance with `bootc internals cleanup`" },
   );
+}
+
+/** Bytes that ostree keeps free on the file system of `repo`. */
+export async function readReserve(repo: string): Promise<number> {
+  const files = await statfs(repo);
+  const config = await readFile(join(repo, "config"), "utf8");
+  return decideReserve(config, { sizeBytes: files.blocks * files.bsize });
 }
 
 /** Bytes that ostree never uses, by the repository's `config`: `core.min-free-space-size` or `-percent`. */

@@ -1,11 +1,12 @@
 // A tar that is ready for `ostree commit --tree=tar` made a commit of by ourselves, in one pass.
 // Its objects, named by what was hashed, go into a repository of its own, from where ostree takes them.
 import type { Variant } from "../ostree/gvariant.ts";
-import { formatCommit, sha256 } from "../ostree/objects.ts";
+import { FILE_TYPES, formatCommit, sha256 } from "../ostree/objects.ts";
 import { normalizePath } from "./import-path.ts";
 import { createLayerTree, type LayerTree } from "./layer-tree.ts";
 import type { FileWriter, ObjectWriter } from "./object-writer.ts";
 import type { Scratch } from "./scratch.ts";
+import { damagedTar } from "./tar-header.ts";
 import { createTarFilter, type TarEntry, type Verdict } from "./tar-reader.ts";
 import { xattrsOf } from "./tar-xattrs.ts";
 
@@ -17,24 +18,25 @@ export interface TarCommitOptions {
   readonly signal: AbortSignal;
 }
 
-/** Something in the tar that only ostree can store: a file with extended attributes. */
-export class NeedsOstree extends Error {}
-
-/** The commit's checksum; it has no ref. What `tar` throws ends it, and leaves objects nobody names. */
+/**
+ * The commit's checksum; it has no ref. Undefined when a file has extended attributes, which only ostree can
+ * store. That, and what `tar` throws, leaves objects that nobody names.
+ */
 export async function writeTarCommit(
   tar: AsyncIterable<readonly Uint8Array[]>,
   { scratch, objects, signal, ...options }: TarCommitOptions,
-): Promise<string> {
+): Promise<string | undefined> {
   const tree = createLayerTree();
   const entries = createEntryWriter(objects, tree);
   const filter = createTarFilter(entries.handle);
   try {
     for await (const pieces of tar) {
       for (const piece of pieces) filter.feed(bufferOf(piece));
+      if (entries.isBeyondUs()) return undefined;
       await objects.drain();
       signal.throwIfAborted();
     }
-    filter.end();
+    if (!filter.end().hasEndMarker) throw damagedTar("no end marker");
   } finally {
     entries.abandon();
     await objects.settle();
@@ -42,9 +44,13 @@ export async function writeTarCommit(
   await objects.drain();
   const root = tree.finish(scratch.add);
   const commit = formatCommit({
-    ...{ metadata: options.metadata, timestampEpoch: options.timestampEpoch },
-    ...{ parent: undefined, subject: "", body: "" },
-    ...{ rootTree: root.tree, rootMeta: root.meta },
+    metadata: options.metadata,
+    parent: undefined,
+    subject: "",
+    body: "",
+    timestampEpoch: options.timestampEpoch,
+    rootTree: root.tree,
+    rootMeta: root.meta,
   });
   const checksum = sha256(commit);
   scratch.add(checksum, "commit", commit);
@@ -54,6 +60,7 @@ export async function writeTarCommit(
 /** Content becomes objects, names become a tree. */
 function createEntryWriter(objects: ObjectWriter, tree: LayerTree) {
   let current: FileWriter | undefined;
+  let isBeyondUs = false;
 
   function startFile(entry: TarEntry, path: string): Verdict {
     const file = objects.file(entry);
@@ -71,8 +78,8 @@ function createEntryWriter(objects: ObjectWriter, tree: LayerTree) {
       file.write(content);
       left -= content.length;
       if (left > 0) return;
-      current = undefined;
       end();
+      current = undefined;
     };
     return { kind: "spool", write };
   }
@@ -82,10 +89,11 @@ function createEntryWriter(objects: ObjectWriter, tree: LayerTree) {
     const xattrs = xattrsOf(entry.records);
     const { type, uid, gid } = entry;
     const isContent = type === "file" || type === "symlink";
-    if (isContent && xattrs.length > 0) throw new NeedsOstree();
+    isBeyondUs ||= isContent && xattrs.length > 0;
+    if (isBeyondUs) return DROP;
     switch (type) {
       case "directory":
-        tree.addDirectory(path, { uid, gid, mode: DIRECTORY | entry.mode, xattrs });
+        tree.addDirectory(path, { uid, gid, mode: FILE_TYPES.directory | entry.mode, xattrs });
         return DROP;
       case "hardlink":
         tree.addHardLink(path, entry, normalizePath(entry.linkPath));
@@ -100,10 +108,9 @@ function createEntryWriter(objects: ObjectWriter, tree: LayerTree) {
     }
   }
 
-  return { handle, abandon: () => current?.abandon() };
+  return { handle, isBeyondUs: () => isBeyondUs, abandon: () => current?.abandon() };
 }
 
-const DIRECTORY = 0o40000;
 const DROP: Verdict = { kind: "drop" };
 
 function bufferOf(piece: Uint8Array): Buffer {

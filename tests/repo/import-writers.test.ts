@@ -1,6 +1,11 @@
 // Layers that we write ourselves come out as `ostree commit` makes them of the same tar.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Context } from "../../src/system/context.ts";
+import { createContext } from "../../src/system/run.ts";
 import { derivedImages } from "./images/derived.ts";
 import { createRandom, randomBytes } from "./images/random.ts";
 import { dir, file, hardlink, makeTar, symlink, type TestEntry } from "./images/tar-writer.ts";
@@ -59,14 +64,26 @@ const CASES: readonly (readonly [string, readonly TestEntry[]])[] = [
 ];
 
 describeEachOstree((ostree) => {
-  let it: TestRepo;
+  let repos: Readonly<Record<Writer, TestRepo>>;
+  /** Of ours, with an ostree that refuses to commit. */
+  let withoutCommit: Context;
+
   beforeAll(() => {
-    it = createTestRepo(ostree);
+    repos = { ours: createTestRepo(ostree), ostree: createTestRepo(ostree) };
+    const bin = join(repos.ours.work, "bin");
+    mkdirSync(bin);
+    const script = `#!/bin/sh\n[ "$1" != commit ] || exit 99\nPATH=\${PATH#*:} exec ostree "$@"\n`;
+    writeFileSync(join(bin, "ostree"), script, { mode: 0o755 });
+    const env = { ...ostree.env, PATH: `${bin}:${ostree.env.PATH ?? process.env.PATH}` };
+    withoutCommit = createContext({ env });
   });
-  afterAll(() => it.remove());
+  afterAll(() => {
+    for (const it of Object.values(repos)) it.remove();
+  });
 
   /** What the writer made of it; for a refused layer the kind of the refusal. */
-  async function outcomeOf(writer: Writer, tar: Buffer) {
+  async function outcomeOf(writer: Writer, tar: Buffer, ctx = repos[writer].ctx) {
+    const it = { ...repos[writer], ctx };
     try {
       const { commit, diffId } = await importBlob(it, tar, { writer });
       return { roots: rootsOf(it, commit), diffId };
@@ -75,21 +92,39 @@ describeEachOstree((ostree) => {
     }
   }
 
-  async function expectSame(tar: Buffer): Promise<boolean> {
-    const ours = await outcomeOf("ours", tar);
+  async function expectSame(entries: readonly TestEntry[]): Promise<boolean> {
+    const tar = makeTar(entries);
+    const isForOstree = entries.some((it) => it.xattrs !== undefined && it.type !== "directory");
+    const ours = await outcomeOf("ours", tar, isForOstree ? undefined : withoutCommit);
     expect(ours).toEqual(await outcomeOf("ostree", tar));
     return "roots" in ours;
   }
 
+  /** Every object that a layer needs, but for commits, which tell their time: as `ls` would show them. */
+  function objectsOf(it: TestRepo): readonly string[] {
+    it.ostree("prune", "--refs-only", "--depth=0");
+    const find = (test: readonly string[], format: string) =>
+      execFileSync("find", ["objects", ...test, "-printf", `${format}\\n`], {
+        cwd: it.repo,
+        encoding: "utf8",
+      }).split("\n");
+    const owned = "%P %y %m %U %G %s";
+    return [
+      ...find(["-name", "*.file", "-type", "f"], `${owned} %T@`),
+      ...find(["-name", "*.file", "-type", "l"], `${owned} %l`),
+      ...find(["-name", "*.dir*"], owned),
+    ].sort();
+  }
+
   test.each(CASES)("%s", async (_, entries) => {
-    expect(await expectSame(makeTar(entries))).toBe(true);
+    expect(await expectSame(entries)).toBe(true);
   });
 
   const generated = derivedImages().filter(({ name }) => !/small files|64 layers/.test(name));
   test.each(generated.map((it) => [it.name, it.layers] as const))(
     "generated: %s",
     async (_, layers) => {
-      for (const layer of layers) expect(await expectSame(makeTar(layer))).toBe(true);
+      for (const layer of layers) expect(await expectSame(layer)).toBe(true);
     },
   );
 
@@ -113,14 +148,30 @@ describeEachOstree((ostree) => {
     await fc.assert(
       fc.asyncProperty(fc.array(entry, { maxLength: 6 }), async (entries) => {
         fc.pre(!hasLinkToLink(entries));
-        seen[(await expectSame(makeTar(entries))) ? "imported" : "refused"]++;
+        seen[(await expectSame(entries)) ? "imported" : "refused"]++;
       }),
       { numRuns: 150, seed: 7 },
     );
     expect(seen.imported).toBeGreaterThan(30);
     expect(seen.refused).toBeGreaterThan(30);
-    it.ostree("fsck", "--quiet");
   }, 300_000);
+
+  test("afterwards both repositories hold the same files, and are whole", () => {
+    const objects = objectsOf(repos.ours);
+    expect(objects.length).toBeGreaterThan(100);
+    expect(objects).toEqual(objectsOf(repos.ostree));
+    repos.ours.ostree("fsck", "--quiet");
+  });
+
+  test.each([0o077, 0o000])("objects are as readable with the umask %o", async (umask) => {
+    const before = process.umask(umask);
+    try {
+      await expectSame([dir("masked", { uid: umask + 1 }), file("masked/file", `${umask}`)]);
+    } finally {
+      process.umask(before);
+    }
+    expect(objectsOf(repos.ours)).toEqual(objectsOf(repos.ostree));
+  });
 });
 
 /** What becomes of links to links depends on the order of a hash table in ostree. */

@@ -66,16 +66,21 @@ export async function forgetPull({ repo }: TestRepo): Promise<void> {
 /** Who makes commits of layers, where both can: ostree, or ourselves. */
 export type Writer = "ostree" | "ours";
 
-/** Imports `blob`, its digest and size taken from itself unless `more` says otherwise. */
+/**
+ * Imports `blob`, its digest and size taken from itself unless `more` says otherwise. Without a `writer`, by
+ * whoever would do it in a pull.
+ */
 export async function importBlob(
   it: TestRepo,
   blob: Uint8Array,
-  { writer = "ours", ...more }: Partial<LayerImport> & { readonly writer?: Writer } = {},
+  { writer, ...more }: Partial<LayerImport> & { readonly writer?: Writer } = {},
 ) {
   const digest = more.digest ?? digestOf(blob);
   const path = join(it.work, digestOf(blob).slice(7));
   writeFileSync(path, blob);
-  const isOurs = writer === "ours" && (await canWriteObjects(it.repo));
+  const isWritable = await canWriteObjects(it.repo);
+  if (writer === "ours" && !isWritable) throw new Error("ostree alone can write here");
+  const isOurs = writer === undefined ? isWritable : writer === "ours";
   const batches = isOurs ? await createBatches(it.ctx, it.repo) : undefined;
   const request: LayerImport = {
     batches,
