@@ -4,7 +4,7 @@ import { join, relative, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { BootcError, doing } from "../src/errors.ts";
 import { writeWhole } from "./archive.ts";
-import { makeBlob, SEA_CONFIG, type SeaConfig } from "./build/blob.ts";
+import { COMPILE_OPTIONS, makeBlob, SEA_CONFIG, type SeaConfig } from "./build/blob.ts";
 import { bundle } from "./build/bundle.ts";
 import { readRuntime, type UsedRuntime } from "./build/used-runtime.ts";
 import { readCheckout } from "./checkout.ts";
@@ -107,7 +107,7 @@ async function buildWithNode(tree: Tree, { runtime, folder, config, out }: Parts
     join(folder, "sea.json"),
     JSON.stringify({ ...config, executable: "node", output: out }),
   );
-  await tree.ctx.run(runtime.generator, ["--random-seed=42", "--build-sea", "sea.json"], {
+  await tree.ctx.run(runtime.generator, [...COMPILE_OPTIONS, "--build-sea", "sea.json"], {
     cwd: folder,
     env: { NODE_OPTIONS: undefined },
   });

@@ -21,6 +21,9 @@ export interface SeaConfig {
  */
 const V8_OPTIONS = ["--initial-heap-size=128"];
 
+/** What a Node that compiles the program is given; the seed makes the code cache the same every time. */
+export const COMPILE_OPTIONS = ["--random-seed=42", ...V8_OPTIONS];
+
 export const SEA_CONFIG: SeaConfig = {
   // Written into the blob as it stands here, so never an absolute path.
   main: "bootc.cjs",
@@ -41,7 +44,7 @@ export interface BlobOptions {
   readonly config: SeaConfig;
 }
 
-/** The path of the blob. The fixed seed makes the code cache the same every time. */
+/** The path of the blob. */
 export async function makeBlob(
   { ctx }: Tree,
   { node, folder, config }: BlobOptions,
@@ -49,7 +52,7 @@ export async function makeBlob(
   const output = "bootc.blob";
   await writeFile(join(folder, "sea.json"), JSON.stringify({ ...config, output }));
   await doing("compiling the program", () =>
-    ctx.run(node, ["--random-seed=42", ...V8_OPTIONS, "--experimental-sea-config", "sea.json"], {
+    ctx.run(node, [...COMPILE_OPTIONS, "--experimental-sea-config", "sea.json"], {
       cwd: folder,
       env: { NODE_OPTIONS: undefined },
     }),
