@@ -122,7 +122,7 @@ export async function createBatches(ctx: Context, repo: string): Promise<Batches
 
 async function createBatch(repo: string, reserveBytes: number): Promise<Batch> {
   const scratch = await createScratch(repo, "bare");
-  const objects = createObjectWriter({ top: scratch.top, shared: repo, reserveBytes });
+  const objects = createObjectWriter({ scratch, shared: repo, reserveBytes });
   const published = Promise.withResolvers<void>();
   published.promise.catch(() => undefined); // every layer of it waits for that by itself
   return {

@@ -9,18 +9,17 @@ import {
   futimesSync,
   lchownSync,
   linkSync,
-  mkdirSync,
   openSync,
   rmSync,
   statfsSync,
   symlinkSync,
-  writeSync,
-  writevSync,
+  writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { BootcError, errnoOf } from "../errors.ts";
 import { FILE_TYPES, formatFileHeader, objectPath } from "../ostree/objects.ts";
 import { createLargeFiles, type LargeFile } from "./large-file.ts";
+import type { Scratch } from "./scratch.ts";
 
 export interface Owner {
   readonly uid: number;
@@ -55,7 +54,7 @@ export interface ObjectWriter {
 
 export interface ObjectPlace {
   /** The repository that is written, of mode `bare`. */
-  readonly top: string;
+  readonly scratch: Scratch;
   /** One on the same file system whose objects are taken over where they are the same. */
   readonly shared: string;
   /** Bytes that must stay free on the file system. */
@@ -89,7 +88,7 @@ export function createObjectWriter(place: ObjectPlace): ObjectWriter {
       const content =
         meta.sizeBytes < LARGE_BYTES
           ? smallContent(files, finish)
-          : largeContent(files, large.create(join(place.top, `large-${count++}`)), finish);
+          : largeContent(files, large.create(join(place.scratch.top, `large-${count++}`)), finish);
       return {
         write(piece) {
           take(piece.length);
@@ -172,13 +171,13 @@ function createHeaders(): (file: NewFile) => Buffer {
   };
 }
 
-function createRoomCheck({ top, reserveBytes }: ObjectPlace): (takenBytes: number) => void {
+function createRoomCheck({ scratch, reserveBytes }: ObjectPlace): (takenBytes: number) => void {
   let nextBytes = 0;
   return (takenBytes) => {
     if (takenBytes < nextBytes) return;
     nextBytes = takenBytes + LOOK_BYTES;
     // What the file system keeps for root is ours as well.
-    const { bfree, bsize } = statfsSync(top);
+    const { bfree, bsize } = statfsSync(scratch.top);
     if (bfree * bsize > reserveBytes) return;
     throw new BootcError("no room left beyond what the repository's `min-free-space` keeps free", {
       kind: "space",
@@ -188,16 +187,8 @@ function createRoomCheck({ top, reserveBytes }: ObjectPlace): (takenBytes: numbe
 }
 
 /** Objects under their names, where one that is there already is the same one. */
-function createObjectFiles({ top, shared }: ObjectPlace) {
-  const folders = new Set<string>();
-
-  function pathOf(checksum: string): string {
-    const path = join(top, objectPath(checksum, "file"));
-    const folder = checksum.slice(0, 2);
-    if (!folders.has(folder)) mkdirSync(dirname(path), { recursive: true });
-    folders.add(folder);
-    return path;
-  }
+function createObjectFiles({ scratch, shared }: ObjectPlace) {
+  const pathOf = (checksum: string) => scratch.pathOf(checksum, "file");
 
   /** Whether the object is there by now without anything being written. */
   function isTaken(checksum: string, path: string): boolean {
@@ -218,7 +209,7 @@ function createObjectFiles({ top, shared }: ObjectPlace) {
     const fd = unlessExists(() => openSync(path, "wx", 0o600));
     if (fd === EXISTS) return;
     try {
-      writeAll(fd, content);
+      for (const piece of content) writeFileSync(fd, piece);
       finish(fd);
     } catch (error) {
       rmSync(path, { force: true });
@@ -250,18 +241,5 @@ function unlessExists<T>(make: () => T): T | typeof EXISTS {
   } catch (error) {
     if (errnoOf(error) === "EEXIST") return EXISTS;
     throw error;
-  }
-}
-
-function writeAll(fd: number, pieces: readonly Buffer[]): void {
-  if (pieces.length === 0) return;
-  const total = pieces.reduce((sum, it) => sum + it.length, 0);
-  let done = pieces.length === 1 ? 0 : writevSync(fd, pieces);
-  if (done === total) return;
-  // A single piece, or a write that was cut short.
-  for (const piece of pieces) {
-    const skipped = Math.min(done, piece.length);
-    done -= skipped;
-    for (let at = skipped; at < piece.length; ) at += writeSync(fd, piece, at, piece.length - at);
   }
 }

@@ -29,6 +29,8 @@ export async function removeWorkDirectories(repo: string): Promise<void> {
 
 export interface Scratch {
   readonly top: string;
+  /** Where an object is to be written; its folder exists then. */
+  pathOf(checksum: string, kind: ObjectKind): string;
   /** Written at once and once only; small objects only. */
   add(checksum: string, kind: ObjectKind, bytes: Uint8Array): void;
   setRef(ref: string, commit: string): Promise<void>;
@@ -56,11 +58,13 @@ export async function createScratch(repo: string, mode: ScratchMode = "split"): 
     await mkdir(join(top, "refs", kind), { recursive: true });
   }
   await writeFile(join(top, "config"), `[core]\nrepo_version=1\nmode=${MODES[mode]}\n`);
-  const add = createAdd(top);
+  const pathOf = createPaths(top);
+  const add = createAdd(pathOf);
   // An encapsulated image leaves it out when /sysroot is its only empty directory.
   add(EMPTY_TREE, "dirtree", EMPTY_TREE_BYTES);
   return {
     top,
+    pathOf,
     add,
     async setRef(ref, commit) {
       const path = join(top, "refs/heads", ref);
@@ -73,19 +77,25 @@ export async function createScratch(repo: string, mode: ScratchMode = "split"): 
   };
 }
 
-function createAdd(top: string): Scratch["add"] {
+function createPaths(top: string): Scratch["pathOf"] {
   const folders = new Set<string>();
-  const written = new Set<string>();
-  return (checksum, kind, bytes) => {
-    const object = objectPath(checksum, kind);
-    // An object that another layer needs already is never opened again: it could be left half-written.
-    if (written.has(object)) return;
-    const path = join(top, object);
+  return (checksum, kind) => {
+    const path = join(top, objectPath(checksum, kind));
     const folder = dirname(path);
     if (!folders.has(folder)) mkdirSync(folder, { recursive: true });
     folders.add(folder);
+    return path;
+  };
+}
+
+function createAdd(pathOf: Scratch["pathOf"]): Scratch["add"] {
+  const written = new Set<string>();
+  return (checksum, kind, bytes) => {
+    const path = pathOf(checksum, kind);
+    // An object that another layer needs already is never opened again: it could be left half-written.
+    if (written.has(path)) return;
     writeObject(path, bytes);
-    written.add(object);
+    written.add(path);
   };
 }
 
