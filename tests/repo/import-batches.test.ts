@@ -1,5 +1,5 @@
 // Layers written beside one another: moved together, and what happens to the others when one goes wrong.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { BootcError } from "../../src/errors.ts";
@@ -10,26 +10,14 @@ import { importLayer } from "../../src/pull/import.ts";
 import { createContext } from "../../src/system/run.ts";
 import { file, makeTar } from "./images/tar-writer.ts";
 import { describeEachOstree } from "./ostree-versions.ts";
-import { createTestRepo, digestOf, importBlob, type TestRepo } from "./test-repo.ts";
+import { contextWith, createTestRepo, digestOf, importBlob, type TestRepo } from "./test-repo.ts";
 
 describeEachOstree((ostree) => {
   let it: TestRepo;
-  let bin: string;
   beforeEach(() => {
     it = createTestRepo(ostree);
-    bin = join(it.work, "bin");
-    mkdirSync(bin);
   });
   afterEach(() => it.remove());
-
-  /** An ostree that first does what the line of shell says. */
-  function contextWith(line: string) {
-    const script = `#!/bin/sh\n${line}\nPATH=\${PATH#*:} exec ostree "$@"\n`;
-    writeFileSync(join(bin, "ostree"), script, { mode: 0o755 });
-    return createContext({
-      env: { ...ostree.env, PATH: `${bin}:${ostree.env.PATH ?? process.env.PATH}` },
-    });
-  }
 
   const tarOf = (name: string) => makeTar([file(`usr/${name}`, name), file("usr/shared", "x")]);
 
@@ -37,14 +25,20 @@ describeEachOstree((ostree) => {
     const blob = join(it.work, digest.slice(7));
     writeFileSync(blob, tar);
     return importLayer(ctx, {
-      ...{ batches, repo: it.repo, kind: "derived", layerDigest: digest, blob, digest },
-      ...{ filter: { allowsNonUsr: true, retainsVar: true }, importerVersion: "test" },
+      batches,
+      repo: it.repo,
+      kind: "derived",
+      layerDigest: digest,
+      blob,
+      digest,
+      filter: { allowsNonUsr: true, retainsVar: true },
+      importerVersion: "test",
     });
   }
 
   test("those that are written at the same time are moved in one transaction", async () => {
     const log = join(it.work, "log");
-    const ctx = contextWith(`echo "$1" >> ${log}`);
+    const ctx = contextWith(ostree, it, `echo "$1" >> ${log}`);
     const batches = await createBatches(ctx, it.repo);
     const tars = ["a", "b", "c", "d"].map(tarOf);
     const layers = await Promise.all(tars.map((tar) => importInto(batches, ctx, tar)));
@@ -86,6 +80,8 @@ describeEachOstree((ostree) => {
 
   test("a transaction that fails is told to every layer in it", async () => {
     const ctx = contextWith(
+      ostree,
+      it,
       '[ "$1" != pull-local ] || { echo "error: No space left on device" >&2; exit 1; }',
     );
     const batches = await createBatches(ctx, it.repo);

@@ -1,16 +1,20 @@
 // Layers that we write ourselves come out as `ostree commit` makes them of the same tar.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Context } from "../../src/system/context.ts";
-import { createContext } from "../../src/system/run.ts";
 import { derivedImages } from "./images/derived.ts";
 import { createRandom, randomBytes } from "./images/random.ts";
 import { dir, file, hardlink, makeTar, symlink, type TestEntry } from "./images/tar-writer.ts";
 import { describeEachOstree } from "./ostree-versions.ts";
-import { createTestRepo, importBlob, rootsOf, type TestRepo, type Writer } from "./test-repo.ts";
+import {
+  contextWith,
+  createTestRepo,
+  importBlob,
+  rootsOf,
+  type TestRepo,
+  type Writer,
+} from "./test-repo.ts";
 
 const MEGABYTE = randomBytes(createRandom(3), 1 << 20);
 
@@ -70,12 +74,7 @@ describeEachOstree((ostree) => {
 
   beforeAll(() => {
     repos = { ours: createTestRepo(ostree), ostree: createTestRepo(ostree) };
-    const bin = join(repos.ours.work, "bin");
-    mkdirSync(bin);
-    const script = `#!/bin/sh\n[ "$1" != commit ] || exit 99\nPATH=\${PATH#*:} exec ostree "$@"\n`;
-    writeFileSync(join(bin, "ostree"), script, { mode: 0o755 });
-    const env = { ...ostree.env, PATH: `${bin}:${ostree.env.PATH ?? process.env.PATH}` };
-    withoutCommit = createContext({ env });
+    withoutCommit = contextWith(ostree, repos.ours, '[ "$1" != commit ] || exit 99');
   });
   afterAll(() => {
     for (const it of Object.values(repos)) it.remove();

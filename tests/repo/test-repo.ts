@@ -54,6 +54,14 @@ export function createTestRepo({ env }: OstreeVersion, mode = "bare"): TestRepo 
   };
 }
 
+/** A context in which `ostree` first does what a line of shell says, its arguments in "$@". */
+export function contextWith({ env }: OstreeVersion, it: TestRepo, line: string): Context {
+  const bin = mkdtempSync(join(it.work, "bin-"));
+  const script = `#!/bin/sh\n${line}\nPATH=\${PATH#*:} exec ostree "$@"\n`;
+  writeFileSync(join(bin, "ostree"), script, { mode: 0o755 });
+  return createContext({ env: { ...env, PATH: `${bin}:${env.PATH ?? process.env.PATH}` } });
+}
+
 export function digestOf(bytes: Uint8Array): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
