@@ -9,8 +9,7 @@ import {
   missingForLab,
   newDiskFile,
   openLab,
-  pushVariant,
-  retag,
+  release,
   runInstall,
   statusOf,
 } from "./lab.ts";
@@ -27,7 +26,7 @@ describe.skipIf(missing !== undefined)(`a small /boot of its own${why}`, () => {
 
   beforeAll(async () => {
     lab = await openLab("small-boot", 2);
-    await release("b1");
+    await release(lab, "b1");
     disk = await installSplit(lab, "small-boot", 70);
     machine = await boot(lab, disk, "small-boot");
   });
@@ -36,12 +35,6 @@ describe.skipIf(missing !== undefined)(`a small /boot of its own${why}`, () => {
     await machine?.cut();
     await lab?.close();
   });
-
-  /** Makes a new image, and lets `latest` be it. */
-  async function release(tag: string, lines: readonly string[] = []): Promise<void> {
-    await pushVariant(lab, tag, { lines });
-    await retag(lab, tag, "latest");
-  }
 
   test("the machine has /boot from fstab", async () => {
     expect(await machine.must("findmnt -n -o TARGET /boot")).toBe("/boot");
@@ -52,12 +45,12 @@ describe.skipIf(missing !== undefined)(`a small /boot of its own${why}`, () => {
     const before = await machine.must("ostree admin status; find /boot | sort");
     const grow =
       "RUN for i in /usr/lib/modules/*/initramfs.img; do head -c 60000000 /dev/urandom >> $i; done";
-    await release("b2", [grow]);
+    await release(lab, "b2", { lines: [grow] });
     const ran = await machine.run("bootc upgrade");
     // Staging writes nothing to /boot, so a machine that finds out at shutdown finds out too late.
     expect([ran.status, ran.stderr]).toEqual([8, expect.stringContaining("/boot")]);
     expect(await machine.must("ostree admin status; find /boot | sort")).toBe(before);
-    await release("b3");
+    await release(lab, "b3");
     await machine.must("bootc upgrade");
     await machine.reboot();
     machine = await boot(lab, disk, "small-boot-next");

@@ -7,6 +7,7 @@ import {
   missingForLab,
   openLab,
   pushVariant,
+  release,
   retag,
   statusOf,
 } from "./lab.ts";
@@ -22,7 +23,7 @@ describe.skipIf(missing !== undefined)(`core path${missing ? ` (${missing})` : "
 
   beforeAll(async () => {
     lab = await openLab("core", 0);
-    await pushVariant(lab, "v1", {
+    await release(lab, "v1", {
       files: {
         "usr/lib/bootc/kargs.d/10-test.toml": 'kargs = ["test.one=1", "test.two=1"]\n',
         "etc/follows": "v1\n",
@@ -30,7 +31,6 @@ describe.skipIf(missing !== undefined)(`core path${missing ? ` (${missing})` : "
         "etc/deleted-here": "v1\n",
       },
     });
-    await retag(lab, "v1", "latest");
     disk = await installDisk(lab, { name: "core", tag: "latest" });
   });
 

@@ -11,7 +11,7 @@ import {
   readCuts,
 } from "./cut-journal.ts";
 import { startUpgrade } from "./guest-upgrade.ts";
-import { boot, installDisk, type Lab, nextConsole, pushVariant, retag, statusOf } from "./lab.ts";
+import { boot, installDisk, type Lab, nextConsole, release, statusOf } from "./lab.ts";
 import { type Disk, type Machine, startMachine } from "./machine.ts";
 
 export interface CutsWish {
@@ -101,14 +101,13 @@ function randomOf(seed: string): () => number {
 
 /** An update with enough in it to be interrupted: two layers that hardly compress. */
 async function pushUpdate(lab: Lab, tag: string): Promise<void> {
-  await pushVariant(lab, tag, {
+  await release(lab, tag, {
     files: { "etc/follows": `${tag}\n` },
     lines: [
       `RUN head -c 30000000 /dev/urandom > /usr/share/large-1`,
       "RUN mkdir /usr/share/many && for i in $(seq 1 1500); do echo $i > /usr/share/many/$i; done",
     ],
   });
-  await retag(lab, tag, "latest");
 }
 
 interface Round {

@@ -184,6 +184,12 @@ export async function retag(lab: Lab, from: string, to: string): Promise<void> {
   await sh("skopeo", ["copy", "--quiet", ...tls, ...images]);
 }
 
+/** The same, and `os:latest`, which the machines follow, is that image from now on. */
+export async function release(lab: Lab, tag: string, variant: Variant = {}): Promise<void> {
+  await pushVariant(lab, tag, variant);
+  await retag(lab, tag, "latest");
+}
+
 async function push(lab: Lab, image: string, tag: string): Promise<void> {
   const target = `docker://${lab.registry.hostName}/os:${tag}`;
   await sh("nice", ["buildah", "push", "--quiet", "--tls-verify=false", image, target]);

@@ -9,8 +9,7 @@ import {
   missingForLab,
   newDiskFile,
   openLab,
-  pushVariant,
-  retag,
+  release,
   runInstall,
   statusOf,
 } from "./lab.ts";
@@ -23,11 +22,8 @@ const BOOT_ID = "cat /proc/sys/kernel/random/boot_id";
 let lab: Lab;
 
 /** Makes a new image with a file that hardly compresses, and lets `latest` be it. */
-async function release(tag: string): Promise<void> {
-  await pushVariant(lab, tag, {
-    lines: ["RUN head -c 20000000 /dev/urandom > /usr/share/random"],
-  });
-  await retag(lab, tag, "latest");
+async function releaseNext(tag: string): Promise<void> {
+  await release(lab, tag, { lines: ["RUN head -c 20000000 /dev/urandom > /usr/share/random"] });
 }
 
 describe.skipIf(missing !== undefined)(`scenarios${why}`, () => {
@@ -36,7 +32,7 @@ describe.skipIf(missing !== undefined)(`scenarios${why}`, () => {
 
   beforeAll(async () => {
     lab = await openLab("scenarios", 2);
-    await release("s1");
+    await releaseNext("s1");
     disk = await installDisk(lab, { name: "scenarios", tag: "latest", sizeGiB: 6 });
     machine = await boot(lab, disk, "install");
   });
@@ -68,7 +64,7 @@ describe.skipIf(missing !== undefined)(`scenarios${why}`, () => {
   });
 
   test("--download-only is not booted until --from-downloaded", async () => {
-    await release("s2");
+    await releaseNext("s2");
     await machine.must("bootc upgrade --download-only");
     expect((await statusOf(machine)).status.staged?.downloadOnly).toBe(true);
     await machine.reboot();
@@ -83,7 +79,7 @@ describe.skipIf(missing !== undefined)(`scenarios${why}`, () => {
   });
 
   test("--apply reboots into the update", async () => {
-    await release("s3");
+    await releaseNext("s3");
     // The answer may be lost with the connection.
     await machine.run("bootc upgrade --apply").catch(() => undefined);
     await machine.waitForEnd();
@@ -92,7 +88,7 @@ describe.skipIf(missing !== undefined)(`scenarios${why}`, () => {
   });
 
   test("a rollback discards what is staged, and can be rolled back itself", async () => {
-    await release("s4");
+    await releaseNext("s4");
     await machine.must("bootc upgrade");
     expect(await versions()).toEqual(["s4", "s3", "s2"]);
     await machine.must("bootc rollback");
@@ -127,7 +123,7 @@ describe.skipIf(missing !== undefined)(`scenarios${why}`, () => {
   });
 
   test("the timer updates the machine by itself", async () => {
-    await release("s5");
+    await releaseNext("s5");
     const dir = "/etc/systemd/system/bootc-fetch-apply-updates.timer.d";
     const drop =
       "[Timer]\\nOnBootSec=\\nOnUnitInactiveSec=\\nRandomizedDelaySec=0\\nOnActiveSec=5s\\n";
@@ -152,7 +148,7 @@ describe.skipIf(missing !== undefined)(`scenarios${why}`, () => {
   }, async () => {
     const used: number[] = [];
     for (let i = 1; i <= 10; i += 1) {
-      await release(`ten${i}`);
+      await releaseNext(`ten${i}`);
       await machine.must("bootc upgrade");
       await machine.reboot();
       machine = await boot(lab, disk, `ten-${i}`);
@@ -173,7 +169,7 @@ describe.skipIf(missing !== undefined)(`GRUB of the image${why}`, () => {
 
   beforeAll(async () => {
     lab = await openLab("grub", 2);
-    await release("g1");
+    await releaseNext("g1");
   });
 
   afterAll(async () => {
@@ -193,7 +189,7 @@ describe.skipIf(missing !== undefined)(`GRUB of the image${why}`, () => {
     const disk: Disk = { path, startsItself: true };
     machine = await boot(lab, disk, "grub");
     expect(await machine.must("cat /proc/cmdline")).toContain("BOOT_IMAGE=");
-    await release("g2");
+    await releaseNext("g2");
     await machine.must("bootc upgrade");
     await machine.reboot();
     machine = await boot(lab, disk, "grub-upgraded");
