@@ -6,9 +6,13 @@ const { createHash } = require("node:crypto");
 const { existsSync, readFileSync, writeFileSync } = require("node:fs");
 const { constants } = require("node:os");
 const { join, resolve } = require("node:path");
+const { findMissing } = require("./install/installed.cjs");
+const { withNpmSettings } = require("./install/npm-settings.cjs");
 
 const ROOT = resolve(__dirname, "..");
 const STAMP = join(ROOT, "node_modules", ".xtask-lock-sha256");
+/** What npm itself says it installed; whatever changes the tree later changes this. */
+const NPM_STAMP = join(ROOT, "node_modules", ".package-lock.json");
 const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 async function main() {
@@ -20,20 +24,18 @@ async function main() {
   runPinned(pinnedNode());
 }
 
-/** A terminal sends Ctrl-C to npm as well; without a listener it would end us before a word is said. */
+/** Signals go to npm, which ends on them; only then there is nothing left to tidy up. */
 async function installUninterrupted(lock) {
   let isInterrupted = false;
   const onInterrupt = () => {
     isInterrupted = true;
   };
-  process.on("SIGINT", onInterrupt);
-  const failure = install(lock);
-  // Signals that came while npm was waited for are told now.
-  await new Promise((resolve) => setImmediate(resolve));
+  for (const name of FORWARDED) process.on(name, onInterrupt);
+  const failure = await install(lock);
   if (isInterrupted) {
     fail("interrupted while installing the dependencies", "run it again to carry on");
   }
-  process.off("SIGINT", onInterrupt);
+  for (const name of FORWARDED) process.off(name, onInterrupt);
   if (failure) fail(...failure);
 }
 
@@ -51,53 +53,80 @@ function readLock() {
   }
 }
 
-function sha256(bytes) {
-  return createHash("sha256").update(bytes).digest("hex");
+/** What the stamp holds after an installation of `lock`: it ends with any change that npm makes. */
+function formatStamp(lock) {
+  const installed = existsSync(NPM_STAMP) ? readFileSync(NPM_STAMP) : "";
+  return createHash("sha256").update(lock).update(installed).digest("hex");
 }
 
 function isInstalled(lock) {
   return (
-    existsSync(STAMP) && readFileSync(STAMP, "utf8") === sha256(lock) && existsSync(pinnedNode())
+    existsSync(STAMP) &&
+    readFileSync(STAMP, "utf8") === formatStamp(lock) &&
+    existsSync(pinnedNode())
   );
 }
 
 /** Installs; what went wrong and what to do about it, if anything. */
-function install(lock) {
+async function install(lock) {
   process.stderr.write("installing the locked dependencies with `npm ci`\n");
-  let done = runNpmCi();
-  if (done.error && mayInstall() && installNpm()) done = runNpmCi();
-  if (done.error) {
-    const command = npmInstaller();
-    const hint = command
-      ? `run \`${command.join(" ")}\` as root, or this again with --yes`
-      : "install npm, which comes with Node";
-    return ["`npm` is not installed", hint];
-  }
-  if (done.status !== 0) {
-    return [
-      "`npm ci` failed",
-      "read what npm says above; if the lockfile disagrees with package.json, run `npm install --package-lock-only`",
-    ];
-  }
-  if (!existsSync(pinnedNode())) {
-    return [
-      `there is no pinned Node for ${process.platform} ${process.arch}`,
-      "build on Linux, x64 or arm64, and do not omit optional dependencies",
-    ];
-  }
+  let done = await runNpmCi();
+  if (done.error && mayInstall() && installNpm()) done = await runNpmCi();
+  const failure = done.error ? explainNoNpm() : done.status === 0 ? explainMissing() : NPM_FAILED;
+  if (failure) return failure;
   try {
-    writeFileSync(STAMP, sha256(lock));
+    writeFileSync(STAMP, formatStamp(lock));
   } catch (error) {
     return [`cannot write \`${STAMP}\`: ${error.message}`, "free some space, and run it again"];
   }
   return undefined;
 }
 
-function runNpmCi() {
-  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-  // Our standard output carries a task's answer alone.
-  const stdio = ["ignore", 2, 2];
-  return spawnSync("npm", args, { cwd: ROOT, stdio, env: withoutOmit(process.env) });
+const NPM_FAILED = [
+  "`npm ci` failed",
+  "read what npm says above; if the lockfile disagrees with package.json, run `npm install --package-lock-only`",
+];
+
+function explainNoNpm() {
+  const command = npmInstaller();
+  const hint = command
+    ? `run \`${command.join(" ")}\` as root, or this again with --yes`
+    : "install npm, which comes with Node";
+  return ["`npm` is not installed", hint];
+}
+
+/** npm's status is 0 although it left something out; half a tree must not count as a whole one. */
+function explainMissing() {
+  const lock = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8"));
+  const missing = findMissing(ROOT, lock).map((it) => `\`${it}\``);
+  if (missing.length === 0 && existsSync(pinnedNode())) return undefined;
+  if (missing.length === 0) {
+    return [
+      `there is no pinned Node for ${process.platform} ${process.arch}`,
+      "build on Linux, x64 or arm64",
+    ];
+  }
+  const more = missing.length > 3 ? ` and ${missing.length - 3} more` : "";
+  return [
+    `\`npm ci\` left out ${missing.slice(0, 3).join(", ")}${more}`,
+    "look at npm's log for the reason, often the network, and run it again",
+  ];
+}
+
+/** How npm ended: `status`, or the `error` that kept it from starting. */
+async function runNpmCi() {
+  return await withNpmSettings(process.env, ({ args, env }) => {
+    // Our standard output carries a task's answer alone.
+    const child = spawn("npm", ["ci", ...args], { cwd: ROOT, stdio: ["ignore", 2, 2], env });
+    const forward = (name) => child.kill(name);
+    for (const name of FORWARDED) process.on(name, forward);
+    return new Promise((resolve) => {
+      child.on("error", (error) => resolve({ error }));
+      child.on("exit", (status) => resolve({ status }));
+    }).finally(() => {
+      for (const name of FORWARDED) process.off(name, forward);
+    });
+  });
 }
 
 function mayInstall() {
@@ -120,15 +149,6 @@ function installNpm() {
   // A fresh container of Debian has no package lists.
   if (program === "apt-get") spawnSync(program, ["update", "--quiet"], { stdio });
   return spawnSync(program, args, { stdio }).status === 0;
-}
-
-/** npm run hands its own settings down; one that leaves out what we need must not reach `npm ci`. */
-function withoutOmit(env) {
-  return Object.fromEntries(
-    Object.entries(env).filter(
-      ([name]) => !/^npm_config_(omit|only|production|optional|dry_run)$/i.test(name),
-    ),
-  );
 }
 
 function pinnedNode() {
@@ -154,4 +174,4 @@ function fail(message, hint) {
   process.exit(1);
 }
 
-main();
+main().catch((error) => fail(error.message, "correct that, and run it again"));
