@@ -5,7 +5,7 @@ import { BootcError, describeError, exitStatusOf, kindOf } from "../src/errors.t
 import { tolerateClosedOutput } from "../src/system/closed-output.ts";
 import { printError } from "../src/system/print-error.ts";
 import { createContext } from "../src/system/run.ts";
-import { requireNothingSwallowed } from "./npm-run.ts";
+import { readOwnOf, requireNothingSwallowed } from "./npm-run.ts";
 import type { Task, TaskGroup, Tree } from "./task.ts";
 
 type Load = () => Promise<{ readonly task: Task | TaskGroup }>;
@@ -113,7 +113,8 @@ async function createRunner(tree: Tree, argv: readonly string[]): Promise<Comman
     );
   for (const [name, [about, load]] of Object.entries(TASKS)) {
     const command = runner.command(name).description(about).exitOverride();
-    if (name === argv[0]) declareTask(command, tree, { task: (await load()).task, verb: argv[1] });
+    if (name === argv[0])
+      await declareTask(command, tree, { task: (await load()).task, verb: argv[1] });
   }
   return runner;
 }
@@ -124,7 +125,7 @@ interface Asked {
   readonly verb?: string | undefined;
 }
 
-function declareTask(command: Command, tree: Tree, { task, verb }: Asked): void {
+async function declareTask(command: Command, tree: Tree, { task, verb }: Asked): Promise<void> {
   if ("verbs" in task) {
     command
       .helpCommand(false)
@@ -134,7 +135,7 @@ function declareTask(command: Command, tree: Tree, { task, verb }: Asked): void 
       );
     for (const [name, it] of Object.entries(task.verbs)) {
       const child = command.command(name).description(it.about).exitOverride();
-      if (name === verb) declareTask(child, tree, { task: it });
+      if (name === verb) await declareTask(child, tree, { task: it });
     }
     return;
   }
@@ -142,7 +143,7 @@ function declareTask(command: Command, tree: Tree, { task, verb }: Asked): void 
     .option("--verbose", "show every command that is run")
     .option("--yes", "install missing system packages without asking");
   task.declare?.(command);
-  requireNothingSwallowed(process.env, command);
+  await requireNothingSwallowed(process.env, command, readOwnOf(tree));
   command.action(async () => {
     const answer = await task.run(tree, command.opts(), command.args);
     if (answer !== undefined) tree.ctx.say(answer);
