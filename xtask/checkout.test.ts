@@ -176,6 +176,68 @@ describe.skipIf(!isOnPath(process.env, "git"))("in a repository", () => {
     expect(error.hint).toContain("git fetch --unshallow --tags");
   });
 
+  /** A full clone without tags of a repository with `tags`, each a commit that `head` may lie above. */
+  function untaggedClone(name: string, tags: readonly string[], head = "HEAD"): string {
+    const origin = newRepository(`${name}-origin`);
+    commit(origin, "before any");
+    for (const it of tags) {
+      commit(origin, it);
+      git(origin, "tag", "--annotate", `--message=${it}`, it);
+    }
+    const clone = join(scratch, name);
+    git(scratch, "clone", "--quiet", "--no-tags", origin, clone);
+    git(clone, "reset", "--quiet", "--hard", head);
+    notes.length = 0;
+    return clone;
+  }
+
+  test("a full clone without the tags of its remote is told, and refused for packages", async () => {
+    const clone = untaggedClone("untagged", ["v1.9.0", "v2.0.0", "v9-odd"]);
+    const problem = "this clone lacks tags such as `v2.0.0`: its version lies below that release";
+    const { version } = await readCheckout(treeOf(clone));
+    expect(version).toMatch(/^2\.0\.0~0\./);
+    const warning = `warning: ${problem}; run \`git fetch --tags origin\``;
+    expect(notes.splice(0)).toEqual([warning]);
+    await expect(readCheckout(treeOf(clone), { untagged: "refuse" })).rejects.toMatchObject({
+      message: problem,
+      hint: expect.stringMatching(/^run `git fetch --tags origin`; .* --allow-untagged$/),
+    });
+    expect(await readCheckout(treeOf(clone), { untagged: "allow" })).toMatchObject({ version });
+    expect(notes).toEqual([warning]);
+    git(clone, "fetch", "--quiet", "--tags", "origin");
+    expect(await readCheckout(treeOf(clone), { untagged: "refuse" })).toMatchObject({
+      version: expect.stringMatching(/^2\.0\.0\^/),
+    });
+  });
+
+  test.each([
+    { why: "a remote without tags of releases", name: "early", tags: ["nightly"], head: "HEAD" },
+    { why: "a commit before the first tag", name: "older", tags: ["v2.0.0"], head: "HEAD~1" },
+  ])("$why: the version lies before the first release, without a word", async (it) => {
+    const clone = untaggedClone(it.name, it.tags, it.head);
+    const { version } = await readCheckout(treeOf(clone), { untagged: "refuse" });
+    expect(version).toMatch(/^2\.0\.0~0\./);
+    expect(notes).toEqual([]);
+  });
+
+  test.each([
+    { why: "no remote", name: "alone", change: ["remote", "remove", "origin"], want: "no remote" },
+    {
+      why: "a remote that is gone",
+      name: "lost",
+      change: ["remote", "set-url", "origin", "/nowhere"],
+      want: "`origin` cannot be asked",
+    },
+  ])("$why: a warning where packages are made", async ({ name, change, want }) => {
+    const clone = untaggedClone(name, ["v2.0.0"]);
+    git(clone, ...change);
+    await readCheckout(treeOf(clone));
+    expect(notes).toEqual([]);
+    await readCheckout(treeOf(clone), { untagged: "refuse" });
+    expect(notes).toEqual([expect.stringContaining(want)]);
+    expect(notes[0]).toMatch(/^warning: no tag of a release is here, and /);
+  });
+
   test("uncommitted changes are refused, or packed and marked", async () => {
     const top = newRepository("dirty");
     commit(top, "one");

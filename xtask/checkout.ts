@@ -6,6 +6,7 @@ import { BootcError } from "../src/errors.ts";
 import { readGit } from "./git.ts";
 import { requirePrograms } from "./requirements.ts";
 import type { Tree } from "./task.ts";
+import { judgeUntagged, type Untagged } from "./untagged.ts";
 
 /** What a package says about where it comes from. */
 export interface Checkout {
@@ -38,13 +39,17 @@ export const RELEASE_TAG = /^v(\d+\.\d+\.\d+)(?:-rc\.(\d+))?$/;
 /** Fixed, because git's own abbreviation grows with the number of objects a clone happens to hold. */
 const HASH_DIGITS = 10;
 
-/**
- * Reads version and commit. Fails on uncommitted changes unless `allowDirty`, which then marks the
- * version and packs the changes. In a shallow clone, fetches the history first.
- */
+export interface CheckoutOptions {
+  /** Uncommitted changes mark the version and are packed, instead of being an error. */
+  readonly allowDirty?: boolean;
+  /** What happens in a clone without the tags of releases that its remote has; it is told by default. */
+  readonly untagged?: Untagged;
+}
+
+/** Reads version and commit. In a shallow clone, fetches the history first. */
 export async function readCheckout(
   tree: Tree,
-  { allowDirty = false }: { readonly allowDirty?: boolean } = {},
+  { allowDirty = false, untagged = "tell" }: CheckoutOptions = {},
 ): Promise<Checkout> {
   if (!existsSync(join(tree.top, ".git"))) return await readVersionFile(tree.top);
   await requirePrograms(tree, ["git"]);
@@ -53,6 +58,7 @@ export async function readCheckout(
   if (changes.length > 0 && !allowDirty) throw dirtyError(changes);
   const isDirty = changes.length > 0;
   const tag = await readNearestTag(tree);
+  if (tag === undefined) await judgeUntagged(tree, untagged, (it) => RELEASE_TAG.test(it));
   const described = {
     packageVersion: await readPackageVersion(tree.top),
     tag,

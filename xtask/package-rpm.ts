@@ -4,13 +4,12 @@ import { basename, join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive.ts";
-import { readCheckout } from "./checkout.ts";
 import { emulate } from "./emulation.ts";
-import { packageSrpm } from "./package-srpm.ts";
+import { packageSrpm, readPackagedCheckout } from "./package-srpm.ts";
 import { requirePrograms } from "./requirements.ts";
 import { explainRpmbuild, formatDefinitions, NEUTRAL, withScratch } from "./rpmbuild.ts";
 import { ACCOUNTS, BUILD_FOLDER, sandboxCommand } from "./sandbox.ts";
-import type { Task, Tree } from "./task.ts";
+import type { Task, TaskOptions, Tree } from "./task.ts";
 
 const MACHINES = ["x86_64", "aarch64"] as const;
 export type Machine = (typeof MACHINES)[number];
@@ -23,6 +22,7 @@ export const task: Task = {
       .option("--payload <io>", "rpm's compression of the result, such as w3.zstdio")
       .option("--outdir <folder>", "where to put it instead of target/")
       .option("--allow-dirty", "pack uncommitted changes too, and mark the version")
+      .option("--allow-untagged", "pack although tags of releases are lacking here")
       .addHelpText(
         "after",
         [
@@ -41,7 +41,7 @@ export const task: Task = {
     const text = (name: string) =>
       typeof options[name] === "string" ? (options[name] as string) : undefined;
     return await packageRpm(tree, {
-      srpm: text("srpm") ?? (await makeSrpm(tree, options.allowDirty === true)),
+      srpm: text("srpm") ?? (await makeSrpm(tree, options)),
       machine: (text("target") as Machine | undefined) ?? ownMachine(),
       payload: text("payload"),
       outdir: text("outdir") === undefined ? "target" : resolve(text("outdir") ?? ""),
@@ -49,8 +49,8 @@ export const task: Task = {
   },
 };
 
-async function makeSrpm(tree: Tree, allowDirty: boolean): Promise<string> {
-  return await packageSrpm(tree, await readCheckout(tree, { allowDirty }));
+async function makeSrpm(tree: Tree, options: TaskOptions): Promise<string> {
+  return await packageSrpm(tree, await readPackagedCheckout(tree, options));
 }
 
 function ownMachine(): Machine {

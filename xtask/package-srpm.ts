@@ -11,23 +11,32 @@ import { explainRpmbuild, formatDefinitions, NEUTRAL, withScratch } from "./rpmb
 import { BUILD_PROGRAMS } from "./setup.ts";
 import { packSources } from "./sources.ts";
 import { RELEASE, writeSpec } from "./spec.ts";
-import type { Task, Tree } from "./task.ts";
+import type { Task, TaskOptions, Tree } from "./task.ts";
 
 export const task: Task = {
   declare: (command: Command) =>
     command
       .option("--allow-dirty", "pack uncommitted changes too, and mark the version")
+      .option("--allow-untagged", "pack although tags of releases are lacking here")
       .option("--outdir <folder>", "where to put it instead of target/")
       .addHelpText(
         "after",
         "\nExamples:\n  npm run xtask package-srpm\n  node xtask/run.cjs package-srpm --outdir /tmp",
       ),
   async run(tree, options) {
-    const checkout = await readCheckout(tree, { allowDirty: options.allowDirty === true });
+    const checkout = await readPackagedCheckout(tree, options);
     const outdir = typeof options.outdir === "string" ? resolve(options.outdir) : "target";
     return await packageSrpm(tree, checkout, outdir);
   },
 };
+
+/** The checkout as the options of a task that makes packages ask for it. */
+export async function readPackagedCheckout(tree: Tree, options: TaskOptions): Promise<Checkout> {
+  return await readCheckout(tree, {
+    allowDirty: options.allowDirty === true,
+    untagged: options.allowUntagged === true ? "allow" : "refuse",
+  });
+}
 
 /** Makes the source package in `outdir` (relative to the checkout, or absolute); gives its path. */
 export async function packageSrpm(

@@ -85,11 +85,30 @@ describe.skipIf(missing)(`failing well${missing ? ` (${missing})` : ""}`, () => 
     expectNothingMade();
   });
 
-  test("no tag: the version lies before the first release, whatever package.json says", () => {
+  test("tags that only the origin has: refused, with the command that fetches them", () => {
+    const origin = join(scratch, "tagged.git");
+    git(scratch, "clone", "--quiet", "--bare", clone, origin);
+    git(origin, "tag", "v9.9.9", "HEAD");
     const tags = git(clone, "tag", "--list")
       .split("\n")
       .filter((it) => it !== "");
     if (tags.length > 0) git(clone, "tag", "--delete", ...tags);
+    git(clone, "remote", "set-url", "origin", origin);
+    for (const name of ["package-srpm", "package-rpm"]) {
+      const { status, stdout, stderr } = xtask([name], { cwd: clone });
+      expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+      expect(errorOf(stderr)).toEqual([
+        "error: this clone lacks tags such as `v9.9.9`: its version lies below that release",
+        expect.stringMatching(/^hint: run `git fetch --tags origin`.*--allow-untagged$/),
+      ]);
+    }
+    expectNothingMade();
+    const { status, stderr } = xtask(["version"], { cwd: clone });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringMatching(/^warning: /) });
+    git(clone, "remote", "remove", "origin");
+  });
+
+  test("no tag: the version lies before the first release, whatever package.json says", () => {
     const { status, stdout, stderr } = xtask(["version"], { cwd: clone });
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     const commit = git(clone, "rev-parse", "HEAD").slice(0, 10);

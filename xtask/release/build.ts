@@ -37,7 +37,7 @@ const LEVEL = 12;
 
 /** Builds what is committed; gives the folder, relative to the checkout. */
 export async function buildRelease(tree: Tree): Promise<string> {
-  const checkout = await readCheckout(tree);
+  const checkout = await readCheckout(tree, { untagged: "refuse" });
   const version = await readPackageVersion(tree);
   const folder = join(tree.top, RELEASE_FOLDER);
   await mkdir(folder, { recursive: true });
