@@ -1,5 +1,4 @@
 // Packages from the registry npm is configured for, by the digest the lockfile gives them.
-import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { setGlobalProxyFromEnv } from "node:http";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { BootcError, doing, errnoOf } from "../src/errors.ts";
 import { writeWhole } from "./archive.ts";
 import { cacheFolder } from "./cache.ts";
+import { describeMismatch, type Integrity, matchIntegrity, parseIntegrity } from "./integrity.ts";
 import {
   decideCredentials,
   formatTarballUrl,
@@ -47,8 +47,10 @@ export async function fetchPackage(
   options: FetchOptions = {},
 ): Promise<string> {
   const { name, version } = wanted;
-  const want = parseIntegrity(wanted);
-  const tag = Buffer.from(want.digest, "base64").toString("hex").slice(0, 32);
+  const want = requireDigests(wanted);
+  const tag = Buffer.from(want.digests[0] ?? "", "base64")
+    .toString("hex")
+    .slice(0, 32);
   const file = `${name.replaceAll("/", "+")}-${version}-${tag}.tgz`;
   const path = join(cacheFolder(tree), "packages", file);
   if (await isIntact(path, want)) return path;
@@ -93,41 +95,29 @@ export async function fetchPackages(
   return paths;
 }
 
-interface Integrity {
-  readonly algorithm: string;
-  readonly digest: string;
-}
-
-/** The strongest digest of an integrity; SHA-1 alone protects nothing. */
-export function parseIntegrity({ name, version, integrity }: PackageId): Integrity {
-  const digests = integrity.split(/\s+/).flatMap((it) => {
-    const [, algorithm, digest] = /^(sha512|sha384|sha256)-([A-Za-z0-9+/]+=*)/.exec(it) ?? [];
-    return algorithm && digest ? [{ algorithm, digest }] : [];
-  });
-  const [best] = digests.sort((a, b) => b.algorithm.localeCompare(a.algorithm));
-  if (best !== undefined) return best;
+function requireDigests({ name, version, integrity }: PackageId): Integrity {
+  const want = parseIntegrity(integrity);
+  if (want !== undefined) return want;
   throw new BootcError(`the integrity of \`${name}@${version}\` is not a SHA-2 digest`, {
     kind: "integrity",
-    hint: "remove its entry from package-lock.json and run `npm install --package-lock-only`",
+    hint: "remove its entry from the lockfile and run `npm install --package-lock-only`",
   });
 }
 
-/** Fails with `integrity`, naming the package, unless `bytes` are what the lockfile says. */
-export function requireIntegrity(wanted: PackageId, bytes: Uint8Array): void {
-  const { algorithm, digest } = parseIntegrity(wanted);
-  const got = createHash(algorithm).update(bytes).digest("base64");
-  if (got === digest) return;
+/** The digest of `bytes`. Fails with `integrity`, naming the package, when the lockfile wants another. */
+export function requireIntegrity(wanted: PackageId, bytes: Uint8Array): string {
+  const want = requireDigests(wanted);
+  const matched = matchIntegrity(want, bytes);
+  if (matched !== undefined) return matched;
   throw new BootcError(
-    `\`${wanted.name}@${wanted.version}\` is not what the lockfile says: ` +
-      `want ${algorithm}-${digest}, got ${algorithm}-${got}`,
+    `\`${wanted.name}@${wanted.version}\` is not what the lockfile says: ${describeMismatch(want, bytes)}`,
     { kind: "integrity", hint: "find out who changed it before you go on" },
   );
 }
 
-async function isIntact(path: string, { algorithm, digest }: Integrity): Promise<boolean> {
+async function isIntact(path: string, want: Integrity): Promise<boolean> {
   try {
-    const bytes = await readFile(path);
-    return createHash(algorithm).update(bytes).digest("base64") === digest;
+    return matchIntegrity(want, await readFile(path)) !== undefined;
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return false;
     throw error;

@@ -1,10 +1,10 @@
 // `xtask vendor`: from a lockfile to everything a build without network needs, filtered and reproducible.
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { chmod, copyFile, cp, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, cp, mkdir, mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { type Command, Option } from "commander";
-import { BootcError, doing } from "../src/errors.ts";
+import { BootcError, doing, errnoOf } from "../src/errors.ts";
 import { type ArchiveEntry, type ArchiveFormat, writeArchive, writeWhole } from "./archive.ts";
 import { makeOnce } from "./cache.ts";
 import { type Checkout, readCheckout } from "./checkout.ts";
@@ -30,7 +30,7 @@ export const task: Task = {
   declare: (command: Command) =>
     command
       .argument("[out]", "where to; without it target/vendor, target/NAME-vendor.tar.zst and so on")
-      .option("--manifest-path <file>", "package.json of another project")
+      .option("--manifest-path <file>", "package.json of another project, or its folder")
       .option("--platform <pattern>", "keep what runs here: linux-x64-glibc, linux-*-*", collect)
       .option("--tier <number>", "keep what runs on the platforms Node supports at tier 1, or 2")
       .addOption(
@@ -86,13 +86,12 @@ async function runVendor(
   [asked]: readonly string[],
 ): Promise<string | undefined> {
   const options = taskOptions as unknown as VendorOptions;
-  const folder =
-    options.manifestPath === undefined ? tree.top : dirname(resolve(options.manifestPath));
+  const folder = await projectFolder(tree, options);
   const { project, filter } = await readFiltered(tree, folder, configOf(options));
   if (options.dryRun) return dryRun(tree, project, filter, options);
   const out = asked === undefined ? await defaultOut(tree, project, options) : resolve(asked);
   requireFree(out, options.format);
-  const mtimeEpoch = await readEpoch(tree, folder);
+  const mtimeEpoch = await readEpoch(tree, folder, options.format);
   const set = await assembleVendored(tree, project, {
     filter,
     mtimeEpoch,
@@ -110,6 +109,23 @@ async function runVendor(
   const path = relative(process.cwd(), out);
   if (!options.json) return path;
   return JSON.stringify({ path, manifest: set.manifest, dropped: set.closure.dropped });
+}
+
+async function projectFolder({ top }: Tree, { manifestPath }: VendorOptions): Promise<string> {
+  if (manifestPath === undefined) return top;
+  const path = resolve(manifestPath);
+  const found = await stat(path).catch((error: unknown) => {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
+    throw error;
+  });
+  if (found?.isDirectory()) return path;
+  if (found !== undefined && basename(path) === "package.json") return dirname(path);
+  const problem =
+    found === undefined ? `there is no \`${path}\`` : `\`${path}\` is not a package.json`;
+  throw new BootcError(problem, {
+    kind: "usage",
+    hint: "name a package.json, or the folder it is in",
+  });
 }
 
 /** What packaging gets: the archive, and what is in it. */
@@ -214,8 +230,18 @@ function requireFree(out: string, format: VendorOptions["format"]): void {
   throw new BootcError(`\`${out}\` exists already`, { hint: "remove it, or name another folder" });
 }
 
-/** The only clock that reaches an archive: $SOURCE_DATE_EPOCH, or the time of the commit. */
-async function readEpoch({ ctx }: Tree, folder: string): Promise<number> {
+/** What npm writes into every tarball it packs: 1985-10-26. */
+const TIMELESS_EPOCH = 499_162_500;
+
+/**
+ * The only clock that reaches an archive: $SOURCE_DATE_EPOCH, or the time of the commit. A folder can do
+ * without: of all its content, only packages that files were left out of carry a time.
+ */
+async function readEpoch(
+  { ctx }: Tree,
+  folder: string,
+  format: VendorOptions["format"],
+): Promise<number> {
   const given = ctx.env.SOURCE_DATE_EPOCH;
   if (given !== undefined && given !== "") {
     if (/^\d+$/.test(given)) return Number(given);
@@ -223,14 +249,16 @@ async function readEpoch({ ctx }: Tree, folder: string): Promise<number> {
       kind: "usage",
     });
   }
+  let reason: unknown;
   try {
     const text = await ctx.read("git", ["log", "--max-count=1", "--format=%ct"], { cwd: folder });
     if (/^\d+\s*$/.test(text)) return Number(text);
   } catch (cause) {
     ctx.signal.throwIfAborted();
-    throw noClock(folder, cause);
+    reason = cause;
   }
-  throw noClock(folder, undefined);
+  if (format === "dir") return TIMELESS_EPOCH;
+  throw noClock(folder, reason);
 }
 
 function noClock(folder: string, cause: unknown): BootcError {

@@ -291,8 +291,8 @@ describe("for another project", () => {
     { files: {}, want: "there is no `" },
     { files: { "package.json": "{}" }, want: "package-lock.json`" },
     {
-      files: { "package.json": "{}", "package-lock.json": '{"lockfileVersion":2}' },
-      want: "package-lock.json has version 2, want 3",
+      files: { "package.json": "{}", "package-lock.json": '{"lockfileVersion":1}' },
+      want: "package-lock.json has version 1, want 2 or 3",
     },
   ])("fails well: $want", ({ files, want }) => {
     const folder = fresh();
@@ -308,25 +308,46 @@ describe("for another project", () => {
     expect(got.stderr).toMatch(/^error: .*\nhint: /);
   });
 
-  test("outside a repository it wants a clock", () => {
-    const folder = fresh();
-    mkdirSync(join(folder, "p"));
-    writeFileSync(join(folder, "p/package.json"), '{"name":"p","version":"1.0.0"}');
+  /** A project outside of git without dependencies; its folder. */
+  function tinyProject(): string {
+    const folder = join(fresh(), "p");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "package.json"), '{"name":"p","version":"1.0.0"}');
     const lock = {
       name: "p",
       lockfileVersion: 3,
       packages: { "": { name: "p", version: "1.0.0" } },
     };
-    writeFileSync(join(folder, "p/package-lock.json"), JSON.stringify(lock));
+    writeFileSync(join(folder, "package-lock.json"), JSON.stringify(lock));
+    return folder;
+  }
+
+  test("outside a repository an archive wants a clock", () => {
+    const folder = tinyProject();
     const args = [
       "vendor",
       "--manifest-path",
-      join(folder, "p/package.json"),
+      join(folder, "package.json"),
       join(folder, "o.tar.gz"),
     ];
     const got = xtask([...args, "--format", "tar.gz"], { SOURCE_DATE_EPOCH: "" });
     expect(got.stderr).toContain("hint: set SOURCE_DATE_EPOCH");
     expect(xtask([...args, "--format", "tar.gz"])).toMatchObject({ status: 0 });
+  });
+
+  test("a folder wants none, and --manifest-path may name the project's folder", () => {
+    const folder = tinyProject();
+    const args = ["vendor", "--manifest-path", folder, "--format", "dir", join(folder, "out")];
+    expect(xtask(args, { SOURCE_DATE_EPOCH: "" })).toMatchObject({ status: 0 });
+    expect(readJson(join(folder, "out/manifest.json"))).toMatchObject({ name: "p", packages: [] });
+  });
+
+  test.each(["nowhere", "package-lock.json"])("--manifest-path %s is refused", (name) => {
+    const folder = tinyProject();
+    const args = ["vendor", "--dry-run", "--manifest-path", join(folder, name)];
+    const { status, stderr } = xtask(args);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^error: .*\nhint: name a package\.json, or the folder it is in\n$/);
   });
 });
 

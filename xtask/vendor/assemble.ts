@@ -1,7 +1,7 @@
 // From a lockfile and a filter to the files of a vendored set, and what it says about itself.
 import { readFile, stat } from "node:fs/promises";
 import type { ArchiveEntry } from "../archive.ts";
-import { fetchPackages } from "../fetch-package.ts";
+import { fetchPackages, type PackageId, requireIntegrity } from "../fetch-package.ts";
 import type { Tree } from "../task.ts";
 import { type Closure, decideClosure, type KeptPackage } from "./closure.ts";
 import type { PathExclusion, VendorFilter } from "./config.ts";
@@ -42,11 +42,7 @@ export async function assembleVendored(
   const tarballs = groupByTarball(closure.kept);
   const paths = await fetchPackages(
     tree,
-    tarballs.map(({ packages: [it] }) => ({
-      name: it?.name ?? "",
-      version: it?.entry.version ?? "",
-      integrity: it?.entry.integrity ?? "",
-    })),
+    tarballs.map(({ packages: [it] }) => packageIdOf(it)),
     { isOffline: options.isOffline, folder: project.folder },
   );
   const parts: Part[] = [];
@@ -68,6 +64,11 @@ export async function assembleVendored(
 function groupByTarball(kept: readonly KeptPackage[]): readonly Tarball[] {
   const groups = Map.groupBy(kept, (it) => `vendor/${it.name}-${it.entry.version}.tgz`);
   return [...groups].map(([file, packages]) => ({ file, packages }));
+}
+
+function packageIdOf(it: KeptPackage | undefined): PackageId {
+  const { version = "", integrity = "" } = it?.entry ?? {};
+  return { name: it?.name ?? "", version, integrity };
 }
 
 interface Part {
@@ -96,20 +97,26 @@ async function readPart(
   const sizeBytes = contents.repacked?.bytes.length ?? (await stat(path)).size;
   const licenseFiles = texts.map((it) => it.path);
   return {
-    vendored: describePackage({ file, packages }, contents, { sizeBytes, licenseFiles }),
+    vendored: describePackage(packages, contents, {
+      file,
+      sizeBytes,
+      licenseFiles,
+      // The one that matched, of as many as the lockfile has.
+      integrity: requireIntegrity(packageIdOf(first), bytes),
+    }),
     entries: [{ path: file, content: tarball }, ...texts],
     used: contents.used,
   };
 }
 
 function describePackage(
-  { file, packages }: Tarball,
+  packages: readonly KeptPackage[],
   contents: PackageContents,
-  made: Pick<VendoredPackage, "sizeBytes" | "licenseFiles">,
+  made: Pick<VendoredPackage, "file" | "sizeBytes" | "licenseFiles" | "integrity">,
 ): VendoredPackage {
   const [first] = packages;
   const { name = "", entry = {} } = first ?? {};
-  const { os, cpu, libc, integrity = "" } = entry;
+  const { os, cpu, libc } = entry;
   return {
     name,
     version: entry.version ?? "",
@@ -117,10 +124,10 @@ function describePackage(
       (["normal", "build"] as const).find((kind) => packages.some((it) => it.kind === kind)) ??
       "dev",
     paths: packages.map((it) => it.place),
-    file,
+    file: made.file,
     sizeBytes: made.sizeBytes,
-    integrity: contents.repacked?.integrity ?? integrity,
-    ...(contents.repacked === undefined ? {} : { originalIntegrity: integrity }),
+    integrity: contents.repacked?.integrity ?? made.integrity,
+    ...(contents.repacked === undefined ? {} : { originalIntegrity: made.integrity }),
     filteredFiles: contents.filteredFiles,
     filteredBytes: contents.filteredBytes,
     license: contents.license,

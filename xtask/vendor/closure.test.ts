@@ -143,7 +143,7 @@ describe("what cannot be vendored says why", () => {
   test.each([
     {
       a: { integrity: "" },
-      want: "`a@1.0.0` has no integrity in package-lock.json",
+      want: "`a@1.0.0` has no integrity in the lockfile",
       kind: "integrity",
     },
     { a: { link: true, resolved: "packages/a" }, want: "`a@1.0.0` is a link into a workspace" },

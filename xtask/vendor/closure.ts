@@ -162,7 +162,7 @@ function reasonToSkip(name: string, entry: LockEntry, filter: Filter): DropReaso
 function requireMayBeMissing(it: Edge): void {
   // npm leaves out peers with --legacy-peer-deps, and optional packages it could not get.
   if (it.isOptional || it.isPeer) return;
-  throw new BootcError(`\`${it.name}\`, which ${needer(it)} needs, is not in package-lock.json`, {
+  throw new BootcError(`\`${it.name}\`, which ${needer(it)} needs, is not in the lockfile`, {
     hint: "renew the lockfile with `npm install --package-lock-only`",
   });
 }
@@ -211,7 +211,7 @@ function requireVendorable({ place, name, entry }: KeptPackage): void {
   if (entry.resolved?.startsWith("file:")) refuse("comes from a local file", "depend on a release");
   if (entry.version === undefined) refuse("has no version in the lockfile", "renew the lockfile");
   if (entry.integrity) return;
-  throw new BootcError(`${what} has no integrity in package-lock.json`, {
+  throw new BootcError(`${what} has no integrity in the lockfile`, {
     kind: "integrity",
     hint: "remove its entry and run `npm install --package-lock-only`",
   });

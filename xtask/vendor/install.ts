@@ -1,10 +1,10 @@
 // Installs a vendored set without npm and without network: node xtask/vendor/install.ts VENDOR_DIR TARGET_DIR
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError, doing, exitStatusOf } from "../../src/errors.ts";
 import { printError } from "../../src/system/print-error.ts";
+import { describeMismatch, matchIntegrity, parseIntegrity } from "../integrity.ts";
 import { type PlatformLimits, runsOn, thisPlatform } from "./platform.ts";
 import { readTarball } from "./tar-read.ts";
 
@@ -96,12 +96,11 @@ async function installPackage(
 }
 
 function requireIntegrity(bytes: Buffer, integrity: string): void {
-  const [, algorithm, want] = /^(sha512|sha384|sha256)-(\S+)/.exec(integrity) ?? [];
-  if (algorithm === undefined) throw new BootcError(`no integrity we know: \`${integrity}\``);
-  const got = createHash(algorithm).update(bytes).digest("base64");
-  if (got === want) return;
+  const want = parseIntegrity(integrity);
+  if (want === undefined) throw new BootcError(`no integrity we know: \`${integrity}\``);
+  if (matchIntegrity(want, bytes) !== undefined) return;
   throw new BootcError(
-    `its tarball is not what the lockfile says: want ${algorithm}-${want}, got ${algorithm}-${got}`,
+    `its tarball is not what the lockfile says: ${describeMismatch(want, bytes)}`,
     { kind: "integrity", hint: "fetch the vendored archive again, or make it anew" },
   );
 }

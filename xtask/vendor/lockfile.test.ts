@@ -15,11 +15,44 @@ import {
 test.each([
   { text: "{", want: "package-lock.json is not valid JSON" },
   { text: "[]", want: "package-lock.json holds no object" },
-  { text: '{"lockfileVersion":1}', want: "package-lock.json has version 1, want 3" },
-  { text: '{"lockfileVersion":2,"packages":{"":{}}}', want: "has version 2, want 3" },
+  { text: '{"lockfileVersion":1}', want: "package-lock.json has version 1, want 2 or 3" },
+  { text: '{"lockfileVersion":4,"packages":{"":{}}}', want: "has version 4, want 2 or 3" },
+  { text: '{"lockfileVersion":2}', want: "package-lock.json names no packages" },
   { text: '{"lockfileVersion":3}', want: "package-lock.json names no packages" },
 ])("$want", ({ text, want }) => {
   expect(() => parseLockfile(text)).toThrow(want);
+});
+
+test("a lockfile of version 2 is one of version 3 that repeats itself", () => {
+  const packages = { "": { name: "x" }, "node_modules/a": { version: "1.0.0" } };
+  const both = { name: "x", packages, dependencies: { a: { version: "1.0.0" } } };
+  expect(parseLockfile(JSON.stringify({ ...both, lockfileVersion: 2 }))).toEqual({
+    name: "x",
+    lockfileVersion: 3,
+    packages,
+  });
+});
+
+test("a byte-order mark is read over", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "project-"));
+  writeFileSync(join(folder, "package.json"), '\uFEFF{"name":"x"}');
+  const lock = { lockfileVersion: 3, packages: { "": { name: "x" } } };
+  writeFileSync(join(folder, "package-lock.json"), `\uFEFF${JSON.stringify(lock)}`);
+  expect(await readProject(folder)).toEqual({ folder, manifest: { name: "x" }, lock });
+});
+
+test("npm-shrinkwrap.json goes before package-lock.json, and errors name it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "project-"));
+  writeFileSync(join(folder, "package.json"), "{}");
+  writeFileSync(join(folder, "package-lock.json"), "not even JSON");
+  const lock = { lockfileVersion: 3, packages: { "": {} } };
+  writeFileSync(join(folder, "npm-shrinkwrap.json"), JSON.stringify(lock));
+  expect((await readProject(folder)).lock).toEqual(lock);
+  const other = { ...lock, packages: { "": { dependencies: { a: "1" } } } };
+  writeFileSync(join(folder, "npm-shrinkwrap.json"), JSON.stringify(other));
+  await expect(readProject(folder)).rejects.toThrow("npm-shrinkwrap.json disagrees with");
+  writeFileSync(join(folder, "npm-shrinkwrap.json"), "{");
+  await expect(readProject(folder)).rejects.toThrow("npm-shrinkwrap.json is not valid JSON");
 });
 
 test("workspaces are refused", () => {

@@ -1,4 +1,5 @@
 // package.json and package-lock.json as we read them, and the ways in which they can be wrong.
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, errnoOf } from "../../src/errors.ts";
@@ -23,7 +24,7 @@ export interface Manifest extends Dependencies {
   readonly [key: string]: unknown;
 }
 
-/** An entry of `packages` in a lockfile of version 3. */
+/** An entry of `packages` in a lockfile. */
 export interface LockEntry extends Dependencies, PlatformLimits {
   readonly name?: string;
   readonly version?: string;
@@ -38,6 +39,7 @@ export interface LockEntry extends Dependencies, PlatformLimits {
   readonly peer?: boolean;
 }
 
+/** A lockfile of version 3, or one of version 2 without what that repeats for npm 6. */
 export interface Lockfile {
   readonly name?: string;
   readonly version?: string;
@@ -53,11 +55,15 @@ export interface Project {
   readonly lock: Lockfile;
 }
 
-/** Reads the project in `folder`. Fails unless its lockfile is there, of version 3, and up to date. */
+/** npm reads the first of them that is there. */
+const LOCKFILES = ["npm-shrinkwrap.json", "package-lock.json"] as const;
+
+/** Reads the project in `folder`. Fails unless its lockfile is there and up to date. */
 export async function readProject(folder: string): Promise<Project> {
   const manifest = parseManifest(await readRequired(join(folder, "package.json"), NO_MANIFEST));
-  const lock = parseLockfile(await readRequired(join(folder, "package-lock.json"), NO_LOCKFILE));
-  requireAgreement(manifest, lock);
+  const file = LOCKFILES.find((it) => existsSync(join(folder, it))) ?? "package-lock.json";
+  const lock = parseLockfile(await readRequired(join(folder, file), NO_LOCKFILE), file);
+  requireAgreement(manifest, lock, file);
   return { folder, manifest, lock };
 }
 
@@ -82,24 +88,27 @@ export function parseManifest(text: string): Manifest {
   });
 }
 
-/** Fails on lockfiles of the versions 1 and 2, which say too little, and on unknown ones. */
-export function parseLockfile(text: string): Lockfile {
-  const lock = parseObject("package-lock.json", text) as unknown as Lockfile;
-  const version: unknown = lock.lockfileVersion;
-  if (version !== 3) {
-    throw new BootcError(`package-lock.json has version ${JSON.stringify(version)}, want 3`, {
+/** Fails on lockfiles of version 1, which say too little, and on unknown ones. `file` is for errors. */
+export function parseLockfile(text: string, file = "package-lock.json"): Lockfile {
+  const { dependencies: _old, ...lock } = parseObject(file, text);
+  if (lock.lockfileVersion !== 3 && lock.lockfileVersion !== 2) {
+    const version = JSON.stringify(lock.lockfileVersion);
+    throw new BootcError(`${file} has version ${version}, want 2 or 3`, {
       kind: "unsupported",
       hint: "renew it with `npm install --package-lock-only --lockfile-version 3`",
     });
   }
-  if (typeof lock.packages === "object" && lock.packages !== null && lock.packages[""]) return lock;
-  throw new BootcError("package-lock.json names no packages", { hint: NO_LOCKFILE });
+  const whole = { ...lock, lockfileVersion: 3 } as unknown as Lockfile;
+  const { packages }: { packages?: unknown } = whole;
+  if (typeof packages === "object" && packages !== null && whole.packages[""]) return whole;
+  throw new BootcError(`${file} names no packages`, { hint: NO_LOCKFILE });
 }
 
 function parseObject(name: string, text: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // Some editors begin a file with a byte-order mark, which npm reads over.
+    value = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (cause) {
     throw new BootcError(`${name} is not valid JSON`, { cause: new BootcError(String(cause)) });
   }
@@ -116,7 +125,7 @@ const KINDS = [
 ] as const;
 
 /** Fails, naming every difference, unless the lockfile was made for this package.json. */
-export function requireAgreement(manifest: Manifest, lock: Lockfile): void {
+export function requireAgreement(manifest: Manifest, lock: Lockfile, file: string): void {
   const root = lock.packages[""] ?? {};
   const differences = KINDS.flatMap((kind) => {
     const have = effectiveRanges(root, kind);
@@ -127,7 +136,7 @@ export function requireAgreement(manifest: Manifest, lock: Lockfile): void {
       .map((it) => `\`${it}\` (${want[it] ?? "absent"}, locked ${have[it] ?? "absent"})`);
   });
   if (differences.length === 0) return;
-  throw new BootcError(`package-lock.json disagrees with package.json: ${differences.join(", ")}`, {
+  throw new BootcError(`${file} disagrees with package.json: ${differences.join(", ")}`, {
     hint: "bring it up to date with `npm install --package-lock-only`",
   });
 }

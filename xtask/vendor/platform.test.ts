@@ -63,3 +63,22 @@ test.each([
 ])("$text: $want", ({ text, want }) => {
   expect(() => decidePlatforms([text])).toThrow(want);
 });
+
+test.each([
+  { text: "linux-amd64", hint: "did you mean `linux-x64`?" },
+  { text: "linux-arm64v8", hint: "did you mean `linux-arm64`?" },
+  { text: "linux-x86_64-gnu", hint: "did you mean `linux-x64-glibc`?" },
+  { text: "linux-aarch64-*", hint: "did you mean `linux-arm64-*`?" },
+  { text: "linux-ppc64le-glibc", hint: "did you mean `linux-ppc64-glibc`?" },
+  { text: "linux-x64-muslc", hint: "did you mean `linux-x64-musl`?" },
+  { text: "Linux-X64", hint: "did you mean `linux-x64`?" },
+  { text: "macos-arm64", hint: "did you mean `darwin-arm64`?" },
+  { text: "windows-*", hint: "did you mean `win32-*`?" },
+  { text: "freebds-x64", hint: "did you mean `freebsd-x64`?" },
+  { text: "plan9-x64", hint: expect.stringMatching(/^known ones: aix-ppc64, /) },
+  { text: "linux-*-bionic", hint: expect.stringMatching(/^known ones: /) },
+])("$text is a mistake with a hint", ({ text, hint }) => {
+  expect(() => decidePlatforms([text])).toThrow(
+    expect.objectContaining({ kind: "usage", message: `no platform is called \`${text}\``, hint }),
+  );
+});

@@ -1,5 +1,6 @@
 // Platforms as npm tells them apart: system, processor, C library. Without dependencies, for the installer.
 import { BootcError } from "../../src/errors.ts";
+import { nearestPlatform } from "./platform-names.ts";
 
 /** A platform to vendor for. `libc` is known for Linux alone. */
 export interface Platform {
@@ -58,19 +59,28 @@ export function formatPlatform({ os, cpu, libc }: Platform): string {
 
 /**
  * The platforms that `patterns` name; in each part `*` stands for anything. A pattern without `*` need
- * not be in the table. Fails when a pattern names none.
+ * not be in the table. Fails when a pattern names none that Node knows, with the nearest that it does.
  */
 export function decidePlatforms(patterns: readonly string[]): readonly Platform[] {
   const names = patterns.flatMap((pattern) => {
-    if (!pattern.includes("*")) return [formatPlatform(parsePlatform(pattern))];
-    const found = Object.keys(TIERS).filter((it) => matchesPattern(it, pattern));
+    const found = pattern.includes("*")
+      ? Object.keys(TIERS).filter((it) => matchesPattern(it, pattern))
+      : [formatPlatform(parsePlatform(pattern))].filter((it) => it === nearestPlatform(it));
     if (found.length > 0) return found;
-    throw new BootcError(`no platform is called \`${pattern}\``, {
-      kind: "usage",
-      hint: `known ones: ${Object.keys(TIERS).join(", ")}`,
-    });
+    throw unknownPlatform(pattern);
   });
   return [...new Set(names)].sort().map(parsePlatform);
+}
+
+function unknownPlatform(pattern: string): BootcError {
+  const nearest = nearestPlatform(pattern);
+  return new BootcError(`no platform is called \`${pattern}\``, {
+    kind: "usage",
+    hint:
+      nearest === undefined || nearest === pattern
+        ? `known ones: ${Object.keys(TIERS).join(", ")}`
+        : `did you mean \`${nearest}\`?`,
+  });
 }
 
 /** The platforms that Node supports at `tier` or better. */
