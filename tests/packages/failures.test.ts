@@ -22,7 +22,11 @@ describe.skipIf(missing)(`failing well${missing ? ` (${missing})` : ""}`, () => 
   const scratch = scratchFolder("failures");
   const clone = join(scratch, "clone");
 
-  beforeAll(() => cloneTo(clone));
+  beforeAll(() => {
+    cloneTo(clone);
+    // Tests start from what was downloaded before, which may be nothing.
+    mkdirSync(join(SHARED_CACHE, "packages"), { recursive: true });
+  });
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
   /** Nothing that looks finished, and nothing half made under another name. */
