@@ -1,7 +1,8 @@
 // Which tests exist: `unit` beside the code, `cli`, `repo`, `packages` and `vm` against the real thing.
 import { defineConfig } from "vitest/config";
 
-const slow = { testTimeout: 600_000, hookTimeout: 900_000, fileParallelism: false };
+const noted = { setupFiles: ["tests/progress.ts"] };
+const slow = { ...noted, testTimeout: 600_000, hookTimeout: 900_000, fileParallelism: false };
 // A boot takes a minute under emulation, and five on a machine that has other things to do.
 const emulated = { ...slow, testTimeout: 1_800_000, hookTimeout: 1_800_000 };
 
@@ -13,9 +14,12 @@ export default defineConfig({
           name: "unit",
           include: ["src/**/*.test.ts", "xtask/**/*.test.ts"],
           testTimeout: 30_000,
+          ...noted,
         },
       },
-      { test: { name: "cli", include: ["tests/cli/**/*.test.ts"], testTimeout: 120_000 } },
+      {
+        test: { name: "cli", include: ["tests/cli/**/*.test.ts"], testTimeout: 120_000, ...noted },
+      },
       { test: { name: "repo", include: ["tests/repo/**/*.test.ts"], ...slow } },
       { test: { name: "packages", include: ["tests/packages/**/*.test.ts"], ...slow } },
       { test: { name: "vm", include: ["tests/vm/**/*.test.ts"], ...emulated } },

@@ -1,6 +1,4 @@
 // `xtask test`: the test suites, by name, one after the other; then what came of all of them.
-import { existsSync } from "node:fs";
-import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { BootcError } from "../src/errors.ts";
@@ -8,13 +6,14 @@ import { requirePrograms } from "./requirements.ts";
 import { TEST_PROGRAMS } from "./setup.ts";
 import type { Task, TaskOptions, Tree } from "./task.ts";
 import { describeCounts, readCounts, SUITES, type Suite, sumCounts } from "./test-counts.ts";
+import { runSuite } from "./test-suite.ts";
 
-/** How long a suite may take, in minutes, on a machine with two slow cores. */
-const MINUTES_MAX: Readonly<Record<Suite, number>> = {
+/** How long no test of a suite may begin or end, in minutes: longer than any takes under a heavy load. */
+const MINUTES_STILL: Readonly<Record<Suite, number>> = {
   unit: 10,
   cli: 15,
   repo: 60,
-  packages: 45,
+  packages: 60,
   vm: 120,
 };
 
@@ -32,14 +31,14 @@ export const task: Task = {
   async run(tree, options, words) {
     const suites = words.length > 0 ? words.map(requireSuite) : SUITES.filter((it) => it !== "vm");
     if (options.watch === true) {
-      await runVitest(tree, ["watch", ...suites.map((it) => `--project=${it}`)], options);
+      await watch(tree, suites, options);
       return undefined;
     }
     if (options.counts === true) return describeCounts(await readCounts(tree, SUITES));
     // Without leave to install, suites skip what they cannot do here and say why.
     if (tree.mayInstall && suites.some(isOfSystem)) await requirePrograms(tree, TEST_PROGRAMS);
     const failed: Suite[] = [];
-    for (const suite of suites) if (!(await runSuite(tree, suite, options))) failed.push(suite);
+    for (const suite of suites) if (!(await runOne(tree, suite, options))) failed.push(suite);
     const counts = sumCounts(await readCounts(tree, suites));
     tree.ctx.say(describeCounts([counts]));
     if (failed.length === 0 && counts.failed === 0) return undefined;
@@ -64,55 +63,34 @@ function requireSuite(name: string): Suite {
   });
 }
 
-/** The report of a suite that made none. */
-const DIED = JSON.stringify({
-  success: false,
-  numPassedTests: 0,
-  numFailedTests: 1,
-  numPendingTests: 0,
-  numTodoTests: 0,
-  testResults: [],
-});
-
 /** Runs one suite to its end; whether it succeeded. Its report lies in target/tests afterwards. */
-async function runSuite(tree: Tree, suite: Suite, options: TaskOptions): Promise<boolean> {
-  const report = join(tree.top, "target", "tests", `${suite}.json`);
-  await mkdir(join(report, ".."), { recursive: true });
-  // A suite that dies must not be judged by the report of an earlier run.
-  await rm(report, { force: true });
+async function runOne(tree: Tree, suite: Suite, options: TaskOptions): Promise<boolean> {
   tree.ctx.note(`test suite \`${suite}\``);
-  const words = [
-    "run",
-    `--project=${suite}`,
-    "--reporter=default",
-    "--reporter=json",
-    `--outputFile.json=${report}`,
-    // With --filter there may be nothing to run in a suite.
-    ...(options.filter === undefined ? [] : ["--passWithNoTests"]),
-  ];
-  try {
-    await runVitest(tree, words, options, MINUTES_MAX[suite] * 60_000);
-    return true;
-  } catch (error) {
-    tree.ctx.signal.throwIfAborted();
-    // vitest has told the rest.
-    tree.ctx.note(`${suite}: ${String(error).split("\n", 1)[0]}`);
-    // One that was ended before it could report is a failure too.
-    if (!existsSync(report)) await writeFile(report, DIED);
-    return false;
-  }
+  return await runSuite(tree, {
+    name: suite,
+    words: [
+      `--project=${suite}`,
+      // With --filter there may be nothing to run in a suite.
+      ...(options.filter === undefined ? [] : ["--passWithNoTests", String(options.filter)]),
+    ],
+    report: join(tree.top, "target", "tests", `${suite}.json`),
+    stillMs: MINUTES_STILL[suite] * 60_000,
+  });
 }
 
-async function runVitest(
+async function watch(
   { ctx, top }: Tree,
-  words: readonly string[],
-  options: TaskOptions,
-  timeoutMs?: number,
+  suites: readonly Suite[],
+  { filter }: TaskOptions,
 ): Promise<void> {
-  const filter = options.filter === undefined ? [] : [String(options.filter)];
-  await ctx.run(process.execPath, ["node_modules/vitest/vitest.mjs", ...words, ...filter], {
-    cwd: top,
-    isInteractive: options.watch === true,
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-  });
+  const words = suites.map((it) => `--project=${it}`);
+  const filters = filter === undefined ? [] : [String(filter)];
+  await ctx.run(
+    process.execPath,
+    ["node_modules/vitest/vitest.mjs", "watch", ...words, ...filters],
+    {
+      cwd: top,
+      isInteractive: true,
+    },
+  );
 }
