@@ -33,6 +33,7 @@ beforeEach(async () => {
     await rm(join(top, name), { recursive: true });
     execFileSync("cp", ["-a", join(TOP, name), join(top, name)]);
   }
+  await dropUnreleased();
   await symlink(join(TOP, "node_modules"), join(top, "node_modules"));
   git("config", "user.name", "t");
   git("config", "user.email", "t@example.org");
@@ -48,6 +49,13 @@ afterEach(async () => {
   await server.close();
   await rm(top, { recursive: true });
 });
+
+/** The commit of a release has nothing unreleased, whatever is being worked on has. */
+async function dropUnreleased(): Promise<void> {
+  const path = join(top, "CHANGELOG.md");
+  const text = await readFile(path, "utf8");
+  await writeFile(path, text.replace(/^## Unreleased\n[\s\S]*?(?=^## )/m, ""));
+}
 
 async function makeFiles(): Promise<void> {
   const folder = join(top, RELEASE_FOLDER);
