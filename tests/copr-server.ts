@@ -1,11 +1,13 @@
-// A stand-in for a COPR server: the part of API v3 we use, with the behaviour and the JSON shapes that
-// were measured on the real frontend (fedora-copr/copr 5d37cd8, 2026-08-07) run on a loopback port.
+// A stand-in for a COPR server: the part of API v3 we use, with the behaviour and the JSON shapes of the
+// real frontend. Every point of it was held against fedora-copr/copr 5d37cd8 (2026-08-07), run on a
+// loopback port. Functions that repeat a decision of the server name the one they were taken from.
 import { createHash, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { isMeant, type Push } from "./copr-webhook.ts";
 
 type Json = Record<string, unknown>;
 
@@ -246,35 +248,33 @@ function projectOf(server: CoprServer, owner: unknown, name: unknown): StoredPro
   return server.projects.get(`${String(owner)}/${String(name)}`);
 }
 
-interface Push {
-  readonly ref: string;
-  readonly after: string;
-  readonly commits: readonly unknown[];
-  readonly repository: { readonly clone_url: string };
-}
-
-/** 200 "OK" whether something is built or not; HTML for a wrong secret. */
-function postWebhook(server: CoprServer, { path, json }: Received): Reply {
+/** 200 "OK" whether something is built or not; HTML for a wrong secret. Source: `webhooks_git_push`. */
+function postWebhook(server: CoprServer, { path, json, request }: Received): Reply {
+  const ok = { status: 200, type: "text/plain", raw: "OK" };
+  if (request.headers["x-github-event"] === "ping") return ok;
   const [, id, secret, name] =
     /^\/webhooks\/github\/(\d+)\/([^/]+)\/(?:([^/]+)\/)?$/.exec(path) ?? [];
   const [key, project] = [...server.projects].find(([, it]) => it.id === Number(id)) ?? [];
-  if (key === undefined || project === undefined) return { status: 404, json: {} };
-  if (project.secret !== secret) {
-    return { status: 403, type: "text/html", raw: "<html><title>403 Forbidden</title></html>" };
-  }
-  const payload = json as Push;
+  if (key === undefined || project === undefined) return htmlError("404 Not Found");
+  if (project.secret !== secret) return htmlError("403 Forbidden");
+  const push = json as Push;
+  const committish = push.ref_type === "tag" ? push.ref : push.after;
   for (const [pkgName, pkg] of project.packages) {
     const source = pkg.source_dict as Json;
-    const isMeant = name === undefined || name === pkgName;
-    const isBranch = payload.ref === `refs/heads/${String(source.committish)}`;
-    const isRepository = payload.repository.clone_url === source.clone_url;
-    if (!isMeant || !isBranch || !isRepository) continue;
-    if (pkg.auto_rebuild !== true || payload.commits.length === 0) continue;
-    const request = { webhook: true, committish: payload.after };
-    addBuild(server, { project: key, chroots: project.chroots, request, submitter: null });
+    if (pkg.auto_rebuild !== true || !isMeant({ name: pkgName, source, addressed: name }, push))
+      continue;
+    const chroots = project.chroots;
+    const it = { ...source, webhook: true, committish };
+    addBuild(server, { project: key, chroots, request: it, submitter: null });
   }
-  return { status: 200, type: "text/plain", raw: "OK" };
+  return ok;
 }
+
+const htmlError = (title: string): Reply => ({
+  status: Number.parseInt(title, 10),
+  type: "text/html",
+  raw: `<html><title>${title}</title></html>`,
+});
 
 function getResult(server: CoprServer, path: string): Reply {
   const [, id, where = "", name] = /^\/results\/(\d+)\/([^/]+)\/(.+)$/.exec(path) ?? [];

@@ -72,8 +72,8 @@ afterEach(async () => {
   }
 });
 
-async function makeProject(): Promise<void> {
-  await applyChanges(copr, FILE, await readChanges(copr, FILE));
+async function makeProject(file = FILE): Promise<void> {
+  await applyChanges(copr, file, await readChanges(copr, file));
 }
 
 async function fails(work: Promise<unknown>): Promise<{ status: number; text: string }> {
@@ -623,6 +623,23 @@ test("a webhook that works is proved by the build that appears", async () => {
   });
   expect(server.builds.get(build.id)?.request).toMatchObject({ webhook: true });
 });
+
+test.each(["", ".", "rpm", "./rpm/", "/rpm", "packaging/rpm"])(
+  "a push is reported with a file below the package's folder %j, which the server asks for",
+  async (subdirectory) => {
+    const file = { ...FILE, package: { ...FILE.package, subdirectory } };
+    await makeProject(file);
+    const { url } = await rotateWebhook(copr, file);
+    const sha = "e".repeat(40);
+    const build = await requireTriggeredBuild(copr, file, {
+      sha,
+      trigger: () => postPush(copr, url, { file, sha }),
+      timeLimitMs: 60_000,
+      intervalMs: 10_000,
+    });
+    expect(server.builds.get(build.id)?.request).toMatchObject({ subdirectory, committish: sha });
+  },
+);
 
 test("an address whose secret was renewed is refused, status 5", async () => {
   await makeProject();

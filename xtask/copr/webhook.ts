@@ -88,10 +88,13 @@ export async function requireTriggeredBuild(
 }
 
 function nothingBuilt(file: ProjectFile): BootcError {
+  const { subdirectory = "" } = file.package;
+  const below = subdirectory === "" ? "" : ` below \`${subdirectory}\``;
   return new BootcError("the webhook was called, but no build appeared", {
     hint:
-      `check that the push went to \`${file.package.committish}\`, that it touched files, that the ` +
-      `package's clone URL is \`${file.package.cloneUrl}\`, and that the webhook carries the newest secret`,
+      `check that the push went to \`${file.package.committish}\`, that it touched files${below}, ` +
+      `that the package's clone URL is \`${file.package.cloneUrl}\`, and that the webhook carries ` +
+      "the newest secret",
   });
 }
 
@@ -99,6 +102,11 @@ function noProject(file: ProjectFile): BootcError {
   return new BootcError(`there is no project \`${file.owner}/${file.project}\``, {
     hint: "make it with: npm run xtask -- copr apply",
   });
+}
+
+/** The server wants a file below the package's subdirectory; the folder itself does not count. */
+function touchedFile({ package: { subdirectory = "" } }: ProjectFile): string {
+  return `${subdirectory === "" ? "." : subdirectory}/webhook-test`;
 }
 
 /** Calls the webhook as GitHub does for a push of `sha` to the package's branch. */
@@ -110,10 +118,7 @@ export async function postPush(
   const payload = JSON.stringify({
     ref: `refs/heads/${file.package.committish}`,
     after: sha,
-    // The server looks at the touched files when the package has a subdirectory.
-    commits: [
-      { id: sha, added: [], removed: [], modified: [`${file.package.subdirectory ?? ""}/.`] },
-    ],
+    commits: [{ id: sha, added: [], removed: [], modified: [touchedFile(file)] }],
     repository: { clone_url: file.package.cloneUrl },
   });
   const answer = await request(
