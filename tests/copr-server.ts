@@ -107,6 +107,8 @@ export interface CoprServer {
   readonly uploads: Uploaded[];
   readonly projects: Map<string, StoredProject>;
   readonly builds: Map<number, StoredBuild>;
+  /** The chroots that projects may choose from. */
+  chroots: readonly string[];
   readonly faults: { readonly fault: Fault; passed: number; hit: number }[];
   /** How builds that are started from now on will go. */
   outcome: Outcome;
@@ -130,6 +132,7 @@ export async function startCoprServer(): Promise<CoprServer> {
     uploads: [],
     projects: new Map(),
     builds: new Map(),
+    chroots: CHROOTS,
     faults: [],
     outcome: "succeeded",
     pageSizeMax: 100,
@@ -145,6 +148,26 @@ export async function startCoprServer(): Promise<CoprServer> {
 /** Has the server go wrong on the next requests that match. */
 export function addFault(server: CoprServer, fault: Fault): void {
   server.faults.push({ fault, passed: 0, hit: 0 });
+}
+
+/**
+ * Fedora `version` branches from rawhide: projects that follow get the new chroots beside their rawhide
+ * ones. Source: `branch_fedora` and `rawhide_to_release`.
+ */
+export function branchFedora(server: CoprServer, version: number): void {
+  const branched = (chroots: readonly string[]) =>
+    chroots
+      .filter((it) => it.startsWith("fedora-rawhide-"))
+      .map((it) => it.replace("rawhide", String(version)));
+  const withBranched = (chroots: readonly string[]) => [
+    ...new Set([...chroots, ...branched(chroots)]),
+  ];
+  server.chroots = withBranched(server.chroots);
+  for (const project of server.projects.values()) {
+    if (project.fields.follow_fedora_branching === true) {
+      project.chroots = withBranched(project.chroots);
+    }
+  }
 }
 
 /** ~/.config/copr for this server, as its /api page shows it. */
@@ -315,7 +338,7 @@ const badRequest = (error: string): Reply => ({ status: 400, json: { error } });
 const ROUTES: readonly (readonly [RegExp, Handler])[] = [
   [
     /^GET \/mock-chroots\/list$/,
-    () => ({ status: 200, json: Object.fromEntries(CHROOTS.map((it) => [it, ""])) }),
+    (server) => ({ status: 200, json: Object.fromEntries(server.chroots.map((it) => [it, ""])) }),
   ],
   [/^GET \/project\/?$/, getProject],
   [/^POST \/project\/add\/([^/]+)$/, addProject],
@@ -373,11 +396,12 @@ function addProject(
       return badRequest("name: You already have a project with this name");
     return { status: 200, json: projectJson(server, key, existing) };
   }
-  const problem = checkChroots(chroots);
+  const problem = checkChroots(server, chroots);
   if (problem !== undefined) return badRequest(problem);
   const project = {
     id: 500 + server.projects.size,
-    fields,
+    // What a form leaves out has its default.
+    fields: { follow_fedora_branching: true, ...fields },
     chroots,
     packages: new Map(),
     secret: randomUUID(),
@@ -386,10 +410,13 @@ function addProject(
   return { status: 200, json: projectJson(server, key, project) };
 }
 
-function checkChroots(chroots: readonly string[] | undefined): string | undefined {
+function checkChroots(
+  server: CoprServer,
+  chroots: readonly string[] | undefined,
+): string | undefined {
   if (chroots === undefined || chroots.length === 0)
     return "chroots: At least one chroot must be selected";
-  const unknown = chroots.filter((it) => !CHROOTS.includes(it));
+  const unknown = chroots.filter((it) => !server.chroots.includes(it));
   return unknown.length === 0 ? undefined : `Unexpected chroot: ${unknown.join(", ")}`;
 }
 
@@ -402,8 +429,9 @@ function editProject(
   if (project === undefined) return notFound(`Project ${owner}/${name} does not exist.`);
   const { chroots, ...fields } = json as Json & { chroots?: string[] };
   if (chroots !== undefined) {
-    const problem = checkChroots(chroots);
+    const problem = checkChroots(server, chroots);
     if (problem !== undefined) return badRequest(problem);
+    // Those that are not named are switched off, and their results deleted a week later.
     project.chroots = chroots;
   }
   project.fields = { ...project.fields, ...fields };

@@ -16,6 +16,7 @@ import { postPush, requireTriggeredBuild, rotateWebhook } from "../../xtask/copr
 import {
   addBuild,
   addFault,
+  branchFedora,
   CHROOTS,
   type CoprServer,
   GATEWAY_TIMEOUT,
@@ -279,6 +280,52 @@ test("apply says what differs, and changes that alone", async () => {
     description: "Better",
     chroots: ["fedora-44-x86_64", "fedora-rawhide-x86_64"],
   });
+});
+
+// The project file without the setting leaves the server's own, which is on.
+test.each([{ followFedoraBranching: true }, {}])(
+  "the chroots of a branched Fedora stay with %j",
+  async (setting) => {
+    const chroots = ["fedora-44-x86_64", "fedora-45-x86_64", ...FILE.chroots];
+    const file = { ...FILE, chroots, ...setting };
+    await makeProject(file);
+    branchFedora(server, 46);
+    const project = server.projects.get("tester/demo");
+    expect(project?.chroots).toContain("fedora-46-x86_64");
+    notes.length = 0;
+
+    // Alone they are no difference.
+    const unchanged = await readChanges(copr, file);
+    expect(describeChanges(unchanged).filter((it) => !it.startsWith("?"))).toEqual([]);
+    expect(notes).toEqual([
+      "fedora-46-aarch64, fedora-46-x86_64: left as the server added them when Fedora branched; " +
+        "list them in copr/project.json to make them yours",
+    ]);
+
+    // Beside a difference they are not touched. What was ours, and is no longer listed, goes.
+    const next = { ...file, chroots: ["centos-stream-10-x86_64", ...chroots.slice(1)] };
+    const changes = await readChanges(copr, next);
+    expect(describeChanges(changes).filter((it) => !it.startsWith("?"))).toEqual([
+      "~ project chroots: +centos-stream-10-x86_64 -fedora-44-x86_64",
+    ]);
+    await applyChanges(copr, next, changes);
+    expect(project?.chroots).toEqual(
+      [...next.chroots, "fedora-46-aarch64", "fedora-46-x86_64"].toSorted(),
+    );
+
+    // Listed, they are ours.
+    notes.length = 0;
+    const ours = { ...next, chroots: [...next.chroots, "fedora-46-aarch64", "fedora-46-x86_64"] };
+    await readChanges(copr, ours);
+    expect(notes).toEqual([]);
+  },
+);
+
+test("without following, the file alone says which chroots there are", async () => {
+  await makeProject({ ...FILE, followFedoraBranching: true });
+  branchFedora(server, 46);
+  await makeProject({ ...FILE, followFedoraBranching: false });
+  expect(server.projects.get("tester/demo")?.chroots).toEqual(FILE.chroots);
 });
 
 test("a chroot that the server does not offer is found before anything changes", async () => {

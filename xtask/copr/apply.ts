@@ -8,8 +8,9 @@ import {
   listMockChroots,
   putPackage,
 } from "./api.ts";
+import { findBranched } from "./branching.ts";
 import { type Connection, isRecord } from "./connection.ts";
-import type { PackageSettings, ProjectFile } from "./project-file.ts";
+import { type PackageSettings, PROJECT_FILE, type ProjectFile } from "./project-file.ts";
 
 type Settings = Readonly<Record<string, unknown>>;
 
@@ -33,7 +34,19 @@ export async function readChanges(copr: Connection, file: ProjectFile): Promise<
   await requireChroots(copr, file);
   const project = await getProject(copr, file);
   const pkg = project === undefined ? undefined : await getPackage(copr, file, file.package.name);
-  return decideChanges(file, { project, pkg });
+  const kept = project === undefined ? [] : keptChroots(file, project);
+  if (kept.length > 0) {
+    copr.note(
+      `${kept.join(", ")}: left as the server added them when Fedora branched; ` +
+        `list them in ${PROJECT_FILE} to make them yours`,
+    );
+  }
+  return decideChanges(file, { project, pkg, kept });
+}
+
+function keptChroots(file: ProjectFile, project: Settings): readonly string[] {
+  const isFollowing = file.followFedoraBranching ?? project.follow_fedora_branching === true;
+  return isFollowing ? findBranched(file.chroots, chrootsOf(project)) : [];
 }
 
 /** A chroot the server does not offer is found before anything is changed. */
@@ -49,14 +62,19 @@ async function requireChroots(copr: Connection, file: ProjectFile): Promise<void
   );
 }
 
-export interface ServerState {
+interface ServerState {
   readonly project: Settings | undefined;
   readonly pkg: Settings | undefined;
+  /** Chroots of the project that are the server's own. */
+  readonly kept: readonly string[];
 }
 
-export function decideChanges(file: ProjectFile, { project, pkg }: ServerState): readonly Change[] {
+function decideChanges(file: ProjectFile, { project, pkg, kept }: ServerState): readonly Change[] {
   return [
-    ...changesOf("project", { want: projectFields(file), have: project && flatProject(project) }),
+    ...changesOf("project", {
+      want: projectFields(file, kept),
+      have: project && { ...project, chroots: chrootsOf(project).toSorted() },
+    }),
     ...changesOf("package", { want: packageFields(file.package), have: pkg && flatPackage(pkg) }),
   ];
 }
@@ -84,13 +102,13 @@ function isSame(have: unknown, want: unknown): boolean {
   return plain(have) === plain(want);
 }
 
-function projectFields(file: ProjectFile): Settings {
+function projectFields(file: ProjectFile, kept: readonly string[]): Settings {
   return withoutUndefined({
     description: file.description,
     instructions: file.instructions,
     homepage: file.homepage,
     contact: file.contact,
-    chroots: file.chroots.toSorted(),
+    chroots: [...file.chroots, ...kept].toSorted(),
     enable_net: file.enableNet ?? false,
     follow_fedora_branching: file.followFedoraBranching,
     unlisted_on_hp: file.unlistedOnHomepage,
@@ -98,9 +116,8 @@ function projectFields(file: ProjectFile): Settings {
 }
 
 /** The answer lists the chroots as the keys of their repositories. */
-function flatProject(project: Settings): Settings {
-  const chroots = isRecord(project.chroot_repos) ? Object.keys(project.chroot_repos).sort() : [];
-  return { ...project, chroots };
+function chrootsOf(project: Settings): readonly string[] {
+  return isRecord(project.chroot_repos) ? Object.keys(project.chroot_repos) : [];
 }
 
 function packageFields(it: PackageSettings): Settings {

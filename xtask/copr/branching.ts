@@ -1,0 +1,37 @@
+// Which chroots of a project are not ours but the server's. While it follows Fedora's branching, the server
+// adds every new release beside rawhide. Switching one off deletes its results a week later.
+
+interface FedoraChroot {
+  /** `45` or `rawhide`. */
+  readonly release: string;
+  readonly arch: string;
+}
+
+/**
+ * Those of `present` that the server has added to `listed`. A chroot that was taken out of the list is told
+ * from them by its age: the server only ever adds a Fedora that is newer than all others.
+ */
+export function findBranched(
+  listed: readonly string[],
+  present: readonly string[],
+): readonly string[] {
+  const ours = listed.flatMap(parseFedora);
+  return present.filter((name) =>
+    parseFedora(name).some(({ release, arch }) => {
+      const siblings = ours.filter((it) => it.arch === arch);
+      return siblings.length > 0 && siblings.every((it) => isNewer(release, it.release));
+    }),
+  );
+}
+
+/** Whether a Fedora has branched since `listed` did. */
+function isNewer(release: string, listed: string): boolean {
+  if (release === "rawhide") return false;
+  return listed === "rawhide" || Number(release) > Number(listed);
+}
+
+/** One chroot, or none when the name is not that of a Fedora. */
+function parseFedora(name: string): readonly FedoraChroot[] {
+  const [, release, arch] = /^fedora-(\d+|rawhide)-(.+)$/.exec(name) ?? [];
+  return release === undefined || arch === undefined ? [] : [{ release, arch }];
+}
