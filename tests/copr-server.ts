@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { type Frame, framesOf, type Outcome, SOURCE_FRAMES } from "./copr-frames.ts";
 import { isMeant, type Push } from "./copr-webhook.ts";
 
 type Json = Record<string, unknown>;
@@ -20,14 +21,6 @@ const PROJECT = JSON.parse(fixture("project.json")) as Json;
 const PACKAGE = JSON.parse(fixture("package.json")) as Json;
 const REFUSED = JSON.parse(fixture("error-401.json")) as Json;
 export const GATEWAY_TIMEOUT = fixture("error-504.html");
-
-/** How a build of the stand-in goes. */
-export type Outcome =
-  | "succeeded"
-  | "failed-chroot"
-  | "failed-source"
-  | "never-ends"
-  | "unknown-state";
 
 export interface Fault {
   /** `GET /build/12`, a prefix of method and path below `/api_3`. */
@@ -51,13 +44,6 @@ export interface Seen {
   readonly query: Readonly<Record<string, string>>;
   readonly json: unknown;
   readonly userAgent: string;
-}
-
-interface Frame {
-  readonly state: string;
-  readonly source: string | undefined;
-  /** One state for all chroots, or by name. */
-  readonly chroots: string | Record<string, string>;
 }
 
 interface StoredBuild {
@@ -305,7 +291,7 @@ function getResult(server: CoprServer, path: string): Reply {
   if (build === undefined) return { status: 404, json: {} };
   const state = stateIn(build, where);
   const text = `building ${where}\n${"compiling\n".repeat(40)}the end of ${where}: ${state}\n`;
-  const isOver = ["failed", "succeeded", "canceled"].includes(state);
+  const isOver = isFinal(state);
   if (name?.endsWith(".log.gz") === true && isOver) {
     return { status: 200, type: "application/gzip", raw: gzipSync(text) };
   }
@@ -626,8 +612,8 @@ function cancelBuild(server: CoprServer, _it: Received, [id]: readonly string[])
   const build = buildOf(server, id);
   if (build === undefined) return notFound(`Build ${id} does not exist.`);
   const frame = build.frames[build.at];
-  if (frame === undefined || ["succeeded", "failed", "canceled"].includes(frame.state)) {
-    return { status: 409, json: { error: "Cannot cancel build: finished" } };
+  if (frame === undefined || isFinal(frame.state)) {
+    return { status: 409, json: { error: `Cannot cancel build ${id}` } };
   }
   // The chroots of a canceled build keep the state they had.
   build.frames = [{ ...frame, state: "canceled" }];
@@ -641,13 +627,12 @@ function listBuildChroots(server: CoprServer, { query }: Received): Reply {
   const items = build.chroots.map((name) => {
     const state = stateIn(build, name);
     const hasStarted = !["waiting", "pending"].includes(state);
-    const isOver = ["succeeded", "failed"].includes(state);
     return {
       ...BUILD_CHROOT,
       name,
       state,
       started_on: hasStarted ? 1_700_000_300 : null,
-      ended_on: isOver ? 1_700_000_900 : null,
+      ended_on: hasEnded(build, name) ? 1_700_000_900 : null,
       result_url: hasStarted ? `${server.url}/results/${build.id}/${name}/` : null,
     };
   });
@@ -693,6 +678,9 @@ function getMonitor(server: CoprServer, { query }: Received): Reply {
   };
 }
 
+const isFinal = (state: string): boolean =>
+  ["failed", "succeeded", "canceled", "skipped", "forked"].includes(state);
+
 function stateIn(build: StoredBuild, where: string): string {
   const frame = build.frames[build.at];
   if (where === "source") return frame?.source ?? "pending";
@@ -700,10 +688,16 @@ function stateIn(build: StoredBuild, where: string): string {
   return typeof states === "string" ? states : (states[where] ?? "waiting");
 }
 
+function hasEnded(build: StoredBuild, chroot: string): boolean {
+  if (build.frames[build.at]?.isUndated === true) return false;
+  return ["succeeded", "failed"].includes(stateIn(build, chroot));
+}
+
 function buildJson(build: StoredBuild): Json {
   const frame = build.frames[build.at];
   const [ownername, projectname] = build.project.split("/");
-  const isOver = ["succeeded", "failed", "canceled"].includes(frame?.state ?? "");
+  // Source: `max_ended_on`. A chroot that never ended leaves the whole build without an end.
+  const isOver = build.chroots.length > 0 && build.chroots.every((it) => hasEnded(build, it));
   const isPastSource = build.at >= SOURCE_FRAMES;
   return {
     ...BUILD,
@@ -723,42 +717,6 @@ function buildJson(build: StoredBuild): Json {
     repo_url: "https://example.org/results/",
     is_background: false,
   };
-}
-
-/** Moments of a build before its source RPM is imported. */
-const SOURCE_FRAMES = 3;
-
-/** The measured sequence: `pending` and `running` come twice, and one failed chroot hides till the end. */
-function framesOf(outcome: Outcome, chroots: readonly string[]): readonly Frame[] {
-  const [first = "", ...others] = chroots;
-  const some = (state: string, rest: string) => ({
-    [first]: state,
-    ...Object.fromEntries(others.map((it) => [it, rest])),
-  });
-  const source: Frame[] = [
-    { state: "pending", source: undefined, chroots: "waiting" },
-    { state: "starting", source: undefined, chroots: "waiting" },
-    { state: "running", source: "running", chroots: "waiting" },
-  ];
-  if (outcome === "failed-source") {
-    return [...source, { state: "failed", source: "failed", chroots: "waiting" }];
-  }
-  if (outcome === "unknown-state")
-    return [...source, { state: "unknown", source: "succeeded", chroots: "waiting" }];
-  const building: Frame[] = [
-    { state: "importing", source: "succeeded", chroots: "waiting" },
-    { state: "pending", source: "succeeded", chroots: "pending" },
-    { state: "starting", source: "succeeded", chroots: some("starting", "pending") },
-    { state: "running", source: "succeeded", chroots: some("running", "starting") },
-  ];
-  if (outcome === "never-ends") return [...source, ...building];
-  const last = outcome === "failed-chroot" ? "failed" : "succeeded";
-  return [
-    ...source,
-    ...building,
-    { state: "running", source: "succeeded", chroots: some(last, "running") },
-    { state: last, source: "succeeded", chroots: some(last, "succeeded") },
-  ];
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {

@@ -210,6 +210,12 @@ test("status, logs, monitor and cancel", async () => {
     stderr: expect.stringContaining("Cannot cancel build"),
   });
   expect((await xtask("watch", "1002", "--interval", "0.01")).status).toBe(1);
+
+  // The server never says when it ended: no time is shown rather than one that grows.
+  expect((await xtask("status")).stdout).toMatch(/^1002 +canceled +\S+ \S+Z$/m);
+  expect((await xtask("status", "1002")).stdout.split("\n", 1)).toEqual([
+    "build 1002: canceled, 2 of 2 chroots done",
+  ]);
 });
 
 test("webhook shows the address without its secret, and keeps a new one in a private file", async () => {

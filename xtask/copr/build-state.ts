@@ -75,6 +75,17 @@ export function isSuccess(state: BuildState): boolean {
 }
 
 /**
+ * Until when something has taken time, in seconds since the epoch. The server never gives an end to a build
+ * that was canceled or skipped, or whose import failed; then nothing is known rather than that it goes on.
+ */
+export function lastMoment(
+  { state, endedOn }: { readonly state: BuildState; readonly endedOn: number | undefined },
+  nowEpoch: number,
+): number | undefined {
+  return endedOn ?? (isFinal(state) ? undefined : nowEpoch);
+}
+
+/**
  * What a chroot shows. When the build is over, one that still waits on the server will do so for ever:
  * the build was canceled, or there is no source RPM to build from.
  */

@@ -1,6 +1,6 @@
 // A build as a table: its phase, and a row per chroot with state and times.
 import type { Terminal } from "../../src/system/context.ts";
-import { describePhase, isFinal, type Progress, stateOfChroot } from "./build-state.ts";
+import { describePhase, isFinal, lastMoment, type Progress, stateOfChroot } from "./build-state.ts";
 import { colorState, formatDuration, formatTable, formatTime } from "./table.ts";
 
 /** Lines no wider than the terminal, so that drawing over them hits as many rows as were drawn. */
@@ -11,13 +11,13 @@ export function progressLines(
 ): readonly string[] {
   const { build, chroots } = progress;
   const name = [build.packageName, build.packageVersion].filter(Boolean).join(" ");
-  const age = formatDuration(build.submittedOn, build.endedOn ?? nowEpoch);
+  const age = formatDuration(build.submittedOn, lastMoment(build, nowEpoch));
   const done = chroots.filter((it) => isFinal(stateOfChroot(build, it))).length;
   const phase = `${describePhase(progress)}, ${done} of ${chroots.length} chroots done`;
   const head = `build ${build.id}${name && `: ${name}`}: ${phase}${age && `, ${age}`}`;
   const rows = chroots.map((it) => {
     const state = stateOfChroot(build, it);
-    const until = it.endedOn ?? (isFinal(state) ? undefined : nowEpoch);
+    const until = lastMoment({ state, endedOn: it.endedOn }, nowEpoch);
     return {
       state,
       cells: [it.name, state, formatTime(it.startedOn), formatDuration(it.startedOn, until)],

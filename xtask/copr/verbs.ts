@@ -5,7 +5,7 @@ import { parseDuration } from "../duration.ts";
 import type { TaskOptions, Tree } from "../task.ts";
 import { cancelBuild, getBuild, getMonitor, listBuilds } from "./api.ts";
 import { applyChanges, describeChanges, readChanges } from "./apply.ts";
-import { type Build, isFinal, type Progress } from "./build-state.ts";
+import { type Build, lastMoment, type Progress } from "./build-state.ts";
 import { type Connection, connect } from "./connection.ts";
 import { type LogName, lastLines, listLogPlaces, readLog } from "./logs.ts";
 import { progressLines } from "./progress-table.ts";
@@ -125,13 +125,12 @@ export async function status(tree: Tree, options: TaskOptions, words: Words): An
 }
 
 function rowOf(it: Build, nowEpoch: number): readonly string[] {
-  const until = it.endedOn ?? (isFinal(it.state) ? undefined : nowEpoch);
   return [
     String(it.id),
     it.state,
     it.packageVersion ?? "",
     formatTime(it.submittedOn),
-    formatDuration(it.submittedOn, until),
+    formatDuration(it.submittedOn, lastMoment(it, nowEpoch)),
   ];
 }
 
