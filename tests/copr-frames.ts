@@ -13,7 +13,7 @@ export type Outcome =
 
 export interface Frame {
   readonly state: string;
-  readonly source: string | undefined;
+  readonly source: string;
   /** One state for all chroots, or by name. */
   readonly chroots: string | Record<string, string>;
   /** Nobody has noted when the chroots ended: `ended_on` stays null for good. */
@@ -31,8 +31,8 @@ export function framesOf(outcome: Outcome, chroots: readonly string[]): readonly
     ...Object.fromEntries(others.map((it) => [it, rest])),
   });
   const source: Frame[] = [
-    { state: "pending", source: undefined, chroots: "waiting" },
-    { state: "starting", source: undefined, chroots: "waiting" },
+    { state: "pending", source: "pending", chroots: "waiting" },
+    { state: "starting", source: "starting", chroots: "waiting" },
     { state: "running", source: "running", chroots: "waiting" },
   ];
   if (outcome === "failed-source") {

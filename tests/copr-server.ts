@@ -52,6 +52,8 @@ interface StoredBuild {
   readonly chroots: readonly string[];
   frames: readonly Frame[];
   at: number;
+  /** Nobody has said which chroots: the server decides when the source RPM has told the package's name. */
+  readonly hasLateChroots: boolean;
   readonly request: Json;
   readonly submitter: string | null;
 }
@@ -99,6 +101,8 @@ export interface CoprServer {
   /** How builds that are started from now on will go. */
   outcome: Outcome;
   pageSizeMax: number;
+  /** What the server writes to its log of errors. */
+  readonly errorLog: string[];
   /** The token is refused, as after 180 days. */
   isTokenRevoked: boolean;
   close(): Promise<void>;
@@ -122,6 +126,7 @@ export async function startCoprServer(): Promise<CoprServer> {
     faults: [],
     outcome: "succeeded",
     pageSizeMax: 100,
+    errorLog: [],
     isTokenRevoked: false,
     async close() {
       http.closeAllConnections();
@@ -239,18 +244,21 @@ interface NewBuild {
   readonly chroots: readonly string[];
   readonly request: Json;
   readonly submitter: string | null;
-  readonly isUpload?: boolean;
+  readonly hasLateChroots?: boolean;
 }
 
 /** A build that somebody else started, or that a request asks for. */
 export function addBuild(server: CoprServer, it: NewBuild): StoredBuild {
   const id = 1001 + server.builds.size;
-  const all = framesOf(server.outcome, it.chroots);
-  // An upload begins with its import, and never has a directory for the results of a source build.
-  const imported = all.slice(SOURCE_FRAMES).map((frame) => ({ ...frame, source: undefined }));
-  const build: StoredBuild = { id, ...it, frames: it.isUpload === true ? imported : all, at: 0 };
+  const frames = framesOf(server.outcome, it.chroots);
+  const build: StoredBuild = { id, hasLateChroots: false, ...it, frames, at: 0 };
   server.builds.set(id, build);
   return build;
+}
+
+/** Source: `BuildsLogic.create_new` and `update_state_from_dict`. */
+function chrootsNow(build: StoredBuild): readonly string[] {
+  return build.hasLateChroots && build.at < SOURCE_FRAMES ? [] : build.chroots;
 }
 
 function projectOf(server: CoprServer, owner: unknown, name: unknown): StoredProject | undefined {
@@ -472,7 +480,7 @@ function putPackage(
   return { status: 200, json: pkg };
 }
 
-function startBuild(server: CoprServer, json: Json, isUpload = false): Reply {
+function startBuild(server: CoprServer, json: Json, { isPackage }: { isPackage: boolean }): Reply {
   const project = projectOf(server, json.ownername, json.projectname);
   if (project === undefined)
     return notFound(`Project ${json.ownername}/${json.projectname} does not exist.`);
@@ -487,7 +495,7 @@ function startBuild(server: CoprServer, json: Json, isUpload = false): Reply {
     chroots,
     request: json,
     submitter: "tester",
-    isUpload,
+    hasLateChroots: !isPackage && asked === undefined,
   });
   return { status: 200, json: buildJson(build) };
 }
@@ -498,7 +506,7 @@ function buildPackage(server: CoprServer, { json }: Received): Reply {
   if (project?.packages.has(String(it.package_name)) !== true) {
     return notFound(`No package with name ${it.package_name} in copr ${it.projectname}`);
   }
-  return startBuild(server, it);
+  return startBuild(server, it, { isPackage: true });
 }
 
 function createScm(server: CoprServer, { json }: Received): Reply {
@@ -508,7 +516,7 @@ function createScm(server: CoprServer, { json }: Received): Reply {
       json: { error: "Request wasn't successful, there is probably a bug in the API code." },
     };
   }
-  return startBuild(server, json as Json);
+  return startBuild(server, json as Json, { isPackage: false });
 }
 
 function createUpload(server: CoprServer, { body, request }: Received): Reply {
@@ -527,7 +535,7 @@ function createUpload(server: CoprServer, { body, request }: Received): Reply {
     sizeBytes: file.data.length,
     sha256: createHash("sha256").update(file.data).digest("hex"),
   });
-  return startBuild(server, JSON.parse(json.data.toString()) as Json, true);
+  return startBuild(server, JSON.parse(json.data.toString()) as Json, { isPackage: false });
 }
 
 function splitMultipart(body: Buffer, boundary: string) {
@@ -585,19 +593,20 @@ function getBuild(server: CoprServer, _it: Received, [id]: readonly string[]): R
   return { status: 200, json };
 }
 
-function getSourceChroot(server: CoprServer, _it: Received, [id]: readonly string[]): Reply {
+/** There is an answer from `running` on. Source: `to_source_chroot`, which takes `None` for a path before. */
+function getSourceChroot(server: CoprServer, { path }: Received, [id]: readonly string[]): Reply {
   const build = buildOf(server, id);
-  const source = build?.frames[build.at]?.source;
-  if (build === undefined || source === undefined) {
+  if (build === undefined) return notFound(`Build ${id} does not exist.`);
+  const state = stateIn(build, "source");
+  if (!["running", "failed", "succeeded", "canceled", "importing"].includes(state)) {
+    server.errorLog.push(`GET ${path}: TypeError: expected str, not NoneType`);
     return {
       status: 500,
       json: { error: "Request wasn't successful, there is probably a bug in the API code." },
     };
   }
-  return {
-    status: 200,
-    json: { state: source, result_url: `${server.url}/results/${id}/source/` },
-  };
+  const result_url = `${server.url}/results/${id}/source/`;
+  return { status: 200, json: { state, result_url } };
 }
 
 function getSourceBuildConfig(server: CoprServer, _it: Received, [id]: readonly string[]): Reply {
@@ -624,7 +633,7 @@ function cancelBuild(server: CoprServer, _it: Received, [id]: readonly string[])
 function listBuildChroots(server: CoprServer, { query }: Received): Reply {
   const build = buildOf(server, query.build_id);
   if (build === undefined) return notFound(`Build ${query.build_id} does not exist.`);
-  const items = build.chroots.map((name) => {
+  const items = chrootsNow(build).map((name) => {
     const state = stateIn(build, name);
     const hasStarted = !["waiting", "pending"].includes(state);
     return {
@@ -683,7 +692,7 @@ const isFinal = (state: string): boolean =>
 
 function stateIn(build: StoredBuild, where: string): string {
   const frame = build.frames[build.at];
-  if (where === "source") return frame?.source ?? "pending";
+  if (where === "source") return frame?.source ?? "unknown";
   const states = frame?.chroots ?? "waiting";
   return typeof states === "string" ? states : (states[where] ?? "waiting");
 }
@@ -697,13 +706,14 @@ function buildJson(build: StoredBuild): Json {
   const frame = build.frames[build.at];
   const [ownername, projectname] = build.project.split("/");
   // Source: `max_ended_on`. A chroot that never ended leaves the whole build without an end.
-  const isOver = build.chroots.length > 0 && build.chroots.every((it) => hasEnded(build, it));
+  const chroots = chrootsNow(build);
+  const isOver = chroots.length > 0 && chroots.every((it) => hasEnded(build, it));
   const isPastSource = build.at >= SOURCE_FRAMES;
   return {
     ...BUILD,
     id: build.id,
     state: frame?.state,
-    chroots: build.chroots,
+    chroots,
     ownername,
     projectname,
     project_dirname: projectname,

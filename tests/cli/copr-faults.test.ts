@@ -5,13 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { BootcError, describeError, exitStatusOf } from "../../src/errors.ts";
-import { getBuild, listBuilds } from "../../xtask/copr/api.ts";
+import { cancelBuild, getBuild, listBuilds } from "../../xtask/copr/api.ts";
 import { applyChanges, describeChanges, readChanges } from "../../xtask/copr/apply.ts";
 import type { Connection } from "../../xtask/copr/connection.ts";
 import { parseCredentials } from "../../xtask/copr/credentials.ts";
+import { listLogPlaces } from "../../xtask/copr/logs.ts";
 import type { ProjectFile } from "../../xtask/copr/project-file.ts";
 import { findBuildOf, startBuild } from "../../xtask/copr/start-build.ts";
-import { requireSuccess, watchBuild } from "../../xtask/copr/watch.ts";
+import { readProgress, requireSuccess, watchBuild } from "../../xtask/copr/watch.ts";
 import { postPush, requireTriggeredBuild, rotateWebhook } from "../../xtask/copr/webhook.ts";
 import {
   addBuild,
@@ -454,12 +455,17 @@ test("watching says every change once, though states come twice", async () => {
   ]);
 });
 
-test("an upload, whose source the server never describes, is watched like any other", async () => {
+test("an upload begins without chroots, and is watched like any other", async () => {
   await makeProject();
-  const { id } = await upload(await makeSrpm(1000));
+  const { id, chroots } = await upload(await makeSrpm(1000));
+  expect(chroots).toEqual([]);
   notes.length = 0;
   requireSuccess(await watchBuild(copr, id, { terminal: TERMINAL }));
   expect(notes.map((it) => it.slice(9))).toEqual([
+    `build ${id}: waiting for a builder for the source RPM`,
+    `build ${id}: building the source RPM`,
+    "fedora-rawhide-aarch64: waiting",
+    "fedora-rawhide-x86_64: waiting",
     `build ${id}: importing the source RPM`,
     "fedora-rawhide-aarch64: pending",
     "fedora-rawhide-x86_64: pending",
@@ -473,6 +479,42 @@ test("an upload, whose source the server never describes, is watched like any ot
     "fedora-rawhide-x86_64: succeeded",
     `build ${id}: succeeded`,
   ]);
+});
+
+test("the server is not asked for a source build that it fails to describe", async () => {
+  const id = await startedBuild();
+  for (;;) {
+    const { state } = (await readProgress(copr, id)).build;
+    await listLogPlaces(copr, await getBuild(copr, id));
+    if (state === "succeeded") break;
+  }
+  requireSuccess(await watchBuild(copr, await startedBuild(), { terminal: TERMINAL }));
+  const stuck = server.builds.get(await startedBuild());
+  for (const frame of stuck?.frames.filter((it) => /pending|starting/.test(it.source)) ?? []) {
+    if (stuck === undefined) break;
+    Object.assign(stuck, { frames: [frame], at: 0 });
+    await readProgress(copr, stuck.id);
+    await listLogPlaces(copr, await getBuild(copr, stuck.id));
+  }
+  const canceled = await startedBuild();
+  await cancelBuild(copr, canceled);
+  await watchBuild(copr, canceled, { terminal: TERMINAL });
+  expect(server.errorLog).toEqual([]);
+});
+
+test("the log of a source RPM is there as soon as it is being built, and while builders are awaited", async () => {
+  const id = await startedBuild();
+  const urls = new Map<string, Set<string | undefined>>();
+  for (;;) {
+    const build = await getBuild(copr, id);
+    const [source] = await listLogPlaces(copr, build);
+    const seen = urls.get(build.state) ?? new Set();
+    urls.set(build.state, seen.add(source?.resultUrl));
+    if (build.state === "succeeded") break;
+  }
+  const url = `${server.url}/results/${id}/source/`;
+  expect(urls.get("running")).toEqual(new Set([url]));
+  expect(urls.get("pending")).toContain(url);
 });
 
 test("polling is polite: every 10 s for a minute, then every 30 s", async () => {

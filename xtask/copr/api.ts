@@ -143,7 +143,10 @@ export async function listBuildChroots(
   return chroots.toSorted((a, b) => a.name.localeCompare(b.name));
 }
 
-/** The build of the source RPM. The server answers 500 until it has a directory for results. */
+/**
+ * The build of the source RPM. Before it runs the server answers 500 and notes an error in its log, so do
+ * not ask while the build is pending or starting.
+ */
 export async function getSourceBuild(
   copr: Connection,
   id: number,

@@ -5,6 +5,7 @@ import { gunzip } from "node:zlib";
 import { BootcError, doing } from "../../src/errors.ts";
 import { decodeText, type HttpAnswer, request } from "../remote/http.ts";
 import { getSourceBuild, listBuildChroots } from "./api.ts";
+import type { Build } from "./build-state.ts";
 import type { Connection } from "./connection.ts";
 
 const decompress = promisify(gunzip);
@@ -18,9 +19,15 @@ export interface LogPlace {
 }
 
 /** Where logs of a build may be: its source RPM, and each of its chroots. */
-export async function listLogPlaces(copr: Connection, id: number): Promise<readonly LogPlace[]> {
-  const source = await getSourceBuild(copr, id);
+export async function listLogPlaces(
+  copr: Connection,
+  { id, state }: Pick<Build, "id" | "state">,
+): Promise<readonly LogPlace[]> {
   const chroots = await listBuildChroots(copr, id);
+  // Both halves of a build begin with these states; in the second the chroots have been told to go.
+  const isBeforeSource =
+    (state === "pending" || state === "starting") && chroots.every((it) => it.state === "waiting");
+  const source = isBeforeSource ? undefined : await getSourceBuild(copr, id);
   return [
     { where: "source", resultUrl: source?.resultUrl },
     ...chroots.map((it) => ({ where: it.name, resultUrl: it.resultUrl })),

@@ -13,7 +13,9 @@ export function progressLines(
   const name = [build.packageName, build.packageVersion].filter(Boolean).join(" ");
   const age = formatDuration(build.submittedOn, lastMoment(build, nowEpoch));
   const done = chroots.filter((it) => isFinal(stateOfChroot(build, it))).length;
-  const phase = `${describePhase(progress)}, ${done} of ${chroots.length} chroots done`;
+  // An upload has no chroots before its source RPM has been read.
+  const count = chroots.length === 0 ? "" : `, ${done} of ${chroots.length} chroots done`;
+  const phase = `${describePhase(progress)}${count}`;
   const head = `build ${build.id}${name && `: ${name}`}: ${phase}${age && `, ${age}`}`;
   const rows = chroots.map((it) => {
     const state = stateOfChroot(build, it);

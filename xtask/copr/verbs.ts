@@ -88,7 +88,7 @@ async function chooseSource(tree: Tree, options: TaskOptions): Promise<BuildSour
 export async function watch(tree: Tree, options: TaskOptions, words: Words): Answer {
   const { copr, file } = await open(tree, options);
   const watching = watchOptions(tree, copr, options);
-  const id = await chooseBuild(copr, file, words[0]);
+  const { id } = await chooseBuild(copr, file, words[0]);
   return await finish(tree, copr, { id, options, watching });
 }
 
@@ -138,11 +138,11 @@ export async function logs(tree: Tree, options: TaskOptions, words: Words): Answ
   const { copr, file } = await open(tree, options);
   const name = parseLogName(String(options.log));
   const tail = options.tail === undefined ? undefined : parseCount(String(options.tail), "--tail");
-  const id = await chooseBuild(copr, file, words[0]);
-  const all = await listLogPlaces(copr, id);
+  const build = await chooseBuild(copr, file, words[0]);
+  const all = await listLogPlaces(copr, build);
   const places = all.filter((it) => options.chroot === undefined || it.where === options.chroot);
   if (places.length === 0) {
-    throw new BootcError(`build ${id} has no chroot \`${String(options.chroot)}\``, {
+    throw new BootcError(`build ${build.id} has no chroot \`${String(options.chroot)}\``, {
       kind: "usage",
       hint: `choose from ${all.map((it) => it.where).join(", ")}`,
     });
@@ -220,10 +220,10 @@ async function chooseBuild(
   copr: Connection,
   file: ProjectFile,
   word: string | undefined,
-): Promise<number> {
-  if (word !== undefined) return (await getBuild(copr, parseBuildId(word))).id;
+): Promise<Build> {
+  if (word !== undefined) return await getBuild(copr, parseBuildId(word));
   const [newest] = await listBuilds(copr, { owner: file.owner, project: file.project, limit: 1 });
-  if (newest !== undefined) return newest.id;
+  if (newest !== undefined) return newest;
   throw new BootcError(`\`${file.owner}/${file.project}\` has no builds`, {
     hint: "start one with: npm run xtask -- copr build",
   });

@@ -5,6 +5,7 @@ import type { Clock } from "../remote/clock.ts";
 import { asksForPatience } from "../remote/http.ts";
 import { getBuild, getSourceBuild, listBuildChroots } from "./api.ts";
 import {
+  type BuildState,
   describePhase,
   isFinal,
   isSuccess,
@@ -132,20 +133,26 @@ export async function readProgress(
 ): Promise<Progress> {
   const build = await getBuild(copr, id);
   const source = await readSource(copr, { id, state: build.state, last: last?.source });
-  const isPastSource = source !== undefined && isFinal(source.state);
-  // Of an upload there is no source build to know of, from beginning to end.
-  const isUnknown = source === undefined || last === undefined;
-  const mayHaveMoved = isPastSource || isUnknown || isFinal(build.state);
-  const chroots = mayHaveMoved ? await listBuildChroots(copr, id) : last.chroots;
+  // The one phase in which nothing can happen to the chroots, once they are known.
+  const isBuildingSource = build.state === "running" && source?.state === "running";
+  const chroots =
+    isBuildingSource && last !== undefined ? last.chroots : await listBuildChroots(copr, id);
   return { build, source, chroots };
 }
 
+/** States in which the server may not know the source build yet: asked for it, it fails and logs an error. */
+const WITHOUT_SOURCE: readonly BuildState[] = ["pending", "starting", "canceled"];
+
 async function readSource(
   copr: Connection,
-  it: { readonly id: number; readonly state: string; readonly last: SourceBuild | undefined },
+  it: {
+    readonly id: number;
+    readonly state: BuildState;
+    readonly last: SourceBuild | undefined;
+  },
 ): Promise<SourceBuild | undefined> {
-  if (it.last !== undefined && isFinal(it.last.state)) return it.last;
-  return await getSourceBuild(copr, it.id);
+  const isKnown = it.last !== undefined && isFinal(it.last.state);
+  return isKnown || WITHOUT_SOURCE.includes(it.state) ? it.last : await getSourceBuild(copr, it.id);
 }
 
 /** What a chroot said last, as soon as it has failed: others may take hours yet. */
