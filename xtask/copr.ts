@@ -97,7 +97,7 @@ const monitor: Verb = {
 };
 
 const webhook: Verb = {
-  about: "show, renew, install or test the webhook that builds every push",
+  about: "show, renew, install or test the webhook that builds every push to the branch",
   declare: (command) =>
     withServer(command)
       .option("--rotate", "make a new secret; the old address stops working")

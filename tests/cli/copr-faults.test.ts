@@ -730,6 +730,18 @@ test.each(["", ".", "rpm", "./rpm/", "/rpm", "packaging/rpm"])(
   },
 );
 
+test.each(["main", "heads/main", "refs/heads/main"])(
+  "a push is reported to the branch that the committish %s means",
+  async (committish) => {
+    const file = { ...FILE, package: { ...FILE.package, committish } };
+    await makeProject(file);
+    const { url } = await rotateWebhook(copr, file);
+    await postPush(copr, url, { file, sha: "e".repeat(40) });
+    expect(server.seen.at(-1)?.json).toMatchObject({ ref: "refs/heads/main" });
+    expect(server.builds.size).toBe(1);
+  },
+);
+
 test("an address whose secret was renewed is refused, status 5", async () => {
   await makeProject();
   const { url } = await rotateWebhook(copr, FILE);

@@ -34,6 +34,11 @@ export interface PackageSettings {
   readonly timeoutSeconds?: number;
 }
 
+/** The branch a committish means; `heads/main` and `refs/heads/main` are more exact names of `main`. */
+export function branchOf({ committish }: PackageSettings): string {
+  return committish.replace(/^(refs\/)?heads\//, "");
+}
+
 export async function readProjectFile(top: string, file = PROJECT_FILE): Promise<ProjectFile> {
   const [text, schema] = await Promise.all([
     readFile(resolve(top, file), "utf8"),

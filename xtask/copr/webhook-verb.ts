@@ -6,6 +6,7 @@ import { parseDuration } from "../duration.ts";
 import { connectGitHub, readRepository } from "../release/github.ts";
 import { installHook } from "../release/hooks.ts";
 import type { TaskOptions, Tree } from "../task.ts";
+import { branchOf } from "./project-file.ts";
 import { type Opened, open, parseInterval } from "./verbs.ts";
 import {
   describeWebhook,
@@ -43,7 +44,7 @@ async function carryOut(tree: Tree, opened: Opened, options: TaskOptions): Promi
     const path = await save(tree, made);
     tree.ctx.note(`the webhook is ${made.shown}; ${path} has it whole`);
     tree.ctx.note(
-      "set it on GitHub: Settings, Webhooks, content type application/json, push events",
+      "set it on GitHub: Settings, Webhooks, content type application/json, just the push event",
     );
     return { text: path, url: made.shown };
   }
@@ -98,9 +99,10 @@ async function readSavedUrl(top: string): Promise<string> {
 
 /** What a push would report: the commit the branch is at. */
 async function readHead(tree: Tree, { file }: Opened): Promise<string> {
-  const { cloneUrl, committish } = file.package;
-  const text = await tree.ctx.read("git", ["ls-remote", cloneUrl, `refs/heads/${committish}`]);
+  const { cloneUrl } = file.package;
+  const branch = branchOf(file.package);
+  const text = await tree.ctx.read("git", ["ls-remote", cloneUrl, `refs/heads/${branch}`]);
   const sha = /^([0-9a-f]{40,64})\s/.exec(text)?.[1];
   if (sha !== undefined) return sha;
-  throw new BootcError(`\`${cloneUrl}\` has no branch \`${committish}\``);
+  throw new BootcError(`\`${cloneUrl}\` has no branch \`${branch}\``);
 }

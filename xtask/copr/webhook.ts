@@ -12,7 +12,7 @@ import {
 } from "./api.ts";
 import type { Build } from "./build-state.ts";
 import type { Connection } from "./connection.ts";
-import type { ProjectFile } from "./project-file.ts";
+import { branchOf, type ProjectFile } from "./project-file.ts";
 
 export interface Webhook {
   /** With the secret: never to be printed. */
@@ -92,7 +92,7 @@ function nothingBuilt(file: ProjectFile): BootcError {
   const below = subdirectory === "" ? "" : ` below \`${subdirectory}\``;
   return new BootcError("the webhook was called, but no build appeared", {
     hint:
-      `check that the push went to \`${file.package.committish}\`, that it touched files${below}, ` +
+      `check that the push went to \`${branchOf(file.package)}\`, that it touched files${below}, ` +
       `that the package's clone URL is \`${file.package.cloneUrl}\`, and that the webhook carries ` +
       "the newest secret",
   });
@@ -116,7 +116,7 @@ export async function postPush(
   { file, sha }: { readonly file: ProjectFile; readonly sha: string },
 ): Promise<void> {
   const payload = JSON.stringify({
-    ref: `refs/heads/${file.package.committish}`,
+    ref: `refs/heads/${branchOf(file.package)}`,
     after: sha,
     commits: [{ id: sha, added: [], removed: [], modified: [touchedFile(file)] }],
     repository: { clone_url: file.package.cloneUrl },
