@@ -54,6 +54,7 @@ interface StoredBuild {
   at: number;
   /** Nobody has said which chroots: the server decides when the source RPM has told the package's name. */
   readonly hasLateChroots: boolean;
+  readonly packageName?: string;
   readonly request: Json;
   readonly submitter: string | null;
 }
@@ -245,6 +246,8 @@ interface NewBuild {
   readonly request: Json;
   readonly submitter: string | null;
   readonly hasLateChroots?: boolean;
+  /** Of which package, where that is known from the beginning. */
+  readonly packageName?: string;
 }
 
 /** A build that somebody else started, or that a request asks for. */
@@ -282,7 +285,7 @@ function postWebhook(server: CoprServer, { path, json, request }: Received): Rep
       continue;
     const chroots = project.chroots;
     const it = { ...source, webhook: true, committish };
-    addBuild(server, { project: key, chroots, request: it, submitter: null });
+    addBuild(server, { project: key, chroots, request: it, submitter: null, packageName: pkgName });
   }
   return ok;
 }
@@ -717,9 +720,11 @@ function buildJson(build: StoredBuild): Json {
     ownername,
     projectname,
     project_dirname: projectname,
-    source_package: isPastSource
-      ? { name: "bootc", version: "2.0.0-1", url: "https://example.org/bootc-2.0.0-1.src.rpm" }
-      : BUILD.source_package,
+    source_package: {
+      name: build.packageName ?? (isPastSource ? "bootc" : null),
+      version: isPastSource ? "2.0.0-1" : null,
+      url: isPastSource ? "https://example.org/bootc-2.0.0-1.src.rpm" : null,
+    },
     submitted_on: 1_700_000_000,
     started_on: isPastSource ? 1_700_000_300 : null,
     ended_on: isOver ? 1_700_000_900 : null,

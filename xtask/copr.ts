@@ -35,7 +35,7 @@ const build: Verb = {
       .option("--commit <committish>", "build this commit, tag or branch of the repository")
       .option("--srpm [path]", "upload this source RPM; without a path, make it first")
       .option("--chroot <names...>", "only these chroots")
-      .option("--reuse", "with --commit: take the webhook's build of that commit when there is one")
+      .option("--reuse", "with --commit: take a build of that commit that covers the chroots")
       .option("--background", "give way to builds that people wait for")
       .option("--wait", "watch the build; exit status 1 when it fails")
       .option(...LIMIT_OPTION)

@@ -11,7 +11,7 @@ import type { Connection } from "../../xtask/copr/connection.ts";
 import { parseCredentials } from "../../xtask/copr/credentials.ts";
 import { listLogPlaces } from "../../xtask/copr/logs.ts";
 import type { ProjectFile } from "../../xtask/copr/project-file.ts";
-import { findBuildOf, startBuild } from "../../xtask/copr/start-build.ts";
+import { startBuild } from "../../xtask/copr/start-build.ts";
 import { readProgress, requireSuccess, watchBuild } from "../../xtask/copr/watch.ts";
 import { postPush, requireTriggeredBuild, rotateWebhook } from "../../xtask/copr/webhook.ts";
 import {
@@ -748,18 +748,6 @@ test("an address whose secret was renewed is refused, status 5", async () => {
   await rotateWebhook(copr, FILE);
   const error = await fails(postPush(copr, url, { file: FILE, sha: "0".repeat(40) }));
   expect(error).toMatchObject({ status: 5, text: expect.stringMatching(/--rotate/) });
-});
-
-test("the webhook's build of a commit is taken instead of starting a second one", async () => {
-  await makeProject();
-  const build = { project: "tester/demo", chroots: ["fedora-rawhide-x86_64"], submitter: null };
-  addBuild(server, { ...build, request: { committish: "b".repeat(40) } });
-  const { id } = addBuild(server, { ...build, request: { committish: "c".repeat(40) } });
-  expect((await findBuildOf(copr, FILE, "c".repeat(40)))?.id).toBe(id);
-  expect(clock.pauses).toEqual([]);
-  // Without one the webhook is left some time to win the race.
-  expect(await findBuildOf(copr, FILE, "d".repeat(40))).toBeUndefined();
-  expect(clock.pauses).toEqual([20_000, 20_000]);
 });
 
 test("the stand-in offers every chroot of the repository's own project", async () => {

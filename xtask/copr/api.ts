@@ -29,6 +29,19 @@ export async function getProject(copr: Connection, it: ProjectName): Promise<Jso
   return answer.status === 404 ? undefined : requireRecord(answer, "a project");
 }
 
+/** The answer lists the chroots of a project as the keys of their repositories. */
+export function chrootsOf(project: Json): readonly string[] {
+  return isRecord(project.chroot_repos) ? Object.keys(project.chroot_repos) : [];
+}
+
+/** The chroots that are switched on in a project. */
+export async function listProjectChroots(
+  copr: Connection,
+  it: ProjectName,
+): Promise<readonly string[]> {
+  return chrootsOf((await getProject(copr, it)) ?? {});
+}
+
 export async function addProject(copr: Connection, owner: string, json: Json): Promise<Json> {
   const answer = await call(copr, {
     method: "POST",

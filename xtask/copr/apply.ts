@@ -2,6 +2,7 @@
 import { BootcError } from "../../src/errors.ts";
 import {
   addProject,
+  chrootsOf,
   editProject,
   getPackage,
   getProject,
@@ -113,11 +114,6 @@ function projectFields(file: ProjectFile, kept: readonly string[]): Settings {
     follow_fedora_branching: file.followFedoraBranching,
     unlisted_on_hp: file.unlistedOnHomepage,
   });
-}
-
-/** The answer lists the chroots as the keys of their repositories. */
-function chrootsOf(project: Settings): readonly string[] {
-  return isRecord(project.chroot_repos) ? Object.keys(project.chroot_repos) : [];
 }
 
 function packageFields(it: PackageSettings): Settings {

@@ -4,7 +4,13 @@ import { BootcError, kindOf } from "../../src/errors.ts";
 import type { Terminal } from "../../src/system/context.ts";
 import { byteProgress } from "../remote/byte-progress.ts";
 import { wasNotCarriedOut } from "../remote/http.ts";
-import { checkBeforeBuild, createBuild, getCommittish, listBuilds } from "./api.ts";
+import {
+  checkBeforeBuild,
+  createBuild,
+  getCommittish,
+  listBuilds,
+  listProjectChroots,
+} from "./api.ts";
 import { type Build, isFinal, isSuccess } from "./build-state.ts";
 import type { Connection } from "./connection.ts";
 import type { ProjectFile } from "./project-file.ts";
@@ -21,21 +27,37 @@ const WEBHOOK_LOOKS = 3;
 const WEBHOOK_PAUSE_MS = 20_000;
 const NEWEST_BUILDS = 10;
 
-/** A build of `committish` that somebody else started, usually the webhook, and that has not failed. */
+/**
+ * A build of `committish` that somebody else started, usually the webhook, that has not failed, and that
+ * builds at least `chroots`, which are all of the project when empty.
+ */
 export async function findBuildOf(
   copr: Connection,
   file: ProjectFile,
   committish: string,
+  chroots: readonly string[] = [],
 ): Promise<Build | undefined> {
+  const wanted = chroots.length > 0 ? chroots : await listProjectChroots(copr, file);
   for (let looks = 1; ; looks += 1) {
     const it = { owner: file.owner, project: file.project, limit: NEWEST_BUILDS };
     for (const build of await listBuilds(copr, it)) {
-      const isUsable = !isFinal(build.state) || isSuccess(build.state);
+      const isUsable = isUsableFor(build, { packageName: file.package.name, chroots: wanted });
       if (isUsable && (await getCommittish(copr, build.id)) === committish) return build;
     }
     if (looks === WEBHOOK_LOOKS) return undefined;
     await copr.clock.pause(WEBHOOK_PAUSE_MS, copr.signal);
   }
+}
+
+function isUsableFor(
+  build: Build,
+  it: { readonly packageName: string; readonly chroots: readonly string[] },
+): boolean {
+  if (isFinal(build.state) && !isSuccess(build.state)) return false;
+  // Unknown until the source RPM has told it, unless the build was one of a package.
+  if (build.packageName !== undefined && build.packageName !== it.packageName) return false;
+  // None yet means that nobody chose any: it will be all of the project.
+  return build.chroots.length === 0 || it.chroots.every((name) => build.chroots.includes(name));
 }
 
 export interface StartBuild {

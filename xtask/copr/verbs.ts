@@ -35,12 +35,14 @@ export async function build(tree: Tree, options: TaskOptions): Answer {
   const { copr, file } = await open(tree, options);
   const watching = watchOptions(tree, copr, options);
   const source = await chooseSource(tree, options);
-  const reused = await findReusable({ copr, file }, source, options);
+  const chroots = (options.chroot as readonly string[] | undefined) ?? [];
+  const reused =
+    options.reuse === true ? await findReusable({ copr, file }, source, chroots) : undefined;
   const started =
     reused ??
     (await startBuild(copr, file, {
       source,
-      chroots: (options.chroot as readonly string[] | undefined) ?? [],
+      chroots,
       isBackground: options.background === true,
       terminal: tree.ctx.terminal,
     }));
@@ -57,10 +59,9 @@ export async function build(tree: Tree, options: TaskOptions): Answer {
 async function findReusable(
   { copr, file }: Opened,
   source: BuildSource,
-  options: TaskOptions,
+  chroots: readonly string[],
 ): Promise<Build | undefined> {
-  if (options.reuse !== true) return undefined;
-  if (source.kind === "commit") return await findBuildOf(copr, file, source.committish);
+  if (source.kind === "commit") return await findBuildOf(copr, file, source.committish, chroots);
   throw new BootcError("--reuse needs --commit", { kind: "usage" });
 }
 

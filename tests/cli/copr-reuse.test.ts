@@ -1,0 +1,88 @@
+// `build --commit … --reuse`: which builds of a commit are taken instead of starting another one.
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { applyChanges, readChanges } from "../../xtask/copr/apply.ts";
+import type { Connection } from "../../xtask/copr/connection.ts";
+import { parseCredentials } from "../../xtask/copr/credentials.ts";
+import type { ProjectFile } from "../../xtask/copr/project-file.ts";
+import { findBuildOf } from "../../xtask/copr/start-build.ts";
+import {
+  addBuild,
+  branchFedora,
+  type CoprServer,
+  startCoprServer,
+  tokenFile,
+} from "../copr-server.ts";
+import { createTestClock, type TestClock } from "../test-clock.ts";
+
+const FILE: ProjectFile = {
+  owner: "tester",
+  project: "demo",
+  description: "A demonstration",
+  chroots: ["fedora-rawhide-aarch64", "fedora-rawhide-x86_64"],
+  package: { name: "demo", cloneUrl: "https://example.org/demo.git", committish: "main" },
+};
+
+let server: CoprServer;
+let clock: TestClock;
+let copr: Connection;
+
+beforeEach(async () => {
+  server = await startCoprServer();
+  clock = createTestClock();
+  copr = {
+    url: server.url,
+    credentials: parseCredentials(tokenFile(server), "f"),
+    clock,
+    signal: new AbortController().signal,
+    note: () => undefined,
+  };
+  await applyChanges(copr, FILE, await readChanges(copr, FILE));
+});
+
+afterEach(async () => {
+  await server.close();
+});
+
+test("the webhook's build of a commit is taken instead of starting a second one", async () => {
+  const build = { project: "tester/demo", chroots: FILE.chroots, submitter: null };
+  addBuild(server, { ...build, request: { committish: "b".repeat(40) } });
+  const { id } = addBuild(server, { ...build, request: { committish: "c".repeat(40) } });
+  expect((await findBuildOf(copr, FILE, "c".repeat(40)))?.id).toBe(id);
+  expect(clock.pauses).toEqual([]);
+  // Without one the webhook is left some time to win the race.
+  expect(await findBuildOf(copr, FILE, "d".repeat(40))).toBeUndefined();
+  expect(clock.pauses).toEqual([20_000, 20_000]);
+});
+
+const [SOME = "", OTHER = ""] = FILE.chroots;
+
+test.each([
+  { what: "of some chroots, for one of all", has: [SOME], wants: [], isTaken: false },
+  { what: "of all chroots, for one of all", has: [OTHER, SOME], wants: [], isTaken: true },
+  { what: "of all chroots, for one of some", has: [OTHER, SOME], wants: [SOME], isTaken: true },
+  { what: "of some chroots, for one of these", has: [SOME], wants: [SOME], isTaken: true },
+  { what: "of some chroots, for one of others", has: [SOME], wants: [OTHER], isTaken: false },
+  { what: "whose chroots are not known yet", has: FILE.chroots, isLate: true, isTaken: true },
+  { what: "of another package", has: FILE.chroots, packageName: "other", isTaken: false },
+  { what: "of this package", has: FILE.chroots, packageName: "demo", isTaken: true },
+])("a build $what is taken: $isTaken", async (it) => {
+  const request = { committish: "c".repeat(40) };
+  const { packageName } = it;
+  const { id } = addBuild(server, {
+    project: "tester/demo",
+    chroots: it.has,
+    request,
+    submitter: null,
+    hasLateChroots: it.isLate === true,
+    ...(packageName === undefined ? {} : { packageName }),
+  });
+  const found = await findBuildOf(copr, FILE, "c".repeat(40), it.wants);
+  expect(found?.id).toBe(it.isTaken ? id : undefined);
+});
+
+test("a build from before Fedora branched is not one of all chroots", async () => {
+  const request = { committish: "c".repeat(40) };
+  addBuild(server, { project: "tester/demo", chroots: FILE.chroots, request, submitter: null });
+  branchFedora(server, 46);
+  expect(await findBuildOf(copr, FILE, "c".repeat(40))).toBeUndefined();
+});
