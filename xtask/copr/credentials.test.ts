@@ -60,6 +60,43 @@ test.each([
   expect((error as BootcError).kind).toBe("authentication");
 });
 
+// Every spelling of Python's configparser, which copr-cli reads the file with.
+test.each(["0", "no", "false", "off", "No", "FALSE", "Off"])("encrypted = %s allows http", (it) => {
+  const text = `[copr-cli]\nlogin = a\ntoken = b\ncopr_url = http://127.0.0.1\nencrypted = ${it}`;
+  expect(parseCredentials(text, "f").url).toBe("http://127.0.0.1");
+});
+
+test.each(["1", "yes", "true", "on", "YES", "True", "oN"])("a true value, %s", (it) => {
+  const http = `[copr-cli]\nlogin = a\ntoken = b\ncopr_url = http://127.0.0.1\nencrypted = ${it}`;
+  expect(() => parseCredentials(http, "f")).toThrow("would send the token unencrypted");
+  expect(() => parseCredentials(`[copr-cli]\ngssapi = ${it}`, "f")).toThrow("asks for Kerberos");
+});
+
+test.each(["encrypted", "gssapi"])("%s has to be a boolean", (key) => {
+  const text = `[copr-cli]\nlogin = a\ntoken = b\n${key} = maybe`;
+  expect(() => parseCredentials(text, "f")).toThrow(
+    `the token file f has \`${key} = maybe\`, which is neither yes nor no`,
+  );
+});
+
+test("a file without gssapi, or with it off, is not one for Kerberos", () => {
+  expect(() => parseCredentials("[copr-cli]\ngssapi = off", "f")).toThrow("has no `login`");
+});
+
+test("[DEFAULT] has the values that the section leaves out", () => {
+  const text =
+    "[copr-cli]\ntoken = b\nlogin = mine\n" +
+    "[DEFAULT]\nlogin = theirs\nencrypted = no\ncopr_url = http://127.0.0.1\nUsername = tester\n";
+  expect(parseCredentials(text, "f")).toMatchObject({
+    url: "http://127.0.0.1",
+    login: "mine",
+    username: "tester",
+  });
+  expect(() => parseCredentials("[DEFAULT]\nlogin = a\ntoken = b", "f")).toThrow(
+    "has no `[copr-cli]` section",
+  );
+});
+
 test("a server without TLS needs `encrypted = false`", () => {
   const text = "[copr-cli]\nlogin = a\ntoken = b\ncopr_url = http://127.0.0.1/\nencrypted = False";
   expect(parseCredentials(text, "f").url).toBe("http://127.0.0.1");

@@ -55,9 +55,13 @@ async function warnIfReadableByOthers(ctx: Context, file: string): Promise<void>
 
 /** Parses the ini file `copr-cli` reads; `name` is what errors call it. They never repeat its text. */
 export function parseCredentials(text: string, name: string): Credentials {
-  const section = parseIni(text).get("copr-cli");
-  if (section === undefined) throw badFile(name, "has no `[copr-cli]` section");
-  if (section.get("gssapi")?.toLowerCase() === "true" && !section.has("token")) {
+  const sections = parseIni(text);
+  const own = sections.get("copr-cli");
+  if (own === undefined) throw badFile(name, "has no `[copr-cli]` section");
+  const section = new Map([...(sections.get("DEFAULT") ?? []), ...own]);
+  const isEncrypted = parseBoolean(section, "encrypted", name) ?? true;
+  const isKerberos = parseBoolean(section, "gssapi", name) ?? false;
+  if (isKerberos && !section.has("token")) {
     throw badFile(name, "asks for Kerberos (`gssapi`), which is not supported");
   }
   const missing = ["login", "token"].filter((key) => !section.get(key));
@@ -65,7 +69,7 @@ export function parseCredentials(text: string, name: string): Credentials {
     throw badFile(name, `has no ${missing.map((it) => `\`${it}\``).join(" and no ")}`);
   }
   const url = (section.get("copr_url") ?? DEFAULT_URL).replace(/\/+$/, "");
-  requireEncryption(url, { isOptedOut: section.get("encrypted")?.toLowerCase() === "false", name });
+  requireEncryption(url, { isOptedOut: !isEncrypted, name });
   return {
     url,
     username: section.get("username"),
@@ -86,6 +90,19 @@ function requireEncryption(
     kind: "authentication",
     hint: "use https, or for a server of your own add `encrypted = false`",
   });
+}
+
+/** A boolean as Python's configparser spells it, which `copr-cli` reads the file with. */
+function parseBoolean(
+  section: ReadonlyMap<string, string>,
+  key: string,
+  name: string,
+): boolean | undefined {
+  const text = section.get(key);
+  if (text === undefined) return undefined;
+  if (/^(1|yes|true|on)$/i.test(text)) return true;
+  if (/^(0|no|false|off)$/i.test(text)) return false;
+  throw badFile(name, `has \`${key} = ${text}\`, which is neither yes nor no`);
 }
 
 function badFile(name: string, problem: string): BootcError {
