@@ -44,6 +44,7 @@ export interface Seen {
   readonly query: Readonly<Record<string, string>>;
   readonly json: unknown;
   readonly userAgent: string;
+  readonly hasToken: boolean;
 }
 
 interface StoredBuild {
@@ -193,7 +194,9 @@ async function serve(
   const body = await readBody(request);
   const json = parseMaybe(body, request.headers["content-type"]);
   const query = Object.fromEntries(url.searchParams);
-  server.seen.push({ method, path, query, json, userAgent: request.headers["user-agent"] ?? "" });
+  const userAgent = request.headers["user-agent"] ?? "";
+  const hasToken = request.headers.authorization !== undefined;
+  server.seen.push({ method, path, query, json, userAgent, hasToken });
   if (fault !== undefined && typeof fault.kind === "object") {
     const headers = { "content-type": "application/json", ...fault.kind.headers };
     response.writeHead(fault.kind.status, headers).end(fault.kind.body);
@@ -225,6 +228,7 @@ function faultFor(server: CoprServer, line: string): Fault | undefined {
 function answer(server: CoprServer, it: Received): Reply {
   if (it.path.startsWith("/webhooks/github/")) return postWebhook(server, it);
   if (it.path.startsWith("/results/")) return getResult(server, it.path);
+  // Source: `api_login_required` stands before what changes something; reading is for everybody.
   if (it.method !== "GET" && !isLoggedIn(server, it.request)) {
     return { status: 401, json: REFUSED };
   }

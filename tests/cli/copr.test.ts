@@ -124,9 +124,51 @@ test("a token that has ended is explained", async () => {
 
 test("no token file is status 5", async () => {
   await rm(join(home, ".config/copr"));
-  const { status, stderr } = await xtask("status");
+  const { status, stderr } = await xtask("apply");
   expect(status).toBe(5);
   expect(stderr).toMatch(/^error: there is no token file `.*\.config\/copr`\nhint: log in at/);
+});
+
+test("what only reads needs no token", async () => {
+  await xtask("apply");
+  server.outcome = "failed-chroot";
+  await xtask("build", "--chroot", "fedora-44-x86_64");
+  const { secret = "" } = server.projects.get("tester/bootc") ?? {};
+  await rm(join(home, ".config/copr"));
+  const verbs = [["status"], ["status", "1001"], ["monitor"], ["logs"], ["webhook"]];
+  for (const args of [...verbs, ["apply", "--dry-run"]]) {
+    expect(await xtask(...args), args.join(" ")).toMatchObject({ status: 0 });
+  }
+  expect((await xtask("watch", "1001", "--interval", "0.01")).stderr).toContain(
+    "build 1001 failed",
+  );
+  for (const verb of [["cancel", "1001"], ["build"], ["webhook", "--rotate"]]) {
+    expect(await xtask(...verb), verb.join(" ")).toMatchObject({ status: 5 });
+  }
+  expect(server.projects.get("tester/bootc")?.secret).toBe(secret);
+});
+
+test.each([
+  [
+    "is for Kerberos",
+    () => "[copr-cli]\ngssapi = true\n",
+    /asks for Kerberos.*, which is not supp/,
+  ],
+  [
+    "is for another server",
+    () => tokenFile(server).replace(server.url, "http://127.0.0.1:1"),
+    /is for/,
+  ],
+])("a token file that %s is no obstacle to reading, and not used", async (_, text, want) => {
+  await xtask("apply");
+  await writeTokenFile(text());
+  server.seen.length = 0;
+  const { status, stderr } = await xtask("status");
+  expect(status).toBe(0);
+  expect(stderr).toMatch(want);
+  expect(server.seen).toMatchObject([{ path: "/build/list", hasToken: false }]);
+  // Named by hand, it is wanted.
+  expect((await xtask("status", "--config", join(home, ".config/copr"))).status).toBe(5);
 });
 
 test("a token file for another server is refused before anything is sent", async () => {

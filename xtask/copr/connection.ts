@@ -1,13 +1,22 @@
 // How to talk to a COPR server: API v3 over HTTP, basic authentication, errors as JSON or a proxy's HTML.
 import { BootcError } from "../../src/errors.ts";
+import type { Context } from "../../src/system/context.ts";
 import { type Clock, realClock } from "../remote/clock.ts";
 import { decodeText, type HttpAnswer, request } from "../remote/http.ts";
 import type { Tree } from "../task.ts";
-import { type Credentials, describeExpiry, readCredentials, redact } from "./credentials.ts";
+import {
+  type Credentials,
+  DEFAULT_URL,
+  describeExpiry,
+  hasCredentials,
+  readCredentials,
+  redact,
+} from "./credentials.ts";
 
 export interface Connection {
   readonly url: string;
-  readonly credentials: Credentials;
+  /** None for what only reads: the server shows every project to everybody. */
+  readonly credentials: Credentials | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly note: (line: string) => void;
@@ -34,28 +43,59 @@ export interface Answer {
   readonly json: unknown;
 }
 
+export interface ConnectOptions {
+  /** A token file other than the usual one. */
+  readonly config?: string | undefined;
+  /** The server of copr/project.json; without one, the token file says which. */
+  readonly server?: string | undefined;
+  /** False for what only reads. A token that is there is used all the same. */
+  readonly needsToken: boolean;
+  readonly clock?: Clock;
+}
+
 /** Opens the server that the token file names, which has to be the one of copr/project.json. */
 export async function connect(
   { ctx }: Tree,
-  { config, server, clock = realClock }: ConnectOptions,
+  { clock = realClock, ...options }: ConnectOptions,
 ): Promise<Connection> {
-  const credentials = await readCredentials(ctx, config);
-  if (server !== undefined && server.replace(/\/+$/, "") !== credentials.url) {
-    throw new BootcError(`the token file is for \`${credentials.url}\`, not for \`${server}\``, {
-      kind: "authentication",
-      hint: "log in on that server and save what its /api page shows; --config names another file",
-    });
-  }
-  const expiry = describeExpiry(credentials, clock.now());
+  const credentials = await (options.needsToken
+    ? readCredentialsFor(ctx, options)
+    : readCredentialsIfAny(ctx, options));
+  const expiry = credentials && describeExpiry(credentials, clock.now());
   if (expiry !== undefined) ctx.note(`warning: ${expiry}`);
-  return { url: credentials.url, credentials, clock, signal: ctx.signal, note: ctx.note };
+  const url = credentials?.url ?? withoutSlash(options.server ?? DEFAULT_URL);
+  return { url, credentials, clock, signal: ctx.signal, note: ctx.note };
 }
 
-export interface ConnectOptions {
-  readonly config?: string | undefined;
-  readonly server?: string | undefined;
-  readonly clock?: Clock;
+async function readCredentialsFor(
+  ctx: Context,
+  { config, server }: ConnectOptions,
+): Promise<Credentials> {
+  const credentials = await readCredentials(ctx, config);
+  if (server === undefined || withoutSlash(server) === credentials.url) return credentials;
+  throw new BootcError(`the token file is for \`${credentials.url}\`, not for \`${server}\``, {
+    kind: "authentication",
+    hint: "log in on that server and save what its /api page shows; --config names another file",
+  });
 }
+
+/** The token, unless there is none, or one that is of no use and not needed to know the server. */
+async function readCredentialsIfAny(
+  ctx: Context,
+  options: ConnectOptions,
+): Promise<Credentials | undefined> {
+  if (options.config === undefined && !(await hasCredentials(ctx))) return undefined;
+  try {
+    return await readCredentialsFor(ctx, options);
+  } catch (error) {
+    const isNeeded = options.config !== undefined || options.server === undefined;
+    if (isNeeded || !(error instanceof BootcError)) throw error;
+    ctx.note(`warning: ${error.message}; reading without a token`);
+    return undefined;
+  }
+}
+
+const withoutSlash = (url: string): string => url.replace(/\/+$/, "");
 
 /** Carries out one call and parses its JSON; anything but success or an accepted status is an error. */
 export async function call(connection: Connection, it: Call): Promise<Answer> {
@@ -86,12 +126,16 @@ function urlOf({ url }: Connection, it: Call): string {
   return result.href;
 }
 
-function headersOf({ credentials: { login, token } }: Connection, it: Call) {
-  const authorization = `Basic ${Buffer.from(`${login}:${token}`).toString("base64")}`;
-  const accept = "application/json";
-  return it.json === undefined
-    ? { authorization, accept }
-    : { authorization, accept, "content-type": "application/json" };
+function headersOf({ credentials }: Connection, it: Call) {
+  return {
+    accept: "application/json",
+    ...(credentials === undefined ? {} : { authorization: formatBasic(credentials) }),
+    ...(it.json === undefined ? {} : { "content-type": "application/json" }),
+  };
+}
+
+function formatBasic({ login, token }: Credentials): string {
+  return `Basic ${Buffer.from(`${login}:${token}`).toString("base64")}`;
 }
 
 function bodyOf(it: Call) {
@@ -156,7 +200,7 @@ function statusError(connection: Connection, it: Call, answer: HttpAnswer): Boot
 
 function hintForToken({ credentials, clock, url }: Connection): string {
   return (
-    describeExpiry(credentials, clock.now()) ??
+    (credentials && describeExpiry(credentials, clock.now())) ??
     `a token works for 180 days; get a new one at ${url}/api/`
   );
 }

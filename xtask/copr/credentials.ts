@@ -15,7 +15,7 @@ export interface Credentials {
   readonly expiresOn: string | undefined;
 }
 
-const DEFAULT_URL = "https://copr.fedorainfracloud.org";
+export const DEFAULT_URL = "https://copr.fedorainfracloud.org";
 /** For CI, where the file's text is a secret in the environment and need not touch a disk. */
 const VARIABLE = "COPR_TOKEN_FILE_TEXT";
 const WARN_DAYS = 14;
@@ -23,14 +23,27 @@ const DAY_MS = 86_400_000;
 
 /** Reads the token file at `path`, the environment variable, or ~/.config/copr. */
 export async function readCredentials(ctx: Context, path?: string): Promise<Credentials> {
-  const text = ctx.env[VARIABLE];
-  if (path === undefined && text !== undefined && text !== "") {
-    return parseCredentials(text, `$${VARIABLE}`);
-  }
-  const file = path ?? join(ctx.env.HOME ?? homedir(), ".config", "copr");
+  const text = textInEnvironment(ctx);
+  if (path === undefined && text !== undefined) return parseCredentials(text, `$${VARIABLE}`);
+  const file = path ?? usualFile(ctx);
   const credentials = parseCredentials(await readTokenFile(file), file);
   await warnIfReadableByOthers(ctx, file);
   return credentials;
+}
+
+/** Whether there is a token in one of the usual places. */
+export async function hasCredentials(ctx: Context): Promise<boolean> {
+  if (textInEnvironment(ctx) !== undefined) return true;
+  const found = await stat(usualFile(ctx)).catch((error: unknown) => errnoOf(error));
+  return found !== "ENOENT" && found !== "ENOTDIR";
+}
+
+function textInEnvironment(ctx: Context): string | undefined {
+  return ctx.env[VARIABLE] === "" ? undefined : ctx.env[VARIABLE];
+}
+
+function usualFile(ctx: Context): string {
+  return join(ctx.env.HOME ?? homedir(), ".config", "copr");
 }
 
 async function readTokenFile(file: string): Promise<string> {
@@ -140,6 +153,8 @@ export function describeExpiry(credentials: Credentials, nowMs: number): string 
 }
 
 /** `text` without the login and the token, should a server ever repeat them. */
-export function redact(text: string, { login, token }: Credentials): string {
-  return [token, login].filter(Boolean).reduce((it, secret) => it.replaceAll(secret, "***"), text);
+export function redact(text: string, credentials: Credentials | undefined): string {
+  if (credentials === undefined) return text;
+  const secrets = [credentials.token, credentials.login].filter(Boolean);
+  return secrets.reduce((it, secret) => it.replaceAll(secret, "***"), text);
 }

@@ -58,7 +58,7 @@ async function findNewBuild(
   before: number,
 ): Promise<Build | undefined> {
   const builds = await listBuilds(copr, { owner: it.owner, project: it.project, limit: 10 });
-  const { username } = copr.credentials;
+  const username = copr.credentials?.username;
   return builds.find(
     (build) => build.id > before && (username === undefined || build.submitter === username),
   );

@@ -21,7 +21,7 @@ type Answer = Promise<string | undefined>;
 const INTERVAL_MS_MIN = 5000;
 
 export async function apply(tree: Tree, options: TaskOptions): Answer {
-  const { copr, file } = await open(tree, options);
+  const { copr, file } = await open(tree, options, { needsToken: options.dryRun !== true });
   const changes = await readChanges(copr, file);
   for (const line of describeChanges(changes)) tree.ctx.note(line);
   if (changes.length === 0) tree.ctx.note(`${file.owner}/${file.project} matches already`);
@@ -32,7 +32,7 @@ export async function apply(tree: Tree, options: TaskOptions): Answer {
 }
 
 export async function build(tree: Tree, options: TaskOptions): Answer {
-  const { copr, file } = await open(tree, options);
+  const { copr, file } = await open(tree, options, { needsToken: true });
   const watching = watchOptions(tree, copr, options);
   const source = await chooseSource(tree, options);
   const chroots = (options.chroot as readonly string[] | undefined) ?? [];
@@ -87,7 +87,7 @@ async function chooseSource(tree: Tree, options: TaskOptions): Promise<BuildSour
 }
 
 export async function watch(tree: Tree, options: TaskOptions, words: Words): Answer {
-  const { copr, file } = await open(tree, options);
+  const { copr, file } = await open(tree, options, { needsToken: false });
   const watching = watchOptions(tree, copr, options);
   const { id } = await chooseBuild(copr, file, words[0]);
   return await finish(tree, copr, { id, options, watching });
@@ -109,7 +109,7 @@ async function finish(tree: Tree, copr: Connection, it: Finish): Answer {
 }
 
 export async function status(tree: Tree, options: TaskOptions, words: Words): Answer {
-  const { copr, file } = await open(tree, options);
+  const { copr, file } = await open(tree, options, { needsToken: false });
   if (words[0] !== undefined) {
     const progress = await readProgress(copr, parseBuildId(words[0]));
     if (options.json === true) return describeProgress(copr, progress, options);
@@ -136,7 +136,7 @@ function rowOf(it: Build, nowEpoch: number): readonly string[] {
 }
 
 export async function logs(tree: Tree, options: TaskOptions, words: Words): Answer {
-  const { copr, file } = await open(tree, options);
+  const { copr, file } = await open(tree, options, { needsToken: false });
   const name = parseLogName(String(options.log));
   const tail = options.tail === undefined ? undefined : parseCount(String(options.tail), "--tail");
   const build = await chooseBuild(copr, file, words[0]);
@@ -163,14 +163,14 @@ export async function logs(tree: Tree, options: TaskOptions, words: Words): Answ
 }
 
 export async function cancel(tree: Tree, options: TaskOptions, words: Words): Answer {
-  const { copr } = await open(tree, options);
+  const { copr } = await open(tree, options, { needsToken: true });
   const id = parseBuildId(words[0] ?? "");
   const canceled = await cancelBuild(copr, id);
   return options.json === true ? formatJson(canceled) : `build ${id}: ${canceled.state}`;
 }
 
 export async function monitor(tree: Tree, options: TaskOptions): Answer {
-  const { copr, file } = await open(tree, options);
+  const { copr, file } = await open(tree, options, { needsToken: false });
   const rows = await getMonitor(copr, file);
   if (options.json === true) return formatJson(rows);
   return formatTable([
@@ -191,10 +191,14 @@ export interface Opened {
 }
 
 /** The project file and the server it names. The file comes first: a mistake there costs no request. */
-export async function open(tree: Tree, options: TaskOptions): Promise<Opened> {
+export async function open(
+  tree: Tree,
+  options: TaskOptions,
+  { needsToken }: { readonly needsToken: boolean },
+): Promise<Opened> {
   const file = await readProjectFile(tree.top, tree.ctx.env.COPR_PROJECT_FILE);
   const config = options.config as string | undefined;
-  return { file, copr: await connect(tree, { config, server: file.copr }) };
+  return { file, copr: await connect(tree, { config, server: file.copr, needsToken }) };
 }
 
 function watchOptions(tree: Tree, copr: Connection, options: TaskOptions) {

@@ -20,7 +20,8 @@ import {
 const POLL_MS = 10_000;
 
 export async function webhook(tree: Tree, options: TaskOptions): Promise<string | undefined> {
-  const opened = await open(tree, options);
+  const needsToken = options.rotate === true || options.install === true;
+  const opened = await open(tree, options, { needsToken });
   const chosen = ["rotate", "install", "test"].filter((it) => options[it] === true);
   if (chosen.length > 1) {
     throw new BootcError(`--${chosen.join(" and --")} exclude each other`, { kind: "usage" });
