@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { BootcError, describeError, exitStatusOf } from "../../src/errors.ts";
-import { cancelBuild, getBuild, listBuilds } from "../../xtask/copr/api.ts";
+import { cancelBuild, getBuild, getMonitor, listBuilds } from "../../xtask/copr/api.ts";
 import { applyChanges, describeChanges, readChanges } from "../../xtask/copr/apply.ts";
 import type { Connection } from "../../xtask/copr/connection.ts";
 import { parseCredentials } from "../../xtask/copr/credentials.ts";
@@ -125,7 +125,13 @@ test.each([
     status: 404,
     body: '{"error":"no build"}',
     want: 1,
-    text: /build 7: the server does not know it: no build/,
+    text: /build 7: the server does not know it: no build\nhint: .*copr apply.*copr status/,
+  },
+  {
+    status: 404,
+    body: "<title>404 Not Found</title>",
+    want: 1,
+    text: /know it: 404 Not Found\nhint/,
   },
   { status: 409, body: '{"error":"finished"}', want: 1, text: /not possible now: finished/ },
   {
@@ -741,6 +747,31 @@ test.each(["main", "heads/main", "refs/heads/main"])(
     expect(server.builds.size).toBe(1);
   },
 );
+
+test("a project that is not there is status 1, with the command that makes it", async () => {
+  const path = await makeSrpm(10);
+  for (const work of [
+    () => listBuilds(copr, { ...PROJECT, limit: 1 }),
+    () => getMonitor(copr, PROJECT),
+    () => rotateWebhook(copr, FILE),
+    () => upload(path),
+  ]) {
+    const error = await fails(work());
+    expect(error).toMatchObject({ status: 1, text: expect.stringMatching(/\nhint: .*copr apply/) });
+  }
+});
+
+test.each([
+  [404, 1, /hint: .*copr apply.*copr webhook --rotate/],
+  [400, 1, /the webhook answered 400$/],
+  [502, 4, /the webhook answered 502$/],
+])("a webhook that answers %i ends with status %i", async (status, want, text) => {
+  await makeProject();
+  const { url } = await rotateWebhook(copr, FILE);
+  addFault(server, { on: "POST /webhooks/github/", times: 9, kind: { status, body: "" } });
+  const error = await fails(postPush(copr, url, { file: FILE, sha: "0".repeat(40) }));
+  expect(error).toMatchObject({ status: want, text: expect.stringMatching(text) });
+});
 
 test("an address whose secret was renewed is refused, status 5", async () => {
   await makeProject();

@@ -165,6 +165,10 @@ function parseAnswer(
   }
 }
 
+const HINT_404 =
+  "make the project and the package with: npm run xtask -- copr apply; " +
+  "list the builds with: npm run xtask -- copr status";
+
 /** The error for a status that is no success: what the server said, and what can be done about it. */
 function statusError(connection: Connection, it: Call, answer: HttpAnswer): BootcError {
   const { status, headers } = answer;
@@ -194,7 +198,8 @@ function statusError(connection: Connection, it: Call, answer: HttpAnswer): Boot
       hint: "the server has trouble; run the same command again later",
     });
   }
-  if (status === 404) return new BootcError(tell("the server does not know it"));
+  if (status === 404)
+    return new BootcError(tell("the server does not know it"), { hint: HINT_404 });
   return new BootcError(tell(status === 409 ? "not possible now" : `refused (${status})`));
 }
 

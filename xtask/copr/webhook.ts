@@ -138,5 +138,15 @@ export async function postPush(
       hint: "make a new one with: npm run xtask -- copr webhook --rotate",
     });
   }
-  throw new BootcError(`the webhook answered ${answer.status}`, { kind: "network" });
+  if (answer.status === 404) {
+    throw new BootcError("the server does not know the project of the webhook's address", {
+      hint:
+        "make the project with: npm run xtask -- copr apply; " +
+        "then a new address with: npm run xtask -- copr webhook --rotate",
+    });
+  }
+  const isTrouble = answer.status === 429 || answer.status >= 500;
+  throw new BootcError(`the webhook answered ${answer.status}`, {
+    kind: isTrouble ? "network" : "failed",
+  });
 }
