@@ -20,9 +20,6 @@ export interface Frame {
   readonly isUndated?: boolean;
 }
 
-/** Moments of a build before its source RPM is imported. */
-export const SOURCE_FRAMES = 3;
-
 /** The measured sequence: `pending` and `running` come twice, and one failed chroot hides till the end. */
 export function framesOf(outcome: Outcome, chroots: readonly string[]): readonly Frame[] {
   const [first = "", ...others] = chroots;

@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { type Frame, framesOf, type Outcome, SOURCE_FRAMES } from "./copr-frames.ts";
+import { type Frame, framesOf, type Outcome } from "./copr-frames.ts";
 import { isMeant, type Push } from "./copr-webhook.ts";
 
 type Json = Record<string, unknown>;
@@ -265,7 +265,13 @@ export function addBuild(server: CoprServer, it: NewBuild): StoredBuild {
 
 /** Source: `BuildsLogic.create_new` and `update_state_from_dict`. */
 function chrootsNow(build: StoredBuild): readonly string[] {
-  return build.hasLateChroots && build.at < SOURCE_FRAMES ? [] : build.chroots;
+  return build.hasLateChroots && !hasSourceRpm(build) ? [] : build.chroots;
+}
+
+/** It is read before the import begins, whether that succeeds or not. */
+function hasSourceRpm({ frames, at }: StoredBuild): boolean {
+  const frame = frames[at];
+  return frame?.isUndated === true || /importing|succeeded/.test(frame?.source ?? "");
 }
 
 function projectOf(server: CoprServer, owner: unknown, name: unknown): StoredProject | undefined {
@@ -715,7 +721,7 @@ function buildJson(build: StoredBuild): Json {
   // Source: `max_ended_on`. A chroot that never ended leaves the whole build without an end.
   const chroots = chrootsNow(build);
   const isOver = chroots.length > 0 && chroots.every((it) => hasEnded(build, it));
-  const isPastSource = build.at >= SOURCE_FRAMES;
+  const isPastSource = hasSourceRpm(build);
   return {
     ...BUILD,
     id: build.id,

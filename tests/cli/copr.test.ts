@@ -105,6 +105,22 @@ test("a failed build: status 1, the failing log's tail, and all of it as JSON", 
   expect(json.chroots).toMatchObject([{ name: "fedora-44-x86_64", state: "failed" }]);
 });
 
+test("a failed import into dist-git is called that, and no log of a good source RPM is shown", async () => {
+  await xtask("apply");
+  server.outcome = "failed-import";
+  const chroot = ["--chroot", "fedora-44-x86_64"];
+  const built = await xtask("build", "--wait", "--interval", "0.01", ...chroot);
+  expect(built.status).toBe(1);
+  expect(built.stderr).toContain(" build 1001: failed to be imported\n");
+  expect(built.stderr).toMatch(
+    /error: build 1001 failed in the import into COPR's dist-git\nhint: .*\/coprs\/build\/1001/,
+  );
+  expect(built.stderr).not.toContain("the last lines of");
+  expect((await xtask("status", "1001")).stdout).toMatch(
+    /^build 1001: .*: failed to be imported, /,
+  );
+});
+
 test("a refused token is status 5 and says where to get one", async () => {
   server.isTokenRevoked = true;
   const { status, stderr } = await xtask("apply");

@@ -3,6 +3,7 @@ import {
   type Build,
   type BuildState,
   describePhase,
+  hasFailedImport,
   parseState,
   stateOfChroot,
 } from "./build-state.ts";
@@ -50,6 +51,20 @@ test.each<[BuildState, BuildState | undefined, BuildState, BuildState, string]>(
     chroots: [chroot("a", a), chroot("b", b)],
   };
   expect(describePhase(progress)).toBe(want);
+});
+
+test.each<[string, BuildState, string | undefined, boolean]>([
+  ["there is a source RPM, and its half failed", "failed", "2.0-1", true],
+  ["there is no source RPM", "failed", undefined, false],
+  ["a chroot failed", "succeeded", "2.0-1", false],
+])("whether an import failed: %s", (_, sourceState, packageVersion, want) => {
+  const progress = {
+    build: { ...build("failed"), packageVersion },
+    source: source(sourceState),
+    chroots: [chroot("a", "failed")],
+  };
+  expect(hasFailedImport(progress)).toBe(want);
+  expect(describePhase(progress)).toBe(want ? "failed to be imported" : "failed");
 });
 
 test("the chroots of a canceled build, which the server leaves waiting, are canceled", () => {

@@ -93,8 +93,17 @@ export function stateOfChroot(build: Build, chroot: BuildChroot): BuildState {
   return isFinal(build.state) && !isFinal(chroot.state) ? "canceled" : chroot.state;
 }
 
+/**
+ * Whether the source RPM was made and COPR's dist-git did not take it. The server reports a failed source
+ * build either way; the version, which the source RPM has told, is what tells the two apart.
+ */
+export function hasFailedImport({ build, source }: Omit<Progress, "chroots">): boolean {
+  return source?.state === "failed" && build.packageVersion !== undefined;
+}
+
 /** What is going on, in words: the same `pending` and `running` stand for both halves of a build. */
 export function describePhase({ build, source, chroots }: Progress): string {
+  if (hasFailedImport({ build, source })) return "failed to be imported";
   if (isFinal(build.state)) return build.state;
   if (build.state === "importing") return "importing the source RPM";
   const isAnyChrootBusy = chroots.some((it) => it.state !== "waiting");

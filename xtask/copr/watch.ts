@@ -7,6 +7,7 @@ import { getBuild, getSourceBuild, listBuildChroots } from "./api.ts";
 import {
   type BuildState,
   describePhase,
+  hasFailedImport,
   isFinal,
   isSuccess,
   type Progress,
@@ -187,7 +188,9 @@ async function describeFailure(
   }
 }
 
+/** Where a log tells why. Of an import it is on the server's page alone, and the chroots never began. */
 function failedPlaces({ build, source, chroots }: Progress): readonly LogPlace[] {
+  if (hasFailedImport({ build, source })) return [];
   if (source?.state === "failed") return [{ where: "source", resultUrl: source.resultUrl }];
   return chroots
     .filter((it) => stateOfChroot(build, it) === "failed")
@@ -198,6 +201,11 @@ function failedPlaces({ build, source, chroots }: Progress): readonly LogPlace[]
 export function requireSuccess(progress: Progress): void {
   const { build } = progress;
   if (isSuccess(build.state)) return;
+  if (hasFailedImport(progress)) {
+    throw new BootcError(`build ${build.id} failed in the import into COPR's dist-git`, {
+      hint: `the page of the build has a link to the import's log: /coprs/build/${build.id}`,
+    });
+  }
   const places = failedPlaces(progress).map((it) =>
     it.where === "source" ? "the source RPM" : it.where,
   );
