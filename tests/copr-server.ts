@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { checkProject } from "./copr-forms.ts";
 import { type Frame, framesOf, type Outcome } from "./copr-frames.ts";
 import { isMeant, type Push } from "./copr-webhook.ts";
 
@@ -403,7 +404,7 @@ function addProject(
       return badRequest("name: You already have a project with this name");
     return { status: 200, json: projectJson(server, key, existing) };
   }
-  const problem = checkChroots(server, chroots);
+  const problem = checkProject(fields) ?? checkChroots(server, chroots);
   if (problem !== undefined) return badRequest(problem);
   const project = {
     id: 500 + server.projects.size,
@@ -435,6 +436,8 @@ function editProject(
   const project = projectOf(server, owner, name);
   if (project === undefined) return notFound(`Project ${owner}/${name} does not exist.`);
   const { chroots, ...fields } = json as Json & { chroots?: string[] };
+  const refused = checkProject(fields);
+  if (refused !== undefined) return badRequest(refused);
   if (chroots !== undefined) {
     const problem = checkChroots(server, chroots);
     if (problem !== undefined) return badRequest(problem);

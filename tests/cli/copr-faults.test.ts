@@ -748,6 +748,14 @@ test.each(["main", "heads/main", "refs/heads/main"])(
   },
 );
 
+test("the server's own check of homepage and contact is reported as it words it", async () => {
+  const file = { ...FILE, homepage: "https://localhost/", contact: "me@localhost" };
+  expect(await fails(makeProject(file))).toEqual({
+    status: 1,
+    text: expect.stringMatching(/\(400\): homepage: Invalid URL.; contact: Contact must be email/),
+  });
+});
+
 test("a project that is not there is status 1, with the command that makes it", async () => {
   const path = await makeSrpm(10);
   for (const work of [

@@ -44,6 +44,26 @@ test("every problem is told with its line", () => {
   ]);
 });
 
+test("what the server's forms would refuse is told with its line", () => {
+  const text = JSON.stringify(
+    {
+      ...good,
+      homepage: "https://localhost/",
+      contact: "me@localhost",
+      package: { ...good.package, cloneUrl: "https://localhost/x.git", spec: ".spec" },
+    },
+    undefined,
+    2,
+  );
+  expect(messageOf(text).split("\n")).toEqual([
+    "copr/project.json:14: homepage is `https://localhost/`, which is no URL the server takes",
+    "copr/project.json:15: contact is `me@localhost`, which is neither an e-mail address nor a URL " +
+      "the server takes",
+    "copr/project.json:10: package.cloneUrl is `https://localhost/x.git`, which is no URL the server takes",
+    "copr/project.json:12: package.spec is `.spec`, which is no valid value",
+  ]);
+});
+
 test("a setting that is missing", () => {
   const { project: _, ...rest } = good;
   expect(messageOf(JSON.stringify(rest, undefined, 2))).toBe(

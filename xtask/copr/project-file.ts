@@ -4,9 +4,13 @@ import { join, resolve } from "node:path";
 import { Ajv, type ErrorObject } from "ajv";
 import { LineCounter, parseDocument } from "yaml";
 import { BootcError } from "../../src/errors.ts";
+import { isServerContact, isServerUrl } from "./server-forms.ts";
 
 export const PROJECT_FILE = "copr/project.json";
 const SCHEMA_FILE = "copr/project.schema.json";
+
+/** Formats of the schema, which other readers of it may ignore. */
+const FORMATS = { "copr-url": isServerUrl, "copr-contact": isServerContact };
 
 export interface ProjectFile {
   readonly copr?: string;
@@ -61,7 +65,7 @@ export function parseProjectFile(
   if (broken.length > 0) throw badFile(broken);
   requireJson(text, file);
 
-  const validate = new Ajv({ allErrors: true, verbose: true }).compile(schema);
+  const validate = new Ajv({ allErrors: true, verbose: true, formats: FORMATS }).compile(schema);
   const value = document.toJS() as unknown;
   if (validate(value)) return value as ProjectFile;
   const lineAt = (path: readonly string[]): number => {
@@ -96,6 +100,11 @@ function tell(error: ErrorObject): string {
   if (error.keyword === "required") return `${where} lacks \`${String(params.missingProperty)}\``;
   if (error.keyword === "pattern")
     return `${where} is \`${String(error.data)}\`, which is no valid value`;
+  if (error.keyword === "format") {
+    const what =
+      params.format === "copr-contact" ? "neither an e-mail address nor a URL" : "no URL";
+    return `${where} is \`${String(error.data)}\`, which is ${what} the server takes`;
+  }
   return `${where} ${error.message ?? "is wrong"}`;
 }
 
