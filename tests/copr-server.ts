@@ -1,6 +1,7 @@
-// A stand-in for a COPR server: the part of API v3 we use, with the behaviour and the JSON shapes of the
-// real frontend. Every point of it was held against fedora-copr/copr 5d37cd8 (2026-08-07), run on a
-// loopback port. Functions that repeat a decision of the server name the one they were taken from.
+// A stand-in for a COPR server: the part of API v3 we use, with the behaviour and the JSON shapes of the real
+// frontend. It was held against fedora-copr/copr 5d37cd8 (2026-08-07): run on a loopback port where an answer
+// could be measured, read where a builder or a dist-git would have been needed. Functions that repeat a
+// decision of the server name the one they were taken from.
 import { createHash, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";

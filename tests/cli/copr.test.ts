@@ -338,6 +338,8 @@ test("webhook --install sets it on GitHub, and --test proves it by a build", asy
   const pkg = { ...project.package, cloneUrl: "https://example.org/demo.git" };
   await writeFile(projectFile, JSON.stringify({ ...project, package: pkg }));
   await xtask("apply");
+  // The address has its own secret.
+  await rm(join(home, ".config/copr"));
   const tested = await xtask("webhook", "--test", "--interval", "0.01");
   expect(tested).toMatchObject({ status: 0, stdout: "1001\n" });
   await rm(join(TOP, "target/copr-webhook-url"));
