@@ -233,7 +233,7 @@ function formatHeader(entry: ArchiveEntry, sizeBytes: number, mtimeEpoch: number
 
 function formatLongName(type: "K" | "L", name: Buffer, mtimeEpoch: number): readonly Buffer[] {
   const bytes = Buffer.concat([name, Buffer.alloc(1)]);
-  const header = { name: Buffer.from("././@LongLink"), link: Buffer.alloc(0), mode: 0o644 };
+  const header = { name: Buffer.from("./@LongLink"), link: Buffer.alloc(0), mode: 0o644 };
   return [
     formatBlock({ ...header, sizeBytes: bytes.length, mtimeEpoch, type }),
     bytes,

@@ -7,7 +7,7 @@ import { writeWhole } from "./archive.ts";
 import { COMPILE_OPTIONS, makeBlob, SEA_CONFIG, type SeaConfig } from "./build/blob.ts";
 import { bundle } from "./build/bundle.ts";
 import { readRuntime, type UsedRuntime } from "./build/used-runtime.ts";
-import { readCheckout } from "./checkout.ts";
+import { readCheckout } from "./checkout/checkout.ts";
 import { injectBlob } from "./elf/inject.ts";
 import { ARCHITECTURES, type Architecture, isArchitecture } from "./runtime/locked.ts";
 import type { Task, TaskOptions, Tree } from "./task.ts";

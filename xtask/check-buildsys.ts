@@ -5,7 +5,7 @@ import { dirname, join, relative } from "node:path";
 import type { Command } from "commander";
 import { BootcError, doing } from "../src/errors.ts";
 import { cacheFolder } from "./cache.ts";
-import { readCheckout } from "./checkout.ts";
+import { readCheckout } from "./checkout/checkout.ts";
 import { type Comparison, compareFolders } from "./compare.ts";
 import type { Task, Tree } from "./task.ts";
 

@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive.ts";
 import { digestFile, makeOnce } from "./cache.ts";
-import { type Checkout, readCheckout } from "./checkout.ts";
+import { type Checkout, readCheckout } from "./checkout/checkout.ts";
 import { requirePrograms } from "./requirements.ts";
 import { explainRpmbuild, formatDefinitions, NEUTRAL, withScratch } from "./rpmbuild.ts";
 import { BUILD_PROGRAMS } from "./setup.ts";

@@ -1,6 +1,6 @@
 // `xtask package`: the source archive of the commit that is checked out.
 import type { Command } from "commander";
-import { readCheckout } from "./checkout.ts";
+import { readCheckout } from "./checkout/checkout.ts";
 import { packSource } from "./sources.ts";
 import type { Task } from "./task.ts";
 

@@ -4,7 +4,7 @@ import { join, relative, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive.ts";
-import { readCheckout } from "./checkout.ts";
+import { readCheckout } from "./checkout/checkout.ts";
 import { readInside } from "./licenses/inside.ts";
 import { readLockedRuntimes } from "./runtime/locked.ts";
 import { decideBill } from "./sbom/components.ts";

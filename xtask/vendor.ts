@@ -7,7 +7,7 @@ import { type Command, Option } from "commander";
 import { BootcError, doing, errnoOf } from "../src/errors.ts";
 import { type ArchiveEntry, type ArchiveFormat, writeArchive, writeWhole } from "./archive.ts";
 import { makeOnce } from "./cache.ts";
-import { type Checkout, readCheckout } from "./checkout.ts";
+import { type Checkout, readCheckout } from "./checkout/checkout.ts";
 import type { Task, TaskOptions, Tree } from "./task.ts";
 import { assembleVendored, type VendoredSet } from "./vendor/assemble.ts";
 import { decideClosure } from "./vendor/closure.ts";

@@ -1,6 +1,6 @@
 // `xtask version`: the version of this checkout, as the package carries it.
 import type { Command } from "commander";
-import { readCheckout } from "./checkout.ts";
+import { readCheckout } from "./checkout/checkout.ts";
 import type { Task } from "./task.ts";
 
 export const task: Task = {

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { formatReleasedVersion } from "../../xtask/checkout.ts";
+import { formatReleasedVersion } from "../../xtask/checkout/checkout.ts";
 import { describeFile, RELEASE_FOLDER, writeManifest } from "../../xtask/release/manifest.ts";
 import {
   GITHUB_TOKEN,

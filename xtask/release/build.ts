@@ -8,7 +8,7 @@ import { constants, createZstdCompress } from "node:zlib";
 import { doing } from "../../src/errors.ts";
 import { writeWhole } from "../archive.ts";
 import { build } from "../build.ts";
-import { type Checkout, readCheckout } from "../checkout.ts";
+import { type Checkout, readCheckout } from "../checkout/checkout.ts";
 import { packageSrpm } from "../package-srpm.ts";
 import { runTask } from "../run-task.ts";
 import { ARCHITECTURES, type Architecture } from "../runtime/locked.ts";

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
-import { formatReleasedVersion } from "../checkout.ts";
+import { formatReleasedVersion } from "../checkout/checkout.ts";
 import type { Tree } from "../task.ts";
 import { type ChangelogEntry, readChangelog } from "./changelog.ts";
 import type { ReleaseManifest } from "./manifest.ts";

@@ -1,7 +1,7 @@
 // A clone that lacks the tags its remote has takes itself for one from before the first release.
-import { BootcError } from "../src/errors.ts";
+import { BootcError } from "../../src/errors.ts";
+import type { Tree } from "../task.ts";
 import { readGit } from "./git.ts";
-import type { Tree } from "./task.ts";
 
 /** What happens where a tag is lacking; what is made for others must not lie below a release. */
 export type Untagged = "refuse" | "allow" | "tell";

@@ -1,7 +1,7 @@
 // How git is asked about the checkout.
-import { BootcError } from "../src/errors.ts";
-import type { RunOptions } from "../src/system/context.ts";
-import type { Tree } from "./task.ts";
+import { BootcError } from "../../src/errors.ts";
+import type { RunOptions } from "../../src/system/context.ts";
+import type { Tree } from "../task.ts";
 
 /** Set by git for its hooks; they would lead us to another repository. */
 const NO_GIT_ENV = { GIT_DIR: undefined, GIT_WORK_TREE: undefined, GIT_INDEX_FILE: undefined };

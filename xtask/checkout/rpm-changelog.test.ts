@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { formatChangelog } from "./changelog.ts";
-import { isOnPath } from "./requirements.ts";
+import { isOnPath } from "../requirements.ts";
+import { formatChangelog } from "./rpm-changelog.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "changelog-test-"));
 afterAll(() => rmSync(scratch, { recursive: true }));

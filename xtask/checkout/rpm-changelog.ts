@@ -1,7 +1,8 @@
 // The package's %changelog, made from git: an entry for each release tag, and one for what follows the last.
+
+import type { Tree } from "../task.ts";
 import { type Checkout, compareTags, formatReleasedVersion, RELEASE_TAG } from "./checkout.ts";
 import { readGit } from "./git.ts";
-import type { Tree } from "./task.ts";
 
 /** One entry of the changelog, before it is put into rpm's words. */
 export interface ChangelogEntry {

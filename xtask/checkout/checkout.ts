@@ -2,10 +2,10 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError } from "../src/errors.ts";
+import { BootcError } from "../../src/errors.ts";
+import { requirePrograms } from "../requirements.ts";
+import type { Tree } from "../task.ts";
 import { readGit } from "./git.ts";
-import { requirePrograms } from "./requirements.ts";
-import type { Tree } from "./task.ts";
 import { judgeUntagged, type Untagged } from "./untagged.ts";
 
 /** What a package says about where it comes from. */

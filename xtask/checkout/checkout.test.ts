@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { createContext } from "../src/system/run.ts";
+import { createContext } from "../../src/system/run.ts";
+import { isOnPath } from "../requirements.ts";
 import {
   compareTags,
   formatArchiveName,
@@ -12,7 +13,6 @@ import {
   parseVersionFile,
   readCheckout,
 } from "./checkout.ts";
-import { isOnPath } from "./requirements.ts";
 
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 const EPOCH = 1795442521;
