@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { encapsulatedTars } from "../tests/repo/images/encapsulate.ts";
 import { machineOstree } from "../tests/repo/ostree-versions.ts";
 import { createTestRepo } from "../tests/repo/test-repo.ts";
-import { type ArchiveEntry, formatTar } from "../xtask/archive.ts";
+import { type ArchiveEntry, formatTar } from "../xtask/archive/archive.ts";
 
 export interface EncapsulatedBase {
   readonly commit: string;

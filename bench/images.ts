@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { type ArchiveEntry, formatTar } from "../xtask/archive.ts";
+import { type ArchiveEntry, formatTar } from "../xtask/archive/archive.ts";
 import { makeEncapsulatedBase } from "./encapsulated-base.ts";
 
 /** File system differences alone, or an ostree commit in chunks with such layers on top. */

@@ -3,7 +3,7 @@ import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { BootcError, doing } from "../src/errors.ts";
-import { writeWhole } from "./archive.ts";
+import { writeWhole } from "./archive/archive.ts";
 import { COMPILE_OPTIONS, makeBlob, SEA_CONFIG, type SeaConfig } from "./build/blob.ts";
 import { bundle } from "./build/bundle.ts";
 import { readRuntime, type UsedRuntime } from "./build/used-runtime.ts";

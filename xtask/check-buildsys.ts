@@ -4,7 +4,7 @@ import { cp, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { Command } from "commander";
 import { BootcError, doing } from "../src/errors.ts";
-import { cacheFolder } from "./cache.ts";
+import { cacheFolder } from "./archive/make-once.ts";
 import { readCheckout } from "./checkout/checkout.ts";
 import { type Comparison, compareFolders } from "./compare.ts";
 import type { Task, Tree } from "./task.ts";

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { BootcError, doing, errnoOf } from "../src/errors.ts";
-import { writeWhole } from "./archive.ts";
-import { cacheFolder } from "./cache.ts";
+import { writeWhole } from "./archive/archive.ts";
+import { cacheFolder } from "./archive/make-once.ts";
 import { describeMismatch, type Integrity, matchIntegrity, parseIntegrity } from "./integrity.ts";
 import {
   decideCredentials,

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { BootcError } from "../src/errors.ts";
-import { writeWhole } from "./archive.ts";
+import { writeWhole } from "./archive/archive.ts";
 import { formatLicense, type Inside, packagesInside, readInside } from "./licenses/inside.ts";
 import type { Task } from "./task.ts";
 

@@ -3,7 +3,7 @@ import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { BootcError } from "../src/errors.ts";
-import { writeWhole } from "./archive.ts";
+import { writeWhole } from "./archive/archive.ts";
 import { emulate } from "./emulation.ts";
 import { packageSrpm, readPackagedCheckout } from "./package-srpm.ts";
 import { requirePrograms } from "./requirements.ts";

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { BootcError } from "../src/errors.ts";
-import { writeWhole } from "./archive.ts";
+import { writeWhole } from "./archive/archive.ts";
 import { listBundled } from "./bundled.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
 import { formatChangelog, readChangelog } from "./checkout/rpm-changelog.ts";

@@ -5,8 +5,13 @@ import { chmod, copyFile, cp, mkdir, mkdtemp, rename, rm, stat, writeFile } from
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { BootcError, doing, errnoOf } from "../src/errors.ts";
-import { type ArchiveEntry, type ArchiveFormat, writeArchive, writeWhole } from "./archive.ts";
-import { makeOnce } from "./cache.ts";
+import {
+  type ArchiveEntry,
+  type ArchiveFormat,
+  writeArchive,
+  writeWhole,
+} from "./archive/archive.ts";
+import { makeOnce } from "./archive/make-once.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
 import type { Task, TaskOptions, Tree } from "./task.ts";
 import { assembleVendored, type VendoredSet } from "./vendor/assemble.ts";

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing, errnoOf } from "../../src/errors.ts";
-import { makeOnce } from "../cache.ts";
+import { makeOnce } from "../archive/make-once.ts";
 import { dropSections } from "../elf/drop-sections.ts";
 import { architectureOf } from "../elf/read.ts";
 import { type Architecture, packageOf, readLockedRuntimes } from "../runtime/locked.ts";

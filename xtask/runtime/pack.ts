@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type ArchiveEntry, formatTar, writeArchive, writeWhole } from "../archive.ts";
-import { makeOnce } from "../cache.ts";
+import { type ArchiveEntry, formatTar, writeArchive, writeWhole } from "../archive/archive.ts";
+import { makeOnce } from "../archive/make-once.ts";
 import type { Tree } from "../task.ts";
 import { type ExtractedRuntime, extractRuntime, sha256 } from "./extract.ts";
 import { type Architecture, type LockedRuntime, readLockedRuntimes } from "./locked.ts";

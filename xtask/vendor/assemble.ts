@@ -1,6 +1,6 @@
 // From a lockfile and a filter to the files of a vendored set, and what it says about itself.
 import { readFile, stat } from "node:fs/promises";
-import type { ArchiveEntry } from "../archive.ts";
+import type { ArchiveEntry } from "../archive/archive.ts";
 import { fetchPackages, type PackageId, requireIntegrity } from "../fetch-package.ts";
 import type { Tree } from "../task.ts";
 import { type Closure, decideClosure, type KeptPackage } from "./closure.ts";

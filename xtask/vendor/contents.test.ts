@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { formatTar } from "../archive.ts";
+import { formatTar } from "../archive/archive.ts";
 import { readContents } from "./contents.ts";
 import { readTar, readTarball } from "./tar-read.ts";
 

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { matchesGlob } from "node:path";
 import { gzipSync } from "node:zlib";
 import { BootcError } from "../../src/errors.ts";
-import { formatTar } from "../archive.ts";
+import { formatTar } from "../archive/archive.ts";
 import type { PathExclusion } from "./config.ts";
 import { readTarball, type TarFile } from "./tar-read.ts";
 

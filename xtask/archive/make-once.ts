@@ -4,9 +4,9 @@ import { createReadStream } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { errnoOf } from "../src/errors.ts";
+import { errnoOf } from "../../src/errors.ts";
+import type { Tree } from "../task.ts";
 import { writeWhole } from "./archive.ts";
-import type { Tree } from "./task.ts";
 
 /** The folder of what is kept between runs: `$BOOTC_CACHE` when set, which several checkouts may share. */
 export function cacheFolder({ ctx, top }: Tree): string {

@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { PassThrough, Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip, createZstdCompress } from "node:zlib";
-import { BootcError, kindOf } from "../src/errors.ts";
+import { BootcError, kindOf } from "../../src/errors.ts";
 
 /** One file of an archive; the folders above it need no entry of their own. */
 export interface ArchiveEntry {
@@ -233,7 +233,7 @@ function formatHeader(entry: ArchiveEntry, sizeBytes: number, mtimeEpoch: number
 
 function formatLongName(type: "K" | "L", name: Buffer, mtimeEpoch: number): readonly Buffer[] {
   const bytes = Buffer.concat([name, Buffer.alloc(1)]);
-  const header = { name: Buffer.from("./@LongLink"), link: Buffer.alloc(0), mode: 0o644 };
+  const header = { name: Buffer.from("././@LongLink"), link: Buffer.alloc(0), mode: 0o644 };
   return [
     formatBlock({ ...header, sizeBytes: bytes.length, mtimeEpoch, type }),
     bytes,
