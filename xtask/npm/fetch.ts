@@ -4,17 +4,12 @@ import { setGlobalProxyFromEnv } from "node:http";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
-import { BootcError, doing, errnoOf } from "../src/errors.ts";
-import { writeWhole } from "./archive/archive.ts";
-import { cacheFolder } from "./archive/make-once.ts";
+import { BootcError, doing, errnoOf } from "../../src/errors.ts";
+import { writeWhole } from "../archive/archive.ts";
+import { cacheFolder } from "../archive/make-once.ts";
+import type { Tree } from "../task.ts";
+import { decideCredentials, formatTarballUrl, type NpmConfig, readNpmConfig } from "./config.ts";
 import { describeMismatch, type Integrity, matchIntegrity, parseIntegrity } from "./integrity.ts";
-import {
-  decideCredentials,
-  formatTarballUrl,
-  type NpmConfig,
-  readNpmConfig,
-} from "./npm-config.ts";
-import type { Tree } from "./task.ts";
 
 export interface PackageId {
   readonly name: string;
