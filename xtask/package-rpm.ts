@@ -4,11 +4,11 @@ import { basename, join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
-import { emulate } from "./emulation.ts";
 import { packageSrpm, readPackagedCheckout } from "./package-srpm.ts";
 import { requirePrograms } from "./requirements.ts";
-import { explainRpmbuild, formatDefinitions, NEUTRAL, withScratch } from "./rpmbuild.ts";
-import { ACCOUNTS, BUILD_FOLDER, sandboxCommand } from "./sandbox.ts";
+import { emulate } from "./rpm/emulation.ts";
+import { explainRpmbuild, formatDefinitions, NEUTRAL, withScratch } from "./rpm/rpmbuild.ts";
+import { ACCOUNTS, BUILD_FOLDER, sandboxCommand } from "./rpm/sandbox.ts";
 import type { Task, TaskOptions, Tree } from "./task.ts";
 
 const MACHINES = ["x86_64", "aarch64"] as const;

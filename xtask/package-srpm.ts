@@ -7,9 +7,9 @@ import { writeWhole } from "./archive/archive.ts";
 import { digestFile, makeOnce } from "./archive/make-once.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
 import { requirePrograms } from "./requirements.ts";
-import { explainRpmbuild, formatDefinitions, NEUTRAL, withScratch } from "./rpmbuild.ts";
+import { explainRpmbuild, formatDefinitions, NEUTRAL, withScratch } from "./rpm/rpmbuild.ts";
+import { packSources } from "./rpm/sources.ts";
 import { BUILD_PROGRAMS } from "./setup.ts";
-import { packSources } from "./sources.ts";
 import { RELEASE, writeSpec } from "./spec.ts";
 import type { Task, TaskOptions, Tree } from "./task.ts";
 

@@ -1,7 +1,7 @@
 // `xtask package`: the source archive of the commit that is checked out.
 import type { Command } from "commander";
 import { readCheckout } from "./checkout/checkout.ts";
-import { packSource } from "./sources.ts";
+import { packSource } from "./rpm/sources.ts";
 import type { Task } from "./task.ts";
 
 export const task: Task = {

@@ -4,13 +4,13 @@ import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
-import { listBundled } from "./bundled.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
 import { formatChangelog, readChangelog } from "./checkout/rpm-changelog.ts";
 import { formatLicense } from "./licenses/inside.ts";
-import { type PackageSources, packSources, readSourceNames } from "./sources.ts";
+import { listBundled } from "./rpm/bundled.ts";
+import { type PackageSources, packSources, readSourceNames } from "./rpm/sources.ts";
+import { renderTemplate } from "./rpm/template.ts";
 import type { Task, Tree } from "./task.ts";
-import { renderTemplate } from "./template.ts";
 
 /** Of a version, always the first build: a change of the package alone is a commit like any other. */
 export const RELEASE = "1";

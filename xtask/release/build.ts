@@ -10,9 +10,9 @@ import { writeWhole } from "../archive/archive.ts";
 import { build } from "../build.ts";
 import { type Checkout, readCheckout } from "../checkout/checkout.ts";
 import { packageSrpm } from "../package-srpm.ts";
+import { type PackageSources, packSources } from "../rpm/sources.ts";
 import { runTask } from "../run-task.ts";
 import { ARCHITECTURES, type Architecture } from "../runtime/locked.ts";
-import { type PackageSources, packSources } from "../sources.ts";
 import type { Tree } from "../task.ts";
 import {
   assetName,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import type { VendorManifest } from "../vendor/manifest.ts";
 import { listBundled } from "./bundled.ts";
-import type { VendorManifest } from "./vendor/manifest.ts";
 
 const vendor = {
   packages: [

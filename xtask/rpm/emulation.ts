@@ -1,11 +1,11 @@
 // Programs of another machine, run by qemu in namespaces of their own: the host stays as it is.
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { BootcError, doing } from "../src/errors.ts";
-import { cacheFolder } from "./archive/make-once.ts";
-import { requirePrograms } from "./requirements.ts";
+import { BootcError, doing } from "../../src/errors.ts";
+import { cacheFolder } from "../archive/make-once.ts";
+import { requirePrograms } from "../requirements.ts";
+import type { Tree } from "../task.ts";
 import { sandboxCommand } from "./sandbox.ts";
-import type { Tree } from "./task.ts";
 
 /** A machine we can emulate: its name for qemu and Debian, and how its executables begin. */
 interface Emulated {

@@ -1,8 +1,8 @@
 // What the package has inside besides our own code, told in rpm's words.
-import { packagesInside } from "./licenses/inside.ts";
-import { PARTS_INSIDE, PARTS_UNLISTED } from "./licenses/runtime.ts";
-import type { RuntimeManifest } from "./runtime/pack.ts";
-import type { VendorManifest } from "./vendor/manifest.ts";
+import { packagesInside } from "../licenses/inside.ts";
+import { PARTS_INSIDE, PARTS_UNLISTED } from "../licenses/runtime.ts";
+import type { RuntimeManifest } from "../runtime/pack.ts";
+import type { VendorManifest } from "../vendor/manifest.ts";
 
 export interface Bundled {
   /** As in `bundled(NAME)`. */

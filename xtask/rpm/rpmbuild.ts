@@ -1,8 +1,8 @@
 // How rpmbuild is called: nothing of the user, the machine or the clock gets into what it makes.
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, kindOf } from "../src/errors.ts";
-import type { Tree } from "./task.ts";
+import { BootcError, kindOf } from "../../src/errors.ts";
+import type { Tree } from "../task.ts";
 
 /** rpm's macros by name. */
 export type Definitions = Readonly<Record<string, string>>;

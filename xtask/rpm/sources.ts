@@ -2,15 +2,15 @@
 import { copyFile, mkdir, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { list } from "tar";
-import { BootcError, doing } from "../src/errors.ts";
-import { type ArchiveEntry, writeArchive, writeWhole } from "./archive/archive.ts";
-import { makeOnce } from "./archive/make-once.ts";
-import { type Checkout, formatVersionFile, VERSION_FILE } from "./checkout/checkout.ts";
-import { readGit } from "./checkout/git.ts";
-import { type PackedRuntimes, packRuntimes } from "./runtime/pack.ts";
-import type { Tree } from "./task.ts";
-import type { VendorManifest } from "./vendor/manifest.ts";
-import { packVendor } from "./vendor.ts";
+import { BootcError, doing } from "../../src/errors.ts";
+import { type ArchiveEntry, writeArchive, writeWhole } from "../archive/archive.ts";
+import { makeOnce } from "../archive/make-once.ts";
+import { type Checkout, formatVersionFile, VERSION_FILE } from "../checkout/checkout.ts";
+import { readGit } from "../checkout/git.ts";
+import { type PackedRuntimes, packRuntimes } from "../runtime/pack.ts";
+import type { Tree } from "../task.ts";
+import type { VendorManifest } from "../vendor/manifest.ts";
+import { packVendor } from "../vendor.ts";
 
 /** The archives, by paths relative to the checkout, and what is known of their content. */
 export interface PackageSources {

@@ -1,6 +1,6 @@
 // Fills in a template whose result rpm reads: values are escaped for rpm, a value that is missing is fatal.
 import ejs from "ejs";
-import { BootcError } from "../src/errors.ts";
+import { BootcError } from "../../src/errors.ts";
 
 /**
  * Renders `template`. It reaches its values through `it`: `<%= %>` escapes for rpm, `<%- %>` puts text
