@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { BootcError } from "../src/errors.ts";
 import type { Context } from "../src/system/context.ts";
 import { formatCommand } from "../src/system/quote.ts";
-import { requirePrograms } from "../xtask/requirements.ts";
+import { requirePrograms } from "../xtask/checks/requirements.ts";
 import type { Tree } from "../xtask/task.ts";
 import { formatMs } from "./figures.ts";
 

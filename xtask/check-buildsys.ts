@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { BootcError, doing } from "../src/errors.ts";
 import { cacheFolder } from "./archive/make-once.ts";
 import { readCheckout } from "./checkout/checkout.ts";
-import { type Comparison, compareFolders } from "./compare.ts";
+import { type Comparison, compareFolders } from "./checks/compare.ts";
 import type { Task, Tree } from "./task.ts";
 
 /** Everything that is made of a commit and leaves this machine. */

@@ -1,10 +1,10 @@
 // `xtask lint`: formatter, linter, compiler and the repository's own rules, all of them before failing.
 import type { Command } from "commander";
 import { BootcError, describeError } from "../src/errors.ts";
+import { findWorkflowProblems } from "./checks/workflows.ts";
 import { readChangelog } from "./release/changelog.ts";
 import type { Task, Tree } from "./task.ts";
 import { findViolations } from "./tidy.ts";
-import { findWorkflowProblems } from "./workflows.ts";
 
 export const task: Task = {
   declare: (command: Command) =>

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { isOnPath } from "./checks/requirements.ts";
 import { requireNothingSwallowed } from "./npm-run.ts";
-import { isOnPath } from "./requirements.ts";
 
 const verb = new Command("xtask").command("copr").command("apply").option("--dry-run", "x");
 const npm = { npm_command: "run-script", npm_lifecycle_event: "xtask" };

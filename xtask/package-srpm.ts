@@ -6,7 +6,7 @@ import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
 import { digestFile, makeOnce } from "./archive/make-once.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
-import { requirePrograms } from "./requirements.ts";
+import { requirePrograms } from "./checks/requirements.ts";
 import { explainRpmbuild, formatDefinitions, NEUTRAL, withScratch } from "./rpm/rpmbuild.ts";
 import { packSources } from "./rpm/sources.ts";
 import { BUILD_PROGRAMS } from "./setup.ts";

@@ -1,6 +1,6 @@
 // `xtask setup`: everything a fresh machine lacks for building and testing, in one go.
 import type { Command } from "commander";
-import { requirePrograms } from "./requirements.ts";
+import { requirePrograms } from "./checks/requirements.ts";
 import type { Task } from "./task.ts";
 
 /** What making the packages needs. */

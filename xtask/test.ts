@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { BootcError } from "../src/errors.ts";
-import { requirePrograms } from "./requirements.ts";
+import { requirePrograms } from "./checks/requirements.ts";
 import { TEST_PROGRAMS } from "./setup.ts";
 import type { Task, TaskOptions, Tree } from "./task.ts";
 import { describeCounts, readCounts, SUITES, type Suite, sumCounts } from "./test-counts.ts";

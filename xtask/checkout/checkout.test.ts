@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { createContext } from "../../src/system/run.ts";
-import { isOnPath } from "../requirements.ts";
+import { isOnPath } from "../checks/requirements.ts";
 import {
   compareTags,
   formatArchiveName,

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
-import { requirePrograms } from "../requirements.ts";
+import { requirePrograms } from "../checks/requirements.ts";
 import type { Tree } from "../task.ts";
 import { readGit } from "./git.ts";
 import { judgeUntagged, type Untagged } from "./untagged.ts";

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { isOnPath } from "../requirements.ts";
+import { isOnPath } from "../checks/requirements.ts";
 import { formatChangelog } from "./rpm-changelog.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "changelog-test-"));

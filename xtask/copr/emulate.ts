@@ -4,7 +4,7 @@ import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
 import { cacheFolder } from "../archive/make-once.ts";
-import { requirePrograms } from "../requirements.ts";
+import { requirePrograms } from "../checks/requirements.ts";
 import { runTask } from "../run-task.ts";
 import type { TaskOptions, Tree } from "../task.ts";
 

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
 import { cacheFolder } from "../archive/make-once.ts";
-import { requirePrograms } from "../requirements.ts";
+import { requirePrograms } from "../checks/requirements.ts";
 import type { Tree } from "../task.ts";
 import { sandboxCommand } from "./sandbox.ts";
 

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { createContext } from "../src/system/run.ts";
+import { createContext } from "../../src/system/run.ts";
 import { decideInstaller, requirePrograms } from "./requirements.ts";
 
 const root = mkdtempSync(join(tmpdir(), "requirements-test-"));

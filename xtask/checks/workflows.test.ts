@@ -42,5 +42,5 @@ test.each([
 });
 
 test("the workflows of this repository, by actionlint too", async () => {
-  expect(await findWorkflowProblems(join(import.meta.dirname, ".."))).toEqual([]);
+  expect(await findWorkflowProblems(join(import.meta.dirname, "../.."))).toEqual([]);
 });

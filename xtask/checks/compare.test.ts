@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { type ArchiveEntry, formatTar } from "./archive/archive.ts";
+import { type ArchiveEntry, formatTar } from "../archive/archive.ts";
 import { compareFolders, describeDifference } from "./compare.ts";
 
 function tarOf(files: Readonly<Record<string, string>>, mtime = 0): Buffer {

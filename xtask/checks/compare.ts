@@ -2,8 +2,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import { digestFile } from "./archive/make-once.ts";
-import { readTar, type TarFile } from "./vendor/tar-read.ts";
+import { digestFile } from "../archive/make-once.ts";
+import { readTar, type TarFile } from "../vendor/tar-read.ts";
 
 export interface Comparison {
   /** By path below the folders, sorted. */

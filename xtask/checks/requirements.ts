@@ -1,9 +1,9 @@
 // The system programs our tasks start, the package each is in, and how this distribution installs it.
 import { accessSync, constants, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { BootcError, doing } from "../src/errors.ts";
-import type { Context } from "../src/system/context.ts";
-import type { Tree } from "./task.ts";
+import { BootcError, doing } from "../../src/errors.ts";
+import type { Context } from "../../src/system/context.ts";
+import type { Tree } from "../task.ts";
 
 /** Package names by family of distribution. */
 interface Packages {
