@@ -4,9 +4,9 @@ import type { Command } from "commander";
 import { BootcError } from "../src/errors.ts";
 import { requirePrograms } from "./checks/requirements.ts";
 import { TEST_PROGRAMS } from "./setup.ts";
+import { describeCounts, readCounts, SUITES, type Suite, sumCounts } from "./suites/counts.ts";
+import { runSuite } from "./suites/suite.ts";
 import type { Task, TaskOptions, Tree } from "./task.ts";
-import { describeCounts, readCounts, SUITES, type Suite, sumCounts } from "./test-counts.ts";
-import { runSuite } from "./test-suite.ts";
 
 /** How long no test of a suite may begin or end, in minutes: longer than any takes under a heavy load. */
 const MINUTES_STILL: Readonly<Record<Suite, number>> = {

@@ -2,13 +2,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
-import type { Context } from "../src/system/context.ts";
-import { createContext } from "../src/system/run.ts";
-import { describeCounts, parseCounts } from "./test-counts.ts";
-import { reportOfProgress } from "./test-progress.ts";
-import { runSuite } from "./test-suite.ts";
+import type { Context } from "../../src/system/context.ts";
+import { createContext } from "../../src/system/run.ts";
+import { describeCounts, parseCounts } from "./counts.ts";
+import { reportOfProgress } from "./progress.ts";
+import { runSuite } from "./suite.ts";
 
-const TOP = join(import.meta.dirname, "..");
+const TOP = join(import.meta.dirname, "../..");
 // Each starts vitest anew, once or twice.
 vi.setConfig({ testTimeout: 120_000 });
 const scratch = mkdtempSync(join(tmpdir(), "test-suite-"));

@@ -1,8 +1,8 @@
 // What test runs came to: added up from vitest's reports, so that nobody has to trust a log.
 import { readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { BootcError, errnoOf } from "../src/errors.ts";
-import type { Tree } from "./task.ts";
+import { BootcError, errnoOf } from "../../src/errors.ts";
+import type { Tree } from "../task.ts";
 
 /** The suites, in the order they run; the last ones need root and minutes. */
 export const SUITES = ["unit", "cli", "repo", "packages", "vm"] as const;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { describeCounts, parseCounts } from "./test-counts.ts";
+import { describeCounts, parseCounts } from "./counts.ts";
 
 const report = (it: object) =>
   JSON.stringify({

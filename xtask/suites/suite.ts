@@ -2,9 +2,9 @@
 import { existsSync, statSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { BootcError, errnoOf } from "../src/errors.ts";
-import type { Tree } from "./task.ts";
-import { reportOfProgress } from "./test-progress.ts";
+import { BootcError, errnoOf } from "../../src/errors.ts";
+import type { Tree } from "../task.ts";
+import { reportOfProgress } from "./progress.ts";
 
 export interface SuiteRun {
   readonly name: string;
