@@ -1,12 +1,12 @@
 // What the verbs of `xtask copr` do with what was typed: open the server, do the work, say the answer.
 import { existsSync } from "node:fs";
 import { BootcError } from "../../src/errors.ts";
-import { parseDuration } from "../duration.ts";
 import type { TaskOptions, Tree } from "../task.ts";
 import { cancelBuild, getBuild, getMonitor, listBuilds } from "./api.ts";
 import { applyChanges, describeChanges, readChanges } from "./apply.ts";
 import { type Build, lastMoment, type Progress } from "./build-state.ts";
 import { type Connection, connect } from "./connection.ts";
+import { parseDuration } from "./duration.ts";
 import { type LogName, lastLines, listLogPlaces, readLog } from "./logs.ts";
 import { progressLines } from "./progress-table.ts";
 import { type ProjectFile, readProjectFile } from "./project-file.ts";

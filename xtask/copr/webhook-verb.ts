@@ -2,10 +2,10 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing, errnoOf } from "../../src/errors.ts";
-import { parseDuration } from "../duration.ts";
 import { connectGitHub, readRepository } from "../release/github.ts";
 import { installHook } from "../release/hooks.ts";
 import type { TaskOptions, Tree } from "../task.ts";
+import { parseDuration } from "./duration.ts";
 import { branchOf } from "./project-file.ts";
 import { type Opened, open, parseInterval } from "./verbs.ts";
 import {
