@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { createProgram } from "../src/cli.ts";
 import { type CommandTree, readCommandTree } from "../src/command-tree.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
-import { type GeneratedFiles, requireFresh, writeGenerated } from "./generated.ts";
+import { type GeneratedFiles, requireFresh, writeGenerated } from "./man/generated.ts";
 import { formatPage, pageName } from "./man/page.ts";
 import type { Task, Tree } from "./task.ts";
 

@@ -7,8 +7,8 @@ import { describe, expect, test } from "vitest";
 import { createProgram } from "../../src/cli.ts";
 import { readCommandTree } from "../../src/command-tree.ts";
 import { createContext } from "../../src/system/run.ts";
-import { requireFresh, writeGenerated } from "../generated.ts";
 import { formatPages } from "../man.ts";
+import { requireFresh, writeGenerated } from "./generated.ts";
 import { formatAfterText, formatPage } from "./page.ts";
 import { escapeText, formatArgument, formatLines, formatTagged } from "./roff.ts";
 

@@ -1,8 +1,8 @@
 // Files made from the command line's definitions: written to a folder, or compared with what is there.
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { BootcError, errnoOf } from "../src/errors.ts";
-import { writeWhole } from "./archive/archive.ts";
+import { BootcError, errnoOf } from "../../src/errors.ts";
+import { writeWhole } from "../archive/archive.ts";
 
 /** Texts by path below a folder. */
 export type GeneratedFiles = ReadonlyMap<string, string>;
