@@ -1,11 +1,9 @@
 // Where the executable starts: hands this process's arguments to main and its answer to the system.
 import { argvOfProcess } from "./argv.ts";
 import { main } from "./main.ts";
+import { runToEnd } from "./system/run-to-end.ts";
 
 const words = argvOfProcess(process.argv0, process.argv.slice(2));
 // Whoever starts us anew, in a mount namespace of our own, has our file's name to do it by, not ours.
 process.argv.splice(2, process.argv.length, ...words);
-void main(words).then((status) => {
-  // Output that could not be written may have set a status of its own.
-  process.exitCode ||= status;
-});
+runToEnd({ program: "bootc", isJson: words.includes("--json") }, () => main(words));

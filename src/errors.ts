@@ -12,6 +12,7 @@ const EXIT_STATUS = {
   space: 8,
   busy: 9,
   queued: 10,
+  unfinished: 11,
 } as const;
 
 export type ErrorKind = keyof typeof EXIT_STATUS;

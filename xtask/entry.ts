@@ -1,6 +1,6 @@
 // Where xtask starts, under the pinned Node.
+import { runToEnd } from "../src/system/run-to-end.ts";
 import { main } from "./main.ts";
 
-const status = await main(process.argv.slice(2));
-// Output that could not be written may have set a status of its own.
-process.exitCode ||= status;
+const words = process.argv.slice(2);
+runToEnd({ program: "xtask", isJson: words.includes("--json") }, () => main(words));

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 const TOP = join(import.meta.dirname, "../..");
 const BOOTC = `${process.execPath} ${TOP}/src/entry.ts`;
@@ -88,4 +88,40 @@ test.each([
 test("in place of a command that was left out there is help", () => {
   const { status, stderr } = shell(`${BOOTC} internals`);
   expect([status, stderr]).toEqual([2, expect.stringMatching(/^Usage: bootc internals /)]);
+});
+
+describe("a process whose work is not done when nothing can happen any more", () => {
+  const module = JSON.stringify(`${TOP}/src/system/run-to-end.ts`);
+  /** The end of a program whose work is `main`. */
+  const end = (main: string, isJson = false) =>
+    spawnSync(
+      process.execPath,
+      [
+        "--input-type=module",
+        "--eval",
+        `import { runToEnd } from ${module};
+         runToEnd({ program: "bootc", isJson: ${isJson} }, ${main});`,
+      ],
+      { encoding: "utf8" },
+    );
+
+  test("is an error with a status of its own", () => {
+    expect(end("() => new Promise(() => {})")).toMatchObject({
+      status: 11,
+      stdout: "",
+      stderr:
+        "error: the program ended before its work was done\n" +
+        "hint: this is a defect of bootc; please report it, with what --verbose shows\n",
+    });
+    const { status, stderr } = end("() => new Promise(() => {})", true);
+    expect([status, JSON.parse(stderr).error.kind]).toEqual([11, "unfinished"]);
+  });
+
+  test("is one when somebody ends it without a status", () => {
+    expect(end("async () => process.exit()")).toMatchObject({ status: 11 });
+  });
+
+  test.each([0, 6])("whatever %i says when the work is done", (status) => {
+    expect(end(`async () => ${status}`)).toMatchObject({ status, stderr: "" });
+  });
 });
