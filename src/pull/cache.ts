@@ -1,11 +1,11 @@
 // Where blobs wait between download and import: `extensions/bootc/` of the repository, left alone by ostree.
 //
 //   lock            held by the one writer
-//   blobs/sha256/   complete blobs by digest; an empty file stands for one that is not needed
+//   blobs/sha256/   complete blobs by digest; a symbolic link stands for one that is not needed
 //   fetch-XXXXXX/   the image layout of one download, with its half-written blobs
 import { createHash } from "node:crypto";
-import { createReadStream, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { createReadStream, renameSync, symlinkSync } from "node:fs";
+import { lstat, mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { errnoOf } from "../errors.ts";
@@ -57,9 +57,7 @@ export async function openCache(
   for (const name of await readdir(join(blobDir, "sha256"))) {
     const path = join(blobDir, "sha256", name);
     const blob = byHex.get(name);
-    const sizeBytes = (await stat(path)).size;
-    const isKept = blob === undefined ? sizeBytes > 0 : await isWhole(ctx, path, blob);
-    if (!isKept) await rm(path, { recursive: true });
+    if (!(await isKept(ctx, path, blob))) await rm(path, { recursive: true });
   }
   return { blobDir, layoutDir, documents: new Set() };
 }
@@ -84,9 +82,16 @@ async function removeLayouts(repo: string, except?: string): Promise<void> {
   }
 }
 
+/** What nobody wants now may be wanted by another pull; an empty file is what a power cut may have left. */
+async function isKept(ctx: Context, path: string, blob: WantedBlob | undefined): Promise<boolean> {
+  const found = await lstat(path);
+  if (!found.isFile()) return false;
+  return blob === undefined ? found.size > 0 : await isWhole(ctx, path, blob);
+}
+
 async function isWhole(ctx: Context, path: string, blob: WantedBlob): Promise<boolean> {
-  const { size } = await stat(path);
-  if (size === 0 || (blob.sizeBytes !== undefined && blob.sizeBytes !== size)) return false;
+  const { size } = await lstat(path);
+  if (blob.sizeBytes !== undefined && blob.sizeBytes !== size) return false;
   const hash = createHash("sha256");
   await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash, { signal: ctx.signal });
   return hash.digest("hex") === hexOf(blob.digest);
@@ -96,11 +101,11 @@ export function blobPath(cache: BlobCache, digest: string): string {
   return join(cache.blobDir, "sha256", hexOf(digest));
 }
 
-/** The size of a complete blob; undefined when it is not here, or an empty file stands for it. */
+/** The size of a complete blob; undefined when it is not here, or a placeholder is. */
 export async function readBlobSize(cache: BlobCache, digest: string): Promise<number | undefined> {
   try {
-    const { size } = await stat(blobPath(cache, digest));
-    return size === 0 ? undefined : size;
+    const found = await lstat(blobPath(cache, digest));
+    return found.isFile() ? found.size : undefined;
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
@@ -108,13 +113,14 @@ export async function readBlobSize(cache: BlobCache, digest: string): Promise<nu
 }
 
 /**
- * Puts an empty file in the place of a blob, complete or missing: skopeo then does not fetch it. It
- * replaces the blob at once, since skopeo may look for it at any moment.
+ * Puts a placeholder where a blob is or would be: skopeo, which follows links, then does not fetch it. It
+ * replaces the blob at once, since skopeo may look for it at any moment. No size would do as its sign: a
+ * layer may have no bytes.
  */
 export function placeholdBlob(cache: BlobCache, digest: string): void {
-  const empty = join(cache.layoutDir, `empty-${hexOf(digest)}`);
-  writeFileSync(empty, "");
-  renameSync(empty, blobPath(cache, digest));
+  const link = join(cache.layoutDir, `placeholder-${hexOf(digest)}`);
+  symlinkSync("/dev/null", link);
+  renameSync(link, blobPath(cache, digest));
 }
 
 /** Bytes of half-written blobs. */
@@ -139,9 +145,8 @@ export async function removePartial(cache: BlobCache): Promise<void> {
 export async function closeCache(cache: BlobCache): Promise<void> {
   for (const digest of cache.documents) await rm(blobPath(cache, digest), { force: true });
   const dir = join(cache.blobDir, "sha256");
-  for (const name of await readdir(dir)) {
-    const path = join(dir, name);
-    if (statSync(path, { throwIfNoEntry: false })?.size === 0) rmSync(path, { force: true });
+  for (const it of await readdir(dir, { withFileTypes: true })) {
+    if (it.isSymbolicLink()) await rm(join(dir, it.name), { force: true });
   }
   await rm(cache.layoutDir, { recursive: true, force: true });
 }

@@ -22,6 +22,7 @@ const ENTRIES = [
   file("usr/b", Buffer.alloc(100_000, "b")),
 ];
 const TAR = makeTar(ENTRIES);
+const NOTHING = Buffer.alloc(0);
 /** What zstd:chunked and others append: frames a decoder skips. */
 const SKIPPED = Buffer.concat([Buffer.from("502a4d1805000000", "hex"), Buffer.from("hello")]);
 
@@ -56,6 +57,21 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
     expect(await readRef(it.repo, pendingRef(digestOf(blob)))).toBe(layer.commit);
     expect(it.ostree("rev-parse", pendingRef(digestOf(blob)))).toBe(layer.commit);
   });
+
+  test.each([
+    ["nothing", NOTHING],
+    ["gzip", gzipSync(NOTHING)],
+    ["zstd", zstdCompressSync(NOTHING)],
+  ])(
+    "a layer of no bytes is empty where its diff-id says so, compressed by %s",
+    async (_, blob) => {
+      const layer = await importBlob(it, blob, {
+        diffId: digestOf(NOTHING),
+        layerDigest: "sha256:nothing",
+      });
+      expect(it.ostree("ls", "-R", layer.commit)).toMatch(/^d00755 0 0 +0 \/$/);
+    },
+  );
 
   test("a blob may come as a stream, under a ref named by the manifest's digest", async () => {
     const layer = await importBlob(it, TAR, {

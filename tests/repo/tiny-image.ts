@@ -13,6 +13,11 @@ export interface TinyImage {
   readonly created?: string;
   /** How hard layers are compressed; 1 when not given. */
   readonly level?: number;
+  /** How a layer's tar becomes its blob, in place of gzip, and what its media type then ends in. */
+  readonly pack?: (tar: Buffer) => {
+    readonly blob: Uint8Array;
+    readonly suffix: "" | "+gzip" | "+zstd";
+  };
   /** What the manifest says each layer's size is, instead of the truth. */
   readonly claimedBytes?: number;
 }
@@ -84,8 +89,11 @@ async function writeImage(dir: string, image: TinyImage) {
   };
   const layers: Descriptor[] = [];
   for (const tar of tars) {
-    const mediaType = "application/vnd.oci.image.layer.v1.tar+gzip";
-    const layer = await writeBlob(dir, mediaType, gzipSync(tar, { level: image.level ?? 1 }));
+    const { blob, suffix } = image.pack?.(tar) ?? {
+      blob: gzipSync(tar, { level: image.level ?? 1 }),
+      suffix: "+gzip",
+    };
+    const layer = await writeBlob(dir, `application/vnd.oci.image.layer.v1.tar${suffix}`, blob);
     layers.push({ ...layer, size: image.claimedBytes ?? layer.size });
   }
   const mediaType = "application/vnd.oci.image.config.v1+json";
