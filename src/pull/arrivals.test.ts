@@ -31,6 +31,16 @@ test("who waits for a blob goes on when it arrives, and ends with the pull", asy
   await arrivals.wait("a");
 });
 
+test("who waits for a blob that has not come when nothing comes any more is told", async () => {
+  const arrivals = createArrivals(["a", "b"], new AbortController().signal);
+  arrivals.arrived("a");
+  expect(arrivals.missing()).toEqual(["b"]);
+  const waiting = arrivals.wait("b");
+  arrivals.end(new Error("without b"));
+  await expect(waiting).rejects.toThrow("without b");
+  await arrivals.wait("a");
+});
+
 test("the first error ends the others, and comes when they have ended", async () => {
   const abort = new AbortController();
   const log: string[] = [];

@@ -2,7 +2,11 @@
 
 export interface Arrivals {
   arrived(digest: string): void;
-  /** Resolves once `digest` has arrived; rejects with the signal's reason. */
+  /** What has not arrived yet. */
+  missing(): readonly string[];
+  /** Nothing arrives any more: who waits is told `reason`. */
+  end(reason: unknown): void;
+  /** Resolves once `digest` has arrived; rejects with the reason of the end or of the signal. */
   wait(digest: string): Promise<void>;
 }
 
@@ -12,13 +16,19 @@ export function createArrivals(digests: readonly string[], signal: AbortSignal):
     // Whether anybody waits for a blob at the time the pull fails is a matter of chance.
     promise.catch(() => undefined);
   }
-  const rejectAll = () => {
-    for (const { reject } of blobs.values()) reject(signal.reason);
+  const end = (reason: unknown) => {
+    for (const { reject } of blobs.values()) reject(reason);
   };
-  if (signal.aborted) rejectAll();
-  else signal.addEventListener("abort", rejectAll, { once: true });
+  if (signal.aborted) end(signal.reason);
+  else signal.addEventListener("abort", () => end(signal.reason), { once: true });
+  const missing = new Set(digests);
   return {
-    arrived: (digest) => blobs.get(digest)?.resolve(),
+    end,
+    missing: () => [...missing],
+    arrived(digest) {
+      missing.delete(digest);
+      blobs.get(digest)?.resolve();
+    },
     async wait(digest) {
       await blobs.get(digest)?.promise;
     },

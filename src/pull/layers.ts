@@ -183,3 +183,12 @@ function collect(layers: readonly (readonly [string, ImportedLayer])[]): Importe
     specialFiles: layers.reduce((sum, [, it]) => sum + it.specialFiles, 0),
   };
 }
+
+/** Says what of the image is not in its commit. */
+export function noteFiltered(ctx: Context, { filtered, specialFiles }: ImportedLayers): void {
+  if (filtered.size > 0) {
+    const counts = [...filtered].sort().map(([name, count]) => `${name}: ${count}`);
+    ctx.note(`Image contains non-ostree compatible file paths: ${counts.join(" ")}`);
+  }
+  if (specialFiles > 0) ctx.note(`left out ${specialFiles} device nodes, fifos or sockets`);
+}

@@ -10,7 +10,7 @@ import { listDeploymentRefs, readRef } from "../programs/ostree-repo.ts";
 import { requireSigned } from "../programs/ostree-verify.ts";
 import { type Context, withSignal } from "../system/context.ts";
 import { VERSION } from "../version.ts";
-import { allOrAbort, createArrivals } from "./arrivals.ts";
+import { type Arrivals, allOrAbort, createArrivals } from "./arrivals.ts";
 import {
   type BlobCache,
   blobPath,
@@ -30,6 +30,7 @@ import {
   type ImportedLayers,
   importLayers,
   missingLayers,
+  noteFiltered,
 } from "./layers.ts";
 import { withRepositoryLock } from "./lock.ts";
 import { type BegunMerge, beginMerge, type MergeRequest, mergeLayers } from "./merge.ts";
@@ -275,23 +276,57 @@ async function fetchAndImport(
     if (present !== undefined) begun ??= setImmediate().then(() => beginMerge(present));
     begun?.catch(() => undefined); // awaited below
   };
-  const [text, imported] = await allOrAbort<[string, ImportedLayers]>(abort, [
-    fetchImage(inner, plan.source, {
+  const fetch = async () => {
+    const text = await fetchImage(inner, plan.source, {
       cache,
       wanted,
       limits: limitsOf(plan.request),
       onComplete: (blob) => arrivals.arrived(blob.digest),
       onStart: begin,
       onEvent: (event) => plan.request.onEvent?.(event),
-    }),
-    importLayers(inner, plan, { cache, arrivals }),
+    });
+    endArrivals(plan, { arrivals, text });
+    return text;
+  };
+  const [text, imported] = await allOrAbort<[string, ImportedLayers | undefined]>(abort, [
+    fetch(),
+    importLayers(inner, plan, { cache, arrivals }).catch(unlessMoved),
   ]);
   addDocuments(cache, { manifest: parseImageManifest(text), manifestDigest: digestOf(text) });
-  // Stored images are copied in another form; what they were stored as was read by the plan.
-  const isAsPlanned =
-    plan.image.transport === "containers-storage" || digestOf(text) === plan.manifestDigest;
-  if (isAsPlanned) return { plan, imported, begun: await begun };
+  if (imported !== undefined && isAsPlanned(plan, text)) {
+    return { plan, imported, begun: await begun };
+  }
   return await importMoved(ctx, { ...plan, content: await readContent(cache, text) }, cache);
+}
+
+/** Stored images are copied in another form; what they were stored as was read by the plan. */
+function isAsPlanned({ image, manifestDigest }: PullPlan, text: string): boolean {
+  return image.transport === "containers-storage" || digestOf(text) === manifestDigest;
+}
+
+/** What those are told who wait for a layer that the image does not have any more. */
+const MOVED = new BootcError("the image was replaced while it was fetched");
+
+/** The copy has ended, and nobody may wait for a layer that it did not bring. */
+function endArrivals(
+  plan: PullPlan,
+  { arrivals, text }: { readonly arrivals: Arrivals; readonly text: string },
+): void {
+  const [missing] = arrivals.missing();
+  if (missing === undefined) return;
+  if (!isAsPlanned(plan, text)) {
+    arrivals.end(MOVED);
+    return;
+  }
+  throw new BootcError(`skopeo copied the image without its layer \`${missing}\``, {
+    kind: "unsupported",
+    hint: "layers kept outside of the registry (those with `urls` in the manifest) are not fetched",
+  });
+}
+
+function unlessMoved(error: unknown): undefined {
+  if (error === MOVED) return undefined;
+  throw error;
 }
 
 /** The tag moved after the plan was made: what was copied is newer, and complete. */
@@ -362,12 +397,4 @@ async function commit(
   await deletePrivateRefs(request.repo, plan.layers);
   request.onEvent?.({ type: "stage", stage: "committed" });
   return { commit: made.commit, manifestDigest, manifest, config, isUnchanged: false };
-}
-
-function noteFiltered(ctx: Context, { filtered, specialFiles }: ImportedLayers): void {
-  if (filtered.size > 0) {
-    const counts = [...filtered].sort().map(([name, count]) => `${name}: ${count}`);
-    ctx.note(`Image contains non-ostree compatible file paths: ${counts.join(" ")}`);
-  }
-  if (specialFiles > 0) ctx.note(`left out ${specialFiles} device nodes, fifos or sockets`);
 }

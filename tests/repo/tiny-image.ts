@@ -18,6 +18,8 @@ export interface TinyImage {
     readonly blob: Uint8Array;
     readonly suffix: "" | "+gzip" | "+zstd";
   };
+  /** Where the manifest says that layers are kept outside of the registry. */
+  readonly urls?: readonly string[];
   /** What the manifest says each layer's size is, instead of the truth. */
   readonly claimedBytes?: number;
 }
@@ -94,7 +96,11 @@ async function writeImage(dir: string, image: TinyImage) {
       suffix: "+gzip",
     };
     const layer = await writeBlob(dir, `application/vnd.oci.image.layer.v1.tar${suffix}`, blob);
-    layers.push({ ...layer, size: image.claimedBytes ?? layer.size });
+    layers.push({
+      ...layer,
+      size: image.claimedBytes ?? layer.size,
+      ...(image.urls && { urls: image.urls }),
+    });
   }
   const mediaType = "application/vnd.oci.image.config.v1+json";
   const descriptor = await writeBlob(
