@@ -38,8 +38,6 @@ export function openLayerBlob(blob: string | Readable, expected: ExpectedBlob): 
         inflated.update(piece);
         yield piece;
       }
-    } catch (cause) {
-      throw damagedBlob(expected, cause);
     } finally {
       source.destroy();
     }
@@ -88,34 +86,64 @@ function mismatch({ digest }: ExpectedBlob, what: string): BootcError {
   });
 }
 
-/** What zlib says about a damaged stream is told as such; everything else is passed on. */
-function damagedBlob({ digest }: ExpectedBlob, cause: unknown): unknown {
+/** What zlib and zstd complain of, and what that means for who has the layer; the first match decides. */
+const COMPLAINTS: readonly (readonly [RegExp, (format: string) => string])[] = [
+  [/^incorrect data check/, () => "the checksum at the end of its gzip stream is wrong"],
+  [/^incorrect length check/, () => "the length at the end of its gzip stream is wrong"],
+  // The first header was right, or nobody had taken it for gzip.
+  [/^incorrect header check/, followedByData],
+  [/^unexpected end of file/, (format) => `its ${format} stream is cut off`],
+  [/doesn't match checksum/, () => "the checksum in its zstd stream is wrong"],
+  [
+    /^Frame requires too much memory/,
+    () => "its zstd stream needs a window of more than 128 MiB to be decompressed",
+  ],
+];
+
+function followedByData(format: string): string {
+  return `data follows its ${format} stream`;
+}
+
+/** What zlib says about a damaged stream is told in our words; everything else is passed on. */
+function explainDamage(cause: unknown, format: string): unknown {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  if (!/^(Z_|ZSTD_|ERR_ZSTD|ERR_BROTLI)/.test(code)) return cause;
-  return new BootcError(`the layer \`${digest}\` cannot be decompressed`, {
-    kind: "integrity",
-    cause,
-  });
+  if (!/^(Z_|ZSTD_|ERR_ZSTD)/.test(code)) return cause;
+  const said = messageOf(cause);
+  if (/MEM_ERROR|memory_allocation/.test(code)) {
+    return new BootcError(`there is not enough memory to decompress it: ${said}`);
+  }
+  const known = COMPLAINTS.find(([pattern]) => pattern.test(said));
+  const what = known?.[1](format) ?? `its ${format} stream is damaged: ${said}`;
+  return new BootcError(what, { kind: "integrity" });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Sniffs, because blobs out of containers-storage are labelled as compressed and are not. */
 async function* decompress(compressed: Hashed): AsyncGenerator<Buffer> {
   const { first, rest } = await takeFirst(compressed.pieces);
-  const engine = engineFor(first);
-  if (engine === undefined) {
+  const format = formatOf(first);
+  if (format === undefined) {
     if (first.length > 0) yield first;
     yield* rest;
     return;
   }
+  const engine = ENGINES[format]();
   async function* all(): AsyncGenerator<Buffer> {
     yield first;
     yield* rest;
   }
   pipeline(Readable.from(all(), { objectMode: false }), engine, () => {});
-  yield* engine as AsyncIterable<Buffer>;
+  try {
+    yield* engine as AsyncIterable<Buffer>;
+  } catch (cause) {
+    throw explainDamage(cause, format);
+  }
   // Both engines stop in silence at some kinds of garbage.
   if (engine.bytesWritten !== compressed.bytes()) {
-    throw new BootcError("data after the end of the compressed layer", { kind: "integrity" });
+    throw new BootcError(followedByData(format), { kind: "integrity" });
   }
 }
 
@@ -129,9 +157,14 @@ async function takeFirst(pieces: AsyncGenerator<Buffer>) {
   return { first, rest: pieces };
 }
 
-function engineFor(first: Buffer) {
+const ENGINES = {
+  gzip: () => createGunzip({ chunkSize: INFLATED_BYTES }),
+  zstd: () => createZstdDecompress({ chunkSize: INFLATED_BYTES }),
+} as const;
+
+function formatOf(first: Buffer): keyof typeof ENGINES | undefined {
   const magic = first.length < 4 ? 0 : first.readUInt32LE(0);
-  if ((magic & 0xffff) === 0x8b1f) return createGunzip({ chunkSize: INFLATED_BYTES });
+  if ((magic & 0xffff) === 0x8b1f) return "gzip";
   const isZstd = magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50;
-  return isZstd ? createZstdDecompress({ chunkSize: INFLATED_BYTES }) : undefined;
+  return isZstd ? "zstd" : undefined;
 }

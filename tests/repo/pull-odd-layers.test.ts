@@ -1,6 +1,7 @@
 // Layers whose blobs are unusual, and layers whose blobs are damaged, as a registry or a directory serves them.
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
+import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PASS, startFaultyProxy } from "./faulty-proxy.ts";
 import { describeEachOstree } from "./ostree-versions.ts";
@@ -14,6 +15,24 @@ const PLAIN_HTTP = "--dest-tls-verify=false";
 const NOTHING = Buffer.alloc(0);
 
 const plain = (blob: Uint8Array) => ({ blob, suffix: "" }) as const;
+
+const FULL = formatTar({ "/usr/bin/a": "a".repeat(5000) });
+const GZIP = gzipSync(FULL);
+const ZSTD = zstdCompressSync(FULL, { params: { [constants.ZSTD_c_checksumFlag]: 1 } });
+/** The header of a frame with a window of 2 GiB, as `zstd --long=31` writes it, and an empty last block. */
+const WIDE_ZSTD = Buffer.from("28b52ffd00a8010000", "hex");
+
+/** A copy of which one byte is another; `at` counts from the end when negative. */
+function damaged(blob: Buffer, at: number): Buffer {
+  const copy = Buffer.from(blob);
+  const index = at < 0 ? blob.length + at : at;
+  copy[index] = (blob[index] ?? 0) ^ 0xff;
+  return copy;
+}
+
+function followed(blob: Buffer, text: string): Buffer {
+  return Buffer.concat([blob, Buffer.from(text)]);
+}
 
 describeEachOstree(() => {
   let scratch: Scratch;
@@ -36,8 +55,6 @@ describeEachOstree(() => {
   function committed(stdout: string): string {
     return /^Wrote: \S+ => ([0-9a-f]{64})$/m.exec(stdout)?.[1] ?? "";
   }
-
-  const FULL = formatTar({ "/usr/bin/a": "a" });
 
   test.each<[string, readonly Buffer[]]>([
     ["alone", [NOTHING]],
@@ -104,5 +121,41 @@ describeEachOstree(() => {
     } finally {
       await proxy.stop();
     }
+  });
+
+  test.each<[string, "+gzip" | "+zstd", Uint8Array, string]>([
+    ["a wrong checksum", "+gzip", damaged(GZIP, -8), "the checksum at the end of its gzip stream"],
+    ["a wrong length", "+gzip", damaged(GZIP, -4), "the length at the end of its gzip stream"],
+    ["no trailer", "+gzip", GZIP.subarray(0, -8), "its gzip stream is cut off"],
+    ["half a trailer", "+gzip", GZIP.subarray(0, -3), "its gzip stream is cut off"],
+    ["half of it", "+gzip", GZIP.subarray(0, GZIP.length / 2), "its gzip stream is cut off"],
+    ["garbage behind it", "+gzip", followed(GZIP, "garbage"), "data follows its gzip stream"],
+    ["zeros behind it", "+gzip", followed(GZIP, "\0".repeat(99)), "data follows its gzip stream"],
+    ["a damaged header", "+gzip", damaged(GZIP, 2), "its gzip stream is damaged"],
+    ["a wrong checksum", "+zstd", damaged(ZSTD, -1), "the checksum in its zstd stream"],
+    ["no checksum", "+zstd", ZSTD.subarray(0, -4), "its zstd stream is cut off"],
+    ["half of it", "+zstd", ZSTD.subarray(0, ZSTD.length / 2), "its zstd stream is cut off"],
+    ["garbage behind it", "+zstd", followed(ZSTD, "garbage"), "data follows its zstd stream"],
+    ["a damaged header", "+zstd", damaged(ZSTD, 4), "its zstd stream is damaged"],
+    [
+      "too large a window",
+      "+zstd",
+      WIDE_ZSTD,
+      "its zstd stream needs a window of more than 128 MiB",
+    ],
+  ])("a damaged blob is an error of one line: %s (%s)", async (_, suffix, blob, words) => {
+    const { dir, layerDigests } = await makeImage({
+      layers: [FULL],
+      pack: () => ({ blob, suffix }),
+    });
+    const repo = scratch.repo();
+    const reference = `ostree-unverified-image:oci:${dir}:os`;
+    const ended = await bootc(pullArgs(repo, reference, "--quiet"));
+    expect(ended).toMatchObject({ status: 6 });
+    const [line = "", ...more] = ended.stderr.split("\n").filter((it) => !it.startsWith("hint: "));
+    expect(line).toContain(`the layer \`${layerDigests[0]}\` cannot be imported: ${words}`);
+    expect(more).toEqual([""]);
+    expect(ostree("refs", `--repo=${repo}`)).toBe("");
+    expect(await leftovers(repo)).toEqual([]);
   });
 });
