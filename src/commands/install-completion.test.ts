@@ -43,6 +43,20 @@ test("arguments of configuration and image join the entry, once", async () => {
   expect(await readFile(join(root, ENTRY), "utf8")).toBe(text);
 });
 
+test("a directory among the files of the configuration or the image is no file", async () => {
+  const root = await installed("root=UUID=1 ostree=/ostree/boot.1/default/sum/0");
+  const kargsDir = join(root, DEPLOYMENT, "usr/lib/bootc/kargs.d");
+  await mkdir(join(kargsDir, "old"));
+  await mkdir(join(kargsDir, "20.toml"));
+  await symlink("20.toml", join(kargsDir, "30.toml"));
+  await symlink("nowhere", join(kargsDir, "40.toml"));
+  await mkdir(join(root, DEPLOYMENT, "usr/lib/bootc/install/20.toml"));
+  await installCompletion(createContext(), join(root, "sysroot"), "default");
+  expect(await readFile(join(root, ENTRY), "utf8")).toContain(
+    "\noptions root=UUID=1 ostree=/ostree/boot.1/default/sum/0 quiet a=1 b=2\n",
+  );
+});
+
 test("another stateroot is not touched", async () => {
   const root = await installed("root=UUID=1 ostree=/ostree/boot.1/default/sum/0");
   const before = await readFile(join(root, ENTRY), "utf8");

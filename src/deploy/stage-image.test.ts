@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -43,6 +43,17 @@ async function layOut(kargs: string): Promise<{ readonly root: string; readonly 
 
 test("arguments that only the old image asked for go, those of the host stay", async () => {
   const { root, commit } = await layOut('kargs = ["quiet"]\n');
+  const { ctx } = scriptedContext(root, []);
+  expect(await decideKargs(ctx, BOOTED, commit)).toEqual(["root=UUID=1"]);
+});
+
+test("a directory and a link to nothing beside the image's files take nothing from them", async () => {
+  const { root, commit } = await layOut('kargs = ["quiet"]\n');
+  const deployment = join(root, `sysroot/ostree/deploy/default/deploy/${BOOTED.checksum}.0`);
+  const dir = join(deployment, "usr/lib/bootc/kargs.d");
+  await mkdir(join(dir, "20.toml"));
+  await symlink("20.toml", join(dir, "30.toml"));
+  await symlink("nowhere", join(dir, "40.toml"));
   const { ctx } = scriptedContext(root, []);
   expect(await decideKargs(ctx, BOOTED, commit)).toEqual(["root=UUID=1"]);
 });

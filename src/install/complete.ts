@@ -12,6 +12,7 @@ import {
 } from "../host/boot-entry.ts";
 import { addKargs, formatKargs, parseKargs } from "../host/kargs.ts";
 import { collectKargs } from "../host/kargs-d.ts";
+import { readDeployedKargsFiles } from "../programs/kargs-files.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny, replaceFile } from "../system/files.ts";
 import { readNamesIfAny } from "../system/optional-file.ts";
@@ -60,7 +61,7 @@ async function addArguments(
   const config = await readInstallConfig({ ...ctx, root: deployment });
   const kargs = addKargs(
     addKargs(parseKargs(entry.options), (config?.kargs ?? []).flatMap(parseKargs)),
-    await readImageKargs(deployment),
+    collectKargs(await readDeployedKargsFiles(deployment), process.arch),
   );
   const options = formatKargs(kargs);
   if (options === entry.options) return;
@@ -93,15 +94,4 @@ async function findDeployment(sysroot: string, entry: BootLoaderEntry): Promise<
   return await realpath(
     join(sysroot, `ostree/boot.${bootVersion}`, stateroot, bootChecksum, index),
   );
-}
-
-async function readImageKargs(deployment: string): Promise<readonly string[]> {
-  const dir = join(deployment, "usr/lib/bootc/kargs.d");
-  const files = await Promise.all(
-    (await readNamesIfAny(dir)).map(async (name) => ({
-      name,
-      text: (await readFileIfAny(join(dir, name))) ?? "",
-    })),
-  );
-  return collectKargs(files, process.arch);
 }

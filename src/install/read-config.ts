@@ -1,9 +1,10 @@
 // Install configuration on the running system: four directories, of which later ones mask earlier ones.
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { doing, errnoOf } from "../errors.ts";
 import { type ConfigFile, type InstallConfig, mergeInstallConfig } from "../host/install-config.ts";
 import type { Context } from "../system/context.ts";
+import { readTextUnlessDirectory } from "../system/optional-file.ts";
 
 const DIRS = ["usr/lib", "usr/local/lib", "etc", "run"];
 
@@ -34,10 +35,13 @@ async function readConfigDir(
     throw error;
   });
   const wanted = names.filter((it) => it.endsWith(".toml"));
-  return await Promise.all(
+  const files = await Promise.all(
     wanted.map(async (name) => {
-      const path = join(ctx.root, dir, name);
-      return [name, { path: `/${dir}/${name}`, text: await readFile(path, "utf8") }] as const;
+      const path = `/${dir}/${name}`;
+      return { name, path, text: await readTextUnlessDirectory(join(ctx.root, path)) };
     }),
+  );
+  return files.flatMap(({ name, path, text }) =>
+    text === undefined ? [] : [[name, { path, text }] as const],
   );
 }

@@ -1,30 +1,22 @@
 // The kargs.d files of a deployment on disk, and of a commit that is not deployed yet.
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { KargsFile } from "../host/kargs-d.ts";
 import { parseDirtree } from "../ostree/dirtree.ts";
 import { parseCommit } from "../ostree/objects.ts";
 import type { Context } from "../system/context.ts";
-import { isMissing } from "../system/optional-file.ts";
+import { readNamesIfAny, readTextIfAny } from "../system/optional-file.ts";
 
 const DIR = "usr/lib/bootc/kargs.d";
 
-/** Those in the deployment whose files are at `dir`; directories in between are not looked into. */
+/** Those in the deployment whose files are at `dir`. Directories in there, and links to nothing, are none. */
 export async function readDeployedKargsFiles(dir: string): Promise<readonly KargsFile[]> {
   const top = join(dir, DIR);
-  try {
-    const entries = await readdir(top, { withFileTypes: true });
-    const names = entries.filter((it) => !it.isDirectory()).map((it) => it.name);
-    return await Promise.all(
-      names.filter(isKargsName).map(async (name) => ({
-        name,
-        text: await readFile(join(top, name), "utf8"),
-      })),
-    );
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
+  const names = (await readNamesIfAny(top)).filter(isKargsName);
+  const files = await Promise.all(
+    names.map(async (name) => ({ name, text: await readTextIfAny(join(top, name)) })),
+  );
+  return files.flatMap(({ name, text }) => (text === undefined ? [] : [{ name, text }]));
 }
 
 /** Those in a commit of the repository at `repo`. */

@@ -6,6 +6,21 @@ export async function readBytesIfAny(path: string): Promise<Buffer | undefined> 
   return await unlessMissing(readFile(path), undefined);
 }
 
+/** The text of a file; undefined where there is a directory, or a link to one. */
+export async function readTextUnlessDirectory(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "EISDIR") return undefined;
+    throw error;
+  }
+}
+
+/** The same where nothing may be at all, a link to nothing for instance. */
+export async function readTextIfAny(path: string): Promise<string | undefined> {
+  return await unlessMissing(readTextUnlessDirectory(path), undefined);
+}
+
 /** The names in a directory, sorted. */
 export async function readNamesIfAny(path: string): Promise<readonly string[]> {
   return (await unlessMissing(readdir(path), [])).sort();

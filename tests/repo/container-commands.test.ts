@@ -339,6 +339,7 @@ describeEachOstree(() => {
     const release = {
       "/usr/lib/os-release": "ID=test\nPRETTY_NAME=Test\n",
       "/usr/lib/bootc/kargs.d/10-console.toml": 'kargs = ["console=ttyS0"]\n',
+      "/usr/lib/bootc/kargs.d/20-old.toml/README": "directories are no files",
       "/etc/x": "x",
     };
     await makeTinyImage(dir, "os", {
