@@ -1,8 +1,8 @@
 // What an image says about how it wants to be installed: `/usr/lib/bootc/install/*.toml`, merged.
-import { parse as parseToml } from "smol-toml";
 import { BootcError } from "../errors.ts";
 import { formatCanonicalJson } from "./canonical-json.ts";
 import { namesOfArchitecture } from "./kargs-d.ts";
+import { parseToml } from "./toml-file.ts";
 
 export const FILESYSTEMS = ["xfs", "ext4", "btrfs"] as const;
 export type FilesystemType = (typeof FILESYSTEMS)[number];
@@ -127,7 +127,7 @@ const KEYS: Readonly<Record<string, readonly [what: string, check: Check]>> = {
 };
 
 function parseInstallConfig(file: ConfigFile, warn: (text: string) => void): InstallConfig {
-  const { install = {}, ...others } = parseTable(file);
+  const { install = {}, ...others } = parseToml(`\`${file.path}\``, file.text);
   requireNoKeys(file, others, "");
   requireValue(file, "install", ["a table", isTable], install);
   const table = install as Table;
@@ -180,15 +180,6 @@ function parseBootupd(file: ConfigFile, table: Table = {}): Pick<InstallConfig, 
   if (skip === undefined) return {};
   requireValue(file, "install.bootupd.skip-boot-uuid", ["true or false", isFlag], skip);
   return { "skip-boot-uuid": skip as boolean };
-}
-
-function parseTable({ path, text }: ConfigFile): Table {
-  try {
-    return parseToml(text);
-  } catch (cause) {
-    const [first = ""] = String((cause as Error).message).split("\n", 1);
-    throw new BootcError(`\`${path}\` is no TOML: ${first}`);
-  }
 }
 
 function requireValue(

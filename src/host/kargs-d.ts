@@ -1,7 +1,7 @@
 // Kernel arguments that come with an image (`/usr/lib/bootc/kargs.d/*.toml`), and how they change.
-import { parse as parseToml } from "smol-toml";
 import { BootcError } from "../errors.ts";
 import { addKargs, type Karg, parseKargs, removeKargs } from "./kargs.ts";
+import { parseToml } from "./toml-file.ts";
 
 export interface KargsFile {
   readonly name: string;
@@ -49,7 +49,7 @@ export function updateKargs(
 
 function parseKargsFile({ name, text }: KargsFile, arch: string): readonly Karg[] {
   const where = `kargs.d file \`${name}\``;
-  const { kargs, "match-architectures": architectures, ...unknown } = parseTable(where, text);
+  const { kargs, "match-architectures": architectures, ...unknown } = parseToml(where, text);
   const [surprise] = Object.keys(unknown);
   if (surprise !== undefined) throw new BootcError(`${where} has the unknown key \`${surprise}\``);
   if (!isStringList(kargs)) throw new BootcError(`${where} has no list of strings \`kargs\``);
@@ -59,15 +59,6 @@ function parseKargsFile({ name, text }: KargsFile, arch: string): readonly Karg[
   const names = namesOfArchitecture(arch);
   if (architectures !== undefined && !architectures.some((it) => names.includes(it))) return [];
   return kargs.flatMap(parseKargs);
-}
-
-function parseTable(where: string, text: string): Record<string, unknown> {
-  try {
-    return parseToml(text);
-  } catch (cause) {
-    const [first = ""] = String((cause as Error).message).split("\n", 1);
-    throw new BootcError(`${where} is no TOML: ${first}`);
-  }
 }
 
 function isStringList(value: unknown): value is readonly string[] {
