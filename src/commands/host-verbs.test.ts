@@ -297,6 +297,20 @@ test.each(Object.entries(VERBS))("%s starts nothing where it may not run", async
   expect(await play(other, [], verb)).toContain("error: System not booted via bootc\n");
 });
 
+test.each<[string, { readonly file?: string; readonly env?: Readonly<Record<string, string>> }]>([
+  ["there is a file `/run/.containerenv`", { file: "run/.containerenv" }],
+  ["there is a file `/.dockerenv`", { file: ".dockerenv" }],
+  ["the environment variable `container` is `podman`", { env: { container: "podman" } }],
+])("what looks like a container is told why: %s", async (why, { file, env = {} }) => {
+  const { root } = await machine();
+  if (file !== undefined) await writeFile(join(root, file), "");
+  const { ctx } = scriptedContext(root, [], { env });
+  await expect(upgrade(ctx, {})).rejects.toMatchObject({
+    kind: "unsupported",
+    hint: `this looks like a container because ${why}`,
+  });
+});
+
 test("a medium that cannot be written is told from a mount that is read-only", async () => {
   const it = await machine();
   await writeFile(

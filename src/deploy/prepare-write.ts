@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
-import { type HostKind, readHostKind } from "../system/host-kind.ts";
+import { type HostKind, readContainerSign, readHostKind } from "../system/host-kind.ts";
 import { lockFile } from "../system/lock.ts";
 import { requireProgressDescriptor } from "../system/private-mounts.ts";
 import { requireRoot } from "../system/privileges.ts";
@@ -14,15 +14,17 @@ import { makeSysrootWritable, type WritableOptions } from "../system/writable-sy
 export async function prepareForWrite(ctx: Context, options: WritableOptions = {}): Promise<void> {
   requireProgressDescriptor(ctx, options.progressDescriptor);
   const kind = await readHostKind(ctx);
-  if (kind === "container") throw inContainer();
+  if (kind === "container") throw await inContainer(ctx);
   await requireRoot(ctx);
   requireOstreeHost(kind);
   await makeSysrootWritable(ctx, options);
 }
 
-function inContainer(): BootcError {
+async function inContainer(ctx: Context): Promise<BootcError> {
+  const sign = await readContainerSign(ctx);
   return new BootcError("Detected container; this command requires a booted host system.", {
     kind: "unsupported",
+    hint: `this looks like a container because ${sign}`,
   });
 }
 

@@ -13,11 +13,17 @@ export async function readHostKind(ctx: Context): Promise<HostKind> {
 }
 
 async function isContainer(ctx: Context): Promise<boolean> {
-  if (ctx.env.container !== undefined) return true;
-  const marks = await Promise.all(
-    ["run/.containerenv", ".dockerenv"].map((it) => exists(join(ctx.root, it))),
-  );
-  return marks.includes(true);
+  return (await readContainerSign(ctx)) !== undefined;
+}
+
+/** By what this machine is taken for a container, as words; undefined when it is none. */
+export async function readContainerSign(ctx: Context): Promise<string | undefined> {
+  const { container } = ctx.env;
+  if (container !== undefined) return `the environment variable \`container\` is \`${container}\``;
+  for (const mark of ["run/.containerenv", ".dockerenv"]) {
+    if (await exists(join(ctx.root, mark))) return `there is a file \`/${mark}\``;
+  }
+  return undefined;
 }
 
 async function isComposefs(ctx: Context): Promise<boolean> {
