@@ -6,6 +6,8 @@ test.each([
   ["a .container file", "a.container", "[Container]\nImage = quay.io/a/b\n", "quay.io/a/b"],
   ["other sections do not count", "a.image", "[Container]\nImage=x\n[Image]\nImage=y\n", "y"],
   ["the last one counts", "a.image", "[Image]\nImage=x\nImage=y\n", "y"],
+  ["a transport", "a.image", "[Image]\nImage=docker://quay.io/a/b:1\n", "quay.io/a/b:1"],
+  ["one of a container", "a.container", "[Container]\nImage=docker://h:5000/x", "h:5000/x"],
   ["comments", "a.image", "[Image]\n# Image=x\n;Image=z\nImage=y", "y"],
   ["a line that goes on", "a.image", "[Image]\nImage=\\\n  y\n", "y"],
   ["two percent signs are one", "a.image", "[Image]\nImage=a%%b\n", "a%b"],
@@ -29,6 +31,19 @@ test.each([
   ["one after a percent sign", "a.image", "[Image]\nImage=%%%v\n", "Systemd specifiers are not"],
 ])("refuses %s", (_about, name, text, message) => {
   expect(() => parseBoundImage(name, text)).toThrow(message);
+});
+
+test.each([
+  ["web.image", "bind `web.image` in its place: link that file into /usr/lib/bootc/bound-images.d"],
+  ["web.build", "what is built on the machine cannot be bound; name an image in a registry"],
+])("a container whose image is that of another Quadlet file gets a hint: %s", (image, hint) => {
+  const parse = () => parseBoundImage("a.container", `[Container]\nImage=${image}\n`);
+  expect(parse).toThrow(
+    expect.objectContaining({
+      message: `\`Image=${image}\` names another Quadlet file and no image`,
+      hint,
+    }),
+  );
 });
 
 const DIGEST = `sha256:${"a".repeat(64)}`;

@@ -20,7 +20,21 @@ export function parseBoundImage(fileName: string, text: string): string {
   }
   const image = values.get("Image") ?? "";
   if (image === "") throw new BootcError("Missing Image field");
-  return expandPercents(image);
+  requireNoUnit(image);
+  // The one transport by which podman fetches what Quadlet names.
+  return expandPercents(image).replace(/^docker:\/\//, "");
+}
+
+/** Quadlet takes such names for those of other files. */
+function requireNoUnit(image: string): void {
+  const [, kind] = /\.(image|build)$/.exec(image) ?? [];
+  if (kind === undefined) return;
+  throw new BootcError(`\`Image=${image}\` names another Quadlet file and no image`, {
+    hint:
+      kind === "image"
+        ? `bind \`${image}\` in its place: link that file into /${BOUND_IMAGES_DIR}`
+        : "what is built on the machine cannot be bound; name an image in a registry",
+  });
 }
 
 function sectionOf(fileName: string): "Image" | "Container" {

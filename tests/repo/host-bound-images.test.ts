@@ -84,7 +84,7 @@ describe.skipIf(missing).each(simulatedOstrees)("bound images on ostree $version
 
   test("they come with the update, stay for the rollback, and go when nothing binds them", async () => {
     for (const tag of ["one", "two", "three"]) await pushApp(tag);
-    await push("2", { image: app("one"), container: app("two") });
+    await push("2", { image: app("one"), container: `docker://${app("two")}` });
     const { stderr } = run("upgrade");
     expect(stderr).toContain(`Fetching bound image: ${app("one")}\n`);
     expect(stderr).toContain("Bound images stored: 2\n");
