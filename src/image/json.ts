@@ -1,5 +1,6 @@
 // JSON that somebody else wrote: every surprise becomes an error that names the document.
 import { BootcError } from "../errors.ts";
+import { placeOfMistake } from "./json-place.ts";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -55,6 +56,8 @@ export function parseJson(what: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw malformed(what, "it is not JSON");
+    const place = placeOfMistake(text);
+    const where = place && `: line ${place.line}, column ${place.column}`;
+    throw malformed(what, `it is not JSON${where ?? ""}`);
   }
 }

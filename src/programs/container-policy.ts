@@ -2,22 +2,47 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing, errnoOf } from "../errors.ts";
-import { isObject, parseJsonObject } from "../image/json.ts";
+import { isObject, type JsonObject, parseJsonObject } from "../image/json.ts";
 import type { Context } from "../system/context.ts";
 
 /**
  * The policy file in force. `CONTAINERS_POLICY_JSON` decides when set; else the user's own, the machine's
- * and the distribution's are looked for. Having none is an error, as it is for skopeo.
+ * and the distribution's are looked for. Having none is an error, as it is for skopeo, and so is one that
+ * cannot be read.
  */
 export async function requirePolicyFile(ctx: Context): Promise<string> {
   const chosen = ctx.env.CONTAINERS_POLICY_JSON;
   if (chosen) {
-    if (await exists(chosen)) return chosen;
+    if (await exists(chosen)) return await requireReadable(chosen);
     throw noPolicy(`\`${chosen}\`, named by CONTAINERS_POLICY_JSON, does not exist`);
   }
   const found = await firstExisting(policyFiles(ctx));
-  if (found !== undefined) return found;
+  if (found !== undefined) return await requireReadable(found);
   throw noPolicy("there is no containers policy.json");
+}
+
+async function requireReadable(file: string): Promise<string> {
+  await readPolicy(file);
+  return file;
+}
+
+async function readPolicy(file: string): Promise<JsonObject> {
+  const what = `the containers policy \`${file}\``;
+  const text = await doing(`reading ${what}`, () => readFile(file, "utf8"));
+  return parsePolicy(what, text);
+}
+
+function parsePolicy(what: string, text: string): JsonObject {
+  try {
+    return parseJsonObject(what, text);
+  } catch (cause) {
+    if (!(cause instanceof BootcError)) throw cause;
+    // Nobody changed it on its way: it was written so.
+    throw new BootcError(cause.message, {
+      kind: "policy",
+      hint: "mend that file; see containers-policy.json(5)",
+    });
+  }
 }
 
 function policyFiles({ env, root }: Context): readonly string[] {
@@ -32,8 +57,7 @@ function policyFiles({ env, root }: Context): readonly string[] {
 
 /** Refuses a policy whose default vouches for nothing: such an image would not be verified at all. */
 export async function requireSecureDefault(policyFile: string): Promise<void> {
-  const text = await doing("reading the containers policy", () => readFile(policyFile, "utf8"));
-  if (!isInsecureDefault(text)) return;
+  if (!isInsecureDefault(await readPolicy(policyFile))) return;
   throw new BootcError(
     "containers-policy.json specifies a default of `insecureAcceptAnything`; refusing usage",
     { kind: "policy", hint: `set a stricter default in ${policyFile}` },
@@ -41,8 +65,8 @@ export async function requireSecureDefault(policyFile: string): Promise<void> {
 }
 
 /** The policy's default accepts every image. A policy without a default rejects, so it is secure. */
-export function isInsecureDefault(policy: string): boolean {
-  const entries = parseJsonObject("the containers policy", policy).default;
+function isInsecureDefault(policy: JsonObject): boolean {
+  const entries = policy.default;
   if (!Array.isArray(entries) || entries.length !== 1) return false;
   const [entry] = entries as readonly unknown[];
   return isObject(entry) && entry.type === "insecureAcceptAnything";

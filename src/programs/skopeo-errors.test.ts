@@ -18,7 +18,43 @@ test.each([
   },
   {
     said: "Error reading manifest latest in h/x: manifest unknown: manifest unknown",
-    kind: "network",
+    kind: "failed",
+    isTransient: false,
+    hint: "check its name and tag; without credentials some registries show less than there is",
+  },
+  {
+    said: 'Error parsing image name "docker://h/x": loading registries configuration: loading registries configuration "/etc/containers/registries.conf": toml: line 2 (last key "registry.location"): expected value but found EOF instead',
+    kind: "failed",
+    isTransient: false,
+    hint: "mend that file; see containers-registries.conf(5)",
+  },
+  {
+    said: "initializing source docker://h/x:latest: registry h is blocked in /etc/containers/registries.conf or /etc/containers/registries.conf.d",
+    kind: "policy",
+    isTransient: false,
+    hint: "see containers-registries.conf(5)",
+  },
+  {
+    said: 'get credentials: loading registries configuration "/etc/containers/registries.conf.d/404.conf": registries.conf must be in v2 format but is in v1',
+    kind: "failed",
+    isTransient: false,
+    hint: "mend that file; see containers-registries.conf(5)",
+  },
+  {
+    said: 'Error parsing image name "docker://h/x": parsing /etc/containers/registries.d/x.yaml: error converting YAML to JSON: yaml: line 1: key not found',
+    kind: "failed",
+    isTransient: false,
+    hint: "mend that file; see containers-registries.d(5)",
+  },
+  {
+    said: 'Error parsing image name "docker://h/x": getting username and password: 1 error occurred: * reading JSON file "/etc/ostree/auth.json": unmarshaling JSON at "/etc/ostree/auth.json": unexpected EOF',
+    kind: "failed",
+    isTransient: false,
+    hint: "mend that file; see containers-auth.json(5)",
+  },
+  {
+    said: 'Error parsing image name "docker://h/x": getting username and password: exec: "docker-credential-x": executable file not found in $PATH',
+    kind: "failed",
     isTransient: false,
   },
   {
@@ -95,8 +131,8 @@ test.each([
     isTransient: false,
   },
   { said: "open /x/index.json: no such file or directory", kind: "failed", isTransient: false },
-] as const)("$said", ({ said, kind, isTransient }) => {
-  expect(parseSkopeoFailure(fatal(said))).toEqual({ kind, isTransient, reason: said });
+] as const)("$said", ({ said, ...rest }) => {
+  expect(parseSkopeoFailure(fatal(said))).toEqual({ ...rest, reason: said });
 });
 
 test("a name that looks like a status or a policy's verdict decides nothing", () => {

@@ -8,12 +8,34 @@ export interface SkopeoFailure {
   readonly isTransient: boolean;
   /** The reason without skopeo's own decoration. */
   readonly reason: string;
+  readonly hint?: string;
 }
 
-type Rule = readonly [RegExp, ErrorKind, "transient" | "lasting"];
+type Rule = readonly [RegExp, ErrorKind, "transient" | "lasting", hint?: string];
 
 /** The first match decides, so what is specific comes before what is general. */
 const RULES: readonly Rule[] = [
+  [/registry \S+ is blocked in /i, "policy", "lasting", "see containers-registries.conf(5)"],
+  // What a parser says about a file of this machine may sound like any failure of a network.
+  [
+    /loading registries configuration|\bregistries\.conf\b/i,
+    "failed",
+    "lasting",
+    "mend that file; see containers-registries.conf(5)",
+  ],
+  [
+    /\bparsing \S+\.ya?ml: |reading registries\.d/i,
+    "failed",
+    "lasting",
+    "mend that file; see containers-registries.d(5)",
+  ],
+  [
+    /(?:reading|unmarshaling) JSON (?:file|at)\b/i,
+    "failed",
+    "lasting",
+    "mend that file; see containers-auth.json(5)",
+  ],
+  [/executable file not found/i, "failed", "lasting"],
   [
     /Source image rejected|rejected by policy|signature was required|invalid policy/i,
     "policy",
@@ -33,7 +55,12 @@ const RULES: readonly Rule[] = [
   // A record that was damaged on its way, unlike everything else that TLS complains about.
   [/tls: bad record MAC/i, "network", "transient"],
   [/x509:|tls: |server gave HTTP response to HTTPS/i, "network", "lasting"],
-  [/manifest unknown|name unknown|not found|\b404\b/i, "network", "lasting"],
+  [
+    /manifest unknown|name unknown|not found|\b404\b/i,
+    "failed",
+    "lasting",
+    "check its name and tag; without credentials some registries show less than there is",
+  ],
   [/no such host|connection refused|network is unreachable/i, "network", "transient"],
   [/no route to host|host is down|network is down/i, "network", "transient"],
   [/time(?:d )?out|deadline exceeded|connection reset|connection abort/i, "network", "transient"],
@@ -47,7 +74,8 @@ export function parseSkopeoFailure(stderr: string): SkopeoFailure {
   const reason = reasonOf(stderr);
   const rule = RULES.find(([pattern]) => pattern.test(withoutNames(reason)));
   if (rule === undefined) return { kind: "failed", isTransient: false, reason };
-  return { kind: rule[1], isTransient: rule[2] === "transient", reason };
+  const [, kind, duration, hint] = rule;
+  return { kind, isTransient: duration === "transient", reason, ...(hint && { hint }) };
 }
 
 /** The last message of level fatal, else the last line; unescaped. */

@@ -140,10 +140,10 @@ export function explainSkopeo(error: unknown, image: ImageReference): unknown {
   }
   // A missing program is explained by its own message already.
   if (failure.stderr === "" && failure.exitCode === undefined) return error;
-  const { kind, reason, isTransient: mayPass } = parseSkopeoFailure(failure.stderr);
+  const { kind, reason, isTransient: mayPass, hint } = parseSkopeoFailure(failure.stderr);
   const explained = new BootcError(`skopeo cannot get \`${name}\`: ${reason}`, {
     kind,
-    ...hintOf(kind),
+    ...(hint === undefined ? hintOf(kind) : { hint }),
   });
   return mayPass ? asTransient(explained) : explained;
 }

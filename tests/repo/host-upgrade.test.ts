@@ -273,12 +273,12 @@ describe.skipIf(missing).each(simulatedOstrees)("upgrades on ostree $version", (
     const stored = `ostree-unverified-registry:${name}:data`;
     run(`internals ostree-container image pull --quiet /ostree/repo ${stored}`);
     expect(host.bootc(`switch ${name}:data`)).toMatchObject(unbootable);
-    expect(host.bootc(`switch ${name}:missing`)).toMatchObject({ status: 4, stdout: "" });
+    expect(host.bootc(`switch ${name}:missing`)).toMatchObject({ status: 1, stdout: "" });
     expect(host.bootc("switch blah://")).toMatchObject({ status: 2, stdout: "" });
     expect(host.bootc("upgrade --check --apply")).toMatchObject({ status: 2, stdout: "" });
     const failure = host.bootc(`switch --json ${name}:missing`);
-    expect([failure.status, failure.stdout]).toEqual([4, ""]);
-    expect(JSON.parse(failure.stderr).error).toMatchObject({ kind: "network" });
+    expect([failure.status, failure.stdout]).toEqual([1, ""]);
+    expect(JSON.parse(failure.stderr).error).toMatchObject({ kind: "failed" });
     expect(JSON.parse(run("upgrade --json").stdout)).toEqual(status());
     expect(ostreeStatus()).toBe(before);
   });

@@ -1,7 +1,7 @@
 // What happens when a registry, a policy or a disk is in the way: the exit status, the message, the repository.
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Fate, PASS, startFaultyProxy } from "./faulty-proxy.ts";
 import { describeEachOstree } from "./ostree-versions.ts";
@@ -118,14 +118,42 @@ describeEachOstree(() => {
     expect(always.stderr).toMatch(/^error: .*500/m);
   });
 
-  test("nobody at the address, and no such image, fail as network", async () => {
+  test("nobody at the address fails as network, no such image or tag does not", async () => {
     const none = await bootc(pullArgs(scratch.repo(), "ostree-unverified-registry:127.0.0.1:1/os"));
     expect(none).toMatchObject({ status: 4, stdout: "" });
-    const missing = await bootc(
-      pullArgs(scratch.repo(), `ostree-unverified-registry:${registry.address}/none`, INSECURE),
+    await registry.requests();
+    for (const name of ["none", "os:none"]) {
+      const missing = await bootc(
+        pullArgs(
+          scratch.repo(),
+          `ostree-unverified-registry:${registry.address}/${name}`,
+          INSECURE,
+        ),
+      );
+      expect(missing).toMatchObject({ status: 1, stdout: "" });
+      expect(missing.stderr).toMatch(
+        /^error: skopeo cannot get .*none.*\nhint: check its name .*\n$/,
+      );
+    }
+    // Manifest and configuration of each are asked for once.
+    const asked = (await registry.requests()).filter((it) => it.includes("/manifests/"));
+    expect(asked).toHaveLength(4);
+  });
+
+  test("a mistake in registries.conf is no failure of the network, and names file and place", async () => {
+    const home = await mkdtemp(join(scratch.dir, "home-"));
+    const file = join(home, ".config/containers/registries.conf");
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, '[[registry]]\nlocation = "x\n');
+    const reference = `ostree-unverified-registry:${registry.address}/os`;
+    const env = { HOME: home, CONTAINERS_POLICY_JSON: "/etc/containers/policy.json" };
+    const ended = await bootc(pullArgs(scratch.repo(), reference, INSECURE), { env });
+    expect(ended).toMatchObject({ status: 1, stdout: "" });
+    expect(ended.stderr).toMatch(
+      new RegExp(
+        `^error: skopeo cannot get .*"${file}": toml: line 2 .*\nhint: mend that file; .*\n$`,
+      ),
     );
-    expect(missing).toMatchObject({ status: 4, stdout: "" });
-    expect(missing.stderr).toMatch(/^error: skopeo cannot get .*none.*\n$/);
   });
 
   test("a blob that is not what its digest says fails as integrity, and is not kept", async () => {
@@ -176,6 +204,28 @@ describeEachOstree(() => {
     for (const digest of image.layerDigests) expect(blobs.join("\n")).not.toContain(digest);
     expect(refs(repo)).toEqual([]);
   });
+
+  test.each([
+    ["not JSON", '{\n  "default": [{"type": "reject"}],\n}', "it is not JSON: line 3, column 1"],
+    ["of an unknown kind", '{"default": [{"type": "rejct"}]}', 'requirement type "rejct"'],
+  ])(
+    "a policy that is %s is an error of the policy, with its file and the place",
+    async (_, text, place) => {
+      const file = join(scratch.dir, "malformed.json");
+      await writeFile(file, text);
+      const reference = `ostree-unverified-registry:${registry.address}/os`;
+      const ended = await bootc(pullArgs(scratch.repo(), reference, INSECURE, "--quiet"), {
+        env: { CONTAINERS_POLICY_JSON: file },
+      });
+      expect(ended).toMatchObject({ status: 7 });
+      const [line, hint, ...more] = ended.stderr.split("\n");
+      expect(line).toMatch(/^error: /);
+      expect(line).toContain(file);
+      expect(line).toContain(place);
+      expect(hint).toMatch(/^hint: .*containers-policy.json\(5\)$/);
+      expect(more).toEqual([""]);
+    },
+  );
 
   test("a signed reference is refused where the policy's default accepts everything", async () => {
     const file = join(scratch.dir, "open.json");
