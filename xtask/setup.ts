@@ -23,6 +23,7 @@ export const TEST_PROGRAMS = [
   "docker-registry",
   "qemu-aarch64-static",
   "readelf",
+  "strace",
   "unshare",
   "openssl",
   "zsh",

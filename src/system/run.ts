@@ -2,6 +2,7 @@
 import { BootcError } from "../errors.ts";
 import type { Context, RunOptions, Terminal } from "./context.ts";
 import { endingWithUs, isMissingProgram } from "./ends-with-us.ts";
+import { withHiddenVariables } from "./hidden-environment.ts";
 import { formatCommand, formatPlacedCommand } from "./quote.ts";
 
 export interface ContextOptions {
@@ -16,7 +17,7 @@ const STDERR_LINES = 20;
 
 /** The context of a real run: this process's own streams, environment and children. */
 export function createContext(options: ContextOptions = {}): Context {
-  const env = options.env ?? process.env;
+  const env = options.env ?? withHiddenVariables(process.env);
   const signal = options.signal ?? new AbortController().signal;
   const isVerbose = options.isVerbose ?? false;
   const trace = (sign: string, program: string, args: readonly string[], how: RunOptions) => {

@@ -281,10 +281,19 @@ test("the arm64 executable, built here, answers under emulation", ({ skip }) => 
   const arm64 = join(work, "bootc.arm64");
   expect(build(["--arch", "arm64", "--out", arm64])).toMatchObject({ status: 0 });
   const env = { ...process.env, QEMU_LD_PREFIX: arm64Libraries() };
-  const emulated = (args: readonly string[]) => run("qemu-aarch64-static", [arm64, ...args], env);
+  const emulated = (args: readonly string[], more: NodeJS.ProcessEnv = {}) =>
+    run("qemu-aarch64-static", [arm64, ...args], { ...env, ...more });
   expect(emulated(["--version"])).toEqual({ status: 0, stdout: `bootc ${VERSION}\n`, stderr: "" });
   expect(emulated(["status", "--format", "json"])).toEqual(
     run(bootc, ["status", "--format", "json"]),
   );
+  // The guard is code of its own for each architecture.
+  for (const more of [
+    { NODE_CHANNEL_FD: "abc" },
+    { SIMDUTF_FORCE_IMPLEMENTATION: "nosuch" },
+    { OPENSSL_CONF: arm64, UV_THREADPOOL_SIZE: "1024", NODE_REPL_EXTERNAL_MODULE: arm64 },
+  ]) {
+    expect(emulated(["rollback"], more)).toEqual(run(bootc, ["rollback"]));
+  }
   expect(statSync(arm64).size).toBeLessThanOrEqual(MEGABYTES_MAX * 1_000_000);
 });

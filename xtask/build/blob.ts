@@ -30,8 +30,14 @@ export const SEA_CONFIG: SeaConfig = {
   disableExperimentalSEAWarning: true,
   useSnapshot: false,
   useCodeCache: true,
-  // Without it, SIGUSR1 opens a debugger on a port of a process that runs as root.
-  execArgv: ["--disable-sigusr1", ...V8_OPTIONS],
+  execArgv: [
+    // Without it, SIGUSR1 opens a debugger on a port of a process that runs as root.
+    "--disable-sigusr1",
+    // Without it, OpenSSL reads /etc/ssl/openssl.cnf, which can name libraries to load, and ends the
+    // process over mistakes there. A missing file is none; nobody can make one in /proc.
+    "--openssl-config=/proc/no-openssl-configuration",
+    ...V8_OPTIONS,
+  ],
   // With any other value, NODE_OPTIONS can make the process run other code.
   execArgvExtension: "none",
 };

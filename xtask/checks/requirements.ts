@@ -27,6 +27,7 @@ const PACKAGES: Readonly<Record<string, Packages>> = {
   strip: { debian: "binutils", fedora: "binutils" },
   "apt-get": { debian: "apt", fedora: "apt" },
   "dpkg-deb": { debian: "dpkg", fedora: "dpkg" },
+  strace: { debian: "strace", fedora: "strace" },
   readelf: { debian: "binutils", fedora: "binutils" },
   "eu-strip": { debian: "elfutils", fedora: "elfutils" },
   debootstrap: { debian: "debootstrap", fedora: "debootstrap" },

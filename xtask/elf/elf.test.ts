@@ -78,6 +78,7 @@ test("injectBlob leaves the old notes, the interpreter and the order of segments
   expect(elf.sections.map((it) => it.name)).toEqual([
     ...old.sections.map((it) => it.name),
     ".note.node.sea",
+    ".text.guard",
   ]);
   const phdr = elf.segments.find((it) => it.type === PT.phdr);
   expect(phdr).toMatchObject({ offset: 64, fileBytes: elf.segments.length * 56 });
@@ -91,6 +92,36 @@ test("the new segment's page holds nothing of the one before, even with pages of
   expect(before.address + before.memoryBytes).toBeLessThanOrEqual(added.address);
   expect(added.address % 0x10000).toBe(0);
 });
+
+test.each([
+  { machine: 62, jump: (at: number, entry: number) => [0xe9, ...int32(entry - at - 5)] },
+  { machine: 183, jump: (at: number, entry: number) => int32(0x18000000 + (entry - at) / 4) },
+])(
+  "on machine $machine the program starts at the guard, whose end jumps to where it did before",
+  ({ machine, jump }) => {
+    const before = parseElf(sampleElf({ machine }));
+    const after = parseElf(injectBlob(before.bytes, BLOB));
+    const guard = after.sections.find((it) => it.name === ".text.guard") ?? fail();
+    expect(entryOf(after.bytes)).toBe(guard.address);
+    const host = after.segments.find((it) => (it.flags & 1) !== 0) ?? fail();
+    expect(host.offset + host.fileBytes).toBe(guard.offset + guard.sizeBytes);
+    expect(host.memoryBytes).toBe(host.fileBytes);
+    const end = jump(0, 0).length;
+    const last = after.bytes.subarray(0, guard.offset + guard.sizeBytes).subarray(-end);
+    const from = guard.address + guard.sizeBytes - end;
+    expect([...last]).toEqual(jump(from, entryOf(before.bytes)));
+  },
+);
+
+function entryOf(bytes: Buffer): number {
+  return Number(bytes.readBigUInt64LE(24));
+}
+
+function int32(value: number): readonly number[] {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  return [...bytes];
+}
 
 test.each([
   { what: "text", bytes: Buffer.from("#!/bin/sh\n".padEnd(100)), says: "does not begin as one" },
@@ -119,6 +150,21 @@ test.each([
     what: "two interpreters",
     bytes: sampleElf({ extra: [segment(PT.interp, 0x1000, 4, 1)] }),
     says: "2 of what there must be one of: interpreter",
+  },
+  {
+    what: "an entry point outside its code",
+    bytes: sampleElf({ entry: 0x401000 }),
+    says: "its entry point is in none of its segments",
+  },
+  {
+    what: "no room for the guard in the file",
+    bytes: sampleElf({ behindCode: "in the way" }),
+    says: "no room behind its code",
+  },
+  {
+    what: "no room for the guard in memory",
+    bytes: sampleElf({ extra: [{ ...segment(PT.load, 0x1000, 4, 1), address: 0x400280 }] }),
+    says: "no room behind its code",
   },
   {
     what: "cut off",

@@ -5,6 +5,7 @@
 // built into Node moves the program headers to the end of the file, and then any `strip` breaks the
 // file. Here they stay: the interpreter's path and the old notes, which directly follow them, move to
 // a new segment together with ours, and what they leave is room for that segment's own header.
+import { type Guard, lengthened, placeGuard, writeGuard } from "./guard.ts";
 import {
   ELF_HEADER_BYTES,
   type Elf,
@@ -29,11 +30,12 @@ const READABLE = 4;
 /** The largest page of the kernels we meet (arm64 with 64 KiB pages): no page gets two rights. */
 const PAGE_BYTES = 0x10000;
 
-/** The executable `bytes` with `blob` inside. Fails unless every precondition holds. */
+/** The executable `bytes` with `blob` inside and a guard before. Fails unless every precondition holds. */
 export function injectBlob(bytes: Buffer, blob: Buffer): Buffer {
   const elf = parseElf(bytes);
   const fuse = requireFuse(elf.bytes);
   const place = requirePlace(elf);
+  const guard = placeGuard(elf);
   const cargo = packCargo(elf, place, blob);
   const content = Buffer.alloc(cargo.offset + cargo.bytes.length);
   elf.bytes.copy(content, 0, 0, endOfSegments(elf));
@@ -41,8 +43,9 @@ export function injectBlob(bytes: Buffer, blob: Buffer): Buffer {
   // What moved leaves zeros, into which the longer table of program headers grows.
   content.fill(0, place.start, place.end);
   content[fuse] = "1".charCodeAt(0);
-  writeSegments(content, movedSegments(elf, place, cargo));
-  return withSections(content, movedSections(elf, place, cargo));
+  writeGuard(content, guard);
+  writeSegments(content, movedSegments(elf, place, cargo, guard));
+  return withSections(content, [...movedSections(elf, place, cargo), guard.section]);
 }
 
 /** What moves: the interpreter's path and the notes, between the program headers and the rest. */
@@ -138,7 +141,12 @@ function formatNote(name: string, content: Buffer): Buffer {
   return note;
 }
 
-function movedSegments(elf: Elf, { interp, note }: Place, cargo: Cargo): readonly Segment[] {
+function movedSegments(
+  elf: Elf,
+  { interp, note }: Place,
+  cargo: Cargo,
+  guard: Guard,
+): readonly Segment[] {
   const lastLoad = elf.segments.findLastIndex((it) => it.type === PT.load);
   const added: Segment = {
     type: PT.load,
@@ -151,6 +159,7 @@ function movedSegments(elf: Elf, { interp, note }: Place, cargo: Cargo): readonl
   };
   const notesBytes = cargo.bytes.length - cargo.noteAt;
   const moved = elf.segments.map((it) => {
+    if (it === guard.host) return lengthened(guard);
     if (it === interp) return { ...it, offset: cargo.offset, address: cargo.address };
     if (it === note) {
       return {
@@ -168,7 +177,7 @@ function movedSegments(elf: Elf, { interp, note }: Place, cargo: Cargo): readonl
   return moved.toSpliced(lastLoad + 1, 0, added);
 }
 
-/** Every section keeps its index, which dynamic symbols refer to; the new one comes last. */
+/** Every section keeps its index, which dynamic symbols refer to; new ones come last. */
 function movedSections(elf: Elf, { interp, note }: Place, cargo: Cargo): readonly Section[] {
   const moved = mappedSections(elf).map((it) => {
     if (!isInside(it, interp) && !isInside(it, note)) return it;

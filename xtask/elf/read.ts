@@ -13,7 +13,7 @@ export const PT = { load: 1, interp: 3, note: 4, phdr: 6 } as const;
 export const SHT = { null: 0, strtab: 3, rela: 4, note: 7, nobits: 8, rel: 9 } as const;
 
 /** Section flags (sh_flags). */
-export const SHF = { alloc: 0x2, infoLink: 0x40 } as const;
+export const SHF = { alloc: 0x2, execute: 0x4, infoLink: 0x40 } as const;
 
 /** A program header. Offsets, addresses and sizes are bytes. */
 export interface Segment {

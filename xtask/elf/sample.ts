@@ -13,6 +13,10 @@ export interface SampleOptions {
   readonly machine?: number;
   /** Segments of other types to add. */
   readonly extra?: readonly Segment[];
+  /** The entry point; within the code when not given. */
+  readonly entry?: number;
+  /** What stands behind the code in place of zeros. */
+  readonly behindCode?: string;
 }
 
 /** An executable with a text, data, a note, unmapped sections, and a fuse. */
@@ -27,17 +31,18 @@ export function sampleElf(options: SampleOptions = {}): Buffer {
   const dataAt = 0x1000;
   const data = Buffer.from("data");
   const content = Buffer.alloc(dataAt + data.length + 20);
-  writeHeader(content, options.machine ?? 62);
+  writeHeader(content, options.machine ?? 62, options.entry ?? BASE + textAt);
   INTERP.copy(content, interpAt);
   note.copy(content, noteAt);
   text.copy(content, textAt);
+  content.write(options.behindCode ?? "", textAt + text.length);
   data.copy(content, dataAt);
   content.write("what nobody maps", dataAt + data.length);
   const lowEnd = textAt + text.length;
   writeSegments(content, [
     segment(PT.phdr, 64, headersEnd - 64, 8),
     segment(PT.interp, interpAt, INTERP.length, 1),
-    segment(PT.load, 0, lowEnd, 0x1000),
+    { ...segment(PT.load, 0, lowEnd, 0x1000), flags: 5 },
     { ...segment(PT.load, dataAt, data.length, 0x1000), flags: 6, memoryBytes: 0x2345 },
     segment(PT.note, noteAt, note.length, 4),
     segment(0x6474e551, 0, 0, 16),
@@ -68,12 +73,12 @@ function sampleNote(): Buffer {
   return note;
 }
 
-function writeHeader(bytes: Buffer, machine: number): void {
+function writeHeader(bytes: Buffer, machine: number, entry: number): void {
   bytes.write("\x7fELF\x02\x01\x01", 0, "latin1");
   bytes.writeUInt16LE(2, 16);
   bytes.writeUInt16LE(machine, 18);
   bytes.writeUInt32LE(1, 20);
-  bytes.writeBigUInt64LE(BigInt(BASE + 0x200), 24);
+  bytes.writeBigUInt64LE(BigInt(entry), 24);
   bytes.writeBigUInt64LE(64n, 32);
   bytes.writeUInt16LE(64, 52);
   bytes.writeUInt16LE(SEGMENT_BYTES, 54);
