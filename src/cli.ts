@@ -1,5 +1,6 @@
 // Names, options and help of every command. No behaviour: each action loads the file of its verb.
 import { Command, CommanderError } from "commander";
+import { findSubcommand, nameOf, wordsToParse } from "./cli/asked-command.ts";
 import { declareHostCommands } from "./cli/host.ts";
 import { declareInstallCommands } from "./cli/install.ts";
 import { declareInternalCommands } from "./cli/internals.ts";
@@ -19,7 +20,7 @@ export async function runProgram(argv: readonly string[], signal: AbortSignal): 
   const isJson = argv.includes("--json");
   const program = createProgram(ctx, { asked: argv[0], isSilent: isJson });
   try {
-    await program.parseAsync([...argv], { from: "user" });
+    await program.parseAsync([...wordsToParse(program, argv)], { from: "user" });
     return 0;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
@@ -50,14 +51,12 @@ export function usageError(text: string, program: Command, argv: readonly string
 /** The words of the command that was asked for, as far as there is such a command. */
 function nameAsked(program: Command, argv: readonly string[]): string {
   let command = program;
-  const names = [program.name()];
   for (const word of argv) {
-    const next = command.commands.find((it) => [it.name(), ...it.aliases()].includes(word));
+    const next = findSubcommand(command, word);
     if (next === undefined) break;
     command = next;
-    names.push(next.name());
   }
-  return names.join(" ");
+  return nameOf(command);
 }
 
 /** Commands without a meaning of their own for `--verbose` show what they run. */
@@ -67,11 +66,11 @@ function offerVerbose(command: Command): void {
   command.option("--verbose", "show every outside command, as a line that can be pasted");
 }
 
-/** `--help` says the same everywhere. */
-function dropHelpCommands(command: Command): void {
+/** Groups list `help`; what it means is decided before the parser sees it. */
+function offerHelp(command: Command): void {
   if (command.commands.length === 0) return;
-  command.helpCommand(false);
-  for (const it of command.commands) dropHelpCommands(it);
+  command.helpCommand("help [command...]", "print help, of a command if one is given");
+  for (const it of command.commands) offerHelp(it);
 }
 
 export interface ProgramOptions {
@@ -102,7 +101,7 @@ export function createProgram(
     if (program.commands.some((it) => it.name() === asked)) break;
     declare(program, ctx);
   }
-  dropHelpCommands(program);
+  offerHelp(program);
   offerVerbose(program);
   return program;
 }

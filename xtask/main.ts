@@ -1,6 +1,7 @@
 // The runner: a list of tasks. Reading it top to bottom is reading the packaging pipeline.
 import { dirname } from "node:path";
 import { Command, CommanderError } from "commander";
+import { wordsToParse } from "../src/cli/asked-command.ts";
 import { BootcError, describeError, exitStatusOf, kindOf } from "../src/errors.ts";
 import { tolerateClosedOutput } from "../src/system/closed-output.ts";
 import { printError } from "../src/system/print-error.ts";
@@ -74,9 +75,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   const ctx = createContext({ isVerbose: argv.includes("--verbose"), signal: interrupt.signal });
   const tree = { ctx, top: dirname(import.meta.dirname), mayInstall: mayInstall(argv) };
   try {
-    const runner = await createRunner(tree, argv);
+    const runner = await createRunner(tree, argv[0] === "help" ? argv.slice(1) : argv);
     if (argv.length === 0) ctx.say(runner.helpInformation().trimEnd());
-    else await runner.parseAsync([...argv], { from: "user" });
+    else await runner.parseAsync([...wordsToParse(runner, argv)], { from: "user" });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;

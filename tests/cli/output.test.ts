@@ -73,8 +73,8 @@ test("--verbose shows what is run, before it is", () => {
 test.each([
   ["upgrade --json --bogus", "unknown option '--bogus'", "see `bootc upgrade --help`"],
   [
-    "internals ostree-container image help",
-    "unknown command 'help'",
+    "internals ostree-container image nonsense",
+    "unknown command 'nonsense'",
     "see `bootc internals ostree-container image --help`",
   ],
 ])("the hint names the command that was meant: `bootc %s`", (words, message, hint) => {
@@ -124,4 +124,85 @@ describe("a process whose work is not done when nothing can happen any more", ()
   test.each([0, 6])("whatever %i says when the work is done", (status) => {
     expect(end(`async () => ${status}`)).toMatchObject({ status, stderr: "" });
   });
+});
+
+/** What `words` print, which must be an answer. */
+function answer(words: string): string {
+  const [program = "", ...args] = `${BOOTC} ${words}`.split(" ");
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8" });
+  expect([words, status, stderr]).toEqual([words, 0, ""]);
+  return stdout;
+}
+
+test.each([
+  ["help", "--help"],
+  ["help --help", "--help"],
+  ["help status", "status --help"],
+  ["help update", "upgrade --help"],
+  ["help status --help", "status --help"],
+  ["help install", "install --help"],
+  ["help install to-disk", "install to-disk --help"],
+  ["install help", "install --help"],
+  ["install help to-disk", "install to-disk --help"],
+  ["help internals ostree-container image pull", "internals ostree-container image pull --help"],
+])("`bootc %s` prints what `bootc %s` prints", (words, same) => {
+  expect(answer(words)).toBe(answer(same));
+});
+
+test.each(["--help", "install --help", "internals ostree-container image --help"])(
+  "`bootc %s` lists `help`",
+  (words) => {
+    expect(answer(words)).toMatch(/^ {2}help \[command\.\.\.\] +print help/m);
+  },
+);
+
+test.each([
+  ["nosuch --help", "unknown command 'nosuch'", "see `bootc --help`"],
+  ["nosuch -h", "unknown command 'nosuch'", "see `bootc --help`"],
+  ["nosuch --version", "unknown command 'nosuch'", "see `bootc --help`"],
+  ["nosuch status --help", "unknown command 'nosuch'", "see `bootc --help`"],
+  ["upgrad --help", "unknown command 'upgrad'", "did you mean `upgrade`? see `bootc --help`"],
+  ["upgrad --check", "unknown command 'upgrad'", "did you mean `upgrade`? see `bootc --help`"],
+  ["hlep", "unknown command 'hlep'", "did you mean `help`? see `bootc --help`"],
+  ["help upgrad", "unknown command 'upgrad'", "did you mean `upgrade`? see `bootc --help`"],
+  ["help nosuch --help", "unknown command 'nosuch'", "see `bootc --help`"],
+  ["help status x", "'status' has no command 'x'", "see `bootc status --help`"],
+  ["help status --json", "unknown option '--json'", "see `bootc status --help`"],
+  [
+    "install to-dsk --help",
+    "unknown command 'to-dsk'",
+    "did you mean `to-disk`? see `bootc install --help`",
+  ],
+  [
+    "install help to-dsk",
+    "unknown command 'to-dsk'",
+    "did you mean `to-disk`? see `bootc install --help`",
+  ],
+  [
+    "internals ostree-container image pul --help",
+    "unknown command 'pul'",
+    "did you mean `pull`? see `bootc internals ostree-container image --help`",
+  ],
+])("an unknown command is an error whatever follows it: `bootc %s`", (words, message, hint) => {
+  const { status, stderr } = shell(`${BOOTC} ${words}`);
+  expect(status).toBe(2);
+  const error = { kind: "usage", message, causes: [], hint };
+  if (words.includes("--json")) expect(JSON.parse(stderr)).toEqual({ error });
+  else expect(stderr).toBe(`error: ${message}\nhint: ${hint}\n`);
+});
+
+test.each([
+  ["nosuch --help", "error: unknown command 'nosuch'"],
+  ["biuld --help", "(Did you mean build?)"],
+  ["copr nosuch --help", "error: unknown command 'nosuch'"],
+])("neither does xtask answer for a task that does not exist: `xtask %s`", (words, message) => {
+  const { status, stderr } = shell(`${process.execPath} ${TOP}/xtask/entry.ts ${words}`);
+  expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);
+});
+
+test("`xtask help TASK` prints the help of a task", () => {
+  const xtask = (...args: readonly string[]) =>
+    spawnSync(process.execPath, [`${TOP}/xtask/entry.ts`, ...args], { encoding: "utf8" }).stdout;
+  expect(xtask("help", "build")).toBe(xtask("build", "--help"));
+  expect(xtask("help", "copr", "watch")).toBe(xtask("copr", "watch", "--help"));
 });

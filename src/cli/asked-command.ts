@@ -1,0 +1,53 @@
+// Which command of the tree a command line asks for, before the parser sees it.
+import type { Command } from "commander";
+import { BootcError } from "../errors.ts";
+
+/** The subcommand that `word` names, by its name or an alias. */
+export function findSubcommand(command: Command, word: string): Command | undefined {
+  return command.commands.find((it) => [it.name(), ...it.aliases()].includes(word));
+}
+
+/**
+ * What to parse in place of `argv`. `help VERB` becomes `VERB --help`, at every level. Behind a command
+ * that does not exist nothing stays: the parser would answer a `--help` there with the help of the
+ * group, as if all were well.
+ */
+export function wordsToParse(program: Command, argv: readonly string[]): readonly string[] {
+  let command = program;
+  for (const [i, word] of argv.entries()) {
+    if (command.commands.length === 0 || word === "--") return argv;
+    // No group has an option with a value.
+    if (word.startsWith("-")) continue;
+    const next = findSubcommand(command, word);
+    if (next !== undefined) command = next;
+    else if (word !== "help") return argv.slice(0, i + 1);
+    else return [...argv.slice(0, i), ...wordsOfHelp(command, argv.slice(i + 1))];
+  }
+  return argv;
+}
+
+/** What stands for `help`, given to `group` with `words` behind it. */
+function wordsOfHelp(group: Command, words: readonly string[]): readonly string[] {
+  let command = group;
+  for (const [i, word] of words.entries()) {
+    if (word === "-h" || word === "--help") continue;
+    if (word.startsWith("-")) throw helpError(`unknown option '${word}'`, command);
+    const next = findSubcommand(command, word);
+    if (next !== undefined) command = next;
+    else if (command.commands.length > 0) return words.slice(0, i + 1);
+    else throw helpError(`'${command.name()}' has no command '${word}'`, command);
+  }
+  return [...words, "--help"];
+}
+
+function helpError(message: string, command: Command): BootcError {
+  return new BootcError(message, {
+    kind: "usage",
+    hint: `see \`${nameOf(command)} --help\``,
+  });
+}
+
+/** All words of a command: `bootc install to-disk`. */
+export function nameOf(command: Command): string {
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
+}
