@@ -5,6 +5,8 @@ import type { Argument, Command, Option } from "commander";
 export interface CommandTree {
   /** From the program's name on: `["bootc", "image", "list"]`. */
   readonly path: readonly string[];
+  /** What can be typed in place of its last word. */
+  readonly aliases: readonly string[];
   readonly description: string;
   /** As in help, without the path: `[options] <image>`. */
   readonly usage: string;
@@ -14,6 +16,8 @@ export interface CommandTree {
   readonly args: readonly ArgumentInfo[];
   /** Hidden ones left out. */
   readonly subcommands: readonly CommandTree[];
+  /** What `help` in place of a subcommand is said to do; none when it is not understood there. */
+  readonly aboutHelp: string | undefined;
   /** Text that help prints after the lists: examples. */
   readonly afterText: string;
 }
@@ -41,19 +45,21 @@ export function readCommandTree(command: Command, above: readonly string[] = [])
   const help = command.createHelp();
   const path = [...above, command.name()];
   const visible = help.visibleOptions(command);
+  const commands = help.visibleCommands(command);
   const hidden = command.options.filter((it) => !visible.includes(it));
   return {
     path,
+    aliases: command.aliases(),
     description: command.description(),
     usage: command.usage(),
     options: visible.map(readOption),
     hiddenValued: hidden.filter(takesValue).flatMap(namesOf),
     args: command.registeredArguments.map(readArgument),
-    subcommands: help
-      .visibleCommands(command)
-      // Commander adds a `help` of its own, which is nobody's command.
+    subcommands: commands
       .filter((it) => command.commands.includes(it))
       .map((it) => readCommandTree(it, path)),
+    // Commander adds a `help` of its own, which is nobody's command.
+    aboutHelp: commands.find((it) => !command.commands.includes(it))?.description(),
     afterText: readAfterText(command),
   };
 }
@@ -110,6 +116,11 @@ function readAfterText(command: Command): string {
 /** `tree` and every command below it, parents first. */
 export function allCommands(tree: CommandTree): readonly CommandTree[] {
   return [tree, ...tree.subcommands.flatMap(allCommands)];
+}
+
+/** What can be typed for a command in place of its last word, first its name. */
+export function commandNames({ path, aliases }: CommandTree): readonly string[] {
+  return [path.at(-1) ?? "", ...aliases];
 }
 
 /** What can be typed for an option: `-v`, `--verbose`. */

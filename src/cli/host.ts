@@ -1,6 +1,7 @@
 // The verbs that look at and change the booted host.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Context } from "../system/context.ts";
+import { offering, transportOption } from "./offered-values.ts";
 import { lockTimeoutOption, withPullOptions } from "./ostree-container.ts";
 
 export function declareHostCommands(program: Command, ctx: Context): void {
@@ -62,7 +63,9 @@ function declareSwitch(program: Command, ctx: Context): void {
     .command("switch")
     .description("follow another image from now on, and stage it")
     .argument("<target>", "the image, without its transport")
-    .addOption(new Option("--transport <transport>", "where images come from").default("registry"))
+    .addOption(
+      transportOption("--transport <transport>", "where images come from").default("registry"),
+    )
     .option("--quiet", "show no progress")
     .option("--apply", "reboot into what is staged")
     .addOption(softReboot())
@@ -126,7 +129,12 @@ function declareStatus(program: Command, ctx: Context): void {
       new Option("--format <format>", "how to print it").choices(["humanreadable", "yaml", "json"]),
     )
     .addOption(new Option("--json", "same as --format json").hideHelp())
-    .option("--format-version <number>", "version of the document; 0 and 1 are the same")
+    .addOption(
+      offering(
+        new Option("--format-version <number>", "version of the document; 0 and 1 are the same"),
+        ["0", "1"],
+      ),
+    )
     .option("--booted", "show the booted deployment alone")
     .option("-v, --verbose", "show more of each deployment")
     .addHelpText(

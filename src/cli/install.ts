@@ -1,6 +1,7 @@
 // The installation verbs and their options.
 import { type Command, Option } from "commander";
 import type { Context } from "../system/context.ts";
+import { transportOption } from "./offered-values.ts";
 
 const FILESYSTEMS = ["xfs", "ext4", "btrfs"];
 
@@ -117,7 +118,12 @@ function withInstallOptions(command: Command): Command {
   const collect = (value: string, all: readonly string[] = []) => [...all, value];
   return command
     .option("--source-imgref <image>", "the image: docker://NAME, oci:DIR, … (not in a container)")
-    .option("--target-transport <transport>", "of what it follows; `registry` by default")
+    .addOption(
+      transportOption(
+        "--target-transport <transport>",
+        "of what it follows; `registry` by default",
+      ),
+    )
     .option("--target-imgref <name>", "what the machine follows; else the source")
     .addOption(new Option("--target-no-signature-verification").hideHelp())
     .option("--enforce-container-sigpolicy", "updates must be signed as policy.json asks")

@@ -1,6 +1,7 @@
 // `internals ostree-container`: images in any ostree repository, for installers and image pipelines.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Context } from "../system/context.ts";
+import { transportOption } from "./offered-values.ts";
 
 /** Declares the group as `name` of `parent`. */
 export function declareOstreeContainer(parent: Command, ctx: Context, name: string): void {
@@ -184,7 +185,12 @@ function declareDeploy(image: Command, ctx: Context): void {
       "the image, for instance ostree-image-signed:docker://quay.io/x/os",
     )
     .option("--image <name>", "the image by its bare name")
-    .addOption(ofImage("--transport <transport>", "where --image comes from (default: registry)"))
+    .addOption(
+      transportOption(
+        "--transport <transport>",
+        "where --image comes from (default: registry)",
+      ).conflicts("imgref"),
+    )
     .addOption(ofImage("--ostree-remote <remote>", "verify --image by this ostree remote's keys"))
     .addOption(
       ofImage("--enforce-container-sigpolicy", "require that a policy vouches for --image"),

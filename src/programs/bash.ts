@@ -1,5 +1,5 @@
 // Completion for bash: one function, without the package bash-completion.
-import { allCommands, type CommandTree, optionNames } from "../command-tree.ts";
+import { allCommands, type CommandTree, commandNames, optionNames } from "../command-tree.ts";
 
 /** A script that defines the completion of `tree` when it is sourced. */
 export function formatBashCompletion(tree: CommandTree): string {
@@ -43,11 +43,14 @@ function indent(columns: number, lines: readonly string[]): string {
   return lines.map((it) => `${" ".repeat(columns)}${it}`).join("\n");
 }
 
-/** Where a subcommand's name leads. */
-function formatSteps({ path, subcommands }: CommandTree): readonly string[] {
-  return subcommands.map((it) => {
-    const to = quote(it.path.join(" "));
-    return `${quote(`${path.join(" ")} ${it.path.at(-1)}`)}) at=${to} position=0 ;;`;
+/** Where a subcommand's name leads; `help` changes nothing about what may follow. */
+function formatSteps({ path, subcommands, aboutHelp }: CommandTree): readonly string[] {
+  const at = path.join(" ");
+  const steps = subcommands.map((it) => ({ names: commandNames(it), to: it.path.join(" ") }));
+  const help = aboutHelp === undefined ? [] : [{ names: ["help"], to: at }];
+  return [...steps, ...help].map(({ names, to }) => {
+    const patterns = names.map((it) => quote(`${at} ${it}`)).join("|");
+    return `${patterns}) at=${quote(to)} position=0 ;;`;
   });
 }
 
@@ -80,9 +83,11 @@ function formatValues({ path, options, hiddenValued }: CommandTree): readonly st
 }
 
 /** Options after a dash; otherwise subcommands, or the choices of the argument that comes next. */
-function formatWords({ path, options, subcommands, args }: CommandTree): readonly string[] {
+function formatWords(command: CommandTree): readonly string[] {
+  const { path, options, subcommands, args, aboutHelp } = command;
   const dashed = quoteWords(options.flatMap(optionNames));
   const names = subcommands.map((it) => it.path.at(-1) ?? "");
+  if (aboutHelp !== undefined) names.push("help");
   const byPosition = args.flatMap(({ choices, isVariadic }, i) => {
     if (choices.length === 0) return [];
     return [
@@ -90,13 +95,21 @@ function formatWords({ path, options, subcommands, args }: CommandTree): readonl
     ];
   });
   const plain =
-    names.length === 0 ? [] : [`elif ((position == 0)); then words=${quoteWords(names)}`];
+    names.length === 0 ? [] : [`elif ((position == 0)); then words+=${quoteWords(names)}`];
   return [
     `${quote(path.join(" "))})`,
+    ...subcommands.flatMap(formatAliases).map((it) => `    ${it}`),
     `    if [[ $cur == -* ]]; then words=${dashed}`,
     ...[...plain, ...byPosition].map((it) => `    ${it}`),
     "    fi ;;",
   ];
+}
+
+/** An alias is offered once what is typed cannot become the command's name any more. */
+function formatAliases({ path, aliases }: CommandTree): readonly string[] {
+  if (aliases.length === 0) return [];
+  const isOther = `[[ ${quote(path.at(-1) ?? "")} == "$cur"* ]]`;
+  return [`${isOther} || ((position)) || words=${quoteWords(["", ...aliases, ""])}$words`];
 }
 
 function quoteWords(words: readonly string[]): string {

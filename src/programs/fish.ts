@@ -1,5 +1,11 @@
 // Completion for fish: a line for each word, under the condition that its command was typed.
-import { allCommands, type CommandTree, type OptionInfo, optionNames } from "../command-tree.ts";
+import {
+  allCommands,
+  type CommandTree,
+  commandNames,
+  type OptionInfo,
+  optionNames,
+} from "../command-tree.ts";
 
 /** A script for a folder of $fish_complete_path, named `bootc.fish`. */
 export function formatFishCompletion(tree: CommandTree): string {
@@ -38,11 +44,18 @@ ${commands.flatMap((it) => formatLines(name, it)).join("\n")}
 `;
 }
 
-function formatSteps(name: string, { path, subcommands }: CommandTree): readonly string[] {
-  return subcommands.map((it) => {
-    const to = quote(it.path.join(" "));
-    return `                case ${quote(`${path.join(" ")} ${it.path.at(-1)}`)}
-                    set __${name}_command ${to}
+/** Where a subcommand's name leads; `help` changes nothing about what may follow. */
+function formatSteps(
+  name: string,
+  { path, subcommands, aboutHelp }: CommandTree,
+): readonly string[] {
+  const at = path.join(" ");
+  const steps = subcommands.map((it) => ({ names: commandNames(it), to: it.path.join(" ") }));
+  const help = aboutHelp === undefined ? [] : [{ names: ["help"], to: at }];
+  return [...steps, ...help].map(({ names, to }) => {
+    const patterns = names.map((it) => quote(`${at} ${it}`)).join(" ");
+    return `                case ${patterns}
+                    set __${name}_command ${quote(to)}
                     set __${name}_position 0`;
   });
 }
@@ -55,14 +68,24 @@ function formatSkips({ path, options, hiddenValued }: CommandTree): readonly str
 }
 
 function formatLines(name: string, command: CommandTree): readonly string[] {
-  const { path, options, subcommands, args } = command;
+  const { path, options, subcommands, args, aboutHelp } = command;
   const at = path.join(" ");
-  const under = (...range: readonly number[]) =>
-    `complete -c ${name} -n ${quote([`__${name}_at "${at}"`, ...range].join(" "))}`;
+  const when = (condition: string) => `complete -c ${name} -n ${quote(condition)}`;
+  const place = (...range: readonly number[]) => [`__${name}_at "${at}"`, ...range].join(" ");
+  const under = (...range: readonly number[]) => when(place(...range));
+  // An alias is offered once what is typed cannot become the command's name any more.
+  const isOther = (word: string) => `not string match -q -- (commandline -ct)"*" ${word}`;
   return [
     ...subcommands.map(
       (it) => `${under(0, 0)} -f -a ${quote(it.path.at(-1) ?? "")} -d ${quote(it.description)}`,
     ),
+    ...subcommands.flatMap(({ path: to, aliases, description }) =>
+      aliases.map((it) => {
+        const condition = `${place(0, 0)}; and ${isOther(to.at(-1) ?? "")}`;
+        return `${when(condition)} -f -a ${quote(it)} -d ${quote(description)}`;
+      }),
+    ),
+    ...(aboutHelp === undefined ? [] : [`${under(0, 0)} -f -a help -d ${quote(aboutHelp)}`]),
     ...args.flatMap(({ choices, isVariadic, description }, i) => {
       if (choices.length === 0) return [];
       const last = isVariadic ? 999 : i;

@@ -3,6 +3,7 @@ import {
   type ArgumentInfo,
   allCommands,
   type CommandTree,
+  commandNames,
   type OptionInfo,
 } from "../command-tree.ts";
 
@@ -24,16 +25,21 @@ fi
 }
 
 function formatCommand(command: CommandTree): string {
-  const { options, hiddenValued, subcommands, args } = command;
+  const { options, hiddenValued, subcommands, args, aboutHelp } = command;
   const specs = [...options.flatMap(formatOption), ...hiddenValued.map(formatHidden)];
   if (subcommands.length === 0) {
     const all = [...specs, ...args.map(formatArgument)];
     return `${functionName(command)}() {\n    _arguments -s -S${joinSpecs(all)}\n}\n`;
   }
-  const names = subcommands.map(
-    (it) => `        ${quote(`${it.path.at(-1)?.replaceAll(":", "\\:")}:${it.description}`)}`,
+  const described = subcommands.map((it) => [it.path.at(-1) ?? "", it.description] as const);
+  if (aboutHelp !== undefined) described.push(["help", aboutHelp]);
+  const names = described.map(([word, about]) => `        ${formatWord(word, about)}`);
+  const describe = `_describe -t commands ${quote(`${command.path.join(" ")} command`)} commands && ret=0`;
+  const cases = subcommands.map(
+    (it) => `        ${commandNames(it).join("|")}) ${functionName(it)} ;;`,
   );
-  const cases = subcommands.map((it) => `        ${it.path.at(-1)}) ${functionName(it)} ;;`);
+  // After `help` may follow what may stand in its place.
+  if (aboutHelp !== undefined) cases.push(`        help) ${functionName(command)} ;;`);
   return `${functionName(command)}() {
     local line state ret=1
     local -a commands=(
@@ -41,7 +47,8 @@ ${names.join("\n")}
     )
     _arguments -s -S -C${joinSpecs([...specs, "'1: :->command'", "'*:: :->rest'"])} && ret=0
     case $state in
-    command) _describe -t commands ${quote(`${command.path.join(" ")} command`)} commands && ret=0 ;;
+    command)
+${[...subcommands.flatMap(formatAliases), describe].map((it) => `        ${it}`).join("\n")} ;;
     rest)
         case $line[1] in
 ${cases.join("\n")}
@@ -50,6 +57,17 @@ ${cases.join("\n")}
     return ret
 }
 `;
+}
+
+/** A word as `_describe` takes it. */
+function formatWord(word: string, about: string): string {
+  return quote(`${word.replaceAll(":", "\\:")}:${about}`);
+}
+
+/** An alias is offered once what is typed cannot become the command's name any more. */
+function formatAliases({ path, aliases, description }: CommandTree): readonly string[] {
+  const isName = `[[ ${quote(path.at(-1) ?? "")} == "$PREFIX"* ]]`;
+  return aliases.map((it) => `${isName} || commands+=(${formatWord(it, description)})`);
 }
 
 function functionName({ path }: CommandTree): string {

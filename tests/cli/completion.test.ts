@@ -16,6 +16,8 @@ function trickyProgram(): Command {
   program.helpCommand(false);
   program
     .command("run")
+    .alias("execute")
+    .alias("x")
     .description("it's a [run]: $HOME `x`")
     .argument("<image>", "what to run")
     .addArgument(new Argument("[mode]", "how").choices(["fast", "slow"]))
@@ -23,9 +25,13 @@ function trickyProgram(): Command {
     .addOption(new Option("--secret <word>", "not shown").hideHelp())
     .option("--file <path>", "a file")
     .option("--no-cache", "without cache");
-  const image = program.command("image").description("images").helpCommand(false);
+  const image = program.command("image").alias("images").description("images");
+  image.helpCommand("help [command...]", "print help");
   image.command("list").option("--all", "all of them");
-  image.command("copy").addArgument(new Argument("<to...>", "where").choices(["here", "there"]));
+  image
+    .command("copy")
+    .alias("cp")
+    .addArgument(new Argument("<to...>", "where").choices(["here", "there"]));
   program.command("internal", { hidden: true }).option("--never");
   return program;
 }
@@ -124,6 +130,14 @@ const LINES = [
   { line: "tricky image list --a", want: ["--all"], not: ["--color"] },
   { line: "tricky image copy ", want: ["here", "there"], not: ["list"] },
   { line: "tricky image copy here there he", want: ["here"], not: ["there"] },
+  { line: "tricky execute --color ", want: ["always", "never"], not: ["fast"] },
+  { line: "tricky x --", want: ["--color", "--file"], not: ["--quiet", "--all"] },
+  { line: "tricky execute --color=never img s", want: ["slow"], not: ["fast"] },
+  { line: "tricky images ", want: ["list", "copy"], not: ["run"] },
+  { line: "tricky images cp there he", want: ["here"], not: ["there", "list"] },
+  { line: "tricky image h", want: ["help"], not: ["list"] },
+  { line: "tricky image help ", want: ["list", "copy"], not: ["run"] },
+  { line: "tricky h", want: [], not: ["help"] },
 ];
 
 describe.each(SHELLS)("$shell", ({ shell, complete }) => {
@@ -143,7 +157,45 @@ describe.each(SHELLS)("$shell", ({ shell, complete }) => {
     for (const { path, subcommands } of groups) {
       const offered = complete(script, "bootc", `${path.join(" ")} `);
       const names = subcommands.map((it) => it.path.at(-1));
-      expect(offered).toEqual(expect.arrayContaining(names));
+      expect(offered).toEqual(expect.arrayContaining([...names, "help"]));
     }
+  });
+
+  const chosen = allCommands(readCommandTree(createProgram(createContext()))).flatMap((command) =>
+    command.options.flatMap(({ long, choices }) =>
+      long === undefined || choices.length === 0 ? [] : [{ command, long, choices }],
+    ),
+  );
+
+  test.skipIf(missing !== "").each(
+    chosen.map(({ command, long, choices }) => ({
+      line: `${command.path.join(" ")} ${long} `,
+      choices,
+    })),
+  )(`after "$line" all its values are offered${missing}`, ({ line, choices }) => {
+    const script = scriptFile(createProgram(createContext()), shell);
+    expect(complete(script, "bootc", line).toSorted()).toEqual(choices.toSorted());
+  });
+
+  test.skipIf(missing !== "").each([
+    { line: "bootc u", want: ["upgrade", "usr-overlay"] },
+    { line: "bootc upd", want: ["update"] },
+    { line: "bootc usro", want: ["usroverlay"] },
+    { line: "bootc help upd", want: ["update"] },
+    { line: "bootc update --soft-reboot ", want: ["required", "auto"] },
+    { line: "bootc update --app", want: ["--apply"] },
+    { line: "bootc help st", want: ["status"] },
+    { line: "bootc help install to-d", want: ["to-disk"] },
+    { line: "bootc install help to-d", want: ["to-disk"] },
+    { line: "bootc usroverlay --read", want: ["--read-only"] },
+    {
+      line: "bootc switch --transport oci",
+      want: ["oci", "oci-archive"],
+    },
+    { line: "bootc install to-disk --target-transport cont", want: ["containers-storage"] },
+    { line: "bootc status --format-version ", want: ["0", "1"] },
+  ])(`after "$line" nothing but $want is offered${missing}`, ({ line, want }) => {
+    const script = scriptFile(createProgram(createContext()), shell);
+    expect(complete(script, "bootc", line).toSorted()).toEqual(want.toSorted());
   });
 });
