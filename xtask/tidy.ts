@@ -14,7 +14,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/process": ["src/system"],
   "src/host": ["src/format", "src/image"],
   "src/tar": ["src/ostree", "src/pull"],
-  "src/sysroot": ["src/format", "src/host", "src/image", "src/ostree", "src/programs", "src/system"],
+  "src/sysroot": [
+    "src/format",
+    "src/host",
+    "src/image",
+    "src/ostree",
+    "src/programs",
+    "src/system",
+  ],
   "src/programs": [
     "src/format",
     "src/host",

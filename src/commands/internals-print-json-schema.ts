@@ -7,11 +7,11 @@ export async function printJsonSchema(
 ): Promise<void> {
   switch (options.of) {
     case "host": {
-      const { HOST_SCHEMA } = await import("../host/host-schema.ts");
+      const { HOST_SCHEMA } = await import("../format/schema/host.ts");
       return ctx.say(JSON.stringify(HOST_SCHEMA, null, 2));
     }
     case "progress": {
-      const { PROGRESS_SCHEMA } = await import("../host/progress-schema.ts");
+      const { PROGRESS_SCHEMA } = await import("../format/schema/progress.ts");
       return ctx.say(JSON.stringify(PROGRESS_SCHEMA, null, 2));
     }
   }

@@ -1,5 +1,5 @@
 // `ostree container image metadata`: the manifest or configuration of a stored image, as canonical JSON.
-import { formatCanonicalJson } from "../host/canonical-json.ts";
+import { formatCanonicalJson } from "../format/canonical-json.ts";
 import { parseImageReference } from "../image/reference.ts";
 import { requireStoredImage } from "../pull/stored.ts";
 import type { Context } from "../system/context.ts";

@@ -1,6 +1,6 @@
 // `ostree container image pull`: an image becomes a commit in any repository, without a booted host.
 import { writeFile } from "node:fs/promises";
-import { formatCanonicalJson } from "../host/canonical-json.ts";
+import { formatCanonicalJson } from "../format/canonical-json.ts";
 import { formatOstreeReference, parseOstreeReference } from "../image/reference.ts";
 import { describePlan, recordUpdate } from "../pull/plan.ts";
 import { type RepositoryPullWords, withPlannedPull } from "../pull/planned-pull.ts";

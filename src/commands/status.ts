@@ -1,8 +1,8 @@
 // `bootc status`: where this host stands.
 import { readHost } from "../deploy/read-host.ts";
 import { BootcError, describeError } from "../errors.ts";
+import { formatCanonicalJson } from "../format/canonical-json.ts";
 import { onlyBooted } from "../host/assemble-host.ts";
-import { formatCanonicalJson } from "../host/canonical-json.ts";
 import { ENTRIES_READ_AT, type HostDocument } from "../host/document.ts";
 import { publishBootEntries } from "../programs/ostree-boot-entries.ts";
 import type { Context } from "../system/context.ts";
@@ -60,7 +60,7 @@ async function print(ctx: Context, host: HostDocument, options: StatusOptions): 
     case "json":
       return ctx.write(formatCanonicalJson(host));
     case "yaml": {
-      const { formatYaml } = await import("../host/format-yaml.ts");
+      const { formatYaml } = await import("../format/yaml-out.ts");
       return ctx.say(formatYaml(host));
     }
     case "humanreadable": {

@@ -1,5 +1,5 @@
 // `--json` of the verbs that change the host: silence, then where the host stands, or one error object.
-import { formatCanonicalJson } from "../host/canonical-json.ts";
+import { formatCanonicalJson } from "../format/canonical-json.ts";
 import type { Context } from "../system/context.ts";
 import { readHost } from "./read-host.ts";
 

@@ -1,5 +1,5 @@
 // The aleph file: what a machine was installed from. Written once, never changed by updates.
-import { formatCanonicalJson } from "./canonical-json.ts";
+import { formatCanonicalJson } from "../format/canonical-json.ts";
 
 export interface Aleph {
   /** Undefined for a source that is gone after the installation. */

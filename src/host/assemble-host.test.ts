@@ -1,9 +1,9 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
+import { HOST_SCHEMA } from "../format/schema/host.ts";
 import { parseOstreeReference } from "../image/reference.ts";
 import { assembleHost, onlyBooted } from "./assemble-host.ts";
 import type { Deployment, Sysroot } from "./deployment.ts";
-import { HOST_SCHEMA } from "./host-schema.ts";
 import { formatHumanStatus } from "./human-status.ts";
 
 const image = parseOstreeReference("ostree-unverified-registry:quay.io/example/os:latest");

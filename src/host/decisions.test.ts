@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { BootcError } from "../errors.ts";
+import { parseYaml } from "../format/yaml-in.ts";
+import { formatYaml } from "../format/yaml-out.ts";
 import { formatOstreeReference, parseOstreeReference } from "../image/reference.ts";
 import type { Deployment } from "./deployment.ts";
 import { type BootEntry, DEFAULT_HOST, type HostDocument, type HostSpec } from "./document.ts";
-import { formatYaml } from "./format-yaml.ts";
 import { decideRollback } from "./rollback.ts";
 import { decideEdit, isSameImage, parseHostSpec, parseSwitchTarget } from "./switch.ts";
 import {
@@ -12,7 +13,6 @@ import {
   decideUpgrade,
   requireUpgradeTarget,
 } from "./upgrade.ts";
-import { parseYaml } from "./yaml-document.ts";
 
 const entry = (digest: string | undefined, more: Partial<BootEntry> = {}): BootEntry => ({
   image:

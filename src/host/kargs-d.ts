@@ -1,7 +1,7 @@
 // Kernel arguments that come with an image (`/usr/lib/bootc/kargs.d/*.toml`), and how they change.
 import { BootcError } from "../errors.ts";
+import { parseToml } from "../format/toml-file.ts";
 import { addKargs, type Karg, parseKargs, removeKargs } from "./kargs.ts";
-import { parseToml } from "./toml-file.ts";
 
 export interface KargsFile {
   readonly name: string;

@@ -2,9 +2,9 @@ import { chmod, mkdir, readdir, readFile, rm, symlink, unlink, writeFile } from 
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { BootcError, describeError } from "../errors.ts";
+import { formatCanonicalJson } from "../format/canonical-json.ts";
+import { formatYaml } from "../format/yaml-out.ts";
 import { assembleHost } from "../host/assemble-host.ts";
-import { formatCanonicalJson } from "../host/canonical-json.ts";
-import { formatYaml } from "../host/format-yaml.ts";
 import { formatHumanStatus } from "../host/human-status.ts";
 import { layOutMachine, type Machine } from "../testing/machine-fixture.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";

@@ -1,6 +1,6 @@
 // The plan stage: looks at the manifest alone and says what a pull would have to do.
 import { BootcError } from "../errors.ts";
-import { formatCanonicalJson } from "../host/canonical-json.ts";
+import { formatCanonicalJson } from "../format/canonical-json.ts";
 import { formatSize } from "../host/manifest-difference.ts";
 import { type ImageConfig, requireBootable } from "../image/config.ts";
 import { splitLayers } from "../image/layer-plan.ts";

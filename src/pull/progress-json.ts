@@ -1,5 +1,5 @@
 // The progress stream that programs read: a line of JSON for each step, protocol version 0.1.0.
-import { formatCanonicalJson } from "../host/canonical-json.ts";
+import { formatCanonicalJson } from "../format/canonical-json.ts";
 import { hexOf } from "../image/digest.ts";
 import type { PipeLine } from "../system/line-pipe.ts";
 import type { LayerProgress, PullEvent, PullProgress, PullStage } from "./progress.ts";

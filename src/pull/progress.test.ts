@@ -1,6 +1,6 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "vitest";
-import { PROGRESS_SCHEMA } from "../host/progress-schema.ts";
+import { PROGRESS_SCHEMA } from "../format/schema/progress.ts";
 import { advanceProgress, NO_PROGRESS, type PullEvent, sumProgress } from "./progress.ts";
 import { createProgressStream } from "./progress-json.ts";
 import { describeEvent, describeProgress } from "./progress-text.ts";

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import { BootcError, doing, kindOf } from "../errors.ts";
-import { formatCanonicalJson } from "../host/canonical-json.ts";
+import { formatCanonicalJson } from "../format/canonical-json.ts";
 import { createdEpochOf, parseConfig, versionOf } from "../image/config.ts";
 import { parseImageManifest, toOciManifest } from "../image/manifest.ts";
 import { formatImageReference } from "../image/reference.ts";

@@ -1,5 +1,5 @@
 // The schema of one line of the progress stream, as `internals print-json-schema --of progress` prints it.
-import { DRAFT, list, object, type Schema, text, whole } from "./json-schema.ts";
+import { DRAFT, list, object, type Schema, text, whole } from "./builder.ts";
 
 const COUNT = "uint64";
 

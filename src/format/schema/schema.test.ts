@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "vitest";
-import { DEFAULT_HOST } from "./document.ts";
-import { HOST_SCHEMA } from "./host-schema.ts";
-import { PROGRESS_SCHEMA } from "./progress-schema.ts";
+import { DEFAULT_HOST } from "../../host/document.ts";
+import { HOST_SCHEMA } from "./host.ts";
+import { PROGRESS_SCHEMA } from "./progress.ts";
 
 /** What a schema accepts: without its prose, lists whose order means nothing sorted. */
 function meaning(schema: unknown): unknown {

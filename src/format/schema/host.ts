@@ -11,7 +11,7 @@ import {
   text,
   whole,
   words,
-} from "./json-schema.ts";
+} from "./builder.ts";
 
 const STRING_MAP: Schema = {
   type: ["object", "null"],

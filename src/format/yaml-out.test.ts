@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Document, parse } from "yaml";
-import { formatYaml } from "./format-yaml.ts";
+import { formatYaml } from "./yaml-out.ts";
 
 const DOCUMENT = {
   apiVersion: "org.containers.bootc/v1",
