@@ -1,5 +1,5 @@
 // Where the executable starts: hands this process's arguments to main and its answer to the system.
-import { argvOfProcess } from "./argv.ts";
+import { argvOfProcess } from "./cli/names.ts";
 import { main } from "./main.ts";
 import { runToEnd } from "./system/run-to-end.ts";
 

@@ -20,7 +20,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     });
   }
   try {
-    const { runProgram } = await import("./cli.ts");
+    const { runProgram } = await import("./cli/program.ts");
     return await runProgram(argv, interrupt.signal);
   } catch (error) {
     printError(error, { program: "bootc", isJson: argv.includes("--json") });

@@ -2,7 +2,7 @@
 import { join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { SHELLS } from "../src/cli/internals.ts";
-import { createProgram } from "../src/cli.ts";
+import { createProgram } from "../src/cli/program.ts";
 import { type GeneratedFiles, requireFresh, writeGenerated } from "./man/generated.ts";
 import type { Task, Tree } from "./task.ts";
 

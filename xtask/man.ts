@@ -1,8 +1,8 @@
 // `xtask man`: a man page for every command, made from the definitions that parse the command line.
 import { join, relative, resolve } from "node:path";
 import type { Command } from "commander";
-import { createProgram } from "../src/cli.ts";
-import { type CommandTree, readCommandTree } from "../src/command-tree.ts";
+import { createProgram } from "../src/cli/program.ts";
+import { type CommandTree, readCommandTree } from "../src/cli/tree.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
 import { type GeneratedFiles, requireFresh, writeGenerated } from "./man/generated.ts";
 import { formatPage, pageName } from "./man/page.ts";

@@ -30,7 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/ostree",
     "src/sysroot",
     "src/system",
-    "src/command-tree.ts",
+    "src/cli/tree.ts",
   ],
   "src/progress": ["src/format", "src/host", "src/image", "src/system"],
   "src/repository": [
@@ -55,7 +55,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/sysroot",
     "src/system",
     "src/tar",
-    "src/command-tree.ts",
+    "src/cli/tree.ts",
     "src/version.ts",
   ],
   "src/deploy": [
@@ -99,13 +99,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "src/repository",
     "src/sysroot",
     "src/system",
-    "src/command-tree.ts",
+    "src/cli/tree.ts",
     "src/version.ts",
   ],
   // Of image, the words that an option takes.
   "src/cli": ["src/commands", "src/image", "src/system", "src/version.ts"],
   src: ["src/cli", "src/commands", "src/process", "src/system"],
-  xtask: ["src/process", "src/system", "src/cli.ts", "src/cli", "src/command-tree.ts"],
+  xtask: ["src/process", "src/system", "src/cli/program.ts", "src/cli", "src/cli/tree.ts"],
 };
 
 /** Tests and their helpers may reach further; the product may not reach into them. */

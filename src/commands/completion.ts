@@ -1,10 +1,10 @@
 // `bootc completion`: a script that lets a shell complete our commands and options.
 import type { Command } from "commander";
-import { readCommandTree } from "../command-tree.ts";
+import { formatBashCompletion } from "../cli/completion/bash.ts";
+import { formatFishCompletion } from "../cli/completion/fish.ts";
+import { formatZshCompletion } from "../cli/completion/zsh.ts";
+import { readCommandTree } from "../cli/tree.ts";
 import { BootcError } from "../errors.ts";
-import { formatBashCompletion } from "../programs/bash.ts";
-import { formatFishCompletion } from "../programs/fish.ts";
-import { formatZshCompletion } from "../programs/zsh.ts";
 import type { Context } from "../system/context.ts";
 
 export async function completion(ctx: Context, program: Command, shell: string): Promise<void> {

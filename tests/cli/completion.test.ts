@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Argument, Command, Option } from "commander";
 import { describe, expect, test } from "vitest";
-import { createProgram } from "../../src/cli.ts";
-import { allCommands, readCommandTree } from "../../src/command-tree.ts";
+import { createProgram } from "../../src/cli/program.ts";
+import { allCommands, readCommandTree } from "../../src/cli/tree.ts";
 import { formatCompletion } from "../../src/commands/completion.ts";
 import { createContext } from "../../src/system/run.ts";
 

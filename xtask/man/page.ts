@@ -1,6 +1,6 @@
 // One man page of one command.
 
-import { type CommandTree, type OptionInfo, optionNames } from "../../src/command-tree.ts";
+import { type CommandTree, type OptionInfo, optionNames } from "../../src/cli/tree.ts";
 import { BootcError, type ErrorKind, exitStatusOf } from "../../src/errors.ts";
 import {
   bold,

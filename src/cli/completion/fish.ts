@@ -5,7 +5,7 @@ import {
   commandNames,
   type OptionInfo,
   optionNames,
-} from "../command-tree.ts";
+} from "../tree.ts";
 
 /** A script for a folder of $fish_complete_path, named `bootc.fish`. */
 export function formatFishCompletion(tree: CommandTree): string {

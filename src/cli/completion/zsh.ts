@@ -5,7 +5,7 @@ import {
   type CommandTree,
   commandNames,
   type OptionInfo,
-} from "../command-tree.ts";
+} from "../tree.ts";
 
 /** A script for a folder of $fpath, named `_bootc`; sourcing it works as well. */
 export function formatZshCompletion(tree: CommandTree): string {

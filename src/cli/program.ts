@@ -1,13 +1,13 @@
 // Names, options and help of every command. No behaviour: each action loads the file of its verb.
 import { Command, CommanderError } from "commander";
-import { findSubcommand, nameOf, wordsToParse } from "./cli/asked-command.ts";
-import { declareHostCommands } from "./cli/host.ts";
-import { declareInstallCommands } from "./cli/install.ts";
-import { declareInternalCommands } from "./cli/internals.ts";
-import { BootcError } from "./errors.ts";
-import type { Context } from "./system/context.ts";
-import { createContext } from "./system/run.ts";
-import { VERSION } from "./version.ts";
+import { BootcError } from "../errors.ts";
+import type { Context } from "../system/context.ts";
+import { createContext } from "../system/run.ts";
+import { VERSION } from "../version.ts";
+import { findSubcommand, nameOf, wordsToParse } from "./asked-command.ts";
+import { declareHostCommands } from "./host.ts";
+import { declareInstallCommands } from "./install.ts";
+import { declareInternalCommands } from "./internals.ts";
 
 /** The last group holds what needs to see all others: completion. */
 const GROUPS = [declareHostCommands, declareInstallCommands, declareInternalCommands] as const;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { argvOfProcess } from "./argv.ts";
+import { argvOfProcess } from "./names.ts";
 
 test.each([
   { argv0: "/usr/bin/bootc", words: ["status"], want: ["status"] },

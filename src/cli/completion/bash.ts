@@ -1,5 +1,5 @@
 // Completion for bash: one function, without the package bash-completion.
-import { allCommands, type CommandTree, commandNames, optionNames } from "../command-tree.ts";
+import { allCommands, type CommandTree, commandNames, optionNames } from "../tree.ts";
 
 /** A script that defines the completion of `tree` when it is sourced. */
 export function formatBashCompletion(tree: CommandTree): string {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
-import { createProgram } from "./cli.ts";
-import { scriptedContext } from "./testing/scripted-context.ts";
+import { scriptedContext } from "../testing/scripted-context.ts";
+import { createProgram } from "./program.ts";
 
 const { ctx } = scriptedContext("/nonexistent", []);
 
