@@ -33,7 +33,7 @@ function declareToDisk(install: Command, ctx: Context): void {
         "    --source-imgref docker://quay.io/example/os:latest disk.raw",
     );
   withInstallOptions(command).action(async (device: string, options) => {
-    const { installToDisk } = await import("../commands/install-to-disk.ts");
+    const { installToDisk } = await import("../commands/install/to-disk.ts");
     await installToDisk(ctx, device, options);
   });
 }
@@ -53,7 +53,7 @@ function declareToFilesystem(install: Command, ctx: Context): void {
       "\nExamples:\n  bootc install to-filesystem --root-mount-spec LABEL=root /mnt",
     );
   withInstallOptions(command).action(async (path: string, options) => {
-    const { installToFilesystem } = await import("../commands/install-to-filesystem.ts");
+    const { installToFilesystem } = await import("../commands/install/to-filesystem.ts");
     await installToFilesystem(ctx, path, options);
   });
 }
@@ -72,7 +72,7 @@ function declareToExistingRoot(install: Command, ctx: Context): void {
         "    -v /var/lib/containers:/var/lib/containers IMAGE bootc install to-existing-root",
     );
   withInstallOptions(command).action(async (path: string, options) => {
-    const { installToExistingRoot } = await import("../commands/install-to-existing-root.ts");
+    const { installToExistingRoot } = await import("../commands/install/to-existing-root.ts");
     await installToExistingRoot(ctx, path, options);
   });
 }
@@ -84,7 +84,7 @@ function declareForInstallers(install: Command, ctx: Context): void {
     .argument("<root-path>", "where the physical root is mounted")
     .addHelpText("after", "\nExamples:\n  bootc install finalize /mnt/sysroot")
     .action(async (path: string) => {
-      const { finalizeInstall } = await import("../commands/install-finalize.ts");
+      const { finalizeInstall } = await import("../commands/install/finalize.ts");
       await finalizeInstall(ctx, path);
     });
   install
@@ -92,7 +92,7 @@ function declareForInstallers(install: Command, ctx: Context): void {
     .description("for Anaconda: add what its own deployment of an image lacks")
     .addHelpText("after", "\nExamples:\n  %post\n  bootc install ensure-completion\n  %end")
     .action(async () => {
-      const command = await import("../commands/install-ensure-completion.ts");
+      const command = await import("../commands/install/ensure-completion.ts");
       await command.ensureInstallCompletion(ctx);
     });
   install
@@ -101,7 +101,7 @@ function declareForInstallers(install: Command, ctx: Context): void {
     .option("--all", "with the kernel arguments")
     .addHelpText("after", "\nExamples:\n  bootc install print-configuration | jq .filesystem")
     .action(async (options) => {
-      const command = await import("../commands/install-print-configuration.ts");
+      const command = await import("../commands/install/print-configuration.ts");
       await command.printInstallConfiguration(ctx, options);
     });
 }

@@ -10,21 +10,21 @@ export function declareBootInternals(internals: Command, ctx: Context): void {
     .argument("[early]", "directory of higher priority; unused")
     .argument("[late]", "directory of lower priority; unused")
     .action(async (dir: string) => {
-      const { systemdGenerator } = await import("../commands/internals-systemd-generator.ts");
+      const { systemdGenerator } = await import("../commands/internals/systemd-generator.ts");
       await systemdGenerator(ctx, dir);
     });
   internals
     .command("fixup-etc-fstab")
     .description("mount `/` read-only in /etc/fstab where an installer wrote it otherwise")
     .action(async () => {
-      const { fixupEtcFstab } = await import("../commands/internals-fixup-etc-fstab.ts");
+      const { fixupEtcFstab } = await import("../commands/internals/fixup-etc-fstab.ts");
       await fixupEtcFstab(ctx);
     });
   internals
     .command("sysusers-sync")
     .description("remove shadow entries of users that exist nowhere any more")
     .action(async () => {
-      const { sysusersSync } = await import("../commands/internals-sysusers-sync.ts");
+      const { sysusersSync } = await import("../commands/internals/sysusers-sync.ts");
       await sysusersSync(ctx);
     });
   internals
@@ -33,7 +33,7 @@ export function declareBootInternals(internals: Command, ctx: Context): void {
     .argument("<sysroot>", "where the physical root is mounted")
     .argument("<stateroot>", "the stateroot of the deployment")
     .action(async (sysroot: string, stateroot: string) => {
-      const command = await import("../commands/internals-bootc-install-completion.ts");
+      const command = await import("../commands/internals/install-completion.ts");
       await command.installCompletion(ctx, sysroot, stateroot);
     });
 }

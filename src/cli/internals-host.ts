@@ -13,7 +13,7 @@ export function declareHostInternals(internals: Command, ctx: Context): void {
     )
     .addHelpText("after", "\nExamples:\n  bootc internals print-json-schema --of host")
     .action(async (options) => {
-      const { printJsonSchema } = await import("../commands/internals-print-json-schema.ts");
+      const { printJsonSchema } = await import("../commands/internals/print-json-schema.ts");
       await printJsonSchema(ctx, options);
     });
   internals
@@ -22,7 +22,7 @@ export function declareHostInternals(internals: Command, ctx: Context): void {
     .addHelpText("after", "\nExamples:\n  bootc internals publish-boot-entries")
     .action(async () => {
       const { publishBootEntriesForUsers } = await import(
-        "../commands/internals-publish-boot-entries.ts"
+        "../commands/internals/publish-boot-entries.ts"
       );
       await publishBootEntriesForUsers(ctx);
     });
@@ -31,7 +31,7 @@ export function declareHostInternals(internals: Command, ctx: Context): void {
     .description("reboot this machine")
     .addHelpText("after", "\nExamples:\n  bootc internals reboot")
     .action(async () => {
-      const { rebootNow } = await import("../commands/internals-reboot.ts");
+      const { rebootNow } = await import("../commands/internals/reboot.ts");
       await rebootNow(ctx);
     });
 }

@@ -38,7 +38,7 @@ function declareCare(internals: Command, ctx: Context): void {
     .addOption(lockTimeoutOption())
     .addHelpText("after", "\nExamples:\n  bootc internals cleanup")
     .action(async (options) => {
-      const { cleanup } = await import("../commands/internals-cleanup.ts");
+      const { cleanup } = await import("../commands/internals/cleanup.ts");
       await cleanup(ctx, options);
     });
   internals
@@ -46,7 +46,7 @@ function declareCare(internals: Command, ctx: Context): void {
     .description("look for damage that earlier versions are known to have left")
     .addHelpText("after", "\nExamples:\n  bootc internals fsck")
     .action(async () => {
-      const { fsck } = await import("../commands/internals-fsck.ts");
+      const { fsck } = await import("../commands/internals/fsck.ts");
       await fsck(ctx);
     });
 }

@@ -34,7 +34,7 @@ function declareUnencapsulate(container: Command, ctx: Context): void {
         "  ostree container unencapsulate --repo repo --write-ref os ostree-unverified-image:oci:/srv/os",
     )
     .action(async (imgref, options) => {
-      const { unencapsulate } = await import("../commands/ostree-container-unencapsulate.ts");
+      const { unencapsulate } = await import("../commands/ostree-container/unencapsulate.ts");
       await unencapsulate(ctx, { ...options, imgref });
     });
 }
@@ -50,7 +50,7 @@ function declareInfo(container: Command, ctx: Context): void {
       "\nExamples:\n  ostree container info ostree-unverified-registry:quay.io/example/os",
     )
     .action(async (imgref, options) => {
-      const { info } = await import("../commands/ostree-container-info.ts");
+      const { info } = await import("../commands/ostree-container/info.ts");
       await info(ctx, { ...options, imgref });
     });
 }
@@ -62,7 +62,7 @@ function declareLooks(image: Command, ctx: Context): void {
     .addOption(repoOption())
     .addHelpText("after", "\nExamples:\n  ostree container image list --repo /ostree/repo")
     .action(async (options) => {
-      const { imageList } = await import("../commands/ostree-container-image-list.ts");
+      const { imageList } = await import("../commands/ostree-container/image/list.ts");
       await imageList(ctx, options);
     });
   image
@@ -75,7 +75,7 @@ function declareLooks(image: Command, ctx: Context): void {
       "\nExamples:\n  ostree container image history --repo /ostree/repo docker://quay.io/example/os",
     )
     .action(async (name, options) => {
-      const { imageHistory } = await import("../commands/ostree-container-image-history.ts");
+      const { imageHistory } = await import("../commands/ostree-container/image/history.ts");
       await imageHistory(ctx, { ...options, image: name });
     });
   image
@@ -89,7 +89,7 @@ function declareLooks(image: Command, ctx: Context): void {
       "\nExamples:\n  ostree container image metadata --repo repo docker://quay.io/example/os | jq .layers",
     )
     .action(async (name, options) => {
-      const { imageMetadata } = await import("../commands/ostree-container-image-metadata.ts");
+      const { imageMetadata } = await import("../commands/ostree-container/image/metadata.ts");
       await imageMetadata(ctx, { ...options, image: name });
     });
 }
@@ -107,7 +107,7 @@ function declareCopy(image: Command, ctx: Context): void {
       "\nExamples:\n  ostree container image copy --src-repo a --dest-repo b ostree-unverified-registry:x/y",
     )
     .action(async (imgref, options) => {
-      const { imageCopy } = await import("../commands/ostree-container-image-copy.ts");
+      const { imageCopy } = await import("../commands/ostree-container/image/copy.ts");
       await imageCopy(ctx, { ...options, imgref });
     });
 }
@@ -125,7 +125,7 @@ function declareRemovals(image: Command, ctx: Context): void {
       "\nExamples:\n  ostree container image remove --repo repo docker://quay.io/example/os",
     )
     .action(async (images, options) => {
-      const { imageRemove } = await import("../commands/ostree-container-image-remove.ts");
+      const { imageRemove } = await import("../commands/ostree-container/image/remove.ts");
       await imageRemove(ctx, { ...options, images });
     });
   image
@@ -136,7 +136,7 @@ function declareRemovals(image: Command, ctx: Context): void {
     .addHelpText("after", "\nExamples:\n  ostree container image prune-layers --repo /ostree/repo")
     .action(async (options) => {
       const { imagePruneLayers } = await import(
-        "../commands/ostree-container-image-prune-layers.ts"
+        "../commands/ostree-container/image/prune-layers.ts"
       );
       await imagePruneLayers(ctx, options);
     });
@@ -154,7 +154,7 @@ function declareRemovals(image: Command, ctx: Context): void {
     .addHelpText("after", "\nExamples:\n  ostree container image prune-images --sysroot / --full")
     .action(async (options) => {
       const { imagePruneImages } = await import(
-        "../commands/ostree-container-image-prune-images.ts"
+        "../commands/ostree-container/image/prune-images.ts"
       );
       await imagePruneImages(ctx, options);
     });
@@ -170,7 +170,7 @@ function declareRemovals(image: Command, ctx: Context): void {
     )
     .action(async (name, options) => {
       const { imageClearCachedUpdate } = await import(
-        "../commands/ostree-container-image-clear-cached-update.ts"
+        "../commands/ostree-container/image/clear-cached-update.ts"
       );
       await imageClearCachedUpdate(ctx, { ...options, image: name });
     });
@@ -217,7 +217,7 @@ function declareDeploy(image: Command, ctx: Context): void {
       "\nExamples:\n  ostree container image deploy --sysroot /mnt --imgref ostree-unverified-registry:x/os",
     )
     .action(async (options) => {
-      const { imageDeploy } = await import("../commands/ostree-container-image-deploy.ts");
+      const { imageDeploy } = await import("../commands/ostree-container/image/deploy.ts");
       await imageDeploy(ctx, options);
     });
 }
@@ -259,7 +259,7 @@ function declarePull(image: Command, ctx: Context): void {
         "  ostree container image pull --check new.json repo ostree-unverified-image:oci:/srv/os",
     )
     .action(async (repo, imgref, options) => {
-      const { imagePull } = await import("../commands/ostree-container-image-pull.ts");
+      const { imagePull } = await import("../commands/ostree-container/image/pull.ts");
       await imagePull(ctx, { ...options, repo, imgref });
     });
 }

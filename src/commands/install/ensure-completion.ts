@@ -1,0 +1,44 @@
+// `bootc install ensure-completion`: for Anaconda, whose own deployment lacks what our install adds.
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { BootcError } from "../../errors.ts";
+import { completeInstall } from "../../install/complete.ts";
+import { withInstallerNetwork } from "../../install/installer-network.ts";
+import type { Context } from "../../system/context.ts";
+import { exists } from "../../system/files.ts";
+import { requireRoot } from "../../system/privileges.ts";
+
+/** Says in the installer's own system that there is nothing left to do. */
+const STAMP = "proc/1/root/run/bootc-install-reconciled";
+
+export async function ensureInstallCompletion(ctx: Context): Promise<void> {
+  await requireRoot(ctx);
+  if (!ctx.env.ANA_INSTALL_PATH) {
+    throw new BootcError("Missing environment variable ANA_INSTALL_PATH", {
+      hint: "this command is for `%post` of a kickstart that uses `ostreecontainer`",
+    });
+  }
+  const stamp = join(ctx.root, STAMP);
+  if (await exists(stamp)) {
+    ctx.note("Reconciliation already completed.");
+    return;
+  }
+  // In `%post` the new deployment is our root, with its boot file system mounted.
+  const own = join(ctx.root, "boot");
+  const sysroot = join(ctx.root, "sysroot");
+  const boot = (await exists(join(own, "loader"))) ? own : join(sysroot, "boot");
+  await markBooted(ctx);
+  await withInstallerNetwork(ctx, () =>
+    completeInstall(ctx, { sysroot, boot, stateroot: undefined }),
+  );
+  await mkdir(dirname(stamp), { recursive: true });
+  await writeFile(stamp, "");
+}
+
+/** Programs of the image that `%post` runs next are to know what kind of system they are on. */
+async function markBooted(ctx: Context): Promise<void> {
+  const path = join(ctx.root, "run/ostree-booted");
+  if (await exists(path)) return;
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, "");
+}

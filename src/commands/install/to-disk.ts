@@ -1,0 +1,106 @@
+// `bootc install to-disk`: partitions a disk and installs an image to it.
+import { join } from "node:path";
+import { BootcError } from "../../errors.ts";
+import type { BlockSetup, FilesystemType, InstallConfig } from "../../host/install-config.ts";
+import { parseSizeMiB } from "../../host/partition-plan.ts";
+import { installTo } from "../../install/deploy.ts";
+import { type DiskWish, requireDevice, requireFreeDisk, withNewDisk } from "../../install/disk.ts";
+import { finalizeFilesystems } from "../../install/finalize.ts";
+import { type Prepared, prepareInstall } from "../../install/prepare.ts";
+import type { InstallOptions } from "../../install/request.ts";
+import { withLoopDevice } from "../../programs/losetup.ts";
+import { requireTpm } from "../../programs/luks.ts";
+import type { Context } from "../../system/context.ts";
+
+export interface ToDiskOptions extends InstallOptions {
+  readonly wipe?: boolean;
+  readonly blockSetup?: BlockSetup;
+  readonly filesystem?: FilesystemType;
+  readonly rootSize?: string;
+  readonly viaLoopback?: boolean;
+}
+
+export async function installToDisk(
+  ctx: Context,
+  device: string,
+  options: ToDiskOptions,
+): Promise<void> {
+  const isLoopback = options.viaLoopback ?? false;
+  await requireDevice(device, isLoopback);
+  const rootSizeMiB = options.rootSize === undefined ? undefined : parseSizeMiB(options.rootSize);
+  if (isLoopback && !options.genericImage) {
+    ctx.note("warning: --via-loopback implies --generic-image: firmware variables are left alone");
+  }
+  const prepared = await prepareInstall(ctx, {
+    ...options,
+    genericImage: options.genericImage || isLoopback,
+  });
+  const filesystem = decideFilesystem(options, prepared.config);
+  const setup = decideBlockSetup(options, prepared.config);
+  if (setup === "tpm2-luks") await requireTpm(ctx);
+  const wish = { setup, filesystem, rootSizeMiB };
+  const job = { prepared, wish, mayWipe: options.wipe ?? false };
+  if (isLoopback) await withLoopDevice(ctx, device, (loop) => install(ctx, loop, job));
+  else await install(ctx, device, job);
+  ctx.note("Installation complete!");
+}
+
+interface Job {
+  readonly prepared: Prepared;
+  readonly wish: DiskWish;
+  readonly mayWipe: boolean;
+}
+
+async function install(ctx: Context, device: string, job: Job): Promise<void> {
+  const { prepared, wish, mayWipe } = job;
+  const disk = await requireFreeDisk(ctx, device, { mayWipe });
+  await withNewDisk(ctx, disk, {
+    wish,
+    async work({ rootDir, rootUuid, unlockKargs, boot }) {
+      const isDiscoverable = prepared.config?.["discoverable-partitions"] ?? false;
+      ctx.note(` Partitions: ${isDiscoverable ? "Discoverable" : "UUID"}`);
+      const kargs = [
+        ...unlockKargs,
+        ...(isDiscoverable ? ["rw"] : [`root=UUID=${rootUuid}`, "rw"]),
+        ...(boot === undefined ? [] : [`boot=${boot.source}`]),
+      ];
+      await installTo(ctx, prepared, { root: rootDir, kargs, boot, disk: device });
+      const type = wish.filesystem;
+      await finalizeFilesystems(ctx, [
+        ...(boot === undefined ? [] : [{ path: join(rootDir, "boot"), type }]),
+        { path: rootDir, type },
+      ]);
+    },
+  });
+}
+
+function decideFilesystem(
+  options: ToDiskOptions,
+  config: InstallConfig | undefined,
+): FilesystemType {
+  if (options.filesystem !== undefined) return options.filesystem;
+  if (config === undefined) {
+    throw new BootcError("No install configuration found, and no filesystem specified", {
+      kind: "usage",
+      hint: "choose one with `--filesystem`",
+    });
+  }
+  const type = config["root-fs-type"];
+  if (type !== undefined) return type;
+  throw new BootcError("No root filesystem specified", {
+    kind: "usage",
+    hint: "choose one with `--filesystem`",
+  });
+}
+
+/** What the command line says, else what the image prefers; what it does not offer is refused. */
+function decideBlockSetup(options: ToDiskOptions, config: InstallConfig | undefined): BlockSetup {
+  if (config === undefined) return options.blockSetup ?? "direct";
+  const offered = config.block ?? ["direct"];
+  const wanted = options.blockSetup ?? offered[0] ?? "direct";
+  if (offered.includes(wanted)) return wanted;
+  throw new BootcError(`Block setup ${wanted} is not enabled in installation config`, {
+    kind: "usage",
+    hint: `enabled are ${offered.join(", ")}`,
+  });
+}

@@ -1,0 +1,64 @@
+// `bootc install to-existing-root`: installs an image over the running system, whatever that is.
+import { mkdir, readlink, rmdir } from "node:fs/promises";
+import { BootcError } from "../../errors.ts";
+import { cleanupContext } from "../../install/chroot.ts";
+import { installOntoFilesystem } from "../../install/onto-filesystem.ts";
+import type { InstallOptions } from "../../install/request.ts";
+import type { Context } from "../../system/context.ts";
+import { exists } from "../../system/files.ts";
+import { requireRoot } from "../../system/privileges.ts";
+
+const DEFAULT_PATH = "/target";
+
+export interface ToExistingRootOptions extends InstallOptions {
+  readonly replace: "wipe" | "alongside";
+  readonly acknowledgeDestructive?: boolean;
+  readonly cleanup?: boolean;
+}
+
+export async function installToExistingRoot(
+  ctx: Context,
+  path: string = DEFAULT_PATH,
+  options: ToExistingRootOptions,
+): Promise<void> {
+  const install = async () =>
+    await installOntoFilesystem(ctx, options, {
+      path,
+      replace: options.replace,
+      isExistingRoot: true,
+      wantsCleanup: options.cleanup ?? false,
+      isAcknowledged: options.acknowledgeDestructive ?? false,
+      skipsFinalize: true,
+    });
+  if (path === DEFAULT_PATH && !(await exists(path))) await withRunningRoot(ctx, install);
+  else await install();
+}
+
+/** Runs `work` with the running system's mounts at the default path, where there is nothing afterwards. */
+async function withRunningRoot(ctx: Context, work: () => Promise<void>): Promise<void> {
+  await requireRoot(ctx);
+  await requireHostMounts();
+  await mkdir(DEFAULT_PATH);
+  try {
+    await ctx.run("mount", ["--rbind", "--make-rslave", "/", DEFAULT_PATH]);
+    try {
+      await work();
+    } finally {
+      await cleanupContext(ctx).run("umount", ["--recursive", "--lazy", DEFAULT_PATH]);
+    }
+  } finally {
+    await rmdir(DEFAULT_PATH);
+  }
+}
+
+/** The mounts of another namespace cannot be bound from here. */
+async function requireHostMounts(): Promise<void> {
+  const [own, first] = await Promise.all([
+    readlink("/proc/self/ns/mnt"),
+    readlink("/proc/1/ns/mnt"),
+  ]);
+  if (own === first) return;
+  throw new BootcError(`the root of the host is not at \`${DEFAULT_PATH}\``, {
+    hint: "run the container with `podman run --privileged --pid=host -v /:/target`",
+  });
+}

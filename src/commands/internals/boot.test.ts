@@ -1,0 +1,99 @@
+import { spawnSync } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { createContext } from "../../system/run.ts";
+import { fixupEtcFstab } from "./fixup-etc-fstab.ts";
+import { systemdGenerator } from "./systemd-generator.ts";
+import { sysusersSync } from "./sysusers-sync.ts";
+
+async function machineOf(files: Readonly<Record<string, string>>): Promise<string> {
+  const root = await mkdtemp(join(tmpdir(), "machine-"));
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), text, { mode: 0o600 });
+  }
+  return root;
+}
+
+test("the generator links what an ostree host needs, and may run again", async () => {
+  const root = await machineOf({ "run/ostree-booted": "", "sysroot/x": "", "etc/shadow": "" });
+  const out = await mkdtemp(join(tmpdir(), "generator-"));
+  await systemdGenerator(createContext({ root }), out);
+  await systemdGenerator(createContext({ root }), out);
+  expect(await readdir(out)).toEqual([
+    "bootc-status-updated-onboot.target.wants",
+    "bootc-status-updated.target.wants",
+    "multi-user.target.wants",
+    "sysinit.target.wants",
+  ]);
+  expect(await readlink(join(out, "multi-user.target.wants/bootc-status-updated.path"))).toBe(
+    "/usr/lib/systemd/system/bootc-status-updated.path",
+  );
+});
+
+test("sysusers-sync drops entries of unknown users and keeps the mode", async () => {
+  const root = await machineOf({
+    "etc/passwd": "root:x:0:0::/root:/bin/sh\n",
+    "usr/lib/passwd": "systemd-network:x:998:998::/:/bin/false\n",
+    "etc/shadow": "root:*:1::\ngone:!:1::\nsystemd-network:!:1::\n",
+    "etc/gshadow": "root:*::\n",
+    "etc/group": "root:x:0:\n",
+  });
+  const before = await stat(join(root, "etc/gshadow"));
+  await sysusersSync(createContext({ root }));
+  expect(await readFile(join(root, "etc/shadow"), "utf8")).toBe(
+    "root:*:1::\nsystemd-network:!:1::\n",
+  );
+  expect((await stat(join(root, "etc/shadow"))).mode & 0o777).toBe(0o600);
+  expect((await stat(join(root, "etc/gshadow"))).ino).toBe(before.ino);
+  expect((await readdir(join(root, "etc"))).sort()).toEqual([
+    "group",
+    "gshadow",
+    "passwd",
+    "shadow",
+  ]);
+});
+
+test("sysusers-sync leaves the file alone while another program holds its lock", async () => {
+  const shadow = "gone:!:1::\n";
+  const root = await machineOf({
+    "etc/passwd": "root:x:0:0::/root:/bin/sh\n",
+    "etc/shadow": shadow,
+    "etc/shadow.lock": "1",
+  });
+  await expect(sysusersSync(createContext({ root }))).rejects.toMatchObject({ kind: "busy" });
+  expect(await readFile(join(root, "etc/shadow"), "utf8")).toBe(shadow);
+});
+
+test.each([
+  ["whose process is gone", () => `${deadPid()}\0`],
+  ["with the number this process happens to have", () => `${process.pid}\0`],
+  ["cut short before it had a number", () => ""],
+  ["with something else in it", () => "useradd\n"],
+  ["with a number no process can have", () => "99999999999999999999\0"],
+])("sysusers-sync takes over a lock %s", async (_about, content) => {
+  const root = await machineOf({
+    "etc/passwd": "root:x:0:0::/root:/bin/sh\n",
+    "etc/shadow": "root:*:1::\ngone:!:1::\n",
+    "etc/shadow.lock": content(),
+  });
+  await sysusersSync(createContext({ root }));
+  expect(await readFile(join(root, "etc/shadow"), "utf8")).toBe("root:*:1::\n");
+  expect(await readdir(join(root, "etc"))).toEqual(["passwd", "shadow"]);
+});
+
+/** A number that a process had which has ended and is waited for. */
+function deadPid(): number {
+  return spawnSync("true").pid;
+}
+
+test("fixup-etc-fstab mends once", async () => {
+  const root = await machineOf({ "etc/fstab": "UUID=1 / xfs defaults 0 0\n" });
+  await fixupEtcFstab(createContext({ root }));
+  const mended = await readFile(join(root, "etc/fstab"), "utf8");
+  expect(mended).toContain("UUID=1 / xfs defaults,ro 0 0");
+  await fixupEtcFstab(createContext({ root }));
+  expect(await readFile(join(root, "etc/fstab"), "utf8")).toBe(mended);
+});

@@ -1,0 +1,20 @@
+// `bootc internals cleanup`: removes images, layers and downloads that nothing on this host needs.
+import { join } from "node:path";
+import { cleanHost } from "../../deploy/clean-host.ts";
+import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
+import { systemRepo } from "../../programs/ostree-sysroot.ts";
+import { type LockWords, lockTimeoutOf } from "../../pull/request.ts";
+import type { Context } from "../../system/context.ts";
+
+export async function cleanup(ctx: Context, options: LockWords): Promise<void> {
+  const timeoutMs = lockTimeoutOf(options);
+  await prepareForWrite(ctx);
+  const sysroot = join(ctx.root, "sysroot");
+  const repo = systemRepo(ctx);
+  const summary = await withHostLock(ctx, { purpose: "cleaning up", timeoutMs }, async () => {
+    // Deployments that are no longer listed go first, so that what they followed can go, too.
+    await ctx.run("ostree", ["admin", "cleanup"], { isQuiet: true });
+    return await cleanHost(ctx, { sysroot, repo, lockTimeoutMs: timeoutMs });
+  });
+  if (summary !== undefined) ctx.say(summary);
+}

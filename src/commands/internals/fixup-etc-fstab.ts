@@ -1,0 +1,17 @@
+// `bootc internals fixup-etc-fstab`: adds `ro` to the root in /etc/fstab, where an installer left it out.
+import { join } from "node:path";
+import { doing } from "../../errors.ts";
+import { mendFstab } from "../../host/boot-units.ts";
+import type { Context } from "../../system/context.ts";
+import { readFileIfAny, replaceFile } from "../../system/files.ts";
+import { keepLabel } from "../../system/label.ts";
+
+export async function fixupEtcFstab(ctx: Context): Promise<void> {
+  const path = join(ctx.root, "etc/fstab");
+  await doing("mending `/etc/fstab`", async () => {
+    const mended = mendFstab((await readFileIfAny(path)) ?? "");
+    if (mended === undefined) return;
+    await keepLabel(ctx, path, () => replaceFile(path, mended));
+    ctx.note("Updated /etc/fstab to add `ro` for `/`");
+  });
+}

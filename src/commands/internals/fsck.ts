@@ -1,0 +1,60 @@
+// `bootc internals fsck`: looks for damage that earlier versions are known to have left on hosts.
+import { lstat } from "node:fs/promises";
+import { join } from "node:path";
+import { prepareForWrite } from "../../deploy/prepare-write.ts";
+import { BootcError, errnoOf } from "../../errors.ts";
+import { keyfileValue, parseKeyfile } from "../../ostree/keyfile.ts";
+import { readVerityFlags } from "../../programs/lsattr.ts";
+import { deploymentDir } from "../../programs/ostree-paths.ts";
+import { readSysroot, systemRepo } from "../../programs/ostree-sysroot.ts";
+import type { Context } from "../../system/context.ts";
+import { readFileIfAny } from "../../system/files.ts";
+
+type Check = (ctx: Context) => Promise<string | undefined>;
+
+/** Each gives what is wrong, if anything. In the order in which they are reported. */
+const CHECKS: readonly (readonly [name: string, check: Check])[] = [
+  ["etc-resolvconf", checkResolvConf],
+  ["fsverity", checkVerity],
+];
+
+export async function fsck(ctx: Context): Promise<void> {
+  await prepareForWrite(ctx);
+  let errors = 0;
+  for (const [name, check] of CHECKS) {
+    const problem = await check(ctx);
+    if (problem !== undefined) errors++;
+    ctx.say(problem === undefined ? `ok: ${name}` : `fsck error: ${name}: ${problem}`);
+  }
+  if (errors > 0) throw new BootcError("Encountered errors", { kind: "integrity" });
+}
+
+/** Image builds leave an empty resolv.conf, which shadows the one made at run time. */
+async function checkResolvConf(ctx: Context): Promise<string | undefined> {
+  const { deployments } = await readSysroot(ctx);
+  for (const it of deployments) {
+    const path = join(deploymentDir(ctx, it), "usr/etc/resolv.conf");
+    if (await isEmptyFile(path)) return `\`${path}\` is an empty file`;
+  }
+  return undefined;
+}
+
+async function isEmptyFile(path: string): Promise<boolean> {
+  try {
+    const stats = await lstat(path);
+    return stats.isFile() && stats.size === 0;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return false;
+    throw error;
+  }
+}
+
+/** Either every content object is protected by fs-verity or none; all, where the repository demands it. */
+async function checkVerity(ctx: Context): Promise<string | undefined> {
+  const repo = systemRepo(ctx);
+  const config = parseKeyfile((await readFileIfAny(join(repo, "config"))) ?? "");
+  const isDemanded = /^(yes|true|1)$/.test(keyfileValue(config, "ex-integrity", "fsverity") ?? "");
+  const { enabled, disabled } = await readVerityFlags(ctx, join(repo, "objects"));
+  if (disabled === 0 || (enabled === 0 && !isDemanded)) return undefined;
+  return `${disabled} of ${enabled + disabled} objects are not protected by fs-verity`;
+}

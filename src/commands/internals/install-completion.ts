@@ -1,0 +1,12 @@
+// `bootc internals bootc-install-completion`: what `ostree container image deploy` runs at its end.
+import { join } from "node:path";
+import { completeInstall } from "../../install/complete.ts";
+import type { Context } from "../../system/context.ts";
+
+export async function installCompletion(
+  ctx: Context,
+  sysroot: string,
+  stateroot: string,
+): Promise<void> {
+  await completeInstall(ctx, { sysroot, boot: join(sysroot, "boot"), stateroot });
+}

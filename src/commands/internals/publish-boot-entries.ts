@@ -1,0 +1,7 @@
+// `bootc internals publish-boot-entries`: what the unit runs after each change, so that users see it.
+import { publishBootEntries } from "../../programs/ostree-boot-entries.ts";
+import type { Context } from "../../system/context.ts";
+
+export async function publishBootEntriesForUsers(ctx: Context): Promise<void> {
+  await publishBootEntries(ctx);
+}

@@ -1,0 +1,33 @@
+// `bootc internals systemd-generator`: adds our units to this boot where the machine needs them.
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type BootFacts, decideBootUnits } from "../../host/boot-units.ts";
+import type { Context } from "../../system/context.ts";
+import { exists, readFileIfAny } from "../../system/files.ts";
+import { readMount } from "../../system/mounts.ts";
+
+/** `dir` is where systemd expects generated units of normal priority. */
+export async function systemdGenerator(ctx: Context, dir: string): Promise<void> {
+  const { links, units } = decideBootUnits(await readBootFacts(ctx));
+  for (const [path, text] of Object.entries(units)) {
+    await mkdir(dirname(join(dir, path)), { recursive: true });
+    await writeFile(join(dir, path), text);
+  }
+  for (const [path, target] of Object.entries(links)) {
+    await mkdir(dirname(join(dir, path)), { recursive: true });
+    await rm(join(dir, path), { force: true });
+    await symlink(target, join(dir, path));
+  }
+}
+
+async function readBootFacts(ctx: Context): Promise<BootFacts> {
+  const at = (path: string) => join(ctx.root, path);
+  return {
+    isOstreeBooted: await exists(at("run/ostree-booted")),
+    hasSysroot: await exists(at("sysroot")),
+    hasShadow: await exists(at("etc/shadow")),
+    wantsCleanup: await exists(at("sysroot/etc/bootc-destructive-cleanup")),
+    root: await readMount(ctx, "/"),
+    fstab: (await readFileIfAny(at("etc/fstab"))) ?? "",
+  };
+}

@@ -1,0 +1,26 @@
+// `ostree container image clear-cached-update`: forgets the update that the last check saw.
+import { parseImageReference } from "../../../image/reference.ts";
+import { writeCachedUpdate } from "../../../pull/commit.ts";
+import { withRepositoryLock } from "../../../pull/lock.ts";
+import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";
+import { requireStoredImage } from "../../../pull/stored.ts";
+import type { Context } from "../../../system/context.ts";
+
+export interface ClearCachedUpdateOptions extends LockWords {
+  readonly repo: string;
+  readonly image: string;
+}
+
+export async function imageClearCachedUpdate(
+  ctx: Context,
+  options: ClearCachedUpdateOptions,
+): Promise<void> {
+  const { repo } = options;
+  await withRepositoryLock(ctx, repo, {
+    options: { purpose: "forgetting an update", timeoutMs: lockTimeoutOf(options) },
+    work: async () => {
+      const { commit } = await requireStoredImage(repo, parseImageReference(options.image));
+      await writeCachedUpdate(ctx, { repo, commit }, undefined);
+    },
+  });
+}

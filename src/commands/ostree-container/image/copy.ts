@@ -1,0 +1,42 @@
+// `ostree container image copy`: a stored image, with all its layers, into another repository.
+import { BootcError, doing } from "../../../errors.ts";
+import { formatImageReference, parseOstreeReference } from "../../../image/reference.ts";
+import { canonicalizeReference } from "../../../image/registry-name.ts";
+import { blobRef, imageRef } from "../../../ostree/ref-names.ts";
+import { withRepositoryLock } from "../../../pull/lock.ts";
+import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";
+import { findLayersOf, requireStoredImage } from "../../../pull/stored.ts";
+import type { Context } from "../../../system/context.ts";
+
+export interface ImageCopyOptions extends LockWords {
+  readonly srcRepo: string;
+  readonly destRepo: string;
+  readonly imgref: string;
+}
+
+export async function imageCopy(ctx: Context, options: ImageCopyOptions): Promise<void> {
+  const image = canonicalizeReference(parseOstreeReference(options.imgref).image);
+  const name = formatImageReference(image);
+  const stored = await requireStoredImage(options.srcRepo, image);
+  const layers = await findLayersOf(options.srcRepo, stored);
+  const lost = layers.find((it) => it.commit === undefined);
+  if (lost !== undefined) {
+    throw new BootcError(`${name} lacks its layer \`${lost.digest}\` in \`${options.srcRepo}\``, {
+      kind: "integrity",
+    });
+  }
+  const refs = [imageRef(name), ...new Set(layers.map((it) => blobRef(it.digest)))];
+  const repo = options.destRepo;
+  const work = () =>
+    // One transaction: the image is there whole or not at all. Its commits carry refs of their origin.
+    ctx.run("ostree", [
+      ...["pull-local", `--repo=${repo}`, "--untrusted", "--disable-verify-bindings"],
+      ...[options.srcRepo, ...refs],
+    ]);
+  await doing(`copying ${name}`, () =>
+    withRepositoryLock(ctx, repo, {
+      options: { purpose: `copying ${name}`, timeoutMs: lockTimeoutOf(options) },
+      work,
+    }),
+  );
+}

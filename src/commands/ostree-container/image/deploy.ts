@@ -1,0 +1,160 @@
+// `ostree container image deploy`: pulls an image into a sysroot and makes a deployment of it.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { withHostLock } from "../../../deploy/prepare-write.ts";
+import { BootcError } from "../../../errors.ts";
+import type { Sysroot } from "../../../host/deployment.ts";
+import { describeBootcLabel, requireBootable } from "../../../image/config.ts";
+import { platformOf } from "../../../image/platform.ts";
+import {
+  formatImageReference,
+  type OstreeReference,
+  parseOstreeReference,
+} from "../../../image/reference.ts";
+import { parseNamedImage } from "../../../image/registry-name.ts";
+import { completeInstall } from "../../../install/complete.ts";
+import { type StageRequest, stageDeployment } from "../../../programs/ostree-admin.ts";
+import { formatOrigin } from "../../../programs/ostree-origin.ts";
+import { readSysroot } from "../../../programs/ostree-sysroot.ts";
+import { removeImages } from "../../../pull/cleanup.ts";
+import { withRepositoryLock } from "../../../pull/lock.ts";
+import { type RepositoryPullWords, withPlannedPull } from "../../../pull/planned-pull.ts";
+import { withProtection } from "../../../pull/protection.ts";
+import { pullImage } from "../../../pull/pull.ts";
+import { lockTimeoutOf } from "../../../pull/request.ts";
+import type { Context } from "../../../system/context.ts";
+import { requireRoot } from "../../../system/privileges.ts";
+import { isBootedRepository, makeRepositoryWritable } from "../../../system/writable-sysroot.ts";
+
+export interface ImageDeployOptions extends RepositoryPullWords {
+  readonly imgref?: string;
+  readonly image?: string;
+  readonly transport?: string;
+  readonly ostreeRemote?: string;
+  readonly enforceContainerSigpolicy?: boolean;
+  readonly sysroot: string;
+  readonly stateroot?: string;
+  readonly targetImgref?: string;
+  readonly noImgref?: boolean;
+  readonly karg: readonly string[];
+  readonly writeCommitidTo?: string;
+}
+
+export async function imageDeploy(ctx: Context, options: ImageDeployOptions): Promise<void> {
+  const reference = decideReference(options);
+  const target =
+    options.targetImgref === undefined ? reference : parseOstreeReference(options.targetImgref);
+  const repo = join(options.sysroot, "ostree/repo");
+  const isBooted = await isBootedRepository(ctx, repo);
+  if (isBooted) await requireRoot(ctx);
+  await makeRepositoryWritable(ctx, repo);
+  const stateroot = decideStateroot(options, isBooted ? await readSysroot(ctx) : undefined);
+  const it: DeployRequest = { options, repo, reference, target, stateroot, isBooted };
+  // What is staged here is what the verbs look at and replace: they must not do so meanwhile.
+  const timeoutMs = lockTimeoutOf(options);
+  const commit = isBooted
+    ? await withHostLock(ctx, { purpose: "deploying", timeoutMs }, () => pullAndDeploy(ctx, it))
+    : await pullAndDeploy(ctx, it);
+  if (options.writeCommitidTo !== undefined) await writeFile(options.writeCommitidTo, commit);
+}
+
+interface DeployRequest {
+  readonly options: ImageDeployOptions;
+  readonly repo: string;
+  readonly reference: OstreeReference;
+  /** What the deployment follows from then on. */
+  readonly target: OstreeReference;
+  readonly stateroot: string;
+  /** The sysroot is that of the system that runs. */
+  readonly isBooted: boolean;
+}
+
+async function pullAndDeploy(ctx: Context, it: DeployRequest): Promise<string> {
+  const { options, repo, reference } = it;
+  const request = { repo, reference, requiresBootable: true, words: options };
+  return await withPlannedPull(ctx, request, async ({ plan, display }) => {
+    const warning = describeBootcLabel(plan.config);
+    if (warning !== undefined) ctx.note(warning);
+    return await withProtection(ctx, repo, async (protection) => {
+      const { commit, config } = await pullImage(ctx, plan, { protection });
+      // The pull asks this of what is new to the repository alone.
+      requireBootable(config, platformOf(process.arch));
+      display.onEvent({ type: "stage", stage: "deploying" });
+      await withRepositoryLock(ctx, repo, {
+        options: { purpose: "deploying", timeoutMs: lockTimeoutOf(options) },
+        work: async () => {
+          await deploy(ctx, it, commit);
+          if (options.noImgref) await removeImages(ctx, repo, [formatImageReference(plan.image)]);
+        },
+      });
+      // What is staged on the booted system has no boot entry yet.
+      if (!it.isBooted) await complete(ctx, it);
+      return commit;
+    });
+  });
+}
+
+/** The image by `--imgref`, or put together from `--image` and the options beside it. */
+export function decideReference(options: ImageDeployOptions): OstreeReference {
+  if (options.imgref !== undefined && options.image !== undefined) {
+    throw new BootcError("--imgref and --image exclude each other", { kind: "usage" });
+  }
+  if (options.imgref !== undefined) return parseOstreeReference(options.imgref);
+  if (options.image === undefined) {
+    throw new BootcError("which image to deploy is not given", {
+      kind: "usage",
+      hint: "use --imgref or --image",
+    });
+  }
+  if (options.ostreeRemote !== undefined && options.enforceContainerSigpolicy) {
+    throw new BootcError("--ostree-remote and --enforce-container-sigpolicy exclude each other", {
+      kind: "usage",
+    });
+  }
+  const image = parseNamedImage(options.image, options.transport ?? "registry");
+  if (options.ostreeRemote !== undefined) {
+    return { image, verification: { kind: "remote", remote: options.ostreeRemote } };
+  }
+  return { image, verification: { kind: options.enforceContainerSigpolicy ? "policy" : "none" } };
+}
+
+/** Where `running` is the system that runs, a deployment beside its own would not be its next. */
+export function decideStateroot(
+  { stateroot }: Pick<ImageDeployOptions, "stateroot">,
+  running: Sysroot | undefined,
+): string {
+  const booted = running?.deployments.find((it) => it.isBooted);
+  return stateroot ?? booted?.stateroot ?? "default";
+}
+
+async function deploy(ctx: Context, it: DeployRequest, commit: string): Promise<void> {
+  const { options, stateroot } = it;
+  const kargs = options.karg.length > 0 ? options.karg : undefined;
+  const request = { stateroot, commit, origin: formatOrigin(it.target), kargs, isLocked: false };
+  // Given the path of the booted one, ostree takes it for another sysroot, and breaks what is staged.
+  if (it.isBooted) return await stageDeployment(ctx, request);
+  await deployTo(ctx, options.sysroot, request);
+}
+
+async function deployTo(ctx: Context, sysroot: string, request: StageRequest): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), "bootc-deploy-"));
+  try {
+    const originFile = join(dir, "origin");
+    await writeFile(originFile, request.origin);
+    const kargs = request.kargs?.map((it) => `--karg-append=${it}`);
+    await ctx.run("ostree", [
+      ...["admin", "deploy", `--sysroot=${sysroot}`],
+      ...[`--os=${request.stateroot}`, `--origin-file=${originFile}`],
+      ...(kargs === undefined ? [] : ["--karg-none", ...kargs]),
+      request.commit,
+    ]);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+}
+
+async function complete(ctx: Context, { options, stateroot }: DeployRequest): Promise<void> {
+  const { sysroot } = options;
+  await completeInstall(ctx, { sysroot, boot: join(sysroot, "boot"), stateroot });
+}

@@ -1,0 +1,36 @@
+// `ostree container image history`: what made each layer of a stored image.
+import { formatSize } from "../../../host/manifest-difference.ts";
+import type { ImageConfig } from "../../../image/config.ts";
+import { shortDigest } from "../../../image/digest.ts";
+import type { ImageManifest } from "../../../image/manifest.ts";
+import { parseImageReference } from "../../../image/reference.ts";
+import { requireStoredImage } from "../../../pull/stored.ts";
+import type { Context } from "../../../system/context.ts";
+
+export interface ImageHistoryOptions {
+  readonly repo: string;
+  readonly image: string;
+}
+
+export async function imageHistory(ctx: Context, options: ImageHistoryOptions): Promise<void> {
+  const image = parseImageReference(options.image);
+  const { manifest, config } = await requireStoredImage(options.repo, image);
+  for (const line of describeHistory(manifest, config)) ctx.say(line);
+}
+
+/** A table of layers, from the base upwards. Entries that made no layer are left out. */
+export function describeHistory(manifest: ImageManifest, config: ImageConfig): readonly string[] {
+  const steps = (config.history ?? []).filter((it) => it.empty_layer !== true);
+  const rows = manifest.layers.map(({ digest, size }, i) => [
+    shortDigest(digest),
+    formatSize(size),
+    oneLine(steps[i]?.created_by ?? ""),
+  ]);
+  return [["ID", "SIZE", "CREATED BY"], ...rows].map(([id = "", size = "", by = ""]) =>
+    `${id.padEnd(12)}  ${size.padStart(10)}  ${by}`.trimEnd(),
+  );
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ").trim();
+}

@@ -1,0 +1,7 @@
+// `ostree container image list`: the images stored in a repository, a line each.
+import { listStoredImages } from "../../../pull/stored.ts";
+import type { Context } from "../../../system/context.ts";
+
+export async function imageList(ctx: Context, { repo }: { readonly repo: string }): Promise<void> {
+  for (const name of await listStoredImages(repo)) ctx.say(name);
+}

@@ -1,0 +1,21 @@
+// `ostree container image prune-layers`: removes layers that no image or deployment consists of.
+import { pruneLayers } from "../../../pull/cleanup.ts";
+import { withRepositoryLock } from "../../../pull/lock.ts";
+import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";
+import type { Context } from "../../../system/context.ts";
+
+export interface ImagePruneLayersOptions extends LockWords {
+  readonly repo: string;
+}
+
+export async function imagePruneLayers(
+  ctx: Context,
+  options: ImagePruneLayersOptions,
+): Promise<void> {
+  const { repo } = options;
+  const layers = await withRepositoryLock(ctx, repo, {
+    options: { purpose: "removing layers", timeoutMs: lockTimeoutOf(options) },
+    work: () => pruneLayers(ctx, repo),
+  });
+  ctx.say(`Removed layers: ${layers}`);
+}

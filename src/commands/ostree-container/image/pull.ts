@@ -1,0 +1,39 @@
+// `ostree container image pull`: an image becomes a commit in any repository, without a booted host.
+import { writeFile } from "node:fs/promises";
+import { formatCanonicalJson } from "../../../format/canonical-json.ts";
+import { formatOstreeReference, parseOstreeReference } from "../../../image/reference.ts";
+import { describePlan, recordUpdate } from "../../../pull/plan.ts";
+import { type RepositoryPullWords, withPlannedPull } from "../../../pull/planned-pull.ts";
+import { pullImage } from "../../../pull/pull.ts";
+import type { Context } from "../../../system/context.ts";
+
+export interface ImagePullOptions extends RepositoryPullWords {
+  readonly repo: string;
+  readonly imgref: string;
+  readonly ostreeDigestfile?: string;
+  readonly check?: string;
+}
+
+export async function imagePull(ctx: Context, options: ImagePullOptions): Promise<void> {
+  const { repo } = options;
+  const reference = parseOstreeReference(options.imgref);
+  const name = formatOstreeReference(reference);
+  const request = { repo, reference, requiresBootable: false, words: options };
+  await withPlannedPull(ctx, request, async ({ plan, display }) => {
+    if (options.check !== undefined && !plan.isUnchanged) {
+      await writeFile(options.check, formatCanonicalJson(plan.manifest));
+      await recordUpdate(ctx, plan);
+      return;
+    }
+    const summary = describePlan(plan);
+    if (summary !== undefined) ctx.say(summary);
+    const { commit, isUnchanged } = await pullImage(ctx, plan);
+    display.end();
+    ctx.say(`${isUnchanged ? "No changes in" : "Wrote:"} ${name} => ${commit}`);
+    await writeDigest(options, commit);
+  });
+}
+
+async function writeDigest({ ostreeDigestfile }: ImagePullOptions, commit: string): Promise<void> {
+  if (ostreeDigestfile !== undefined) await writeFile(ostreeDigestfile, commit);
+}

@@ -1,0 +1,31 @@
+// `ostree container image remove`: forgets images, and the layers that only they had.
+import { formatImageReference, parseImageReference } from "../../../image/reference.ts";
+import { pruneLayers, removeImages } from "../../../pull/cleanup.ts";
+import { withRepositoryLock } from "../../../pull/lock.ts";
+import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";
+import { listStoredImages, noImage } from "../../../pull/stored.ts";
+import type { Context } from "../../../system/context.ts";
+
+export interface ImageRemoveOptions extends LockWords {
+  readonly repo: string;
+  readonly images: readonly string[];
+  readonly skipGc?: boolean;
+}
+
+export async function imageRemove(ctx: Context, options: ImageRemoveOptions): Promise<void> {
+  const { repo } = options;
+  const names = options.images.map((it) => formatImageReference(parseImageReference(it)));
+  const work = async () => {
+    const stored = new Set(await listStoredImages(repo));
+    const missing = names.filter((it) => !stored.has(it));
+    if (missing.length > 0) throw noImage(repo, missing);
+    await removeImages(ctx, repo, names);
+    return options.skipGc === true ? undefined : await pruneLayers(ctx, repo);
+  };
+  const layers = await withRepositoryLock(ctx, repo, {
+    options: { purpose: "removing images", timeoutMs: lockTimeoutOf(options) },
+    work,
+  });
+  const also = layers === undefined ? "" : ` layers: ${layers}`;
+  ctx.say(`Removed images: ${names.length}${also}`);
+}

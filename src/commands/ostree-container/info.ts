@@ -1,0 +1,15 @@
+// `ostree container info`: which manifest a reference names right now.
+import { formatOstreeReference, parseOstreeReference } from "../../image/reference.ts";
+import { inspectReference } from "../../pull/plan.ts";
+import { type AccessWords, accessOf } from "../../pull/request.ts";
+import type { Context } from "../../system/context.ts";
+
+export interface InfoOptions extends AccessWords {
+  readonly imgref: string;
+}
+
+export async function info(ctx: Context, options: InfoOptions): Promise<void> {
+  const reference = parseOstreeReference(options.imgref);
+  const { manifestDigest } = await inspectReference(ctx, reference, accessOf(options));
+  ctx.say(`${formatOstreeReference(reference)} digest: ${manifestDigest}`);
+}

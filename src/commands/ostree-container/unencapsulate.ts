@@ -1,0 +1,34 @@
+// `ostree container unencapsulate`: the ostree commit out of an image that holds nothing else.
+import { BootcError } from "../../errors.ts";
+import { formatOstreeReference, parseOstreeReference } from "../../image/reference.ts";
+import { requireRefName } from "../../ostree/ref-names.ts";
+import { type RepositoryPullWords, withPlannedPull } from "../../pull/planned-pull.ts";
+import { pullBase } from "../../pull/pull.ts";
+import type { Context } from "../../system/context.ts";
+
+export interface UnencapsulateOptions extends RepositoryPullWords {
+  readonly repo: string;
+  readonly imgref: string;
+  readonly writeRef?: string;
+}
+
+export async function unencapsulate(ctx: Context, options: UnencapsulateOptions): Promise<void> {
+  const { repo, writeRef } = options;
+  const reference = parseOstreeReference(options.imgref);
+  if (writeRef !== undefined) requireRefName(writeRef);
+  const commit = await withPlannedPull(
+    ctx,
+    { repo, reference, requiresBootable: false, words: options },
+    async ({ plan }) => {
+      const derived = plan.layers.filter((it) => it.kind === "derived").length;
+      if (derived > 0) {
+        throw new BootcError(
+          `${formatOstreeReference(reference)} has ${derived} layers that are no part of an ostree commit`,
+          { kind: "unsupported", hint: "use `ostree container image pull` for it" },
+        );
+      }
+      return await pullBase(ctx, plan, { ref: writeRef });
+    },
+  );
+  ctx.say(`Imported: ${writeRef === undefined ? "" : `${writeRef} => `}${commit}`);
+}
