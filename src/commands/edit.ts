@@ -13,8 +13,8 @@ import { assembleHost } from "../host/assemble-host.ts";
 import type { HostDocument } from "../host/document.ts";
 import { decideEdit, parseHostSpec } from "../host/switch.ts";
 import { editFile } from "../programs/editor.ts";
-import { readSysroot } from "../programs/ostree-sysroot.ts";
 import { limitsOfWords } from "../pull/request.ts";
+import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 
 export interface EditOptions extends DeployWords {

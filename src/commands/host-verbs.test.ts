@@ -18,7 +18,7 @@ const LOCK = "+ flock --exclusive --nonblock --conflict-exit-code 75 3";
 const LOCK_LINE: ScriptLine = [LOCK];
 
 const machine = () =>
-  layOutMachine(new URL("../programs/fixtures/ostree-2025.2-staged.json", import.meta.url));
+  layOutMachine(new URL("../sysroot/fixtures/ostree-2025.2-staged.json", import.meta.url));
 
 /** Runs a verb against a script, to its transcript; its error, if any, comes last. */
 async function play(
@@ -108,7 +108,7 @@ test("rollback needs a newer ostree than 2022.7", async () => {
 test("upgrade --from-downloaded unlocks what is staged and looks that it is unlocked", async () => {
   const script: readonly ScriptLine[] = [[LOCK], ["? ostree --version", " Version: '2022.7'\n"]];
   const older = await layOutMachine(
-    new URL("../programs/fixtures/ostree-2022.7-staged.json", import.meta.url),
+    new URL("../sysroot/fixtures/ostree-2022.7-staged.json", import.meta.url),
   );
   expect(
     await play(older, script, (ctx) => upgrade(ctx, { fromDownloaded: true })),
@@ -128,7 +128,7 @@ describe("a soft reboot", () => {
   /** A staged deployment that is to be applied, on a host whose systemd knows soft reboots. */
   const capable = async (ostree: string) => {
     const it = await layOutMachine(
-      new URL("../programs/fixtures/ostree-2022.7-staged.json", import.meta.url),
+      new URL("../sysroot/fixtures/ostree-2022.7-staged.json", import.meta.url),
     );
     await rm(join(it.root, "run/ostree/staged-deployment-locked"));
     const units = join(it.root, "usr/lib/systemd/system");

@@ -4,9 +4,9 @@ import { BootcError, describeError } from "../errors.ts";
 import { formatCanonicalJson } from "../format/canonical-json.ts";
 import { onlyBooted } from "../host/assemble-host.ts";
 import { ENTRIES_READ_AT, type HostDocument } from "../host/document.ts";
-import { publishBootEntries } from "../programs/ostree-boot-entries.ts";
+import { publishBootEntries } from "../sysroot/boot-entries.ts";
+import { readHostKind } from "../sysroot/host-kind.ts";
 import type { Context } from "../system/context.ts";
-import { readHostKind } from "../system/host-kind.ts";
 import { readPrivileges } from "../system/privileges.ts";
 
 export interface StatusOptions {

@@ -6,9 +6,9 @@ import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/so
 import { assembleHost } from "../host/assemble-host.ts";
 import { isSameImage, parseSwitchTarget } from "../host/switch.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
-import { mutateOriginInPlace, readSysroot } from "../programs/ostree-sysroot.ts";
 import { reboot } from "../programs/reboot.ts";
 import { limitsOfWords } from "../pull/request.ts";
+import { mutateOriginInPlace, readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 
 export interface SwitchOptions extends DeployWords {

@@ -1,9 +1,9 @@
 // `bootc usr-overlay`: make /usr writable until the next boot.
 import { BootcError } from "../errors.ts";
 import { unlockUsr } from "../programs/ostree-admin.ts";
-import { readSysroot } from "../programs/ostree-sysroot.ts";
+import { readHostKind } from "../sysroot/host-kind.ts";
+import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
-import { readHostKind } from "../system/host-kind.ts";
 import { requireRoot } from "../system/privileges.ts";
 
 export interface UsrOverlayOptions {

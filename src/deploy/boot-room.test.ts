@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { Deployment } from "../host/deployment.ts";
-import { readSysroot } from "../programs/ostree-sysroot.ts";
+import { readSysroot } from "../sysroot/sysroot.ts";
 import { layOutMachine } from "../testing/machine-fixture.ts";
 import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
 import { isKernelInBoot, parseListing, requireBootRoom, sumFreeableKernels } from "./boot-room.ts";
@@ -126,7 +126,7 @@ test.each([
 
 test("without room for it only a kernel that is in /boot is accepted", async () => {
   const { root } = await layOutMachine(
-    new URL("../programs/fixtures/ostree-2025.2-staged.json", import.meta.url),
+    new URL("../sysroot/fixtures/ostree-2025.2-staged.json", import.meta.url),
   );
   const { deployments } = await readSysroot(scriptedContext(root, []).ctx);
   const booted = deployments.find((it) => it.isBooted);

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { describeError } from "../errors.ts";
 import { deleteRefspec } from "../programs/ostree-admin.ts";
-import { systemRepo } from "../programs/ostree-sysroot.ts";
+import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { cleanHost } from "./clean-host.ts";
 

@@ -3,12 +3,12 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
+import { type HostKind, readContainerSign, readHostKind } from "../sysroot/host-kind.ts";
+import { makeSysrootWritable, type WritableOptions } from "../sysroot/writable.ts";
 import type { Context } from "../system/context.ts";
-import { type HostKind, readContainerSign, readHostKind } from "../system/host-kind.ts";
 import { lockFile } from "../system/lock.ts";
 import { requireProgressDescriptor } from "../system/private-mounts.ts";
 import { requireRoot } from "../system/privileges.ts";
-import { makeSysrootWritable, type WritableOptions } from "../system/writable-sysroot.ts";
 
 /** After this `/sysroot` can be written, in a mount namespace of our own. May start the program anew. */
 export async function prepareForWrite(ctx: Context, options: WritableOptions = {}): Promise<void> {

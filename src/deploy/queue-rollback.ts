@@ -5,8 +5,8 @@ import { nameDeployment } from "../host/deployment.ts";
 import { decideRollback, type RollbackDecision } from "../host/rollback.ts";
 import { ROLLBACK_MESSAGE_ID, writeJournal } from "../programs/journal.ts";
 import { setDefaultDeployment } from "../programs/ostree-admin.ts";
-import { readSysroot } from "../programs/ostree-sysroot.ts";
 import { requireOstreeVersion } from "../programs/ostree-version.ts";
+import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
 

@@ -1,9 +1,9 @@
 // The host document of this machine.
 import { assembleHost } from "../host/assemble-host.ts";
 import { DEFAULT_HOST, type HostDocument } from "../host/document.ts";
-import { readSysroot } from "../programs/ostree-sysroot.ts";
+import { readHostKind } from "../sysroot/host-kind.ts";
+import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
-import { readHostKind } from "../system/host-kind.ts";
 
 /** Where this host stands; the default document in a container and on hosts that are not ours. */
 export async function readHost(ctx: Context): Promise<HostDocument> {

@@ -12,7 +12,7 @@ import {
 } from "../host/boot-entry.ts";
 import { addKargs, formatKargs, parseKargs } from "../host/kargs.ts";
 import { collectKargs } from "../host/kargs-d.ts";
-import { readDeployedKargsFiles } from "../programs/kargs-files.ts";
+import { readDeployedKargsFiles } from "../sysroot/kargs-files.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny, replaceFile } from "../system/files.ts";
 import { readNamesIfAny } from "../system/optional-file.ts";

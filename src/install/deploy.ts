@@ -9,7 +9,6 @@ import { labelsOf, versionOf } from "../image/config.ts";
 import { formatImageReference, formatOstreeReference } from "../image/reference.ts";
 import { imageRef } from "../ostree/ref-names.ts";
 import { prepareGrubMenu, requireGrubDisk } from "../programs/grub-install.ts";
-import { readCommittedKargsFiles } from "../programs/kargs-files.ts";
 import {
   configureRepo,
   deployFirst,
@@ -22,6 +21,7 @@ import { planPull } from "../pull/plan.ts";
 import { pullImage } from "../pull/pull.ts";
 import type { PulledImage } from "../pull/request.ts";
 import { showProgress } from "../pull/show-progress.ts";
+import { readCommittedKargsFiles } from "../sysroot/kargs-files.ts";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny, replaceFile } from "../system/files.ts";
 import { isSelinuxOn } from "../system/label.ts";

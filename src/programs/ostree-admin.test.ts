@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parseOstreeReference } from "../image/reference.ts";
 import { formatDictionary } from "../ostree/objects.ts";
+import { formatOrigin, parseOrigin, replaceOriginImage } from "../ostree/origin.ts";
 import type { Context } from "../system/context.ts";
 import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
 import { formatRecord } from "./journal.ts";
@@ -13,7 +14,6 @@ import {
   setFinalizationLock,
   stageDeployment,
 } from "./ostree-admin.ts";
-import { formatOrigin, parseOrigin, replaceOriginImage } from "./ostree-origin.ts";
 import { isAtLeast, parseOstreeVersion } from "./ostree-version.ts";
 
 const request = {

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import type { Karg } from "../host/kargs.ts";
+import { readStagedDeployment } from "../sysroot/staged.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
-import { readStagedDeployment } from "./ostree-staged.ts";
 import { isAtLeast, readOstreeVersion } from "./ostree-version.ts";
 
 export interface StageRequest {

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Deployment } from "../host/deployment.ts";
+import { deploymentDir } from "../sysroot/paths.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
-import { deploymentDir } from "./ostree-paths.ts";
 import { makeSoftRebootCheck } from "./ostree-soft-reboot.ts";
 
 const BOOTED: Deployment = {

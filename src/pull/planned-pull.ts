@@ -1,7 +1,7 @@
 // The beginning that all commands on a repository have that pull an image: writable, planned, progress shown.
 import type { OstreeReference } from "../image/reference.ts";
+import { makeRepositoryWritable } from "../sysroot/writable.ts";
 import type { Context } from "../system/context.ts";
-import { makeRepositoryWritable } from "../system/writable-sysroot.ts";
 import { type PullPlan, planPull } from "./plan.ts";
 import { type AccessWords, accessOf, limitsOfWords, type PullWords } from "./request.ts";
 import { type ProgressDisplay, showProgress } from "./show-progress.ts";

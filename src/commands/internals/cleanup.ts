@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { cleanHost } from "../../deploy/clean-host.ts";
 import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
-import { systemRepo } from "../../programs/ostree-sysroot.ts";
 import { type LockWords, lockTimeoutOf } from "../../pull/request.ts";
+import { systemRepo } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
 
 export async function cleanup(ctx: Context, options: LockWords): Promise<void> {

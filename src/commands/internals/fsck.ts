@@ -5,8 +5,8 @@ import { prepareForWrite } from "../../deploy/prepare-write.ts";
 import { BootcError, errnoOf } from "../../errors.ts";
 import { keyfileValue, parseKeyfile } from "../../ostree/keyfile.ts";
 import { readVerityFlags } from "../../programs/lsattr.ts";
-import { deploymentDir } from "../../programs/ostree-paths.ts";
-import { readSysroot, systemRepo } from "../../programs/ostree-sysroot.ts";
+import { deploymentDir } from "../../sysroot/paths.ts";
+import { readSysroot, systemRepo } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
 import { readFileIfAny } from "../../system/files.ts";
 

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { readSysroot } from "../../../programs/ostree-sysroot.ts";
+import { readSysroot } from "../../../sysroot/sysroot.ts";
 import { layOutMachine } from "../../../testing/machine-fixture.ts";
 import { scriptedContext } from "../../../testing/scripted-context.ts";
 import { decideReference, decideStateroot } from "./deploy.ts";
 
 test("the stateroot is the one named, that of the system that runs, or `default`", async () => {
-  const fixture = new URL("../../../programs/fixtures/ostree-2025.2-staged.json", import.meta.url);
+  const fixture = new URL("../../../sysroot/fixtures/ostree-2025.2-staged.json", import.meta.url);
   const { root } = await layOutMachine(fixture);
   const read = await readSysroot(scriptedContext(root, []).ctx);
   const deployments = read.deployments.map((it) => ({

@@ -14,18 +14,18 @@ import {
 } from "../../../image/reference.ts";
 import { parseNamedImage } from "../../../image/registry-name.ts";
 import { completeInstall } from "../../../install/complete.ts";
+import { formatOrigin } from "../../../ostree/origin.ts";
 import { type StageRequest, stageDeployment } from "../../../programs/ostree-admin.ts";
-import { formatOrigin } from "../../../programs/ostree-origin.ts";
-import { readSysroot } from "../../../programs/ostree-sysroot.ts";
 import { removeImages } from "../../../pull/cleanup.ts";
 import { withRepositoryLock } from "../../../pull/lock.ts";
 import { type RepositoryPullWords, withPlannedPull } from "../../../pull/planned-pull.ts";
 import { withProtection } from "../../../pull/protection.ts";
 import { pullImage } from "../../../pull/pull.ts";
 import { lockTimeoutOf } from "../../../pull/request.ts";
+import { readSysroot } from "../../../sysroot/sysroot.ts";
+import { isBootedRepository, makeRepositoryWritable } from "../../../sysroot/writable.ts";
 import type { Context } from "../../../system/context.ts";
 import { requireRoot } from "../../../system/privileges.ts";
-import { isBootedRepository, makeRepositoryWritable } from "../../../system/writable-sysroot.ts";
 
 export interface ImageDeployOptions extends RepositoryPullWords {
   readonly imgref?: string;

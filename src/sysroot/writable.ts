@@ -2,12 +2,12 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
-import type { Context } from "./context.ts";
+import type { Context } from "../system/context.ts";
+import { isOnReadOnlyMedium, readMount } from "../system/mounts.ts";
+import { isMissing } from "../system/optional-file.ts";
+import { enterPrivateMounts } from "../system/private-mounts.ts";
+import { readPrivileges } from "../system/privileges.ts";
 import { readHostKind } from "./host-kind.ts";
-import { isOnReadOnlyMedium, readMount } from "./mounts.ts";
-import { isMissing } from "./optional-file.ts";
-import { enterPrivateMounts } from "./private-mounts.ts";
-import { readPrivileges } from "./privileges.ts";
 
 export interface WritableOptions {
   /** Where progress goes, which must survive that we start anew. */

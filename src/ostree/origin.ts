@@ -14,7 +14,7 @@ import {
   parseKeyfile,
   withKeyfileValue,
   withoutKeyfileKey,
-} from "../ostree/keyfile.ts";
+} from "./keyfile.ts";
 
 /** rpm-ostree leaves one of these groups when a deployment is more than its image. */
 const LAYERING_GROUPS = ["rpmostree", "packages", "overrides", "modules"];

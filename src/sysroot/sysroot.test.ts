@@ -8,7 +8,7 @@ import { assembleHost } from "../host/assemble-host.ts";
 import { formatHumanStatus } from "../host/human-status.ts";
 import { layOutMachine, type Machine } from "../testing/machine-fixture.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
-import { readSysroot } from "./ostree-sysroot.ts";
+import { readSysroot } from "./sysroot.ts";
 
 const VERSIONS = ["2022.7", "2025.2"];
 const fixture = (version: string) =>

@@ -1,7 +1,7 @@
 // What kind of machine this is, as far as files tell.
 import { join } from "node:path";
-import type { Context } from "./context.ts";
-import { exists, readFileIfAny } from "./files.ts";
+import type { Context } from "../system/context.ts";
+import { exists, readFileIfAny } from "../system/files.ts";
 
 /** `other`: a machine that boots in a way we know nothing about. */
 export type HostKind = "container" | "composefs" | "ostree" | "other";

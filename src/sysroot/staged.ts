@@ -5,7 +5,7 @@ import { parseDictionary } from "../ostree/objects.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 import { readBytesIfAny } from "../system/optional-file.ts";
-import type { BootableDeployment } from "./ostree-boot-entries.ts";
+import type { BootableDeployment } from "./boot-entries.ts";
 
 export interface StagedDeployment extends BootableDeployment {
   readonly isStaged: true;
