@@ -28,9 +28,9 @@ import { versionOf } from "../image/config.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { setFinalizationLock } from "../programs/ostree-admin.ts";
 import { reboot } from "../programs/reboot.ts";
+import type { ProgressDisplay } from "../progress/show.ts";
 import { forgetUpdate, type PullPlan, recordUpdate } from "../pull/plan.ts";
 import { limitsOfWords, type PulledImage } from "../pull/request.ts";
-import type { ProgressDisplay } from "../pull/show-progress.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 

@@ -11,7 +11,7 @@ import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { formatOrigin } from "../ostree/origin.ts";
 import { STAGING_MESSAGE_ID, writeJournal } from "../programs/journal.ts";
 import { stageDeployment } from "../programs/ostree-admin.ts";
-import type { OnPullEvent } from "../pull/progress.ts";
+import type { OnPullEvent } from "../progress/progress.ts";
 import type { PulledImage } from "../pull/request.ts";
 import { readCommittedKargsFiles, readDeployedKargsFiles } from "../sysroot/kargs-files.ts";
 import { deploymentDir } from "../sysroot/paths.ts";

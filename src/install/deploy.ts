@@ -17,10 +17,10 @@ import {
   listCommitFiles,
   readCommitFile,
 } from "../programs/ostree-install.ts";
+import { showProgress } from "../progress/show.ts";
 import { planPull } from "../pull/plan.ts";
 import { pullImage } from "../pull/pull.ts";
 import type { PulledImage } from "../pull/request.ts";
-import { showProgress } from "../pull/show-progress.ts";
 import { readCommittedKargsFiles } from "../sysroot/kargs-files.ts";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny, replaceFile } from "../system/files.ts";

@@ -7,10 +7,10 @@ import { parseJsonObject, requireArray, requireObject, requireString } from "../
 import type { ImageReference } from "../image/reference.ts";
 import { parseRegistryName } from "../image/registry-name.ts";
 import { asTransient, copyToLayout, isTransient, type SkopeoSource } from "../programs/skopeo.ts";
+import type { OnPullEvent } from "../progress/progress.ts";
 import type { Context } from "../system/context.ts";
 import { type BlobCache, blobPath, removePartial, type WantedBlob } from "./cache.ts";
 import { digestOf } from "./inspect.ts";
-import type { OnPullEvent } from "./progress.ts";
 import type { FetchLimits } from "./request.ts";
 import { backoffMs, pause } from "./retry.ts";
 import { type BlobWatch, watchBlobs } from "./watch.ts";

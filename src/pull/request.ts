@@ -3,7 +3,7 @@ import type { ImageConfig } from "../image/config.ts";
 import type { ImageManifest } from "../image/manifest.ts";
 import type { OstreeReference } from "../image/reference.ts";
 import type { RegistryAccess } from "../programs/skopeo.ts";
-import type { OnPullEvent } from "./progress.ts";
+import type { OnPullEvent } from "../progress/progress.ts";
 
 export interface PullRequest {
   /** The repository's directory, as given to `ostree --repo`. */

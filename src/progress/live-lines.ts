@@ -1,5 +1,5 @@
 // Lines at the end of a terminal that are drawn over again; anything else printed stays above them.
-import type { Context } from "./context.ts";
+import type { Context } from "../system/context.ts";
 
 export interface LiveLines {
   /** Replaces what is shown. Lines are cut to the terminal's width. */

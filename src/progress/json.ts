@@ -1,7 +1,7 @@
 // The progress stream that programs read: a line of JSON for each step, protocol version 0.1.0.
 import { formatCanonicalJson } from "../format/canonical-json.ts";
 import { hexOf } from "../image/digest.ts";
-import type { PipeLine } from "../system/line-pipe.ts";
+import type { PipeLine } from "./line-pipe.ts";
 import type { LayerProgress, PullEvent, PullProgress, PullStage } from "./progress.ts";
 import { sumProgress } from "./progress.ts";
 

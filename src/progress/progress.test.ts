@@ -1,9 +1,9 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "vitest";
 import { PROGRESS_SCHEMA } from "../format/schema/progress.ts";
+import { createProgressStream } from "./json.ts";
 import { advanceProgress, NO_PROGRESS, type PullEvent, sumProgress } from "./progress.ts";
-import { createProgressStream } from "./progress-json.ts";
-import { describeEvent, describeProgress } from "./progress-text.ts";
+import { describeEvent, describeProgress } from "./text.ts";
 
 const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
 const layer = (digit: string, sizeBytes: number, isPresent = false) => ({

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { makePipe } from "../testing/pipe.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
-import { showProgress } from "./show-progress.ts";
+import { showProgress } from "./show.ts";
 
 test("a terminal that cannot redraw gets the lines of a log, and no bar", () => {
   const { ctx, transcript } = scriptedContext("/", [], { env: { TERM: "dumb" } });

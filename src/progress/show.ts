@@ -1,10 +1,10 @@
 // Shows a pull as it goes: a bar on a terminal, a line for each stage elsewhere, JSON where a program asked.
 import type { Context } from "../system/context.ts";
-import { openLinePipe } from "../system/line-pipe.ts";
-import { createLiveLines } from "../system/live-lines.ts";
+import { createProgressStream } from "./json.ts";
+import { openLinePipe } from "./line-pipe.ts";
+import { createLiveLines } from "./live-lines.ts";
 import { advanceProgress, NO_PROGRESS, type OnPullEvent, type PullProgress } from "./progress.ts";
-import { createProgressStream } from "./progress-json.ts";
-import { describeEvent, describeProgress } from "./progress-text.ts";
+import { describeEvent, describeProgress } from "./text.ts";
 
 export interface ShowOptions {
   readonly isQuiet: boolean;
