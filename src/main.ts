@@ -1,7 +1,7 @@
 // From argv to an exit status: the only place that decides the status.
 import { BootcError, exitStatusOf } from "./errors.ts";
-import { tolerateClosedOutput } from "./system/closed-output.ts";
-import { printError } from "./system/print-error.ts";
+import { tolerateClosedOutput } from "./process/closed-output.ts";
+import { printError } from "./process/print-error.ts";
 import { VERSION } from "./version.ts";
 
 /** Runs the command line `argv` (without the program's name) to its exit status. */

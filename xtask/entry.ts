@@ -1,5 +1,5 @@
 // Where xtask starts, under the pinned Node.
-import { runToEnd } from "../src/system/run-to-end.ts";
+import { runToEnd } from "../src/process/run-to-end.ts";
 import { main } from "./main.ts";
 
 const words = process.argv.slice(2);

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError, doing, exitStatusOf } from "../../src/errors.ts";
-import { printError } from "../../src/system/print-error.ts";
+import { printError } from "../../src/process/print-error.ts";
 import { describeMismatch, matchIntegrity, parseIntegrity } from "../npm/integrity.ts";
 import { type PlatformLimits, runsOn, thisPlatform } from "./platform.ts";
 import { readTarball } from "./tar-read.ts";
