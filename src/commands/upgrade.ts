@@ -26,7 +26,7 @@ import {
 } from "../host/upgrade.ts";
 import { versionOf } from "../image/config.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
-import { setFinalizationLock } from "../programs/ostree-admin.ts";
+import { setFinalizationLock } from "../programs/ostree/admin.ts";
 import { reboot } from "../programs/reboot.ts";
 import type { ProgressDisplay } from "../progress/show.ts";
 import { forgetUpdate, type PullPlan, recordUpdate } from "../pull/plan.ts";

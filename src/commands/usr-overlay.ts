@@ -1,6 +1,6 @@
 // `bootc usr-overlay`: make /usr writable until the next boot.
 import { BootcError } from "../errors.ts";
-import { unlockUsr } from "../programs/ostree-admin.ts";
+import { unlockUsr } from "../programs/ostree/admin.ts";
 import { readHostKind } from "../sysroot/host-kind.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";

@@ -5,7 +5,7 @@ import { BootcError } from "../errors.ts";
 import { assignSlots } from "../host/assemble-host.ts";
 import type { Deployment } from "../host/deployment.ts";
 import { formatSize } from "../host/manifest-difference.ts";
-import { isAtLeast, readOstreeVersion } from "../programs/ostree-version.ts";
+import { isAtLeast, readOstreeVersion } from "../programs/ostree/version.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { readNamesIfAny } from "../system/optional-file.ts";

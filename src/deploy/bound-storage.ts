@@ -4,14 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { doing } from "../errors.ts";
 import { decideUnbound, type StoredImage, storageName } from "../host/bound-images.ts";
+import { isTransient } from "../programs/skopeo/skopeo.ts";
 import {
   type ContainerStorage,
   copyToStorage,
   deleteFromStorage,
   listStorage,
   type StorageCopy,
-} from "../programs/container-storage.ts";
-import { isTransient } from "../programs/skopeo.ts";
+} from "../programs/skopeo/storage.ts";
 import { retrying } from "../pull/retry.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";

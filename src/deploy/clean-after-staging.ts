@@ -1,7 +1,7 @@
 // After a deployment was staged: whatever nothing refers to any more goes.
 import { join } from "node:path";
 import { describeError } from "../errors.ts";
-import { deleteRefspec } from "../programs/ostree-admin.ts";
+import { deleteRefspec } from "../programs/ostree/admin.ts";
 import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { cleanHost } from "./clean-host.ts";

@@ -2,7 +2,7 @@
 import { lstat, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { doing } from "../errors.ts";
-import { type PolicyPath, readPolicyLabels, setLabels } from "../programs/selinux-policy.ts";
+import { type PolicyPath, readPolicyLabels, setLabels } from "../programs/selinux.ts";
 import type { Context } from "../system/context.ts";
 
 /** A file, and what the policy is to take it for. */

@@ -1,8 +1,8 @@
 // Preparing a soft reboot after a change: the next `systemctl reboot` then keeps the kernel.
 import { BootcError } from "../errors.ts";
 import { assignSlots } from "../host/assemble-host.ts";
-import { prepareSoftReboot } from "../programs/ostree-admin.ts";
-import { findSoftRebootLack } from "../programs/ostree-soft-reboot.ts";
+import { prepareSoftReboot } from "../programs/ostree/admin.ts";
+import { findSoftRebootLack } from "../programs/ostree/soft-reboot.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 

@@ -10,7 +10,7 @@ import { versionOf } from "../image/config.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { formatOrigin } from "../ostree/origin.ts";
 import { STAGING_MESSAGE_ID, writeJournal } from "../programs/journal.ts";
-import { stageDeployment } from "../programs/ostree-admin.ts";
+import { stageDeployment } from "../programs/ostree/admin.ts";
 import type { OnPullEvent } from "../progress/progress.ts";
 import type { PulledImage } from "../pull/request.ts";
 import { readCommittedKargsFiles, readDeployedKargsFiles } from "../sysroot/kargs-files.ts";

@@ -2,8 +2,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../errors.ts";
-import { detectBootupd, installWithBootupd } from "../programs/bootupctl.ts";
-import { detectGrub, installPlainGrub } from "../programs/grub-install.ts";
+import { detectBootupd, installWithBootupd } from "../programs/boot/bootupctl.ts";
+import { detectGrub, installPlainGrub } from "../programs/boot/grub-install.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 import { withChroot } from "./chroot.ts";

@@ -4,7 +4,7 @@ import { storeImages } from "../deploy/bound-storage.ts";
 import { BootcError } from "../errors.ts";
 import { parseManifest } from "../image/manifest.ts";
 import { parseRegistryName } from "../image/registry-name.ts";
-import { readStoredManifest, type StorageCopy } from "../programs/container-storage.ts";
+import { readStoredManifest, type StorageCopy } from "../programs/skopeo/storage.ts";
 import type { Context } from "../system/context.ts";
 import type { InstallOptions } from "./request.ts";
 

@@ -8,7 +8,7 @@ import { collectKargs } from "../host/kargs-d.ts";
 import { labelsOf, versionOf } from "../image/config.ts";
 import { formatImageReference, formatOstreeReference } from "../image/reference.ts";
 import { imageRef } from "../ostree/ref-names.ts";
-import { prepareGrubMenu, requireGrubDisk } from "../programs/grub-install.ts";
+import { prepareGrubMenu, requireGrubDisk } from "../programs/boot/grub-install.ts";
 import {
   configureRepo,
   deployFirst,
@@ -16,7 +16,7 @@ import {
   initSysroot,
   listCommitFiles,
   readCommitFile,
-} from "../programs/ostree-install.ts";
+} from "../programs/ostree/install.ts";
 import { showProgress } from "../progress/show.ts";
 import { planPull } from "../pull/plan.ts";
 import { pullImage } from "../pull/pull.ts";

@@ -17,9 +17,9 @@ import {
   flattenDevice,
   readBlockDevice,
   readSignatures,
-} from "../programs/lsblk.ts";
-import { ESP_MAKER, filesystemMaker, makeEsp, makeFilesystem } from "../programs/mkfs.ts";
-import { settleDevices } from "../programs/udevadm.ts";
+} from "../programs/disk/lsblk.ts";
+import { ESP_MAKER, filesystemMaker, makeEsp, makeFilesystem } from "../programs/disk/mkfs.ts";
+import { settleDevices } from "../programs/disk/udevadm.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 import { requirePrograms } from "../system/find-program.ts";

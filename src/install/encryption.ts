@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { closeLuks, enrollTpm, formatLuks, openLuks } from "../programs/luks.ts";
+import { closeLuks, enrollTpm, formatLuks, openLuks } from "../programs/disk/luks.ts";
 import type { Context } from "../system/context.ts";
 import { cleanupContext } from "./chroot.ts";
 

@@ -11,8 +11,8 @@ import {
   withMountOption,
 } from "../host/install-plan.ts";
 import { parseKargs } from "../host/kargs.ts";
-import { readFilesystemUuid } from "../programs/blkid.ts";
-import { readParentDisk } from "../programs/lsblk.ts";
+import { readFilesystemUuid } from "../programs/disk/blkid.ts";
+import { readParentDisk } from "../programs/disk/lsblk.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny } from "../system/files.ts";
 import { type Mount, readMount, readMountsBelow } from "../system/mounts.ts";

@@ -1,6 +1,6 @@
 // The partition table a root was found in: not every kind is what firmware and boot loaders expect.
 import { describeTableWarning } from "../host/partition-plan.ts";
-import { readPartitionTableType } from "../programs/blkid.ts";
+import { readPartitionTableType } from "../programs/disk/blkid.ts";
 import type { Context } from "../system/context.ts";
 
 /** Says so when the disk has a table that may not boot; a root on several disks, or none, has no table. */

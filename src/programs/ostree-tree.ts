@@ -6,7 +6,7 @@ import { parseDirtree } from "../ostree/dirtree.ts";
 import { objectPath } from "../ostree/objects.ts";
 import type { Context } from "../system/context.ts";
 import { resolveInTree } from "../system/in-root.ts";
-import { readCommitFile } from "./ostree.ts";
+import { readCommitFile } from "./ostree/repo.ts";
 import { findInTree, readFileSize, requireCommit } from "./ostree-repo.ts";
 
 export interface CommittedTree {

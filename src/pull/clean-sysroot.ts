@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { objectPath, parseCommit, textMetadata } from "../ostree/objects.ts";
 import { BASE_IMAGE_PREFIX } from "../ostree/ref-names.ts";
-import { deleteRefs, type Pruned, pruneObjects } from "../programs/ostree.ts";
+import { deleteRefs, type Pruned, pruneObjects } from "../programs/ostree/repo.ts";
 import { listDeploymentRefs, listRefs, readRef } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import { pruneImages, pruneLayers, removeAbandoned } from "./cleanup.ts";

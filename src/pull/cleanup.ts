@@ -18,7 +18,7 @@ import {
   TREE_PREFIX,
   unescapeRef,
 } from "../ostree/ref-names.ts";
-import { deleteRefs } from "../programs/ostree.ts";
+import { deleteRefs } from "../programs/ostree/repo.ts";
 import { listRefs, readRef } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny } from "../system/files.ts";

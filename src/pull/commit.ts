@@ -11,7 +11,12 @@ import {
   textMetadata,
 } from "../ostree/objects.ts";
 import { blobRef, imageRef, TREE_PREFIX } from "../ostree/ref-names.ts";
-import { checkout, commitDirectory, deleteRefs, readOstreeFeatures } from "../programs/ostree.ts";
+import {
+  checkout,
+  commitDirectory,
+  deleteRefs,
+  readOstreeFeatures,
+} from "../programs/ostree/repo.ts";
 import { readCommit, readDetached, readRef, requireCommit } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import type { MergedTree, MergeRequest } from "./merge.ts";

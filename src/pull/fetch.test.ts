@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { BootcError } from "../errors.ts";
-import { asTransient } from "../programs/skopeo.ts";
+import { asTransient } from "../programs/skopeo/skopeo.ts";
 import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
 import { type BlobCache, blobPath } from "./cache.ts";
 import { fetchImage } from "./fetch.ts";

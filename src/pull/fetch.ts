@@ -6,7 +6,12 @@ import { shortDigest } from "../image/digest.ts";
 import { parseJsonObject, requireArray, requireObject, requireString } from "../image/json.ts";
 import type { ImageReference } from "../image/reference.ts";
 import { parseRegistryName } from "../image/registry-name.ts";
-import { asTransient, copyToLayout, isTransient, type SkopeoSource } from "../programs/skopeo.ts";
+import {
+  asTransient,
+  copyToLayout,
+  isTransient,
+  type SkopeoSource,
+} from "../programs/skopeo/skopeo.ts";
 import type { OnPullEvent } from "../progress/progress.ts";
 import type { Context } from "../system/context.ts";
 import { type BlobCache, blobPath, removePartial, type WantedBlob } from "./cache.ts";

@@ -2,7 +2,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { keyfileFlag, keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
-import { checkout, readCommitFile, readOstreeFeatures } from "../programs/ostree.ts";
+import { checkout, readCommitFile, readOstreeFeatures } from "../programs/ostree/repo.ts";
 import { findInTree, requireCommit } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import type { LayerFilter } from "./import-path.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { BootcError, type ErrorKind, kindOf } from "../errors.ts";
 import { pendingRef } from "../ostree/ref-names.ts";
-import { isOutOfRoom } from "../programs/ostree.ts";
+import { isOutOfRoom } from "../programs/ostree/repo.ts";
 import type { Context } from "../system/context.ts";
 import type { Batches, LayerSlot } from "./batches.ts";
 import { createDerivedRewrite } from "./import-derived.ts";

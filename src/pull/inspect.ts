@@ -21,7 +21,7 @@ import {
   isTransient,
   type SkopeoLimits,
   type SkopeoSource,
-} from "../programs/skopeo.ts";
+} from "../programs/skopeo/skopeo.ts";
 import type { Context } from "../system/context.ts";
 import { retrying } from "./retry.ts";
 

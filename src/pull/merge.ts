@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BootcError, errnoOf } from "../errors.ts";
 import { EMPTY_TREE, EMPTY_TREE_BYTES, objectPath } from "../ostree/objects.ts";
-import { readCommitFile } from "../programs/ostree.ts";
+import { readCommitFile } from "../programs/ostree/repo.ts";
 import { findInTree, readFileSize, requireCommit } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import {

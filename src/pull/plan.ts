@@ -12,14 +12,14 @@ import {
   parseRegistryName,
   requireRegistryName,
 } from "../image/registry-name.ts";
+import { requireRepository } from "../programs/ostree-repo.ts";
 import {
   readAuthFile,
   requireAccessFiles,
   requirePolicyFile,
   requireSecureDefault,
-} from "../programs/container-policy.ts";
-import { requireRepository } from "../programs/ostree-repo.ts";
-import type { RegistryAccess, SkopeoSource } from "../programs/skopeo.ts";
+} from "../programs/skopeo/policy.ts";
+import type { RegistryAccess, SkopeoSource } from "../programs/skopeo/skopeo.ts";
 import type { Context } from "../system/context.ts";
 import { type CachedUpdate, writeCachedUpdate } from "./commit.ts";
 import { askForConfig, type Inspected, inspectConfigOf, inspectForHost } from "./inspect.ts";

@@ -2,7 +2,7 @@
 import type { ImageConfig } from "../image/config.ts";
 import type { ImageManifest } from "../image/manifest.ts";
 import type { OstreeReference } from "../image/reference.ts";
-import type { RegistryAccess } from "../programs/skopeo.ts";
+import type { RegistryAccess } from "../programs/skopeo/skopeo.ts";
 import type { OnPullEvent } from "../progress/progress.ts";
 
 export interface PullRequest {

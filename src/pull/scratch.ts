@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf } from "../errors.ts";
 import { EMPTY_TREE, EMPTY_TREE_BYTES, type ObjectKind, objectPath } from "../ostree/objects.ts";
-import { pullLocal } from "../programs/ostree.ts";
+import { pullLocal } from "../programs/ostree/repo.ts";
 import type { Context } from "../system/context.ts";
 
 /** Every temporary directory of a pull starts so; what a killed run left is found by it. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isAtLeast } from "../../src/programs/ostree-version.ts";
+import { isAtLeast } from "../../src/programs/ostree/version.ts";
 import { commitImage, readImageCommit } from "../../src/pull/commit.ts";
 import { beginMerge, mergeLayers } from "../../src/pull/merge.ts";
 import { derivedImages } from "./images/derived.ts";

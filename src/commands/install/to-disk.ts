@@ -8,8 +8,8 @@ import { type DiskWish, requireDevice, requireFreeDisk, withNewDisk } from "../.
 import { finalizeFilesystems } from "../../install/finalize.ts";
 import { type Prepared, prepareInstall } from "../../install/prepare.ts";
 import type { InstallOptions } from "../../install/request.ts";
-import { withLoopDevice } from "../../programs/losetup.ts";
-import { requireTpm } from "../../programs/luks.ts";
+import { withLoopDevice } from "../../programs/disk/losetup.ts";
+import { requireTpm } from "../../programs/disk/luks.ts";
 import type { Context } from "../../system/context.ts";
 
 export interface ToDiskOptions extends InstallOptions {

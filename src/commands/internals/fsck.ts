@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { prepareForWrite } from "../../deploy/prepare-write.ts";
 import { BootcError, errnoOf } from "../../errors.ts";
 import { keyfileValue, parseKeyfile } from "../../ostree/keyfile.ts";
-import { readVerityFlags } from "../../programs/lsattr.ts";
+import { readVerityFlags } from "../../programs/disk/lsattr.ts";
 import { deploymentDir } from "../../sysroot/paths.ts";
 import { readSysroot, systemRepo } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";

@@ -15,7 +15,7 @@ import {
 import { parseNamedImage } from "../../../image/registry-name.ts";
 import { completeInstall } from "../../../install/complete.ts";
 import { formatOrigin } from "../../../ostree/origin.ts";
-import { type StageRequest, stageDeployment } from "../../../programs/ostree-admin.ts";
+import { type StageRequest, stageDeployment } from "../../../programs/ostree/admin.ts";
 import { removeImages } from "../../../pull/cleanup.ts";
 import { withRepositoryLock } from "../../../pull/lock.ts";
 import { type RepositoryPullWords, withPlannedPull } from "../../../pull/planned-pull.ts";

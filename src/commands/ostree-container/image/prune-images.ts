@@ -1,6 +1,6 @@
 // `ostree container image prune-images`: removes images that no deployment follows.
 import { join } from "node:path";
-import { pruneObjects } from "../../../programs/ostree.ts";
+import { pruneObjects } from "../../../programs/ostree/repo.ts";
 import { pruneImages, pruneLayers } from "../../../pull/cleanup.ts";
 import { withRepositoryLock } from "../../../pull/lock.ts";
 import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";

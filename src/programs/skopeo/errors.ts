@@ -1,6 +1,6 @@
 // What skopeo's words mean: which kind of failure, and whether trying again could help.
 // The texts are those of skopeo 1.9 to 1.22 and of the containers/image library in it.
-import type { ErrorKind } from "../errors.ts";
+import type { ErrorKind } from "../../errors.ts";
 
 export interface SkopeoFailure {
   readonly kind: ErrorKind;

@@ -1,8 +1,8 @@
 // What the output of the ostree program is taken for.
 import { expect, test } from "vitest";
-import type { RunOptions } from "../system/context.ts";
-import { scriptedContext } from "../testing/scripted-context.ts";
-import { checkout, commitDirectory, parsePruned, pullLocal } from "./ostree.ts";
+import type { RunOptions } from "../../system/context.ts";
+import { scriptedContext } from "../../testing/scripted-context.ts";
+import { checkout, commitDirectory, parsePruned, pullLocal } from "./repo.ts";
 
 test("what ostree's prune says is understood", () => {
   expect(parsePruned("Total objects: 6\nDeleted 6 objects, 44.3\u00a0kB freed\n")).toEqual({

@@ -2,19 +2,19 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { parseOstreeReference } from "../image/reference.ts";
-import { formatDictionary } from "../ostree/objects.ts";
-import { formatOrigin, parseOrigin, replaceOriginImage } from "../ostree/origin.ts";
-import type { Context } from "../system/context.ts";
-import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
-import { formatRecord } from "./journal.ts";
+import { parseOstreeReference } from "../../image/reference.ts";
+import { formatDictionary } from "../../ostree/objects.ts";
+import { formatOrigin, parseOrigin, replaceOriginImage } from "../../ostree/origin.ts";
+import type { Context } from "../../system/context.ts";
+import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
+import { formatRecord } from "../journal.ts";
 import {
   formatStageArgs,
   setDefaultDeployment,
   setFinalizationLock,
   stageDeployment,
-} from "./ostree-admin.ts";
-import { isAtLeast, parseOstreeVersion } from "./ostree-version.ts";
+} from "./admin.ts";
+import { isAtLeast, parseOstreeVersion } from "./version.ts";
 
 const request = {
   stateroot: "default",

@@ -1,6 +1,6 @@
 // Which ostree is installed; some of what we ask of it came with a later version.
-import { BootcError } from "../errors.ts";
-import type { Context } from "../system/context.ts";
+import { BootcError } from "../../errors.ts";
+import type { Context } from "../../system/context.ts";
 
 /** `2025.2`. */
 export async function readOstreeVersion(ctx: Context): Promise<string> {

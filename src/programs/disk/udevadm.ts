@@ -1,8 +1,8 @@
 // udevadm: waits until udev, here or on the host of our container, is done with new devices.
 import { join } from "node:path";
-import type { Context } from "../system/context.ts";
-import { exists } from "../system/files.ts";
-import { findHostRoot } from "../system/host-root.ts";
+import type { Context } from "../../system/context.ts";
+import { exists } from "../../system/files.ts";
+import { findHostRoot } from "../../system/host-root.ts";
 
 const CONTROL = "run/udev/control";
 

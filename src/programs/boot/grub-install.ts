@@ -2,9 +2,9 @@
 // Debian and others ship it cannot read boot entries, but it can read that, and ostree swaps both at once.
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError } from "../errors.ts";
-import type { Context } from "../system/context.ts";
-import { exists, replaceFile } from "../system/files.ts";
+import { BootcError } from "../../errors.ts";
+import type { Context } from "../../system/context.ts";
+import { exists, replaceFile } from "../../system/files.ts";
 
 const PROGRAMS = ["/usr/sbin/grub-install", "/usr/sbin/grub2-install", "/usr/bin/grub-install"];
 

@@ -1,8 +1,8 @@
 // The `ostree` program on a repository: commits from a tar, local pulls, refs, pruning, checkouts.
-import { BootcError } from "../errors.ts";
-import { CHECKSUM } from "../ostree/objects.ts";
-import type { Context } from "../system/context.ts";
-import { feed } from "../system/feed.ts";
+import { BootcError } from "../../errors.ts";
+import { CHECKSUM } from "../../ostree/objects.ts";
+import type { Context } from "../../system/context.ts";
+import { feed } from "../../system/feed.ts";
 
 export interface OstreeFeatures {
   /** `2024.10` */

@@ -1,6 +1,6 @@
 // bootupctl, run inside a deployment: puts the image's boot loader on the machine.
-import { BootcError } from "../errors.ts";
-import type { Context } from "../system/context.ts";
+import { BootcError } from "../../errors.ts";
+import type { Context } from "../../system/context.ts";
 
 const PROGRAMS = ["/usr/bin/bootupctl", "/usr/sbin/bootupctl"];
 

@@ -1,8 +1,8 @@
 // cryptsetup and systemd-cryptenroll: a device that is encrypted, and that the TPM of this machine opens.
 import { join } from "node:path";
-import { BootcError, doing } from "../errors.ts";
-import type { Context } from "../system/context.ts";
-import { failureOf } from "../system/run.ts";
+import { BootcError, doing } from "../../errors.ts";
+import type { Context } from "../../system/context.ts";
+import { failureOf } from "../../system/run.ts";
 
 /** Refuses a machine on which the programs or a TPM are missing. Changes nothing. */
 export async function requireTpm(ctx: Context): Promise<void> {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseLabels } from "./selinux-policy.ts";
+import { parseLabels } from "./selinux.ts";
 
 // What ostree 2022.7 prints.
 const LISTING = `d00755 0 0      0 { [(b'security.selinux', b'system_u:object_r:root_t:s0')] } /

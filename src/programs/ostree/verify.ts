@@ -1,7 +1,7 @@
 // Whether an ostree remote's keys vouch for a commit.
-import { BootcError } from "../errors.ts";
-import type { Context } from "../system/context.ts";
-import { failureOf } from "../system/run.ts";
+import { BootcError } from "../../errors.ts";
+import type { Context } from "../../system/context.ts";
+import { failureOf } from "../../system/run.ts";
 
 export interface VerifyRequest {
   readonly repo: string;

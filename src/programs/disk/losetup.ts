@@ -3,8 +3,8 @@ import { mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { BootcError, doing } from "../errors.ts";
-import type { Context } from "../system/context.ts";
+import { BootcError, doing } from "../../errors.ts";
+import type { Context } from "../../system/context.ts";
 
 /**
  * Attaches `file`, gives its device to `work`, and detaches it however `work`, or we, end. Refuses one that

@@ -3,12 +3,12 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BootcError } from "../errors.ts";
-import type { Karg } from "../host/kargs.ts";
-import { readStagedDeployment } from "../sysroot/staged.ts";
-import type { Context } from "../system/context.ts";
-import { exists } from "../system/files.ts";
-import { isAtLeast, readOstreeVersion } from "./ostree-version.ts";
+import { BootcError } from "../../errors.ts";
+import type { Karg } from "../../host/kargs.ts";
+import { readStagedDeployment } from "../../sysroot/staged.ts";
+import type { Context } from "../../system/context.ts";
+import { exists } from "../../system/files.ts";
+import { isAtLeast, readOstreeVersion } from "./version.ts";
 
 export interface StageRequest {
   readonly stateroot: string;

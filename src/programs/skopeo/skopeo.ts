@@ -1,9 +1,9 @@
 // skopeo: asks for manifests and copies images. It does authentication, mirrors and policy.
-import { BootcError } from "../errors.ts";
-import { formatSkopeoName, type ImageReference } from "../image/reference.ts";
-import type { Context, RunOptions } from "../system/context.ts";
-import { failureOf } from "../system/run.ts";
-import { parseSkopeoFailure } from "./skopeo-errors.ts";
+import { BootcError } from "../../errors.ts";
+import { formatSkopeoName, type ImageReference } from "../../image/reference.ts";
+import type { Context, RunOptions } from "../../system/context.ts";
+import { failureOf } from "../../system/run.ts";
+import { parseSkopeoFailure } from "./errors.ts";
 
 /** How to reach a registry; what is not given is searched or skopeo's own default. */
 export interface RegistryAccess {

@@ -1,9 +1,9 @@
 // ostree on a root that is being installed: layout, settings, the first deployment.
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError } from "../errors.ts";
-import type { Context } from "../system/context.ts";
-import { exists, replaceFile } from "../system/files.ts";
+import { BootcError } from "../../errors.ts";
+import type { Context } from "../../system/context.ts";
+import { exists, replaceFile } from "../../system/files.ts";
 
 /** Makes the layout of an ostree system in `root`, or takes over one that is there. */
 export async function initSysroot(ctx: Context, root: string): Promise<void> {

@@ -1,14 +1,14 @@
 // sfdisk: the partitions a disk has.
-import { doing } from "../errors.ts";
+import { doing } from "../../errors.ts";
 import {
   isObject,
   parseJsonObject,
   requireArray,
   requireObject,
   requireString,
-} from "../image/json.ts";
-import type { Context } from "../system/context.ts";
-import { failureOf } from "../system/run.ts";
+} from "../../image/json.ts";
+import type { Context } from "../../system/context.ts";
+import { failureOf } from "../../system/run.ts";
 
 export interface TablePartition {
   readonly node: string;

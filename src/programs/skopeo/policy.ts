@@ -1,9 +1,9 @@
 // Which policy and which credentials apply to images: the files, by the search order of the container tools.
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, doing, errnoOf } from "../errors.ts";
-import { isObject, type JsonObject, parseJsonObject } from "../image/json.ts";
-import type { Context } from "../system/context.ts";
+import { BootcError, doing, errnoOf } from "../../errors.ts";
+import { isObject, type JsonObject, parseJsonObject } from "../../image/json.ts";
+import type { Context } from "../../system/context.ts";
 
 /**
  * The policy file in force. `CONTAINERS_POLICY_JSON` decides when set; else the user's own, the machine's

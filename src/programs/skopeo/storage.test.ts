@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseStorageList } from "./container-storage.ts";
+import { parseStorageList } from "./storage.ts";
 
 test("the list of a storage: an image that lost its name to another is still there", () => {
   const text =

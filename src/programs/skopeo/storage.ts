@@ -1,11 +1,11 @@
 // Images for podman: whether its own storage has them, and copies in a storage that comes with a machine.
 import { join } from "node:path";
-import type { StoredImage } from "../host/bound-images.ts";
-import { isObject, parseJson, requireArray, requireString } from "../image/json.ts";
-import { formatSkopeoName, type ImageReference } from "../image/reference.ts";
-import type { Context } from "../system/context.ts";
-import { readFileIfAny } from "../system/files.ts";
-import { failureOf } from "../system/run.ts";
+import type { StoredImage } from "../../host/bound-images.ts";
+import { isObject, parseJson, requireArray, requireString } from "../../image/json.ts";
+import { formatSkopeoName, type ImageReference } from "../../image/reference.ts";
+import type { Context } from "../../system/context.ts";
+import { readFileIfAny } from "../../system/files.ts";
+import { failureOf } from "../../system/run.ts";
 import { explainSkopeo, registryArgs, type SkopeoSource } from "./skopeo.ts";
 
 /** The manifest of an image in podman's storage, as this process sees it; undefined: it is not there. */

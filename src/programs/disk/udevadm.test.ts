@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { scriptedContext } from "../testing/scripted-context.ts";
+import { scriptedContext } from "../../testing/scripted-context.ts";
 import { settleDevices } from "./udevadm.ts";
 
 test.each([

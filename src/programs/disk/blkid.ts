@@ -1,6 +1,6 @@
 // blkid: what a device holds.
-import { BootcError, doing } from "../errors.ts";
-import type { Context } from "../system/context.ts";
+import { BootcError, doing } from "../../errors.ts";
+import type { Context } from "../../system/context.ts";
 
 /** The UUID of the file system on a device, read from the device itself. */
 export async function readFilesystemUuid(ctx: Context, device: string): Promise<string> {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseSkopeoFailure } from "./skopeo-errors.ts";
+import { parseSkopeoFailure } from "./errors.ts";
 
 const fatal = (message: string) =>
   `time="2026-01-01T00:00:00Z" level=info msg="something before"\n` +

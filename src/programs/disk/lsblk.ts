@@ -1,6 +1,6 @@
 // lsblk: what a block device is made of, and who uses it.
-import { BootcError, doing } from "../errors.ts";
-import type { Context } from "../system/context.ts";
+import { BootcError, doing } from "../../errors.ts";
+import type { Context } from "../../system/context.ts";
 
 /** A disk, or something on it. Names as lsblk has them. */
 export interface BlockDevice {

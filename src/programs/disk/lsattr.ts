@@ -1,6 +1,6 @@
 // lsattr: which files have which flags of the file system.
-import type { Context } from "../system/context.ts";
-import { failureOf } from "../system/run.ts";
+import type { Context } from "../../system/context.ts";
+import { failureOf } from "../../system/run.ts";
 
 export interface VerityFlags {
   readonly enabled: number;
