@@ -1,6 +1,7 @@
 // A derived layer's entries, one by one: placed, checked, rewritten for `ostree commit --tree=tar`.
 import { type LayerFilter, normalizePath, placeLinkTarget, placePath } from "./import-path.ts";
 import type { Spool, SpoolRange } from "./spool.ts";
+import type { TarEntry } from "./tar-entry.ts";
 import {
   damagedTar,
   formatHeader,
@@ -8,7 +9,7 @@ import {
   paddingOf,
   renameInPlace,
 } from "./tar-header.ts";
-import type { TarEntry, TarHandler, Verdict } from "./tar-reader.ts";
+import type { TarHandler, Verdict } from "./tar-reader.ts";
 import { xattrRecords, xattrsOf } from "./tar-xattrs.ts";
 import { createTreeShape } from "./tree-shape.ts";
 

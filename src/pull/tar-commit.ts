@@ -6,8 +6,9 @@ import { normalizePath } from "./import-path.ts";
 import { createLayerTree, type LayerTree } from "./layer-tree.ts";
 import type { FileWriter, ObjectWriter } from "./object-writer.ts";
 import type { Scratch } from "./scratch.ts";
+import type { TarEntry } from "./tar-entry.ts";
 import { damagedTar } from "./tar-header.ts";
-import { createTarFilter, type TarEntry, type Verdict } from "./tar-reader.ts";
+import { createTarFilter, type Verdict } from "./tar-reader.ts";
 import { xattrsOf } from "./tar-xattrs.ts";
 
 export interface TarCommitOptions {

@@ -1,31 +1,14 @@
 // A tar stream taken apart and put together again, chunk by chunk, without copying what only passes through.
-import { decodeUtf8 } from "../ostree/gvariant.ts";
 import type { SpoolRange } from "./spool.ts";
 import {
-  BLOCK,
-  damagedTar,
-  type PaxRecords,
-  paddingOf,
-  parseHeader,
-  parsePax,
-  type RawHeader,
-} from "./tar-header.ts";
-
-/** One entry with its extended headers applied. */
-export interface TarEntry {
-  readonly type: "file" | "hardlink" | "symlink" | "directory" | "special";
-  readonly path: string;
-  readonly linkPath: string;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  /** Of the content in the tar; 0 for all but files. */
-  readonly sizeBytes: number;
-  readonly mtimeEpoch: number;
-  readonly records: PaxRecords;
-  /** The header itself when it says everything: it may be changed in place and passed on. */
-  readonly plainBlock: Buffer | undefined;
-}
+  addExtension,
+  type Extensions,
+  entryOf,
+  hasExtensions,
+  noExtensions,
+  type TarEntry,
+} from "./tar-entry.ts";
+import { BLOCK, damagedTar, paddingOf, parseHeader, type RawHeader } from "./tar-header.ts";
 
 /**
  * What happens to an entry: nothing of it is passed on (`drop`); header and content are (`keep`, the
@@ -68,12 +51,6 @@ type State =
   | { readonly kind: "body"; readonly verdict: Verdict; readonly sizeBytes: number; left: number }
   | { readonly kind: "extension"; readonly header: RawHeader; left: number }
   | { readonly kind: "end" };
-
-interface Extensions {
-  records: Map<string, Buffer>;
-  name: Buffer | undefined;
-  linkName: Buffer | undefined;
-}
 
 /** Where the filter is in the stream, and what it keeps for later. */
 interface Reader {
@@ -282,115 +259,4 @@ function createOutput() {
       return taken;
     },
   };
-}
-
-function noExtensions(): Extensions {
-  return { records: new Map(), name: undefined, linkName: undefined };
-}
-
-function hasExtensions(it: Extensions): boolean {
-  return it.records.size > 0 || it.name !== undefined || it.linkName !== undefined;
-}
-
-/** Global records that would change what an entry is; nobody writes those, so nobody may smuggle them. */
-const LOCAL_ONLY = /^(path|linkpath|size|uid|gid|GNU\.sparse\..*|SCHILY\..*|LIBARCHIVE\..*)$/;
-
-function addExtension(extensions: Extensions, header: RawHeader, content: Buffer): void {
-  switch (header.type) {
-    case "pax":
-      for (const [key, value] of parsePax(content)) extensions.records.set(key, value);
-      return;
-    case "pax-global":
-      for (const key of parsePax(content).keys()) {
-        if (LOCAL_ONLY.test(key)) throw damagedTar(`the global extended header \`${key}\``);
-      }
-      return;
-    case "gnu-long-name":
-      extensions.name = untilNul(content);
-      return;
-    default:
-      extensions.linkName = untilNul(content);
-  }
-}
-
-function untilNul(bytes: Buffer): Buffer {
-  const end = bytes.indexOf(0);
-  return end < 0 ? bytes : bytes.subarray(0, end);
-}
-
-function entryOf(
-  header: RawHeader,
-  { records, name, linkName }: Extensions,
-  block: Buffer,
-): TarEntry {
-  const path = textOf(records.get("path") ?? name ?? header.name);
-  // The oldest tars mark a directory by its name alone, which may be in an extended header.
-  const isNamedDirectory = header.type === "file" && path.endsWith("/");
-  const type = isNamedDirectory ? "directory" : (header.type as TarEntry["type"]);
-  const isPlain = records.size === 0 && name === undefined && linkName === undefined;
-  const sizeBytes = numberRecord(records, "size") ?? header.sizeBytes;
-  const uid = numberRecord(records, "uid") ?? header.uid;
-  const gid = numberRecord(records, "gid") ?? header.gid;
-  if (sizeBytes < 0) throw damagedTar("an entry of negative size");
-  if (type === "hardlink" && sizeBytes > 0) throw damagedTar("a hard link with content");
-  if (!isId(uid) || !isId(gid)) throw damagedTar("an owner out of range");
-  for (const key of records.keys()) {
-    if (key.startsWith("GNU.sparse.")) throw damagedTar("a sparse file, which is not supported");
-  }
-  return {
-    type,
-    path,
-    linkPath: textOf(records.get("linkpath") ?? linkName ?? header.linkName),
-    mode: header.mode,
-    uid,
-    gid,
-    sizeBytes: type === "file" ? sizeBytes : 0,
-    mtimeEpoch: timeRecord(records) ?? header.mtimeEpoch,
-    records,
-    plainBlock: isPlain && isUnambiguous(block, type, sizeBytes) ? block : undefined,
-  };
-}
-
-/** Every reader takes the header for the same: no content where none belongs, no directory by its name. */
-function isUnambiguous(block: Buffer, type: TarEntry["type"], sizeBytes: number): boolean {
-  if (type === "file") return true;
-  return sizeBytes === 0 && (type !== "directory" || block[156] === 0x35);
-}
-
-function isId(id: number): boolean {
-  return id >= 0 && id < 0xffff_ffff;
-}
-
-function numberRecord(records: PaxRecords, key: string): number | undefined {
-  const text = records.get(key)?.toString("latin1");
-  if (text === undefined) return undefined;
-  const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (Number.isNaN(value)) throw damagedTar(`the impossible ${key} \`${text.slice(0, 40)}\``);
-  return value;
-}
-
-/** Seconds, rounded up: any time after the epoch counts as later than the epoch. */
-function timeRecord(records: PaxRecords): number | undefined {
-  const text = records.get("mtime")?.toString("latin1");
-  if (text === undefined) return undefined;
-  return /^-?[0-9]+(\.[0-9]*)?$/.test(text) ? Math.ceil(Number(text)) : undefined;
-}
-
-function textOf(bytes: Buffer): string {
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i] as number;
-    if (byte === 0) throw damagedTar("a path with a zero byte");
-    if (byte >= 0x80) return utf8Of(bytes);
-  }
-  return bytes.toString("latin1");
-}
-
-function utf8Of(bytes: Buffer): string {
-  try {
-    const text = decodeUtf8(bytes);
-    if (!text.includes("\0")) return text;
-  } catch {
-    // Said below, with the bytes as far as they can be read.
-  }
-  throw damagedTar(`a path that is not UTF-8: \`${bytes.toString("utf8")}\``);
 }
