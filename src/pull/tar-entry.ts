@@ -7,6 +7,7 @@ export interface TarEntry {
   readonly type: "file" | "hardlink" | "symlink" | "directory" | "special";
   readonly path: string;
   readonly linkPath: string;
+  /** 0777 for symbolic links, whose mode Linux does not store. */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
@@ -82,20 +83,24 @@ export function entryOf(
     type,
     path,
     linkPath: textOf(records.get("linkpath") ?? linkName ?? header.linkName),
-    mode: header.mode,
+    mode: type === "symlink" ? SYMLINK_MODE : header.mode,
     uid,
     gid,
     sizeBytes: type === "file" ? sizeBytes : 0,
     mtimeEpoch: timeRecord(records) ?? header.mtimeEpoch,
     records,
-    plainBlock: isPlain && isUnambiguous(block, type, sizeBytes) ? block : undefined,
+    plainBlock: isPlain && isUnambiguous(block, header, type) ? block : undefined,
   };
 }
 
+const SYMLINK_MODE = 0o777;
+
 /** Every reader takes the header for the same: no content where none belongs, no directory by its name. */
-function isUnambiguous(block: Buffer, type: TarEntry["type"], sizeBytes: number): boolean {
+function isUnambiguous(block: Buffer, header: RawHeader, type: TarEntry["type"]): boolean {
   if (type === "file") return true;
-  return sizeBytes === 0 && (type !== "directory" || block[156] === 0x35);
+  // ostree would store the mode it is given, which a symbolic link of a bare repository cannot have.
+  if (type === "symlink" && header.mode !== SYMLINK_MODE) return false;
+  return header.sizeBytes === 0 && (type !== "directory" || block[156] === 0x35);
 }
 
 function isId(id: number): boolean {
