@@ -3,6 +3,7 @@ import type { Xattr } from "../ostree/objects.ts";
 import { damagedTar, type PaxRecords } from "./tar-header.ts";
 
 const SCHILY = "SCHILY.xattr.";
+/** The name percent-encoded, the value in base64. */
 const LIBARCHIVE = "LIBARCHIVE.xattr.";
 
 /**
@@ -12,12 +13,18 @@ const LIBARCHIVE = "LIBARCHIVE.xattr.";
 export function xattrsOf(records: PaxRecords): readonly Xattr[] {
   if (records.size === 0) return [];
   const byName = new Map<string, Uint8Array>();
+  const encodedNames = new Set<string>();
   for (const [key, value] of records) {
     if (!key.startsWith(LIBARCHIVE)) continue;
-    byName.set(decodeName(key.slice(LIBARCHIVE.length)), Buffer.from(value.toString(), "base64"));
+    const encoded = key.slice(LIBARCHIVE.length);
+    const name = decodeName(encoded);
+    byName.set(name, Buffer.from(value.toString(), "base64"));
+    if (name !== encoded) encodedNames.add(encoded);
   }
   for (const [key, value] of records) {
-    if (key.startsWith(SCHILY)) byName.set(key.slice(SCHILY.length), value);
+    const name = key.startsWith(SCHILY) ? key.slice(SCHILY.length) : "";
+    // libarchive writes each attribute twice, and encodes the name in the other record as well.
+    if (name !== "" && !encodedNames.has(name)) byName.set(name, value);
   }
   return [...byName]
     .filter(([, value]) => value.length > 0)
@@ -33,6 +40,8 @@ function decodeName(text: string): string {
 }
 
 const NAMESPACE = /^(user|security|trusted|system)\.[^\0]+$/;
+/** Stands where a name in the tar was not UTF-8. */
+const NOT_UTF8 = "\ufffd";
 const NAME_MAX = 255;
 const VALUE_MAX = 1 << 16;
 /** Sizes the kernel accepts for `security.capability`, by the revision in the value's highest byte. */
@@ -41,7 +50,8 @@ const CAPABILITY_SIZES: Readonly<Record<number, number>> = { 2: 20, 3: 24 };
 /** What no kernel would store is refused here, by name, instead of deep inside the import. */
 function requireXattr(xattr: Xattr): Xattr {
   const { name, value } = xattr;
-  if (!NAMESPACE.test(name) || Buffer.byteLength(name) > NAME_MAX || value.length > VALUE_MAX) {
+  const isNamed = NAMESPACE.test(name) && !name.includes(NOT_UTF8);
+  if (!isNamed || Buffer.byteLength(name) > NAME_MAX || value.length > VALUE_MAX) {
     throw damagedTar(`the impossible extended attribute \`${name.slice(0, 80)}\``);
   }
   if (name === "security.capability" && CAPABILITY_SIZES[value[3] ?? 0] !== value.length) {
@@ -55,7 +65,14 @@ function requireXattr(xattr: Xattr): Xattr {
  * the order it gets them.
  */
 export function xattrRecords(xattrs: readonly Xattr[]): readonly (readonly [string, Buffer])[] {
-  return xattrs
-    .map(({ name, value }) => [`${SCHILY}${name}`, Buffer.from(value)] as const)
-    .sort(([a], [b]) => Buffer.compare(Buffer.from(b), Buffer.from(a)));
+  return [...xattrs]
+    .sort((a, b) => Buffer.compare(Buffer.from(b.name), Buffer.from(a.name)))
+    .map(xattrRecord);
+}
+
+/** The key of a record ends at its first `=`. */
+function xattrRecord({ name, value }: Xattr): readonly [string, Buffer] {
+  if (!name.includes("=")) return [`${SCHILY}${name}`, Buffer.from(value)];
+  const encoded = Buffer.from(value).toString("base64").replace(/=+$/, "");
+  return [`${LIBARCHIVE}${encodeURIComponent(name)}`, Buffer.from(encoded)];
 }

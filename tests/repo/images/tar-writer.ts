@@ -12,7 +12,11 @@ export interface TestEntry {
   readonly gid?: number;
   readonly mtime?: number;
   readonly xattrs?: Readonly<Record<string, string | Buffer>>;
+  /** Further records of the extended header. */
+  readonly records?: Records;
 }
+
+export type Records = readonly (readonly [key: string, value: string | Buffer])[];
 
 const FLAGS = { file: "0", hardlink: "1", symlink: "2", character: "3", directory: "5", fifo: "6" };
 
@@ -45,18 +49,16 @@ export function entryBlocks(entry: TestEntry): Buffer[] {
   const content = Buffer.from(entry.content ?? "");
   const path = entry.type === "directory" ? `${entry.path}/` : entry.path;
   const link = entry.link ?? "";
-  const records: [string, Buffer][] = Object.entries(entry.xattrs ?? {}).map(([name, value]) => [
-    `SCHILY.xattr.${name}`,
-    Buffer.from(value),
-  ]);
-  if (isSpecial(path)) records.push(["path", Buffer.from(path)]);
-  if (isSpecial(link)) records.push(["linkpath", Buffer.from(link)]);
-  for (const key of ["uid", "gid"] as const) {
-    if ((entry[key] ?? 0) > 0o7777777) records.push([key, Buffer.from(String(entry[key]))]);
+  const records: (readonly [string, string | Buffer])[] = [...(entry.records ?? [])];
+  for (const [name, value] of Object.entries(entry.xattrs ?? {})) {
+    records.push([`SCHILY.xattr.${name}`, value]);
   }
-  const pax = Buffer.concat(records.map(([key, value]) => paxRecord(key, value)));
-  const extension =
-    records.length === 0 ? [] : [block("x", { path: "pax", size: pax.length }), padded(pax)];
+  if (isSpecial(path)) records.push(["path", path]);
+  if (isSpecial(link)) records.push(["linkpath", link]);
+  for (const key of ["uid", "gid"] as const) {
+    if ((entry[key] ?? 0) > 0o7777777) records.push([key, String(entry[key])]);
+  }
+  const extension = records.length === 0 ? [] : [extendedHeader("x", records)];
   const header = block(FLAGS[entry.type ?? "file"], {
     path,
     link,
@@ -67,6 +69,12 @@ export function entryBlocks(entry: TestEntry): Buffer[] {
     mtime: entry.mtime ?? 1_700_000_000,
   });
   return [...extension, header, ...(content.length === 0 ? [] : [padded(content)])];
+}
+
+/** `x` for the next entry, `g` for all. */
+export function extendedHeader(flag: "x" | "g", records: Records): Buffer {
+  const body = Buffer.concat(records.map(([key, value]) => paxRecord(key, Buffer.from(value))));
+  return Buffer.concat([block(flag, { path: "pax", size: body.length }), padded(body)]);
 }
 
 function isSpecial(text: string): boolean {

@@ -1,0 +1,56 @@
+// Layers as other programs write them: stored like what is meant, by either writer, and whole afterwards.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { dir, file, makeTar, type Records } from "./images/tar-writer.ts";
+import { ostreeVersions } from "./ostree-versions.ts";
+import { createTestRepo, importBlob, rootsOf, type TestRepo } from "./test-repo.ts";
+
+const cases = ostreeVersions().flatMap((ostree) =>
+  (["ours", "ostree"] as const).map((writer) => ({ ...ostree, writer })),
+);
+
+describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...ostree }) => {
+  let it: TestRepo;
+  beforeAll(() => {
+    it = createTestRepo(ostree);
+  });
+  afterAll(() => it.remove());
+
+  async function imported(tar: Buffer) {
+    const { commit } = await importBlob(it, tar, { writer });
+    return { commit, roots: rootsOf(it, commit) };
+  }
+
+  function withRecords(records: Records): Buffer {
+    return makeTar([dir("usr", { records }), file("usr/x", "x", { records })]);
+  }
+
+  test.each<[string, Records, Readonly<Record<string, string | Buffer>>]>([
+    [
+      "attributes by bsdtar",
+      [
+        ["SCHILY.xattr.user.%25", "v"],
+        ["LIBARCHIVE.xattr.user.%25", "dg"],
+        ["LIBARCHIVE.xattr.user.a", "dg"],
+      ],
+      { "user.%": "v", "user.a": "v" },
+    ],
+  ])("%s", async (_, records, xattrs) => {
+    const plain = makeTar([dir("usr", { xattrs }), file("usr/x", "x", { xattrs })]);
+    const { roots } = await imported(withRecords(records));
+    expect(roots).toEqual((await imported(plain)).roots);
+    it.ostree("fsck", "--quiet");
+  });
+
+  test("an attribute with an equals sign in its name", async () => {
+    const records: Records = [
+      ["LIBARCHIVE.xattr.user.b%3Dc", "dmFs"],
+      ["SCHILY.xattr.user.a", "first"],
+      ["SCHILY.xattr.user.z", "last"],
+    ];
+    const { commit } = await imported(withRecords(records));
+    const shown = "(b'user.b=c', [0x76, 0x61, 0x6c]), (b'user.z',";
+    const lines = it.ostree("ls", "-R", "-X", commit).split("\n");
+    expect(lines.filter((line) => line.includes(shown))).toHaveLength(2);
+    it.ostree("fsck", "--quiet");
+  });
+});
