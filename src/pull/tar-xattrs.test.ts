@@ -4,6 +4,8 @@ import { xattrRecords, xattrsOf } from "./tar-xattrs.ts";
 
 type Records = Readonly<Record<string, string | Buffer>>;
 
+const LABEL = { "security.selinux": "system_u:object_r:bin_t:s0" };
+
 function attributesOf(records: Records): Readonly<Record<string, string>> {
   const map = new Map(Object.entries(records).map(([key, value]) => [key, Buffer.from(value)]));
   return Object.fromEntries(
@@ -47,6 +49,15 @@ test.each<[string, Records, Readonly<Record<string, string>>]>([
     { "user.b=c": "1", "user.b%3Dc": "2" },
   ],
   ["a value that is empty", { "SCHILY.xattr.user.a": "" }, {}],
+  ["a label by GNU tar", { "RHT.security.selinux": "system_u:object_r:bin_t:s0" }, LABEL],
+  [
+    "a label told in both ways",
+    {
+      "RHT.security.selinux": "other",
+      "SCHILY.xattr.security.selinux": "system_u:object_r:bin_t:s0",
+    },
+    LABEL,
+  ],
 ])("read: %s", (_, records, expected) => {
   expect(attributesOf(records)).toEqual(expected);
 });

@@ -5,6 +5,9 @@ import { damagedTar, type PaxRecords } from "./tar-header.ts";
 const SCHILY = "SCHILY.xattr.";
 /** The name percent-encoded, the value in base64. */
 const LIBARCHIVE = "LIBARCHIVE.xattr.";
+/** By `tar --selinux`: the label, which has no other record then. */
+const RHT_LABEL = "RHT.security.selinux";
+const LABEL = "security.selinux";
 
 /**
  * The attributes of an entry. Those without a value are left out: ostree (2022.7 to 2025.2) hashes them and
@@ -21,6 +24,8 @@ export function xattrsOf(records: PaxRecords): readonly Xattr[] {
     byName.set(name, Buffer.from(value.toString(), "base64"));
     if (name !== encoded) encodedNames.add(encoded);
   }
+  const label = records.get(RHT_LABEL);
+  if (label !== undefined) byName.set(LABEL, label);
   for (const [key, value] of records) {
     const name = key.startsWith(SCHILY) ? key.slice(SCHILY.length) : "";
     // libarchive writes each attribute twice, and encodes the name in the other record as well.

@@ -26,6 +26,11 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
 
   test.each<[string, Records, Readonly<Record<string, string | Buffer>>]>([
     [
+      "a label by GNU tar",
+      [["RHT.security.selinux", "system_u:object_r:bin_t:s0"]],
+      { "security.selinux": "system_u:object_r:bin_t:s0" },
+    ],
+    [
       "attributes by bsdtar",
       [
         ["SCHILY.xattr.user.%25", "v"],
