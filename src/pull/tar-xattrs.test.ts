@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { BootcError } from "../errors.ts";
 import { xattrRecords, xattrsOf } from "./tar-xattrs.ts";
 
@@ -60,6 +60,54 @@ test.each<[string, Records, Readonly<Record<string, string>>]>([
   ],
 ])("read: %s", (_, records, expected) => {
   expect(attributesOf(records)).toEqual(expected);
+});
+
+describe("file capabilities", () => {
+  const CAPABILITY = "SCHILY.xattr.security.capability";
+
+  /** As <linux/capability.h> has it. */
+  function capability(magic: number, ...words: readonly number[]): Buffer {
+    const bytes = Buffer.alloc(4 * (1 + words.length));
+    for (const [at, word] of [magic, ...words].entries()) bytes.writeUInt32LE(word, 4 * at);
+    return bytes;
+  }
+
+  const DATA = [1 << 10, 0, 1 << 12, 0] as const;
+
+  test.each([
+    ["of version 2", capability(0x02000000, ...DATA), capability(0x02000000, ...DATA)],
+    [
+      "of version 3 with the root of a container",
+      capability(0x03000000, ...DATA, 1000),
+      capability(0x03000000, ...DATA, 1000),
+    ],
+    [
+      "of version 3 with the root of the host: as the kernel gives it back",
+      capability(0x03000000, ...DATA, 0),
+      capability(0x02000000, ...DATA),
+    ],
+    [
+      "of version 3 with the root of the host, effective",
+      capability(0x03000001, ...DATA, 0),
+      capability(0x02000001, ...DATA),
+    ],
+  ])("%s", (_, value, expected) => {
+    expect(attributesOf({ [CAPABILITY]: value })).toEqual({
+      "security.capability": expected.toString("latin1"),
+    });
+  });
+
+  test.each([
+    ["of version 1", capability(0x01000000, 0, 0)],
+    ["of version 4", capability(0x04000000, ...DATA)],
+    ["of version 2, too long", capability(0x02000000, ...DATA, 0)],
+    ["of version 3, too short", capability(0x03000000, ...DATA)],
+    ["with flags no kernel takes", capability(0x02000100, ...DATA)],
+    ["of version 3 without a root", capability(0x03000000, ...DATA, 0xffffffff)],
+    ["of two bytes", Buffer.from("no")],
+  ])("refused: %s", (_, value) => {
+    expectRefused({ [CAPABILITY]: value });
+  });
 });
 
 test.each<[string, Records]>([

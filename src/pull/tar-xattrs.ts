@@ -33,7 +33,7 @@ export function xattrsOf(records: PaxRecords): readonly Xattr[] {
   }
   return [...byName]
     .filter(([, value]) => value.length > 0)
-    .map(([name, value]) => requireXattr({ name, value }));
+    .map(([name, value]) => asStored(requireXattr({ name, value })));
 }
 
 function decodeName(text: string): string {
@@ -49,9 +49,6 @@ const NAMESPACE = /^(user|security|trusted|system)\.[^\0]+$/;
 const NOT_UTF8 = "\ufffd";
 const NAME_MAX = 255;
 const VALUE_MAX = 1 << 16;
-/** Sizes the kernel accepts for `security.capability`, by the revision in the value's highest byte. */
-const CAPABILITY_SIZES: Readonly<Record<number, number>> = { 2: 20, 3: 24 };
-
 /** What no kernel would store is refused here, by name, instead of deep inside the import. */
 function requireXattr(xattr: Xattr): Xattr {
   const { name, value } = xattr;
@@ -59,10 +56,39 @@ function requireXattr(xattr: Xattr): Xattr {
   if (!isNamed || Buffer.byteLength(name) > NAME_MAX || value.length > VALUE_MAX) {
     throw damagedTar(`the impossible extended attribute \`${name.slice(0, 80)}\``);
   }
-  if (name === "security.capability" && CAPABILITY_SIZES[value[3] ?? 0] !== value.length) {
+  if (name === CAPABILITY && !isCapability(value)) {
     throw damagedTar("file capabilities that cannot be read");
   }
   return xattr;
+}
+
+const CAPABILITY = "security.capability";
+/** Revision and flags in the first word of `security.capability`; <linux/capability.h>. */
+const REVISION_2 = 0x02000000;
+const REVISION_3 = 0x03000000;
+const FLAG_EFFECTIVE = 1;
+const BYTES_2 = 20;
+const BYTES_3 = 24;
+const NO_ROOT = 0xffff_ffff;
+
+function isCapability(value: Uint8Array): boolean {
+  if (value.length !== BYTES_2 && value.length !== BYTES_3) return false;
+  const revision = (wordOf(value, 0) & ~FLAG_EFFECTIVE) >>> 0;
+  if (value.length === BYTES_2) return revision === REVISION_2;
+  return revision === REVISION_3 && wordOf(value, BYTES_2) !== NO_ROOT;
+}
+
+/** The kernel gives version 3 back as version 2 where the root it names is the host's own. */
+function asStored({ name, value }: Xattr): Xattr {
+  const isOfHost = name === CAPABILITY && value.length === BYTES_3 && wordOf(value, BYTES_2) === 0;
+  if (!isOfHost) return { name, value };
+  const stored = Buffer.from(value.subarray(0, BYTES_2));
+  stored.writeUInt32LE(REVISION_2 | (wordOf(value, 0) & FLAG_EFFECTIVE), 0);
+  return { name, value: stored };
+}
+
+function wordOf(bytes: Uint8Array, at: number): number {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).readUInt32LE(at);
 }
 
 /**

@@ -26,6 +26,11 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
 
   test.each<[string, Records, Readonly<Record<string, string | Buffer>>]>([
     [
+      "capabilities of version 3 with the root of the host",
+      [["SCHILY.xattr.security.capability", Buffer.from(`01000003${"00".repeat(20)}`, "hex")]],
+      { "security.capability": Buffer.from(`01000002${"00".repeat(16)}`, "hex") },
+    ],
+    [
       "a label by GNU tar",
       [["RHT.security.selinux", "system_u:object_r:bin_t:s0"]],
       { "security.selinux": "system_u:object_r:bin_t:s0" },
