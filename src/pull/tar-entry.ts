@@ -21,26 +21,38 @@ export interface TarEntry {
 
 /** What was told about the next entry. */
 export interface Extensions {
-  records: Map<string, Buffer>;
+  readonly seen: Set<RawHeader["type"]>;
+  records: PaxRecords;
   name: Buffer | undefined;
   linkName: Buffer | undefined;
+  /** Why readers disagree about the entry; said when its name is known. */
+  conflict: string | undefined;
 }
 
 export function noExtensions(): Extensions {
-  return { records: new Map(), name: undefined, linkName: undefined };
-}
-
-export function hasExtensions(it: Extensions): boolean {
-  return it.records.size > 0 || it.name !== undefined || it.linkName !== undefined;
+  return {
+    seen: new Set(),
+    records: new Map(),
+    name: undefined,
+    linkName: undefined,
+    conflict: undefined,
+  };
 }
 
 /** Global records that would change what an entry is; nobody writes those, so nobody may smuggle them. */
 const LOCAL_ONLY = /^(path|linkpath|size|uid|gid|GNU\.sparse\..*|SCHILY\..*|LIBARCHIVE\..*)$/;
 
 export function addExtension(extensions: Extensions, header: RawHeader, content: Buffer): void {
+  const { seen } = extensions;
+  const isGlobal = header.type === "pax-global";
+  // Go forgets the first of two, others apply both.
+  if (seen.has(header.type) || (isGlobal && seen.size > 0)) {
+    extensions.conflict = "two extended headers";
+  }
+  if (!isGlobal) seen.add(header.type);
   switch (header.type) {
     case "pax":
-      for (const [key, value] of parsePax(content)) extensions.records.set(key, value);
+      extensions.records = new Map([...extensions.records, ...parsePax(content)]);
       return;
     case "pax-global":
       for (const key of parsePax(content).keys()) {
@@ -60,16 +72,13 @@ function untilNul(bytes: Buffer): Buffer {
   return end < 0 ? bytes : bytes.subarray(0, end);
 }
 
-export function entryOf(
-  header: RawHeader,
-  { records, name, linkName }: Extensions,
-  block: Buffer,
-): TarEntry {
+export function entryOf(header: RawHeader, extensions: Extensions, block: Buffer): TarEntry {
+  const { seen, records, name, linkName } = extensions;
   const path = textOf(records.get("path") ?? name ?? header.name);
+  requireAgreement(path, extensions);
   // The oldest tars mark a directory by its name alone, which may be in an extended header.
   const isNamedDirectory = header.type === "file" && path.endsWith("/");
   const type = isNamedDirectory ? "directory" : (header.type as TarEntry["type"]);
-  const isPlain = records.size === 0 && name === undefined && linkName === undefined;
   const sizeBytes = numberRecord(records, "size") ?? header.sizeBytes;
   const uid = numberRecord(records, "uid") ?? header.uid;
   const gid = numberRecord(records, "gid") ?? header.gid;
@@ -89,8 +98,19 @@ export function entryOf(
     sizeBytes: type === "file" ? sizeBytes : 0,
     mtimeEpoch: timeRecord(records) ?? header.mtimeEpoch,
     records,
-    plainBlock: isPlain && isUnambiguous(block, header, type) ? block : undefined,
+    plainBlock: seen.size === 0 && isUnambiguous(block, header, type) ? block : undefined,
   };
+}
+
+/** What one reader takes for this and another for that is refused: a container would show something else. */
+function requireAgreement(path: string, { conflict, records, name, linkName }: Extensions): void {
+  if (conflict !== undefined) throw damagedTar(`${conflict} before \`${path}\``);
+  const isTwice =
+    (name !== undefined && records.has("path")) ||
+    (linkName !== undefined && records.has("linkpath"));
+  if (isTwice) {
+    throw damagedTar(`both an extended header and a GNU long name before \`${path}\``);
+  }
 }
 
 const SYMLINK_MODE = 0o777;

@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { BootcError } from "../errors.ts";
 import type { TarEntry } from "./tar-entry.ts";
 import { formatHeader, type NewHeader, paddingOf, writeChecksum } from "./tar-header.ts";
 import { createTarFilter, type Verdict } from "./tar-reader.ts";
@@ -45,9 +46,70 @@ function entriesOf(tar: Buffer, size = tar.length): readonly TarEntry[] {
   return entries;
 }
 
+function refusalOf(...parts: readonly Buffer[]): string {
+  try {
+    entriesOf(Buffer.concat([...parts, END]));
+  } catch (error) {
+    if (error instanceof BootcError && error.kind === "integrity") return error.message;
+    throw error;
+  }
+  return "not refused";
+}
+
+/** An extended header of its own. */
+function extension(flag: string, content: string): Buffer {
+  return entry("extension", { flag, content });
+}
+
+function pax(key: string, value: string): string {
+  const rest = ` ${key}=${value}\n`;
+  const length = [1, 2, 3].map((it) => it + rest.length).find((it, i) => `${it}`.length === i + 1);
+  return `${length}${rest}`;
+}
+
 test.each([0o777, 0o755, 0])("a symbolic link has the mode 0777, not %o", (mode) => {
   const tar = Buffer.concat([entry("a", { type: "symlink", linkName: "b", mode }), END]);
   const [link] = entriesOf(tar);
   expect(link).toMatchObject({ type: "symlink", linkPath: "b", mode: 0o777 });
   expect(link?.plainBlock !== undefined).toBe(mode === 0o777);
+});
+
+describe("two extended headers for one entry", () => {
+  const path = pax("path", "usr/x");
+  const X = extension("x", path);
+  const NAME = extension("L", "usr/x\0");
+  const FILE = entry("usr/short");
+
+  test.each([
+    ["two with records", [X, extension("x", pax("uid", "7"))]],
+    ["records, and then a global header", [X, extension("g", pax("comment", "c"))]],
+    ["a long name, and then a global header", [NAME, extension("g", pax("comment", "c"))]],
+    ["two long names", [NAME, extension("L", "usr/x\0")]],
+    ["two long link targets", [NAME, extension("K", "usr/y\0"), extension("K", "usr/z\0")]],
+    ["a `path` and a long name", [X, NAME]],
+    ["a long name and a `path`", [NAME, X]],
+    [
+      "a `linkpath` and a long target",
+      [extension("x", path + pax("linkpath", "a")), extension("K", "b\0")],
+    ],
+  ])("refused, naming the entry: %s", (_, headers) => {
+    expect(refusalOf(entry("first"), ...headers, FILE)).toMatch(/`usr\/x`/);
+  });
+
+  test.each([
+    ["long name and long target", [NAME, extension("K", "usr/y\0")]],
+    ["a long name, and records about something else", [NAME, extension("x", pax("uid", "7"))]],
+    ["a global header, and then records", [extension("g", pax("comment", "c")), X]],
+    ["two global headers", [extension("g", pax("comment", "c")), extension("g", pax("a", "b")), X]],
+  ])("read: %s", (_, headers) => {
+    const tar = Buffer.concat([entry("first"), ...headers, FILE, entry("last"), END]);
+    expect(entriesOf(tar).map((it) => it.path)).toEqual(["first", "usr/x", "last"]);
+  });
+
+  test("refused: an extended header without an entry", () => {
+    expect(refusalOf(FILE, X)).toContain("cut off");
+    expect(refusalOf(FILE, extension("x", pax("comment", "c")).subarray(0, 700))).toContain(
+      "cut off",
+    );
+  });
 });

@@ -4,7 +4,6 @@ import {
   addExtension,
   type Extensions,
   entryOf,
-  hasExtensions,
   noExtensions,
   type TarEntry,
 } from "./tar-entry.ts";
@@ -82,7 +81,7 @@ export function createTarFilter(handle: TarHandler): TarFilter {
     end() {
       const { state, heldBytes, extensions, isAfterZeroBlock } = reader;
       const isBetween = state.kind === "end" || (state.kind === "header" && heldBytes === 0);
-      if (!isBetween || hasExtensions(extensions)) throw damagedTar("no end: it was cut off");
+      if (!isBetween || extensions.seen.size > 0) throw damagedTar("no end: it was cut off");
       return { hasEndMarker: isAfterZeroBlock };
     },
   };
