@@ -39,8 +39,12 @@ export function noExtensions(): Extensions {
   };
 }
 
-/** Global records that would change what an entry is; nobody writes those, so nobody may smuggle them. */
-const LOCAL_ONLY = /^(path|linkpath|size|uid|gid|GNU\.sparse\..*|SCHILY\..*|LIBARCHIVE\..*)$/;
+/**
+ * Global records that would change what an entry is. Container runtimes skip them, GNU tar applies them, and
+ * no builder of images writes them. Others are skipped, such as star's, which describe the archive.
+ */
+const LOCAL_ONLY =
+  /^(path|linkpath|size|uid|gid|GNU\.sparse\..*|(SCHILY|LIBARCHIVE)\.xattr\..*|RHT\.security\.selinux)$/;
 
 export function addExtension(extensions: Extensions, header: RawHeader, content: Buffer): void {
   const { seen } = extensions;
@@ -130,7 +134,7 @@ function isId(id: number): boolean {
 function numberRecord(records: PaxRecords, key: string): number | undefined {
   const text = records.get(key)?.toString("latin1");
   if (text === undefined) return undefined;
-  const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  const value = /^0*[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isNaN(value)) throw damagedTar(`the impossible ${key} \`${text.slice(0, 40)}\``);
   return value;
 }

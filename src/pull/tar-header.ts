@@ -51,7 +51,11 @@ export function parseHeader(block: Buffer): RawHeader {
   verifyChecksum(block);
   const flag = String.fromCharCode(block[156] ?? 0);
   const type = TYPES[flag];
-  if (type === undefined) throw damagedTar(`an entry of the unknown type \`${flag}\``);
+  if (type === undefined) {
+    throw damagedTar(
+      `an entry of the type \`${flag}\`, which does not belong in a layer: \`${fullName(block)}\``,
+    );
+  }
   return {
     type,
     name: fullName(block),
@@ -117,20 +121,25 @@ function base256(block: Buffer, at: number, length: number): number {
 
 export type PaxRecords = ReadonlyMap<string, Buffer>;
 
-/** `length key=value\n`, again and again; the last of two with the same key counts. */
+/**
+ * `length key=value\n`, again and again; the last of two with the same key counts. One without a value takes
+ * back what was said before.
+ */
 export function parsePax(bytes: Buffer): PaxRecords {
   const records = new Map<string, Buffer>();
   for (let at = 0; at < bytes.length; ) {
     const space = bytes.indexOf(0x20, at);
-    const digits = space < 0 || space - at > 10 ? "" : bytes.toString("latin1", at, space);
-    const length = /^[1-9][0-9]*$/.test(digits) ? Number(digits) : 0;
+    const digits = space < 0 ? "" : bytes.toString("latin1", at, space);
+    const length = /^[0-9]+$/.test(digits) ? Number(digits) : 0;
     const end = at + length;
     const equals = bytes.indexOf(0x3d, space);
     if (length === 0 || end > bytes.length || equals < 0 || equals >= end) throw damagedPax();
     if (bytes[end - 1] !== 0x0a) throw damagedPax();
     const key = bytes.toString("utf8", space + 1, equals);
     if (key === "") throw damagedPax();
-    records.set(key, bytes.subarray(equals + 1, end - 1));
+    const value = bytes.subarray(equals + 1, end - 1);
+    if (value.length === 0) records.delete(key);
+    else records.set(key, value);
     at = end;
   }
   return records;

@@ -82,6 +82,7 @@ describe("two extended headers for one entry", () => {
 
   test.each([
     ["two with records", [X, extension("x", pax("uid", "7"))]],
+    ["one that is empty, and another", [extension("x", ""), X]],
     ["records, and then a global header", [X, extension("g", pax("comment", "c"))]],
     ["a long name, and then a global header", [NAME, extension("g", pax("comment", "c"))]],
     ["two long names", [NAME, extension("L", "usr/x\0")]],
@@ -112,4 +113,118 @@ describe("two extended headers for one entry", () => {
       "cut off",
     );
   });
+});
+
+describe("what container runtimes skip", () => {
+  const A = entry("a", { content: "x" });
+  const B = entry("b");
+
+  test.each<[string, readonly Buffer[]]>([
+    ["an empty extended header", [extension("x", ""), A, B]],
+    ["an empty global header", [A, extension("g", ""), B]],
+    ["what star says of the archive", [extension("g", pax("SCHILY.archtype", "exustar")), A, B]],
+    ["a global comment, as git has it", [extension("g", pax("comment", "c")), A, B]],
+    ["records without a value", [extension("x", pax("path", "") + pax("size", "")), A, B]],
+    [
+      "a record that takes another one back",
+      [extension("x", pax("path", "c") + pax("path", "")), A, B],
+    ],
+    ["text after the end", [A, B, END, Buffer.from("text")]],
+    ["blocks after the end", [A, B, END, Buffer.alloc(700, "x")]],
+    ["another tar after the end", [A, B, END, entry("c"), END]],
+  ])("%s", (_, parts) => {
+    const tar = Buffer.concat([...parts, END]);
+    for (const size of [tar.length, 512, 99]) {
+      expect(entriesOf(tar, size).map((it) => [it.path, it.sizeBytes])).toEqual([
+        ["a", 1],
+        ["b", 0],
+      ]);
+    }
+  });
+
+  test("an entry after one block of zeros is refused, as Go does", () => {
+    expect(refusalOf(A, Buffer.alloc(512), B)).toContain("data after its end");
+  });
+
+  test.each([
+    "path",
+    "linkpath",
+    "size",
+    "uid",
+    "gid",
+    "SCHILY.xattr.user.a",
+    "LIBARCHIVE.xattr.user.a",
+    "RHT.security.selinux",
+    "GNU.sparse.map",
+    "GNU.sparse.offset",
+  ])("but a global `%s` is refused", (key) => {
+    expect(refusalOf(extension("g", pax(key, "1")), A)).toContain("global extended header");
+  });
+
+  test.each(["V", "D", "X", "M", "N", "A", "Q"])("but type %s is refused by its name", (flag) => {
+    expect(refusalOf(A, entry("usr/odd", { flag }))).toMatch(
+      new RegExp(`the type \`${flag}\`.*\`usr/odd\``),
+    );
+  });
+
+  test("but a GNU long name without a name is refused", () => {
+    expect(refusalOf(extension("L", ""), A)).toContain("impossible size");
+  });
+});
+
+describe("numbers in records", () => {
+  const ZEROS = "0".repeat(30);
+  const read = (records: Readonly<Record<string, string>>) =>
+    entriesOf(Buffer.concat([entry("a", { records, content: "xyz" }), END]))[0];
+
+  test.each(["7", "007", `${ZEROS}7`])("an owner %s", (uid) => {
+    expect(read({ uid, gid: uid })).toMatchObject({ uid: 7, gid: 7 });
+  });
+
+  test.each(["", "0", ZEROS])("a size %s3", (zeros) => {
+    expect(read({ size: `${zeros}3` })?.sizeBytes).toBe(3);
+  });
+
+  test.each([
+    ["uid", "-1"],
+    ["uid", "+7"],
+    ["uid", "0x7"],
+    ["uid", "7 "],
+    ["uid", "4294967295"],
+    ["size", "-3"],
+    ["size", "1e3"],
+    ["size", "9".repeat(16)],
+  ])("refused: %s=%s", (key, value) => {
+    expect(refusalOf(entry("a", { records: { [key]: value } }))).not.toBe("not refused");
+  });
+});
+
+test("an extended header larger than 8 MiB is refused before it is read", () => {
+  const header = entry("extension", { flag: "x", content: " " }).subarray(0, 512);
+  header.write("00050000001", 124, "latin1");
+  writeChecksum(header);
+  expect(refusalOf(header)).toContain("impossible size");
+});
+
+test.each([
+  [10 << 20, "not refused"],
+  [(10 << 20) + 1, "the layer's tar has an object of 10485761 bytes"],
+])("what is collected whole has a limit: %i bytes", (length, expected) => {
+  const tar = Buffer.concat([entry("a", { content: Buffer.alloc(length, "x") }), END]);
+  let collected = -1;
+  const filter = createTarFilter(() => ({
+    kind: "collect",
+    whenComplete(content) {
+      collected = content.length;
+      return [];
+    },
+  }));
+  let outcome = "not refused";
+  try {
+    filter.feed(tar);
+  } catch (error) {
+    outcome = (error as Error).message;
+  }
+  expect(outcome).toBe(expected);
+  expect(collected).toBe(expected === "not refused" ? length : -1);
 });

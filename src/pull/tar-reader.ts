@@ -98,7 +98,7 @@ function take(reader: Reader, chunk: Buffer, at: number): number {
     case "extension":
       return at + takeExtension(reader, state, chunk.subarray(at));
     case "end":
-      if (!isZero(chunk.subarray(at))) throw damagedTar("data after its end");
+      // Whatever is there: no reader looks at it, and the digest covers it.
       return chunk.length;
   }
 }
@@ -138,8 +138,10 @@ function takeHeader(reader: Reader, chunk: Buffer, at: number): number {
 function afterHeader(reader: Reader, block: Buffer, passOn: () => void): State {
   const header = parseHeader(block);
   if (isExtension(header)) {
-    if (header.sizeBytes <= 0 || header.sizeBytes > EXTENSION_MAX) {
-      throw damagedTar("an extended header of an impossible size");
+    requireExtensionSize(header);
+    if (header.sizeBytes === 0) {
+      addExtension(reader.extensions, header, EMPTY);
+      return { kind: "header" };
     }
     return {
       kind: "extension",
@@ -162,6 +164,14 @@ function afterHeader(reader: Reader, block: Buffer, passOn: () => void): State {
   if (left > 0) return { kind: "body", verdict, sizeBytes: entry.sizeBytes, left };
   if (verdict.kind === "collect") verdict.whenComplete(EMPTY).forEach(reader.output.emit);
   return { kind: "header" };
+}
+
+/** Records may be none; a name that is none has no meaning all readers agree on. */
+function requireExtensionSize({ type, sizeBytes }: RawHeader): void {
+  const isPax = type === "pax" || type === "pax-global";
+  if (sizeBytes < (isPax ? 0 : 1) || sizeBytes > EXTENSION_MAX) {
+    throw damagedTar("an extended header of an impossible size");
+  }
 }
 
 function isExtension({ type }: RawHeader): boolean {

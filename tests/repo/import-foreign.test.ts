@@ -1,6 +1,6 @@
 // Layers as other programs write them: stored like what is meant, by either writer, and whole afterwards.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { dir, file, makeTar, type Records } from "./images/tar-writer.ts";
+import { dir, extendedHeader, file, makeTar, type Records, symlink } from "./images/tar-writer.ts";
 import { ostreeVersions } from "./ostree-versions.ts";
 import { createTestRepo, importBlob, rootsOf, type TestRepo } from "./test-repo.ts";
 
@@ -62,5 +62,18 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
     const lines = it.ostree("ls", "-R", "-X", commit).split("\n");
     expect(lines.filter((line) => line.includes(shown))).toHaveLength(2);
     it.ostree("fsck", "--quiet");
+  });
+
+  const TAR = makeTar([dir("usr"), file("usr/x", "x"), symlink("usr/y", "x")]);
+
+  test.each<[string, Buffer]>([
+    ["text after the end", Buffer.concat([TAR, Buffer.from("text")])],
+    ["another tar after the end", Buffer.concat([TAR, makeTar([file("usr/z", "z")])])],
+    ["an empty extended header", Buffer.concat([extendedHeader("x", []), TAR])],
+    ["star's", Buffer.concat([extendedHeader("g", [["SCHILY.archtype", "exustar"]]), TAR])],
+    ["records without a value", Buffer.concat([extendedHeader("x", [["path", ""]]), TAR])],
+    ["leading zeros", Buffer.concat([extendedHeader("x", [["uid", "0".repeat(20)]]), TAR])],
+  ])("as if it were not there: %s", async (_, tar) => {
+    expect((await imported(tar)).roots).toEqual((await imported(TAR)).roots);
   });
 });
