@@ -66,7 +66,7 @@ export function createDerivedRewrite(options: DerivedOptions): DerivedRewrite {
     const length = entry.sizeBytes + paddingOf(entry.sizeBytes);
     const content: SpoolRange = { kind: "spooled", start: spool.position(), length };
     held.set(path, { entry, content, placed: undefined });
-    return { kind: "spool", write: (piece) => spool.append(piece) };
+    return { kind: "spool", write: spool.append, skip: spool.skip };
   }
 
   /** A link to an object of the repository: the changed file itself, a link to it, or nothing. */

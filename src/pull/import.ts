@@ -240,7 +240,7 @@ interface TarParts {
 async function* rewriteTar(parts: TarParts): AsyncGenerator<readonly Uint8Array[]> {
   const filter = createTarFilter(parts.handle);
   if (parts.start !== undefined) yield [parts.start];
-  for await (const piece of parts.blob.tar) yield* resolveSpooled(filter.feed(piece), parts.spool);
+  for await (const piece of parts.blob.tar) yield* resolveParts(filter.feed(piece), parts.spool);
   const { hasEndMarker } = filter.end();
   // Without the marker only an announced diff-id, compared by now, proves that nothing is missing.
   if (!hasEndMarker && !parts.blob.isProven) throw damagedTar("no end marker");
@@ -248,7 +248,10 @@ async function* rewriteTar(parts: TarParts): AsyncGenerator<readonly Uint8Array[
   yield [Buffer.alloc(2 * BLOCK)];
 }
 
-function* resolveSpooled(
+const ZEROS = Buffer.alloc(1 << 20);
+
+/** Piece by piece, so that neither a large spooled file nor a large hole is ever whole in memory. */
+function* resolveParts(
   parts: readonly TarPart[],
   spool: Spool | undefined,
 ): Generator<readonly Uint8Array[]> {
@@ -260,7 +263,14 @@ function* resolveSpooled(
     }
     yield batch;
     batch = [];
-    for (const piece of spool?.read(part) ?? []) yield [piece];
+    const pieces = part.kind === "zeros" ? zeros(part.length) : (spool?.read(part) ?? []);
+    for (const piece of pieces) yield [piece];
   }
   if (batch.length > 0) yield batch;
+}
+
+function* zeros(length: number): Generator<Buffer> {
+  for (let left = length; left > 0; left -= ZEROS.length) {
+    yield left < ZEROS.length ? ZEROS.subarray(0, left) : ZEROS;
+  }
 }

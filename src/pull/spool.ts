@@ -1,5 +1,5 @@
 // A temporary file for content that comes before the entry it belongs to.
-import { closeSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 
 /** A part of the spool, to be read when it is its turn. */
 export interface SpoolRange {
@@ -12,6 +12,8 @@ export interface Spool {
   /** Where the next piece will be. */
   position(): number;
   append(piece: Uint8Array): void;
+  /** In place of so many zeros, which then take no room. */
+  skip(bytes: number): void;
   /** The content of a range, in pieces. */
   read(range: SpoolRange): Iterable<Buffer>;
   close(): void;
@@ -23,17 +25,26 @@ const PIECE = 1 << 18;
 export function createSpool(path: string): Spool {
   let file: number | undefined;
   let length = 0;
+
+  function open(): number {
+    if (file !== undefined) return file;
+    file = openSync(path, "wx+", 0o600);
+    rmSync(path);
+    return file;
+  }
+
   return {
     position: () => length,
     append(piece) {
-      if (file === undefined) {
-        file = openSync(path, "wx+", 0o600);
-        rmSync(path);
-      }
+      const to = open();
       for (let done = 0; done < piece.length; ) {
-        done += writeSync(file, piece, done, piece.length - done, length + done);
+        done += writeSync(to, piece, done, piece.length - done, length + done);
       }
       length += piece.length;
+    },
+    skip(bytes) {
+      ftruncateSync(open(), length + bytes);
+      length += bytes;
     },
     *read({ start, length: total }) {
       for (let done = 0; done < total; ) {

@@ -82,7 +82,7 @@ function createEntryWriter(objects: ObjectWriter, tree: LayerTree) {
       end();
       current = undefined;
     };
-    return { kind: "spool", write };
+    return { kind: "spool", write, skip: neverSparse };
   }
 
   function handle(entry: TarEntry): Verdict {
@@ -113,6 +113,10 @@ function createEntryWriter(objects: ObjectWriter, tree: LayerTree) {
 }
 
 const DROP: Verdict = { kind: "drop" };
+
+function neverSparse(): never {
+  throw new Error("unreachable: sparse files are expanded before");
+}
 
 function bufferOf(piece: Uint8Array): Buffer {
   return Buffer.isBuffer(piece)

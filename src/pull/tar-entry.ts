@@ -1,6 +1,13 @@
 // One entry of a tar: its header with the extended headers before it applied.
 import { decodeUtf8 } from "../ostree/gvariant.ts";
-import { damagedTar, type PaxRecords, parsePax, type RawHeader } from "./tar-header.ts";
+import {
+  damagedTar,
+  numberRecord,
+  type PaxRecords,
+  parsePax,
+  type RawHeader,
+} from "./tar-header.ts";
+import { type SparseFile, sparseOf } from "./tar-sparse.ts";
 
 /** One entry with its extended headers applied. */
 export interface TarEntry {
@@ -11,12 +18,19 @@ export interface TarEntry {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** Of the content in the tar; 0 for all but files. */
+  /** Of the content, the holes of a sparse file included; 0 for all but files. */
   readonly sizeBytes: number;
   readonly mtimeEpoch: number;
   readonly records: PaxRecords;
   /** The header itself when it says everything: it may be changed in place and passed on. */
   readonly plainBlock: Buffer | undefined;
+}
+
+export interface StoredEntry {
+  readonly entry: TarEntry;
+  /** The size of the content as the tar has it; 0 for all but files. */
+  readonly storedBytes: number;
+  readonly sparse: SparseFile | undefined;
 }
 
 /** What was told about the next entry. */
@@ -76,42 +90,52 @@ function untilNul(bytes: Buffer): Buffer {
   return end < 0 ? bytes : bytes.subarray(0, end);
 }
 
-export function entryOf(header: RawHeader, extensions: Extensions, block: Buffer): TarEntry {
-  const { seen, records, name, linkName } = extensions;
-  const path = textOf(records.get("path") ?? name ?? header.name);
+export function entryOf(header: RawHeader, extensions: Extensions, block: Buffer): StoredEntry {
+  const { seen, records, linkName } = extensions;
+  const path = pathOf(header, extensions);
   requireAgreement(path, extensions);
   // The oldest tars mark a directory by its name alone, which may be in an extended header.
   const isNamedDirectory = header.type === "file" && path.endsWith("/");
   const type = isNamedDirectory ? "directory" : (header.type as TarEntry["type"]);
-  const sizeBytes = numberRecord(records, "size") ?? header.sizeBytes;
+  const storedBytes = numberRecord(records, "size") ?? header.sizeBytes;
   const uid = numberRecord(records, "uid") ?? header.uid;
   const gid = numberRecord(records, "gid") ?? header.gid;
-  if (sizeBytes < 0) throw damagedTar("an entry of negative size");
-  if (type === "hardlink" && sizeBytes > 0) throw damagedTar("a hard link with content");
+  if (storedBytes < 0) throw damagedTar("an entry of negative size");
+  if (type === "hardlink" && storedBytes > 0) throw damagedTar("a hard link with content");
   if (!isId(uid) || !isId(gid)) throw damagedTar("an owner out of range");
-  for (const key of records.keys()) {
-    if (key.startsWith("GNU.sparse.")) throw damagedTar("a sparse file, which is not supported");
+  const sparse = sparseOf(records, { path, storedBytes });
+  if (sparse !== undefined && type !== "file") {
+    throw damagedTar(`the sparse file \`${path}\`, which is a ${type}`);
   }
-  return {
+  const entry: TarEntry = {
     type,
     path,
     linkPath: textOf(records.get("linkpath") ?? linkName ?? header.linkName),
     mode: type === "symlink" ? SYMLINK_MODE : header.mode,
     uid,
     gid,
-    sizeBytes: type === "file" ? sizeBytes : 0,
+    sizeBytes: type === "file" ? (sparse?.sizeBytes ?? storedBytes) : 0,
     mtimeEpoch: timeRecord(records) ?? header.mtimeEpoch,
     records,
     plainBlock: seen.size === 0 && isUnambiguous(block, header, type) ? block : undefined,
   };
+  return { entry, storedBytes: type === "file" ? storedBytes : 0, sparse };
 }
+
+function pathOf({ name }: RawHeader, extensions: Extensions): string {
+  const { records, name: longName } = extensions;
+  // Beside its own record, a sparse file has a name in the usual places that is not meant for anybody.
+  return textOf(records.get(SPARSE_NAME) ?? records.get("path") ?? longName ?? name);
+}
+
+const SPARSE_NAME = "GNU.sparse.name";
 
 /** What one reader takes for this and another for that is refused: a container would show something else. */
 function requireAgreement(path: string, { conflict, records, name, linkName }: Extensions): void {
   if (conflict !== undefined) throw damagedTar(`${conflict} before \`${path}\``);
+  const hasPath = records.has("path") || records.has(SPARSE_NAME);
   const isTwice =
-    (name !== undefined && records.has("path")) ||
-    (linkName !== undefined && records.has("linkpath"));
+    (name !== undefined && hasPath) || (linkName !== undefined && records.has("linkpath"));
   if (isTwice) {
     throw damagedTar(`both an extended header and a GNU long name before \`${path}\``);
   }
@@ -129,14 +153,6 @@ function isUnambiguous(block: Buffer, header: RawHeader, type: TarEntry["type"])
 
 function isId(id: number): boolean {
   return id >= 0 && id < 0xffff_ffff;
-}
-
-function numberRecord(records: PaxRecords, key: string): number | undefined {
-  const text = records.get(key)?.toString("latin1");
-  if (text === undefined) return undefined;
-  const value = /^0*[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (Number.isNaN(value)) throw damagedTar(`the impossible ${key} \`${text.slice(0, 40)}\``);
-  return value;
 }
 
 /** Seconds, rounded up: any time after the epoch counts as later than the epoch. */

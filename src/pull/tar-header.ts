@@ -51,6 +51,7 @@ export function parseHeader(block: Buffer): RawHeader {
   verifyChecksum(block);
   const flag = String.fromCharCode(block[156] ?? 0);
   const type = TYPES[flag];
+  if (flag === "S") throw oldSparse(fullName(block));
   if (type === undefined) {
     throw damagedTar(
       `an entry of the type \`${flag}\`, which does not belong in a layer: \`${fullName(block)}\``,
@@ -66,6 +67,13 @@ export function parseHeader(block: Buffer): RawHeader {
     sizeBytes: number(block, 124, 12),
     mtimeEpoch: number(block, 136, 12),
   };
+}
+
+function oldSparse(name: Buffer): BootcError {
+  return new BootcError(`the layer's tar has a GNU sparse file of the old format, \`${name}\``, {
+    kind: "integrity",
+    hint: "build the layer with `tar --format=pax`, or without `--sparse`",
+  });
 }
 
 function verifyChecksum(block: Buffer): void {
@@ -121,12 +129,23 @@ function base256(block: Buffer, at: number, length: number): number {
 
 export type PaxRecords = ReadonlyMap<string, Buffer>;
 
+/** The number in a record, if there is one. */
+export function numberRecord(records: PaxRecords, key: string): number | undefined {
+  const text = records.get(key)?.toString("latin1");
+  if (text === undefined) return undefined;
+  const value = /^0*[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isNaN(value)) throw damagedTar(`the impossible ${key} \`${text.slice(0, 40)}\``);
+  return value;
+}
+
 /**
  * `length key=value\n`, again and again; the last of two with the same key counts. One without a value takes
- * back what was said before.
+ * back what was said before. The parts of a sparse file in format 0.0, which all have the same keys, become
+ * the one record of format 0.1.
  */
 export function parsePax(bytes: Buffer): PaxRecords {
   const records = new Map<string, Buffer>();
+  const parts: Buffer[] = [];
   for (let at = 0; at < bytes.length; ) {
     const space = bytes.indexOf(0x20, at);
     const digits = space < 0 ? "" : bytes.toString("latin1", at, space);
@@ -138,11 +157,33 @@ export function parsePax(bytes: Buffer): PaxRecords {
     const key = bytes.toString("utf8", space + 1, equals);
     if (key === "") throw damagedPax();
     const value = bytes.subarray(equals + 1, end - 1);
-    if (value.length === 0) records.delete(key);
+    if (isSparsePart(key)) addSparsePart(parts, key, value);
+    else if (value.length === 0) records.delete(key);
     else records.set(key, value);
     at = end;
   }
+  if (parts.length > 0) addSparseMap(records, parts);
   return records;
+}
+
+const SPARSE_OFFSET = "GNU.sparse.offset";
+const SPARSE_LENGTH = "GNU.sparse.numbytes";
+const SPARSE_MAP = "GNU.sparse.map";
+
+function isSparsePart(key: string): boolean {
+  return key === SPARSE_OFFSET || key === SPARSE_LENGTH;
+}
+
+/** By turns, each with digits alone: a comma in one would make two of it. */
+function addSparsePart(parts: Buffer[], key: string, value: Buffer): void {
+  const expected = parts.length % 2 === 0 ? SPARSE_OFFSET : SPARSE_LENGTH;
+  if (key !== expected || !/^[0-9]+$/.test(value.toString("latin1"))) throw damagedPax();
+  parts.push(value);
+}
+
+function addSparseMap(records: Map<string, Buffer>, parts: readonly Buffer[]): void {
+  if (parts.length % 2 !== 0 || records.has(SPARSE_MAP)) throw damagedPax();
+  records.set(SPARSE_MAP, Buffer.from(parts.join(",")));
 }
 
 function damagedPax(): BootcError {

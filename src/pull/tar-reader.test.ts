@@ -156,7 +156,7 @@ describe("what container runtimes skip", () => {
     "LIBARCHIVE.xattr.user.a",
     "RHT.security.selinux",
     "GNU.sparse.map",
-    "GNU.sparse.offset",
+    "GNU.sparse.size",
   ])("but a global `%s` is refused", (key) => {
     expect(refusalOf(extension("g", pax(key, "1")), A)).toContain("global extended header");
   });
@@ -227,4 +227,167 @@ test.each([
   }
   expect(outcome).toBe(expected);
   expect(collected).toBe(expected === "not refused" ? length : -1);
+});
+
+describe("sparse files", () => {
+  const OLD = {
+    "GNU.sparse.size": "700",
+    "GNU.sparse.numblocks": "2",
+    "GNU.sparse.map": "3,2,10,4",
+  };
+  const NEW = { "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "700" };
+  const MAP = Buffer.from("2\n3\n2\n10\n4\n".padEnd(512, "\0"));
+  const EXPANDED = Buffer.alloc(700);
+  EXPANDED.write("ab", 3);
+  EXPANDED.write("cdef", 10);
+  const LONG = `usr/${"x".repeat(150)}`;
+
+  const FORMATS: readonly (readonly [string, readonly Buffer[]])[] = [
+    [
+      "0.0",
+      [
+        extension(
+          "x",
+          pax("GNU.sparse.size", "700") +
+            pax("GNU.sparse.numblocks", "2") +
+            pax("GNU.sparse.offset", "3") +
+            pax("GNU.sparse.numbytes", "2") +
+            pax("GNU.sparse.offset", "10") +
+            pax("GNU.sparse.numbytes", "4") +
+            pax("path", LONG),
+        ),
+        entry("usr/short", { content: "abcdef" }),
+      ],
+    ],
+    [
+      "0.1",
+      [
+        entry("GNUSparseFile.7/x", {
+          records: { ...OLD, "GNU.sparse.name": LONG, path: `GNUSparseFile.7/${LONG}` },
+          content: "abcdef",
+        }),
+      ],
+    ],
+    [
+      "1.0",
+      [
+        entry("GNUSparseFile.7/x", {
+          records: { ...NEW, "GNU.sparse.name": LONG },
+          content: Buffer.concat([MAP, Buffer.from("abcdef")]),
+        }),
+      ],
+    ],
+  ];
+  const cases = FORMATS.flatMap(([format, parts]) =>
+    [1 << 16, 512, 100, 1].map((size) => ({ format, parts, size })),
+  );
+
+  /** What an entry between two others becomes by a verdict; zeros and what was skipped as bytes. */
+  function filtered(parts: readonly Buffer[], size: number, verdict: (it: TarEntry) => Verdict) {
+    const tar = Buffer.concat([entry("first"), ...parts, entry("last"), END]);
+    const seen: TarEntry[] = [];
+    const output: Buffer[] = [];
+    const filter = createTarFilter((it) => {
+      seen.push(it);
+      return it.path === LONG ? verdict(it) : { kind: "drop" };
+    });
+    for (let at = 0; at < tar.length; at += size) {
+      for (const part of filter.feed(tar.subarray(at, at + size))) {
+        if (part instanceof Uint8Array) output.push(Buffer.from(part));
+        else output.push(Buffer.alloc(part.length));
+      }
+    }
+    filter.end();
+    expect(seen.map((it) => it.path)).toEqual(["first", LONG, "last"]);
+    expect(seen[1]).toMatchObject({ type: "file", sizeBytes: 700, plainBlock: undefined });
+    return Buffer.concat(output);
+  }
+
+  const PADDED = Buffer.concat([EXPANDED, Buffer.alloc(1024 - 700)]);
+
+  test.each(cases)("format $format in pieces of $size, passed on", ({ parts, size }) => {
+    const header = Buffer.from("header");
+    const tar = filtered(parts, size, () => ({ kind: "replace", header }));
+    expect(tar).toEqual(Buffer.concat([header, PADDED]));
+  });
+
+  test.each(cases)("format $format in pieces of $size, collected", ({ parts, size }) => {
+    const whenComplete = (content: Buffer) => [content];
+    const tar = filtered(parts, size, () => ({ kind: "collect", whenComplete }));
+    expect(tar).toEqual(EXPANDED);
+  });
+
+  test.each(cases)("format $format in pieces of $size, spooled", ({ parts, size }) => {
+    const spooled: Buffer[] = [];
+    filtered(parts, size, () => ({
+      kind: "spool",
+      write: (piece) => spooled.push(Buffer.from(piece)),
+      skip: (bytes) => spooled.push(Buffer.alloc(bytes)),
+    }));
+    expect(Buffer.concat(spooled)).toEqual(PADDED);
+  });
+
+  test.each(cases)("format $format in pieces of $size, dropped", ({ parts, size }) => {
+    expect(filtered(parts, size, () => ({ kind: "drop" }))).toHaveLength(0);
+  });
+
+  test("one that is a hole and nothing else", () => {
+    const records = {
+      "GNU.sparse.size": "700",
+      "GNU.sparse.numblocks": "1",
+      "GNU.sparse.map": "700,0",
+      "GNU.sparse.name": LONG,
+    };
+    const header = Buffer.from("header");
+    const tar = filtered([entry("x", { records })], 99, () => ({ kind: "replace", header }));
+    expect(tar).toEqual(Buffer.concat([header, Buffer.alloc(1024)]));
+  });
+
+  test("a hole of a terabyte is one part of the output, and too large to be collected", () => {
+    const records = { ...OLD, "GNU.sparse.size": String(2 ** 40) };
+    const tar = Buffer.concat([entry("a", { records, content: "abcdef" }), END]);
+    const filter = createTarFilter(() => ({ kind: "replace", header: Buffer.from("header") }));
+    const parts = filter.feed(tar);
+    expect(parts).toContainEqual({ kind: "zeros", length: 2 ** 40 - 14 });
+    expect(parts.length).toBeLessThan(8);
+    const collecting = createTarFilter(() => ({ kind: "collect", whenComplete: () => [] }));
+    expect(() => collecting.feed(tar)).toThrow("an object of 1099511627776 bytes");
+  });
+
+  test("the old format is refused by its name", () => {
+    expect(refusalOf(entry("usr/x", { flag: "S" }))).toContain("GNU sparse file");
+    expect(refusalOf(entry("usr/x", { flag: "S" }))).toContain("`usr/x`");
+  });
+
+  test.each([
+    ["a directory", entry("usr/x/", { type: "directory", records: OLD })],
+    ["a directory by its name", entry("usr/x/", { records: OLD, content: "abcdef" })],
+    ["a symbolic link", entry("usr/x/", { type: "symlink", linkName: "a", records: OLD })],
+    ["a damaged map", entry("usr/x/", { records: { ...OLD, "GNU.sparse.map": "3,2,4,4" } })],
+  ])("refused, naming it: %s", (_, blocks) => {
+    expect(refusalOf(blocks)).toMatch(/sparse file `usr\/x\/`/);
+  });
+
+  test("refused: a GNU long name beside that of a sparse file", () => {
+    const records = { ...OLD, "GNU.sparse.name": "usr/x" };
+    const blocks = [extension("L", "usr/y\0"), entry("a", { records, content: "abcdef" })];
+    expect(refusalOf(...blocks)).toContain("`usr/x`");
+  });
+
+  test.each([
+    ["a length before an offset", pax("GNU.sparse.numbytes", "3") + pax("GNU.sparse.offset", "2")],
+    ["two offsets", pax("GNU.sparse.offset", "3") + pax("GNU.sparse.offset", "2")],
+    ["half a part", pax("GNU.sparse.offset", "3")],
+    ["a comma", pax("GNU.sparse.offset", "3,2") + pax("GNU.sparse.numbytes", "2")],
+    [
+      "a map beside the parts",
+      pax("GNU.sparse.map", "0,6") +
+        pax("GNU.sparse.offset", "0") +
+        pax("GNU.sparse.numbytes", "6"),
+    ],
+  ])("refused in format 0.0: %s", (_, parts) => {
+    const records = pax("GNU.sparse.size", "700") + pax("GNU.sparse.numblocks", "1") + parts;
+    const blocks = [extension("x", records), entry("a", { content: "abcdef" })];
+    expect(refusalOf(...blocks)).toContain("a damaged extended header");
+  });
 });

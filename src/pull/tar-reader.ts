@@ -5,9 +5,11 @@ import {
   type Extensions,
   entryOf,
   noExtensions,
+  type StoredEntry,
   type TarEntry,
 } from "./tar-entry.ts";
 import { BLOCK, damagedTar, paddingOf, parseHeader, type RawHeader } from "./tar-header.ts";
+import { createExpander, type Expander, type SparseFile } from "./tar-sparse.ts";
 
 /**
  * What happens to an entry: nothing of it is passed on (`drop`); header and content are (`keep`, the
@@ -24,12 +26,23 @@ export type Verdict =
       readonly content?: SpoolRange;
     }
   | { readonly kind: "collect"; readonly whenComplete: (content: Buffer) => readonly Buffer[] }
-  | { readonly kind: "spool"; readonly write: (piece: Buffer) => void };
+  | {
+      readonly kind: "spool";
+      readonly write: (piece: Buffer) => void;
+      /** In place of so many zeros, those of a sparse file. */
+      readonly skip: (bytes: number) => void;
+    };
 
 export type TarHandler = (entry: TarEntry) => Verdict;
 
-/** A part of the resulting tar: bytes, or bytes to be read from the spool. */
-export type TarPart = Uint8Array | SpoolRange;
+/** So many zeros, which may be more than fit into memory. */
+export interface Zeros {
+  readonly kind: "zeros";
+  readonly length: number;
+}
+
+/** A part of the resulting tar: bytes, bytes to be read from the spool, or zeros. */
+export type TarPart = Uint8Array | SpoolRange | Zeros;
 
 export interface TarFilter {
   /** Takes the next piece of the tar; returns what is passed on. May change `chunk`. */
@@ -48,8 +61,20 @@ const ZEROS = Buffer.alloc(1 << 16);
 type State =
   | { readonly kind: "header" }
   | { readonly kind: "body"; readonly verdict: Verdict; readonly sizeBytes: number; left: number }
+  | SparseBody
   | { readonly kind: "extension"; readonly header: RawHeader; left: number }
   | { readonly kind: "end" };
+
+/** The content of a sparse file: what is stored becomes what it stands for, each with its padding. */
+interface SparseBody {
+  readonly kind: "sparse";
+  readonly verdict: Verdict;
+  readonly sizeBytes: number;
+  readonly expander: Expander;
+  /** Of what is stored. */
+  left: number;
+  padding: number;
+}
 
 /** Where the filter is in the stream, and what it keeps for later. */
 interface Reader {
@@ -95,6 +120,8 @@ function take(reader: Reader, chunk: Buffer, at: number): number {
       return takeHeader(reader, chunk, at);
     case "body":
       return takeBody(reader, state, chunk.subarray(at), { chunk, at });
+    case "sparse":
+      return at + takeSparse(reader, state, chunk.subarray(at));
     case "extension":
       return at + takeExtension(reader, state, chunk.subarray(at));
     case "end":
@@ -149,7 +176,7 @@ function afterHeader(reader: Reader, block: Buffer, passOn: () => void): State {
       left: header.sizeBytes + paddingOf(header.sizeBytes),
     };
   }
-  const entry = entryOf(header, reader.extensions, block);
+  const { entry, storedBytes, sparse } = entryOf(header, reader.extensions, block);
   reader.extensions = noExtensions();
   const verdict = reader.handle(entry);
   if (verdict.kind === "keep") passOn();
@@ -160,6 +187,7 @@ function afterHeader(reader: Reader, block: Buffer, passOn: () => void): State {
   if (verdict.kind === "collect" && entry.sizeBytes > COLLECT_MAX) {
     throw damagedTar(`an object of ${entry.sizeBytes} bytes`);
   }
+  if (sparse !== undefined) return sparseBody(reader, { entry, storedBytes, sparse }, verdict);
   const left = entry.sizeBytes + paddingOf(entry.sizeBytes);
   if (left > 0) return { kind: "body", verdict, sizeBytes: entry.sizeBytes, left };
   if (verdict.kind === "collect") verdict.whenComplete(EMPTY).forEach(reader.output.emit);
@@ -207,6 +235,93 @@ function takeBody(
   }
   if (body.left === 0) reader.state = { kind: "header" };
   return at + length;
+}
+
+/** Even without content, the file may be one hole. */
+function sparseBody(
+  reader: Reader,
+  { entry, storedBytes, sparse }: StoredEntry & { readonly sparse: SparseFile },
+  verdict: Verdict,
+): State {
+  const { path, sizeBytes } = entry;
+  const expander = createExpander(sparse, { path, storedBytes });
+  const padding = paddingOf(storedBytes);
+  const body: SparseBody = {
+    kind: "sparse",
+    verdict,
+    sizeBytes,
+    expander,
+    left: storedBytes,
+    padding,
+  };
+  if (storedBytes > 0) return body;
+  endSparse(reader, body);
+  return { kind: "header" };
+}
+
+function takeSparse(reader: Reader, body: SparseBody, rest: Buffer): number {
+  const { verdict, expander } = body;
+  const length = Math.min(rest.length, body.left);
+  const stored = rest.subarray(0, length);
+  expander.take(stored, {
+    data: (start, end) => passSparse(reader, verdict, stored.subarray(start, end)),
+    hole: (bytes) => passHole(reader, verdict, bytes),
+  });
+  body.left -= length;
+  const skipped = Math.min(rest.length - length, body.padding);
+  body.padding -= skipped;
+  if (body.left === 0 && body.padding === 0) {
+    endSparse(reader, body);
+    reader.state = { kind: "header" };
+  }
+  return length + skipped;
+}
+
+function endSparse(reader: Reader, { verdict, sizeBytes, expander }: SparseBody): void {
+  expander.end({
+    data: () => {},
+    hole: (bytes) => passHole(reader, verdict, bytes),
+  });
+  const padding = paddingOf(sizeBytes);
+  if (padding > 0 && verdict.kind !== "collect") passHole(reader, verdict, padding);
+  if (verdict.kind === "collect") {
+    verdict.whenComplete(takeHeld(reader)).forEach(reader.output.emit);
+  }
+}
+
+function passSparse(reader: Reader, verdict: Verdict, data: Buffer): void {
+  switch (verdict.kind) {
+    case "keep":
+      throw new Error("unreachable: the header of a sparse file does not say everything");
+    case "replace":
+      reader.output.emit(data);
+      break;
+    case "spool":
+      verdict.write(data);
+      break;
+    case "collect":
+      hold(reader, data);
+      break;
+    case "drop":
+      break;
+  }
+}
+
+function passHole(reader: Reader, verdict: Verdict, bytes: number): void {
+  switch (verdict.kind) {
+    case "spool":
+      verdict.skip(bytes);
+      break;
+    case "collect":
+      hold(reader, Buffer.alloc(bytes));
+      break;
+    case "keep":
+    case "replace":
+      reader.output.emit({ kind: "zeros", length: bytes });
+      break;
+    case "drop":
+      break;
+  }
 }
 
 function takeExtension(

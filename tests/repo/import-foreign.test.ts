@@ -1,4 +1,7 @@
 // Layers as other programs write them: stored like what is meant, by either writer, and whole afterwards.
+import { execFileSync } from "node:child_process";
+import { linkSync, mkdirSync, mkdtempSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dir, extendedHeader, file, makeTar, type Records, symlink } from "./images/tar-writer.ts";
 import { ostreeVersions } from "./ostree-versions.ts";
@@ -76,4 +79,55 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
   ])("as if it were not there: %s", async (_, tar) => {
     expect((await imported(tar)).roots).toEqual((await imported(TAR)).roots);
   });
+
+  /** By GNU tar, of a tree with a file for each way in which holes can lie. */
+  function tarOfHoles(...options: readonly string[]): Buffer {
+    const tree = mkdtempSync(join(it.work, "holes-"));
+    const usr = join(tree, "usr", "d".repeat(120));
+    const objects = join(tree, "sysroot/ostree/repo/objects/aa");
+    for (const path of [usr, objects]) mkdirSync(path, { recursive: true });
+    const at = (name: string) => join(usr, name);
+    writeFileSync(at("a-plain"), "content");
+    writeFileSync(at("b-hole"), "");
+    truncateSync(at("b-hole"), 123_457);
+    writeFileSync(at("c-end"), "x".repeat(5000));
+    truncateSync(at("c-end"), 3_000_001);
+    writeHoley(at(`d-${"n".repeat(130)}`), 1);
+    writeHoley(at("e-many"), 300);
+    // A changed object, whose place a hard link says.
+    writeHoley(join(objects, "f.file"), 2);
+    utimesSync(join(objects, "f.file"), 1_700_000_000, 1_700_000_000);
+    linkSync(join(objects, "f.file"), at("z-link"));
+    const args = ["--sort=name", "--owner=0", "--group=0", ...options];
+    return execFileSync("tar", [...args, "-C", tree, "-cf", "-", "sysroot", "usr"], {
+      maxBuffer: 1 << 27,
+    });
+  }
+
+  test.each(["0.0", "0.1", "1.0"])("sparse files of format %s", async (version) => {
+    const plain = tarOfHoles("--format=pax");
+    const sparse = tarOfHoles("--format=pax", "--sparse", `--sparse-version=${version}`);
+    expect(sparse.length).toBeLessThan(plain.length / 2);
+    expect((await imported(sparse)).roots).toEqual((await imported(plain)).roots);
+  });
+
+  test("sparse files of the old format are refused by their name", async () => {
+    const failure = await imported(tarOfHoles("--format=gnu", "--sparse")).catch((error) => error);
+    expect(failure).toMatchObject({ name: "BootcError", kind: "integrity" });
+    expect(failure.cause.message).toMatch(/GNU sparse file.*`sysroot/);
+  });
+
+  test("afterwards everything is whole", () => {
+    it.ostree("fsck", "--quiet");
+  });
 });
+
+/** Parts of four KiB with data, each behind a hole of the same size. */
+function writeHoley(path: string, parts: number): void {
+  writeFileSync(path, "");
+  for (let i = 0; i < parts; i++) {
+    truncateSync(path, 4096 * (2 * i + 1));
+    writeFileSync(path, String(i % 10).repeat(4096), { flag: "a" });
+  }
+  truncateSync(path, 4096 * (2 * parts + 1) + 7);
+}
