@@ -1,4 +1,5 @@
 // The import stage: a layer blob becomes a commit in one pass; nothing is visible before it is verified.
+import { statfsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -158,7 +159,7 @@ async function importDerived(
     const isLabelled = selinuxPolicyDir !== undefined;
     const rewrite = createDerivedRewrite({ filter, isLabelled, spool });
     const blob = openLayerBlob(request.blob, request);
-    const tar = rewriteTar({ blob, handle: rewrite.handle, finish: rewrite.finish, spool });
+    const tar = rewriteTar({ repo, blob, handle: rewrite.handle, finish: rewrite.finish, spool });
     const metadata = { "ostree.importer.version": importerVersion };
     const commit = await store.commit(tar, { selinuxPolicyDir, metadata });
     if (commit === undefined) return undefined;
@@ -219,7 +220,12 @@ async function importObjects(
 ): Promise<Omit<ImportedLayer, "durable"> | undefined> {
   const objects = createObjectSet(takeMetadata);
   const blob = openLayerBlob(request.blob, request);
-  const tar = rewriteTar({ blob, handle: objects.handle, start: objects.start });
+  const tar = rewriteTar({
+    repo: request.repo,
+    blob,
+    handle: objects.handle,
+    start: objects.start,
+  });
   const commit = await store.commit(tar, { metadata: {}, timestampEpoch: 0 });
   if (commit === undefined) return undefined;
   if (commit !== objects.commit()) {
@@ -229,6 +235,7 @@ async function importObjects(
 }
 
 interface TarParts {
+  readonly repo: string;
   readonly blob: LayerBlob;
   readonly handle: TarHandler;
   readonly start?: Buffer;
@@ -240,7 +247,7 @@ interface TarParts {
 async function* rewriteTar(parts: TarParts): AsyncGenerator<readonly Uint8Array[]> {
   const filter = createTarFilter(parts.handle);
   if (parts.start !== undefined) yield [parts.start];
-  for await (const piece of parts.blob.tar) yield* resolveParts(filter.feed(piece), parts.spool);
+  for await (const piece of parts.blob.tar) yield* resolveParts(filter.feed(piece), parts);
   const { hasEndMarker } = filter.end();
   // Without the marker only an announced diff-id, compared by now, proves that nothing is missing.
   if (!hasEndMarker && !parts.blob.isProven) throw damagedTar("no end marker");
@@ -253,7 +260,7 @@ const ZEROS = Buffer.alloc(1 << 20);
 /** Piece by piece, so that neither a large spooled file nor a large hole is ever whole in memory. */
 function* resolveParts(
   parts: readonly TarPart[],
-  spool: Spool | undefined,
+  { repo, spool }: TarParts,
 ): Generator<readonly Uint8Array[]> {
   let batch: Uint8Array[] = [];
   for (const part of parts) {
@@ -263,13 +270,20 @@ function* resolveParts(
     }
     yield batch;
     batch = [];
-    const pieces = part.kind === "zeros" ? zeros(part.length) : (spool?.read(part) ?? []);
+    const pieces = part.kind === "zeros" ? zeros(part.length, repo) : (spool?.read(part) ?? []);
     for (const piece of pieces) yield [piece];
   }
   if (batch.length > 0) yield batch;
 }
 
-function* zeros(length: number): Generator<Buffer> {
+/** A few bytes of a tar can ask for a petabyte, which had better not be written until the disk is full. */
+function* zeros(length: number, repo: string): Generator<Buffer> {
+  const { bavail, bsize } = statfsSync(repo);
+  if (length > bavail * bsize) {
+    throw new BootcError("no room left for a sparse file, whose holes are stored as zeros", {
+      kind: "space",
+    });
+  }
   for (let left = length; left > 0; left -= ZEROS.length) {
     yield left < ZEROS.length ? ZEROS.subarray(0, left) : ZEROS;
   }

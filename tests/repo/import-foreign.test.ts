@@ -117,6 +117,17 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
     expect(failure.cause.message).toMatch(/GNU sparse file.*`sysroot/);
   });
 
+  test("a hole larger than the disk is refused before it is filled", async () => {
+    const records: Records = [
+      ["GNU.sparse.major", "1"],
+      ["GNU.sparse.minor", "0"],
+      ["GNU.sparse.realsize", String(10 ** 14)],
+    ];
+    const hole = makeTar([file("usr/x", "0\n".padEnd(512, "\0"), { records })]);
+    const failure = await imported(hole).catch((error) => error);
+    expect(failure.cause).toMatchObject({ name: "BootcError", kind: "space" });
+  }, 20_000);
+
   test("afterwards everything is whole", () => {
     it.ostree("fsck", "--quiet");
   });
