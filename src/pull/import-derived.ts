@@ -156,9 +156,7 @@ function newHeader(
   entry: TarEntry,
   { name, isLabelled }: { readonly name: string; readonly isLabelled: boolean },
 ): NewHeader {
-  const xattrs = xattrsOf(entry.records).filter(
-    (it) => !(isLabelled && it.name === "security.selinux"),
-  );
+  const xattrs = xattrsOf(entry).filter((it) => !(isLabelled && it.name === "security.selinux"));
   return {
     type: entry.type === "directory" || entry.type === "symlink" ? entry.type : "file",
     name: `./${name}`,

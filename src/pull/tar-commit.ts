@@ -87,7 +87,7 @@ function createEntryWriter(objects: ObjectWriter, tree: LayerTree) {
 
   function handle(entry: TarEntry): Verdict {
     const path = normalizePath(entry.path);
-    const xattrs = xattrsOf(entry.records);
+    const xattrs = xattrsOf(entry);
     const { type, uid, gid } = entry;
     const isContent = type === "file" || type === "symlink";
     isBeyondUs ||= isContent && xattrs.length > 0;

@@ -9,7 +9,10 @@ const LABEL = { "security.selinux": "system_u:object_r:bin_t:s0" };
 function attributesOf(records: Records): Readonly<Record<string, string>> {
   const map = new Map(Object.entries(records).map(([key, value]) => [key, Buffer.from(value)]));
   return Object.fromEntries(
-    xattrsOf(map).map(({ name, value }) => [name, Buffer.from(value).toString("latin1")]),
+    xattrsOf({ records: map, mode: 0o644 }).map(({ name, value }) => [
+      name,
+      Buffer.from(value).toString("latin1"),
+    ]),
   );
 }
 
@@ -153,6 +156,6 @@ test.each(["user.a", "user.a=b", "user.=", "user.100%=", "user.ž=ß", "user.a b
     const value = Buffer.from([0, 255, 61, 10]);
     const records = new Map(xattrRecords([{ name, value }]));
     expect([...records.keys()].filter((it) => it.includes("="))).toEqual([]);
-    expect(xattrsOf(records)).toEqual([{ name, value }]);
+    expect(xattrsOf({ records, mode: 0o644 })).toEqual([{ name, value }]);
   },
 );

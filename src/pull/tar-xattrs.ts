@@ -1,5 +1,6 @@
 // Extended attributes in a tar's PAX records: taken out of them and put back in the order ostree needs.
 import type { Xattr } from "../ostree/objects.ts";
+import { storedAccessList } from "./posix-acl.ts";
 import { damagedTar, type PaxRecords } from "./tar-header.ts";
 
 const SCHILY = "SCHILY.xattr.";
@@ -9,11 +10,18 @@ const LIBARCHIVE = "LIBARCHIVE.xattr.";
 const RHT_LABEL = "RHT.security.selinux";
 const LABEL = "security.selinux";
 
+/** An entry, for what concerns its attributes. */
+export interface AttributeSource {
+  readonly records: PaxRecords;
+  /** Permission bits, which an access list has as well. */
+  readonly mode: number;
+}
+
 /**
  * The attributes of an entry. Those without a value are left out: ostree (2022.7 to 2025.2) hashes them and
  * does not read them back, so that the object would count as damaged.
  */
-export function xattrsOf(records: PaxRecords): readonly Xattr[] {
+export function xattrsOf({ records, mode }: AttributeSource): readonly Xattr[] {
   if (records.size === 0) return [];
   const byName = new Map<string, Uint8Array>();
   const encodedNames = new Set<string>();
@@ -33,7 +41,8 @@ export function xattrsOf(records: PaxRecords): readonly Xattr[] {
   }
   return [...byName]
     .filter(([, value]) => value.length > 0)
-    .map(([name, value]) => asStored(requireXattr({ name, value })));
+    .map(([name, value]) => asStored(requireXattr({ name, value }), mode))
+    .filter((it) => it !== undefined);
 }
 
 function decodeName(text: string): string {
@@ -78,8 +87,17 @@ function isCapability(value: Uint8Array): boolean {
   return revision === REVISION_3 && wordOf(value, BYTES_2) !== NO_ROOT;
 }
 
-/** The kernel gives version 3 back as version 2 where the root it names is the host's own. */
-function asStored({ name, value }: Xattr): Xattr {
+/** As the kernel gives it back; otherwise ostree could not read again what it hashed. */
+function asStored({ name, value }: Xattr, mode: number): Xattr | undefined {
+  if (name !== ACCESS_LIST) return storedCapability({ name, value });
+  const stored = storedAccessList(value, mode);
+  return stored && { name, value: stored };
+}
+
+const ACCESS_LIST = "system.posix_acl_access";
+
+/** Version 3 becomes version 2 where the root it names is the host's own. */
+function storedCapability({ name, value }: Xattr): Xattr {
   const isOfHost = name === CAPABILITY && value.length === BYTES_3 && wordOf(value, BYTES_2) === 0;
   if (!isOfHost) return { name, value };
   const stored = Buffer.from(value.subarray(0, BYTES_2));

@@ -24,7 +24,8 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
   }
 
   function withRecords(records: Records): Buffer {
-    return makeTar([dir("usr", { records }), file("usr/x", "x", { records })]);
+    // An access list goes with the mode, so both have the same.
+    return makeTar([dir("usr", { records, mode: 0o644 }), file("usr/x", "x", { records })]);
   }
 
   test.each<[string, Records, Readonly<Record<string, string | Buffer>>]>([
@@ -32,6 +33,29 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
       "capabilities of version 3 with the root of the host",
       [["SCHILY.xattr.security.capability", Buffer.from(`01000003${"00".repeat(20)}`, "hex")]],
       { "security.capability": Buffer.from(`01000002${"00".repeat(16)}`, "hex") },
+    ],
+    [
+      "an access list that says what the mode says",
+      [["SCHILY.xattr.system.posix_acl_access", accessList(["1", "6"], ["4", "4"], ["20", "4"])]],
+      {},
+    ],
+    [
+      "an access list that says something else than the mode",
+      [
+        [
+          "SCHILY.xattr.system.posix_acl_access",
+          accessList(["1", "6"], ["2", "7", 7], ["4", "4"], ["10", "7"], ["20", "0"]),
+        ],
+      ],
+      {
+        "system.posix_acl_access": accessList(
+          ["1", "6"],
+          ["2", "7", 7],
+          ["4", "4"],
+          ["10", "4"],
+          ["20", "4"],
+        ),
+      },
     ],
     [
       "a label by GNU tar",
@@ -48,7 +72,7 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
       { "user.%": "v", "user.a": "v" },
     ],
   ])("%s", async (_, records, xattrs) => {
-    const plain = makeTar([dir("usr", { xattrs }), file("usr/x", "x", { xattrs })]);
+    const plain = makeTar([dir("usr", { xattrs, mode: 0o644 }), file("usr/x", "x", { xattrs })]);
     const { roots } = await imported(withRecords(records));
     expect(roots).toEqual((await imported(plain)).roots);
     it.ostree("fsck", "--quiet");
@@ -132,6 +156,20 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
     it.ostree("fsck", "--quiet");
   });
 });
+
+/** As `getfattr` shows it: tags and permissions of <linux/posix_acl_xattr.h>. */
+function accessList(
+  ...entries: readonly (readonly [tag: string, permissions: string, id?: number])[]
+): Buffer {
+  const words = entries.map(([tag, permissions, id = 0xffff_ffff]) => {
+    const entry = Buffer.alloc(8);
+    entry.writeUInt16LE(Number.parseInt(tag, 16), 0);
+    entry.writeUInt16LE(Number(permissions), 2);
+    entry.writeUInt32LE(id, 4);
+    return entry;
+  });
+  return Buffer.concat([Buffer.from([2, 0, 0, 0]), ...words]);
+}
 
 /** Parts of four KiB with data, each behind a hole of the same size. */
 function writeHoley(path: string, parts: number): void {
