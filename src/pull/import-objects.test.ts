@@ -1,0 +1,71 @@
+import { describe, expect, test } from "vitest";
+import { BootcError } from "../errors.ts";
+import { sha256 } from "../ostree/objects.ts";
+import { createObjectSet } from "./import-objects.ts";
+import { formatHeader, paddingOf } from "./tar-header.ts";
+import { createTarFilter } from "./tar-reader.ts";
+
+const MEGABYTE = 1 << 20;
+
+/** The attribute record that `content` is, as chunks have it. */
+function record(content: Buffer): Buffer {
+  const name = sha256(content);
+  return object(`${name.slice(0, 2)}/${name.slice(2)}.file-xattrs`, content);
+}
+
+function object(name: string, content: Buffer): Buffer {
+  const header = formatHeader({
+    type: "file",
+    name: `sysroot/ostree/repo/objects/${name}`,
+    linkName: "",
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    sizeBytes: content.length,
+    records: [],
+  });
+  return Buffer.concat([header, content, Buffer.alloc(paddingOf(content.length))]);
+}
+
+function failureOf(parts: Iterable<Buffer>): unknown {
+  const filter = createTarFilter(createObjectSet(undefined).handle);
+  try {
+    for (const part of parts) filter.feed(part);
+  } catch (error) {
+    expect(error).toBeInstanceOf(BootcError);
+    return error;
+  }
+  return undefined;
+}
+
+describe("attribute records have a limit", () => {
+  function* records(count: number): Generator<Buffer> {
+    for (let i = 0; i < count; i++) yield record(Buffer.alloc(MEGABYTE, `${i} `));
+  }
+
+  test("64 MiB together", () => {
+    expect(failureOf(records(64))).toBeUndefined();
+    expect(failureOf(records(65))).toMatchObject({
+      kind: "integrity",
+      message: "the layer's tar has too many attribute records",
+    });
+  });
+
+  test("1 MiB each", () => {
+    expect(failureOf([record(Buffer.alloc(MEGABYTE + 1))])).toMatchObject({
+      kind: "integrity",
+      message: "the layer's tar has a too large attribute record",
+    });
+  });
+});
+
+test("an attribute record that is not what its name says is refused", () => {
+  const other = Buffer.from("other");
+  const name = sha256(Buffer.from("this"));
+  expect(
+    failureOf([object(`${name.slice(0, 2)}/${name.slice(2)}.file-xattrs`, other)]),
+  ).toMatchObject({
+    kind: "integrity",
+    message: expect.stringContaining("damaged attribute record"),
+  });
+});
