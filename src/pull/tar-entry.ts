@@ -63,7 +63,7 @@ const LOCAL_ONLY =
 export function addExtension(extensions: Extensions, header: RawHeader, content: Buffer): void {
   const { seen } = extensions;
   const isGlobal = header.type === "pax-global";
-  // Go forgets the first of two, others apply both.
+  // Go and GNU tar forget the first of two, Python applies both.
   if (seen.has(header.type) || (isGlobal && seen.size > 0)) {
     extensions.conflict = "two extended headers";
   }

@@ -10,7 +10,7 @@ export interface SparseFile {
   readonly map: SparseMap | undefined;
 }
 
-/** Of one part with data after another where it begins, and how long it is. */
+/** For each part with data, in order: where it begins, and its length. */
 export type SparseMap = readonly number[];
 
 /** What comes out: parts of the piece that was handed in, and holes between them. */
