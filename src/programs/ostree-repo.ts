@@ -2,7 +2,14 @@
 //
 // The tiny ones are read synchronously: a pull asks for some thousands, one after another, and each costs
 // more when it goes to a thread and back than the reading does.
-import { createReadStream, readFileSync } from "node:fs";
+import {
+  closeSync,
+  createReadStream,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+} from "node:fs";
 import { lstat, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, errnoOf } from "../errors.ts";
@@ -119,6 +126,35 @@ async function readArchivedSize(path: string): Promise<number | undefined> {
   if (header.length < 20) throw new BootcError(`\`${path}\` is damaged`, { kind: "integrity" });
   const isRegular = (header.readUInt32BE(16) & 0o170000) === 0o100000;
   return isRegular ? Number(header.readBigUInt64BE(0)) : undefined;
+}
+
+/** Where a symbolic link of the repository leads; undefined for a file that is none, or not there. */
+export function readLinkTarget(repo: string, checksum: string): string | undefined {
+  try {
+    return readlinkSync(join(repo, objectPath(checksum, "file")));
+  } catch (error) {
+    if (errnoOf(error) === "EINVAL") return undefined;
+    if (errnoOf(error) !== "ENOENT") throw error;
+  }
+  return readArchivedTarget(join(repo, objectPath(checksum, "filez")));
+}
+
+/** After size, uid, gid, mode and device, the header of an archived object has the target and a zero. */
+function readArchivedTarget(path: string): string | undefined {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, "r");
+  } catch (error) {
+    return missingAs(undefined)(error);
+  }
+  try {
+    const start = Buffer.alloc(8 + 24 + 4096);
+    const header = start.subarray(8, readSync(descriptor, start, 0, start.length, 0));
+    const isLink = header.length > 24 && (header.readUInt32BE(16) & 0o170000) === 0o120000;
+    return isLink ? header.toString("utf8", 24, header.indexOf(0, 24)) : undefined;
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function readSmallFile(path: string): Buffer | undefined {

@@ -1,5 +1,6 @@
 // A derived layer's entries, one by one: placed, checked, rewritten for `ostree commit --tree=tar`.
 import { type LayerFilter, normalizePath, placeLinkTarget, placePath } from "./import-path.ts";
+import { createSpecialFiles } from "./special-files.ts";
 import type { Spool, SpoolRange } from "./spool.ts";
 import type { TarEntry } from "./tar-entry.ts";
 import {
@@ -18,8 +19,8 @@ export interface DerivedRewrite {
   /** Counts of what was left out. */
   readonly filtered: Map<string, number>;
   specialFiles(): number;
-  /** To be called after the last entry: hard links must have found their targets. */
-  finish(): void;
+  /** To be called after the last entry; gives what follows it. Hard links must have found their targets. */
+  finish(): readonly Uint8Array[];
 }
 
 export interface DerivedOptions {
@@ -46,14 +47,7 @@ export function createDerivedRewrite(options: DerivedOptions): DerivedRewrite {
   const shape = createTreeShape();
   const filtered = new Map<string, number>();
   const held = new Map<string, HeldFile>();
-  const special = new Set<string>();
-  let specialFiles = 0;
-
-  function dropSpecial(path: string): Verdict {
-    special.add(path);
-    specialFiles++;
-    return DROP;
-  }
+  const special = createSpecialFiles(shape, options);
 
   function place(path: string): string | undefined {
     const placement = placePath(path, filter);
@@ -87,12 +81,13 @@ export function createDerivedRewrite(options: DerivedOptions): DerivedRewrite {
 
   function handle(entry: TarEntry): Verdict {
     const path = normalizePath(entry.path);
-    if (entry.type === "special") return dropSpecial(path);
+    if (entry.type === "special") return special.drop(path, entry);
+    special.replace(path);
     const isChangedObject = entry.type === "file" && entry.mtimeEpoch > 0 && path.startsWith(REPO);
     if (isChangedObject) return holdBack(path, entry);
     if (entry.type === "hardlink") {
       const target = requireTarget(entry);
-      if (special.has(target)) return dropSpecial(path);
+      if (special.has(target)) return special.drop(path, entry);
       const verdict = target.startsWith(REPO) ? linkToObject(path, target) : undefined;
       if (verdict !== undefined) return verdict;
     }
@@ -109,8 +104,11 @@ export function createDerivedRewrite(options: DerivedOptions): DerivedRewrite {
   return {
     handle,
     filtered,
-    specialFiles: () => specialFiles,
-    finish: () => shape.requireLinkTargets(),
+    specialFiles: special.count,
+    finish() {
+      shape.requireLinkTargets();
+      return special.whiteouts();
+    },
   };
 }
 

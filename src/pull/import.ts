@@ -239,7 +239,8 @@ interface TarParts {
   readonly blob: LayerBlob;
   readonly handle: TarHandler;
   readonly start?: Buffer;
-  readonly finish?: () => void;
+  /** Gives what is to follow the last entry. */
+  readonly finish?: () => readonly Uint8Array[];
   readonly spool?: Spool;
 }
 
@@ -251,7 +252,7 @@ async function* rewriteTar(parts: TarParts): AsyncGenerator<readonly Uint8Array[
   const { hasEndMarker } = filter.end();
   // Without the marker only an announced diff-id, compared by now, proves that nothing is missing.
   if (!hasEndMarker && !parts.blob.isProven) throw damagedTar("no end marker");
-  parts.finish?.();
+  yield parts.finish?.() ?? [];
   yield [Buffer.alloc(2 * BLOCK)];
 }
 

@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { BootcError, errnoOf } from "../errors.ts";
 import { EMPTY_TREE, EMPTY_TREE_BYTES, objectPath } from "../ostree/objects.ts";
 import { readCommitFile } from "../programs/ostree/repo.ts";
-import { findInTree, readFileSize, requireCommit } from "../programs/ostree-repo.ts";
+import {
+  findInTree,
+  readFileSize,
+  readLinkTarget,
+  requireCommit,
+} from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import {
   applyLayer,
@@ -123,6 +128,7 @@ function createStore(repo: string, made: Map<string, Uint8Array>): TreeStore {
       }
     },
     store: (checksum, bytes) => void made.set(checksum, bytes),
+    linkTarget: (checksum) => readLinkTarget(repo, checksum),
   };
 }
 

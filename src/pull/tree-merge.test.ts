@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { formatDirtree, treeChecksum } from "../ostree/dirtree.ts";
 import { applyLayer, closeTree, openTree, type TreeRef, type TreeStore } from "./tree-merge.ts";
 
-/** A directory as an object: text is a file, an object a directory, `meta` its metadata. */
+/** A directory as an object: text is a file (`-> x` a link), an object a directory, `meta` its metadata. */
 interface Folder {
   readonly [name: string]: string | Folder;
 }
@@ -12,6 +12,7 @@ const sum = (text: string) => treeChecksum(Buffer.from(text));
 function createStore() {
   const objects = new Map<string, Uint8Array>();
   const loaded: string[] = [];
+  const links = new Map<string, string>();
   const store: TreeStore = {
     load(checksum) {
       loaded.push(checksum);
@@ -20,9 +21,13 @@ function createStore() {
       return bytes;
     },
     store: (checksum, bytes) => void objects.set(checksum, bytes),
+    linkTarget: (checksum) => links.get(checksum),
   };
   function write({ meta = "0", ...content }: Folder): TreeRef {
     const entries = Object.entries(content);
+    for (const [, it] of entries) {
+      if (typeof it === "string" && it.startsWith("-> ")) links.set(sum(it), it.slice(3));
+    }
     const files = entries.flatMap(([name, it]) =>
       typeof it === "string" ? [{ name, checksum: sum(it) }] : [],
     );
@@ -68,6 +73,12 @@ test.each<[string, Folder, Folder, Folder]>([
   ],
   ["lets a file survive behind its whiteout", { a: "1" }, { ".wh.a": "", a: "2" }, { a: "2" }],
   ["loses a name that sorts before its whiteout", { "-a": "1" }, { ".wh.-a": "", "-a": "2" }, {}],
+  [
+    "takes a symbolic link for no whiteout",
+    { a: "1", d: { b: "1" } },
+    { ".wh.a": "-> x", d: { ".wh.b": "-> x" }, e: { ".wh.c": "-> x" } },
+    { ".wh.a": "-> x", a: "1", d: { ".wh.b": "-> x", b: "1" }, e: { ".wh.c": "-> x" } },
+  ],
   [
     "recreates a whited out directory",
     { d: { f: "1" } },

@@ -20,6 +20,8 @@ export interface TreeStore {
   readonly load: (checksum: string) => Uint8Array;
   /** Called with each directory object that may be new. */
   readonly store: (checksum: string, bytes: Uint8Array) => void;
+  /** Where a file object that is a symbolic link leads; undefined for any other. */
+  readonly linkTarget: (checksum: string) => string | undefined;
 }
 
 /** A directory that is being changed; children are checksums until something below them changes. */
@@ -54,7 +56,7 @@ export function applyLayer(target: MutableTree, layer: TreeRef, store: TreeStore
     target.meta = layer.meta;
   }
   for (const { name, checksum } of files) {
-    if (name.startsWith(WHITEOUT)) {
+    if (isWhiteout(name, checksum, store)) {
       applyWhiteout(target, name);
       continue;
     }
@@ -63,6 +65,11 @@ export function applyLayer(target: MutableTree, layer: TreeRef, store: TreeStore
   }
   for (const { name, tree, meta } of dirs)
     applyDirectory(target, name, { ref: { tree, meta }, store });
+}
+
+/** A symbolic link is a link whatever its name; so ostree takes it. */
+function isWhiteout(name: string, checksum: string, store: TreeStore): boolean {
+  return name.startsWith(WHITEOUT) && store.linkTarget(checksum) === undefined;
 }
 
 /** Acts when its turn comes in the order of names: what the layer put before it goes as well. */

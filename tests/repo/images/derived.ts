@@ -21,6 +21,7 @@ export function derivedImages(): readonly DerivedImage[] {
     additions(),
     whiteouts(),
     opaque(),
+    linksNamedAsWhiteouts(),
     ...typeReplacements(),
     sharedDirectories(),
     attributes(),
@@ -115,6 +116,23 @@ function opaque(): DerivedImage {
         dir("usr/p/q"),
         file("usr/p/q/.wh.z"),
         file("usr/p/f", "f"),
+      ],
+    ],
+  };
+}
+
+function linksNamedAsWhiteouts(): DerivedImage {
+  return {
+    name: "symbolic links named as whiteouts",
+    layers: [
+      [...usr, file("usr/lib/a", "1"), dir("usr/o"), file("usr/o/b", "1")],
+      [
+        ...usr,
+        symlink("usr/lib/.wh.a", "nowhere"),
+        dir("usr/o"),
+        symlink("usr/o/.wh.b", "b"),
+        dir("usr/added"),
+        symlink("usr/added/.wh.c", "c"),
       ],
     ],
   };
