@@ -19,6 +19,7 @@ import {
   type MutableTree,
   openPath,
   openTree,
+  type ReplacedLinks,
   type TreeRef,
   type TreeStore,
 } from "./tree-merge.ts";
@@ -42,6 +43,8 @@ export interface MergedTree {
   readonly kernels: readonly string[];
   /** The policy named by usr/etc/selinux/config whose contexts exist in the tree. */
   readonly selinuxPolicy: string | undefined;
+  /** Symbolic links in whose place a higher layer has a directory: their paths and targets. */
+  readonly replacedLinks: ReadonlyMap<string, string>;
 }
 
 /** A merge under way: the lowest layers are laid over one another. `mergeLayers` uses it up. */
@@ -51,6 +54,7 @@ export interface BegunMerge {
   readonly commits: string[];
   readonly made: Map<string, Uint8Array>;
   readonly store: TreeStore;
+  readonly replaced: ReplacedLinks;
   root: MutableTree | undefined;
 }
 
@@ -59,7 +63,8 @@ export async function beginMerge(request: MergeRequest): Promise<BegunMerge> {
   const made = new Map<string, Uint8Array>();
   const store = createStore(request.repo, made);
   const hasBase = request.base !== undefined;
-  const merge: BegunMerge = { hasBase, commits: [], made, store, root: undefined };
+  const replaced: ReplacedLinks = new Map();
+  const merge: BegunMerge = { hasBase, commits: [], made, store, replaced, root: undefined };
   await continueMerge(merge, request);
   return merge;
 }
@@ -73,7 +78,7 @@ async function continueMerge(merge: BegunMerge, request: MergeRequest): Promise<
   for (const commit of commitsOf(request).slice(merge.commits.length)) {
     const { rootTree: tree, rootMeta: meta } = await requireCommit(request.repo, commit);
     if (merge.root === undefined) merge.root = openFirst({ tree, meta }, merge);
-    else applyLayer(merge.root, { tree, meta }, merge.store);
+    else applyLayer(merge.root, { tree, meta }, merge);
     merge.commits.push(commit);
   }
 }
@@ -99,7 +104,7 @@ export async function mergeLayers(
   const isUsable = begun !== undefined && isBeginningOf(begun, request);
   const merge = isUsable ? begun : await beginMerge(request);
   await continueMerge(merge, request);
-  const { root, store, made } = merge;
+  const { root, store, made, replaced: replacedLinks } = merge;
   if (root === undefined) throw new BootcError("an image without layers", { kind: "integrity" });
   await removePlaceholders(repo, root, store);
   const kernels = findKernels(root, store);
@@ -107,7 +112,7 @@ export async function mergeLayers(
   const { tree: rootTree, meta: rootMeta } = closeTree(root, store);
   const newTrees = withoutKnown(repo, made);
   const selinuxPolicy = await findPolicy(ctx, request, root, store);
-  return { rootTree, rootMeta, newTrees, kernels, selinuxPolicy };
+  return { rootTree, rootMeta, newTrees, kernels, selinuxPolicy, replacedLinks };
 }
 
 /** Trees of the repository and those made here, read synchronously: thousands of tiny files. */
@@ -133,10 +138,10 @@ function createStore(repo: string, made: Map<string, Uint8Array>): TreeStore {
 }
 
 /** The base stays as it is; the first derived layer makes the root, its markers having nothing to hide. */
-function openFirst(first: TreeRef, { hasBase, store }: BegunMerge): MutableTree {
+function openFirst(first: TreeRef, { hasBase, store, replaced }: BegunMerge): MutableTree {
   if (hasBase || !hasWhiteouts(first.tree, store)) return openTree(first, store);
   const root = emptyTree(first.meta);
-  applyLayer(root, first, store);
+  applyLayer(root, first, { store, replaced });
   return root;
 }
 
@@ -218,4 +223,16 @@ function withoutKnown(
     if (!existsSync(join(repo, objectPath(checksum, "dirtree")))) kept.set(checksum, bytes);
   }
   return kept;
+}
+
+const NAMED_LINKS_MAX = 5;
+
+/** The author of a layer may not know of the link: whatever is reached through it is gone with it. */
+export function noteReplacedLinks(ctx: Context, { replacedLinks }: MergedTree): void {
+  if (replacedLinks.size === 0) return;
+  const named = [...replacedLinks].slice(0, NAMED_LINKS_MAX);
+  const names = named.map(([path, target]) => `/${path} (to ${target})`).join(", ");
+  const more = replacedLinks.size - named.length;
+  const others = more > 0 ? ` and ${more} more` : "";
+  ctx.note(`warning: layers have directories in place of symbolic links: ${names}${others}`);
 }

@@ -33,7 +33,13 @@ import {
   noteFiltered,
 } from "./layers.ts";
 import { withRepositoryLock } from "./lock.ts";
-import { type BegunMerge, beginMerge, type MergeRequest, mergeLayers } from "./merge.ts";
+import {
+  type BegunMerge,
+  beginMerge,
+  type MergeRequest,
+  mergeLayers,
+  noteReplacedLinks,
+} from "./merge.ts";
 import { type ImageContent, type PullPlan, planChanged, planLayers } from "./plan.ts";
 import { listRuns, type Protection, protectStored, readProtected } from "./protection.ts";
 import { limitsOf, type PulledImage } from "./request.ts";
@@ -381,9 +387,11 @@ async function commit(
     base: baseCommitOf(plan, imported.commits),
     derived: commits.filter((it) => it.kind === "derived").map((it) => it.commit),
   };
+  const merged = await mergeLayers(ctx, trees, begun);
+  noteReplacedLinks(ctx, merged);
   const made = await commitImage(ctx, {
     ...trees,
-    merged: await mergeLayers(ctx, trees, begun),
+    merged,
     reference: formatImageReference(plan.image),
     layers: commits,
     manifestDigest,

@@ -1,6 +1,13 @@
 import { expect, test } from "vitest";
 import { formatDirtree, treeChecksum } from "../ostree/dirtree.ts";
-import { applyLayer, closeTree, openTree, type TreeRef, type TreeStore } from "./tree-merge.ts";
+import {
+  applyLayer,
+  closeTree,
+  openTree,
+  type ReplacedLinks,
+  type TreeRef,
+  type TreeStore,
+} from "./tree-merge.ts";
 
 /** A directory as an object: text is a file (`-> x` a link), an object a directory, `meta` its metadata. */
 interface Folder {
@@ -44,8 +51,9 @@ function createStore() {
 function merge(base: Folder, ...layers: readonly Folder[]) {
   const { store, write } = createStore();
   const root = openTree(write(base), store);
-  for (const layer of layers) applyLayer(root, write(layer), store);
-  return closeTree(root, store);
+  const replaced: ReplacedLinks = new Map();
+  for (const layer of layers) applyLayer(root, write(layer), { store, replaced });
+  return { ...closeTree(root, store), replaced: Object.fromEntries(replaced) };
 }
 
 const tree = (folder: Folder) => createStore().write(folder);
@@ -98,7 +106,54 @@ test.each<[string, Folder, Folder, Folder]>([
     { d: { e: { f: "1" } } },
   ],
 ])("%s", (_, base, layer, want) => {
-  expect(merge(base, layer)).toEqual(tree(want));
+  expect(merge(base, layer)).toMatchObject(tree(want));
+});
+
+/** A system whose programs and libraries are all in /usr; where `/sbin` leads is a link itself. */
+const MERGED_USR: Folder = {
+  bin: "-> usr/bin",
+  lib: "-> usr/lib",
+  lib64: "-> /usr/lib64",
+  sbin: "-> ./usr/sbin",
+  usr: { meta: "u", bin: { a: "1" }, lib: { a: "1" }, lib64: { a: "1" }, sbin: "-> bin" },
+};
+
+test.each<[string, Folder, Folder]>([
+  ["a file", { lib: { b: "2" } }, { lib: { a: "1", b: "2" } }],
+  ["an absolute link", { lib64: { b: "2" } }, { lib64: { a: "1", b: "2" } }],
+  ["a link to a link", { sbin: { b: "2" } }, { bin: { a: "1", b: "2" } }],
+  ["a whiteout", { bin: { ".wh.a": "" } }, { bin: {} }],
+  [
+    "what comes with the same layer",
+    { bin: { b: "2" }, usr: { bin: { ".wh..wh..opq": "", c: "2" } } },
+    { bin: { b: "2", c: "2" } },
+  ],
+])("a link of the merged /usr is followed: %s", (_, layer, usr) => {
+  const merged = merge(MERGED_USR, layer);
+  const wanted = { ...MERGED_USR, usr: { ...(MERGED_USR.usr as Folder), ...usr } };
+  expect(merged.tree).toBe(tree(wanted).tree);
+  expect(merged.replaced).toEqual({});
+});
+
+test.each<[string, Folder, Folder, Record<string, string>]>([
+  ["another name", { opt: "-> var/opt", var: { opt: {} } }, { opt: {} }, { opt: "var/opt" }],
+  ["further down", { usr: { lib: "-> x", x: {} } }, { usr: { lib: {} } }, { "usr/lib": "x" }],
+  ["a link to nothing", { lib: "-> usr/lib", usr: {} }, { lib: {} }, { lib: "usr/lib" }],
+  ["a link to a file", { lib: "-> usr", usr: "1" }, { lib: {} }, { lib: "usr" }],
+  ["a link to itself", { lib: "-> lib" }, { lib: {} }, { lib: "lib" }],
+  [
+    "a directory that hides what was there",
+    { lib: "-> usr", usr: { a: "1" } },
+    { lib: { ".wh..wh..opq": "" } },
+    { lib: "usr" },
+  ],
+  ["a link that the layer removes", { lib: "-> usr", usr: {} }, { ".wh.lib": "", lib: {} }, {}],
+])("a link gives way to a directory, and is noted: %s", (_, base, layer, replaced) => {
+  const merged = merge(base, layer);
+  const at = Object.keys(replaced)[0] ?? "lib";
+  const wanted = at === "usr/lib" ? { usr: { lib: {}, x: {} } } : { ...base, [at]: {} };
+  expect(merged.tree).toBe(tree(wanted).tree);
+  expect(merged.replaced).toEqual(replaced);
 });
 
 test("a whiteout of no name is refused", () => {
@@ -109,7 +164,7 @@ test("directories no layer touches are not read", () => {
   const { store, write, loaded } = createStore();
   const untouched = write({ f: "1" });
   const root = openTree(write({ untouched: { f: "1" }, touched: { g: "1" } }), store);
-  applyLayer(root, write({ touched: { g: "2" } }), store);
+  applyLayer(root, write({ touched: { g: "2" } }), { store, replaced: new Map() });
   expect(closeTree(root, store).tree).toBe(
     tree({ untouched: { f: "1" }, touched: { g: "2" } }).tree,
   );

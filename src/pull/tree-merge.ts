@@ -47,8 +47,52 @@ export function emptyTree(meta: string): MutableTree {
   return { meta, files: new Map(), dirs: new Map() };
 }
 
-/** Lays the directory `layer` over `target`, whose own metadata stays unless the layer makes it opaque. */
-export function applyLayer(target: MutableTree, layer: TreeRef, store: TreeStore): void {
+/** What is laid over what, and where. */
+interface Layering {
+  readonly store: TreeStore;
+  readonly replaced: ReplacedLinks;
+  /** The path of the directory, in the tree as it is after links were followed. */
+  readonly path: string;
+}
+
+/** Symbolic links that a directory of a layer took the place of: their paths and targets. */
+export type ReplacedLinks = Map<string, string>;
+
+/**
+ * Lays the tree `layer` over `root`. A directory's own metadata stays unless the layer makes it opaque.
+ * What a layer has below a link of the merged /usr goes where the link leads; any other link that a directory
+ * takes the place of is noted in `replaced`.
+ */
+export function applyLayer(
+  root: MutableTree,
+  layer: TreeRef,
+  { store, replaced }: Pick<Layering, "store" | "replaced">,
+): void {
+  const followed = applyDirectories(root, layer, { store, replaced, path: "" });
+  // A link is looked at when all else of the layer is in its place: that may be where it leads.
+  for (const { name, ref, link } of followed) {
+    const found = hasOpaqueMarker(ref, store) ? undefined : findDirectory(root, link, store);
+    if (found !== undefined) applyDirectories(found, ref, { store, replaced, path: link });
+    else applyDirectory(root, name, { ref, store, replaced, path: "" });
+  }
+}
+
+/** Links of the root without which no system boots, once /usr has all programs and libraries. */
+const MERGED_USR = new Set(["bin", "sbin", "lib", "lib64"]);
+
+interface FollowedLink {
+  readonly name: string;
+  readonly ref: TreeRef;
+  readonly link: string;
+}
+
+/** Gives the directories that are to go where a link of the root leads. */
+function applyDirectories(
+  target: MutableTree,
+  layer: TreeRef,
+  layering: Layering,
+): readonly FollowedLink[] {
+  const { store, path } = layering;
   const { files, dirs } = parseDirtree(store.load(layer.tree));
   if (files.some((it) => it.name === OPAQUE)) {
     target.files.clear();
@@ -63,8 +107,55 @@ export function applyLayer(target: MutableTree, layer: TreeRef, store: TreeStore
     target.dirs.delete(name);
     target.files.set(name, checksum);
   }
-  for (const { name, tree, meta } of dirs)
-    applyDirectory(target, name, { ref: { tree, meta }, store });
+  const followed: FollowedLink[] = [];
+  for (const { name, tree, meta } of dirs) {
+    const ref = { tree, meta };
+    const link = path === "" && MERGED_USR.has(name) ? linkAt(target, name, store) : undefined;
+    if (link !== undefined) followed.push({ name, ref, link });
+    else applyDirectory(target, name, { ...layering, ref });
+  }
+  return followed;
+}
+
+function linkAt(tree: MutableTree, name: string, store: TreeStore): string | undefined {
+  const checksum = tree.files.get(name);
+  return checksum === undefined ? undefined : store.linkTarget(checksum);
+}
+
+/** Whoever made the layer had removed what was there, link or not. */
+function hasOpaqueMarker({ tree }: TreeRef, store: TreeStore): boolean {
+  return parseDirtree(store.load(tree)).files.some((it) => it.name === OPAQUE);
+}
+
+const LINKS_MAX = 40;
+
+/** The directory at `path`, links followed as a kernel with this root would, and made changeable. */
+function findDirectory(root: MutableTree, path: string, store: TreeStore): MutableTree | undefined {
+  const left = namesOf(path).reverse();
+  let above: MutableTree[] = [];
+  let at = root;
+  for (let links = 0, name = left.pop(); name !== undefined; name = left.pop()) {
+    if (name === "..") {
+      at = above.pop() ?? root;
+      continue;
+    }
+    const link = linkAt(at, name, store);
+    if (link === undefined) {
+      const next = openPath(at, [name], store);
+      if (next === undefined) return undefined;
+      above.push(at);
+      at = next;
+      continue;
+    }
+    if (++links > LINKS_MAX) return undefined;
+    if (link.startsWith("/")) [at, above] = [root, []];
+    left.push(...namesOf(link).reverse());
+  }
+  return at;
+}
+
+function namesOf(path: string): string[] {
+  return path.split("/").filter((it) => it !== "" && it !== ".");
 }
 
 /** A symbolic link is a link whatever its name; so ostree takes it. */
@@ -88,25 +179,29 @@ function applyWhiteout(target: MutableTree, name: string): void {
 function applyDirectory(
   target: MutableTree,
   name: string,
-  { ref, store }: { readonly ref: TreeRef; readonly store: TreeStore },
+  { ref, ...layering }: Layering & { readonly ref: TreeRef },
 ): void {
+  const { store, replaced } = layering;
+  const path = layering.path === "" ? name : `${layering.path}/${name}`;
+  const link = linkAt(target, name, store);
+  if (link !== undefined) replaced.set(path, link);
   target.files.delete(name);
   const before = target.dirs.get(name);
   if (before === undefined) {
-    target.dirs.set(name, addedTree(ref, store));
+    target.dirs.set(name, addedTree(ref, { ...layering, path }));
     return;
   }
   if ("tree" in before && before.tree === ref.tree && !hasWhiteouts(ref.tree, store)) return;
   const inside = "tree" in before ? openTree(before, store) : before;
   target.dirs.set(name, inside);
-  applyLayer(inside, ref, store);
+  applyDirectories(inside, ref, { ...layering, path });
 }
 
 /** A directory new to the tree: as the layer has it, unless markers in it have to go. */
-function addedTree(ref: TreeRef, store: TreeStore): MutableTree | TreeRef {
-  if (!hasWhiteouts(ref.tree, store)) return ref;
+function addedTree(ref: TreeRef, layering: Layering): MutableTree | TreeRef {
+  if (!hasWhiteouts(ref.tree, layering.store)) return ref;
   const added = emptyTree(ref.meta);
-  applyLayer(added, ref, store);
+  applyDirectories(added, ref, layering);
   return added;
 }
 

@@ -1,10 +1,16 @@
 // Layers that build tools make, merged as podman shows them: trees in, one tree out.
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseOstreeReference } from "../../src/image/reference.ts";
 import { commitImage } from "../../src/pull/commit.ts";
 import { type MergedTree, mergeLayers } from "../../src/pull/merge.ts";
+import { planPull } from "../../src/pull/plan.ts";
+import { pullImage } from "../../src/pull/pull.ts";
 import { dir, file, hardlink, makeTar, symlink, type TestEntry } from "./images/tar-writer.ts";
 import { machineOstree } from "./ostree-versions.ts";
 import { createTestRepo, importBlob, type TestRepo } from "./test-repo.ts";
+import { makeTinyImage } from "./tiny-image.ts";
 
 type Layer = readonly TestEntry[];
 
@@ -73,7 +79,45 @@ describe.each(["bare", "archive"])("in a repository of mode %s", (mode) => {
     await expect(merge([layer])).rejects.toThrow("cannot be imported");
   });
 
+  test("an entry below a link of the merged /usr goes where the link leads", async () => {
+    const lower = [...usr, symlink("lib", "usr/lib"), file("usr/lib/a", "a")];
+    const layer = [file("lib/foo", "foo"), file("lib/.wh.a")];
+    const { paths, replacedLinks } = await merge([lower, layer]);
+    expect(paths).toBe("lib -> usr/lib, usr/lib/foo");
+    expect([...replacedLinks]).toEqual([]);
+  });
+
+  test("a directory in the place of another link is noted", async () => {
+    const lower = [...usr, dir("var"), dir("var/opt"), symlink("opt", "var/opt")];
+    const { paths, replacedLinks } = await merge([lower, [file("opt/foo", "foo")]]);
+    expect(paths).toBe("opt, opt/foo, var, var/opt");
+    expect([...replacedLinks]).toEqual([["opt", "var/opt"]]);
+  });
+
   test("afterwards the repository is sound", () => {
     it.ostree("fsck", "--quiet");
   });
+});
+
+test("a pull says once which links gave way to directories", async () => {
+  const it = createTestRepo(machineOstree());
+  try {
+    const links = ["a", "b", "c", "d", "e", "f"].map((name) => symlink(`usr/${name}`, "lib"));
+    const files = ["a", "b", "c", "d", "e", "f"].map((name) => file(`usr/${name}/x`));
+    const oci = join(it.work, "image");
+    await mkdir(oci);
+    const layers = [makeTar([...usr, ...links]), makeTar(files), makeTar([file("usr/a/y")])];
+    await makeTinyImage(oci, "os", { layers });
+    const notes: string[] = [];
+    const ctx = { ...it.ctx, note: (line: string) => void notes.push(line) };
+    const reference = parseOstreeReference(`ostree-unverified-image:oci:${oci}:os`);
+    const request = { repo: it.repo, reference, requiresBootable: false };
+    await pullImage(ctx, await planPull(ctx, request));
+    expect(notes).toEqual([
+      "warning: layers have directories in place of symbolic links: /usr/a (to lib), " +
+        "/usr/b (to lib), /usr/c (to lib), /usr/d (to lib), /usr/e (to lib) and 1 more",
+    ]);
+  } finally {
+    it.remove();
+  }
 });
