@@ -23,7 +23,7 @@ export async function labelMachine(ctx: Context, it: LabelRequest): Promise<void
   const hasBoot = (await exists(boot)) && (await statfs(boot)).type !== FAT;
   await labelFiles(ctx, deployment, [
     ...(await listTop(root)),
-    ...(hasBoot ? await listTree({ top: boot, path: "boot" }) : []),
+    ...(hasBoot ? await listBoot(boot) : []),
     ...(await listTree({ top: join(root, "ostree"), path: "ostree", mapPath: mapOstree })),
     ...(await listWritten(it)),
   ]);
@@ -38,6 +38,16 @@ async function listTop(root: string): Promise<readonly LabelledFile[]> {
     files.push(...(await listOne(join(root, path), path)));
   }
   return files;
+}
+
+/**
+ * Without a file system of its own, /boot has kernels that are hard links of content in the repository: these
+ * have the labels of the image, and with another the content would no longer be what its name says.
+ */
+async function listBoot(boot: string): Promise<readonly LabelledFile[]> {
+  const files = await listTree({ top: boot, path: "boot" });
+  const stats = await Promise.all(files.map((it) => lstat(it.file)));
+  return files.filter((it, i) => it.kind === "directory" || stats[i]?.nlink === 1);
 }
 
 async function listWritten({ deployment, written }: LabelRequest) {

@@ -108,6 +108,13 @@ describe.skipIf(missing.length > 0)(
       sh("ostree", "fsck", "--quiet", `--repo=${root}/ostree/repo`);
     });
 
+    test("without a /boot of its own: kernels that are content of the repository stay as they were", async () => {
+      const root = await newRoot("one-file-system");
+      install(root);
+      expect(typesOf(join(root, "boot")).get("loader")).toBe("boot_t");
+      sh("ostree", "fsck", "--quiet", `--repo=${root}/ostree/repo`);
+    });
+
     test("--disable-selinux: nothing is labelled outside the image, and the kernel is told", async () => {
       const root = await newMachine("off");
       const { stderr } = install(root, "--disable-selinux");
