@@ -2,8 +2,15 @@
 import { lstat, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { doing } from "../errors.ts";
-import { type PolicyPath, readPolicyLabels, setLabels } from "../programs/selinux.ts";
+import {
+  findUnlabelled,
+  type PolicyPath,
+  readPolicyLabels,
+  setLabels,
+} from "../programs/selinux.ts";
+import { readStagedDeployment } from "../sysroot/staged.ts";
 import type { Context } from "../system/context.ts";
+import { exists } from "../system/files.ts";
 
 /** A file, and what the policy is to take it for. */
 export interface LabelledFile extends PolicyPath {
@@ -54,6 +61,32 @@ export async function listTree({ top, path, mapPath = (it) => it }: ListedTree) 
   };
   await walk(top, path);
   return files;
+}
+
+/**
+ * Labels by its own policy what has no label in the `/etc` of a deployment: where SELinux is off, older
+ * versions of ostree leave the directories and symbolic links there without. Labels that are there stay.
+ */
+export async function labelEtc(ctx: Context, deployment: string): Promise<void> {
+  if (!(await exists(join(deployment, "etc/selinux/config")))) return;
+  const files = await listTree({ top: join(deployment, "etc"), path: "etc" });
+  const unlabelled = await findUnlabelled(
+    ctx,
+    files.map((it) => it.file),
+  );
+  const left = files.filter((it) => unlabelled.has(it.file));
+  if (left.length > 0) await labelFiles(ctx, deployment, left);
+}
+
+/**
+ * The same for what is staged. ostree has made its `/etc` of what the image holds by now, and adds what was
+ * changed on this machine at shutdown.
+ */
+export async function labelStagedEtc(ctx: Context): Promise<void> {
+  const staged = await readStagedDeployment(ctx);
+  if (staged === undefined) return;
+  const { stateroot, name } = staged;
+  await labelEtc(ctx, join(ctx.root, "sysroot/ostree/deploy", stateroot, "deploy", name));
 }
 
 /** What the policies of container tools say about a storage goes by where podman has its own. */

@@ -21,6 +21,7 @@ import { isSelinuxOn } from "../system/label.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
 import { requireBootRoom } from "./boot-room.ts";
 import { fetchBoundImages } from "./bound-images.ts";
+import { labelStagedEtc } from "./selinux-labels.ts";
 
 export interface StageImageRequest {
   readonly image: PulledImage;
@@ -60,6 +61,7 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
       kargs,
       isLocked: request.isLocked,
     });
+    await labelStagedEtc(ctx);
     await (request.isLocked ? withdrawReboot(ctx) : requireReboot(ctx, image.manifestDigest));
     await announceChange(ctx);
   });

@@ -2,6 +2,7 @@
 import { realpath } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fetchBoundImages } from "../deploy/bound-images.ts";
+import { labelEtc } from "../deploy/selinux-labels.ts";
 import { BootcError, doing } from "../errors.ts";
 import {
   type BootLoaderEntry,
@@ -35,6 +36,7 @@ export async function completeInstall(ctx: Context, root: InstalledRoot): Promis
     const deployment = await findDeployment(root.sysroot, found.entry);
     await addArguments(ctx, { ...found, dir, deployment });
     const hasPolicy = await exists(join(deployment, "etc/selinux/config"));
+    await labelEtc(ctx, deployment);
     await fetchBoundImages(ctx, {
       sysroot: root.sysroot,
       repo: join(root.sysroot, "ostree/repo"),

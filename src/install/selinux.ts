@@ -1,7 +1,13 @@
 // SELinux labels of a new machine: the image labelled what is in it, the rest is labelled here by its policy.
 import { lstat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type LabelledFile, labelFiles, labelStorage, listTree } from "../deploy/selinux-labels.ts";
+import {
+  type LabelledFile,
+  labelEtc,
+  labelFiles,
+  labelStorage,
+  listTree,
+} from "../deploy/selinux-labels.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 
@@ -16,7 +22,7 @@ export interface LabelRequest {
 /** Type of FAT in statfs(2). It has no place for labels. */
 const FAT = 0x4d44;
 
-/** Labels the physical root, `/boot`, `/ostree` and what was added to the deployment; not the ESP. */
+/** Labels the physical root, `/boot`, `/ostree`, and what has no label in the deployment; not the ESP. */
 export async function labelMachine(ctx: Context, it: LabelRequest): Promise<void> {
   const { root, deployment } = it;
   const boot = join(root, "boot");
@@ -27,6 +33,7 @@ export async function labelMachine(ctx: Context, it: LabelRequest): Promise<void
     ...(await listTree({ top: join(root, "ostree"), path: "ostree", mapPath: mapOstree })),
     ...(await listWritten(it)),
   ]);
+  await labelEtc(ctx, deployment);
   const storage = join(root, "ostree/bootc/storage");
   if (await exists(storage)) await labelStorage(ctx, deployment, storage);
 }

@@ -75,7 +75,7 @@ export function parseLabels(text: string): ReadonlyMap<string, string> {
   );
 }
 
-/** How many files one run of chcon is given; well below what a command line may hold. */
+/** How many files one run of a program is given; well below what a command line may hold. */
 const FILES_AT_ONCE = 500;
 
 /** Sets a label on each file, on links themselves where they are some. */
@@ -90,4 +90,30 @@ export async function setLabels(
       await ctx.run("chcon", ["--no-dereference", label, ...some]);
     }
   }
+}
+
+/** Which of the files have no label. What a link leads to is not looked at. */
+export async function findUnlabelled(
+  ctx: Context,
+  files: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const unlabelled = new Set<string>();
+  for (let i = 0; i < files.length; i += FILES_AT_ONCE) {
+    const some = files.slice(i, i + FILES_AT_ONCE);
+    // In the order given, names with line ends quoted: the lines are those of the files.
+    const words = ["--directory", "-U", "--context", "--quoting-style=c"];
+    const lines = (await ctx.read("ls", [...words, "--", ...some])).trimEnd().split("\n");
+    if (lines.length !== some.length)
+      throw new Error("unreachable: `ls` lists each file it is given");
+    some.forEach((file, at) => {
+      if (isUnlabelled(lines[at] ?? "")) unlabelled.add(file);
+    });
+  }
+  return unlabelled;
+}
+
+/** Where SELinux is on, the kernel has a name for files without a label. */
+function isUnlabelled(line: string): boolean {
+  const [label = ""] = line.trimStart().split(" ", 1);
+  return label === "?" || label.includes(":unlabeled_t:");
 }

@@ -15,6 +15,8 @@ export interface InstallableImage {
   readonly kargs?: Readonly<Record<string, string>>;
   /** With bootupd's files and a program that writes its arguments to /boot/bootupctl.log. */
   readonly bootupd?: "new" | "old";
+  /** Shell scripts that can be run: where, and their text. They need `bootupd`, which brings the shell. */
+  readonly scripts?: Readonly<Record<string, string>>;
   /** The label that makes it bootable is left out. */
   readonly isUnlabelled?: boolean;
 }
@@ -31,6 +33,10 @@ export async function makeInstallableImage(dir: string, image: InstallableImage)
     });
     rmSync(join(tree, "root"), { recursive: true });
     symlinkSync("var/roothome", join(tree, "root"));
+    for (const [path, text] of Object.entries(image.scripts ?? {})) {
+      mkdirSync(dirname(join(tree, path)), { recursive: true });
+      await writeFile(join(tree, path), text, { mode: 0o755 });
+    }
     if (image.bootupd !== undefined) await addBootupd(tree, image.bootupd);
     const tar = join(tree, "../", `${tree.split("/").at(-1)}.tar`);
     execFileSync("tar", ["-cf", tar, "--owner=0", "--group=0", "-C", tree, "."]);

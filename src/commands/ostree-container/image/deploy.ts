@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withHostLock } from "../../../deploy/prepare-write.ts";
+import { labelStagedEtc } from "../../../deploy/selinux-labels.ts";
 import { BootcError } from "../../../errors.ts";
 import type { Sysroot } from "../../../host/deployment.ts";
 import { describeBootcLabel, requireBootable } from "../../../image/config.ts";
@@ -133,7 +134,10 @@ async function deploy(ctx: Context, it: DeployRequest, commit: string): Promise<
   const kargs = options.karg.length > 0 ? options.karg : undefined;
   const request = { stateroot, commit, origin: formatOrigin(it.target), kargs, isLocked: false };
   // Given the path of the booted one, ostree takes it for another sysroot, and breaks what is staged.
-  if (it.isBooted) return await stageDeployment(ctx, request);
+  if (it.isBooted) {
+    await stageDeployment(ctx, request);
+    return await labelStagedEtc(ctx);
+  }
   await deployTo(ctx, options.sysroot, request);
 }
 
