@@ -1,5 +1,7 @@
 // A derived layer's entries, one by one: placed, checked, rewritten for `ostree commit --tree=tar`.
+import { createHeldWhiteouts, isWhiteout, withHeaders } from "./held-whiteouts.ts";
 import { type LayerFilter, normalizePath, placeLinkTarget, placePath } from "./import-path.ts";
+import { createLayerLinks } from "./layer-links.ts";
 import { createSpecialFiles } from "./special-files.ts";
 import type { Spool, SpoolRange } from "./spool.ts";
 import type { TarEntry } from "./tar-entry.ts";
@@ -12,7 +14,7 @@ import {
 } from "./tar-header.ts";
 import type { TarHandler, Verdict } from "./tar-reader.ts";
 import { xattrRecords, xattrsOf } from "./tar-xattrs.ts";
-import { createTreeShape } from "./tree-shape.ts";
+import { createTreeShape, parentOf, type TreeShape } from "./tree-shape.ts";
 
 export interface DerivedRewrite {
   readonly handle: TarHandler;
@@ -43,11 +45,12 @@ interface HeldFile {
 }
 
 export function createDerivedRewrite(options: DerivedOptions): DerivedRewrite {
-  const { filter, spool } = options;
+  const { filter } = options;
   const shape = createTreeShape();
+  const links = createLayerLinks();
   const filtered = new Map<string, number>();
-  const held = new Map<string, HeldFile>();
   const special = createSpecialFiles(shape, options);
+  const whiteouts = createHeldWhiteouts(shape);
 
   function place(path: string): string | undefined {
     const placement = placePath(path, filter);
@@ -56,49 +59,44 @@ export function createDerivedRewrite(options: DerivedOptions): DerivedRewrite {
     return undefined;
   }
 
-  function holdBack(path: string, entry: TarEntry): Verdict {
-    const length = entry.sizeBytes + paddingOf(entry.sizeBytes);
-    const content: SpoolRange = { kind: "spooled", start: spool.position(), length };
-    held.set(path, { entry, content, placed: undefined });
-    return { kind: "spool", write: spool.append, skip: spool.skip };
-  }
-
-  /** A link to an object of the repository: the changed file itself, a link to it, or nothing. */
-  function linkToObject(path: string, target: string): Verdict | undefined {
-    const file = held.get(target);
-    if (file === undefined) return filter.allowsNonUsr && shape.has(target) ? undefined : DROP;
-    const placed = place(path);
-    if (placed === undefined) return DROP;
-    if (file.placed !== undefined) {
-      shape.add(placed, "hardlink", file.placed);
-      return replaceHeader(file.entry, { type: "hardlink", name: placed, linkName: file.placed });
-    }
-    file.placed = placed;
-    shape.add(placed, "file");
-    const header = formatHeader(newHeader(file.entry, { name: placed, ...options }));
-    return { kind: "replace", header, content: file.content };
-  }
+  const objects = createChangedObjects({ ...options, shape, place });
 
   function handle(entry: TarEntry): Verdict {
     const path = normalizePath(entry.path);
     if (entry.type === "special") return special.drop(path, entry);
     special.replace(path);
     const isChangedObject = entry.type === "file" && entry.mtimeEpoch > 0 && path.startsWith(REPO);
-    if (isChangedObject) return holdBack(path, entry);
-    if (entry.type === "hardlink") {
-      const target = requireTarget(entry);
+    if (isChangedObject) return objects.holdBack(path, entry);
+    if (isWhiteout(entry, path)) return handleWhiteout(entry, path);
+    const target = entry.type === "hardlink" ? links.resolve(requireTarget(entry)) : undefined;
+    if (target !== undefined) {
       if (special.has(target)) return special.drop(path, entry);
-      const verdict = target.startsWith(REPO) ? linkToObject(path, target) : undefined;
+      const verdict = target.startsWith(REPO) ? objects.linkTo(path, target) : undefined;
       if (verdict !== undefined) return verdict;
     }
     const placed = place(path);
     if (placed === undefined) return DROP;
     if (placed === "" && entry.type !== "directory")
       throw damagedTar("a root that is no directory");
-    const linkTarget =
-      entry.type === "hardlink" ? shape.linkEnd(placedTarget(entry, filter)) : undefined;
+    const linkTarget = target && shape.linkEnd(placeLinkTarget(target, filter));
+    const before = whiteouts.release(placed, entry.type);
     shape.add(placed, entry.type, linkTarget);
-    return rewrite(entry, { path, placed, linkTarget }, options);
+    links.note(path, entry);
+    return withHeaders(before, entry, rewrite(entry, { path, placed, linkTarget }, options));
+  }
+
+  /** Through a link of the layer it comes where the link leads, if the layer has anything there. */
+  function handleWhiteout(entry: TarEntry, path: string): Verdict {
+    const end = links.resolve(path);
+    const placed = place(end);
+    if (placed === undefined) return DROP;
+    const isInDirectory = shape.has(parentOf(placed));
+    if (end !== path && !isInDirectory) return DROP;
+    if (!isInDirectory) {
+      return whiteouts.hold(placed, formatHeader(newHeader(entry, { name: placed, ...options })));
+    }
+    shape.add(placed, "file");
+    return rewrite(entry, { path, placed, linkTarget: undefined }, options);
   }
 
   return {
@@ -107,7 +105,41 @@ export function createDerivedRewrite(options: DerivedOptions): DerivedRewrite {
     specialFiles: special.count,
     finish() {
       shape.requireLinkTargets();
-      return special.whiteouts();
+      return [...whiteouts.rest(), ...special.whiteouts()];
+    },
+  };
+}
+
+interface ObjectOptions extends DerivedOptions {
+  readonly shape: TreeShape;
+  readonly place: (path: string) => string | undefined;
+}
+
+/** Files below the repository that a build changed, and what links to them. */
+function createChangedObjects({ shape, place, ...options }: ObjectOptions) {
+  const { filter, spool } = options;
+  const held = new Map<string, HeldFile>();
+  return {
+    holdBack(path: string, entry: TarEntry): Verdict {
+      const length = entry.sizeBytes + paddingOf(entry.sizeBytes);
+      const content: SpoolRange = { kind: "spooled", start: spool.position(), length };
+      held.set(path, { entry, content, placed: undefined });
+      return { kind: "spool", write: spool.append, skip: spool.skip };
+    },
+    /** A link to an object of the repository: the changed file itself, a link to it, or nothing. */
+    linkTo(path: string, target: string): Verdict | undefined {
+      const file = held.get(target);
+      if (file === undefined) return filter.allowsNonUsr && shape.has(target) ? undefined : DROP;
+      const placed = place(path);
+      if (placed === undefined) return DROP;
+      if (file.placed !== undefined) {
+        shape.add(placed, "hardlink", file.placed);
+        return replaceHeader(file.entry, { type: "hardlink", name: placed, linkName: file.placed });
+      }
+      file.placed = placed;
+      shape.add(placed, "file");
+      const header = formatHeader(newHeader(file.entry, { name: placed, ...options }));
+      return { kind: "replace", header, content: file.content };
     },
   };
 }
@@ -118,10 +150,6 @@ function requireTarget(entry: TarEntry): string {
   const target = normalizePath(entry.linkPath);
   if (target === "") throw damagedTar(`the hard link \`${entry.path}\` to nothing`);
   return target;
-}
-
-function placedTarget(entry: TarEntry, filter: LayerFilter): string {
-  return placeLinkTarget(requireTarget(entry), filter);
 }
 
 interface Places {

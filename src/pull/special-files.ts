@@ -1,7 +1,8 @@
 // Device nodes, fifos and sockets of a derived layer: ostree stores none, yet what they lie over goes.
 import { type LayerFilter, normalizePath, placePath } from "./import-path.ts";
+import type { TarEntry } from "./tar-entry.ts";
 import { damagedTar, formatHeader } from "./tar-header.ts";
-import type { TarEntry, Verdict } from "./tar-reader.ts";
+import type { Verdict } from "./tar-reader.ts";
 import type { TreeShape } from "./tree-shape.ts";
 
 export interface SpecialFiles {
@@ -57,7 +58,7 @@ export function createSpecialFiles(
     whiteouts() {
       return [...owners].flatMap(([path, owner]) => {
         const placed = whiteoutOf(path);
-        if (placed === undefined || shape.has(placed)) return [];
+        if (placed === undefined || shape.has(placed) || !shape.hasRoomFor(placed)) return [];
         shape.add(placed, "file");
         return [formatWhiteout(placed, owner)];
       });

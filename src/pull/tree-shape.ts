@@ -7,6 +7,8 @@ export type Kind = "directory" | "file" | "symlink" | "hardlink";
 export interface TreeShape {
   /** Whether the layer has anything at `path` so far. */
   has(path: string): boolean;
+  /** Whether `path` can be added as far as what is above it goes. */
+  hasRoomFor(path: string): boolean;
   /** Where a hard link to `target` ends: ostree does not follow links from link to link. */
   linkEnd(target: string): string;
   /** Notes an entry; a conflict with one before is an error. `target` is that of a hard link. */
@@ -15,17 +17,21 @@ export interface TreeShape {
   requireLinkTargets(): void;
 }
 
+/** The directory that `path` is in; the root is an empty text. */
+export function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
 export function createTreeShape(): TreeShape {
   const kinds = new Map<string, Kind>([["", "directory"]]);
   const links = new Map<string, string>();
   let lastParent = "";
 
   function requireParents(path: string): void {
-    const slash = path.lastIndexOf("/");
-    const parent = slash < 0 ? "" : path.slice(0, slash);
+    const parent = parentOf(path);
     if (parent === lastParent) return;
     lastParent = parent;
-    for (let it = parent; it !== ""; it = it.slice(0, Math.max(0, it.lastIndexOf("/")))) {
+    for (let it = parent; it !== ""; it = parentOf(it)) {
       const kind = kinds.get(it);
       if (kind === "directory") return;
       if (kind !== undefined) throw damagedTar(`\`${path}\` below \`${it}\`, a ${nameOf(kind)}`);
@@ -35,6 +41,11 @@ export function createTreeShape(): TreeShape {
 
   return {
     has: (path) => kinds.has(path),
+    hasRoomFor(path) {
+      let at = parentOf(path);
+      while (at !== "" && !kinds.has(at)) at = parentOf(at);
+      return kinds.get(at) === "directory";
+    },
     linkEnd(target) {
       let at = target;
       for (let next = links.get(at), hops = 0; next !== undefined && hops < 9; hops++) {

@@ -94,6 +94,66 @@ describe.each(["bare", "archive"])("in a repository of mode %s", (mode) => {
     expect([...replacedLinks]).toEqual([["opt", "var/opt"]]);
   });
 
+  test.each<[string, Layer, string]>([
+    [
+      "whiteouts before the link that takes the place of their directory",
+      [file("usr/d/.wh.f"), file("usr/d/sub/.wh.x"), symlink("usr/d", "e")],
+      "usr/d -> e, usr/e, usr/e/f",
+    ],
+    [
+      "whiteouts before the file that takes the place of their directory",
+      [file("usr/d/.wh.f"), file("usr/d", "now a file")],
+      "usr/d, usr/e, usr/e/f",
+    ],
+    [
+      "whiteouts behind the link, of what the layer has nothing of",
+      [symlink("usr/d", "e"), file("usr/d/.wh.f")],
+      "usr/d -> e, usr/e, usr/e/f",
+    ],
+    [
+      "whiteouts behind the link, in a directory of the layer",
+      [dir("usr/e"), symlink("usr/d", "/usr/./e"), file("usr/d/.wh.f")],
+      "usr/d -> /usr/./e, usr/e",
+    ],
+    [
+      "whiteouts in a directory that is not mentioned",
+      [file("usr/d/.wh.f"), file("usr/e/g/.wh.h"), file("usr/e/f", "new")],
+      "usr/d, usr/d/sub, usr/d/sub/x, usr/e, usr/e/f, usr/e/g",
+    ],
+    [
+      "whiteouts before their directory and what is in it",
+      [file("usr/d/.wh.f"), file("usr/d/new", "new"), dir("usr/d"), file("usr/d/sub/.wh.x")],
+      "usr/d, usr/d/new, usr/d/sub, usr/e, usr/e/f",
+    ],
+    [
+      "a hard link through a link of the layer",
+      [symlink("usr/l", "../usr/n"), file("usr/n/a", "a"), hardlink("usr/b", "usr/l/a")],
+      "usr/b, usr/l -> ../usr/n, usr/d, usr/d/f, usr/d/sub, usr/d/sub/x, usr/e, usr/e/f, usr/n, usr/n/a",
+    ],
+    [
+      "a device node below the link that takes the place of its directory",
+      [device("usr/d/f"), symlink("usr/d", "e"), device("usr/d/g")],
+      "usr/d -> e, usr/e, usr/e/f",
+    ],
+  ])("over lower directories: %s", async (_, layer, want) => {
+    const lower = [...usr, dir("usr/d"), file("usr/d/f"), dir("usr/d/sub"), file("usr/d/sub/x")];
+    expect((await merge([[...lower, dir("usr/e"), file("usr/e/f")], layer])).paths).toBe(want);
+  });
+
+  test.each<[string, Layer]>([
+    ["a hard link to a file of a lower layer", [hardlink("usr/lib/b", "usr/lib/a")]],
+    [
+      "a hard link through a link of a lower layer",
+      [file("usr/lib/n", "n"), hardlink("usr/lib/b", "lib/n")],
+    ],
+    ["a hard link through a circle", [symlink("usr/x", "x"), hardlink("usr/b", "usr/x/a")]],
+    ["an entry below a link", [symlink("usr/x", "lib"), file("usr/x/a", "a")]],
+    ["a whiteout below a file", [file("usr/x", "x"), file("usr/x/.wh.a")]],
+  ])("refused: %s", async (_, layer) => {
+    const lower = [...usr, file("usr/lib/a", "a"), symlink("lib", "usr/lib")];
+    await expect(merge([lower, layer])).rejects.toThrow("cannot be imported");
+  });
+
   test("afterwards the repository is sound", () => {
     it.ostree("fsck", "--quiet");
   });
