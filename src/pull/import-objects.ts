@@ -3,11 +3,11 @@
 import { BootcError } from "../errors.ts";
 import { formatDirtree } from "../ostree/dirtree.ts";
 import { CHECKSUM, formatCommit, formatDirmeta, parseXattrs, sha256 } from "../ostree/objects.ts";
+import type { TarEntry } from "../tar/entry.ts";
+import { damagedTar, formatHeader } from "../tar/header.ts";
+import type { TarHandler, Verdict } from "../tar/reader.ts";
+import { xattrRecords } from "../tar/xattrs.ts";
 import { normalizePath } from "./import-path.ts";
-import type { TarEntry } from "./tar-entry.ts";
-import { damagedTar, formatHeader } from "./tar-header.ts";
-import type { TarHandler, Verdict } from "./tar-reader.ts";
-import { xattrRecords } from "./tar-xattrs.ts";
 
 export type MetadataKind = "commit" | "commitmeta" | "dirtree" | "dirmeta";
 

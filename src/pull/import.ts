@@ -7,6 +7,8 @@ import { BootcError, type ErrorKind, kindOf } from "../errors.ts";
 import { pendingRef } from "../ostree/ref-names.ts";
 import { isOutOfRoom } from "../programs/ostree/repo.ts";
 import type { Context } from "../system/context.ts";
+import { BLOCK, damagedTar } from "../tar/header.ts";
+import { createTarFilter, type TarHandler, type TarPart } from "../tar/reader.ts";
 import type { Batches, LayerSlot } from "./batches.ts";
 import { createDerivedRewrite } from "./import-derived.ts";
 import { createObjectSet, type TakeMetadata } from "./import-objects.ts";
@@ -16,8 +18,6 @@ import { type LayerStore, storeByOstree, storeByUs } from "./layer-store.ts";
 import { rejectLayer } from "./pending.ts";
 import { createScratch, makeWorkDirectory, type Scratch } from "./scratch.ts";
 import { createSpool, type Spool } from "./spool.ts";
-import { BLOCK, damagedTar } from "./tar-header.ts";
-import { createTarFilter, type TarHandler, type TarPart } from "./tar-reader.ts";
 
 /**
  * What a layer holds: a file system difference (`derived`), content objects of an encapsulated ostree

@@ -1,5 +1,5 @@
 // The symbolic links of one layer, and where paths through them lead.
-import type { TarEntry } from "./tar-entry.ts";
+import type { TarEntry } from "../tar/entry.ts";
 import { parentOf } from "./tree-shape.ts";
 
 export interface LayerLinks {

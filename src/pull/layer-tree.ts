@@ -8,8 +8,8 @@ import {
   formatDirmeta,
   sha256,
 } from "../ostree/objects.ts";
+import { damagedTar } from "../tar/header.ts";
 import type { Owner } from "./object-writer.ts";
-import { damagedTar } from "./tar-header.ts";
 
 /**
  * Where an entry's parent is missing, it and all directories above it, known or not, get the mode 0755 and

@@ -1,8 +1,9 @@
 // Device nodes, fifos and sockets of a derived layer: ostree stores none, yet what they lie over goes.
+
+import type { TarEntry } from "../tar/entry.ts";
+import { damagedTar, formatHeader } from "../tar/header.ts";
+import type { Verdict } from "../tar/reader.ts";
 import { type LayerFilter, normalizePath, placePath } from "./import-path.ts";
-import type { TarEntry } from "./tar-entry.ts";
-import { damagedTar, formatHeader } from "./tar-header.ts";
-import type { Verdict } from "./tar-reader.ts";
 import type { TreeShape } from "./tree-shape.ts";
 
 export interface SpecialFiles {

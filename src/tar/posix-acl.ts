@@ -1,6 +1,6 @@
 // The access list of a file (`system.posix_acl_access`) as the kernel gives it back beside the file's mode.
 // Format: <linux/posix_acl_xattr.h>.
-import { damagedTar } from "./tar-header.ts";
+import { damagedTar } from "./header.ts";
 
 const VERSION = 2;
 const HEADER_BYTES = 4;

@@ -1,7 +1,7 @@
 // Extended attributes in a tar's PAX records: taken out of them and put back in the order ostree needs.
 import type { Xattr } from "../ostree/objects.ts";
+import { damagedTar, type PaxRecords } from "./header.ts";
 import { storedAccessList } from "./posix-acl.ts";
-import { damagedTar, type PaxRecords } from "./tar-header.ts";
 
 const SCHILY = "SCHILY.xattr.";
 /** The name percent-encoded, the value in base64. */

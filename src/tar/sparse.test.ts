@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { BootcError } from "../errors.ts";
-import { createExpander, sparseOf } from "./tar-sparse.ts";
+import { createExpander, sparseOf } from "./sparse.ts";
 
 type Records = Readonly<Record<string, string | number>>;
 

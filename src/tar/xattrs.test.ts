@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { BootcError } from "../errors.ts";
-import { createDerivedRewrite } from "./import-derived.ts";
-import { createSpool } from "./spool.ts";
-import { formatHeader } from "./tar-header.ts";
-import { createTarFilter, type TarPart } from "./tar-reader.ts";
-import { xattrRecords, xattrsOf } from "./tar-xattrs.ts";
+import { createDerivedRewrite } from "../pull/import-derived.ts";
+import { createSpool } from "../pull/spool.ts";
+import { formatHeader } from "./header.ts";
+import { createTarFilter, type TarPart } from "./reader.ts";
+import { xattrRecords, xattrsOf } from "./xattrs.ts";
 
 type Records = Readonly<Record<string, string | Buffer>>;
 

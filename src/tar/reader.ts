@@ -1,5 +1,5 @@
 // A tar stream taken apart and put together again, chunk by chunk, without copying what only passes through.
-import type { SpoolRange } from "./spool.ts";
+import type { SpoolRange } from "../pull/spool.ts";
 import {
   addExtension,
   type Extensions,
@@ -7,9 +7,9 @@ import {
   noExtensions,
   type StoredEntry,
   type TarEntry,
-} from "./tar-entry.ts";
-import { BLOCK, damagedTar, paddingOf, parseHeader, type RawHeader } from "./tar-header.ts";
-import { createExpander, type Expander, type SparseFile } from "./tar-sparse.ts";
+} from "./entry.ts";
+import { BLOCK, damagedTar, paddingOf, parseHeader, type RawHeader } from "./header.ts";
+import { createExpander, type Expander, type SparseFile } from "./sparse.ts";
 
 /**
  * What happens to an entry: nothing of it is passed on (`drop`); header and content are (`keep`, the

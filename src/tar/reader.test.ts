@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { BootcError } from "../errors.ts";
-import type { TarEntry } from "./tar-entry.ts";
-import { formatHeader, type NewHeader, paddingOf, writeChecksum } from "./tar-header.ts";
-import { createTarFilter, type Verdict } from "./tar-reader.ts";
+import type { TarEntry } from "./entry.ts";
+import { formatHeader, type NewHeader, paddingOf, writeChecksum } from "./header.ts";
+import { createTarFilter, type Verdict } from "./reader.ts";
 
 const END = Buffer.alloc(1024);
 

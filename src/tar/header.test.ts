@@ -7,7 +7,7 @@ import {
   parsePax,
   renameInPlace,
   writeChecksum,
-} from "./tar-header.ts";
+} from "./header.ts";
 
 const PLAIN: NewHeader = {
   type: "file",

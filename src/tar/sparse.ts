@@ -1,7 +1,7 @@
 // Sparse files in GNU tar's PAX formats 0.0, 0.1 and 1.0: content stored without holes gets them back.
 // Formats: "Storing Sparse Files" in GNU tar's manual.
 import type { BootcError } from "../errors.ts";
-import { damagedTar, numberRecord, type PaxRecords, paddingOf } from "./tar-header.ts";
+import { damagedTar, numberRecord, type PaxRecords, paddingOf } from "./header.ts";
 
 export interface SparseFile {
   /** With the holes. */

@@ -1,13 +1,7 @@
 // One entry of a tar: its header with the extended headers before it applied.
 import { decodeUtf8 } from "../ostree/gvariant.ts";
-import {
-  damagedTar,
-  numberRecord,
-  type PaxRecords,
-  parsePax,
-  type RawHeader,
-} from "./tar-header.ts";
-import { type SparseFile, sparseOf } from "./tar-sparse.ts";
+import { damagedTar, numberRecord, type PaxRecords, parsePax, type RawHeader } from "./header.ts";
+import { type SparseFile, sparseOf } from "./sparse.ts";
 
 /** One entry with its extended headers applied. */
 export interface TarEntry {
