@@ -1,5 +1,9 @@
 // Everything on a host that no deployment needs goes: of the repository, and of the container storage.
-import { type CleanSysrootRequest, cleanSysroot, describeCleanup } from "../pull/clean-sysroot.ts";
+import {
+  type CleanSysrootRequest,
+  cleanSysroot,
+  describeCleanup,
+} from "../repository/clean-sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { removeUnboundImages } from "./bound-images.ts";
 

@@ -4,12 +4,12 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
 import { pendingRef } from "../ostree/ref-names.ts";
-import { readCommit } from "../programs/ostree-repo.ts";
+import { readCommit } from "../repository/files.ts";
+import { syncPendingRefs } from "../repository/pending.ts";
+import { createScratch, type Scratch } from "../repository/scratch.ts";
+import { readReserve } from "../repository/space.ts";
 import type { Context } from "../system/context.ts";
 import { createObjectWriter, type ObjectWriter } from "./object-writer.ts";
-import { syncPendingRefs } from "./pending.ts";
-import { createScratch, type Scratch } from "./scratch.ts";
-import { readReserve } from "./space.ts";
 
 /** A layer being written. */
 export interface LayerSlot {

@@ -17,10 +17,10 @@ import {
   deleteRefs,
   readOstreeFeatures,
 } from "../programs/ostree/repo.ts";
-import { readCommit, readDetached, readRef, requireCommit } from "../programs/ostree-repo.ts";
+import { readCommit, readDetached, readRef, requireCommit } from "../repository/files.ts";
+import { createScratch, makeWorkDirectory, type Scratch } from "../repository/scratch.ts";
 import type { Context } from "../system/context.ts";
 import type { MergedTree, MergeRequest } from "./merge.ts";
-import { createScratch, makeWorkDirectory, type Scratch } from "./scratch.ts";
 import type { TreeRef } from "./tree-merge.ts";
 
 export interface ImageCommitRequest extends MergeRequest {

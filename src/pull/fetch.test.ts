@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { BootcError } from "../errors.ts";
 import { asTransient } from "../programs/skopeo/skopeo.ts";
+import { type BlobCache, blobPath } from "../repository/cache.ts";
 import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
-import { type BlobCache, blobPath } from "./cache.ts";
 import { fetchImage } from "./fetch.ts";
 import { digestOf } from "./inspect.ts";
 

@@ -13,8 +13,8 @@ import {
   type SkopeoSource,
 } from "../programs/skopeo/skopeo.ts";
 import type { OnPullEvent } from "../progress/progress.ts";
+import { type BlobCache, blobPath, removePartial, type WantedBlob } from "../repository/cache.ts";
 import type { Context } from "../system/context.ts";
-import { type BlobCache, blobPath, removePartial, type WantedBlob } from "./cache.ts";
 import { digestOf } from "./inspect.ts";
 import type { FetchLimits } from "./request.ts";
 import { backoffMs, pause } from "./retry.ts";

@@ -6,6 +6,8 @@ import type { Readable } from "node:stream";
 import { BootcError, type ErrorKind, kindOf } from "../errors.ts";
 import { pendingRef } from "../ostree/ref-names.ts";
 import { isOutOfRoom } from "../programs/ostree/repo.ts";
+import { rejectLayer } from "../repository/pending.ts";
+import { createScratch, makeWorkDirectory, type Scratch } from "../repository/scratch.ts";
 import type { Context } from "../system/context.ts";
 import { BLOCK, damagedTar } from "../tar/header.ts";
 import { createTarFilter, type TarHandler, type TarPart } from "../tar/reader.ts";
@@ -15,8 +17,6 @@ import { createObjectSet, type TakeMetadata } from "./import-objects.ts";
 import type { LayerFilter } from "./import-path.ts";
 import { type LayerBlob, openLayerBlob } from "./layer-blob.ts";
 import { type LayerStore, storeByOstree, storeByUs } from "./layer-store.ts";
-import { rejectLayer } from "./pending.ts";
-import { createScratch, makeWorkDirectory, type Scratch } from "./scratch.ts";
 import { createSpool, type Spool } from "./spool.ts";
 
 /**

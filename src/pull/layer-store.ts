@@ -1,9 +1,9 @@
 // Who makes a layer's rewritten tar a commit: ostree, or ourselves. Nothing is trusted before it is accepted.
 import type { Variant } from "../ostree/gvariant.ts";
 import { commitTar } from "../programs/ostree/repo.ts";
+import { acceptLayer, unverifiedRef } from "../repository/pending.ts";
 import type { Context } from "../system/context.ts";
 import type { LayerSlot } from "./batches.ts";
-import { acceptLayer, unverifiedRef } from "./pending.ts";
 import { writeTarCommit } from "./tar-commit.ts";
 
 export type Tar = AsyncIterable<readonly Uint8Array[]>;

@@ -4,15 +4,15 @@ import { availableParallelism } from "node:os";
 import { doing, kindOf } from "../errors.ts";
 import { labelsOf } from "../image/config.ts";
 import { shortDigest } from "../image/digest.ts";
+import { type BlobCache, blobPath, placeholdBlob, type WantedBlob } from "../repository/cache.ts";
+import type { PlannedLayer } from "../repository/images.ts";
 import type { Context } from "../system/context.ts";
 import { VERSION } from "../version.ts";
 import { type Arrivals, createGate } from "./arrivals.ts";
 import { type Batches, canWriteObjects, createBatches } from "./batches.ts";
-import { type BlobCache, blobPath, placeholdBlob, type WantedBlob } from "./cache.ts";
 import { type ImportedLayer, importLayer, type LayerImport } from "./import.ts";
 import { type DerivedSettings, readDerivedSettings } from "./import-settings.ts";
 import type { PullPlan } from "./plan.ts";
-import type { PlannedLayer } from "./stored.ts";
 
 export interface LayersInput {
   readonly cache: BlobCache;

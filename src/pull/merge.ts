@@ -4,12 +4,7 @@ import { join } from "node:path";
 import { BootcError, errnoOf } from "../errors.ts";
 import { EMPTY_TREE, EMPTY_TREE_BYTES, objectPath } from "../ostree/objects.ts";
 import { readCommitFile } from "../programs/ostree/repo.ts";
-import {
-  findInTree,
-  readFileSize,
-  readLinkTarget,
-  requireCommit,
-} from "../programs/ostree-repo.ts";
+import { findInTree, readFileSize, readLinkTarget, requireCommit } from "../repository/files.ts";
 import type { Context } from "../system/context.ts";
 import {
   applyLayer,

@@ -18,8 +18,8 @@ import {
 import { join } from "node:path";
 import { BootcError, errnoOf } from "../errors.ts";
 import { FILE_TYPES, formatFileHeader, objectPath } from "../ostree/objects.ts";
+import type { Scratch } from "../repository/scratch.ts";
 import { createLargeFiles, type LargeFile } from "./large-file.ts";
-import type { Scratch } from "./scratch.ts";
 
 export interface Owner {
   readonly uid: number;

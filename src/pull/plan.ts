@@ -12,7 +12,6 @@ import {
   parseRegistryName,
   requireRegistryName,
 } from "../image/registry-name.ts";
-import { requireRepository } from "../programs/ostree-repo.ts";
 import {
   readAuthFile,
   requireAccessFiles,
@@ -20,12 +19,18 @@ import {
   requireSecureDefault,
 } from "../programs/skopeo/policy.ts";
 import type { RegistryAccess, SkopeoSource } from "../programs/skopeo/skopeo.ts";
+import { requireRepository } from "../repository/files.ts";
+import {
+  findLayers,
+  type PlannedLayer,
+  readWholeImage,
+  type StoredImage,
+} from "../repository/images.ts";
+import { withRepositoryLock } from "../repository/lock.ts";
 import type { Context } from "../system/context.ts";
 import { type CachedUpdate, writeCachedUpdate } from "./commit.ts";
 import { askForConfig, type Inspected, inspectConfigOf, inspectForHost } from "./inspect.ts";
-import { withRepositoryLock } from "./lock.ts";
 import { DEFAULT_LIMITS, limitsOf, type PullRequest } from "./request.ts";
-import { findLayers, type PlannedLayer, readWholeImage, type StoredImage } from "./stored.ts";
 
 export interface PullPlan {
   readonly request: PullRequest;

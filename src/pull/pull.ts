@@ -7,10 +7,6 @@ import { createdEpochOf, parseConfig, versionOf } from "../image/config.ts";
 import { parseImageManifest, toOciManifest } from "../image/manifest.ts";
 import { formatImageReference } from "../image/reference.ts";
 import { requireSigned } from "../programs/ostree/verify.ts";
-import { listDeploymentRefs, readRef } from "../programs/ostree-repo.ts";
-import { type Context, withSignal } from "../system/context.ts";
-import { VERSION } from "../version.ts";
-import { type Arrivals, allOrAbort, createArrivals } from "./arrivals.ts";
 import {
   type BlobCache,
   blobPath,
@@ -19,8 +15,22 @@ import {
   openCache,
   placeholdBlob,
   readBlobSize,
-} from "./cache.ts";
-import { deletePrivateRefs } from "./cleanup.ts";
+} from "../repository/cache.ts";
+import { deletePrivateRefs } from "../repository/cleanup.ts";
+import { listDeploymentRefs, readRef } from "../repository/files.ts";
+import { findLayersOf, readWholeImage, type StoredImage } from "../repository/images.ts";
+import { withRepositoryLock } from "../repository/lock.ts";
+import {
+  listRuns,
+  type Protection,
+  protectStored,
+  readProtected,
+} from "../repository/protection.ts";
+import { removeWorkDirectories } from "../repository/scratch.ts";
+import { requireSpace } from "../repository/space.ts";
+import { type Context, withSignal } from "../system/context.ts";
+import { VERSION } from "../version.ts";
+import { type Arrivals, allOrAbort, createArrivals } from "./arrivals.ts";
 import { commitImage } from "./commit.ts";
 import { fetchImage } from "./fetch.ts";
 import { digestOf } from "./inspect.ts";
@@ -32,7 +42,6 @@ import {
   missingLayers,
   noteFiltered,
 } from "./layers.ts";
-import { withRepositoryLock } from "./lock.ts";
 import {
   type BegunMerge,
   beginMerge,
@@ -41,11 +50,7 @@ import {
   noteReplacedLinks,
 } from "./merge.ts";
 import { type ImageContent, type PullPlan, planChanged, planLayers } from "./plan.ts";
-import { listRuns, type Protection, protectStored, readProtected } from "./protection.ts";
 import { limitsOf, type PulledImage } from "./request.ts";
-import { removeWorkDirectories } from "./scratch.ts";
-import { requireSpace } from "./space.ts";
-import { findLayersOf, readWholeImage, type StoredImage } from "./stored.ts";
 
 /**
  * Carries out a plan (of `planPull`): afterwards the repository holds the image whole, under its ref.

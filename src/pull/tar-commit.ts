@@ -2,6 +2,7 @@
 // Its objects, named by what was hashed, go into a repository of its own, from where ostree takes them.
 import type { Variant } from "../ostree/gvariant.ts";
 import { FILE_TYPES, formatCommit, sha256 } from "../ostree/objects.ts";
+import type { Scratch } from "../repository/scratch.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { damagedTar } from "../tar/header.ts";
 import { createTarFilter, type Verdict } from "../tar/reader.ts";
@@ -9,7 +10,6 @@ import { xattrsOf } from "../tar/xattrs.ts";
 import { normalizePath } from "./import-path.ts";
 import { createLayerTree, type LayerTree } from "./layer-tree.ts";
 import type { FileWriter, ObjectWriter } from "./object-writer.ts";
-import type { Scratch } from "./scratch.ts";
 
 export interface TarCommitOptions {
   readonly scratch: Scratch;

@@ -2,7 +2,12 @@
 import { type FSWatcher, watch } from "node:fs";
 import { join } from "node:path";
 import { hexOf } from "../image/digest.ts";
-import { type BlobCache, readBlobSize, readPartialBytes, type WantedBlob } from "./cache.ts";
+import {
+  type BlobCache,
+  readBlobSize,
+  readPartialBytes,
+  type WantedBlob,
+} from "../repository/cache.ts";
 
 export interface BlobWatch {
   /** Bytes of complete and of half-written blobs, as of the last look. */

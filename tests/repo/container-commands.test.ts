@@ -2,7 +2,7 @@
 import { appendFile, mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { withRepositoryLock } from "../../src/pull/lock.ts";
+import { withRepositoryLock } from "../../src/repository/lock.ts";
 import { createContext } from "../../src/system/run.ts";
 import { describeEachOstree } from "./ostree-versions.ts";
 import { bootc, type Ended, makeScratch, ostree, pullArgs, type Scratch } from "./program.ts";

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BootcError } from "../../src/errors.ts";
 import { pendingRef } from "../../src/ostree/ref-names.ts";
-import { readRef } from "../../src/programs/ostree-repo.ts";
+import { readRef } from "../../src/repository/files.ts";
 import { createContext } from "../../src/system/run.ts";
 import { derivedImages } from "./images/derived.ts";
 import { createRandom, randomBytes } from "./images/random.ts";

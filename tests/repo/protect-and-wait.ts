@@ -2,8 +2,8 @@
 // waits for ever.
 import { parseOstreeReference } from "../../src/image/reference.ts";
 import { planPull } from "../../src/pull/plan.ts";
-import { withProtection } from "../../src/pull/protection.ts";
 import { pullImage } from "../../src/pull/pull.ts";
+import { withProtection } from "../../src/repository/protection.ts";
 import { createContext } from "../../src/system/run.ts";
 
 const [, , repo = "", image = ""] = process.argv;

@@ -14,8 +14,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { canWriteObjects, createBatches } from "../../src/pull/batches.ts";
-import { deletePrivateRefs } from "../../src/pull/cleanup.ts";
 import { importLayer, type LayerImport } from "../../src/pull/import.ts";
+import { deletePrivateRefs } from "../../src/repository/cleanup.ts";
 import type { Context } from "../../src/system/context.ts";
 import { createContext } from "../../src/system/run.ts";
 import type { OstreeVersion } from "./ostree-versions.ts";

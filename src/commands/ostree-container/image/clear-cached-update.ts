@@ -1,9 +1,9 @@
 // `ostree container image clear-cached-update`: forgets the update that the last check saw.
 import { parseImageReference } from "../../../image/reference.ts";
 import { writeCachedUpdate } from "../../../pull/commit.ts";
-import { withRepositoryLock } from "../../../pull/lock.ts";
 import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";
-import { requireStoredImage } from "../../../pull/stored.ts";
+import { requireStoredImage } from "../../../repository/images.ts";
+import { withRepositoryLock } from "../../../repository/lock.ts";
 import type { Context } from "../../../system/context.ts";
 
 export interface ClearCachedUpdateOptions extends LockWords {

@@ -3,9 +3,9 @@ import { BootcError, doing } from "../../../errors.ts";
 import { formatImageReference, parseOstreeReference } from "../../../image/reference.ts";
 import { canonicalizeReference } from "../../../image/registry-name.ts";
 import { blobRef, imageRef } from "../../../ostree/ref-names.ts";
-import { withRepositoryLock } from "../../../pull/lock.ts";
 import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";
-import { findLayersOf, requireStoredImage } from "../../../pull/stored.ts";
+import { findLayersOf, requireStoredImage } from "../../../repository/images.ts";
+import { withRepositoryLock } from "../../../repository/lock.ts";
 import type { Context } from "../../../system/context.ts";
 
 export interface ImageCopyOptions extends LockWords {

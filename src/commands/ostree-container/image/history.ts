@@ -4,7 +4,7 @@ import type { ImageConfig } from "../../../image/config.ts";
 import { shortDigest } from "../../../image/digest.ts";
 import type { ImageManifest } from "../../../image/manifest.ts";
 import { parseImageReference } from "../../../image/reference.ts";
-import { requireStoredImage } from "../../../pull/stored.ts";
+import { requireStoredImage } from "../../../repository/images.ts";
 import type { Context } from "../../../system/context.ts";
 
 export interface ImageHistoryOptions {

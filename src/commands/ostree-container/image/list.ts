@@ -1,5 +1,5 @@
 // `ostree container image list`: the images stored in a repository, a line each.
-import { listStoredImages } from "../../../pull/stored.ts";
+import { listStoredImages } from "../../../repository/images.ts";
 import type { Context } from "../../../system/context.ts";
 
 export async function imageList(ctx: Context, { repo }: { readonly repo: string }): Promise<void> {

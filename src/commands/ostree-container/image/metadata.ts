@@ -1,7 +1,7 @@
 // `ostree container image metadata`: the manifest or configuration of a stored image, as canonical JSON.
 import { formatCanonicalJson } from "../../../format/canonical-json.ts";
 import { parseImageReference } from "../../../image/reference.ts";
-import { requireStoredImage } from "../../../pull/stored.ts";
+import { requireStoredImage } from "../../../repository/images.ts";
 import type { Context } from "../../../system/context.ts";
 
 export interface ImageMetadataOptions {

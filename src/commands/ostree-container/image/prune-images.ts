@@ -1,9 +1,9 @@
 // `ostree container image prune-images`: removes images that no deployment follows.
 import { join } from "node:path";
 import { pruneObjects } from "../../../programs/ostree/repo.ts";
-import { pruneImages, pruneLayers } from "../../../pull/cleanup.ts";
-import { withRepositoryLock } from "../../../pull/lock.ts";
 import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";
+import { pruneImages, pruneLayers } from "../../../repository/cleanup.ts";
+import { withRepositoryLock } from "../../../repository/lock.ts";
 import type { Context } from "../../../system/context.ts";
 
 export interface ImagePruneImagesOptions extends LockWords {

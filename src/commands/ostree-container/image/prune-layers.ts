@@ -1,7 +1,8 @@
 // `ostree container image prune-layers`: removes layers that no image or deployment consists of.
-import { pruneLayers } from "../../../pull/cleanup.ts";
-import { withRepositoryLock } from "../../../pull/lock.ts";
+
 import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";
+import { pruneLayers } from "../../../repository/cleanup.ts";
+import { withRepositoryLock } from "../../../repository/lock.ts";
 import type { Context } from "../../../system/context.ts";
 
 export interface ImagePruneLayersOptions extends LockWords {

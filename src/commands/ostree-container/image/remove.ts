@@ -1,9 +1,9 @@
 // `ostree container image remove`: forgets images, and the layers that only they had.
 import { formatImageReference, parseImageReference } from "../../../image/reference.ts";
-import { pruneLayers, removeImages } from "../../../pull/cleanup.ts";
-import { withRepositoryLock } from "../../../pull/lock.ts";
 import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";
-import { listStoredImages, noImage } from "../../../pull/stored.ts";
+import { pruneLayers, removeImages } from "../../../repository/cleanup.ts";
+import { listStoredImages, noImage } from "../../../repository/images.ts";
+import { withRepositoryLock } from "../../../repository/lock.ts";
 import type { Context } from "../../../system/context.ts";
 
 export interface ImageRemoveOptions extends LockWords {

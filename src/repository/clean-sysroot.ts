@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { objectPath, parseCommit, textMetadata } from "../ostree/objects.ts";
 import { BASE_IMAGE_PREFIX } from "../ostree/ref-names.ts";
 import { deleteRefs, type Pruned, pruneObjects } from "../programs/ostree/repo.ts";
-import { listDeploymentRefs, listRefs, readRef } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import { pruneImages, pruneLayers, removeAbandoned } from "./cleanup.ts";
+import { listDeploymentRefs, listRefs, readRef } from "./files.ts";
 import { withRepositoryLock } from "./lock.ts";
 
 export interface SysrootCleanup {

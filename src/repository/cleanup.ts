@@ -19,11 +19,11 @@ import {
   unescapeRef,
 } from "../ostree/ref-names.ts";
 import { deleteRefs } from "../programs/ostree/repo.ts";
-import { listRefs, readRef } from "../programs/ostree-repo.ts";
+import { readImageCommit } from "../pull/commit.ts";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny } from "../system/files.ts";
 import { emptyCache } from "./cache.ts";
-import { readImageCommit } from "./commit.ts";
+import { listRefs, readRef } from "./files.ts";
 import { readProtected } from "./protection.ts";
 import { removeWorkDirectories } from "./scratch.ts";
 

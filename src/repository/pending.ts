@@ -3,7 +3,7 @@ import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError } from "../errors.ts";
 import { escapeRef, PENDING_PREFIX, PRIVATE_PREFIX, pendingRef } from "../ostree/ref-names.ts";
-import { readRef } from "../programs/ostree-repo.ts";
+import { readRef } from "./files.ts";
 
 /** Where `ostree commit` puts what is not verified yet; never trusted, whatever is found there. */
 const UNVERIFIED_PREFIX = `${PRIVATE_PREFIX}/unverified`;

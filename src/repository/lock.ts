@@ -1,9 +1,10 @@
 // One writer of a repository at a time.
-import { requireRepository } from "../programs/ostree-repo.ts";
+
 import { makeRepositoryWritable } from "../sysroot/writable.ts";
 import type { Context } from "../system/context.ts";
 import { lockFile } from "../system/lock.ts";
 import { lockPath } from "./cache.ts";
+import { requireRepository } from "./files.ts";
 
 export const LOCK_TIMEOUT_MS = 60_000;
 

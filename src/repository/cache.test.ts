@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { digestOf } from "../pull/inspect.ts";
 import { createContext } from "../system/run.ts";
 import {
   blobPath,
@@ -11,7 +12,6 @@ import {
   placeholdBlob,
   readBlobSize,
 } from "./cache.ts";
-import { digestOf } from "./inspect.ts";
 
 const DOCUMENT = `sha256:${"a".repeat(64)}`;
 const KEPT = `sha256:${"b".repeat(64)}`;

@@ -5,10 +5,10 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../errors.ts";
 import { PROTECTIVE_PREFIX } from "../ostree/ref-names.ts";
-import { listRefs, readRef } from "../programs/ostree-repo.ts";
 import type { Context } from "../system/context.ts";
 import { isLocked, lockFile } from "../system/lock.ts";
 import { cacheDir } from "./cache.ts";
+import { listRefs, readRef } from "./files.ts";
 
 export interface Protection {
   /**

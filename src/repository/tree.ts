@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import { parseDirtree } from "../ostree/dirtree.ts";
 import { objectPath } from "../ostree/objects.ts";
+import { readCommitFile } from "../programs/ostree/repo.ts";
 import type { Context } from "../system/context.ts";
 import { resolveInTree } from "../system/in-root.ts";
-import { readCommitFile } from "./ostree/repo.ts";
-import { findInTree, readFileSize, requireCommit } from "./ostree-repo.ts";
+import { findInTree, readFileSize, requireCommit } from "./files.ts";
 
 export interface CommittedTree {
   /** The names in a directory, sorted; none when there is no such directory. */
