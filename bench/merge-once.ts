@@ -1,6 +1,6 @@
 // Runs our merge stage once, alone or with the transaction that closes it; started by the benchmark.
-import { commitImage } from "../src/pull/commit.ts";
-import { mergeLayers } from "../src/pull/merge.ts";
+import { commitImage } from "../src/pull/merge/commit.ts";
+import { mergeLayers } from "../src/pull/merge/merge.ts";
 import { createContext } from "../src/system/run.ts";
 
 const [repo = "", stage = "", ...derived] = process.argv.slice(2);

@@ -29,7 +29,7 @@ import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { setFinalizationLock } from "../programs/ostree/admin.ts";
 import { reboot } from "../programs/reboot.ts";
 import type { ProgressDisplay } from "../progress/show.ts";
-import { forgetUpdate, type PullPlan, recordUpdate } from "../pull/plan.ts";
+import { forgetUpdate, type PullPlan, recordUpdate } from "../pull/plan/plan.ts";
 import { limitsOfWords, type PulledImage } from "../pull/request.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";

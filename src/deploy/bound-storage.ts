@@ -12,7 +12,7 @@ import {
   listStorage,
   type StorageCopy,
 } from "../programs/skopeo/storage.ts";
-import { retrying } from "../pull/retry.ts";
+import { retrying } from "../pull/fetch/retry.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 

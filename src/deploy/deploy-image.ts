@@ -6,7 +6,7 @@ import { describeBootcLabel, requireBootable } from "../image/config.ts";
 import { platformOf } from "../image/platform.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { type ProgressDisplay, showProgress } from "../progress/show.ts";
-import { describePlan, type PullPlan, planPull } from "../pull/plan.ts";
+import { describePlan, type PullPlan, planPull } from "../pull/plan/plan.ts";
 import { pullImage } from "../pull/pull.ts";
 import { limitsOfWords, type PulledImage, type PullWords } from "../pull/request.ts";
 import { withProtection } from "../repository/protection.ts";

@@ -18,7 +18,7 @@ import {
   readCommitFile,
 } from "../programs/ostree/install.ts";
 import { showProgress } from "../progress/show.ts";
-import { planPull } from "../pull/plan.ts";
+import { planPull } from "../pull/plan/plan.ts";
 import { pullImage } from "../pull/pull.ts";
 import type { PulledImage } from "../pull/request.ts";
 import { readCommittedKargsFiles } from "../sysroot/kargs-files.ts";

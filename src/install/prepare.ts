@@ -12,7 +12,7 @@ import {
   type Verification,
 } from "../image/reference.ts";
 import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
-import { type PullPlan, planPull } from "../pull/plan.ts";
+import { type PullPlan, planPull } from "../pull/plan/plan.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny } from "../system/files.ts";
 import { decideBootloader } from "./bootloader.ts";

@@ -3,7 +3,7 @@ import type { OstreeReference } from "../image/reference.ts";
 import { type ProgressDisplay, showProgress } from "../progress/show.ts";
 import { makeRepositoryWritable } from "../sysroot/writable.ts";
 import type { Context } from "../system/context.ts";
-import { type PullPlan, planPull } from "./plan.ts";
+import { type PullPlan, planPull } from "./plan/plan.ts";
 import { type AccessWords, accessOf, limitsOfWords, type PullWords } from "./request.ts";
 
 /** Options of a command line about pulling into a repository. */

@@ -30,10 +30,8 @@ import { removeWorkDirectories } from "../repository/scratch.ts";
 import { requireSpace } from "../repository/space.ts";
 import { type Context, withSignal } from "../system/context.ts";
 import { VERSION } from "../version.ts";
-import { type Arrivals, allOrAbort, createArrivals } from "./arrivals.ts";
-import { commitImage } from "./commit.ts";
-import { fetchImage } from "./fetch.ts";
-import { digestOf } from "./inspect.ts";
+import { fetchImage } from "./fetch/fetch.ts";
+import { type Arrivals, allOrAbort, createArrivals } from "./import/arrivals.ts";
 import {
   baseCommitOf,
   blobOf,
@@ -41,15 +39,17 @@ import {
   importLayers,
   missingLayers,
   noteFiltered,
-} from "./layers.ts";
+} from "./import/schedule.ts";
+import { commitImage } from "./merge/commit.ts";
 import {
   type BegunMerge,
   beginMerge,
   type MergeRequest,
   mergeLayers,
   noteReplacedLinks,
-} from "./merge.ts";
-import { type ImageContent, type PullPlan, planChanged, planLayers } from "./plan.ts";
+} from "./merge/merge.ts";
+import { digestOf } from "./plan/inspect.ts";
+import { type ImageContent, type PullPlan, planChanged, planLayers } from "./plan/plan.ts";
 import { limitsOf, type PulledImage } from "./request.ts";
 
 /**

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { digestOf } from "../pull/inspect.ts";
+import { digestOf } from "../pull/plan/inspect.ts";
 import { createContext } from "../system/run.ts";
 import {
   blobPath,

@@ -19,7 +19,7 @@ import {
   unescapeRef,
 } from "../ostree/ref-names.ts";
 import { deleteRefs } from "../programs/ostree/repo.ts";
-import { readImageCommit } from "../pull/commit.ts";
+import { readImageCommit } from "../pull/merge/commit.ts";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny } from "../system/files.ts";
 import { emptyCache } from "./cache.ts";

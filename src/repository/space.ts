@@ -5,7 +5,7 @@ import { BootcError } from "../errors.ts";
 import { formatSize } from "../host/manifest-difference.ts";
 import { formatImageReference } from "../image/reference.ts";
 import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
-import type { PullPlan } from "../pull/plan.ts";
+import type { PullPlan } from "../pull/plan/plan.ts";
 
 /** What ostree keeps free when a repository's configuration says nothing. */
 const MIN_FREE_PERCENT = 3;

@@ -1,5 +1,5 @@
 // A tar stream taken apart and put together again, chunk by chunk, without copying what only passes through.
-import type { SpoolRange } from "../pull/spool.ts";
+import type { SpoolRange } from "../pull/import/spool.ts";
 import {
   addExtension,
   type Extensions,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { BootcError } from "../errors.ts";
-import { createDerivedRewrite } from "../pull/import-derived.ts";
-import { createSpool } from "../pull/spool.ts";
+import { createDerivedRewrite } from "../pull/import/derived.ts";
+import { createSpool } from "../pull/import/spool.ts";
 import { formatHeader } from "./header.ts";
 import { createTarFilter, type TarPart } from "./reader.ts";
 import { xattrRecords, xattrsOf } from "./xattrs.ts";

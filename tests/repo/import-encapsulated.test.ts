@@ -2,9 +2,9 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { blobRef, pendingRef } from "../../src/ostree/ref-names.ts";
-import { commitImage, readImageCommit, writeCachedUpdate } from "../../src/pull/commit.ts";
-import { readDerivedSettings } from "../../src/pull/import-settings.ts";
-import { mergeLayers } from "../../src/pull/merge.ts";
+import { readDerivedSettings } from "../../src/pull/import/settings.ts";
+import { commitImage, readImageCommit, writeCachedUpdate } from "../../src/pull/merge/commit.ts";
+import { mergeLayers } from "../../src/pull/merge/merge.ts";
 import { readRef } from "../../src/repository/files.ts";
 import { CAPABILITY } from "./images/derived.ts";
 import {

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { commitImage } from "../../src/pull/commit.ts";
-import { readDerivedSettings } from "../../src/pull/import-settings.ts";
-import { type MergeRequest, mergeLayers } from "../../src/pull/merge.ts";
+import { readDerivedSettings } from "../../src/pull/import/settings.ts";
+import { commitImage } from "../../src/pull/merge/commit.ts";
+import { type MergeRequest, mergeLayers } from "../../src/pull/merge/merge.ts";
 import { encapsulatedTars } from "./images/encapsulate.ts";
 import { selinuxPolicy } from "./images/selinux-policy.ts";
 import { dir, file, hardlink, makeTar, symlink, type TestEntry } from "./images/tar-writer.ts";

@@ -1,7 +1,7 @@
 // Started by a test to be killed: pulls IMAGE into REPO as a verb does that is going to deploy it, says so, and
 // waits for ever.
 import { parseOstreeReference } from "../../src/image/reference.ts";
-import { planPull } from "../../src/pull/plan.ts";
+import { planPull } from "../../src/pull/plan/plan.ts";
 import { pullImage } from "../../src/pull/pull.ts";
 import { withProtection } from "../../src/repository/protection.ts";
 import { createContext } from "../../src/system/run.ts";

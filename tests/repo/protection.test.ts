@@ -5,7 +5,7 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { parseOstreeReference } from "../../src/image/reference.ts";
-import { planPull } from "../../src/pull/plan.ts";
+import { planPull } from "../../src/pull/plan/plan.ts";
 import { pullImage } from "../../src/pull/pull.ts";
 import { cleanSysroot } from "../../src/repository/clean-sysroot.ts";
 import { withProtection } from "../../src/repository/protection.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseOstreeReference } from "../../src/image/reference.ts";
 import { blobRef } from "../../src/ostree/ref-names.ts";
-import { planPull } from "../../src/pull/plan.ts";
+import { planPull } from "../../src/pull/plan/plan.ts";
 import { pullImage } from "../../src/pull/pull.ts";
 import type { PulledImage } from "../../src/pull/request.ts";
 import { derivedImages } from "./images/derived.ts";

@@ -13,8 +13,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { canWriteObjects, createBatches } from "../../src/pull/batches.ts";
-import { importLayer, type LayerImport } from "../../src/pull/import.ts";
+import { importLayer, type LayerImport } from "../../src/pull/import/layer.ts";
+import { canWriteObjects, createBatches } from "../../src/pull/store/batches.ts";
 import { deletePrivateRefs } from "../../src/repository/cleanup.ts";
 import type { Context } from "../../src/system/context.ts";
 import { createContext } from "../../src/system/run.ts";

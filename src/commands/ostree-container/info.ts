@@ -1,6 +1,6 @@
 // `ostree container info`: which manifest a reference names right now.
 import { formatOstreeReference, parseOstreeReference } from "../../image/reference.ts";
-import { inspectReference } from "../../pull/plan.ts";
+import { inspectReference } from "../../pull/plan/plan.ts";
 import { type AccessWords, accessOf } from "../../pull/request.ts";
 import type { Context } from "../../system/context.ts";
 

@@ -1,6 +1,6 @@
 // `ostree container image clear-cached-update`: forgets the update that the last check saw.
 import { parseImageReference } from "../../../image/reference.ts";
-import { writeCachedUpdate } from "../../../pull/commit.ts";
+import { writeCachedUpdate } from "../../../pull/merge/commit.ts";
 import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";
 import { requireStoredImage } from "../../../repository/images.ts";
 import { withRepositoryLock } from "../../../repository/lock.ts";

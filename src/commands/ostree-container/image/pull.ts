@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { formatCanonicalJson } from "../../../format/canonical-json.ts";
 import { formatOstreeReference, parseOstreeReference } from "../../../image/reference.ts";
-import { describePlan, recordUpdate } from "../../../pull/plan.ts";
+import { describePlan, recordUpdate } from "../../../pull/plan/plan.ts";
 import { type RepositoryPullWords, withPlannedPull } from "../../../pull/planned-pull.ts";
 import { pullImage } from "../../../pull/pull.ts";
 import type { Context } from "../../../system/context.ts";

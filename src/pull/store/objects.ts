@@ -16,9 +16,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { BootcError, errnoOf } from "../errors.ts";
-import { FILE_TYPES, formatFileHeader, objectPath } from "../ostree/objects.ts";
-import type { Scratch } from "../repository/scratch.ts";
+import { BootcError, errnoOf } from "../../errors.ts";
+import { FILE_TYPES, formatFileHeader, objectPath } from "../../ostree/objects.ts";
+import type { Scratch } from "../../repository/scratch.ts";
 import { createLargeFiles, type LargeFile } from "./large-file.ts";
 
 export interface Owner {

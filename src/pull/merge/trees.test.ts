@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatDirtree, treeChecksum } from "../ostree/dirtree.ts";
+import { formatDirtree, treeChecksum } from "../../ostree/dirtree.ts";
 import {
   applyLayer,
   closeTree,
@@ -7,7 +7,7 @@ import {
   type ReplacedLinks,
   type TreeRef,
   type TreeStore,
-} from "./tree-merge.ts";
+} from "./trees.ts";
 
 /** A directory as an object: text is a file (`-> x` a link), an object a directory, `meta` its metadata. */
 interface Folder {

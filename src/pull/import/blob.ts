@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
-import { BootcError } from "../errors.ts";
+import { BootcError } from "../../errors.ts";
 
 export interface ExpectedBlob {
   /** `sha256:…` of the blob as stored. */

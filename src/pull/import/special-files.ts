@@ -1,10 +1,10 @@
 // Device nodes, fifos and sockets of a derived layer: ostree stores none, yet what they lie over goes.
 
-import type { TarEntry } from "../tar/entry.ts";
-import { damagedTar, formatHeader } from "../tar/header.ts";
-import type { Verdict } from "../tar/reader.ts";
-import { type LayerFilter, normalizePath, placePath } from "./import-path.ts";
-import type { TreeShape } from "./tree-shape.ts";
+import type { TarEntry } from "../../tar/entry.ts";
+import { damagedTar, formatHeader } from "../../tar/header.ts";
+import type { Verdict } from "../../tar/reader.ts";
+import { type LayerFilter, normalizePath, placePath } from "./placement.ts";
+import type { TreeShape } from "./shape.ts";
 
 export interface SpecialFiles {
   /** Whether `path` is a special file so far. Paths are normalized, and as the tar has them. */

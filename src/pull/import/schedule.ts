@@ -1,18 +1,23 @@
 // Importing the layers of an image while others still download: which may start when, and how many at once.
 import { rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { doing, kindOf } from "../errors.ts";
-import { labelsOf } from "../image/config.ts";
-import { shortDigest } from "../image/digest.ts";
-import { type BlobCache, blobPath, placeholdBlob, type WantedBlob } from "../repository/cache.ts";
-import type { PlannedLayer } from "../repository/images.ts";
-import type { Context } from "../system/context.ts";
-import { VERSION } from "../version.ts";
+import { doing, kindOf } from "../../errors.ts";
+import { labelsOf } from "../../image/config.ts";
+import { shortDigest } from "../../image/digest.ts";
+import {
+  type BlobCache,
+  blobPath,
+  placeholdBlob,
+  type WantedBlob,
+} from "../../repository/cache.ts";
+import type { PlannedLayer } from "../../repository/images.ts";
+import type { Context } from "../../system/context.ts";
+import { VERSION } from "../../version.ts";
+import type { PullPlan } from "../plan/plan.ts";
+import { type Batches, canWriteObjects, createBatches } from "../store/batches.ts";
 import { type Arrivals, createGate } from "./arrivals.ts";
-import { type Batches, canWriteObjects, createBatches } from "./batches.ts";
-import { type ImportedLayer, importLayer, type LayerImport } from "./import.ts";
-import { type DerivedSettings, readDerivedSettings } from "./import-settings.ts";
-import type { PullPlan } from "./plan.ts";
+import { type ImportedLayer, importLayer, type LayerImport } from "./layer.ts";
+import { type DerivedSettings, readDerivedSettings } from "./settings.ts";
 
 export interface LayersInput {
   readonly cache: BlobCache;

@@ -1,6 +1,6 @@
 // Trying again after a failure that may pass by itself, later each time.
 import { setTimeout } from "node:timers/promises";
-import type { Context } from "../system/context.ts";
+import type { Context } from "../../system/context.ts";
 
 /** How long to wait before the next attempt, after `failures` failures in a row (at least one). */
 export function backoffMs(failures: number): number {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { normalizePath, placePath } from "./import-path.ts";
-import { isRootWritable } from "./import-settings.ts";
+import { normalizePath, placePath } from "./placement.ts";
+import { isRootWritable } from "./settings.ts";
 
 const strict = { allowsNonUsr: false, retainsVar: true };
 

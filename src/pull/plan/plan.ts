@@ -1,36 +1,36 @@
 // The plan stage: looks at the manifest alone and says what a pull would have to do.
-import { BootcError } from "../errors.ts";
-import { formatCanonicalJson } from "../format/canonical-json.ts";
-import { formatSize } from "../host/manifest-difference.ts";
-import { type ImageConfig, requireBootable } from "../image/config.ts";
-import { splitLayers } from "../image/layer-plan.ts";
-import { type ImageManifest, toOciManifest } from "../image/manifest.ts";
-import { platformOf } from "../image/platform.ts";
-import type { ImageReference, OstreeReference } from "../image/reference.ts";
+import { BootcError } from "../../errors.ts";
+import { formatCanonicalJson } from "../../format/canonical-json.ts";
+import { formatSize } from "../../host/manifest-difference.ts";
+import { type ImageConfig, requireBootable } from "../../image/config.ts";
+import { splitLayers } from "../../image/layer-plan.ts";
+import { type ImageManifest, toOciManifest } from "../../image/manifest.ts";
+import { platformOf } from "../../image/platform.ts";
+import type { ImageReference, OstreeReference } from "../../image/reference.ts";
 import {
   canonicalizeReference,
   parseRegistryName,
   requireRegistryName,
-} from "../image/registry-name.ts";
+} from "../../image/registry-name.ts";
 import {
   readAuthFile,
   requireAccessFiles,
   requirePolicyFile,
   requireSecureDefault,
-} from "../programs/skopeo/policy.ts";
-import type { RegistryAccess, SkopeoSource } from "../programs/skopeo/skopeo.ts";
-import { requireRepository } from "../repository/files.ts";
+} from "../../programs/skopeo/policy.ts";
+import type { RegistryAccess, SkopeoSource } from "../../programs/skopeo/skopeo.ts";
+import { requireRepository } from "../../repository/files.ts";
 import {
   findLayers,
   type PlannedLayer,
   readWholeImage,
   type StoredImage,
-} from "../repository/images.ts";
-import { withRepositoryLock } from "../repository/lock.ts";
-import type { Context } from "../system/context.ts";
-import { type CachedUpdate, writeCachedUpdate } from "./commit.ts";
+} from "../../repository/images.ts";
+import { withRepositoryLock } from "../../repository/lock.ts";
+import type { Context } from "../../system/context.ts";
+import { type CachedUpdate, writeCachedUpdate } from "../merge/commit.ts";
+import { DEFAULT_LIMITS, limitsOf, type PullRequest } from "../request.ts";
 import { askForConfig, type Inspected, inspectConfigOf, inspectForHost } from "./inspect.ts";
-import { DEFAULT_LIMITS, limitsOf, type PullRequest } from "./request.ts";
 
 export interface PullPlan {
   readonly request: PullRequest;

@@ -1,9 +1,9 @@
 // Whiteouts in directories that their layer has not mentioned, held back until it is known what is there.
 // Where a directory becomes a link or a file, some tools write whiteouts for all it held as well; ostree
 // refuses an entry in the place of a directory that a whiteout implied.
-import type { TarEntry } from "../tar/entry.ts";
-import type { Verdict } from "../tar/reader.ts";
-import { parentOf, type TreeShape } from "./tree-shape.ts";
+import type { TarEntry } from "../../tar/entry.ts";
+import type { Verdict } from "../../tar/reader.ts";
+import { parentOf, type TreeShape } from "./shape.ts";
 
 export interface HeldWhiteouts {
   /** Holds back the whiteout at `placed`, whose tar header is given. */

@@ -1,15 +1,15 @@
 // The directory tree of a layer while its entries arrive in any order, as ostree's tar reader builds it.
 
-import { formatDirtree, type TreeDir, treeChecksum } from "../ostree/dirtree.ts";
+import { formatDirtree, type TreeDir, treeChecksum } from "../../ostree/dirtree.ts";
 import {
   EMPTY_TREE,
   FILE_TYPES,
   type FileMetadata,
   formatDirmeta,
   sha256,
-} from "../ostree/objects.ts";
-import { damagedTar } from "../tar/header.ts";
-import type { Owner } from "./object-writer.ts";
+} from "../../ostree/objects.ts";
+import { damagedTar } from "../../tar/header.ts";
+import type { Owner } from "./objects.ts";
 
 /**
  * Where an entry's parent is missing, it and all directories above it, known or not, get the mode 0755 and

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { parseDirtree } from "../ostree/dirtree.ts";
-import { parseDirmeta } from "../testing/objects.ts";
-import { createLayerTree, type LayerTree } from "./layer-tree.ts";
+import { parseDirtree } from "../../ostree/dirtree.ts";
+import { parseDirmeta } from "../../testing/objects.ts";
+import { createLayerTree, type LayerTree } from "./tree.ts";
 
 const OWNER = { uid: 1, gid: 2 };
 

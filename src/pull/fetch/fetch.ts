@@ -1,22 +1,27 @@
 // The fetch stage: one skopeo copies what is missing into the cache, and is started anew when it gets stuck.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError } from "../errors.ts";
-import { shortDigest } from "../image/digest.ts";
-import { parseJsonObject, requireArray, requireObject, requireString } from "../image/json.ts";
-import type { ImageReference } from "../image/reference.ts";
-import { parseRegistryName } from "../image/registry-name.ts";
+import { BootcError } from "../../errors.ts";
+import { shortDigest } from "../../image/digest.ts";
+import { parseJsonObject, requireArray, requireObject, requireString } from "../../image/json.ts";
+import type { ImageReference } from "../../image/reference.ts";
+import { parseRegistryName } from "../../image/registry-name.ts";
 import {
   asTransient,
   copyToLayout,
   isTransient,
   type SkopeoSource,
-} from "../programs/skopeo/skopeo.ts";
-import type { OnPullEvent } from "../progress/progress.ts";
-import { type BlobCache, blobPath, removePartial, type WantedBlob } from "../repository/cache.ts";
-import type { Context } from "../system/context.ts";
-import { digestOf } from "./inspect.ts";
-import type { FetchLimits } from "./request.ts";
+} from "../../programs/skopeo/skopeo.ts";
+import type { OnPullEvent } from "../../progress/progress.ts";
+import {
+  type BlobCache,
+  blobPath,
+  removePartial,
+  type WantedBlob,
+} from "../../repository/cache.ts";
+import type { Context } from "../../system/context.ts";
+import { digestOf } from "../plan/inspect.ts";
+import type { FetchLimits } from "../request.ts";
 import { backoffMs, pause } from "./retry.ts";
 import { type BlobWatch, watchBlobs } from "./watch.ts";
 

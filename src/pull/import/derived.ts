@@ -1,21 +1,21 @@
 // A derived layer's entries, one by one: placed, checked, rewritten for `ostree commit --tree=tar`.
 
-import type { TarEntry } from "../tar/entry.ts";
+import type { TarEntry } from "../../tar/entry.ts";
 import {
   damagedTar,
   formatHeader,
   type NewHeader,
   paddingOf,
   renameInPlace,
-} from "../tar/header.ts";
-import type { TarHandler, Verdict } from "../tar/reader.ts";
-import { xattrRecords, xattrsOf } from "../tar/xattrs.ts";
+} from "../../tar/header.ts";
+import type { TarHandler, Verdict } from "../../tar/reader.ts";
+import { xattrRecords, xattrsOf } from "../../tar/xattrs.ts";
 import { createHeldWhiteouts, isWhiteout, withHeaders } from "./held-whiteouts.ts";
-import { type LayerFilter, normalizePath, placeLinkTarget, placePath } from "./import-path.ts";
 import { createLayerLinks } from "./layer-links.ts";
+import { type LayerFilter, normalizePath, placeLinkTarget, placePath } from "./placement.ts";
+import { createTreeShape, parentOf, type TreeShape } from "./shape.ts";
 import { createSpecialFiles } from "./special-files.ts";
 import type { Spool, SpoolRange } from "./spool.ts";
-import { createTreeShape, parentOf, type TreeShape } from "./tree-shape.ts";
 
 export interface DerivedRewrite {
   readonly handle: TarHandler;

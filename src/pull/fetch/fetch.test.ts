@@ -2,12 +2,12 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { BootcError } from "../errors.ts";
-import { asTransient } from "../programs/skopeo/skopeo.ts";
-import { type BlobCache, blobPath } from "../repository/cache.ts";
-import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
+import { BootcError } from "../../errors.ts";
+import { asTransient } from "../../programs/skopeo/skopeo.ts";
+import { type BlobCache, blobPath } from "../../repository/cache.ts";
+import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
+import { digestOf } from "../plan/inspect.ts";
 import { fetchImage } from "./fetch.ts";
-import { digestOf } from "./inspect.ts";
 
 const LAYER = { digest: `sha256:${"a".repeat(64)}`, sizeBytes: 5000 };
 const COPY =

@@ -1,11 +1,11 @@
 // The merge stage: the trees of all layers become one, by changing directory objects alone.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BootcError, errnoOf } from "../errors.ts";
-import { EMPTY_TREE, EMPTY_TREE_BYTES, objectPath } from "../ostree/objects.ts";
-import { readCommitFile } from "../programs/ostree/repo.ts";
-import { findInTree, readFileSize, readLinkTarget, requireCommit } from "../repository/files.ts";
-import type { Context } from "../system/context.ts";
+import { BootcError, errnoOf } from "../../errors.ts";
+import { EMPTY_TREE, EMPTY_TREE_BYTES, objectPath } from "../../ostree/objects.ts";
+import { readCommitFile } from "../../programs/ostree/repo.ts";
+import { findInTree, readFileSize, readLinkTarget, requireCommit } from "../../repository/files.ts";
+import type { Context } from "../../system/context.ts";
 import {
   applyLayer,
   closeTree,
@@ -17,7 +17,7 @@ import {
   type ReplacedLinks,
   type TreeRef,
   type TreeStore,
-} from "./tree-merge.ts";
+} from "./trees.ts";
 
 export interface MergeRequest {
   readonly repo: string;

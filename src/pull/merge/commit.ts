@@ -1,7 +1,7 @@
 // The commit stage: one transaction after which the image is there whole, or not at all.
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError } from "../errors.ts";
+import { BootcError } from "../../errors.ts";
 import {
   type Commit,
   formatCommit,
@@ -9,19 +9,19 @@ import {
   parseDictionary,
   sha256,
   textMetadata,
-} from "../ostree/objects.ts";
-import { blobRef, imageRef, TREE_PREFIX } from "../ostree/ref-names.ts";
+} from "../../ostree/objects.ts";
+import { blobRef, imageRef, TREE_PREFIX } from "../../ostree/ref-names.ts";
 import {
   checkout,
   commitDirectory,
   deleteRefs,
   readOstreeFeatures,
-} from "../programs/ostree/repo.ts";
-import { readCommit, readDetached, readRef, requireCommit } from "../repository/files.ts";
-import { createScratch, makeWorkDirectory, type Scratch } from "../repository/scratch.ts";
-import type { Context } from "../system/context.ts";
+} from "../../programs/ostree/repo.ts";
+import { readCommit, readDetached, readRef, requireCommit } from "../../repository/files.ts";
+import { createScratch, makeWorkDirectory, type Scratch } from "../../repository/scratch.ts";
+import type { Context } from "../../system/context.ts";
 import type { MergedTree, MergeRequest } from "./merge.ts";
-import type { TreeRef } from "./tree-merge.ts";
+import type { TreeRef } from "./trees.ts";
 
 export interface ImageCommitRequest extends MergeRequest {
   readonly merged: MergedTree;

@@ -2,14 +2,14 @@
 // ostree that flushes the file system and up to 256 directories. A layer that ends alone is moved at once.
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
-import { pendingRef } from "../ostree/ref-names.ts";
-import { readCommit } from "../repository/files.ts";
-import { syncPendingRefs } from "../repository/pending.ts";
-import { createScratch, type Scratch } from "../repository/scratch.ts";
-import { readReserve } from "../repository/space.ts";
-import type { Context } from "../system/context.ts";
-import { createObjectWriter, type ObjectWriter } from "./object-writer.ts";
+import { keyfileValue, parseKeyfile } from "../../ostree/keyfile.ts";
+import { pendingRef } from "../../ostree/ref-names.ts";
+import { readCommit } from "../../repository/files.ts";
+import { syncPendingRefs } from "../../repository/pending.ts";
+import { createScratch, type Scratch } from "../../repository/scratch.ts";
+import { readReserve } from "../../repository/space.ts";
+import type { Context } from "../../system/context.ts";
+import { createObjectWriter, type ObjectWriter } from "./objects.ts";
 
 /** A layer being written. */
 export interface LayerSlot {

@@ -1,15 +1,15 @@
 // A tar that is ready for `ostree commit --tree=tar` made a commit of by ourselves, in one pass.
 // Its objects, named by what was hashed, go into a repository of its own, from where ostree takes them.
-import type { Variant } from "../ostree/gvariant.ts";
-import { FILE_TYPES, formatCommit, sha256 } from "../ostree/objects.ts";
-import type { Scratch } from "../repository/scratch.ts";
-import type { TarEntry } from "../tar/entry.ts";
-import { damagedTar } from "../tar/header.ts";
-import { createTarFilter, type Verdict } from "../tar/reader.ts";
-import { xattrsOf } from "../tar/xattrs.ts";
-import { normalizePath } from "./import-path.ts";
-import { createLayerTree, type LayerTree } from "./layer-tree.ts";
-import type { FileWriter, ObjectWriter } from "./object-writer.ts";
+import type { Variant } from "../../ostree/gvariant.ts";
+import { FILE_TYPES, formatCommit, sha256 } from "../../ostree/objects.ts";
+import type { Scratch } from "../../repository/scratch.ts";
+import type { TarEntry } from "../../tar/entry.ts";
+import { damagedTar } from "../../tar/header.ts";
+import { createTarFilter, type Verdict } from "../../tar/reader.ts";
+import { xattrsOf } from "../../tar/xattrs.ts";
+import { normalizePath } from "../import/placement.ts";
+import type { FileWriter, ObjectWriter } from "./objects.ts";
+import { createLayerTree, type LayerTree } from "./tree.ts";
 
 export interface TarCommitOptions {
   readonly scratch: Scratch;

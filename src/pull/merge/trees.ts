@@ -1,13 +1,13 @@
 // Directory trees laid over each other as `ostree checkout --union --whiteouts` (2024.5 and newer) would.
 // Pure: directory objects come from `load`; only directories that a layer touches are read.
-import { BootcError } from "../errors.ts";
+import { BootcError } from "../../errors.ts";
 import {
   childTrees,
   type Dirtree,
   formatDirtree,
   parseDirtree,
   treeChecksum,
-} from "../ostree/dirtree.ts";
+} from "../../ostree/dirtree.ts";
 
 /** A directory by its two checksums. */
 export interface TreeRef {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { BootcError } from "../errors.ts";
-import { sha256 } from "../ostree/objects.ts";
-import { formatHeader, paddingOf } from "../tar/header.ts";
-import { createTarFilter } from "../tar/reader.ts";
-import { createObjectSet } from "./import-objects.ts";
+import { BootcError } from "../../errors.ts";
+import { sha256 } from "../../ostree/objects.ts";
+import { formatHeader, paddingOf } from "../../tar/header.ts";
+import { createTarFilter } from "../../tar/reader.ts";
+import { createObjectSet } from "./object-set.ts";
 
 const MEGABYTE = 1 << 20;
 

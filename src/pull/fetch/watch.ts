@@ -1,13 +1,13 @@
 // Watching a download: which blobs have become complete, and how many bytes have arrived.
 import { type FSWatcher, watch } from "node:fs";
 import { join } from "node:path";
-import { hexOf } from "../image/digest.ts";
+import { hexOf } from "../../image/digest.ts";
 import {
   type BlobCache,
   readBlobSize,
   readPartialBytes,
   type WantedBlob,
-} from "../repository/cache.ts";
+} from "../../repository/cache.ts";
 
 export interface BlobWatch {
   /** Bytes of complete and of half-written blobs, as of the last look. */

@@ -1,13 +1,19 @@
 // Layers of an encapsulated ostree commit: every content object becomes a file named by its checksum.
 // Layout: upstream's container export, "v1" (2022-2025) and the one after it.
-import { BootcError } from "../errors.ts";
-import { formatDirtree } from "../ostree/dirtree.ts";
-import { CHECKSUM, formatCommit, formatDirmeta, parseXattrs, sha256 } from "../ostree/objects.ts";
-import type { TarEntry } from "../tar/entry.ts";
-import { damagedTar, formatHeader } from "../tar/header.ts";
-import type { TarHandler, Verdict } from "../tar/reader.ts";
-import { xattrRecords } from "../tar/xattrs.ts";
-import { normalizePath } from "./import-path.ts";
+import { BootcError } from "../../errors.ts";
+import { formatDirtree } from "../../ostree/dirtree.ts";
+import {
+  CHECKSUM,
+  formatCommit,
+  formatDirmeta,
+  parseXattrs,
+  sha256,
+} from "../../ostree/objects.ts";
+import type { TarEntry } from "../../tar/entry.ts";
+import { damagedTar, formatHeader } from "../../tar/header.ts";
+import type { TarHandler, Verdict } from "../../tar/reader.ts";
+import { xattrRecords } from "../../tar/xattrs.ts";
+import { normalizePath } from "./placement.ts";
 
 export type MetadataKind = "commit" | "commitmeta" | "dirtree" | "dirmeta";
 

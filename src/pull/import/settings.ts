@@ -1,12 +1,12 @@
 // How the derived layers of an image are imported: what its base says about paths and labels.
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { keyfileFlag, keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
-import { checkout, readCommitFile, readOstreeFeatures } from "../programs/ostree/repo.ts";
-import { findInTree, requireCommit } from "../repository/files.ts";
-import { makeWorkDirectory } from "../repository/scratch.ts";
-import type { Context } from "../system/context.ts";
-import type { LayerFilter } from "./import-path.ts";
+import { keyfileFlag, keyfileValue, parseKeyfile } from "../../ostree/keyfile.ts";
+import { checkout, readCommitFile, readOstreeFeatures } from "../../programs/ostree/repo.ts";
+import { findInTree, requireCommit } from "../../repository/files.ts";
+import { makeWorkDirectory } from "../../repository/scratch.ts";
+import type { Context } from "../../system/context.ts";
+import type { LayerFilter } from "./placement.ts";
 
 export interface DerivedSettings {
   readonly filter: LayerFilter;

@@ -1,10 +1,10 @@
 // Who makes a layer's rewritten tar a commit: ostree, or ourselves. Nothing is trusted before it is accepted.
-import type { Variant } from "../ostree/gvariant.ts";
-import { commitTar } from "../programs/ostree/repo.ts";
-import { acceptLayer, unverifiedRef } from "../repository/pending.ts";
-import type { Context } from "../system/context.ts";
+import type { Variant } from "../../ostree/gvariant.ts";
+import { commitTar } from "../../programs/ostree/repo.ts";
+import { acceptLayer, unverifiedRef } from "../../repository/pending.ts";
+import type { Context } from "../../system/context.ts";
 import type { LayerSlot } from "./batches.ts";
-import { writeTarCommit } from "./tar-commit.ts";
+import { writeTarCommit } from "./own.ts";
 
 export type Tar = AsyncIterable<readonly Uint8Array[]>;
 

@@ -1,6 +1,6 @@
 // The shape of one layer: what is a directory, what is not, and where hard links end.
 // ostree aborts on some conflicts and takes others for success, so they are found before it sees them.
-import { damagedTar } from "../tar/header.ts";
+import { damagedTar } from "../../tar/header.ts";
 
 export type Kind = "directory" | "file" | "symlink" | "hardlink";
 

@@ -1,6 +1,6 @@
 // The symbolic links of one layer, and where paths through them lead.
-import type { TarEntry } from "../tar/entry.ts";
-import { parentOf } from "./tree-shape.ts";
+import type { TarEntry } from "../../tar/entry.ts";
+import { parentOf } from "./shape.ts";
 
 export interface LayerLinks {
   /** Notes what is at the normalized `path` of the tar from now on. */

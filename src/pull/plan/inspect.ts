@@ -2,28 +2,28 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError } from "../errors.ts";
-import { type ImageConfig, parseConfig } from "../image/config.ts";
-import { hexOf } from "../image/digest.ts";
+import { BootcError } from "../../errors.ts";
+import { type ImageConfig, parseConfig } from "../../image/config.ts";
+import { hexOf } from "../../image/digest.ts";
 import {
   type ImageManifest,
   type IndexEntry,
   parseImageManifest,
   parseManifest,
   requirePlatform,
-} from "../image/manifest.ts";
-import { platformOf } from "../image/platform.ts";
-import type { ImageReference } from "../image/reference.ts";
-import { formatRegistryName, parseRegistryName } from "../image/registry-name.ts";
+} from "../../image/manifest.ts";
+import { platformOf } from "../../image/platform.ts";
+import type { ImageReference } from "../../image/reference.ts";
+import { formatRegistryName, parseRegistryName } from "../../image/registry-name.ts";
 import {
   inspectConfig,
   inspectManifest,
   isTransient,
   type SkopeoLimits,
   type SkopeoSource,
-} from "../programs/skopeo/skopeo.ts";
-import type { Context } from "../system/context.ts";
-import { retrying } from "./retry.ts";
+} from "../../programs/skopeo/skopeo.ts";
+import type { Context } from "../../system/context.ts";
+import { retrying } from "../fetch/retry.ts";
 
 /** Attempts at a question; a wrong host name should not take long to be reported. */
 const ATTEMPTS = 3;

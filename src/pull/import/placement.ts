@@ -1,5 +1,5 @@
 // Where an entry of a derived layer lands in an ostree commit, if anywhere.
-import { damagedTar } from "../tar/header.ts";
+import { damagedTar } from "../../tar/header.ts";
 
 /** What the base image and the ostree version allow. */
 export interface LayerFilter {
