@@ -5,7 +5,7 @@ import {
   describeCleanup,
 } from "../repository/clean-sysroot.ts";
 import type { Context } from "../system/context.ts";
-import { removeUnboundImages } from "./bound-images.ts";
+import { removeUnboundImages } from "./bound-images/find.ts";
 
 /** What a person reads about it; nothing when there was nothing to remove. */
 export async function cleanHost(

@@ -20,7 +20,7 @@ import type { Context } from "../system/context.ts";
 import { isSelinuxOn } from "../system/label.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
 import { requireBootRoom } from "./boot-room.ts";
-import { fetchBoundImages } from "./bound-images.ts";
+import { fetchBoundImages } from "./bound-images/find.ts";
 import { labelStagedEtc } from "./selinux-labels.ts";
 
 export interface StageImageRequest {

@@ -1,7 +1,7 @@
 // What an installer that deploys by itself leaves out: kernel arguments, and images the deployed one binds.
 import { realpath } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { fetchBoundImages } from "../deploy/bound-images.ts";
+import { fetchBoundImages } from "../deploy/bound-images/find.ts";
 import { labelEtc } from "../deploy/selinux-labels.ts";
 import { BootcError, doing } from "../errors.ts";
 import {

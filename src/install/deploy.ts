@@ -1,6 +1,7 @@
 // The core of every installation: ostree layout, image, first deployment, and what belongs beside it.
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { requireBoundImages, storeBoundImages } from "../deploy/bound-images/install.ts";
 import { doing } from "../errors.ts";
 import { formatAleph } from "../host/aleph.ts";
 import { orderKargs, withFstabMount } from "../host/install-plan.ts";
@@ -27,7 +28,6 @@ import { readFileIfAny, replaceFile } from "../system/files.ts";
 import { isSelinuxOn } from "../system/label.ts";
 import { readLinkIfAny } from "../system/optional-file.ts";
 import { type BootloaderSetup, decideBootloader, installBootloader } from "./bootloader.ts";
-import { requireBoundImages, storeBoundImages } from "./bound-images.ts";
 import { withLabelRights } from "./label-rights.ts";
 import { warnOfPartitionTable } from "./partition-table.ts";
 import { type Prepared, requireSupportedRoot } from "./prepare.ts";

@@ -2,6 +2,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { requireBoundImages } from "../deploy/bound-images/install.ts";
 import { BootcError, doing } from "../errors.ts";
 import type { InstallConfig } from "../host/install-config.ts";
 import { describeBootcLabel } from "../image/config.ts";
@@ -16,7 +17,6 @@ import { type PullPlan, planPull } from "../pull/plan/plan.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny } from "../system/files.ts";
 import { decideBootloader } from "./bootloader.ts";
-import { requireBoundImages } from "./bound-images.ts";
 import { showHostDevices } from "./host-devices.ts";
 import { showHostDirectories, showOsbuildImages } from "./host-directories.ts";
 import { requireLabelRights } from "./label-rights.ts";

@@ -2,8 +2,8 @@ import { mkdtemp, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { treeOf } from "../testing/bound-tree.ts";
-import { readBoundImages } from "./bound-images.ts";
+import { treeOf } from "../../testing/bound-tree.ts";
+import { readBoundImages } from "./find.ts";
 
 const DIR = "usr/lib/bootc/bound-images.d";
 

@@ -2,19 +2,19 @@
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { doing } from "../errors.ts";
-import { decideUnbound, type StoredImage, storageName } from "../host/bound-images.ts";
-import { isTransient } from "../programs/skopeo/skopeo.ts";
+import { doing } from "../../errors.ts";
+import { decideUnbound, type StoredImage, storageName } from "../../host/bound-images.ts";
+import { isTransient } from "../../programs/skopeo/skopeo.ts";
 import {
   type ContainerStorage,
   copyToStorage,
   deleteFromStorage,
   listStorage,
   type StorageCopy,
-} from "../programs/skopeo/storage.ts";
-import { retrying } from "../pull/fetch/retry.ts";
-import type { Context } from "../system/context.ts";
-import { exists } from "../system/files.ts";
+} from "../../programs/skopeo/storage.ts";
+import { retrying } from "../../pull/fetch/retry.ts";
+import type { Context } from "../../system/context.ts";
+import { exists } from "../../system/files.ts";
 
 /** Where it is, below the physical root; images have /usr/lib/bootc/storage point here. */
 const STORAGE = "ostree/bootc/storage";

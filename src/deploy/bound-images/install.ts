@@ -1,12 +1,13 @@
 // Images that the installed one binds: required before anything is erased, and stored with the machine.
-import { readBoundImages, readCommittedBoundImages, remoteSource } from "../deploy/bound-images.ts";
-import { storeImages } from "../deploy/bound-storage.ts";
-import { BootcError } from "../errors.ts";
-import { parseManifest } from "../image/manifest.ts";
-import { parseRegistryName } from "../image/registry-name.ts";
-import { readStoredManifest, type StorageCopy } from "../programs/skopeo/storage.ts";
-import type { Context } from "../system/context.ts";
-import type { InstallOptions } from "./request.ts";
+
+import { BootcError } from "../../errors.ts";
+import { parseManifest } from "../../image/manifest.ts";
+import { parseRegistryName } from "../../image/registry-name.ts";
+import type { InstallOptions } from "../../install/request.ts";
+import { readStoredManifest, type StorageCopy } from "../../programs/skopeo/storage.ts";
+import type { Context } from "../../system/context.ts";
+import { readBoundImages, readCommittedBoundImages, remoteSource } from "./find.ts";
+import { storeImages } from "./storage.ts";
 
 type Mode = InstallOptions["boundImages"];
 

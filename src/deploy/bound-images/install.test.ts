@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { treeOf } from "../testing/bound-tree.ts";
-import { scriptedContext } from "../testing/scripted-context.ts";
-import { requireBoundImages } from "./bound-images.ts";
+import { treeOf } from "../../testing/bound-tree.ts";
+import { scriptedContext } from "../../testing/scripted-context.ts";
+import { requireBoundImages } from "./install.ts";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;
 

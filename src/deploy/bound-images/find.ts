@@ -1,20 +1,20 @@
 // Images that others bind: found in a tree, stored before what binds them can boot, removed after it.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, doing } from "../errors.ts";
-import { BOUND_IMAGES_DIR, parseBoundImage } from "../host/bound-images.ts";
-import { parseImageReference } from "../image/reference.ts";
-import { canonicalizeReference } from "../image/registry-name.ts";
-import { readAuthFile, requirePolicyFile } from "../programs/skopeo/policy.ts";
-import type { StorageCopy } from "../programs/skopeo/storage.ts";
-import { followedImage } from "../repository/cleanup.ts";
-import { type CommittedTree, openCommit } from "../repository/tree.ts";
-import type { Context } from "../system/context.ts";
-import { readFileIfAny } from "../system/files.ts";
-import { resolveInRoot } from "../system/in-root.ts";
-import { readLinkIfAny, readNamesIfAny } from "../system/optional-file.ts";
-import { readMissing, removeUnbound, storeImages } from "./bound-storage.ts";
-import { labelStorage } from "./selinux-labels.ts";
+import { BootcError, doing } from "../../errors.ts";
+import { BOUND_IMAGES_DIR, parseBoundImage } from "../../host/bound-images.ts";
+import { parseImageReference } from "../../image/reference.ts";
+import { canonicalizeReference } from "../../image/registry-name.ts";
+import { readAuthFile, requirePolicyFile } from "../../programs/skopeo/policy.ts";
+import type { StorageCopy } from "../../programs/skopeo/storage.ts";
+import { followedImage } from "../../repository/cleanup.ts";
+import { type CommittedTree, openCommit } from "../../repository/tree.ts";
+import type { Context } from "../../system/context.ts";
+import { readFileIfAny } from "../../system/files.ts";
+import { resolveInRoot } from "../../system/in-root.ts";
+import { readLinkIfAny, readNamesIfAny } from "../../system/optional-file.ts";
+import { labelStorage } from "../selinux-labels.ts";
+import { readMissing, removeUnbound, storeImages } from "./storage.ts";
 
 /** Names of the images that the image unpacked at `root` binds, each once. */
 export async function readBoundImages(root: string): Promise<readonly string[]> {
