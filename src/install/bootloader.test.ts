@@ -2,9 +2,9 @@ import { mkdir, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Bootloader } from "../host/install-config.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import { decideBootloader } from "./bootloader.ts";
+import type { Bootloader } from "./plan/install-config.ts";
 import type { Prepared } from "./prepare.ts";
 
 const BOOTUPD = ["/usr/bin/bootupctl", "/usr/lib/bootupd/updates"];

@@ -6,7 +6,7 @@ import { detectBootupd, installWithBootupd } from "../programs/boot/bootupctl.ts
 import { detectGrub, installPlainGrub } from "../programs/boot/grub-install.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
-import { withChroot } from "./chroot.ts";
+import { withChroot } from "./machine/chroot.ts";
 import type { Prepared } from "./prepare.ts";
 import type { InstallTarget } from "./request.ts";
 

@@ -1,7 +1,7 @@
 // An installation onto a file system that is mounted: what to-filesystem and to-existing-root share.
 import type { Context } from "../system/context.ts";
 import { installTo } from "./deploy.ts";
-import { type EspSearch, withEsp } from "./esp.ts";
+import { type EspSearch, withEsp } from "./disk/esp.ts";
 import {
   bootOf,
   describeTarget,
@@ -12,11 +12,11 @@ import {
   unprotect,
   wipeRoot,
   withBoot,
-} from "./filesystem.ts";
+} from "./disk/filesystem.ts";
 import { finalizeFilesystems } from "./finalize.ts";
+import { isRunningRoot, requireOtherStateroot } from "./machine/running-root.ts";
 import { type Prepared, prepareInstall } from "./prepare.ts";
 import type { InstallOptions } from "./request.ts";
-import { isRunningRoot, requireOtherStateroot } from "./running-root.ts";
 
 /** How long a person has to change their mind before the running system is installed over. */
 const REGRET_MS = 20_000;

@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { requireBoundImages } from "../deploy/bound-images/install.ts";
 import { BootcError, doing } from "../errors.ts";
-import type { InstallConfig } from "../host/install-config.ts";
 import { describeBootcLabel } from "../image/config.ts";
 import {
   formatImageReference,
@@ -17,9 +16,10 @@ import { type PullPlan, planPull } from "../pull/plan/plan.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny } from "../system/files.ts";
 import { decideBootloader } from "./bootloader.ts";
-import { showHostDevices } from "./host-devices.ts";
-import { showHostDirectories, showOsbuildImages } from "./host-directories.ts";
-import { requireLabelRights } from "./label-rights.ts";
+import { showHostDevices } from "./machine/host-devices.ts";
+import { showHostDirectories, showOsbuildImages } from "./machine/host-directories.ts";
+import { requireLabelRights } from "./machine/label-rights.ts";
+import type { InstallConfig } from "./plan/install-config.ts";
 import { readInstallConfig } from "./read-config.ts";
 import type { InstallOptions } from "./request.ts";
 import { type InstallSource, requireSource } from "./source.ts";

@@ -2,9 +2,9 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { doing, errnoOf } from "../errors.ts";
-import { type ConfigFile, type InstallConfig, mergeInstallConfig } from "../host/install-config.ts";
 import type { Context } from "../system/context.ts";
 import { readTextUnlessDirectory } from "../system/optional-file.ts";
+import { type ConfigFile, type InstallConfig, mergeInstallConfig } from "./plan/install-config.ts";
 
 const DIRS = ["usr/lib", "usr/local/lib", "etc", "run"];
 

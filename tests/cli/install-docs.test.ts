@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createProgram } from "../../src/cli/program.ts";
-import { formatInstallConfig, mergeInstallConfig } from "../../src/host/install-config.ts";
+import { formatInstallConfig, mergeInstallConfig } from "../../src/install/plan/install-config.ts";
 import { createContext } from "../../src/system/run.ts";
 
 const PAGE = readFileSync(join(import.meta.dirname, "../../docs/install.md"), "utf8");

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError } from "../../errors.ts";
 import { completeInstall } from "../../install/complete.ts";
-import { withInstallerNetwork } from "../../install/installer-network.ts";
+import { withInstallerNetwork } from "../../install/machine/installer-network.ts";
 import type { Context } from "../../system/context.ts";
 import { exists } from "../../system/files.ts";
 import { requireRoot } from "../../system/privileges.ts";

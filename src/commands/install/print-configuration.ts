@@ -1,5 +1,5 @@
 // `bootc install print-configuration`: the merged install configuration, for other installers.
-import { formatInstallConfig } from "../../host/install-config.ts";
+import { formatInstallConfig } from "../../install/plan/install-config.ts";
 import { readInstallConfig } from "../../install/read-config.ts";
 import type { Context } from "../../system/context.ts";
 

@@ -1,11 +1,20 @@
 // `bootc install to-disk`: partitions a disk and installs an image to it.
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
-import type { BlockSetup, FilesystemType, InstallConfig } from "../../host/install-config.ts";
-import { parseSizeMiB } from "../../host/partition-plan.ts";
 import { installTo } from "../../install/deploy.ts";
-import { type DiskWish, requireDevice, requireFreeDisk, withNewDisk } from "../../install/disk.ts";
+import {
+  type DiskWish,
+  requireDevice,
+  requireFreeDisk,
+  withNewDisk,
+} from "../../install/disk/disk.ts";
 import { finalizeFilesystems } from "../../install/finalize.ts";
+import type {
+  BlockSetup,
+  FilesystemType,
+  InstallConfig,
+} from "../../install/plan/install-config.ts";
+import { parseSizeMiB } from "../../install/plan/partition-plan.ts";
 import { type Prepared, prepareInstall } from "../../install/prepare.ts";
 import type { InstallOptions } from "../../install/request.ts";
 import { withLoopDevice } from "../../programs/disk/losetup.ts";

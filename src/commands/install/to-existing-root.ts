@@ -1,7 +1,7 @@
 // `bootc install to-existing-root`: installs an image over the running system, whatever that is.
 import { mkdir, readlink, rmdir } from "node:fs/promises";
 import { BootcError } from "../../errors.ts";
-import { cleanupContext } from "../../install/chroot.ts";
+import { cleanupContext } from "../../install/machine/chroot.ts";
 import { installOntoFilesystem } from "../../install/onto-filesystem.ts";
 import type { InstallOptions } from "../../install/request.ts";
 import type { Context } from "../../system/context.ts";

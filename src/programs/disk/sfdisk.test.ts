@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isEspType } from "../../host/partition-plan.ts";
+import { isEspType } from "../../install/plan/partition-plan.ts";
 import { parsePartitions } from "./sfdisk.ts";
 
 // util-linux 2.38, shortened.

@@ -1,5 +1,5 @@
 // The partitions of a new system disk, as input for sfdisk.
-import { BootcError } from "../errors.ts";
+import { BootcError } from "../../errors.ts";
 
 /** Partition types by architecture, from the Discoverable Partitions Specification. */
 const ROOT_TYPES: Readonly<Record<string, string>> = {

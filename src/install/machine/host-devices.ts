@@ -1,7 +1,7 @@
 // The devices of the host, in a container that was started with a selection of its own.
-import { doing } from "../errors.ts";
-import type { Context } from "../system/context.ts";
-import { readMount } from "../system/mounts.ts";
+import { doing } from "../../errors.ts";
+import type { Context } from "../../system/context.ts";
+import { readMount } from "../../system/mounts.ts";
 
 /**
  * Has `/dev` be that of the host: one made for a container never shows partitions and loop devices that

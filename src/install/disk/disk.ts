@@ -2,28 +2,28 @@
 import { randomUUID } from "node:crypto";
 import { constants, mkdir, mkdtemp, open, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, doing, errnoOf } from "../errors.ts";
-import type { BlockSetup, FilesystemType } from "../host/install-config.ts";
-import type { MountSpec } from "../host/install-plan.ts";
+import { BootcError, doing, errnoOf } from "../../errors.ts";
+import {
+  type BlockDevice,
+  flattenDevice,
+  readBlockDevice,
+  readSignatures,
+} from "../../programs/disk/lsblk.ts";
+import { ESP_MAKER, filesystemMaker, makeEsp, makeFilesystem } from "../../programs/disk/mkfs.ts";
+import { settleDevices } from "../../programs/disk/udevadm.ts";
+import type { Context } from "../../system/context.ts";
+import { exists } from "../../system/files.ts";
+import { requirePrograms } from "../../system/find-program.ts";
+import { cleanupContext } from "../machine/chroot.ts";
+import type { BlockSetup, FilesystemType } from "../plan/install-config.ts";
+import type { MountSpec } from "../plan/install-plan.ts";
 import {
   formatPartitionScript,
   type Partition,
   partitionNode,
   planPartitions,
   requireRoom,
-} from "../host/partition-plan.ts";
-import {
-  type BlockDevice,
-  flattenDevice,
-  readBlockDevice,
-  readSignatures,
-} from "../programs/disk/lsblk.ts";
-import { ESP_MAKER, filesystemMaker, makeEsp, makeFilesystem } from "../programs/disk/mkfs.ts";
-import { settleDevices } from "../programs/disk/udevadm.ts";
-import type { Context } from "../system/context.ts";
-import { exists } from "../system/files.ts";
-import { requirePrograms } from "../system/find-program.ts";
-import { cleanupContext } from "./chroot.ts";
+} from "../plan/partition-plan.ts";
 import { type RootDevice, withEncryption } from "./encryption.ts";
 
 const MOUNT_DIR = "run/bootc/mounts";

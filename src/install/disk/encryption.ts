@@ -3,9 +3,9 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { closeLuks, enrollTpm, formatLuks, openLuks } from "../programs/disk/luks.ts";
-import type { Context } from "../system/context.ts";
-import { cleanupContext } from "./chroot.ts";
+import { closeLuks, enrollTpm, formatLuks, openLuks } from "../../programs/disk/luks.ts";
+import type { Context } from "../../system/context.ts";
+import { cleanupContext } from "../machine/chroot.ts";
 
 /** What a root file system is made on. */
 export interface RootDevice {

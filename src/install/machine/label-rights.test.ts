@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { BootcError } from "../errors.ts";
-import { createContext } from "../system/run.ts";
+import { BootcError } from "../../errors.ts";
+import { createContext } from "../../system/run.ts";
 import { requireLabelRights, withLabelRights } from "./label-rights.ts";
 
 interface Machine {

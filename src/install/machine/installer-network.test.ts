@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, readlink, stat, symlink, writeFile } from "no
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { scriptedContext } from "../testing/scripted-context.ts";
+import { scriptedContext } from "../../testing/scripted-context.ts";
 import { withInstallerNetwork } from "./installer-network.ts";
 
 /** A new system, in which the installer's own is seen as the root of process 1. */

@@ -1,6 +1,6 @@
 // Decisions of an installation: kernel arguments, mounts, partitions, boot loader. Nothing is touched.
-import { BootcError } from "../errors.ts";
-import { addKargs, areEqualKargs, type Karg, parseKargs, removeKey } from "./kargs.ts";
+import { BootcError } from "../../errors.ts";
+import { addKargs, areEqualKargs, type Karg, parseKargs, removeKey } from "../../host/kargs.ts";
 
 export interface InstallKargs {
   /** What finds the root file system. */

@@ -1,8 +1,8 @@
 // What an image says about how it wants to be installed: `/usr/lib/bootc/install/*.toml`, merged.
-import { BootcError } from "../errors.ts";
-import { formatCanonicalJson } from "../format/canonical-json.ts";
-import { parseToml } from "../format/toml-file.ts";
-import { namesOfArchitecture } from "./kargs-d.ts";
+import { BootcError } from "../../errors.ts";
+import { formatCanonicalJson } from "../../format/canonical-json.ts";
+import { parseToml } from "../../format/toml-file.ts";
+import { namesOfArchitecture } from "../../host/kargs-d.ts";
 
 export const FILESYSTEMS = ["xfs", "ext4", "btrfs"] as const;
 export type FilesystemType = (typeof FILESYSTEMS)[number];

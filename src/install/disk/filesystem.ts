@@ -1,26 +1,26 @@
 // A root file system somebody else made and mounted: looked at, emptied as asked, described as a target.
 import { lstat, mkdir, readdir, realpath, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
-import { BootcError, doing } from "../errors.ts";
-import { FILESYSTEMS, type FilesystemType } from "../host/install-config.ts";
+import { BootcError, doing } from "../../errors.ts";
+import { parseKargs } from "../../host/kargs.ts";
+import { readFilesystemUuid } from "../../programs/disk/blkid.ts";
+import { readParentDisk } from "../../programs/disk/lsblk.ts";
+import type { Context } from "../../system/context.ts";
+import { exists, readFileIfAny } from "../../system/files.ts";
+import { type Mount, readMount, readMountsBelow } from "../../system/mounts.ts";
+import { readLinkIfAny } from "../../system/optional-file.ts";
+import { cleanupContext } from "../machine/chroot.ts";
+import { FILESYSTEMS, type FilesystemType } from "../plan/install-config.ts";
 import {
   decideRootKargs,
   findFstabMount,
   type MountSpec,
   parseMountSpec,
   withMountOption,
-} from "../host/install-plan.ts";
-import { parseKargs } from "../host/kargs.ts";
-import { readFilesystemUuid } from "../programs/disk/blkid.ts";
-import { readParentDisk } from "../programs/disk/lsblk.ts";
-import type { Context } from "../system/context.ts";
-import { exists, readFileIfAny } from "../system/files.ts";
-import { type Mount, readMount, readMountsBelow } from "../system/mounts.ts";
-import { readLinkIfAny } from "../system/optional-file.ts";
-import { cleanupContext } from "./chroot.ts";
+} from "../plan/install-plan.ts";
+import type { Prepared } from "../prepare.ts";
+import type { InstallTarget } from "../request.ts";
 import { ESP_DIRECTORY } from "./esp.ts";
-import type { Prepared } from "./prepare.ts";
-import type { InstallTarget } from "./request.ts";
 
 export interface FilesystemOptions {
   readonly path: string;

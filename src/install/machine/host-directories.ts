@@ -1,12 +1,12 @@
 // Directories of the host, in a container that was started without them.
 import { mkdir, mkdtemp, rmdir } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { BootcError, doing } from "../errors.ts";
-import type { Context } from "../system/context.ts";
-import { exists, isSameFile } from "../system/files.ts";
-import { findHostRoot } from "../system/host-root.ts";
-import { resolveInRoot } from "../system/in-root.ts";
-import { type Mount, readHostCover, readMountsOf } from "../system/mounts.ts";
+import { BootcError, doing } from "../../errors.ts";
+import type { Context } from "../../system/context.ts";
+import { exists, isSameFile } from "../../system/files.ts";
+import { findHostRoot } from "../../system/host-root.ts";
+import { resolveInRoot } from "../../system/in-root.ts";
+import { type Mount, readHostCover, readMountsOf } from "../../system/mounts.ts";
 
 /** Where podman keeps images; without it there is nothing to install. */
 const CONTAINERS = "/var/lib/containers";

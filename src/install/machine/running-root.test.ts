@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { scriptedContext } from "../testing/scripted-context.ts";
+import { scriptedContext } from "../../testing/scripted-context.ts";
 import { isRunningRoot, requireOtherStateroot } from "./running-root.ts";
 
 const CMDLINE = `root=UUID=1 ostree=/ostree/boot.1/default/${"a".repeat(64)}/0 quiet\n`;

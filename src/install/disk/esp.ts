@@ -1,14 +1,14 @@
 // The EFI system partition of a machine that is installed over: found on its disks, mounted meanwhile.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, doing } from "../errors.ts";
-import { isEspType } from "../host/partition-plan.ts";
-import { readParentDisks } from "../programs/disk/lsblk.ts";
-import { readPartitions } from "../programs/disk/sfdisk.ts";
-import type { Context } from "../system/context.ts";
-import { exists } from "../system/files.ts";
-import { readMount } from "../system/mounts.ts";
-import { cleanupContext } from "./chroot.ts";
+import { BootcError, doing } from "../../errors.ts";
+import { readParentDisks } from "../../programs/disk/lsblk.ts";
+import { readPartitions } from "../../programs/disk/sfdisk.ts";
+import type { Context } from "../../system/context.ts";
+import { exists } from "../../system/files.ts";
+import { readMount } from "../../system/mounts.ts";
+import { cleanupContext } from "../machine/chroot.ts";
+import { isEspType } from "../plan/partition-plan.ts";
 
 /** Where in `/boot` the ESP is mounted. */
 export const ESP_DIRECTORY = "efi";

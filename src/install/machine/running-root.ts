@@ -1,11 +1,11 @@
 // The system that runs: whether it is what is installed over, and what of it cannot be.
 import { stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError } from "../errors.ts";
-import { parseBootTarget } from "../host/boot-entry.ts";
-import type { Context } from "../system/context.ts";
-import { exists, readFileIfAny } from "../system/files.ts";
-import { findHostRoot } from "../system/host-root.ts";
+import { BootcError } from "../../errors.ts";
+import { parseBootTarget } from "../../host/boot-entry.ts";
+import type { Context } from "../../system/context.ts";
+import { exists, readFileIfAny } from "../../system/files.ts";
+import { findHostRoot } from "../../system/host-root.ts";
 
 /** Whether one of `paths` is on the file system the running system has its root, or its physical root, on. */
 export async function isRunningRoot(ctx: Context, paths: readonly string[]): Promise<boolean> {

@@ -1,11 +1,11 @@
 // What an installer knows of the network and the system it has just made does not: names, credentials.
 import { lstat, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readAuthFile } from "../programs/skopeo/policy.ts";
-import type { Context } from "../system/context.ts";
-import { exists, isSameFile, replaceFile } from "../system/files.ts";
-import { findHostRoot } from "../system/host-root.ts";
-import { isMissing } from "../system/optional-file.ts";
+import { readAuthFile } from "../../programs/skopeo/policy.ts";
+import type { Context } from "../../system/context.ts";
+import { exists, isSameFile, replaceFile } from "../../system/files.ts";
+import { findHostRoot } from "../../system/host-root.ts";
+import { isMissing } from "../../system/optional-file.ts";
 
 const RESOLVER = "etc/resolv.conf";
 const AUTH = "run/ostree/auth.json";

@@ -1,7 +1,7 @@
 // A deployment made usable as a root for programs of the image, while a boot loader is installed.
 import { join } from "node:path";
-import type { Context } from "../system/context.ts";
-import { createContext } from "../system/run.ts";
+import type { Context } from "../../system/context.ts";
+import { createContext } from "../../system/run.ts";
 
 export interface Chroot {
   readonly deployment: string;

@@ -2,11 +2,11 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BootcError } from "../errors.ts";
-import type { Context } from "../system/context.ts";
-import { readFileIfAny } from "../system/files.ts";
-import { findHostRoot } from "../system/host-root.ts";
-import { failureOf } from "../system/run.ts";
+import { BootcError } from "../../errors.ts";
+import type { Context } from "../../system/context.ts";
+import { readFileIfAny } from "../../system/files.ts";
+import { findHostRoot } from "../../system/host-root.ts";
+import { failureOf } from "../../system/run.ts";
 
 /** Has enforcement switched off while labels are set, where nothing else helps. */
 const FALLBACK = "BOOTC_SETENFORCE0_FALLBACK";
