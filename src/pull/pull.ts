@@ -229,7 +229,10 @@ async function withLayers<T>(
   try {
     const cached = await Promise.all(wanted.map((it) => readBlobSize(cache, it.digest)));
     const cachedBytes = cached.reduce<number>((sum, it) => sum + (it ?? 0), 0);
-    await requireSpace(plan, cachedBytes);
+    await requireSpace(plan.request.repo, {
+      image: formatImageReference(plan.image),
+      requiredBytes: plan.neededBytes - cachedBytes,
+    });
     return await use(await fetchAndImport(ctx, plan, cache));
   } finally {
     await closeCache(cache);

@@ -19,11 +19,11 @@ import {
   unescapeRef,
 } from "../ostree/ref-names.ts";
 import { deleteRefs } from "../programs/ostree/repo.ts";
-import { readImageCommit } from "../pull/merge/commit.ts";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny } from "../system/files.ts";
 import { emptyCache } from "./cache.ts";
 import { listRefs, readRef } from "./files.ts";
+import { readImageCommit } from "./image-commit.ts";
 import { readProtected } from "./protection.ts";
 import { removeWorkDirectories } from "./scratch.ts";
 

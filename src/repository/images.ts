@@ -7,8 +7,8 @@ import { type ImageLayer, indexByDiffId, splitLayers } from "../image/layer-plan
 import { type ImageManifest, parseImageManifest } from "../image/manifest.ts";
 import { formatImageReference, type ImageReference } from "../image/reference.ts";
 import { blobRef, IMAGE_PREFIX, imageRef, pendingRef, unescapeRef } from "../ostree/ref-names.ts";
-import { type ImageMetadata, readImageCommit } from "../pull/merge/commit.ts";
 import { listRefs, readRef, requireRepository } from "./files.ts";
+import { type ImageMetadata, readImageCommit } from "./image-commit.ts";
 
 /** An image in a repository. */
 export interface StoredImage {

@@ -4,7 +4,15 @@ import { closeSync, fchmodSync, mkdirSync, openSync, rmSync, writeFileSync } fro
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf } from "../errors.ts";
-import { EMPTY_TREE, EMPTY_TREE_BYTES, type ObjectKind, objectPath } from "../ostree/objects.ts";
+import {
+  type Commit,
+  EMPTY_TREE,
+  EMPTY_TREE_BYTES,
+  formatCommit,
+  type ObjectKind,
+  objectPath,
+  sha256,
+} from "../ostree/objects.ts";
 import { pullLocal } from "../programs/ostree/repo.ts";
 import type { Context } from "../system/context.ts";
 
@@ -111,4 +119,12 @@ function writeObject(path: string, bytes: Uint8Array): void {
   } finally {
     closeSync(fd);
   }
+}
+
+/** Adds a commit object; its checksum. */
+export function addCommit(scratch: Scratch, commit: Commit): string {
+  const bytes = formatCommit(commit);
+  const checksum = sha256(bytes);
+  scratch.add(checksum, "commit", bytes);
+  return checksum;
 }

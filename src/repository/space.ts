@@ -3,26 +3,25 @@ import { readFile, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import { formatSize } from "../host/manifest-difference.ts";
-import { formatImageReference } from "../image/reference.ts";
 import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
-import type { PullPlan } from "../pull/plan/plan.ts";
 
 /** What ostree keeps free when a repository's configuration says nothing. */
 const MIN_FREE_PERCENT = 3;
 
-/** Refuses a plan whose missing layers alone, compressed, take more than there is. */
-export async function requireSpace(plan: PullPlan, cachedBytes: number): Promise<void> {
-  const { repo } = plan.request;
-  const requiredBytes = plan.neededBytes - cachedBytes;
+/** Refuses an image whose missing layers alone, compressed, take more than the repository's disk has. */
+export async function requireSpace(
+  repo: string,
+  { image, requiredBytes }: { readonly image: string; readonly requiredBytes: number },
+): Promise<void> {
   const files = await statfs(repo);
   const reserved = await readReserve(repo);
   const availableBytes = Math.max(0, files.bavail * files.bsize - reserved);
   if (requiredBytes <= availableBytes) return;
   const sizes = `available: ${formatSize(availableBytes)} required: ${formatSize(requiredBytes)}`;
-  throw new BootcError(
-    `Insufficient free space for ${formatImageReference(plan.image)} (${sizes})`,
-    { kind: "space", hint: "free some, for instance with `bootc internals cleanup`" },
-  );
+  throw new BootcError(`Insufficient free space for ${image} (${sizes})`, {
+    kind: "space",
+    hint: "free some, for instance with `bootc internals cleanup`",
+  });
 }
 
 /** Bytes that ostree keeps free on the file system of `repo`. */

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { blobRef, pendingRef } from "../../src/ostree/ref-names.ts";
 import { readDerivedSettings } from "../../src/pull/import/settings.ts";
-import { commitImage, readImageCommit, writeCachedUpdate } from "../../src/pull/merge/commit.ts";
+import { commitImage } from "../../src/pull/merge/commit.ts";
 import { mergeLayers } from "../../src/pull/merge/merge.ts";
 import { readRef } from "../../src/repository/files.ts";
+import { readImageCommit, writeCachedUpdate } from "../../src/repository/image-commit.ts";
 import { CAPABILITY } from "./images/derived.ts";
 import {
   type EncapsulationStyle,

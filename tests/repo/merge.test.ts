@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isAtLeast } from "../../src/programs/ostree/version.ts";
-import { commitImage, readImageCommit } from "../../src/pull/merge/commit.ts";
+import { commitImage } from "../../src/pull/merge/commit.ts";
 import { beginMerge, mergeLayers } from "../../src/pull/merge/merge.ts";
+import { readImageCommit } from "../../src/repository/image-commit.ts";
 import { derivedImages } from "./images/derived.ts";
 import { makeTar } from "./images/tar-writer.ts";
 import { ostreeVersions } from "./ostree-versions.ts";

@@ -5,6 +5,7 @@ import { BootcError, errnoOf } from "../../errors.ts";
 import { EMPTY_TREE, EMPTY_TREE_BYTES, objectPath } from "../../ostree/objects.ts";
 import { readCommitFile } from "../../programs/ostree/repo.ts";
 import { findInTree, readFileSize, readLinkTarget, requireCommit } from "../../repository/files.ts";
+import type { Scratch } from "../../repository/scratch.ts";
 import type { Context } from "../../system/context.ts";
 import {
   applyLayer,
@@ -230,4 +231,9 @@ export function noteReplacedLinks(ctx: Context, { replacedLinks }: MergedTree): 
   const more = replacedLinks.size - named.length;
   const others = more > 0 ? ` and ${more} more` : "";
   ctx.note(`warning: layers have directories in place of symbolic links: ${names}${others}`);
+}
+
+/** Adds the directories that the merge made. */
+export function addTrees(scratch: Scratch, merged: MergedTree): void {
+  for (const [checksum, bytes] of merged.newTrees) scratch.add(checksum, "dirtree", bytes);
 }

@@ -20,6 +20,7 @@ import {
 } from "../../programs/skopeo/policy.ts";
 import type { RegistryAccess, SkopeoSource } from "../../programs/skopeo/skopeo.ts";
 import { requireRepository } from "../../repository/files.ts";
+import { type CachedUpdate, writeCachedUpdate } from "../../repository/image-commit.ts";
 import {
   findLayers,
   type PlannedLayer,
@@ -28,7 +29,6 @@ import {
 } from "../../repository/images.ts";
 import { withRepositoryLock } from "../../repository/lock.ts";
 import type { Context } from "../../system/context.ts";
-import { type CachedUpdate, writeCachedUpdate } from "../merge/commit.ts";
 import { DEFAULT_LIMITS, limitsOf, type PullRequest } from "../request.ts";
 import { askForConfig, type Inspected, inspectConfigOf, inspectForHost } from "./inspect.ts";
 

@@ -1,7 +1,7 @@
 // `ostree container image clear-cached-update`: forgets the update that the last check saw.
 import { parseImageReference } from "../../../image/reference.ts";
-import { writeCachedUpdate } from "../../../pull/merge/commit.ts";
 import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";
+import { writeCachedUpdate } from "../../../repository/image-commit.ts";
 import { requireStoredImage } from "../../../repository/images.ts";
 import { withRepositoryLock } from "../../../repository/lock.ts";
 import type { Context } from "../../../system/context.ts";
