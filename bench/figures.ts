@@ -1,6 +1,6 @@
 // From samples to what is read: medians with their spread, as ratios to a named baseline.
 import { cpus, release, totalmem } from "node:os";
-import type { Measured, Sample } from "./measure.ts";
+import { formatMs, type Measured, type Sample } from "./measure.ts";
 
 /** A row of a report. Times are milliseconds. */
 export interface Row {
@@ -155,12 +155,6 @@ function formatLimit(limit: Limit | undefined): string {
   return partsOf(limit)
     .map((it) => it.format(it.max))
     .join(", ");
-}
-
-export function formatMs(ms: number): string {
-  const size = Math.abs(ms);
-  if (size < 100) return `${ms.toFixed(1)} ms`;
-  return size < 10_000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
 /** The value below which the share `at` of `values` lies, between neighbours in proportion. */

@@ -9,7 +9,6 @@ import type { Context } from "../src/system/context.ts";
 import { formatCommand } from "../src/system/quote.ts";
 import { requirePrograms } from "../xtask/checks/requirements.ts";
 import type { Tree } from "../xtask/task.ts";
-import { formatMs } from "./figures.ts";
 
 /** One of the things compared. */
 export interface Contender {
@@ -136,4 +135,10 @@ function parseUsage(text: string): Sample {
     cpuMs: (user + system) * 1000,
     peakBytes: kibibytes * 1024,
   };
+}
+
+export function formatMs(ms: number): string {
+  const size = Math.abs(ms);
+  if (size < 100) return `${ms.toFixed(1)} ms`;
+  return size < 10_000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

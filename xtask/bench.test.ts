@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { createReport, findExceeded, formatMs, formatReport, quantile } from "../bench/figures.ts";
+import { createReport, findExceeded, formatReport, quantile } from "../bench/figures.ts";
 import type { Measured } from "../bench/measure.ts";
+import { formatMs } from "../bench/measure.ts";
 
 const run = (wallMs: number) => ({ wallMs, cpuMs: wallMs / 2, peakBytes: 2 ** 20 });
 const MEASURED: readonly Measured[] = [

@@ -2,7 +2,7 @@
 import { BootcError } from "../errors.ts";
 import { assignSlots } from "../host/assemble-host.ts";
 import { prepareSoftReboot } from "../programs/ostree/admin.ts";
-import { findSoftRebootLack } from "../programs/ostree/soft-reboot.ts";
+import { findSoftRebootLack } from "../sysroot/soft-reboot.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import { decideBootloader } from "./bootloader.ts";
 import type { Bootloader } from "./plan/install-config.ts";
-import type { Prepared } from "./prepare.ts";
+import type { Prepared } from "./prepared.ts";
 
 const BOOTUPD = ["/usr/bin/bootupctl", "/usr/lib/bootupd/updates"];
 const GRUB = ["/usr/lib/grub/i386-pc/syslinuxcfg.mod", "/usr/sbin/grub-install"];

@@ -7,7 +7,7 @@ import { detectGrub, installPlainGrub } from "../programs/boot/grub-install.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 import { withChroot } from "./machine/chroot.ts";
-import type { Prepared } from "./prepare.ts";
+import type { Prepared } from "./prepared.ts";
 import type { InstallTarget } from "./request.ts";
 
 /** What puts the boot loader on the machine. */

@@ -30,7 +30,8 @@ import { type BootloaderSetup, decideBootloader, installBootloader } from "./boo
 import { warnOfPartitionTable } from "./disk/partition-table.ts";
 import { withLabelRights } from "./machine/label-rights.ts";
 import { orderKargs, withFstabMount } from "./plan/install-plan.ts";
-import { type Prepared, requireSupportedRoot } from "./prepare.ts";
+import { requireSupportedRoot } from "./prepare.ts";
+import type { Prepared } from "./prepared.ts";
 import type { InstallTarget } from "./request.ts";
 import { labelMachine } from "./selinux.ts";
 

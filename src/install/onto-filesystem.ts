@@ -15,7 +15,8 @@ import {
 } from "./disk/filesystem.ts";
 import { finalizeFilesystems } from "./finalize.ts";
 import { isRunningRoot, requireOtherStateroot } from "./machine/running-root.ts";
-import { type Prepared, prepareInstall } from "./prepare.ts";
+import { prepareInstall } from "./prepare.ts";
+import type { Prepared } from "./prepared.ts";
 import type { InstallOptions } from "./request.ts";
 
 /** How long a person has to change their mind before the running system is installed over. */

@@ -20,20 +20,10 @@ import { showHostDevices } from "./machine/host-devices.ts";
 import { showHostDirectories, showOsbuildImages } from "./machine/host-directories.ts";
 import { requireLabelRights } from "./machine/label-rights.ts";
 import type { InstallConfig } from "./plan/install-config.ts";
+import type { Prepared } from "./prepared.ts";
 import { readInstallConfig } from "./read-config.ts";
 import type { InstallOptions } from "./request.ts";
 import { type InstallSource, requireSource } from "./source.ts";
-
-export interface Prepared {
-  readonly options: InstallOptions;
-  readonly config: InstallConfig | undefined;
-  readonly source: InstallSource;
-  /** What the installed machine follows. */
-  readonly target: OstreeReference;
-  readonly stateroot: string;
-  /** Text of the keys file; read now, so that a wrong path is noticed before anything is erased. */
-  readonly sshKeys: string | undefined;
-}
 
 /** Asks, and refuses; changes nothing on the machine but what this container sees of it. */
 export async function prepareInstall(ctx: Context, options: InstallOptions): Promise<Prepared> {

@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { Deployment } from "../../host/deployment.ts";
-import { deploymentDir } from "../../sysroot/paths.ts";
-import { scriptedContext } from "../../testing/scripted-context.ts";
+import type { Deployment } from "../host/deployment.ts";
+import { scriptedContext } from "../testing/scripted-context.ts";
+import { deploymentDir } from "./paths.ts";
 import { makeSoftRebootCheck } from "./soft-reboot.ts";
 
 const BOOTED: Deployment = {

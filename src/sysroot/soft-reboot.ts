@@ -2,14 +2,14 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Deployment } from "../../host/deployment.ts";
-import { formatKargs, parseKargs, removeKey } from "../../host/kargs.ts";
-import { keyfileValue, parseKeyfile } from "../../ostree/keyfile.ts";
-import { deploymentDir } from "../../sysroot/paths.ts";
-import type { Context } from "../../system/context.ts";
-import { exists, readFileIfAny } from "../../system/files.ts";
-import { readNamesIfAny } from "../../system/optional-file.ts";
-import { isAtLeast, readOstreeVersion } from "./version.ts";
+import type { Deployment } from "../host/deployment.ts";
+import { formatKargs, parseKargs, removeKey } from "../host/kargs.ts";
+import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
+import { isAtLeast, readOstreeVersion } from "../programs/ostree/version.ts";
+import type { Context } from "../system/context.ts";
+import { exists, readFileIfAny } from "../system/files.ts";
+import { readNamesIfAny } from "../system/optional-file.ts";
+import { deploymentDir } from "./paths.ts";
 
 /** The first ostree that can prepare a soft reboot. */
 const SINCE = "2025.3";

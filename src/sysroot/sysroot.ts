@@ -9,13 +9,13 @@ import type { OstreeReference } from "../image/reference.ts";
 import { parseCommit, parseDictionary, textMetadata } from "../ostree/objects.ts";
 import { type OriginFile, parseOrigin, replaceOriginImage } from "../ostree/origin.ts";
 import { blobRef } from "../ostree/ref-names.ts";
-import { makeSoftRebootCheck, type SoftRebootCheck } from "../programs/ostree/soft-reboot.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny, replaceFile } from "../system/files.ts";
 import { isOnReadOnlyMedium } from "../system/mounts.ts";
 import { readBytesIfAny, readNamesIfAny } from "../system/optional-file.ts";
 import { type BootableDeployment, readBootEntries } from "./boot-entries.ts";
 import { deploymentDir } from "./paths.ts";
+import { makeSoftRebootCheck, type SoftRebootCheck } from "./soft-reboot.ts";
 import { readStagedDeployment } from "./staged.ts";
 
 const REPO = "sysroot/ostree/repo";

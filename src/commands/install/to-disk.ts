@@ -15,7 +15,8 @@ import type {
   InstallConfig,
 } from "../../install/plan/install-config.ts";
 import { parseSizeMiB } from "../../install/plan/partition-plan.ts";
-import { type Prepared, prepareInstall } from "../../install/prepare.ts";
+import { prepareInstall } from "../../install/prepare.ts";
+import type { Prepared } from "../../install/prepared.ts";
 import type { InstallOptions } from "../../install/request.ts";
 import { withLoopDevice } from "../../programs/disk/losetup.ts";
 import { requireTpm } from "../../programs/disk/luks.ts";

@@ -18,7 +18,7 @@ import {
   parseMountSpec,
   withMountOption,
 } from "../plan/install-plan.ts";
-import type { Prepared } from "../prepare.ts";
+import type { Prepared } from "../prepared.ts";
 import type { InstallTarget } from "../request.ts";
 import { ESP_DIRECTORY } from "./esp.ts";
 
