@@ -2,9 +2,9 @@
 import { BootcError } from "../../errors.ts";
 import { formatOstreeReference, parseOstreeReference } from "../../image/reference.ts";
 import { requireRefName } from "../../ostree/ref-names.ts";
-import { type RepositoryPullWords, withPlannedPull } from "../../pull/planned-pull.ts";
 import { pullBase } from "../../pull/pull.ts";
 import type { Context } from "../../system/context.ts";
+import { type RepositoryPullWords, withPlannedPull } from "./planned-pull.ts";
 
 export interface UnencapsulateOptions extends RepositoryPullWords {
   readonly repo: string;

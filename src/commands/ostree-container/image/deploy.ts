@@ -17,7 +17,6 @@ import { parseNamedImage } from "../../../image/registry-name.ts";
 import { completeInstall } from "../../../install/complete.ts";
 import { formatOrigin } from "../../../ostree/origin.ts";
 import { type StageRequest, stageDeployment } from "../../../programs/ostree/admin.ts";
-import { type RepositoryPullWords, withPlannedPull } from "../../../pull/planned-pull.ts";
 import { pullImage } from "../../../pull/pull.ts";
 import { lockTimeoutOf } from "../../../pull/request.ts";
 import { removeImages } from "../../../repository/cleanup.ts";
@@ -27,6 +26,7 @@ import { readSysroot } from "../../../sysroot/sysroot.ts";
 import { isBootedRepository, makeRepositoryWritable } from "../../../sysroot/writable.ts";
 import type { Context } from "../../../system/context.ts";
 import { requireRoot } from "../../../system/privileges.ts";
+import { type RepositoryPullWords, withPlannedPull } from "../planned-pull.ts";
 
 export interface ImageDeployOptions extends RepositoryPullWords {
   readonly imgref?: string;

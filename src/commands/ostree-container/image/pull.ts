@@ -3,9 +3,9 @@ import { writeFile } from "node:fs/promises";
 import { formatCanonicalJson } from "../../../format/canonical-json.ts";
 import { formatOstreeReference, parseOstreeReference } from "../../../image/reference.ts";
 import { describePlan, recordUpdate } from "../../../pull/plan/plan.ts";
-import { type RepositoryPullWords, withPlannedPull } from "../../../pull/planned-pull.ts";
 import { pullImage } from "../../../pull/pull.ts";
 import type { Context } from "../../../system/context.ts";
+import { type RepositoryPullWords, withPlannedPull } from "../planned-pull.ts";
 
 export interface ImagePullOptions extends RepositoryPullWords {
   readonly repo: string;

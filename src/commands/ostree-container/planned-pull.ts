@@ -1,10 +1,10 @@
 // The beginning that all commands on a repository have that pull an image: writable, planned, progress shown.
-import type { OstreeReference } from "../image/reference.ts";
-import { type ProgressDisplay, showProgress } from "../progress/show.ts";
-import { makeRepositoryWritable } from "../sysroot/writable.ts";
-import type { Context } from "../system/context.ts";
-import { type PullPlan, planPull } from "./plan/plan.ts";
-import { type AccessWords, accessOf, limitsOfWords, type PullWords } from "./request.ts";
+import type { OstreeReference } from "../../image/reference.ts";
+import { type ProgressDisplay, showProgress } from "../../progress/show.ts";
+import { type PullPlan, planPull } from "../../pull/plan/plan.ts";
+import { type AccessWords, accessOf, limitsOfWords, type PullWords } from "../../pull/request.ts";
+import { makeRepositoryWritable } from "../../sysroot/writable.ts";
+import type { Context } from "../../system/context.ts";
 
 /** Options of a command line about pulling into a repository. */
 export interface RepositoryPullWords extends AccessWords, PullWords {
