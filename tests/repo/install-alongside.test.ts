@@ -49,9 +49,9 @@ describe.skipIf(missing.length > 0)(
       const disk = attach(path, "--partscan");
       const nodes = [...types, LINUX].map((_, i) => `${disk}p${i + 1}`);
       if (!existsSync(nodes.at(-1) ?? "")) sh("partx", "--update", disk);
-      for (const it of nodes) sh("mkfs.ext4", "-q", it);
       const esps = nodes.slice(0, -1);
-      for (const esp of esps) await fill(esp);
+      for (const esp of esps) sh("mkfs.ext4", "-q", "-d", await espTree(), esp);
+      sh("mkfs.ext4", "-q", nodes.at(-1) ?? "");
       const root = mount(nodes.at(-1) ?? "", name);
       mkdirSync(join(root, "boot"));
       await writeFile(join(root, "boot/vmlinuz-old"), "old");
@@ -59,13 +59,15 @@ describe.skipIf(missing.length > 0)(
       return { root, esps };
     }
 
-    async function fill(esp: string): Promise<void> {
-      const place = join(dir, "fill");
-      mkdirSync(place, { recursive: true });
-      sh("mount", esp, place);
-      mkdirSync(join(place, "EFI"));
-      await writeFile(join(place, "EFI/old.efi"), "old");
-      sh("umount", place);
+    /**
+     * What an ESP has. It is made with that in it, and never mounted here: a mount namespace that another program
+     * makes meanwhile would have a copy of the mount, and the ESP would be busy for as long as that program lives.
+     */
+    async function espTree(): Promise<string> {
+      const tree = join(dir, "esp");
+      mkdirSync(join(tree, "EFI"), { recursive: true });
+      await writeFile(join(tree, "EFI/old.efi"), "old");
+      return tree;
     }
 
     function contentOf(esp: string): readonly string[] {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe } from "vitest";
 import { describeEachOstree } from "./ostree-versions.ts";
+import { readOfProcess } from "./program.ts";
 
 export const TOP = join(import.meta.dirname, "../..");
 const MIB = 1 << 20;
@@ -119,9 +120,48 @@ export function entryOf(root: string): string {
 export function tidyUp(): void {
   for (const it of undo.reverse()) it();
   undo = [];
-  // A mount namespace that somebody else made meanwhile may hold on to a mount of ours until it ends.
-  const listed = () => sh("losetup", "--list", "--noheadings", "--output", "BACK-FILE");
-  const end = Date.now() + 60_000;
-  while (listed().includes(dir) && Date.now() < end) spawnSync("sync");
-  if (listed().includes(dir)) throw new Error(`loop devices are left: ${listed()}`);
+  waitUntilDetached(dir);
+}
+
+/** How long a loop device may outlive the last mount of it, and how long somebody else's mount may live. */
+const DETACHED_LIMIT_MS = 60_000;
+const HELD_LIMIT_MS = 600_000;
+
+/**
+ * Returns when no loop device has a file at or below `path`. A mount namespace that another program made while
+ * something of ours was mounted has a copy of that mount, which keeps the device until the program ends.
+ */
+export function waitUntilDetached(path: string): void {
+  const startedAt = Date.now();
+  let heldAt = startedAt;
+  for (;;) {
+    const devices = devicesOf(path);
+    if (devices.length === 0) return;
+    const holders = holdersOf(devices);
+    if (holders.length > 0) heldAt = Date.now();
+    if (Date.now() - heldAt > DETACHED_LIMIT_MS || heldAt - startedAt > HELD_LIMIT_MS) {
+      throw new Error(`${devices} stay attached, held by ${holders.join("; ") || "nobody"}`);
+    }
+    pause(50);
+  }
+}
+
+function devicesOf(path: string): readonly string[] {
+  const lines = sh("losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE").split("\n");
+  return lines.filter((it) => it.includes(path)).map((it) => it.split(" ", 1)[0] ?? "");
+}
+
+/** The programs in whose mount namespace one of `devices`, or a partition of it, is mounted. */
+function holdersOf(devices: readonly string[]): readonly string[] {
+  const isHeld = (mounts: string) =>
+    devices.some((it) => new RegExp(` ${it}(p\\d+)? `).test(mounts));
+  const pids = readdirSync("/proc").filter((it) => /^\d+$/.test(it));
+  return pids
+    .filter((it) => isHeld(readOfProcess(it, "mountinfo")))
+    .map((it) => `${it} (${readOfProcess(it, "cmdline").replaceAll("\0", " ").trim()})`);
+}
+
+/** Without yielding: who calls this is synchronous, as the programs it runs are. */
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

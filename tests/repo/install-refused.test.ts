@@ -16,6 +16,7 @@ import {
   sh,
   TOP,
   tidyUp,
+  waitUntilDetached,
 } from "./install-lab.ts";
 import { makeInstallableImage } from "./installable-image.ts";
 
@@ -170,9 +171,7 @@ describe.skipIf(missing.length > 0)(
         encoding: "utf8",
       });
       expect(ran.status).not.toBe(0);
-      const end = Date.now() + 60_000;
-      while (sh("losetup", "-j", path) !== "" && Date.now() < end) spawnSync("sync");
-      expect(sh("losetup", "-j", path)).toBe("");
+      waitUntilDetached(path);
     });
   },
 );

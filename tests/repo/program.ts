@@ -76,16 +76,17 @@ export async function bootc(args: readonly string[], options: StartOptions = {})
 /** The command lines of running programs in whose arguments `text` is, ours excepted. */
 export function commandLinesWith(text: string): readonly string[] {
   const pids = readdirSync("/proc").filter((it) => /^\d+$/.test(it) && it !== `${process.pid}`);
-  const lines = pids.map((it) => readCommandLine(it));
+  const lines = pids.map((it) => readOfProcess(it, "cmdline").replaceAll("\0", " ").trim());
   return lines.filter((it) => it.includes(text));
 }
 
-/** Empty for a program that has ended, waited for or not. */
-function readCommandLine(pid: string): string {
+/** A file of `/proc/PID`. Empty for a program that has ended, waited for or not. */
+export function readOfProcess(pid: string, name: "cmdline" | "mountinfo"): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+    return readFileSync(`/proc/${pid}/${name}`, "utf8");
   } catch (error) {
-    if (["ENOENT", "ESRCH"].includes(errnoOf(error) ?? "")) return "";
+    // EINVAL: of its mounts, when it has ended and was not waited for.
+    if (["ENOENT", "ESRCH", "EINVAL"].includes(errnoOf(error) ?? "")) return "";
     throw error;
   }
 }
