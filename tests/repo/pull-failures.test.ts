@@ -1,9 +1,9 @@
 // What happens when a registry, a policy or a disk is in the way: the exit status, the message, the repository.
-import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Fate, PASS, startFaultyProxy } from "./faulty-proxy.ts";
+import { createRandom, randomBytes } from "./images/random.ts";
 import { describeEachOstree } from "./ostree-versions.ts";
 import {
   bootc,
@@ -31,8 +31,8 @@ describeEachOstree(() => {
   beforeAll(async () => {
     served = await serveImage([
       { "/usr/bin/a": "a" },
-      { "/usr/lib/b": randomBytes(2_000_000) },
-      { "/etc/c": randomBytes(500_000) },
+      { "/usr/lib/b": randomBytes(createRandom(1), 2_000_000) },
+      { "/etc/c": randomBytes(createRandom(2), 500_000) },
     ]);
     ({ scratch, registry, image } = served);
   });
@@ -173,7 +173,7 @@ describeEachOstree(() => {
     const dir = join(repo, "extensions/bootc/blobs/sha256");
     await mkdir(dir, { recursive: true });
     const hex = (index: number) => image.layerDigests[index]?.slice("sha256:".length) ?? "";
-    await writeFile(join(dir, hex(1)), randomBytes(2_000_000));
+    await writeFile(join(dir, hex(1)), randomBytes(createRandom(3), 2_000_000));
     await writeFile(join(dir, hex(2)), "");
     const ended = await pullThrough(repo, () => PASS);
     expect(ended).toMatchObject({ status: 0 });

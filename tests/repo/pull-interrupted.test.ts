@@ -1,11 +1,11 @@
 // A pull that is killed at any moment, and pulls beside other writers.
-import { randomBytes } from "node:crypto";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { pendingRef, TREE_PREFIX } from "../../src/ostree/ref-names.ts";
 import { startFaultyProxy } from "./faulty-proxy.ts";
+import { chosenSeed, createRandom, randomBytes } from "./images/random.ts";
 import { describeEachOstree } from "./ostree-versions.ts";
 import {
   bootc,
@@ -25,6 +25,7 @@ const INSECURE = "--insecure-skip-tls-verification";
 const KILLS = Number(process.env.BOOTC_TEST_KILLS ?? 50);
 /** Of these a few pulls in a row hit the same repository. */
 const KILLS_PER_REPO = 4;
+const SEED = chosenSeed();
 
 describeEachOstree(() => {
   let scratch: Scratch;
@@ -33,9 +34,10 @@ describeEachOstree(() => {
   let served: ServedImage;
 
   beforeAll(async () => {
+    const random = createRandom(1);
     served = await serveImage(
       Array.from({ length: 6 }, (_, i) => ({
-        [`/usr/lib/file-${i}`]: randomBytes(200_000),
+        [`/usr/lib/file-${i}`]: randomBytes(random, 200_000),
         [`/etc/file-${i}`]: String(i),
       })),
     );
@@ -71,13 +73,14 @@ describeEachOstree(() => {
     return Date.now() - startedAt;
   }
 
-  test(`killed ${KILLS} times at random moments, every next run gets there`, async () => {
+  test(`killed ${KILLS} times at moments of BOOTC_TEST_SEED=${SEED}, every next run gets there`, async () => {
+    const random = createRandom(SEED);
     const durationMs = await measurePull();
     for (let kills = 0; kills < KILLS; ) {
       const repo = scratch.repo();
       for (let i = 0; i < KILLS_PER_REPO && kills < KILLS; i++, kills++) {
         const running = startBootc(pullArgs(repo, reference(), INSECURE));
-        const timer = setTimeout(() => running.kill("SIGKILL"), Math.random() * durationMs);
+        const timer = setTimeout(() => running.kill("SIGKILL"), random(1000) * 0.001 * durationMs);
         await running.ended;
         clearTimeout(timer);
       }

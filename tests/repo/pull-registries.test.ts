@@ -1,17 +1,18 @@
 // Where images come from: registries with and without TLS and passwords, mirrors, proxies, local forms.
-import { randomBytes } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startConnectProxy } from "./faulty-proxy.ts";
+import { createRandom, randomBytes } from "./images/random.ts";
 import { describeEachOstree } from "./ostree-versions.ts";
 import { bootc, makeScratch, ostree, pullArgs, type Scratch, skopeo } from "./program.ts";
 import { blobRequests, type Registry, startRegistry, USER } from "./registry.ts";
 import { type MadeImage, makeTinyImage, makeTinyIndex, type TinyImage } from "./tiny-image.ts";
 
 const INSECURE = "--insecure-skip-tls-verification";
+const LARGE = randomBytes(createRandom(1), 300_000);
 const CONTENT: TinyImage = {
-  layers: [{ "/usr/bin/a": "a" }, { "/usr/lib/b": randomBytes(300_000), "/etc/b": "b" }],
+  layers: [{ "/usr/bin/a": "a" }, { "/usr/lib/b": LARGE, "/etc/b": "b" }],
 };
 
 describeEachOstree(() => {

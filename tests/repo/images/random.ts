@@ -1,4 +1,5 @@
-// Random numbers that are the same in every run: test images must not change under the tests.
+// Random numbers that can be had again: test images must not change under the tests, and what a test chose by
+// chance must not be lost with it.
 
 /** A generator of integers below `limit`, seeded; the algorithm is mulberry32. */
 export function createRandom(seed: number): (limit: number) => number {
@@ -15,4 +16,15 @@ export function randomBytes(random: (limit: number) => number, length: number): 
   const bytes = Buffer.alloc(length);
   for (let i = 0; i < length; i++) bytes[i] = random(256);
   return bytes;
+}
+
+/**
+ * The seed for what a test chooses by chance: `$BOOTC_TEST_SEED`, else the time. Who takes one says so where the
+ * report of a failed test has it, and the same seed repeats the choice.
+ */
+export function chosenSeed(): number {
+  const text = process.env.BOOTC_TEST_SEED ?? String(Date.now() % 0x1_0000_0000);
+  const seed = Number(text);
+  if (Number.isSafeInteger(seed) && seed >= 0) return seed;
+  throw new Error(`BOOTC_TEST_SEED is \`${text}\`, which is not a natural number`);
 }
