@@ -144,3 +144,14 @@ test("without a line of level fatal the last line is the reason", () => {
   expect(parseSkopeoFailure("one\ntwo\n").reason).toBe("two");
   expect(parseSkopeoFailure("").reason).toBe("it said nothing");
 });
+
+test("of a document that skopeo quotes the beginning is kept, and nothing in it decides the kind", () => {
+  const document = JSON.stringify({ note: "unauthorized, 404", more: "x".repeat(200_000) });
+  const message = `parsing OCI1 index: unmarshaling OCI1Index ${JSON.stringify(document)}: json: cannot`;
+  const text = `time="2026-01-01T00:00:00Z" level=fatal msg=${JSON.stringify(message)}\n`;
+  const { kind, reason } = parseSkopeoFailure(text);
+  expect(kind).toBe("failed");
+  expect(reason).toMatch(
+    /^parsing OCI1 index: unmarshaling OCI1Index "\{.{100,300}…": json: cannot$/,
+  );
+});

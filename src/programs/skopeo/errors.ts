@@ -83,13 +83,28 @@ function reasonOf(stderr: string): string {
   const lines = stderr.trimEnd().split("\n");
   const fatal = lines.findLast((it) => it.includes("level=fatal"));
   const [, quoted] = /msg="((?:[^"\\]|\\.)*)"/.exec(fatal ?? "") ?? [];
-  if (quoted === undefined) return lines.at(-1) || "it said nothing";
-  return quoted.replace(/\\(["\\])/g, "$1").replace(/\\[nt]/g, " ");
+  if (quoted === undefined) return shorten(lines.at(-1) || "it said nothing");
+  return shorten(quoted.replace(/\\(["\\])/g, "$1").replace(/\\[nt]/g, " "));
 }
 
-/** Names of images and addresses may contain anything, numbers that look like a status included. */
+const QUOTED = /"((?:[^"\\]|\\.)*)"/g;
+const QUOTED_MAX = 200;
+const REASON_MAX = 2000;
+
+/** skopeo quotes a document that it cannot read, all of it; a person needs its beginning. */
+function shorten(reason: string): string {
+  const cut = (text: string, length: number) =>
+    text.length > length ? `${text.slice(0, length)}…` : text;
+  return cut(
+    reason.replace(QUOTED, (_, text: string) => `"${cut(text, QUOTED_MAX)}"`),
+    REASON_MAX,
+  );
+}
+
+/** Names, addresses and documents may contain anything: numbers like a status, words of an error. */
 function withoutNames(reason: string): string {
   return reason
+    .replace(QUOTED, (all, text: string) => (/^[{[]/.test(text) ? "DOCUMENT" : all))
     .replace(/\bhttps?:\/\/[^\s"]+/g, "URL")
     .replace(/\b(?:docker|oci|dir|containers-storage)[a-z-]*:(?:\/\/)?\S+/g, "IMAGE")
     .replace(/[0-9a-f]{64}/g, "HEX")
