@@ -47,6 +47,10 @@ export const TASKS: Readonly<Record<string, readonly [about: string, load: Load]
     "cut a virtual machine's power during updates, and print where",
     () => import("./power-cuts.ts"),
   ],
+  "hostile-inputs": [
+    "pull damaged layers and documents with the executable, and judge each",
+    () => import("./hostile-inputs.ts"),
+  ],
   ci: ["everything that has to be true of a commit", () => import("./ci.ts")],
   clean: [
     "remove what was made; --all: also what is kept between runs",

@@ -1,10 +1,17 @@
 // `xtask test`: the test suites, by name, one after the other; then what came of all of them.
-import { join } from "node:path";
 import type { Command } from "commander";
 import { BootcError } from "../src/errors.ts";
 import { requirePrograms } from "./checks/requirements.ts";
 import { TEST_PROGRAMS } from "./setup.ts";
-import { describeCounts, readCounts, SUITES, type Suite, sumCounts } from "./suites/counts.ts";
+import {
+  describeCounts,
+  REPORTS,
+  readCounts,
+  reportPath,
+  SUITES,
+  type Suite,
+  sumCounts,
+} from "./suites/counts.ts";
 import { runSuite } from "./suites/suite.ts";
 import type { Task, TaskOptions, Tree } from "./task.ts";
 
@@ -34,7 +41,7 @@ export const task: Task = {
       await watch(tree, suites, options);
       return undefined;
     }
-    if (options.counts === true) return describeCounts(await readCounts(tree, SUITES));
+    if (options.counts === true) return describeCounts(await readCounts(tree, REPORTS));
     // Without leave to install, suites skip what they cannot do here and say why.
     if (tree.mayInstall && suites.some(isOfSystem)) await requirePrograms(tree, TEST_PROGRAMS);
     const failed: Suite[] = [];
@@ -73,7 +80,7 @@ async function runOne(tree: Tree, suite: Suite, options: TaskOptions): Promise<b
       // With --filter there may be nothing to run in a suite.
       ...(options.filter === undefined ? [] : ["--passWithNoTests", String(options.filter)]),
     ],
-    report: join(tree.top, "target", "tests", `${suite}.json`),
+    report: reportPath(tree, suite),
     stillMs: MINUTES_STILL[suite] * 60_000,
   });
 }

@@ -9,6 +9,15 @@ export const SUITES = ["unit", "cli", "repo", "packages", "vm"] as const;
 
 export type Suite = (typeof SUITES)[number];
 
+/** All that leaves a report to be counted: the suites, and a task that is none. */
+export const REPORTS = [...SUITES, "hostile-inputs"] as const;
+
+export type ReportName = (typeof REPORTS)[number];
+
+export function reportPath({ top }: Tree, name: ReportName): string {
+  return join(top, "target", "tests", `${name}.json`);
+}
+
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
@@ -17,15 +26,14 @@ export interface Counts {
   readonly failures: readonly string[];
 }
 
-/** The counts of those of `suites` that have a report in target/tests. */
+/** The counts of those of `names` that have a report in target/tests. */
 export async function readCounts(
-  { top }: Tree,
-  suites: readonly Suite[],
+  tree: Tree,
+  names: readonly ReportName[],
 ): Promise<readonly Counts[]> {
-  const counts = suites.map(async (suite) => {
+  const counts = names.map(async (name) => {
     try {
-      const text = await readFile(join(top, "target", "tests", `${suite}.json`), "utf8");
-      return [parseCounts(text, top)];
+      return [parseCounts(await readFile(reportPath(tree, name), "utf8"), tree.top)];
     } catch (error) {
       if (errnoOf(error) === "ENOENT") return [];
       throw error;

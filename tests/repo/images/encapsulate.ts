@@ -25,11 +25,14 @@ export interface ContentObject {
   readonly xattrs: readonly Xattr[];
 }
 
+/** A bare repository, and an ostree that works on it. */
+export type EncapsulationSource = Pick<TestRepo, "repo" | "ostree">;
+
 const REPO = "sysroot/ostree/repo";
 
 /** Takes `commit` of a bare repository apart into `chunkCount` chunk layers and the commit layer. */
 export function encapsulate(
-  it: TestRepo,
+  it: EncapsulationSource,
   commit: string,
   { style, chunkCount }: { readonly style: EncapsulationStyle; readonly chunkCount: number },
 ): Encapsulated {
@@ -55,7 +58,7 @@ export function encapsulate(
 }
 
 export function encapsulatedTars(
-  it: TestRepo,
+  it: EncapsulationSource,
   commit: string,
   options: { readonly style: EncapsulationStyle; readonly chunkCount: number },
 ): { readonly commitLayer: Buffer; readonly chunks: readonly Buffer[] } {
@@ -64,7 +67,7 @@ export function encapsulatedTars(
 }
 
 /** Commit first, its detached metadata next, then directories with the plain ones as users see them. */
-function metadataEntries(it: TestRepo, commit: string): readonly TestEntry[] {
+function metadataEntries(it: EncapsulationSource, commit: string): readonly TestEntry[] {
   const read = (checksum: string, kind: "commit" | "commitmeta" | "dirtree" | "dirmeta") =>
     readFileSync(join(it.repo, objectPath(checksum, kind)));
   const entry = (checksum: string, kind: "commit" | "commitmeta" | "dirtree" | "dirmeta") =>
@@ -85,7 +88,7 @@ function metadataEntries(it: TestRepo, commit: string): readonly TestEntry[] {
 }
 
 function contentEntries(
-  it: TestRepo,
+  it: EncapsulationSource,
   objects: readonly ContentObject[],
   style: EncapsulationStyle,
 ): readonly TestEntry[] {
@@ -123,7 +126,7 @@ function contentEntries(
 }
 
 /** Every content object of a commit, once, as `ostree ls` shows it. */
-export function listContent(it: TestRepo, commit: string): readonly ContentObject[] {
+export function listContent(it: EncapsulationSource, commit: string): readonly ContentObject[] {
   const objects = new Map<string, ContentObject>();
   for (const line of it.ostree("ls", "-R", "-C", "-X", commit).split("\n")) {
     const parts = /^([-l])(\d+) (\d+) (\d+) +\d+ ([0-9a-f]{64}) \{ (.*) \} \/(.*)$/.exec(line);

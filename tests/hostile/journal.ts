@@ -1,0 +1,85 @@
+// The journal of trials: a line for each, appended, so that a run goes on where it ended; and the tables of it.
+import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { errnoOf } from "../../src/errors.ts";
+import type { Trial } from "./trial.ts";
+
+/** What a line belongs to: the same inputs, and the same program. */
+export interface Run {
+  readonly seed: string;
+  /** The executable's digest. */
+  readonly executable: string;
+}
+
+type Line = Run & Trial;
+
+export async function appendTrial(path: string, run: Run, trial: Trial): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  // The line break comes first: what was half written before stays a line of its own.
+  await appendFile(path, `\n${JSON.stringify({ ...run, ...trial } satisfies Line)}`);
+}
+
+/** The trials of `run`; another seed's or another program's are left out. */
+export async function readTrials(path: string, run: Run): Promise<readonly Trial[]> {
+  return (await readIfAny(path)).split("\n").flatMap((line) => {
+    const it = parseLine(line);
+    return it !== undefined && it.seed === run.seed && it.executable === run.executable ? [it] : [];
+  });
+}
+
+/** Where a run was killed, a line may be half written. */
+function parseLine(line: string): Line | undefined {
+  return line.endsWith("}") ? (JSON.parse(line) as Line) : undefined;
+}
+
+async function readIfAny(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return "";
+    throw error;
+  }
+}
+
+/** By what was damaged: how many, with which status they ended, how long the slowest took, what was wrong. */
+export function formatTable(trials: readonly Trial[]): string {
+  const groups = Map.groupBy(trials, (it) => `${it.name.split("-", 1)[0]} ${it.of}`);
+  const statuses = [...new Set(trials.map((it) => String(it.status)))].sort();
+  const row = (name: string, some: readonly Trial[]) => [
+    name,
+    some.length,
+    ...statuses.map((status) => some.filter((it) => String(it.status) === status).length),
+    (Math.max(0, ...some.map((it) => it.ms)) / 1000).toFixed(1),
+    some.filter((it) => !it.isClean).length,
+    some.filter((it) => it.problems.length > 0).length,
+  ];
+  const lines = [
+    ["damaged", "inputs", ...statuses.map((it) => `status ${it}`), "slowest, s", "fsck", "failed"],
+    ["---", ...statuses.map(() => "---:"), "---:", "---:", "---:", "---:"],
+    ...[...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, some]) => row(name, some)),
+    row("all", trials),
+  ];
+  return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+/** A report as vitest writes them, each trial a test, so that it is counted with those. */
+export function formatReport(trials: readonly Trial[], file: string): string {
+  const failed = trials.filter((it) => it.problems.length > 0);
+  return JSON.stringify({
+    success: failed.length === 0,
+    numPassedTests: trials.length - failed.length,
+    numFailedTests: failed.length,
+    numPendingTests: 0,
+    numTodoTests: 0,
+    testResults: [
+      {
+        name: file,
+        status: failed.length === 0 ? "passed" : "failed",
+        assertionResults: trials.map((it) => ({
+          status: it.problems.length === 0 ? "passed" : "failed",
+          fullName: [it.name, ...it.problems].join("; "),
+        })),
+      },
+    ],
+  });
+}

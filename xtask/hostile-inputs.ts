@@ -1,0 +1,73 @@
+// `xtask hostile-inputs`: puts damaged layers and documents through the executable, and judges each.
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { BootcError } from "../src/errors.ts";
+import { readFileIfAny } from "../src/system/files.ts";
+import { requirePrograms } from "./checks/requirements.ts";
+import { runTask } from "./run-task.ts";
+import { reportPath } from "./suites/counts.ts";
+import type { Task, TaskOptions, Tree } from "./task.ts";
+
+const PASSED_ON = ["tars", "documents", "seed", "jobs", "only", "journal"] as const;
+const SUMMARY = "target/hostile/summary.json";
+
+export const task: Task = {
+  declare: (command: Command) =>
+    command
+      .option("--tars <number>", "how many damaged layers", "200")
+      .option("--documents <number>", "how many damaged manifests, configurations, …", "50")
+      .option("--seed <text>", "repeats the inputs; the date if not given")
+      .option("--jobs <number>", "how many at a time; one for each processor if not given")
+      .option("--only <name>", "one input alone, by its name: tar-17")
+      .option("--executable <file>", "the program; this checkout's, built first, if not given")
+      .option(
+        "--journal <path>",
+        "a seed goes on after what is in it",
+        "target/hostile/journal.jsonl",
+      )
+      .option("--json", "print figures for scripts")
+      .addHelpText(
+        "after",
+        "\nExamples:\n  npm run xtask -- hostile-inputs --tars 2000 --documents 500 --seed 1\n" +
+          "  npm run xtask -- hostile-inputs --seed 1 --only tar-17",
+      ),
+  async run(tree, options) {
+    if (process.getuid?.() !== 0) {
+      throw new BootcError("images are pulled into repositories of root's", {
+        kind: "unsupported",
+        hint: "run it as root",
+      });
+    }
+    await requirePrograms(tree, ["ostree", "skopeo"]);
+    const executable = options.executable ?? (await runTask(tree, "build"));
+    const isAll = options.only === undefined;
+    const report = reportPath(tree, "hostile-inputs");
+    // A run that dies must not be judged by what an earlier one left.
+    for (const it of [join(tree.top, SUMMARY), ...(isAll ? [report] : [])]) {
+      await rm(it, { force: true });
+    }
+    const words = ["--executable", String(executable), "--summary", SUMMARY];
+    try {
+      await runInputs(tree, options, isAll ? [...words, "--report", report] : words);
+    } finally {
+      const summary = await readFileIfAny(join(tree.top, SUMMARY));
+      if (options.json === true && summary !== undefined) tree.ctx.say(summary.trimEnd());
+    }
+    return undefined;
+  },
+};
+
+async function runInputs(
+  { ctx, top }: Tree,
+  options: TaskOptions,
+  words: readonly string[],
+): Promise<void> {
+  const more = PASSED_ON.flatMap((name) =>
+    options[name] === undefined ? [] : [`--${name}`, String(options[name])],
+  );
+  // The tests are not the product's: this task starts them, and imports nothing of theirs.
+  await ctx.run(process.execPath, ["tests/hostile/hostile-inputs.ts", ...words, ...more], {
+    cwd: top,
+  });
+}
