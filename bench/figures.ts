@@ -188,9 +188,12 @@ function medianOf({ samples }: Measured, of: keyof Sample): number {
 function formatTable(cells: readonly (readonly string[])[]): readonly string[] {
   const [head = []] = cells;
   const widths = head.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)));
-  const line = (row: readonly string[]) =>
-    `| ${row.map((it, i) => (i === 0 ? it.padEnd(widths[i] ?? 0) : it.padStart(widths[i] ?? 0))).join(" | ")} |`;
-  const rule = `| ${widths.map((it, i) => (i === 0 ? "-".repeat(it) : `${"-".repeat(it - 1)}:`)).join(" | ")} |`;
+  const pad = (cell: string, i: number) =>
+    i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0);
+  const line = (row: readonly string[]) => `| ${row.map(pad).join(" | ")} |`;
+  const dashes = (width: number, i: number) =>
+    i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`;
+  const rule = `| ${widths.map(dashes).join(" | ")} |`;
   const [first = "", ...rest] = cells.map(line);
   return [first, rule, ...rest];
 }

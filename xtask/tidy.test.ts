@@ -1,38 +1,29 @@
 import { expect, test } from "vitest";
-import { findImportViolations } from "./tidy.ts";
+import { FOLDERS } from "./checks/folders.ts";
+import { findSizeViolations, findUndocumented } from "./tidy.ts";
 
-test.each([
-  {
-    path: "src/host/spec.ts",
-    text: 'import { a } from "../programs/ostree.ts";',
-    want: ["src/host/spec.ts: src/host may not import src/programs/ostree.ts"],
-  },
-  {
-    path: "src/commands/a.ts",
-    text: 'import { b } from "./b.ts";',
-    want: ["src/commands/a.ts: src/commands may not import src/commands/b.ts"],
-  },
-  {
-    path: "src/pull/a.ts",
-    text: 'import { execa } from "execa";',
-    want: ["src/pull/a.ts: src/pull may not import execa"],
-  },
-  {
-    path: "src/host/a.ts",
-    text: 'const b = await import("../system/run.ts");',
-    want: ["src/host/a.ts: src/host may not import src/system/run.ts"],
-  },
-  {
-    path: "src/host/a.ts",
-    text: 'import { c } from "../testing/c.ts";',
-    want: ["src/host/a.ts: src/host may not import src/testing/c.ts"],
-  },
-  {
-    path: "src/host/a.ts",
-    text: 'import { c } from "../image/c.ts";\nimport { BootcError } from "../errors.ts";',
-    want: [],
-  },
-  { path: "src/system/run.ts", text: 'await import("execa")', want: [] },
-])("$path: $text", ({ path, text, want }) => {
-  expect(findImportViolations(path, text)).toEqual(want);
+test("a folder that holds too few or too many files, or is not there, is named", () => {
+  const files = (folder: string, count: number) =>
+    Array.from({ length: count }, (_, i) => `${folder}/${i}.ts`);
+  const others = Object.keys(FOLDERS).filter((it) => !it.startsWith("src/i"));
+  const paths = [
+    ...others.flatMap((it) => files(it, 3)),
+    ...files("src/image", 2),
+    ...files("src/install", 18),
+    ...files("src/install/disk", 17),
+    ...files("src/install/machine", 3),
+  ];
+  expect(findSizeViolations(paths)).toEqual([
+    "src/image: 2 files beside tests, want 3 to 17",
+    "src/install: 18 files beside tests, want 3 to 17",
+    "src/install/plan: in the table of folders, and not in the checkout",
+  ]);
+});
+
+test("a folder without its row on the page of the architecture is named", () => {
+  const rows = Object.entries(FOLDERS).map(([name, it]) => `| \`${name}/\` | ${it.question} | |`);
+  expect(findUndocumented(rows.join("\n"))).toEqual([]);
+  expect(findUndocumented(rows.slice(1).join("\n"))).toEqual([
+    "docs/architecture.md: lacks the row | `src/` | where does it start |",
+  ]);
 });

@@ -1,12 +1,11 @@
 // What is kept between runs, named by what it was made from: nothing is made twice from the same inputs.
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { errnoOf } from "../../src/errors.ts";
 import type { Tree } from "../task.ts";
 import { writeWhole } from "./archive.ts";
+import { digestFile } from "./digest.ts";
 
 /** The folder of what is kept between runs: `$BOOTC_CACHE` when set, which several checkouts may share. */
 export function cacheFolder({ ctx, top }: Tree): string {
@@ -49,11 +48,4 @@ async function isIntact(path: string): Promise<boolean> {
     if (errnoOf(error) === "ENOENT") return false;
     throw error;
   }
-}
-
-/** The digest of a file's content, by the algorithm's name as OpenSSL has it. */
-export async function digestFile(algorithm: string, path: string): Promise<Buffer> {
-  const hash = createHash(algorithm);
-  await pipeline(createReadStream(path), hash);
-  return hash.digest();
 }

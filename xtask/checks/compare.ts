@@ -2,7 +2,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import { digestFile } from "../archive/make-once.ts";
+import { digestFile } from "../archive/digest.ts";
 import { readTar, type TarFile } from "../vendor/tar-read.ts";
 
 export interface Comparison {

@@ -1,0 +1,289 @@
+// The architecture as a table: which question each folder answers, and whom it may import.
+
+import type { Folder } from "./folder.ts";
+import { TOOL_FOLDERS } from "./tool-folders.ts";
+
+/** What any folder may import. */
+export const ALWAYS: readonly string[] = ["src/errors.ts"];
+
+/** Packages and modules that belong to one folder: the door to processes, and that to the C library. */
+export const DOORS: Readonly<Record<string, string>> = {
+  execa: "src/system",
+  "node:ffi": "src/native",
+};
+
+const PURE = ["src/format", "src/host", "src/image", "src/ostree"];
+const PROGRAMS = [
+  "src/programs",
+  "src/programs/boot",
+  "src/programs/disk",
+  "src/programs/ostree",
+  "src/programs/skopeo",
+];
+const PULL = [
+  "src/pull",
+  "src/pull/fetch",
+  "src/pull/import",
+  "src/pull/merge",
+  "src/pull/plan",
+  "src/pull/store",
+];
+const FOR_COMMANDS = [
+  ...PURE,
+  "src/format/schema",
+  "src/deploy",
+  "src/deploy/bound-images",
+  "src/install",
+  "src/install/disk",
+  "src/install/machine",
+  "src/install/plan",
+  "src/progress",
+  "src/repository",
+  "src/sysroot",
+  "src/system",
+  "src/version.ts",
+  ...PROGRAMS,
+  ...PULL,
+];
+
+export const FOLDERS: Readonly<Record<string, Folder>> = {
+  src: {
+    question: "where does it start",
+    mayImport: ["src/cli", "src/process", "src/system"],
+  },
+  "src/cli": {
+    question: "what can I type",
+    mayImport: [
+      "src/commands",
+      "src/commands/install",
+      "src/commands/internals",
+      "src/commands/ostree-container",
+      "src/commands/ostree-container/image",
+      "src/image",
+      "src/system",
+      "src/version.ts",
+    ],
+  },
+  "src/cli/completion": {
+    question: "how does a shell complete it",
+    mayImport: ["src/cli/tree.ts", "src/system"],
+  },
+  "src/commands": {
+    question: "what happens when I type it",
+    mayImport: [...FOR_COMMANDS, "src/cli/tree.ts", "src/cli/completion"],
+    isApart: true,
+  },
+  "src/commands/install": {
+    question: "what happens at `bootc install …`",
+    mayImport: FOR_COMMANDS,
+    isApart: true,
+  },
+  "src/commands/internals": {
+    question: "what happens at `bootc internals …`",
+    mayImport: FOR_COMMANDS,
+    isApart: true,
+  },
+  "src/commands/ostree-container": {
+    question: "what happens at `ostree container …`",
+    mayImport: FOR_COMMANDS,
+  },
+  "src/commands/ostree-container/image": {
+    question: "what happens at `ostree container image …`",
+    mayImport: [...FOR_COMMANDS, "src/commands/ostree-container/planned-pull.ts"],
+    isApart: true,
+  },
+  "src/format": {
+    question: "how do we print and read plain data",
+    mayImport: [],
+  },
+  "src/format/schema": {
+    question: "which JSON schemas do our outputs keep to",
+    mayImport: [],
+  },
+  "src/image": {
+    question: "what is an image",
+    mayImport: [],
+  },
+  "src/ostree": {
+    question: "how does ostree write it",
+    mayImport: ["src/host/deployment.ts", "src/image"],
+  },
+  "src/tar": {
+    question: "how is a tar written",
+    mayImport: ["src/ostree"],
+  },
+  "src/host": {
+    question: "what do we know and decide",
+    mayImport: ["src/format", "src/image", "src/ostree"],
+  },
+  "src/sysroot": {
+    question: "where does this host stand",
+    // Whether a soft reboot is possible depends on ostree's version.
+    mayImport: [...PURE, "src/programs/ostree/version.ts", "src/system"],
+  },
+  "src/repository": {
+    question: "what is in an ostree repository, and who may write it",
+    mayImport: [...PURE, "src/programs/ostree", "src/sysroot", "src/system"],
+  },
+  "src/pull": {
+    question: "how does an image become a commit",
+    mayImport: [
+      ...PURE,
+      "src/programs/ostree",
+      "src/programs/skopeo",
+      "src/progress",
+      "src/repository",
+      "src/system",
+      "src/version.ts",
+      ...PULL,
+    ],
+  },
+  "src/pull/plan": {
+    question: "what has to be pulled",
+    sizeReason: "TODO",
+    mayImport: [
+      ...PURE,
+      "src/programs/skopeo",
+      "src/pull/fetch/retry.ts",
+      "src/pull/request.ts",
+      "src/repository",
+      "src/system",
+    ],
+  },
+  "src/pull/fetch": {
+    question: "how do blobs get here",
+    mayImport: [
+      ...PURE,
+      "src/programs/skopeo",
+      "src/progress",
+      "src/pull/plan",
+      "src/pull/request.ts",
+      "src/repository",
+      "src/system",
+    ],
+  },
+  "src/pull/import": {
+    question: "how does a layer become a commit",
+    mayImport: [
+      ...PURE,
+      "src/programs/ostree",
+      "src/pull/fetch/cache.ts",
+      "src/pull/plan",
+      "src/pull/store",
+      "src/repository",
+      "src/system",
+      "src/tar",
+      "src/version.ts",
+    ],
+  },
+  "src/pull/store": {
+    question: "how does a layer get onto the disk",
+    mayImport: [...PURE, "src/programs/ostree", "src/repository", "src/system", "src/tar"],
+  },
+  "src/pull/merge": {
+    question: "how do layers become one tree and a commit",
+    mayImport: [...PURE, "src/programs/ostree", "src/repository", "src/system"],
+  },
+  "src/progress": {
+    question: "what is said meanwhile",
+    mayImport: ["src/format", "src/host", "src/image", "src/system"],
+  },
+  "src/deploy": {
+    question: "how does a commit become what boots next",
+    mayImport: [
+      ...PURE,
+      "src/deploy/bound-images",
+      "src/progress",
+      "src/pull",
+      "src/pull/plan",
+      "src/repository",
+      "src/sysroot",
+      "src/system",
+      ...PROGRAMS,
+    ],
+  },
+  "src/deploy/bound-images": {
+    question: "how do an image's bound images get here",
+    mayImport: [
+      ...PURE,
+      "src/deploy/selinux-labels.ts",
+      "src/install/request.ts",
+      "src/programs/skopeo",
+      "src/pull/fetch/retry.ts",
+      "src/repository",
+      "src/system",
+    ],
+  },
+  "src/install": {
+    question: "how does a disk become a host",
+    mayImport: [
+      ...PURE,
+      "src/deploy",
+      "src/deploy/bound-images",
+      "src/install/disk",
+      "src/install/machine",
+      "src/install/plan",
+      "src/progress",
+      "src/pull",
+      "src/pull/plan",
+      "src/repository",
+      "src/sysroot",
+      "src/system",
+      ...PROGRAMS,
+    ],
+  },
+  "src/install/plan": {
+    question: "what does an installation want",
+    mayImport: PURE,
+  },
+  "src/install/disk": {
+    question: "how is the target disk prepared",
+    mayImport: [
+      ...PURE,
+      "src/install/machine",
+      "src/install/plan",
+      "src/install/prepared.ts",
+      "src/install/request.ts",
+      "src/programs/disk",
+      "src/system",
+    ],
+  },
+  "src/install/machine": {
+    question: "what of the installing machine is used",
+    mayImport: [...PURE, "src/programs/skopeo", "src/system"],
+  },
+  "src/programs": {
+    question: "who does the work",
+    mayImport: ["src/system"],
+  },
+  "src/programs/ostree": {
+    question: "who does the work on repositories and deployments",
+    mayImport: [...PURE, "src/sysroot", "src/system"],
+  },
+  "src/programs/skopeo": {
+    question: "who copies images",
+    mayImport: [...PURE, "src/system"],
+  },
+  "src/programs/disk": {
+    question: "who knows and changes disks",
+    mayImport: ["src/image/json.ts", "src/install/plan", "src/system"],
+  },
+  "src/programs/boot": {
+    question: "who installs boot loaders",
+    mayImport: ["src/system"],
+    sizeReason: "two boot loader installers are all there are",
+  },
+  "src/native": {
+    question: "which functions of C libraries do we call",
+    mayImport: ["src/system"],
+  },
+  "src/process": {
+    question: "how does the process itself print and end",
+    mayImport: ["src/system"],
+  },
+  "src/system": {
+    question: "how do we touch the machine",
+    mayImport: [],
+  },
+  ...TOOL_FOLDERS,
+};

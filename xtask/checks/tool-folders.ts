@@ -1,0 +1,131 @@
+// The architecture of xtask and bench: which question each folder answers, and whom it may import.
+import type { Folder } from "./folder.ts";
+
+/** What every file behind a task may use. */
+const TASK = ["src/process", "src/system", "xtask/task.ts"];
+
+export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
+  xtask: {
+    question: "what can a maintainer ask for",
+    mayImport: [
+      "bench/bench.ts",
+      "bench/figures.ts",
+      "src/cli",
+      "src/process",
+      "src/system",
+      "xtask/archive",
+      "xtask/build",
+      "xtask/checkout",
+      "xtask/checks",
+      "xtask/copr",
+      "xtask/elf",
+      "xtask/licenses",
+      "xtask/man",
+      "xtask/npm",
+      "xtask/release",
+      "xtask/remote",
+      "xtask/rpm",
+      "xtask/runtime",
+      "xtask/sbom",
+      "xtask/suites",
+      "xtask/vendor",
+    ],
+    sizeReason: "one file a task",
+  },
+  "xtask/archive": {
+    question: "how does a file get packed, and made only once",
+    mayImport: [...TASK],
+  },
+  "xtask/build": {
+    question: "how does the program become one executable",
+    mayImport: [...TASK, "xtask/archive", "xtask/elf", "xtask/runtime"],
+  },
+  "xtask/checkout": {
+    question: "which version is this",
+    mayImport: [...TASK, "xtask/checks"],
+  },
+  "xtask/checks": {
+    question: "what has to be true of the repository and this machine",
+    mayImport: [...TASK, "xtask/archive", "xtask/vendor"],
+  },
+  "xtask/copr": {
+    question: "how does COPR build it",
+    mayImport: [...TASK, "xtask", "xtask/archive", "xtask/checks", "xtask/release", "xtask/remote"],
+  },
+  "xtask/elf": {
+    question: "how is an ELF file read and changed",
+    mayImport: ["src/system/hidden-environment.ts"],
+  },
+  "xtask/licenses": {
+    question: "under which licences is what is inside",
+    mayImport: [...TASK, "xtask/runtime", "xtask/vendor", "xtask/vendor.ts"],
+  },
+  "xtask/man": {
+    question: "how do pages and completions get generated",
+    mayImport: [...TASK, "src/cli", "xtask/archive"],
+  },
+  "xtask/npm": {
+    question: "how does a package come from a registry",
+    mayImport: [...TASK, "xtask/archive"],
+    sizeReason: "npm's settings and a fetch",
+  },
+  "xtask/release": {
+    question: "what does a release consist of",
+    mayImport: [
+      ...TASK,
+      "xtask",
+      "xtask/archive",
+      "xtask/checkout",
+      "xtask/remote",
+      "xtask/rpm",
+      "xtask/runtime",
+    ],
+  },
+  "xtask/remote": {
+    question: "how do we talk to a server",
+    mayImport: [...TASK],
+  },
+  "xtask/rpm": {
+    question: "how is RPM told",
+    mayImport: [
+      ...TASK,
+      "xtask/archive",
+      "xtask/checkout",
+      "xtask/checks",
+      "xtask/licenses",
+      "xtask/runtime",
+      "xtask/vendor",
+      "xtask/vendor.ts",
+    ],
+  },
+  "xtask/runtime": {
+    question: "which Node travels with it",
+    mayImport: [...TASK, "xtask/archive", "xtask/elf", "xtask/npm"],
+  },
+  "xtask/sbom": {
+    question: "what is inside",
+    mayImport: [...TASK, "xtask/licenses", "xtask/vendor"],
+  },
+  "xtask/suites": {
+    question: "how does a test suite run, and what did it come to",
+    mayImport: [...TASK],
+  },
+  "xtask/vendor": {
+    question: "how do dependencies travel without network",
+    mayImport: [...TASK, "xtask/archive", "xtask/npm"],
+  },
+  bench: {
+    question: "how fast is it, against what",
+    mayImport: [
+      ...TASK,
+      "src/pull/merge",
+      "xtask",
+      "xtask/archive",
+      "xtask/build",
+      "xtask/checks",
+      "xtask/elf",
+      "xtask/runtime",
+    ],
+    sizeReason: "one file a benchmark",
+  },
+};
