@@ -9,6 +9,8 @@ export interface BundleOptions {
   readonly version: string;
   /** Where `bootc.cjs` and `bundle.json`, the record of what is in it, go. */
   readonly folder: string;
+  /** The module to start with. src/entry.ts when not given. */
+  readonly entry?: string;
   /** Further options of esbuild, to be measured. */
   readonly flags?: readonly string[];
   /** Leaves Node's modules to be loaded with the module that imports them, to be measured. */
@@ -30,14 +32,14 @@ export async function bundle(tree: Tree, options: BundleOptions): Promise<void> 
 
 async function runEsbuild(
   { ctx, top }: Tree,
-  { version, folder, flags = [] }: BundleOptions,
+  { version, folder, entry = "src/entry.ts", flags = [] }: BundleOptions,
   outfile: string,
 ): Promise<void> {
   await ctx.run(
     process.execPath,
     [
       join("node_modules", "esbuild-wasm", "bin", "esbuild"),
-      "src/entry.ts",
+      entry,
       "--bundle",
       "--platform=node",
       "--format=cjs",
