@@ -37,6 +37,7 @@ export const TEST_PROGRAMS = [
   "losetup",
   "partx",
   "wipefs",
+  "sefcontext_compile",
   // A virtual machine to boot.
   "qemu-system-x86_64",
   "qemu-io",

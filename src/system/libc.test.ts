@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import { BootcError, errnoOf } from "../errors.ts";
 import { LIBC_CHECKS } from "../testing/libc-checks.ts";
 import { type Libc, openLibc } from "./libc.ts";
+import { openFileLabels } from "./selabel.ts";
 
 const PROGRAM = resolve(import.meta.dirname, "../testing/libc-program.ts");
 
@@ -79,6 +80,7 @@ test("a test can shut the door and open it again", () => {
   onTestFinished(() => void vi.unstubAllEnvs());
   vi.stubEnv("BOOTC_WITHOUT_FFI", "1");
   expect(openLibc()).toBeUndefined();
+  expect(openFileLabels("/nonexistent")).toBeUndefined();
   vi.unstubAllEnvs();
   expect(openLibc()).toBeDefined();
 });

@@ -3,11 +3,12 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { openLibc } from "../system/libc.ts";
+import { openFileLabels } from "../system/selabel.ts";
 import { LIBC_CHECKS } from "./libc-checks.ts";
 import { callWithNonsense } from "./libc-nonsense.ts";
 
-/** An empty directory. */
-const [dir = ""] = process.argv.slice(2);
+/** An empty directory, and the folder of an SELinux policy to look up a label in. */
+const [dir = "", policy] = process.argv.slice(2);
 
 function report(): unknown {
   const libc = openLibc();
@@ -22,7 +23,17 @@ function report(): unknown {
       failed[name] = error instanceof Error ? (error.stack ?? error.message) : "no error";
     }
   }
-  return { failed, nonsense: callWithNonsense(libc) };
+  return { failed, nonsense: callWithNonsense(libc), labels: lookUp() };
+}
+
+function lookUp(): unknown {
+  if (policy === undefined) return null;
+  const labels = openFileLabels(policy);
+  if (labels === undefined) return "shut";
+  callWithNonsense(labels);
+  const found = labels.lookUp("/etc", 0o040755);
+  labels.close();
+  return found;
 }
 
 process.stdout.write(`${JSON.stringify(report())}\n`);

@@ -3,7 +3,11 @@ import { type ExecFileSyncOptions, execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 
-const PACKAGES = ["libc6", "libstdc++6", "libgcc-s1", "libatomic1", "gcc-12-base"];
+const PACKAGES = [
+  ...["libc6", "libstdc++6", "libgcc-s1", "libatomic1", "gcc-12-base"],
+  // What looks up labels, and the regular expressions it uses.
+  ...["libselinux1", "libpcre2-8-0"],
+];
 
 /** Why the libraries cannot be had here; undefined when they can. */
 export function whyNoArm64Libraries(): string | undefined {
@@ -42,5 +46,5 @@ export function arm64Libraries(): string {
 }
 
 function folder(): string {
-  return join(process.env.BOOTC_TEST_CACHE ?? "/var/cache/bootc-tests", "arm64-libraries");
+  return join(process.env.BOOTC_TEST_CACHE ?? "/var/cache/bootc-tests", "arm64-libraries.2");
 }

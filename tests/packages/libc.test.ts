@@ -1,6 +1,6 @@
 // The C library calls outside this Node: in a single executable, and on arm64.
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -20,16 +20,26 @@ const isRoot = process.getuid?.() === 0;
 const work = mkdtempSync(join(tmpdir(), "libc-"));
 afterAll(() => rmSync(work, { recursive: true }));
 
+/** Two rules, and none for what lies elsewhere. */
+const policy = join(work, "policy");
+beforeAll(() => {
+  const files = join(policy, "contexts/files");
+  mkdirSync(files, { recursive: true });
+  const rules = ["/\t-d\tsystem_u:object_r:root_t:s0", "/etc(/.*)?\tsystem_u:object_r:etc_t:s0"];
+  writeFileSync(join(files, "file_contexts"), `${rules.join("\n")}\n`);
+});
+
 interface Report {
   readonly failed: Readonly<Record<string, string>>;
   readonly nonsense: { readonly calls: number; readonly failures: number };
+  readonly labels: string;
 }
 
 /** What the program of checks reports when `argv` starts it. Nothing may reach standard error. */
 function report(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Report | "shut" {
   const [program = "", ...args] = argv;
   const dir = mkdtempSync(join(work, "checks-"));
-  const { status, signal, stdout, stderr } = spawnSync(program, [...args, dir], {
+  const { status, signal, stdout, stderr } = spawnSync(program, [...args, dir, policy], {
     encoding: "utf8",
     cwd: TOP,
     env: { PATH: process.env.PATH, ...env },
@@ -43,6 +53,7 @@ function expectAll(found: Report | "shut"): void {
   if (isRoot) expect(found.failed).toEqual({});
   expect(found.nonsense.calls).toBeGreaterThan(10_000);
   expect(found.nonsense.failures).toBe(found.nonsense.calls);
+  expect(found.labels).toBe("system_u:object_r:etc_t:s0");
 }
 
 async function writeRuntime(architecture: Architecture): Promise<string> {

@@ -55,6 +55,7 @@ const PACKAGES: Readonly<Record<string, Packages>> = {
   fish: { debian: "fish", fedora: "fish" },
   man: { debian: "man-db", fedora: "man-db" },
   mandoc: { debian: "mandoc", fedora: "mandoc" },
+  sefcontext_compile: { debian: "selinux-utils", fedora: "libselinux-utils" },
   "mkfs.erofs": { debian: "erofs-utils", fedora: "erofs-utils" },
 };
 

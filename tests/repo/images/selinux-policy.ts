@@ -2,7 +2,15 @@
 // The package holds its file contexts inside a compiled module and has them unpacked at installation; here they
 // are taken out directly.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { testCache } from "../ostree-versions.ts";
 import { dir, file, type TestEntry } from "./tar-writer.ts";
@@ -26,11 +34,69 @@ export function selinuxPolicy(top: string): readonly TestEntry[] {
 }
 
 function fetchPolicy(): string {
-  const made = join(testCache, "selinux-policy");
+  return fetchOnce("selinux-policy", (work, run) => {
+    const module = run("bzip2", ["-dc", "x/usr/share/selinux/default/base.pp.bz2"]);
+    run("cp", ["x/etc/selinux/default/contexts/files/file_contexts.subs_dist", "subs_dist"]);
+    const rules = fileContexts(module).filter((it) => it.startsWith("/"));
+    if (rules.length < 100) throw new Error("base.pp has hardly any file contexts");
+    writeFileSync(join(work, "file_contexts"), `${rules.join("\n")}\n`);
+  });
+}
+
+/**
+ * The whole of Debian's policy, that of all modules, as a system whose `etc/selinux` is the folder returned:
+ * with a file for home directories, as `semodule` makes one when the package is installed.
+ */
+export function wholeSelinuxPolicy(): string {
+  return fetchOnce("selinux-policy-whole", (work, run) => {
+    const modules = readdirSync(join(work, "x/usr/share/selinux/default"));
+    const rules = ["base.pp.bz2", ...modules.filter((it) => it !== "base.pp.bz2")]
+      .filter((it) => it.endsWith(".pp.bz2"))
+      .flatMap((it) => fileContexts(run("bzip2", ["-dc", `x/usr/share/selinux/default/${it}`])));
+    // As semodule sorts them: of two rules for a file the later one counts.
+    rules.sort(compareRules);
+    const homes = rules.filter((it) => it.startsWith("HOME_"));
+    const folder = join(work, "etc/selinux/default/contexts/files");
+    mkdirSync(join(work, "etc/selinux"), { recursive: true });
+    run("mv", ["x/etc/selinux/default", "etc/selinux/default"]);
+    const write = (path: string, lines: readonly string[]) =>
+      writeFileSync(path, `${lines.join("\n")}\n`);
+    const system = rules.filter((it) => it.startsWith("/"));
+    if (system.length < 4000 || homes.length < 100) throw new Error("the modules have few rules");
+    write(join(folder, "file_contexts"), system);
+    write(
+      join(folder, "file_contexts.homedirs"),
+      homes.map((it) => it.replace("HOME_DIR", "/home/[^/]+").replace("HOME_ROOT", "/home")),
+    );
+    write(join(work, "etc/selinux/config"), ["SELINUX=enforcing", "SELINUXTYPE=default"]);
+    mkdirSync(join(work, "etc/selinux/default/policy"), { recursive: true });
+    write(join(work, "etc/selinux/default/policy/policy.33"), ["its checksum alone is looked at"]);
+  });
+}
+
+/** By expression first, then by the length of what comes before the first special character, then by length. */
+function compareRules(one: string, other: string): number {
+  const [a, b] = [one, other].map((it) => {
+    const [path = "", ...rest] = it.split(/\s+/);
+    const stem = /^(?:\\.|[^.^$?*+|[({\\])*/.exec(path)?.[0].length ?? 0;
+    return [stem === path.length ? 1 : 0, stem, path.length, rest.length];
+  });
+  for (const [i, it] of a?.entries() ?? []) {
+    const difference = it - (b?.[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+type Run = (program: string, args: readonly string[]) => Buffer;
+
+/** Makes a folder of the test cache from the package, which `unpack` finds unpacked in `x`. */
+function fetchOnce(name: string, unpack: (work: string, run: Run) => void): string {
+  const made = join(testCache, name);
   if (existsSync(made)) return made;
   mkdirSync(testCache, { recursive: true });
-  const work = mkdtempSync(join(testCache, "selinux-policy."));
-  const run = (program: string, args: readonly string[]) =>
+  const work = mkdtempSync(join(testCache, `${name}.`));
+  const run: Run = (program, args) =>
     execFileSync(program, args, {
       cwd: work,
       maxBuffer: 1 << 28,
@@ -39,12 +105,7 @@ function fetchPolicy(): string {
   run("apt-get", ["download", "selinux-policy-default"]);
   const [deb = ""] = readdirSync(work).filter((it) => it.endsWith(".deb"));
   run("dpkg", ["-x", deb, "x"]);
-  const module = run("bzip2", ["-dc", "x/usr/share/selinux/default/base.pp.bz2"]);
-  run("cp", ["x/etc/selinux/default/contexts/files/file_contexts.subs_dist", "subs_dist"]);
-  execFileSync("tee", [join(work, "file_contexts")], {
-    input: fileContexts(module),
-    stdio: "pipe",
-  });
+  unpack(work, run);
   run("rm", ["-rf", "x", deb]);
   renameSync(work, made);
   return made;
@@ -54,13 +115,12 @@ const PACKAGE_MAGIC = 0xf97cff8f;
 const FILE_CONTEXTS_MAGIC = 0xf97cff90;
 
 /** A policy package is magic, version, count, offsets, sections; each section starts with its own magic. */
-function fileContexts(module: Buffer): string {
-  if (module.readUInt32LE(0) !== PACKAGE_MAGIC) throw new Error("base.pp is no policy package");
+function fileContexts(module: Buffer): readonly string[] {
+  if (module.readUInt32LE(0) !== PACKAGE_MAGIC) throw new Error("a module is no policy package");
   const count = module.readUInt32LE(8);
   const offsets = Array.from({ length: count }, (_, i) => module.readUInt32LE(12 + 4 * i));
   const at = offsets.findIndex((it) => module.readUInt32LE(it) === FILE_CONTEXTS_MAGIC);
+  if (at < 0) return [];
   const text = module.toString("utf8", (offsets[at] ?? 0) + 4, offsets[at + 1] ?? module.length);
-  const lines = text.split("\n").filter((it) => it.startsWith("/"));
-  if (lines.length < 100) throw new Error("base.pp has hardly any file contexts");
-  return `${lines.join("\n")}\n`;
+  return text.split("\n").filter((it) => it !== "" && !it.startsWith("#"));
 }

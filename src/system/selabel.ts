@@ -1,0 +1,146 @@
+// Labels by the SELinux policy of an image. libselinux looks them up in this process, as ostree has it do.
+import { constants } from "node:os";
+import { join } from "node:path";
+import { BootcError } from "../errors.ts";
+import {
+  addressOf,
+  describeValue,
+  type Library,
+  lastErrno,
+  openLibrary,
+  readText,
+  requireText,
+  systemError,
+} from "./ffi.ts";
+import { exists, readFileIfAny } from "./files.ts";
+
+/** The file contexts of one policy. Several can be open at once; the machine's own policy plays no part. */
+export interface FileLabels {
+  /**
+   * The label for `path`, absolute in the system that the policy is for; no file is looked at. Of `mode`, as
+   * in stat, only the type counts, and 0 stands for any. Undefined when the policy gives no label: no rule
+   * matches, or `<<none>>` does.
+   */
+  lookUp(path: string, mode: number): string | undefined;
+  /** Frees the policy. No lookups afterwards. */
+  close(): void;
+}
+
+const FUNCTIONS = {
+  selabel_open: { arguments: ["u32", "buffer", "u32"], return: "pointer" },
+  selabel_lookup_raw: { arguments: ["pointer", "buffer", "string", "i32"], return: "i32" },
+  selabel_close: { arguments: ["pointer"], return: "void" },
+  freecon: { arguments: ["pointer"], return: "void" },
+} as const;
+
+type Functions = Library<typeof FUNCTIONS>["functions"];
+
+const LIBRARY = "libselinux.so.1";
+
+/**
+ * The policy that `ostree commit --selinux-policy=ROOT` would label by: the folder `etc/selinux/TYPE` below
+ * `root`, or `usr/etc/selinux/TYPE` when there is no `etc/selinux`. Undefined when there is none or its
+ * `config` has SELinux disabled: then ostree labels nothing.
+ */
+export async function findPolicy(root: string): Promise<string | undefined> {
+  const inRoot = join(root, "etc/selinux");
+  const selinux = (await exists(inRoot)) ? inRoot : join(root, "usr/etc/selinux");
+  const config = await readFileIfAny(join(selinux, "config"));
+  const type = config === undefined ? undefined : parsePolicyType(config);
+  return type === undefined ? undefined : join(selinux, type);
+}
+
+/** The policy that a `selinux/config` enables, read as ostree reads it; undefined when SELinux is off. */
+export function parsePolicyType(config: string): string | undefined {
+  const lines = config.split("\n");
+  const valuesOf = (key: string) =>
+    lines.flatMap((it) => (it.startsWith(key) ? [it.slice(key.length)] : []));
+  if (!valuesOf("SELINUX=").some((it) => /^(?:enforcing|permissive)/i.test(it))) return undefined;
+  const type = valuesOf("SELINUXTYPE=").at(-1)?.trim();
+  if (!type) throw new BootcError("`selinux/config` enables SELinux without naming a policy");
+  return type;
+}
+
+/**
+ * Opens the policy in the folder `policy`, with its rules for home directories, its local rules and its
+ * substitutions. Undefined when libselinux cannot be called. It reports faults in the lines of a policy on
+ * standard error, as it does when ostree calls it.
+ *
+ * ostree sets one policy root for the whole process (`selinux_set_policy_root`), which finds the same files
+ * as the path passed here. Of a file and its compiled form (`.bin`), libselinux takes the newer one, and the
+ * compiled one when both are of the same age, as in a checkout. A copy of a policy has to keep that order.
+ */
+export function openFileLabels(policy: string): FileLabels | undefined {
+  const library = openLibrary(LIBRARY, FUNCTIONS);
+  if (library === undefined) return undefined;
+  const path = join(policy, "contexts/files/file_contexts");
+  const labels = bindLabels(library.functions, openHandle(library.functions, path));
+  // ostree refuses such a policy, too.
+  if (labels.lookUp("/", 0o040755) === undefined) {
+    labels.close();
+    throw new BootcError(`\`${path}\` has no label for \`/\``);
+  }
+  return labels;
+}
+
+const SELABEL_CTX_FILE = 0;
+const SELABEL_OPT_PATH = 3;
+const OPTION_BYTES = 16;
+
+/** A handle of libselinux, as an address. */
+function openHandle(c: Functions, path: string): bigint {
+  requirePath(path);
+  // A `struct selinux_opt` (type, pointer) and the text it points to share a buffer, alive during the call.
+  const text = Buffer.from(`${path}\0`);
+  const option = new ArrayBuffer(OPTION_BYTES + text.length);
+  new Uint8Array(option).set(text, OPTION_BYTES);
+  const view = new DataView(option);
+  view.setInt32(0, SELABEL_OPT_PATH, true);
+  view.setBigUint64(8, addressOf(option) + BigInt(OPTION_BYTES), true);
+  const handle = c.selabel_open(SELABEL_CTX_FILE, option, 1);
+  if (handle !== 0n) return handle;
+  throw systemError(lastErrno(), { syscall: "selabel_open", path });
+}
+
+function bindLabels(c: Functions, handle: bigint): FileLabels {
+  const label = new DataView(new ArrayBuffer(8));
+  let isOpen = true;
+  return {
+    lookUp(path, mode) {
+      if (!isOpen) throw new BootcError("the SELinux policy is closed already");
+      requirePath(path);
+      if (!Number.isInteger(mode) || mode < 0 || mode > 0o177777) {
+        throw new BootcError(`${describeValue(mode)} is not the mode of a file`);
+      }
+      const status = c.selabel_lookup_raw(handle, label, placeOf(path), mode);
+      if (status === 0) return takeText(c, label.getBigUint64(0, true));
+      const errno = lastErrno();
+      if (errno === constants.errno.ENOENT) return undefined;
+      throw systemError(errno, { syscall: "selabel_lookup", path });
+    },
+    close() {
+      if (isOpen) c.selabel_close(handle);
+      isOpen = false;
+    },
+  };
+}
+
+/** Policies give /proc no label, yet its mount point needs one: ostree takes that of /mnt. */
+function placeOf(path: string): string {
+  return path === "/proc" ? "/mnt" : path;
+}
+
+/** libselinux reads beyond the end of an empty path. */
+function requirePath(path: string): void {
+  requireText(path, "a path");
+  if (!path.startsWith("/")) throw new BootcError(`\`${path}\` is not an absolute path`);
+}
+
+/** Reads a text and frees it. */
+function takeText(c: Functions, address: bigint): string {
+  try {
+    return readText(address);
+  } finally {
+    c.freecon(address);
+  }
+}

@@ -1,0 +1,223 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  cpSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseLabels } from "../../src/programs/selinux-policy.ts";
+import { findPolicy, openFileLabels } from "../../src/system/selabel.ts";
+import { wholeSelinuxPolicy } from "./images/selinux-policy.ts";
+import { ostreeVersions } from "./ostree-versions.ts";
+import { createTestRepo } from "./test-repo.ts";
+
+/** What parts of a policy can say, in a few rules. Paths of a rule are the keys of `SAMPLES`. */
+const CRAFTED: Readonly<Record<string, string>> = {
+  file_contexts: `
+/.*\t\tsystem_u:object_r:default_t:s0
+/\t-d\tsystem_u:object_r:root_t:s0
+/etc(/.*)?\t\tsystem_u:object_r:etc_t:s0
+/etc/shadow.*\t--\tsystem_u:object_r:shadow_t:s0
+/usr(/.*)?\t\tsystem_u:object_r:usr_t:s0
+/usr/(s)?bin(/.*)?\t\tsystem_u:object_r:bin_t:s0
+/usr/lib(/.*)?\t\tsystem_u:object_r:lib_t:s0
+/usr/lib/.*/[^/]+\\.so(\\.[0-9]+)*\t--\tsystem_u:object_r:shlib_t:s0
+/usr/lib/.+\t-l\tsystem_u:object_r:link_t:s0
+/usr/lib/modules/[^/]+\t-d\tsystem_u:object_r:modules_t:s0:c0.c1023
+/usr/tmp(/.*)?\t\t<<none>>
+/usr/tmp/kept\t--\tsystem_u:object_r:kept_t:s0
+/var/run/.*\t\t<<none>>
+/var/run/named(/.*)?\t\tsystem_u:object_r:named_t:s0
+/usr/bin/exact\t\tsystem_u:object_r:exact_t:s0
+/usr/.*\\.(conf|cfg)\t--\tsystem_u:object_r:conf_t:s0
+/mnt\t-d\tsystem_u:object_r:mnt_t:s0
+/proc(/.*)?\t\t<<none>>
+`,
+  "file_contexts.homedirs": `
+/home\t-d\tsystem_u:object_r:home_root_t:s0
+/home/[^/]+\t-d\tunconfined_u:object_r:home_t:s0
+/home/[^/]+/.+\t\tunconfined_u:object_r:home_t:s0
+/home/[^/]+/\\.ssh(/.*)?\t\tunconfined_u:object_r:ssh_t:s0
+`,
+  "file_contexts.local": `
+/usr/bin/local\t\tsystem_u:object_r:local_t:s0
+/home/me/\\.ssh/own\t--\tsystem_u:object_r:own_t:s0
+`,
+  "file_contexts.subs_dist": `
+/run /var/run
+/usr/lib64 /usr/lib
+/usr/etc /etc
+/bin /usr/bin
+`,
+  "file_contexts.subs": `
+/opt/vendor /usr/lib64
+/srv/home /home
+`,
+};
+
+/** Each is a file, a directory and a link, unless something lies below it. */
+const SAMPLES = `
+etc/shadow etc/shadow- etc/passwd etc/x.conf usr/bin/exact usr/bin/local usr/sbin/x usr/lib usr/lib/a.so
+usr/lib/x/a.so usr/lib/x/a.so.1.2 usr/lib/x/so usr/lib/modules/6.1 usr/lib/modules/6.1/vmlinuz usr/lib64/x/a.so
+usr/tmp usr/tmp/x usr/tmp/kept usr/share/a.cfg usr/etc/shadow usr/etc/x/y run/x run/named/pid var/run/named
+bin/sh bin/exact opt/vendor/x/b.so opt/vendor/modules/1 opt/other srv/home/me srv/home/me/.ssh/key
+home/me home/you/x home/me/.ssh/own home/me/.ssh/other mnt mnt/x proc proc/1 elsewhere nowhere/at/all
+usr/share/\u00fcber usr/share/with space usr/lib/x/.so usr/lib/modules
+`
+  .trim()
+  .split(/\s+(?!space)/);
+
+interface TestPolicy {
+  readonly name: string;
+  /** Writes `etc/selinux` below `root`. */
+  readonly write: (root: string) => void;
+  readonly samples: () => readonly string[];
+}
+
+const POLICIES: readonly TestPolicy[] = [
+  { name: "a crafted policy", write: writeCrafted, samples: () => SAMPLES },
+  {
+    name: "the policy of Debian",
+    write: (root) => cpSync(wholeSelinuxPolicy(), root, { recursive: true }),
+    samples: () => samplesOf(wholeSelinuxPolicy()),
+  },
+];
+
+function writeCrafted(root: string): void {
+  const files = join(root, "etc/selinux/test/contexts/files");
+  mkdirSync(files, { recursive: true });
+  mkdirSync(join(root, "etc/selinux/test/policy"));
+  writeFileSync(join(root, "etc/selinux/config"), "SELINUX=enforcing\nSELINUXTYPE=test\n");
+  writeFileSync(join(root, "etc/selinux/test/policy/policy.33"), "");
+  for (const [name, text] of Object.entries(CRAFTED)) {
+    writeFileSync(join(files, name), text.trimStart());
+  }
+}
+
+/** A path that each rule is likely to match, and for some of them one below it. */
+function samplesOf(root: string): readonly string[] {
+  const folder = join(root, "etc/selinux/default/contexts/files");
+  const rules = ["file_contexts", "file_contexts.homedirs", "file_contexts.subs_dist"].flatMap(
+    (it) => execFileSync("cat", [join(folder, it)], { encoding: "utf8" }).split("\n"),
+  );
+  const samples = rules.flatMap((rule, i) => {
+    const path = sampleOf(rule.split(/\s/)[0] ?? "");
+    if (path === undefined) return [];
+    return i % 5 === 0 ? [path, `${path}/below`] : [path];
+  });
+  return [...new Set(samples)];
+}
+
+function sampleOf(expression: string): string | undefined {
+  let text = expression.replace(/\\(.)/g, (_, it: string) => (it === "." ? "\u0001" : it));
+  for (let before = ""; before !== text; ) {
+    before = text;
+    text = text
+      .replace(/\[\^\/\][*+]?/g, "one")
+      .replace(/\[\^?([^\]])[^\]]*\](?:[*+?]|\{\d+(?:,\d*)?\})?/g, "$1")
+      .replace(/\(([^()|]*)(?:\|[^()]*)?\)[*+?]?/g, "$1")
+      .replace(/\.[*+]\??/g, "any");
+  }
+  const path = text
+    .replaceAll(".", "a")
+    .replaceAll("\u0001", ".")
+    .replace(/[?*+^$]/g, "")
+    .slice(1);
+  const isUsable = path.split("/").every((it) => /^[\w@:.~ -]+$/.test(it) && !/^\.*$/.test(it));
+  return isUsable ? path : undefined;
+}
+
+/** Of many samples, so many become directories and links: a lookup takes tenths of a millisecond. */
+const OTHER_KINDS_MAX = 500;
+
+/** The samples as files, as directories and as links, in three trees below `top`. */
+function makeTrees(top: string, samples: readonly string[]): readonly string[] {
+  const parents = new Set(samples.flatMap((it) => ancestorsOf(it)));
+  return (["file", "directory", "link"] as const).map((kind) => {
+    const tree = join(top, kind);
+    mkdirSync(tree);
+    const every = kind === "file" ? 1 : Math.ceil(samples.length / OTHER_KINDS_MAX);
+    for (const sample of samples.filter((_, i) => i % every === 0)) {
+      const path = join(tree, sample);
+      mkdirSync(dirname(path), { recursive: true });
+      if (parents.has(sample) || kind === "directory") mkdirSync(path, { recursive: true });
+      else if (kind === "file") writeFileSync(path, "");
+      else symlinkSync("x", path);
+    }
+    return tree;
+  });
+}
+
+function ancestorsOf(path: string): readonly string[] {
+  const parent = dirname(path);
+  return parent === "." ? [] : [parent, ...ancestorsOf(parent)];
+}
+
+function* walk(path: string): Generator<string> {
+  yield path;
+  if (!lstatSync(path).isDirectory()) return;
+  for (const name of readdirSync(path)) yield* walk(join(path, name));
+}
+
+/** Compiles what `semodule` compiles. Text and compiled form are of the same age, as in a checkout. */
+function compile(policy: string): void {
+  const files = join(policy, "contexts/files");
+  for (const name of ["file_contexts", "file_contexts.homedirs", "file_contexts.local"]) {
+    if (readdirSync(files).includes(name)) {
+      execFileSync("sefcontext_compile", [join(files, name)]);
+    }
+  }
+  for (const name of readdirSync(files)) utimesSync(join(files, name), 0, 0);
+}
+
+const work = mkdtempSync(join(tmpdir(), "selabel-"));
+afterAll(() => rmSync(work, { recursive: true }));
+const hasCompiler = spawnSync("sefcontext_compile", []).error === undefined;
+
+describe.each(POLICIES)("$name", ({ write, samples }) => {
+  let top = "";
+  let trees: readonly string[] = [];
+  beforeAll(() => {
+    top = mkdtempSync(join(work, "trees-"));
+    trees = makeTrees(top, samples());
+  });
+
+  describe.each([
+    { form: "as text", isCompiled: false },
+    { form: "compiled", isCompiled: true },
+  ])("$form", ({ isCompiled }) => {
+    test.for(ostreeVersions())("labels as ostree $version does", async (ostree, { skip }) => {
+      if (isCompiled && !hasCompiler) skip("no sefcontext_compile (selinux-utils)");
+      const root = mkdtempSync(join(work, "root-"));
+      write(root);
+      const policy = (await findPolicy(root)) ?? "";
+      if (isCompiled) compile(policy);
+      const labels = openFileLabels(policy);
+      if (labels === undefined) throw new Error("libselinux cannot be called");
+      const it = createTestRepo(ostree);
+      for (const tree of trees) {
+        const words = ["--orphan", "--no-bindings", `--selinux-policy=${root}`];
+        const commit = it.ostree("commit", ...words, `--tree=dir=${tree}`);
+        const stock = parseLabels(it.ostree("ls", "-R", "-X", commit));
+        const ours = new Map<string, string>();
+        for (const path of walk(tree)) {
+          const place = relative(tree, path);
+          const label = labels.lookUp(`/${place}`, lstatSync(path).mode);
+          if (label !== undefined) ours.set(place, label);
+        }
+        expect(Object.fromEntries(ours)).toEqual(Object.fromEntries(stock));
+        expect(new Set(ours.values()).size).toBeGreaterThan(5);
+      }
+      labels.close();
+      it.remove();
+    });
+  });
+});
