@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { Libc } from "../system/libc.ts";
+import type { Libc } from "../native/libc.ts";
 import { detached, shrunk } from "./libc-nonsense.ts";
 
 export interface LibcCheck {

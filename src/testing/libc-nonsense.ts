@@ -1,7 +1,7 @@
 // Calls with senseless arguments, each of which has to end in an error of ours or of the system.
 import { BootcError, errnoOf } from "../errors.ts";
-import type { Libc } from "../system/libc.ts";
-import type { FileLabels } from "../system/selabel.ts";
+import type { Libc } from "../native/libc.ts";
+import type { FileLabels } from "../native/selabel.ts";
 
 /** Bytes whose memory was transferred. */
 export function detached(): Uint8Array {

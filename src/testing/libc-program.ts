@@ -2,8 +2,8 @@
 // Prints JSON: what failed, by name, and the counts of senseless calls; `"shut"` when the door is shut.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { openLibc } from "../system/libc.ts";
-import { openFileLabels } from "../system/selabel.ts";
+import { openLibc } from "../native/libc.ts";
+import { openFileLabels } from "../native/selabel.ts";
 import { LIBC_CHECKS } from "./libc-checks.ts";
 import { callWithNonsense } from "./libc-nonsense.ts";
 

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type Libc, openLibc } from "../../src/system/libc.ts";
+import { type Libc, openLibc } from "../../src/native/libc.ts";
 import { dir, file, makeTar } from "./images/tar-writer.ts";
 import { ostreeVersions } from "./ostree-versions.ts";
 import { createTestRepo, type TestRepo } from "./test-repo.ts";

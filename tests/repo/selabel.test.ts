@@ -13,8 +13,8 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseLabels } from "../../src/programs/selinux-policy.ts";
-import { findPolicy, openFileLabels } from "../../src/system/selabel.ts";
+import { findPolicy, openFileLabels } from "../../src/native/selabel.ts";
+import { parseLabels } from "../../src/programs/selinux.ts";
 import { wholeSelinuxPolicy } from "./images/selinux-policy.ts";
 import { ostreeVersions } from "./ostree-versions.ts";
 import { createTestRepo } from "./test-repo.ts";

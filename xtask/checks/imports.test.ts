@@ -28,6 +28,12 @@ test.each([
     want: ["src/system/a.ts: src/system may not import node:ffi"],
   },
   {
+    path: "src/system/a.ts",
+    text: 'process.getBuiltinModule("node:ffi")',
+    want: ["src/system/a.ts: src/system may not import node:ffi"],
+  },
+  { path: "src/native/a.ts", text: 'process.getBuiltinModule("node:ffi")', want: [] },
+  {
     path: "src/host/a.ts",
     text: 'const b = await import("../system/run.ts");',
     want: ["src/host/a.ts: src/host may not import src/system/run.ts"],

@@ -39,7 +39,9 @@ function isAllowed(from: string, folder: Folder, target: string): boolean {
 
 /** What the file imports: paths relative to the checkout, names of packages as they are. */
 export function importsOf({ path, text }: SourceFile): readonly string[] {
-  const specifiers = text.matchAll(/(?:^|\s)(?:import|from|import\()\s*\(?"([^"]+)"/gm);
+  const specifiers = text.matchAll(
+    /(?:(?:^|\s)(?:import|from|import\()\s*\(?|getBuiltinModule\()"([^"]+)"/gm,
+  );
   return [...specifiers].map(([, name = ""]) =>
     name.startsWith(".") ? normalize(join(dirname(path), name)) : name,
   );

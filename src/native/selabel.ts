@@ -2,6 +2,7 @@
 import { constants } from "node:os";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
+import { exists, readFileIfAny } from "../system/files.ts";
 import {
   addressOf,
   describeValue,
@@ -12,7 +13,6 @@ import {
   requireText,
   systemError,
 } from "./ffi.ts";
-import { exists, readFileIfAny } from "./files.ts";
 
 /** The file contexts of one policy. Several can be open at once; the machine's own policy plays no part. */
 export interface FileLabels {
