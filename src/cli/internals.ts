@@ -1,8 +1,6 @@
 // Commands for scripts, units and other programs; hidden from the overview.
-import { Argument, type Command } from "commander";
+import { Argument, type Command, Option } from "commander";
 import type { Context } from "../system/context.ts";
-import { declareBootInternals } from "./internals-boot.ts";
-import { declareHostInternals } from "./internals-host.ts";
 import { declareOstreeContainer, lockTimeoutOption } from "./ostree-container.ts";
 
 /** The shells a completion script can be made for. */
@@ -48,5 +46,75 @@ function declareCare(internals: Command, ctx: Context): void {
     .action(async () => {
       const { fsck } = await import("../commands/internals/fsck.ts");
       await fsck(ctx);
+    });
+}
+
+/** What our systemd units and generator call at boot. */
+function declareBootInternals(internals: Command, ctx: Context): void {
+  internals
+    .command("systemd-generator")
+    .description("add our units to this boot where the machine needs them")
+    .argument("<normal>", "directory for generated units")
+    .argument("[early]", "directory of higher priority; unused")
+    .argument("[late]", "directory of lower priority; unused")
+    .action(async (dir: string) => {
+      const { systemdGenerator } = await import("../commands/internals/systemd-generator.ts");
+      await systemdGenerator(ctx, dir);
+    });
+  internals
+    .command("fixup-etc-fstab")
+    .description("mount `/` read-only in /etc/fstab where an installer wrote it otherwise")
+    .action(async () => {
+      const { fixupEtcFstab } = await import("../commands/internals/fixup-etc-fstab.ts");
+      await fixupEtcFstab(ctx);
+    });
+  internals
+    .command("sysusers-sync")
+    .description("remove shadow entries of users that exist nowhere any more")
+    .action(async () => {
+      const { sysusersSync } = await import("../commands/internals/sysusers-sync.ts");
+      await sysusersSync(ctx);
+    });
+  internals
+    .command("bootc-install-completion")
+    .description("add kernel arguments of configuration and image to a new deployment")
+    .argument("<sysroot>", "where the physical root is mounted")
+    .argument("<stateroot>", "the stateroot of the deployment")
+    .action(async (sysroot: string, stateroot: string) => {
+      const command = await import("../commands/internals/install-completion.ts");
+      await command.installCompletion(ctx, sysroot, stateroot);
+    });
+}
+
+/** About the booted host: schemas, the copy of boot entries for users, reboot. */
+function declareHostInternals(internals: Command, ctx: Context): void {
+  internals
+    .command("print-json-schema")
+    .description("print the JSON schema of the host document or of the progress stream")
+    .addOption(
+      new Option("--of <document>", "which schema")
+        .choices(["host", "progress"])
+        .makeOptionMandatory(),
+    )
+    .addHelpText("after", "\nExamples:\n  bootc internals print-json-schema --of host")
+    .action(async (options) => {
+      const { printJsonSchema } = await import("../commands/internals/print-json-schema.ts");
+      await printJsonSchema(ctx, options);
+    });
+  internals
+    .command("publish-boot-entries")
+    .description("leave a copy of the boot loader's entries for users who may not read them")
+    .addHelpText("after", "\nExamples:\n  bootc internals publish-boot-entries")
+    .action(async () => {
+      const { publishBootEntries } = await import("../sysroot/boot-entries.ts");
+      await publishBootEntries(ctx);
+    });
+  internals
+    .command("reboot")
+    .description("reboot this machine")
+    .addHelpText("after", "\nExamples:\n  bootc internals reboot")
+    .action(async () => {
+      const { reboot } = await import("../programs/reboot.ts");
+      await reboot(ctx);
     });
 }
