@@ -1,9 +1,9 @@
 // `xtask bench`: measures, and prints a table for people or JSON for scripts.
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Command } from "commander";
 import type { Bench } from "../bench/bench.ts";
 import { findExceeded, formatReport, type Report } from "../bench/figures.ts";
+import type { Command } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import type { Task } from "./task.ts";
 

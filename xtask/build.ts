@@ -1,7 +1,7 @@
 // `xtask build`: bootc as one executable: bundle, blob, and both inside the pinned runtime.
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
-import { type Command, Option } from "commander";
+import { type Command, Option } from "../src/cli/commander.ts";
 import { BootcError, doing } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
 import { COMPILE_OPTIONS, makeBlob, SEA_CONFIG, type SeaConfig } from "./build/blob.ts";

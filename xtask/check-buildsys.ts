@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import { BootcError, doing } from "../src/errors.ts";
 import { cacheFolder } from "./archive/make-once.ts";
 import { readCheckout } from "./checkout/checkout.ts";

@@ -1,5 +1,5 @@
 // `xtask ci`: what has to be true of every commit, in one go; the workflows call the same.
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import type { Task } from "./task.ts";
 
 export const task: Task = {

@@ -1,7 +1,7 @@
 // `xtask clean`: removes what was made; what was downloaded or took minutes stays unless --all.
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import { errnoOf } from "../src/errors.ts";
 import type { Task } from "./task.ts";
 

@@ -1,6 +1,6 @@
 // `xtask completions`: the completion scripts, by the names under which the shells look for them.
 import { join, relative, resolve } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import { SHELLS } from "../src/cli/internals.ts";
 import { createProgram } from "../src/cli/program.ts";
 import { type GeneratedFiles, requireFresh, writeGenerated } from "./man/generated.ts";

@@ -1,5 +1,5 @@
 // `xtask copr`: the verbs, their options and help. What they do stands in xtask/copr/.
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import type { Task, TaskGroup } from "./task.ts";
 
 type Verb = Task & { readonly about: string };

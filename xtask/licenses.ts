@@ -1,7 +1,7 @@
 // `xtask licenses`: under which licences the executable is, and all their texts in one file.
 import { writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
 import { formatLicense, type Inside, packagesInside, readInside } from "./licenses/inside.ts";

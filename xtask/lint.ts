@@ -1,5 +1,5 @@
 // `xtask lint`: formatter, linter, compiler and the repository's own rules, all of them before failing.
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import { BootcError, describeError } from "../src/errors.ts";
 import { findWorkflowProblems } from "./checks/workflows.ts";
 import { readChangelog } from "./release/changelog.ts";

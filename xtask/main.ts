@@ -1,7 +1,7 @@
 // The runner: a list of tasks. Reading it top to bottom is reading the packaging pipeline.
 import { dirname } from "node:path";
-import { Command, CommanderError } from "commander";
 import { wordsToParse } from "../src/cli/asked-command.ts";
+import { Command, CommanderError } from "../src/cli/commander.ts";
 import { BootcError, describeError, exitStatusOf, kindOf } from "../src/errors.ts";
 import { tolerateClosedOutput } from "../src/process/closed-output.ts";
 import { printError } from "../src/process/print-error.ts";

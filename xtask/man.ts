@@ -1,6 +1,6 @@
 // `xtask man`: a man page for every command, made from the definitions that parse the command line.
 import { join, relative, resolve } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import { createProgram } from "../src/cli/program.ts";
 import { type CommandTree, readCommandTree } from "../src/cli/tree.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";

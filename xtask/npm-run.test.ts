@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Command } from "commander";
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { Command } from "../src/cli/commander.ts";
 import { isOnPath } from "./checks/requirements.ts";
 import { requireNothingSwallowed } from "./npm-run.ts";
 

@@ -1,6 +1,6 @@
 // `npm run` keeps options for itself unless they follow `--`: tell the user, instead of ignoring them.
 import { readFile } from "node:fs/promises";
-import type { Command, Option } from "commander";
+import type { AnyCommand, Option } from "../src/cli/commander.ts";
 import { BootcError, doing, errnoOf } from "../src/errors.ts";
 import type { Context } from "../src/system/context.ts";
 
@@ -18,7 +18,7 @@ export type ReadOwn = (setting: string) => Promise<string | undefined>;
  */
 export async function requireNothingSwallowed(
   env: Env,
-  command: Command,
+  command: AnyCommand,
   readOwn: ReadOwn,
 ): Promise<void> {
   const start = startOf(env, command);
@@ -94,7 +94,7 @@ function parseEnv(text: string): Env {
 }
 
 /** How npm was asked for `command`, up to where its options belong; undefined when npm was not. */
-function startOf(env: Env, command: Command): string | undefined {
+function startOf(env: Env, command: AnyCommand): string | undefined {
   const script = env.npm_lifecycle_event;
   if (!["run-script", "run", "test"].includes(env.npm_command ?? "")) return undefined;
   if (script === "xtask") return `npm run xtask -- ${nameOf(command)}`;
@@ -103,7 +103,7 @@ function startOf(env: Env, command: Command): string | undefined {
 }
 
 /** `copr build`: a verb with the task it belongs to, without the runner's own name. */
-function nameOf(command: Command): string {
+function nameOf(command: AnyCommand): string {
   const names = [command.name()];
   for (let it = command.parent; it?.parent; it = it.parent) names.unshift(it.name());
   return names.join(" ");

@@ -1,7 +1,7 @@
 // `xtask package-rpm`: the source package rebuilt as COPR does it: another user, no network, no Node.
 import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { type Command, Option } from "commander";
+import { type Command, Option } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
 import { requirePrograms } from "./checks/requirements.ts";

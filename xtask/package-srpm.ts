@@ -1,7 +1,7 @@
 // `xtask package-srpm`: everything COPR needs to build the package without network, in one file.
 import { chmod, copyFile, readdir, utimes } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
 import { digestFile } from "./archive/digest.ts";

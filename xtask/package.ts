@@ -1,5 +1,5 @@
 // `xtask package`: the source archive of the commit that is checked out.
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import { readCheckout } from "./checkout/checkout.ts";
 import { packSource } from "./rpm/sources.ts";
 import type { Task } from "./task.ts";

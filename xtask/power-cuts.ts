@@ -1,5 +1,5 @@
 // `xtask power-cuts`: cuts a virtual machine's power during updates, again and again.
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import type { Task } from "./task.ts";
 
 const OPTIONS = ["count", "seed", "mode", "journal", "slot"] as const;

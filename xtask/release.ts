@@ -1,6 +1,6 @@
 // `xtask release`: building and publishing, as two separate switches of one task.
 import { join } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import type { Task, TaskOptions, Tree } from "./task.ts";
 

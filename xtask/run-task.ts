@@ -1,5 +1,5 @@
 // One task using another, by name and with the options it has on the command line.
-import { Command } from "commander";
+import { Command } from "../src/cli/commander.ts";
 import { BootcError, doing } from "../src/errors.ts";
 import type { Tree } from "./task.ts";
 

@@ -1,5 +1,5 @@
 // `xtask runtime`: the pinned Node for both architectures: what exists, fetched, packed, verified.
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import { fetchPackage } from "./npm/fetch.ts";
 import { describeAvailable, readAvailable } from "./runtime/available.ts";

@@ -1,7 +1,7 @@
 // `xtask sbom`: what is inside the executable, for programs that look for vulnerabilities and licences.
 import { writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
-import { type Command, Option } from "commander";
+import { type Command, Option } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
 import { readCheckout } from "./checkout/checkout.ts";

@@ -1,5 +1,5 @@
 // `xtask setup`: everything a fresh machine lacks for building and testing, in one go.
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import { requirePrograms } from "./checks/requirements.ts";
 import type { Task } from "./task.ts";
 

@@ -1,7 +1,7 @@
 // `xtask spec`: rpm/bootc.spec.ejs, filled in with what the lockfile, git and the tree say.
 import { readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";

@@ -1,5 +1,5 @@
 // What a task is: options it declares, and a function from the checkout to an answer.
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import type { Context } from "../src/system/context.ts";
 
 /** Several verbs under the name of one task: `xtask copr build`. */

@@ -1,5 +1,5 @@
 // `xtask test`: the test suites, by name, one after the other; then what came of all of them.
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import { requirePrograms } from "./checks/requirements.ts";
 import { TEST_PROGRAMS } from "./setup.ts";

@@ -1,7 +1,7 @@
 // `xtask tidy`: the architecture as a table that fails the build. Lists every violation before failing.
 import { glob, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import { FOLDERS } from "./checks/folders.ts";
 import { findCircles, findImportViolations, type SourceFile, TEST_FILE } from "./checks/imports.ts";

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, copyFile, cp, mkdir, mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { type Command, Option } from "commander";
+import { type Command, Option } from "../src/cli/commander.ts";
 import { BootcError, doing, errnoOf } from "../src/errors.ts";
 import {
   type ArchiveEntry,

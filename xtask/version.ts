@@ -1,5 +1,5 @@
 // `xtask version`: the version of this checkout, as the package carries it.
-import type { Command } from "commander";
+import type { Command } from "../src/cli/commander.ts";
 import { readCheckout } from "./checkout/checkout.ts";
 import type { Task } from "./task.ts";
 

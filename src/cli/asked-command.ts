@@ -1,9 +1,9 @@
 // Which command of the tree a command line asks for, before the parser sees it.
-import type { Command } from "commander";
 import { BootcError } from "../errors.ts";
+import type { AnyCommand } from "./commander.ts";
 
 /** The subcommand that `word` names, by its name or an alias. */
-export function findSubcommand(command: Command, word: string): Command | undefined {
+export function findSubcommand(command: AnyCommand, word: string): AnyCommand | undefined {
   return command.commands.find((it) => [it.name(), ...it.aliases()].includes(word));
 }
 
@@ -12,7 +12,7 @@ export function findSubcommand(command: Command, word: string): Command | undefi
  * that does not exist nothing stays: the parser would answer a `--help` there with the help of the
  * group, as if all were well.
  */
-export function wordsToParse(program: Command, argv: readonly string[]): readonly string[] {
+export function wordsToParse(program: AnyCommand, argv: readonly string[]): readonly string[] {
   let command = program;
   for (const [i, word] of argv.entries()) {
     if (command.commands.length === 0 || word === "--") return argv;
@@ -27,7 +27,7 @@ export function wordsToParse(program: Command, argv: readonly string[]): readonl
 }
 
 /** What stands for `help`, given to `group` with `words` behind it. */
-function wordsOfHelp(group: Command, words: readonly string[]): readonly string[] {
+function wordsOfHelp(group: AnyCommand, words: readonly string[]): readonly string[] {
   let command = group;
   for (const [i, word] of words.entries()) {
     if (word === "-h" || word === "--help") continue;
@@ -40,7 +40,7 @@ function wordsOfHelp(group: Command, words: readonly string[]): readonly string[
   return [...words, "--help"];
 }
 
-function helpError(message: string, command: Command): BootcError {
+function helpError(message: string, command: AnyCommand): BootcError {
   return new BootcError(message, {
     kind: "usage",
     hint: `see \`${nameOf(command)} --help\``,
@@ -48,6 +48,6 @@ function helpError(message: string, command: Command): BootcError {
 }
 
 /** All words of a command: `bootc install to-disk`. */
-export function nameOf(command: Command): string {
+export function nameOf(command: AnyCommand): string {
   return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
 }

@@ -1,8 +1,15 @@
 // The verbs that look at and change the booted host.
-import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Context } from "../system/context.ts";
-import { offering, transportOption } from "./offered-values.ts";
-import { lockTimeoutOption, withPullOptions } from "./ostree-container.ts";
+import { type Command, Option } from "./commander.ts";
+import {
+  declared,
+  jsonOption,
+  lockTimeoutOption,
+  offering,
+  progressFdOption,
+  transportOption,
+  withPullOptions,
+} from "./options.ts";
 
 export function declareHostCommands(program: Command, ctx: Context): void {
   declareUpgrade(program, ctx);
@@ -45,8 +52,8 @@ function declareUpgrade(program: Command, ctx: Context): void {
       ]),
     )
     .option("--tag <tag>", "follow this tag of the same repository from now on")
-    .addOption(progressFd())
-    .addOption(jsonAnswer());
+    .addOption(progressFdOption())
+    .addOption(jsonOption());
   withPullOptions(command)
     .addHelpText(
       "after",
@@ -54,7 +61,7 @@ function declareUpgrade(program: Command, ctx: Context): void {
     )
     .action(async (options) => {
       const { upgrade } = await import("../commands/upgrade.ts");
-      await upgrade(ctx, options);
+      await upgrade(ctx, declared(options));
     });
 }
 
@@ -78,8 +85,8 @@ function declareSwitch(program: Command, ctx: Context): void {
         // It stages nothing that could be booted or take the place of a branch.
         .conflicts(["apply", "softReboot", "retain"]),
     )
-    .addOption(progressFd())
-    .addOption(jsonAnswer());
+    .addOption(progressFdOption())
+    .addOption(jsonOption());
   withPullOptions(command)
     .addHelpText(
       "after",
@@ -87,7 +94,7 @@ function declareSwitch(program: Command, ctx: Context): void {
     )
     .action(async (target, options) => {
       const { switchImage } = await import("../commands/switch.ts");
-      await switchImage(ctx, target, options);
+      await switchImage(ctx, target, declared(options));
     });
 }
 
@@ -98,11 +105,11 @@ function declareRollback(program: Command, ctx: Context): void {
     .option("--apply", "reboot at once")
     .addOption(softReboot())
     .addOption(lockTimeoutOption())
-    .addOption(jsonAnswer())
+    .addOption(jsonOption())
     .addHelpText("after", "\nExamples:\n  bootc rollback\n  bootc rollback --apply")
     .action(async (options) => {
       const { rollback } = await import("../commands/rollback.ts");
-      await rollback(ctx, options);
+      await rollback(ctx, declared(options));
     });
 }
 
@@ -112,12 +119,12 @@ function declareEdit(program: Command, ctx: Context): void {
     .description("change what this host is meant to run by editing its document")
     .option("-f, --filename <file>", "take the document from this file, without an editor")
     .option("--quiet", "show no progress")
-    .addOption(jsonAnswer());
+    .addOption(jsonOption());
   withPullOptions(command)
     .addHelpText("after", "\nExamples:\n  bootc edit\n  bootc edit --filename host.yaml")
     .action(async (options) => {
       const { edit } = await import("../commands/edit.ts");
-      await edit(ctx, options);
+      await edit(ctx, declared(options));
     });
 }
 
@@ -130,10 +137,10 @@ function declareStatus(program: Command, ctx: Context): void {
     )
     .addOption(new Option("--json", "same as --format json").hideHelp())
     .addOption(
-      offering(
-        new Option("--format-version <number>", "version of the document; 0 and 1 are the same"),
-        ["0", "1"],
-      ),
+      offering("--format-version <number>", "version of the document; 0 and 1 are the same", [
+        "0",
+        "1",
+      ]),
     )
     .option("--booted", "show the booted deployment alone")
     .option("-v, --verbose", "show more of each deployment")
@@ -143,7 +150,7 @@ function declareStatus(program: Command, ctx: Context): void {
     )
     .action(async (options) => {
       const { status } = await import("../commands/status.ts");
-      await status(ctx, options);
+      await status(ctx, declared(options));
     });
 }
 
@@ -156,24 +163,11 @@ function declareUsrOverlay(program: Command, ctx: Context): void {
     .addHelpText("after", "\nExamples:\n  bootc usr-overlay")
     .action(async (options) => {
       const { usrOverlay } = await import("../commands/usr-overlay.ts");
-      await usrOverlay(ctx, options);
+      await usrOverlay(ctx, declared(options));
     });
 }
 
-function softReboot(): Option {
+function softReboot() {
   const about = "prepare a soft reboot, which keeps the kernel";
   return new Option("--soft-reboot <mode>", about).choices(["required", "auto"]);
-}
-
-function jsonAnswer(): Option {
-  return new Option("--json", "answer with the host document, or with one error object, alone");
-}
-
-function progressFd(): Option {
-  return new Option("--progress-fd <number>", "write progress as JSON lines to this descriptor")
-    .hideHelp()
-    .argParser((text) => {
-      if (/^\d+$/.test(text) && Number(text) >= 3) return Number(text);
-      throw new InvalidArgumentError(`Cannot use fd ${text} for progress JSON.`);
-    });
 }

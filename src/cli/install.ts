@@ -1,9 +1,9 @@
 // The installation verbs and their options.
-import { type Command, Option } from "commander";
 import type { Context } from "../system/context.ts";
-import { transportOption } from "./offered-values.ts";
+import { type Command, type CommandOf, Option, type OptionValues } from "./commander.ts";
+import { declared, transportOption } from "./options.ts";
 
-const FILESYSTEMS = ["xfs", "ext4", "btrfs"];
+const FILESYSTEMS = ["xfs", "ext4", "btrfs"] as const;
 
 export function declareInstallCommands(program: Command, ctx: Context): void {
   const install = program.command("install").description("install this, or another, image");
@@ -32,9 +32,9 @@ function declareToDisk(install: Command, ctx: Context): void {
         "  truncate -s 10G disk.raw && bootc install to-disk --via-loopback --filesystem ext4 \\\n" +
         "    --source-imgref docker://quay.io/example/os:latest disk.raw",
     );
-  withInstallOptions(command).action(async (device: string, options) => {
+  withInstallOptions(command).action(async (device, options) => {
     const { installToDisk } = await import("../commands/install/to-disk.ts");
-    await installToDisk(ctx, device, options);
+    await installToDisk(ctx, device, declared(options));
   });
 }
 
@@ -52,9 +52,9 @@ function declareToFilesystem(install: Command, ctx: Context): void {
       "after",
       "\nExamples:\n  bootc install to-filesystem --root-mount-spec LABEL=root /mnt",
     );
-  withInstallOptions(command).action(async (path: string, options) => {
+  withInstallOptions(command).action(async (path, options) => {
     const { installToFilesystem } = await import("../commands/install/to-filesystem.ts");
-    await installToFilesystem(ctx, path, options);
+    await installToFilesystem(ctx, path, declared(options));
   });
 }
 
@@ -71,9 +71,9 @@ function declareToExistingRoot(install: Command, ctx: Context): void {
       "\nExamples:\n  podman run --rm --privileged --pid=host -v /:/target -v /dev:/dev \\\n" +
         "    -v /var/lib/containers:/var/lib/containers IMAGE bootc install to-existing-root",
     );
-  withInstallOptions(command).action(async (path: string, options) => {
+  withInstallOptions(command).action(async (path, options) => {
     const { installToExistingRoot } = await import("../commands/install/to-existing-root.ts");
-    await installToExistingRoot(ctx, path, options);
+    await installToExistingRoot(ctx, path, declared(options));
   });
 }
 
@@ -83,7 +83,7 @@ function declareForInstallers(install: Command, ctx: Context): void {
     .description("check an installed root before an installer unmounts it")
     .argument("<root-path>", "where the physical root is mounted")
     .addHelpText("after", "\nExamples:\n  bootc install finalize /mnt/sysroot")
-    .action(async (path: string) => {
+    .action(async (path) => {
       const { finalizeInstall } = await import("../commands/install/finalize.ts");
       await finalizeInstall(ctx, path);
     });
@@ -102,11 +102,11 @@ function declareForInstallers(install: Command, ctx: Context): void {
     .addHelpText("after", "\nExamples:\n  bootc install print-configuration | jq .filesystem")
     .action(async (options) => {
       const command = await import("../commands/install/print-configuration.ts");
-      await command.printInstallConfiguration(ctx, options);
+      await command.printInstallConfiguration(ctx, declared(options));
     });
 }
 
-function replaceOption(): Option {
+function replaceOption() {
   return new Option("--replace <mode>", "what becomes of what is on the root").choices([
     "wipe",
     "alongside",
@@ -114,7 +114,11 @@ function replaceOption(): Option {
 }
 
 /** The options every kind of installation has. */
-function withInstallOptions(command: Command): Command {
+function withInstallOptions<
+  Args extends unknown[],
+  Opts extends OptionValues,
+  GlobalOpts extends OptionValues,
+>(command: CommandOf<Args, Opts, GlobalOpts>) {
   const collect = (value: string, all: readonly string[] = []) => [...all, value];
   return command
     .option("--source-imgref <image>", "the image: docker://NAME, oci:DIR, … (not in a container)")

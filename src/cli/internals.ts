@@ -1,7 +1,8 @@
 // Commands for scripts, units and other programs; hidden from the overview.
-import { Argument, type Command, Option } from "commander";
 import type { Context } from "../system/context.ts";
-import { declareOstreeContainer, lockTimeoutOption } from "./ostree-container.ts";
+import { Argument, type Command, Option } from "./commander.ts";
+import { declared, lockTimeoutOption } from "./options.ts";
+import { declareOstreeContainer } from "./ostree-container.ts";
 
 /** The shells a completion script can be made for. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -37,7 +38,7 @@ function declareCare(internals: Command, ctx: Context): void {
     .addHelpText("after", "\nExamples:\n  bootc internals cleanup")
     .action(async (options) => {
       const { cleanup } = await import("../commands/internals/cleanup.ts");
-      await cleanup(ctx, options);
+      await cleanup(ctx, declared(options));
     });
   internals
     .command("fsck")
@@ -57,7 +58,7 @@ function declareBootInternals(internals: Command, ctx: Context): void {
     .argument("<normal>", "directory for generated units")
     .argument("[early]", "directory of higher priority; unused")
     .argument("[late]", "directory of lower priority; unused")
-    .action(async (dir: string) => {
+    .action(async (dir) => {
       const { systemdGenerator } = await import("../commands/internals/systemd-generator.ts");
       await systemdGenerator(ctx, dir);
     });
@@ -80,7 +81,7 @@ function declareBootInternals(internals: Command, ctx: Context): void {
     .description("add kernel arguments of configuration and image to a new deployment")
     .argument("<sysroot>", "where the physical root is mounted")
     .argument("<stateroot>", "the stateroot of the deployment")
-    .action(async (sysroot: string, stateroot: string) => {
+    .action(async (sysroot, stateroot) => {
       const command = await import("../commands/internals/install-completion.ts");
       await command.installCompletion(ctx, sysroot, stateroot);
     });
@@ -99,7 +100,7 @@ function declareHostInternals(internals: Command, ctx: Context): void {
     .addHelpText("after", "\nExamples:\n  bootc internals print-json-schema --of host")
     .action(async (options) => {
       const { printJsonSchema } = await import("../commands/internals/print-json-schema.ts");
-      await printJsonSchema(ctx, options);
+      await printJsonSchema(ctx, declared(options));
     });
   internals
     .command("publish-boot-entries")

@@ -1,7 +1,13 @@
 // `internals ostree-container`: images in any ostree repository, for installers and image pipelines.
-import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Context } from "../system/context.ts";
-import { transportOption } from "./offered-values.ts";
+import { type Command, Option, type OptionOf } from "./commander.ts";
+import {
+  declared,
+  lockTimeoutOption,
+  transportOption,
+  withAccessOptions,
+  withPullOptions,
+} from "./options.ts";
 
 /** Declares the group as `name` of `parent`. */
 export function declareOstreeContainer(parent: Command, ctx: Context, name: string): void {
@@ -35,7 +41,7 @@ function declareUnencapsulate(container: Command, ctx: Context): void {
     )
     .action(async (imgref, options) => {
       const { unencapsulate } = await import("../commands/ostree-container/unencapsulate.ts");
-      await unencapsulate(ctx, { ...options, imgref });
+      await unencapsulate(ctx, declared({ ...options, imgref }));
     });
 }
 
@@ -51,7 +57,7 @@ function declareInfo(container: Command, ctx: Context): void {
     )
     .action(async (imgref, options) => {
       const { info } = await import("../commands/ostree-container/info.ts");
-      await info(ctx, { ...options, imgref });
+      await info(ctx, declared({ ...options, imgref }));
     });
 }
 
@@ -63,7 +69,7 @@ function declareLooks(image: Command, ctx: Context): void {
     .addHelpText("after", "\nExamples:\n  ostree container image list --repo /ostree/repo")
     .action(async (options) => {
       const { imageList } = await import("../commands/ostree-container/image/list.ts");
-      await imageList(ctx, options);
+      await imageList(ctx, declared(options));
     });
   image
     .command("history")
@@ -76,7 +82,7 @@ function declareLooks(image: Command, ctx: Context): void {
     )
     .action(async (name, options) => {
       const { imageHistory } = await import("../commands/ostree-container/image/history.ts");
-      await imageHistory(ctx, { ...options, image: name });
+      await imageHistory(ctx, declared({ ...options, image: name }));
     });
   image
     .command("metadata")
@@ -90,7 +96,7 @@ function declareLooks(image: Command, ctx: Context): void {
     )
     .action(async (name, options) => {
       const { imageMetadata } = await import("../commands/ostree-container/image/metadata.ts");
-      await imageMetadata(ctx, { ...options, image: name });
+      await imageMetadata(ctx, declared({ ...options, image: name }));
     });
 }
 
@@ -108,7 +114,7 @@ function declareCopy(image: Command, ctx: Context): void {
     )
     .action(async (imgref, options) => {
       const { imageCopy } = await import("../commands/ostree-container/image/copy.ts");
-      await imageCopy(ctx, { ...options, imgref });
+      await imageCopy(ctx, declared({ ...options, imgref }));
     });
 }
 
@@ -126,7 +132,7 @@ function declareRemovals(image: Command, ctx: Context): void {
     )
     .action(async (images, options) => {
       const { imageRemove } = await import("../commands/ostree-container/image/remove.ts");
-      await imageRemove(ctx, { ...options, images });
+      await imageRemove(ctx, declared({ ...options, images }));
     });
   image
     .command("prune-layers")
@@ -138,7 +144,7 @@ function declareRemovals(image: Command, ctx: Context): void {
       const { imagePruneLayers } = await import(
         "../commands/ostree-container/image/prune-layers.ts"
       );
-      await imagePruneLayers(ctx, options);
+      await imagePruneLayers(ctx, declared(options));
     });
   image
     .command("prune-images")
@@ -156,7 +162,7 @@ function declareRemovals(image: Command, ctx: Context): void {
       const { imagePruneImages } = await import(
         "../commands/ostree-container/image/prune-images.ts"
       );
-      await imagePruneImages(ctx, options);
+      await imagePruneImages(ctx, declared(options));
     });
   image
     .command("clear-cached-update")
@@ -172,7 +178,7 @@ function declareRemovals(image: Command, ctx: Context): void {
       const { imageClearCachedUpdate } = await import(
         "../commands/ostree-container/image/clear-cached-update.ts"
       );
-      await imageClearCachedUpdate(ctx, { ...options, image: name });
+      await imageClearCachedUpdate(ctx, declared({ ...options, image: name }));
     });
 }
 
@@ -218,24 +224,24 @@ function declareDeploy(image: Command, ctx: Context): void {
     )
     .action(async (options) => {
       const { imageDeploy } = await import("../commands/ostree-container/image/deploy.ts");
-      await imageDeploy(ctx, options);
+      await imageDeploy(ctx, declared(options));
     });
 }
 
 /** Beside an --imgref, which says all of this itself, it would mean nothing. */
-function ofImage(flags: string, description: string): Option {
+function ofImage<Flags extends string>(flags: Flags, description: string) {
   return new Option(flags, description).conflicts("imgref");
 }
 
-function repoOption(): Option {
+function repoOption() {
   return new Option("--repo <repo>", "the repository's directory").makeOptionMandatory();
 }
 
 /** A flag that only looks like the negation of another option; commander takes `--no-x` for `--x`. */
-function plainFlag(flags: string, description: string): Option {
-  const option = new Option(flags, description);
+function plainFlag<Name extends string>(flags: `--no-${Name}`, description: string) {
+  const option = new Option<string>(flags, description);
   option.negate = false;
-  return option;
+  return option as unknown as OptionOf<`--no${Capitalize<Name>}`>;
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {
@@ -260,52 +266,6 @@ function declarePull(image: Command, ctx: Context): void {
     )
     .action(async (repo, imgref, options) => {
       const { imagePull } = await import("../commands/ostree-container/image/pull.ts");
-      await imagePull(ctx, { ...options, repo, imgref });
+      await imagePull(ctx, declared({ ...options, repo, imgref }));
     });
-}
-
-/** The options by which a registry is reached; `AccessWords` in the commands. */
-export function withAccessOptions(command: Command): Command {
-  return command
-    .option("--authfile <file>", "credentials for the registry")
-    .addOption(new Option("--auth-anonymous", "use no credentials").conflicts("authfile"))
-    .option("--cert-dir <dir>", "certificates for the registry (*.crt, *.cert, *.key)")
-    .option("--insecure-skip-tls-verification", "do not verify the registry's certificate");
-}
-
-/** The options that limit how long a pull may take; `PullWords` in the commands. */
-export function withPullOptions(command: Command): Command {
-  return command
-    .addOption(lockTimeoutOption())
-    .addOption(
-      seconds("--stall-timeout <seconds>", "restart a transfer that is stuck (default: 60)", {
-        isZeroAllowed: false,
-      }),
-    )
-    .addOption(
-      seconds("--give-up-after <seconds>", "fail when nothing comes for so long (default: 300)", {
-        isZeroAllowed: false,
-      }),
-    );
-}
-
-/** How long another writer is waited for; `LockWords` in the commands. */
-export function lockTimeoutOption(): Option {
-  return seconds("--lock-timeout <seconds>", "how long to wait for another writer (default: 60)", {
-    isZeroAllowed: true,
-  });
-}
-
-function seconds(
-  flags: string,
-  description: string,
-  { isZeroAllowed }: { readonly isZeroAllowed: boolean },
-): Option {
-  return new Option(flags, description).argParser((text) => {
-    const value = Number(text);
-    const isInRange = (isZeroAllowed ? value >= 0 : value > 0) && value <= 1e6;
-    if (/^\d+(\.\d+)?$/.test(text) && isInRange) return value;
-    const above = isZeroAllowed ? "" : " above 0";
-    throw new InvalidArgumentError(`a number of seconds${above} is needed.`);
-  });
 }

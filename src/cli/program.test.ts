@@ -1,6 +1,6 @@
-import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { scriptedContext } from "../testing/scripted-context.ts";
+import type { AnyCommand } from "./commander.ts";
 import { createProgram } from "./program.ts";
 
 const { ctx } = scriptedContext("/nonexistent", []);
@@ -38,9 +38,9 @@ const TAKEN: Readonly<Record<string, string>> = {
 };
 
 /** The command that words lead to, as `ostree container …` for those of ostree's. */
-function find(words: string): Command {
+function find(words: string): AnyCommand {
   const path = words.startsWith("container ") ? `internals ostree-ext ${words}` : words;
-  return path.split(" ").reduce((command, word) => {
+  return path.split(" ").reduce<AnyCommand>((command, word) => {
     const next = command.commands.find((it) => [it.name(), ...it.aliases()].includes(word));
     if (next === undefined) throw new Error(`no \`${word}\` in \`${words}\``);
     return next;
@@ -53,7 +53,7 @@ test.each(Object.entries(TAKEN))("%s takes %s", (words, options) => {
 });
 
 test("every command takes --verbose", () => {
-  const leaves = (command: Command): readonly Command[] =>
+  const leaves = (command: AnyCommand): readonly AnyCommand[] =>
     command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
   const without = leaves(createProgram(ctx)).filter(
     (it) => it.options.filter(({ long }) => long === "--verbose").length !== 1,

@@ -1,10 +1,10 @@
 // Names, options and help of every command. No behaviour: each action loads the file of its verb.
-import { Command, CommanderError } from "commander";
 import { BootcError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { createContext } from "../system/run.ts";
 import { VERSION } from "../version.ts";
 import { findSubcommand, nameOf, wordsToParse } from "./asked-command.ts";
+import { type AnyCommand, Command, CommanderError } from "./commander.ts";
 import { declareHostCommands } from "./host.ts";
 import { declareInstallCommands } from "./install.ts";
 import { declareInternalCommands } from "./internals.ts";
@@ -33,7 +33,7 @@ export async function runProgram(argv: readonly string[], signal: AbortSignal): 
 }
 
 /** What the parser complains about, in the form of our own errors. */
-export function usageError(text: string, program: Command, argv: readonly string[]): BootcError {
+export function usageError(text: string, program: AnyCommand, argv: readonly string[]): BootcError {
   const [first = "", suggestion = ""] = text.split("\n");
   const message = first
     .replace(/^error: /, "")
@@ -49,8 +49,8 @@ export function usageError(text: string, program: Command, argv: readonly string
 }
 
 /** The words of the command that was asked for, as far as there is such a command. */
-function nameAsked(program: Command, argv: readonly string[]): string {
-  let command = program;
+function nameAsked(program: AnyCommand, argv: readonly string[]): string {
+  let command: AnyCommand = program;
   for (const word of argv) {
     const next = findSubcommand(command, word);
     if (next === undefined) break;
@@ -60,14 +60,14 @@ function nameAsked(program: Command, argv: readonly string[]): string {
 }
 
 /** Commands without a meaning of their own for `--verbose` show what they run. */
-function offerVerbose(command: Command): void {
+function offerVerbose(command: AnyCommand): void {
   for (const it of command.commands) offerVerbose(it);
   if (command.commands.length > 0 || command.options.some((it) => it.long === "--verbose")) return;
   command.option("--verbose", "show every outside command, as a line that can be pasted");
 }
 
 /** Groups list `help`; what it means is decided before the parser sees it. */
-function offerHelp(command: Command): void {
+function offerHelp(command: AnyCommand): void {
   if (command.commands.length === 0) return;
   command.helpCommand("help [command...]", "print help, of a command if one is given");
   for (const it of command.commands) offerHelp(it);

@@ -1,6 +1,6 @@
 // The command line as data: what man pages and completions are made of is what parses.
 import type { EventEmitter } from "node:events";
-import type { Argument, Command, Option } from "commander";
+import type { AnyCommand, Argument, Option } from "./commander.ts";
 
 export interface CommandTree {
   /** From the program's name on: `["bootc", "image", "list"]`. */
@@ -41,7 +41,7 @@ export interface ArgumentInfo {
 }
 
 /** The tree below `command`, hidden commands, options and arguments left out. */
-export function readCommandTree(command: Command, above: readonly string[] = []): CommandTree {
+export function readCommandTree(command: AnyCommand, above: readonly string[] = []): CommandTree {
   const help = command.createHelp();
   const path = [...above, command.name()];
   const visible = help.visibleOptions(command);
@@ -103,7 +103,7 @@ function readArgument(argument: Argument): ArgumentInfo {
 }
 
 /** Commander hands the texts of `addHelpText` to whoever asks as it does itself. */
-function readAfterText(command: Command): string {
+function readAfterText(command: AnyCommand): string {
   let text = "";
   const write = (part: string) => {
     text += part;

@@ -1,5 +1,6 @@
 // `bootc completion`: a script that lets a shell complete our commands and options.
-import type { Command } from "commander";
+
+import type { AnyCommand } from "../cli/commander.ts";
 import { formatBashCompletion } from "../cli/completion/bash.ts";
 import { formatFishCompletion } from "../cli/completion/fish.ts";
 import { formatZshCompletion } from "../cli/completion/zsh.ts";
@@ -7,12 +8,12 @@ import { readCommandTree } from "../cli/tree.ts";
 import { BootcError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 
-export async function completion(ctx: Context, program: Command, shell: string): Promise<void> {
+export async function completion(ctx: Context, program: AnyCommand, shell: string): Promise<void> {
   ctx.say(formatCompletion(program, shell).trimEnd());
 }
 
 /** The completion script for `shell`. Fails for a shell we have none for. */
-export function formatCompletion(program: Command, shell: string): string {
+export function formatCompletion(program: AnyCommand, shell: string): string {
   const tree = readCommandTree(program);
   switch (shell) {
     case "bash":

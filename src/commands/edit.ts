@@ -1,9 +1,11 @@
 // `bootc edit`: change what this host is meant to run by changing its document.
+
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type DeployWords, deployImage, requireBooted } from "../deploy/deploy-image.ts";
-import { answerInJson, silenceFor } from "../deploy/json-answer.ts";
+import { type DeployFlags, deploySettingsOf, lockTimeoutOf } from "../cli/options.ts";
+import { deployImage, requireBooted } from "../deploy/deploy-image.ts";
+import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { queueRollback } from "../deploy/queue-rollback.ts";
 import { BootcError } from "../errors.ts";
@@ -13,11 +15,10 @@ import { assembleHost } from "../host/assemble-host.ts";
 import type { HostDocument } from "../host/document.ts";
 import { decideEdit, parseHostSpec } from "../host/switch.ts";
 import { editFile } from "../programs/editor.ts";
-import { limitsOfWords } from "../pull/request.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 
-export interface EditOptions extends DeployWords {
+export interface EditOptions extends Omit<DeployFlags, "progressFd"> {
   readonly filename?: string;
 }
 
@@ -28,20 +29,20 @@ export async function edit(ctx: Context, options: EditOptions): Promise<void> {
   const text =
     options.filename === undefined ? await askEditor(ctx, shown) : await readSpec(options.filename);
   const wanted = parseHostSpec(parseYaml("the host document", text));
-  const talk = silenceFor(ctx, options);
-  const { lockTimeoutMs: timeoutMs } = limitsOfWords(options);
-  await withHostLock(talk, { purpose: "editing", timeoutMs }, async () => {
+  const quiet = quietFor(ctx, options);
+  const timeoutMs = lockTimeoutOf(options);
+  await withHostLock(quiet, { purpose: "editing", timeoutMs }, async () => {
     const sysroot = await readSysroot(ctx);
     const decision = decideEdit(assembleHost(sysroot), wanted);
     switch (decision.kind) {
       case "unchanged":
-        return talk.say("Edit cancelled, no changes made.");
+        return quiet.say("Edit cancelled, no changes made.");
       case "rollback":
-        await queueRollback(talk);
+        await queueRollback(quiet);
         return;
       case "image": {
         const request = { reference: decision.image, booted: requireBooted(sysroot) };
-        await deployImage(talk, { ...request, words: options }, {});
+        await deployImage(quiet, { ...request, settings: deploySettingsOf(options) }, {});
       }
     }
   });

@@ -1,17 +1,17 @@
 // `bootc switch`: follow another image from now on.
-import { type DeployWords, deployImage, requireBooted } from "../deploy/deploy-image.ts";
-import { answerInJson, silenceFor } from "../deploy/json-answer.ts";
+import { type DeployFlags, deploySettingsOf, lockTimeoutOf } from "../cli/options.ts";
+import { deployImage, requireBooted } from "../deploy/deploy-image.ts";
+import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import { isSameImage, parseSwitchTarget } from "../host/switch.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { reboot } from "../programs/reboot.ts";
-import { limitsOfWords } from "../pull/request.ts";
 import { mutateOriginInPlace, readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 
-export interface SwitchOptions extends DeployWords {
+export interface SwitchOptions extends DeployFlags {
   readonly transport: string;
   readonly enforceContainerSigpolicy?: boolean;
   readonly retain?: boolean;
@@ -31,21 +31,18 @@ export async function switchImage(
   });
   if (options.mutateInPlace === true) {
     const deployment = await mutateOriginInPlace(ctx, target);
-    silenceFor(ctx, options).say(`Updated ${deployment} to pull from ${describeReference(target)}`);
+    quietFor(ctx, options).say(`Updated ${deployment} to pull from ${describeReference(target)}`);
     return await answerInJson(ctx, options);
   }
   await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
   await requireSoftReboot(ctx, options.softReboot, { slot: "staged", isThere: false });
-  const talk = silenceFor(ctx, options);
+  const quiet = quietFor(ctx, options);
   const outcome = await withHostLock(
-    talk,
-    {
-      purpose: "switching",
-      timeoutMs: limitsOfWords(options).lockTimeoutMs,
-    },
-    () => switchLocked(talk, target, options),
+    quiet,
+    { purpose: "switching", timeoutMs: lockTimeoutOf(options) },
+    () => switchLocked(quiet, target, options),
   );
-  if (outcome !== "nothing") await softReboot(talk, options.softReboot, "staged");
+  if (outcome !== "nothing") await softReboot(quiet, options.softReboot, "staged");
   await answerInJson(ctx, options);
   if (outcome !== "nothing" && options.apply === true) await reboot(ctx);
 }
@@ -67,6 +64,7 @@ async function switchLocked(
   const booted = requireBooted(sysroot);
   // A host that was installed from a plain ostree branch keeps its content until the ref goes.
   const abandonedRefspec = options.retain === true ? undefined : booted.origin.refspec;
-  await deployImage(ctx, { reference, booted, words: options }, { abandonedRefspec });
+  const request = { reference, booted, settings: deploySettingsOf(options) };
+  await deployImage(ctx, request, { abandonedRefspec });
   return "staged";
 }

@@ -1,16 +1,16 @@
 // `bootc upgrade`: stage the newest image behind the reference this host follows.
 
+import { type DeployFlags, deploySettingsOf, lockTimeoutOf } from "../cli/options.ts";
 import { announceChange, requireReboot, withdrawReboot } from "../deploy/after-change.ts";
 import {
   type DeployRequest,
-  type DeployWords,
   deployPulled,
   planDeploy,
   requireBooted,
   withProgress,
   withPulledImage,
 } from "../deploy/deploy-image.ts";
-import { answerInJson, silenceFor } from "../deploy/json-answer.ts";
+import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { describeDifference } from "../deploy/stage-image.ts";
@@ -30,11 +30,11 @@ import { setFinalizationLock } from "../programs/ostree/admin.ts";
 import { reboot } from "../programs/reboot.ts";
 import type { ProgressDisplay } from "../progress/show.ts";
 import { forgetUpdate, type PullPlan, recordUpdate } from "../pull/plan/plan.ts";
-import { limitsOfWords, type PulledImage } from "../pull/request.ts";
+import type { PulledImage } from "../pull/request.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 
-export interface UpgradeOptions extends DeployWords {
+export interface UpgradeOptions extends DeployFlags {
   readonly check?: boolean;
   readonly apply?: boolean;
   readonly softReboot?: SoftRebootMode;
@@ -47,15 +47,15 @@ export async function upgrade(ctx: Context, options: UpgradeOptions): Promise<vo
   await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
   const isThere = options.fromDownloaded === true;
   await requireSoftReboot(ctx, options.softReboot, { slot: "staged", isThere });
-  const talk = silenceFor(ctx, options);
-  const { lockTimeoutMs: timeoutMs } = limitsOfWords(options);
-  const work = () => upgradeOrCheck(talk, options);
+  const quiet = quietFor(ctx, options);
+  const timeoutMs = lockTimeoutOf(options);
+  const work = () => upgradeOrCheck(quiet, options);
   // A check changes no deployment, so that it need not wait for those that do.
   const isStaged =
     options.check === true
       ? await work()
-      : await withHostLock(talk, { purpose: "upgrading", timeoutMs }, work);
-  if (isStaged) await softReboot(talk, options.softReboot, "staged");
+      : await withHostLock(quiet, { purpose: "upgrading", timeoutMs }, work);
+  if (isStaged) await softReboot(quiet, options.softReboot, "staged");
   await answerInJson(ctx, options);
   if (isStaged && options.apply === true) await reboot(ctx);
 }
@@ -81,8 +81,9 @@ async function upgradeOrCheck(ctx: Context, options: UpgradeOptions): Promise<bo
 }
 
 async function check(ctx: Context, it: Upgrade): Promise<false> {
-  const plan = await withProgress(ctx, it.options, (display) =>
-    planDeploy(ctx, { ...it, words: it.options }, display),
+  const settings = deploySettingsOf(it.options);
+  const plan = await withProgress(ctx, settings, (display) =>
+    planDeploy(ctx, { ...it, settings }, display),
   );
   const name = describeReference(it.reference);
   if (decideUpgrade(it.host.status, plan.manifestDigest) !== "available") {
@@ -110,8 +111,9 @@ async function forgetSeen(ctx: Context, host: HostDocument, plan: PullPlan): Pro
 }
 
 async function pullAndStage(ctx: Context, it: Upgrade): Promise<boolean> {
-  const request = { reference: it.reference, booted: it.booted, words: it.options };
-  return await withProgress(ctx, it.options, (display) =>
+  const settings = deploySettingsOf(it.options);
+  const request = { reference: it.reference, booted: it.booted, settings };
+  return await withProgress(ctx, settings, (display) =>
     withPulledImage(ctx, request, display, (image) =>
       stageOrKeep(ctx, it, { request, image, display }),
     ),

@@ -8,35 +8,37 @@ import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { type ProgressDisplay, showProgress } from "../progress/show.ts";
 import { describePlan, type PullPlan, planPull } from "../pull/plan/plan.ts";
 import { pullImage } from "../pull/pull.ts";
-import { limitsOfWords, type PulledImage, type PullWords } from "../pull/request.ts";
+import type { PulledImage, PullRequest } from "../pull/request.ts";
 import { withProtection } from "../repository/protection.ts";
 import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { progressDescriptorOf } from "../system/private-mounts.ts";
 import { cleanAfterStaging } from "./clean-after-staging.ts";
-import type { JsonWords } from "./json-answer.ts";
 import { describeStaged, stageImage } from "./stage-image.ts";
 
-export interface DeployWords extends PullWords, JsonWords {
-  readonly quiet?: boolean;
-  readonly progressFd?: number;
+/** How an image is pulled, and how the progress of that is shown. */
+export interface DeploySettings extends Pick<PullRequest, "lockTimeoutMs" | "limits"> {
+  /** Show no progress to people. */
+  readonly isQuiet: boolean;
+  /** The descriptor that gets progress as JSON lines. */
+  readonly progressFd?: number | undefined;
 }
 
 export interface DeployRequest {
   readonly reference: OstreeReference;
   readonly booted: Deployment;
-  readonly words: DeployWords;
+  readonly settings: DeploySettings;
 }
 
 /** Runs `work` with a display of progress that is gone when it returns. */
 export async function withProgress<T>(
   ctx: Context,
-  words: DeployWords,
+  { isQuiet, progressFd }: DeploySettings,
   work: (display: ProgressDisplay) => Promise<T>,
 ): Promise<T> {
   const display = showProgress(ctx, {
-    isQuiet: words.quiet === true || words.json === true,
-    jsonDescriptor: progressDescriptorOf(ctx, words.progressFd),
+    isQuiet,
+    jsonDescriptor: progressDescriptorOf(ctx, progressFd),
   });
   try {
     return await work(display);
@@ -48,7 +50,7 @@ export async function withProgress<T>(
 /** What the image's reference names now, and what the host lacks of it. */
 export async function planDeploy(
   ctx: Context,
-  { reference, booted, words }: DeployRequest,
+  { reference, booted, settings }: DeployRequest,
   display: ProgressDisplay,
 ): Promise<PullPlan> {
   return await planPull(ctx, {
@@ -56,7 +58,8 @@ export async function planDeploy(
     reference,
     requiresBootable: true,
     policyCommit: booted.checksum,
-    ...limitsOfWords(words),
+    lockTimeoutMs: settings.lockTimeoutMs,
+    limits: settings.limits,
     onEvent: display.onEvent,
   });
 }
@@ -86,7 +89,7 @@ export async function deployImage(
   request: DeployRequest,
   options: Pick<DeployPulled, "abandonedRefspec">,
 ): Promise<void> {
-  await withProgress(ctx, request.words, (display) =>
+  await withProgress(ctx, request.settings, (display) =>
     withPulledImage(ctx, request, display, (image) =>
       deployPulled(ctx, { ...request, ...options, image, isLocked: false }, display),
     ),
@@ -111,7 +114,7 @@ export async function deployPulled(
   requireBootable(request.image.config, platformOf(process.arch));
   await stageImage(ctx, { ...request, onEvent: display.onEvent });
   display.onEvent({ type: "stage", stage: "cleaning" });
-  const { lockTimeoutMs } = limitsOfWords(request.words);
+  const { lockTimeoutMs } = request.settings;
   const { abandonedRefspec } = request;
   const cleaned = await cleanAfterStaging(ctx, { abandonedRefspec, lockTimeoutMs });
   display.onEvent({ type: "stage", stage: "done" });

@@ -3,17 +3,17 @@ import { formatCanonicalJson } from "../format/canonical-json.ts";
 import type { Context } from "../system/context.ts";
 import { readHost } from "./read-host.ts";
 
-export interface JsonWords {
+interface AnswerOptions {
   readonly json?: boolean;
 }
 
 /** With `--json` nothing is said on the way: both streams are for programs then. */
-export function silenceFor(ctx: Context, { json }: JsonWords): Context {
+export function quietFor(ctx: Context, { json }: AnswerOptions): Context {
   if (json !== true) return ctx;
   return { ...ctx, say: () => undefined, note: () => undefined };
 }
 
 /** With `--json` the answer is the host document as `bootc status --json` prints it. */
-export async function answerInJson(ctx: Context, { json }: JsonWords): Promise<void> {
+export async function answerInJson(ctx: Context, { json }: AnswerOptions): Promise<void> {
   if (json === true) ctx.write(formatCanonicalJson(await readHost(ctx)));
 }

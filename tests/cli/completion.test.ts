@@ -3,15 +3,15 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Argument, Command, Option } from "commander";
 import { describe, expect, test } from "vitest";
+import { type AnyCommand, Argument, Command, Option } from "../../src/cli/commander.ts";
 import { createProgram } from "../../src/cli/program.ts";
 import { allCommands, readCommandTree } from "../../src/cli/tree.ts";
 import { formatCompletion } from "../../src/commands/completion.ts";
 import { createContext } from "../../src/system/run.ts";
 
 /** A command line with all that makes trouble: nesting, hidden parts, choices, quotes and brackets. */
-function trickyProgram(): Command {
+function trickyProgram(): AnyCommand {
   const program = new Command("tricky").option("-q, --quiet", 'it\'s [quiet]: $HOME `x` "y"');
   program.helpCommand(false);
   program
@@ -38,7 +38,7 @@ function trickyProgram(): Command {
 
 type Complete = (script: string, name: string, line: string) => readonly string[];
 
-function scriptFile(program: Command, shell: string): string {
+function scriptFile(program: AnyCommand, shell: string): string {
   const path = join(mkdtempSync(join(tmpdir(), "completion-")), `_${program.name()}`);
   writeFileSync(path, formatCompletion(program, shell));
   return path;

@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Argument, Command, Option } from "commander";
 import { describe, expect, test } from "vitest";
+import { type AnyCommand, Argument, Command, Option } from "../../src/cli/commander.ts";
 import { createProgram } from "../../src/cli/program.ts";
 import { readCommandTree } from "../../src/cli/tree.ts";
 import { createContext } from "../../src/system/run.ts";
@@ -48,7 +48,7 @@ test("examples are kept as they are, headings become sections", () => {
   ]);
 });
 
-function smallProgram(): Command {
+function smallProgram(): AnyCommand {
   const program = new Command("demo").description("do it").helpCommand(false);
   program
     .command("run")

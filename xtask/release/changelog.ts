@@ -1,7 +1,7 @@
 // `xtask changelog`: CHANGELOG.md as data; what is wrong with its format, line by line.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "../../src/cli/commander.ts";
 import { BootcError } from "../../src/errors.ts";
 import type { Task } from "../task.ts";
 

@@ -1,12 +1,13 @@
 // `bootc internals cleanup`: removes images, layers and downloads that nothing on this host needs.
+
 import { join } from "node:path";
+import { type LockFlags, lockTimeoutOf } from "../../cli/options.ts";
 import { cleanHost } from "../../deploy/clean-host.ts";
 import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
-import { type LockWords, lockTimeoutOf } from "../../pull/request.ts";
 import { systemRepo } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
 
-export async function cleanup(ctx: Context, options: LockWords): Promise<void> {
+export async function cleanup(ctx: Context, options: LockFlags): Promise<void> {
   const timeoutMs = lockTimeoutOf(options);
   await prepareForWrite(ctx);
   const sysroot = join(ctx.root, "sysroot");

@@ -1,10 +1,10 @@
 // `ostree container info`: which manifest a reference names right now.
+import { type AccessFlags, accessOf } from "../../cli/options.ts";
 import { formatOstreeReference, parseOstreeReference } from "../../image/reference.ts";
 import { inspectReference } from "../../pull/plan/plan.ts";
-import { type AccessWords, accessOf } from "../../pull/request.ts";
 import type { Context } from "../../system/context.ts";
 
-export interface InfoOptions extends AccessWords {
+export interface InfoOptions extends AccessFlags {
   readonly imgref: string;
 }
 

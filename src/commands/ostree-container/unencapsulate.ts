@@ -1,12 +1,13 @@
 // `ostree container unencapsulate`: the ostree commit out of an image that holds nothing else.
+import { type RepositoryPullFlags, repositoryPullOf } from "../../cli/options.ts";
 import { BootcError } from "../../errors.ts";
 import { formatOstreeReference, parseOstreeReference } from "../../image/reference.ts";
 import { requireRefName } from "../../ostree/ref-names.ts";
 import { pullBase } from "../../pull/pull.ts";
 import type { Context } from "../../system/context.ts";
-import { type RepositoryPullWords, withPlannedPull } from "./planned-pull.ts";
+import { withPlannedPull } from "./planned-pull.ts";
 
-export interface UnencapsulateOptions extends RepositoryPullWords {
+export interface UnencapsulateOptions extends RepositoryPullFlags {
   readonly repo: string;
   readonly imgref: string;
   readonly writeRef?: string;
@@ -18,7 +19,7 @@ export async function unencapsulate(ctx: Context, options: UnencapsulateOptions)
   if (writeRef !== undefined) requireRefName(writeRef);
   const commit = await withPlannedPull(
     ctx,
-    { repo, reference, requiresBootable: false, words: options },
+    { repo, reference, requiresBootable: false, ...repositoryPullOf(options) },
     async ({ plan }) => {
       const derived = plan.layers.filter((it) => it.kind === "derived").length;
       if (derived > 0) {

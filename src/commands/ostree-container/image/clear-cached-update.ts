@@ -1,12 +1,12 @@
 // `ostree container image clear-cached-update`: forgets the update that the last check saw.
+import { type LockFlags, lockTimeoutOf } from "../../../cli/options.ts";
 import { parseImageReference } from "../../../image/reference.ts";
-import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";
 import { writeCachedUpdate } from "../../../repository/image-commit.ts";
 import { requireStoredImage } from "../../../repository/images.ts";
 import { withRepositoryLock } from "../../../repository/lock.ts";
 import type { Context } from "../../../system/context.ts";
 
-export interface ClearCachedUpdateOptions extends LockWords {
+export interface ClearCachedUpdateOptions extends LockFlags {
   readonly repo: string;
   readonly image: string;
 }

@@ -1,14 +1,14 @@
 // `ostree container image copy`: a stored image, with all its layers, into another repository.
+import { type LockFlags, lockTimeoutOf } from "../../../cli/options.ts";
 import { BootcError, doing } from "../../../errors.ts";
 import { formatImageReference, parseOstreeReference } from "../../../image/reference.ts";
 import { canonicalizeReference } from "../../../image/registry-name.ts";
 import { blobRef, imageRef } from "../../../ostree/ref-names.ts";
-import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";
 import { findLayersOf, requireStoredImage } from "../../../repository/images.ts";
 import { withRepositoryLock } from "../../../repository/lock.ts";
 import type { Context } from "../../../system/context.ts";
 
-export interface ImageCopyOptions extends LockWords {
+export interface ImageCopyOptions extends LockFlags {
   readonly srcRepo: string;
   readonly destRepo: string;
   readonly imgref: string;

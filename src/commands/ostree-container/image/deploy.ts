@@ -1,7 +1,9 @@
 // `ostree container image deploy`: pulls an image into a sysroot and makes a deployment of it.
+
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { lockTimeoutOf, type RepositoryPullFlags, repositoryPullOf } from "../../../cli/options.ts";
 import { withHostLock } from "../../../deploy/prepare-write.ts";
 import { labelStagedEtc } from "../../../deploy/selinux-labels.ts";
 import { BootcError } from "../../../errors.ts";
@@ -18,7 +20,6 @@ import { completeInstall } from "../../../install/complete.ts";
 import { formatOrigin } from "../../../ostree/origin.ts";
 import { type StageRequest, stageDeployment } from "../../../programs/ostree/admin.ts";
 import { pullImage } from "../../../pull/pull.ts";
-import { lockTimeoutOf } from "../../../pull/request.ts";
 import { removeImages } from "../../../repository/cleanup.ts";
 import { withRepositoryLock } from "../../../repository/lock.ts";
 import { withProtection } from "../../../repository/protection.ts";
@@ -26,9 +27,9 @@ import { readSysroot } from "../../../sysroot/sysroot.ts";
 import { isBootedRepository, makeRepositoryWritable } from "../../../sysroot/writable.ts";
 import type { Context } from "../../../system/context.ts";
 import { requireRoot } from "../../../system/privileges.ts";
-import { type RepositoryPullWords, withPlannedPull } from "../planned-pull.ts";
+import { withPlannedPull } from "../planned-pull.ts";
 
-export interface ImageDeployOptions extends RepositoryPullWords {
+export interface ImageDeployOptions extends RepositoryPullFlags {
   readonly imgref?: string;
   readonly image?: string;
   readonly transport?: string;
@@ -73,7 +74,7 @@ interface DeployRequest {
 
 async function pullAndDeploy(ctx: Context, it: DeployRequest): Promise<string> {
   const { options, repo, reference } = it;
-  const request = { repo, reference, requiresBootable: true, words: options };
+  const request = { repo, reference, requiresBootable: true, ...repositoryPullOf(options) };
   return await withPlannedPull(ctx, request, async ({ plan, display }) => {
     const warning = describeBootcLabel(plan.config);
     if (warning !== undefined) ctx.note(warning);

@@ -1,12 +1,13 @@
 // `ostree container image prune-images`: removes images that no deployment follows.
+
 import { join } from "node:path";
+import { type LockFlags, lockTimeoutOf } from "../../../cli/options.ts";
 import { pruneObjects } from "../../../programs/ostree/repo.ts";
-import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";
 import { pruneImages, pruneLayers } from "../../../repository/cleanup.ts";
 import { withRepositoryLock } from "../../../repository/lock.ts";
 import type { Context } from "../../../system/context.ts";
 
-export interface ImagePruneImagesOptions extends LockWords {
+export interface ImagePruneImagesOptions extends LockFlags {
   readonly sysroot: string;
   readonly andLayers?: boolean;
   readonly full?: boolean;

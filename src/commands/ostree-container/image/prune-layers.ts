@@ -1,11 +1,10 @@
 // `ostree container image prune-layers`: removes layers that no image or deployment consists of.
-
-import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";
+import { type LockFlags, lockTimeoutOf } from "../../../cli/options.ts";
 import { pruneLayers } from "../../../repository/cleanup.ts";
 import { withRepositoryLock } from "../../../repository/lock.ts";
 import type { Context } from "../../../system/context.ts";
 
-export interface ImagePruneLayersOptions extends LockWords {
+export interface ImagePruneLayersOptions extends LockFlags {
   readonly repo: string;
 }
 

@@ -1,13 +1,15 @@
 // `ostree container image pull`: an image becomes a commit in any repository, without a booted host.
+
 import { writeFile } from "node:fs/promises";
+import { type RepositoryPullFlags, repositoryPullOf } from "../../../cli/options.ts";
 import { formatCanonicalJson } from "../../../format/canonical-json.ts";
 import { formatOstreeReference, parseOstreeReference } from "../../../image/reference.ts";
 import { describePlan, recordUpdate } from "../../../pull/plan/plan.ts";
 import { pullImage } from "../../../pull/pull.ts";
 import type { Context } from "../../../system/context.ts";
-import { type RepositoryPullWords, withPlannedPull } from "../planned-pull.ts";
+import { withPlannedPull } from "../planned-pull.ts";
 
-export interface ImagePullOptions extends RepositoryPullWords {
+export interface ImagePullOptions extends RepositoryPullFlags {
   readonly repo: string;
   readonly imgref: string;
   readonly ostreeDigestfile?: string;
@@ -18,7 +20,7 @@ export async function imagePull(ctx: Context, options: ImagePullOptions): Promis
   const { repo } = options;
   const reference = parseOstreeReference(options.imgref);
   const name = formatOstreeReference(reference);
-  const request = { repo, reference, requiresBootable: false, words: options };
+  const request = { repo, reference, requiresBootable: false, ...repositoryPullOf(options) };
   await withPlannedPull(ctx, request, async ({ plan, display }) => {
     if (options.check !== undefined && !plan.isUnchanged) {
       await writeFile(options.check, formatCanonicalJson(plan.manifest));

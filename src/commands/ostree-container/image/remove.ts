@@ -1,12 +1,12 @@
 // `ostree container image remove`: forgets images, and the layers that only they had.
+import { type LockFlags, lockTimeoutOf } from "../../../cli/options.ts";
 import { formatImageReference, parseImageReference } from "../../../image/reference.ts";
-import { type LockWords, lockTimeoutOf } from "../../../pull/request.ts";
 import { pruneLayers, removeImages } from "../../../repository/cleanup.ts";
 import { listStoredImages, noImage } from "../../../repository/images.ts";
 import { withRepositoryLock } from "../../../repository/lock.ts";
 import type { Context } from "../../../system/context.ts";
 
-export interface ImageRemoveOptions extends LockWords {
+export interface ImageRemoveOptions extends LockFlags {
   readonly repo: string;
   readonly images: readonly string[];
   readonly skipGc?: boolean;

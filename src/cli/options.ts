@@ -1,0 +1,163 @@
+// Options that commands share: how they are declared, the flags a command reads, and what those mean.
+import { TRANSPORTS } from "../image/reference.ts";
+import { type CommandOf, InvalidArgumentError, Option, type OptionValues } from "./commander.ts";
+
+/**
+ * The parsed options, for a verb that reads `Wanted`. Does not compile when the verb reads an option that
+ * the command does not declare: optional properties alone would let a renamed option pass.
+ */
+export function declared<Wanted extends object, Given extends Wanted>(
+  options: Given & Undeclared<Exclude<keyof Wanted, keyof Given>>,
+): Wanted {
+  return options;
+}
+
+type Undeclared<Names> = [Names] extends [never] ? unknown : { readonly undeclared: Names };
+
+/** How a registry is reached. */
+export interface AccessFlags {
+  readonly authfile?: string;
+  readonly authAnonymous?: boolean;
+  readonly certDir?: string;
+  readonly insecureSkipTlsVerification?: boolean;
+}
+
+export function withAccessOptions<
+  Args extends unknown[],
+  Opts extends OptionValues,
+  GlobalOpts extends OptionValues,
+>(command: CommandOf<Args, Opts, GlobalOpts>) {
+  return command
+    .option("--authfile <file>", "credentials for the registry")
+    .addOption(new Option("--auth-anonymous", "use no credentials").conflicts("authfile"))
+    .option("--cert-dir <dir>", "certificates for the registry (*.crt, *.cert, *.key)")
+    .option("--insecure-skip-tls-verification", "do not verify the registry's certificate");
+}
+
+export function accessOf(flags: AccessFlags) {
+  return {
+    authFile: flags.authfile,
+    isAnonymous: flags.authAnonymous,
+    certDir: flags.certDir,
+    skipsTlsVerification: flags.insecureSkipTlsVerification,
+  };
+}
+
+/** How long another writer is waited for, in seconds. */
+export interface LockFlags {
+  readonly lockTimeout?: number;
+}
+
+export function lockTimeoutOption() {
+  return seconds("--lock-timeout <seconds>", "how long to wait for another writer (default: 60)", {
+    isZeroAllowed: true,
+  });
+}
+
+export function lockTimeoutOf({ lockTimeout }: LockFlags): number | undefined {
+  return lockTimeout === undefined ? undefined : lockTimeout * 1000;
+}
+
+/** How long a pull may take, in seconds. */
+export interface PullFlags extends LockFlags {
+  readonly stallTimeout?: number;
+  readonly giveUpAfter?: number;
+}
+
+export function withPullOptions<
+  Args extends unknown[],
+  Opts extends OptionValues,
+  GlobalOpts extends OptionValues,
+>(command: CommandOf<Args, Opts, GlobalOpts>) {
+  return command
+    .addOption(lockTimeoutOption())
+    .addOption(
+      seconds("--stall-timeout <seconds>", "restart a transfer that is stuck (default: 60)", {
+        isZeroAllowed: false,
+      }),
+    )
+    .addOption(
+      seconds("--give-up-after <seconds>", "fail when nothing comes for so long (default: 300)", {
+        isZeroAllowed: false,
+      }),
+    );
+}
+
+export function pullLimitsOf(flags: PullFlags) {
+  return {
+    lockTimeoutMs: lockTimeoutOf(flags),
+    limits: {
+      ...(flags.stallTimeout === undefined ? {} : { stallMs: flags.stallTimeout * 1000 }),
+      ...(flags.giveUpAfter === undefined ? {} : { giveUpMs: flags.giveUpAfter * 1000 }),
+    },
+  };
+}
+
+/** A pull into any repository. */
+export interface RepositoryPullFlags extends AccessFlags, PullFlags {
+  readonly quiet?: boolean;
+}
+
+export function repositoryPullOf(flags: RepositoryPullFlags) {
+  return { access: accessOf(flags), ...pullLimitsOf(flags), isQuiet: flags.quiet === true };
+}
+
+/** The answer is one JSON document. */
+export interface JsonFlags {
+  readonly json?: boolean;
+}
+
+export function jsonOption() {
+  return new Option("--json", "answer with the host document, or with one error object, alone");
+}
+
+/** A pull that is deployed on this host. */
+export interface DeployFlags extends PullFlags, JsonFlags {
+  readonly quiet?: boolean;
+  readonly progressFd?: number;
+}
+
+export function deploySettingsOf(flags: DeployFlags) {
+  return {
+    ...pullLimitsOf(flags),
+    isQuiet: flags.quiet === true || flags.json === true,
+    progressFd: flags.progressFd,
+  };
+}
+
+export function progressFdOption() {
+  return new Option("--progress-fd <number>", "write progress as JSON lines to this descriptor")
+    .hideHelp()
+    .argParser((text): number => {
+      if (/^\d+$/.test(text) && Number(text) >= 3) return Number(text);
+      throw new InvalidArgumentError(`Cannot use fd ${text} for progress JSON.`);
+    });
+}
+
+/** Also understood are `docker`, and a transport with the colon that ends it in a reference. */
+export function transportOption<Flags extends string>(flags: Flags, description: string) {
+  return offering(flags, description, TRANSPORTS);
+}
+
+/** Help and completion show `values`; others are taken as well: whoever reads them knows more spellings. */
+export function offering<Flags extends string>(
+  flags: Flags,
+  description: string,
+  values: readonly string[],
+) {
+  return new Option(flags, description).choices(values).argParser((value): string => value);
+}
+
+function seconds<Flags extends string>(
+  flags: Flags,
+  description: string,
+  { isZeroAllowed }: { readonly isZeroAllowed: boolean },
+) {
+  return new Option(flags, description).argParser((text): number => {
+    const value = Number(text);
+    const isInRange = (isZeroAllowed ? value >= 0 : value > 0) && value <= 1e6;
+    if (/^\d+(\.\d+)?$/.test(text) && isInRange) return value;
+    const above = isZeroAllowed ? "" : " above 0";
+    throw new InvalidArgumentError(`a number of seconds${above} is needed.`);
+  });
+}
