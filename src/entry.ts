@@ -6,4 +6,5 @@ import { runToEnd } from "./process/run-to-end.ts";
 const words = argvOfProcess(process.argv0, process.argv.slice(2));
 // Whoever starts us anew, in a mount namespace of our own, has our file's name to do it by, not ours.
 process.argv.splice(2, process.argv.length, ...words);
-runToEnd({ program: "bootc", isJson: words.includes("--json") }, () => main(words));
+const form = { program: "bootc", isJson: false };
+runToEnd(form, () => main(words, form));

@@ -1,11 +1,11 @@
 // From argv to an exit status: the only place that decides the status.
 import { BootcError, exitStatusOf } from "./errors.ts";
 import { tolerateClosedOutput } from "./process/closed-output.ts";
-import { printError } from "./process/print-error.ts";
+import { type ErrorForm, printError } from "./process/print-error.ts";
 import { VERSION } from "./version.ts";
 
 /** Runs the command line `argv` (without the program's name) to its exit status. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], form: ErrorForm): Promise<number> {
   tolerateClosedOutput("bootc");
   // Asked at every build and by scripts, and needs neither a parser nor a context.
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
@@ -21,9 +21,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   try {
     const { runProgram } = await import("./cli/program.ts");
-    return await runProgram(argv, interrupt.signal);
+    return await runProgram(argv, { form, signal: interrupt.signal });
   } catch (error) {
-    printError(error, { program: "bootc", isJson: argv.includes("--json") });
+    printError(error, form);
     return exitStatusOf(error);
   }
 }

@@ -3,4 +3,5 @@ import { runToEnd } from "../src/process/run-to-end.ts";
 import { main } from "./main.ts";
 
 const words = process.argv.slice(2);
-runToEnd({ program: "xtask", isJson: words.includes("--json") }, () => main(words));
+const form = { program: "xtask", isJson: false };
+runToEnd(form, () => main(words, form));

@@ -1,10 +1,10 @@
 // The runner: a list of tasks. Reading it top to bottom is reading the packaging pipeline.
 import { dirname } from "node:path";
-import { wordsToParse } from "../src/cli/asked-command.ts";
-import { Command, CommanderError } from "../src/cli/commander.ts";
+import { asksForJson, wordsToParse } from "../src/cli/asked-command.ts";
+import { type AnyCommand, Command, CommanderError } from "../src/cli/commander.ts";
 import { BootcError, describeError, exitStatusOf, kindOf } from "../src/errors.ts";
 import { tolerateClosedOutput } from "../src/process/closed-output.ts";
-import { printError } from "../src/process/print-error.ts";
+import { type ErrorForm, printError } from "../src/process/print-error.ts";
 import { createContext } from "../src/system/run.ts";
 import { readOwnOf, requireNothingSwallowed } from "./npm-run.ts";
 import type { Task, TaskGroup, Tree } from "./task.ts";
@@ -67,7 +67,7 @@ export const TASKS: Readonly<Record<string, readonly [about: string, load: Load]
 };
 
 /** Runs the task that `argv` names, to an exit status. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], form: ErrorForm): Promise<number> {
   const interrupt = new AbortController();
   tolerateClosedOutput("xtask");
   // Listening to the end: execa's own listener ends the process when it finds itself alone.
@@ -76,16 +76,24 @@ export async function main(argv: readonly string[]): Promise<number> {
       interrupt.abort(new BootcError("interrupted", { hint: "run it again to carry on" })),
     );
   }
-  const ctx = createContext({ isVerbose: argv.includes("--verbose"), signal: interrupt.signal });
-  const tree = { ctx, top: dirname(import.meta.dirname), mayInstall: mayInstall(argv) };
+  let isVerbose = false;
+  const ctx = createContext({ isVerbose: () => isVerbose, signal: interrupt.signal });
+  const mayInstall = process.env.CI === "true";
+  const tree = { ctx, top: dirname(import.meta.dirname), mayInstall };
+  const runner = createRunner().hook("preAction", (_, command: AnyCommand) => {
+    const { json, verbose } = command.opts();
+    form.isJson = json === true;
+    isVerbose = verbose === true;
+  });
   try {
-    const runner = await createRunner(tree, argv[0] === "help" ? argv.slice(1) : argv);
+    await declareTasks(runner, tree, argv[0] === "help" ? argv.slice(1) : argv);
     if (argv.length === 0) ctx.say(runner.helpInformation().trimEnd());
     else await runner.parseAsync([...wordsToParse(runner, argv)], { from: "user" });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    printError(explain(error), { program: "xtask", isJson: argv.includes("--json") });
+    form.isJson ||= asksForJson(runner, argv);
+    printError(explain(error), form);
     return exitStatusOf(error);
   }
 }
@@ -99,13 +107,8 @@ function explain(error: unknown): unknown {
   });
 }
 
-function mayInstall(argv: readonly string[]): boolean {
-  return argv.includes("--yes") || process.env.CI === "true";
-}
-
-/** All tasks by name; only the one asked for is loaded and declares its options. */
-async function createRunner(tree: Tree, argv: readonly string[]): Promise<Command> {
-  const runner = new Command("xtask")
+function createRunner(): Command {
+  return new Command("xtask")
     .usage("TASK [options]")
     .description("Build, check, package and publish bootc")
     .helpOption("-h, --help", "print help")
@@ -116,12 +119,15 @@ async function createRunner(tree: Tree, argv: readonly string[]): Promise<Comman
       "after",
       "\nUnder npm, options follow two dashes:\n  npm run xtask -- build --arch arm64",
     );
+}
+
+/** All tasks by name; only the one asked for is loaded and declares its options. */
+async function declareTasks(runner: Command, tree: Tree, argv: readonly string[]): Promise<void> {
   for (const [name, [about, load]] of Object.entries(TASKS)) {
     const command = runner.command(name).description(about).exitOverride();
     if (name === argv[0])
       await declareTask(command, tree, { task: (await load()).task, verb: argv[1] });
   }
-  return runner;
 }
 
 interface Asked {
@@ -144,13 +150,14 @@ async function declareTask(command: Command, tree: Tree, { task, verb }: Asked):
     }
     return;
   }
-  command
+  const common = command
     .option("--verbose", "show every command that is run")
     .option("--yes", "install missing system packages without asking");
   task.declare?.(command);
   await requireNothingSwallowed(process.env, command, readOwnOf(tree));
   command.action(async () => {
-    const answer = await task.run(tree, command.opts(), command.args);
+    const mayInstall = tree.mayInstall || common.opts().yes === true;
+    const answer = await task.run({ ...tree, mayInstall }, command.opts(), command.args);
     if (answer !== undefined) tree.ctx.say(answer);
   });
 }

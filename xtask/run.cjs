@@ -6,6 +6,7 @@ const { createHash } = require("node:crypto");
 const { existsSync, readFileSync, writeFileSync } = require("node:fs");
 const { constants } = require("node:os");
 const { join, resolve } = require("node:path");
+const { parseArgs } = require("node:util");
 const { findMissing } = require("./install/installed.cjs");
 const { withNpmSettings } = require("./install/npm-settings.cjs");
 
@@ -130,7 +131,9 @@ async function runNpmCi() {
 }
 
 function mayInstall() {
-  return process.argv.includes("--yes") || process.env.CI === "true";
+  // Commander may not be installed yet; this, too, tells options from what follows `--`.
+  const { values } = parseArgs({ strict: false, options: { yes: { type: "boolean" } } });
+  return values.yes === true || process.env.CI === "true";
 }
 
 /** What installs npm on this distribution; undefined where we do not know. */

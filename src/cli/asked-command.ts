@@ -1,10 +1,40 @@
 // Which command of the tree a command line asks for, before the parser sees it.
 import { BootcError } from "../errors.ts";
-import type { AnyCommand } from "./commander.ts";
+import { type AnyCommand, Command, CommanderError } from "./commander.ts";
 
 /** The subcommand that `word` names, by its name or an alias. */
 export function findSubcommand(command: AnyCommand, word: string): AnyCommand | undefined {
   return command.commands.find((it) => [it.name(), ...it.aliases()].includes(word));
+}
+
+/** The command that the first words of `argv` name, as far as there is such a command. */
+export function commandAsked(program: AnyCommand, argv: readonly string[]): AnyCommand {
+  let command = program;
+  for (const word of argv) {
+    const next = findSubcommand(command, word);
+    if (next === undefined) break;
+    command = next;
+  }
+  return command;
+}
+
+/**
+ * Whether `argv` asks for JSON, for a command line that the parser refuses: it may not have come as far.
+ * An option's value that looks like `--json` does not ask for it.
+ */
+export function asksForJson(program: AnyCommand, argv: readonly string[]): boolean {
+  const lenient = new Command().option("--json").exitOverride();
+  lenient.configureOutput({ outputError: () => undefined });
+  for (const { flags, long } of commandAsked(program, argv).options) {
+    if (long !== "--json") lenient.option(flags);
+  }
+  try {
+    lenient.parseOptions([...argv]);
+  } catch (error) {
+    // The last option lacks its value; those before it are known.
+    if (!(error instanceof CommanderError)) throw error;
+  }
+  return lenient.opts().json === true;
 }
 
 /**

@@ -83,7 +83,7 @@ describe("words that would mean nothing beside each other are refused", () => {
     ],
     ["internals ostree-container image prune-images --sysroot / --full", "--and-layers"],
   ])("%s %s", async (words, more) => {
-    const program = createProgram(ctx, { isSilent: true });
+    const program = createProgram(ctx, { isSilent: () => true });
     const argv = [...words.split(" "), more];
     await expect(program.parseAsync(argv, { from: "user" })).rejects.toThrow(/cannot be used with/);
   });

@@ -3,8 +3,8 @@ import { BootcError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { createContext } from "../system/run.ts";
 import { VERSION } from "../version.ts";
-import { findSubcommand, nameOf, wordsToParse } from "./asked-command.ts";
-import { type AnyCommand, Command, CommanderError } from "./commander.ts";
+import { asksForJson, commandAsked, nameOf, wordsToParse } from "./asked-command.ts";
+import { type AnyCommand, Command, CommanderError, Option } from "./commander.ts";
 import { declareHostCommands } from "./host.ts";
 import { declareInstallCommands } from "./install.ts";
 import { declareInternalCommands } from "./internals.ts";
@@ -12,22 +12,36 @@ import { declareInternalCommands } from "./internals.ts";
 /** The last group holds what needs to see all others: completion. */
 const GROUPS = [declareHostCommands, declareInstallCommands, declareInternalCommands] as const;
 
+/** `status` has a `--verbose` of its own: more rows, and no trace of commands. */
+const TRACE = new Option("--verbose", "show every outside command, as a line that can be pasted");
+
+export interface Run {
+  readonly signal: AbortSignal;
+  /** What errors look like; set as soon as the command line says it. */
+  readonly form: { isJson: boolean };
+}
+
 /** Parses `argv` (without the program's name), runs the verb it names, and gives the exit status. */
-export async function runProgram(argv: readonly string[], signal: AbortSignal): Promise<number> {
-  // Of `status` it asks for more rows, as it does elsewhere, and for these alone.
-  const isVerbose = argv.includes("--verbose") && argv[0] !== "status";
-  const ctx = createContext({ signal, isVerbose });
-  const isJson = argv.includes("--json");
-  const program = createProgram(ctx, { asked: argv[0], isSilent: isJson });
+export async function runProgram(argv: readonly string[], { signal, form }: Run): Promise<number> {
+  let isVerbose = false;
+  const ctx = createContext({ signal, isVerbose: () => isVerbose });
+  const isSilent = () => asksForJson(program, argv);
+  const program = createProgram(ctx, { asked: argv[0], isSilent });
+  program.hook("preAction", (_, command: AnyCommand) => {
+    const { json, verbose } = command.opts();
+    form.isJson = json === true;
+    isVerbose = verbose === true && command.options.includes(TRACE);
+  });
   try {
     await program.parseAsync([...wordsToParse(program, argv)], { from: "user" });
     return 0;
   } catch (error) {
+    form.isJson ||= asksForJson(program, argv);
     if (!(error instanceof CommanderError)) throw error;
     // Help and version end the parse with status 0.
     if (error.exitCode === 0) return 0;
     const isHelp = error.code === "commander.help";
-    if (isHelp && !isJson) return 2; // printed in place of a command that was left out
+    if (isHelp && !form.isJson) return 2; // printed in place of a command that was left out
     throw usageError(isHelp ? "error: a command is missing" : error.message, program, argv);
   }
 }
@@ -41,29 +55,18 @@ export function usageError(text: string, program: AnyCommand, argv: readonly str
     .replace(/\. (Allowed|Expected) /, (_, word: string) => `: ${word.toLowerCase()} `)
     .replace(". ", ": ");
   const meant = /^\(Did you mean (.+)\?\)$/.exec(suggestion)?.[1];
-  const help = `see \`${nameAsked(program, argv)} --help\``;
+  const help = `see \`${nameOf(commandAsked(program, argv))} --help\``;
   return new BootcError(message, {
     kind: "usage",
     hint: meant === undefined ? help : `did you mean \`${meant}\`? ${help}`,
   });
 }
 
-/** The words of the command that was asked for, as far as there is such a command. */
-function nameAsked(program: AnyCommand, argv: readonly string[]): string {
-  let command: AnyCommand = program;
-  for (const word of argv) {
-    const next = findSubcommand(command, word);
-    if (next === undefined) break;
-    command = next;
-  }
-  return nameOf(command);
-}
-
 /** Commands without a meaning of their own for `--verbose` show what they run. */
 function offerVerbose(command: AnyCommand): void {
   for (const it of command.commands) offerVerbose(it);
   if (command.commands.length > 0 || command.options.some((it) => it.long === "--verbose")) return;
-  command.option("--verbose", "show every outside command, as a line that can be pasted");
+  command.addOption(TRACE);
 }
 
 /** Groups list `help`; what it means is decided before the parser sees it. */
@@ -76,7 +79,7 @@ function offerHelp(command: AnyCommand): void {
 export interface ProgramOptions {
   readonly asked?: string | undefined;
   /** No help in place of a command that was left out. */
-  readonly isSilent?: boolean;
+  readonly isSilent?: () => boolean;
 }
 
 /**
@@ -86,7 +89,7 @@ export interface ProgramOptions {
  */
 export function createProgram(
   ctx: Context,
-  { asked, isSilent = false }: ProgramOptions = {},
+  { asked, isSilent = () => false }: ProgramOptions = {},
 ): Command {
   const program = new Command("bootc")
     .description("Update this system transactionally from a container image")
@@ -94,7 +97,9 @@ export function createProgram(
     .helpOption("-h, --help", "print help")
     .configureOutput({
       outputError: () => undefined,
-      ...(isSilent && { writeErr: () => undefined }),
+      writeErr: (text) => {
+        if (!isSilent()) process.stderr.write(text);
+      },
     })
     .exitOverride();
   for (const declare of GROUPS) {

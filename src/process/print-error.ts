@@ -1,13 +1,15 @@
 // How an error looks on standard error: one line and a hint, or with --json one object.
 import { describeError, isInternalError, rootStack } from "../errors.ts";
 
-export interface PrintErrorOptions {
+/** What errors of this process look like. */
+export interface ErrorForm {
   /** The program's name, for the request to report a defect. */
   readonly program: string;
-  readonly isJson: boolean;
+  /** Set by whoever parses the command line; errors before that are for people. */
+  isJson: boolean;
 }
 
-export function printError(error: unknown, { program, isJson }: PrintErrorOptions): void {
+export function printError(error: unknown, { program, isJson }: Readonly<ErrorForm>): void {
   const description = describeError(error);
   if (isJson) {
     process.stderr.write(`${JSON.stringify({ error: description })}\n`);

@@ -1,21 +1,18 @@
 // From the start of a process to its exit status: an end that the work did not reach is an error.
 import { BootcError, exitStatusOf } from "../errors.ts";
-import { printError } from "./print-error.ts";
+import { type ErrorForm, printError } from "./print-error.ts";
 
 /**
  * Runs `main`, whose answer becomes the status of this process. Node ends a process that waits for something
  * nobody can bring any more, without a word and with status 0; so the status is an error's from the start.
  */
-export function runToEnd(
-  { program, isJson }: { readonly program: string; readonly isJson: boolean },
-  main: () => Promise<number>,
-): void {
+export function runToEnd(form: Readonly<ErrorForm>, main: () => Promise<number>): void {
   const unfinished = new BootcError("the program ended before its work was done", {
     kind: "unfinished",
-    hint: `this is a defect of ${program}; please report it, with what --verbose shows`,
+    hint: `this is a defect of ${form.program}; please report it, with what --verbose shows`,
   });
   const unfinishedStatus = exitStatusOf(unfinished);
-  const tell = () => printError(unfinished, { program, isJson });
+  const tell = () => printError(unfinished, form);
   process.exitCode = unfinishedStatus;
   process.once("beforeExit", tell);
   void main().then((status) => {

@@ -8,7 +8,8 @@ import { formatCommand, formatPlacedCommand } from "./quote.ts";
 export interface ContextOptions {
   readonly root?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
-  readonly isVerbose?: boolean;
+  /** Asked for each program that is run: known once the command line is parsed. */
+  readonly isVerbose?: () => boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -19,15 +20,17 @@ const STDERR_LINES = 20;
 export function createContext(options: ContextOptions = {}): Context {
   const env = options.env ?? withHiddenVariables(process.env);
   const signal = options.signal ?? new AbortController().signal;
-  const isVerbose = options.isVerbose ?? false;
+  const isVerbose = options.isVerbose ?? (() => false);
   const trace = (sign: string, program: string, args: readonly string[], how: RunOptions) => {
-    if (!isVerbose) return;
+    if (!isVerbose()) return;
     process.stderr.write(`${sign} ${formatPlacedCommand([program, args], how, env)}\n`);
   };
   return {
     root: options.root ?? "/",
     env,
-    isVerbose,
+    get isVerbose() {
+      return isVerbose();
+    },
     signal,
     terminal: readTerminal(env),
     say: (line) => void process.stdout.write(`${line}\n`),

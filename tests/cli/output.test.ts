@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 
 const TOP = join(import.meta.dirname, "../..");
 const BOOTC = `${process.execPath} ${TOP}/src/entry.ts`;
@@ -71,6 +73,45 @@ test("--verbose shows what is run, before it is", () => {
 });
 
 test.each([
+  "rollback --lock-timeout x --json",
+  "edit --bogus --json",
+  "internals --json",
+  "completion bash --json",
+  "upgrade --json --tag",
+])("`bootc %s` is answered in JSON, however far the parser comes", (words) => {
+  const { status, stderr } = shell(`${BOOTC} ${words}`);
+  expect([status, JSON.parse(stderr).error.kind]).toEqual([2, "usage"]);
+});
+
+test.each(["upgrade --tag --json --bogus", "switch --bogus -- --json"])(
+  "what looks like `--json` and is a value asks for nothing: `bootc %s`",
+  (words) => {
+    const { status, stderr } = shell(`${BOOTC} ${words}`);
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: unknown option '--bogus'/),
+    ]);
+  },
+);
+
+test("a value that looks like `--verbose` asks for nothing", () => {
+  const dir = mkdtempSync(join(tmpdir(), "bootc-verbose-"));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  writeFileSync(join(dir, "--verbose"), "{}");
+  const words = "info --authfile --verbose ostree-unverified-image:oci:/nonexistent";
+  const { stderr } = shell(`cd ${dir} && ${BOOTC} internals ostree-container ${words}`);
+  expect(stderr).toMatch(/^error: /);
+});
+
+test("an option of xtask is not mistaken for the value of another", () => {
+  const xtask = `${process.execPath} ${TOP}/xtask/entry.ts`;
+  expect(shell(`${xtask} bench --rounds --json nosuch`).stderr).toMatch(/^error: /);
+  const { error } = JSON.parse(shell(`${xtask} bench --json nosuch`).stderr);
+  expect(error.kind).toBe("usage");
+  expect(shell(`${xtask} help bench --json`).stderr).toMatch(/^\{"error":/);
+});
+
+test.each([
   ["upgrade --json --bogus", "unknown option '--bogus'", "see `bootc upgrade --help`"],
   [
     "internals ostree-container image nonsense",
@@ -91,7 +132,7 @@ test("in place of a command that was left out there is help", () => {
 });
 
 describe("a process whose work is not done when nothing can happen any more", () => {
-  const module = JSON.stringify(`${TOP}/src/system/run-to-end.ts`);
+  const module = JSON.stringify(`${TOP}/src/process/run-to-end.ts`);
   /** The end of a program whose work is `main`. */
   const end = (main: string, isJson = false) =>
     spawnSync(

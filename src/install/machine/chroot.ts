@@ -40,5 +40,5 @@ export async function withChroot<T>(
 /** Cleans up even after Ctrl-C, when the context's own programs are no longer started. */
 export function cleanupContext(ctx: Context): Context {
   if (!ctx.signal.aborted) return ctx;
-  return createContext({ root: ctx.root, env: ctx.env, isVerbose: ctx.isVerbose });
+  return createContext({ root: ctx.root, env: ctx.env, isVerbose: () => ctx.isVerbose });
 }
