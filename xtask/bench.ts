@@ -3,12 +3,11 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bench } from "../bench/bench.ts";
 import { findExceeded, formatReport, type Report } from "../bench/figures.ts";
-import type { Command } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
-import type { Task } from "./task.ts";
+import { defineTask } from "./task.ts";
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .argument("[names...]", "which benchmarks; all when none is named")
       .option("--rounds <number>", "how often each command is run")
@@ -39,7 +38,7 @@ export const task: Task = {
     if (options.check === true) requireLimits(reports);
     return undefined;
   },
-};
+});
 
 /** A benchmark is a file of bench/ that says so: `export const bench`. */
 async function findBenches(folder: string): Promise<readonly string[]> {
@@ -59,7 +58,7 @@ function requireKnown(words: readonly string[], names: readonly string[]): void 
   });
 }
 
-function parseCount(what: string, value: unknown): number {
+function parseCount(what: string, value: string): number {
   const count = Number(value);
   if (Number.isSafeInteger(count) && count > 0) return count;
   throw new BootcError(`\`${value}\` is no number of ${what}`, { kind: "usage" });

@@ -1,7 +1,8 @@
 // `xtask build`: bootc as one executable: bundle, blob, and both inside the pinned runtime.
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
-import { type Command, Option } from "../src/cli/commander.ts";
+import { Option } from "../src/cli/commander.ts";
+import { declared } from "../src/cli/options.ts";
 import { BootcError, doing } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
 import { COMPILE_OPTIONS, makeBlob, SEA_CONFIG, type SeaConfig } from "./build/blob.ts";
@@ -10,7 +11,7 @@ import { readRuntime, type UsedRuntime } from "./build/used-runtime.ts";
 import { readCheckout } from "./checkout/checkout.ts";
 import { injectBlob } from "./elf/inject.ts";
 import { ARCHITECTURES, type Architecture, isArchitecture } from "./runtime/locked.ts";
-import type { Task, TaskOptions, Tree } from "./task.ts";
+import { defineTask, type Tree } from "./task.ts";
 
 const ENGINES = ["injector", "builtin"] as const;
 
@@ -26,8 +27,8 @@ export interface BuildOptions {
   readonly version?: string | undefined;
 }
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .addOption(
         new Option("--arch <arch>", "for which architecture; this machine's if not given").choices(
@@ -46,21 +47,30 @@ export const task: Task = {
         "after",
         "\nExamples:\n  npm run xtask build\n  npm run xtask -- build --arch arm64 --out target/bootc.arm64",
       ),
-  run: async (tree, options) => relative(tree.top, await build(tree, parseOptions(tree, options))),
-};
+  run: async (tree, options) =>
+    relative(tree.top, await build(tree, parseOptions(tree, declared(options)))),
+});
 
-function parseOptions(tree: Tree, options: TaskOptions): BuildOptions {
-  const architecture = String(options.arch ?? process.arch);
+interface BuildFlags {
+  readonly arch?: Architecture;
+  readonly engine: BuildOptions["engine"];
+  readonly out?: string;
+  readonly runtime?: string;
+  readonly versionString?: string;
+}
+
+function parseOptions(tree: Tree, options: BuildFlags): BuildOptions {
+  const architecture = options.arch ?? process.arch;
   if (!isArchitecture(architecture)) {
     throw new BootcError(`there is no runtime for \`${architecture}\``, { kind: "unsupported" });
   }
-  const path = (value: unknown) => (value === undefined ? undefined : resolve(String(value)));
+  const path = (value?: string) => (value === undefined ? undefined : resolve(value));
   return {
     architecture,
-    engine: options.engine === "builtin" ? "builtin" : "injector",
+    engine: options.engine,
     out: path(options.out) ?? join(tree.top, "target", "bootc"),
     runtime: path(options.runtime),
-    version: options.versionString === undefined ? undefined : String(options.versionString),
+    version: options.versionString,
   };
 }
 

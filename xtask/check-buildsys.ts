@@ -2,12 +2,11 @@
 import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import type { Command } from "../src/cli/commander.ts";
 import { BootcError, doing } from "../src/errors.ts";
 import { cacheFolder } from "./archive/make-once.ts";
 import { readCheckout } from "./checkout/checkout.ts";
 import { type Comparison, compareFolders } from "./checks/compare.ts";
-import type { Task, Tree } from "./task.ts";
+import { defineTask, type Tree } from "./task.ts";
 
 /** Everything that is made of a commit and leaves this machine. */
 const TASKS: readonly (readonly string[])[] = [
@@ -26,8 +25,8 @@ const SURROUNDINGS = [
   { folder: "the-other", umask: "077", env: { TZ: "Asia/Tokyo", LC_ALL: "C", COLUMNS: "40" } },
 ] as const;
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .option("--rpm", "rebuild the source package twice as well, without network")
       .option("--quick", "take the compressed runtimes from the cache: two minutes less")
@@ -68,7 +67,7 @@ export const task: Task = {
     await remove();
     return comparison.same.map(({ path, sha256 }) => `${sha256}  ${path}`).join("\n");
   },
-};
+});
 
 interface Plan {
   readonly commit: string;

@@ -1,9 +1,8 @@
 // `xtask ci`: what has to be true of every commit, in one go; the workflows call the same.
-import type { Command } from "../src/cli/commander.ts";
-import type { Task } from "./task.ts";
+import { defineTask } from "./task.ts";
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .option("--quick", "without the suites that need root and minutes")
       .addHelpText("after", "\nExamples:\n  npm run xtask -- ci --quick"),
@@ -13,4 +12,4 @@ export const task: Task = {
     for (const { task: step } of steps) await step.run(tree, {}, suites);
     return undefined;
   },
-};
+});

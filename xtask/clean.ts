@@ -1,12 +1,11 @@
 // `xtask clean`: removes what was made; what was downloaded or took minutes stays unless --all.
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Command } from "../src/cli/commander.ts";
 import { errnoOf } from "../src/errors.ts";
-import type { Task } from "./task.ts";
+import { defineTask } from "./task.ts";
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .option("--all", "also what is kept between runs")
       .addHelpText("after", "\nExamples:\n  npm run xtask clean\n  npm run xtask -- clean --all"),
@@ -22,4 +21,4 @@ export const task: Task = {
     }
     return undefined;
   },
-};
+});

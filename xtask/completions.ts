@@ -1,10 +1,9 @@
 // `xtask completions`: the completion scripts, by the names under which the shells look for them.
 import { join, relative, resolve } from "node:path";
-import type { Command } from "../src/cli/commander.ts";
 import { SHELLS } from "../src/cli/internals.ts";
 import { createProgram } from "../src/cli/program.ts";
 import { type GeneratedFiles, requireFresh, writeGenerated } from "./man/generated.ts";
-import type { Task, Tree } from "./task.ts";
+import { defineTask, type Tree } from "./task.ts";
 
 /** Where each shell's script lies below the folder. */
 const FILES: Readonly<Record<(typeof SHELLS)[number], string>> = {
@@ -13,8 +12,8 @@ const FILES: Readonly<Record<(typeof SHELLS)[number], string>> = {
   fish: "fish/bootc.fish",
 };
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .option("--out <folder>", "where to; target/completions when not given")
       .option("--check", "write nothing; fail when the folder is not up to date")
@@ -22,14 +21,12 @@ export const task: Task = {
   async run(tree, options) {
     const files = await readScripts(tree);
     const folder =
-      options.out === undefined
-        ? join(tree.top, "target", "completions")
-        : resolve(String(options.out));
+      options.out === undefined ? join(tree.top, "target", "completions") : resolve(options.out);
     if (options.check === true) await requireFresh(folder, files, "npm run xtask completions");
     else await writeGenerated(folder, files);
     return relative(tree.top, folder);
   },
-};
+});
 
 /** What `bootc completion SHELL` prints. */
 async function readScripts(tree: Tree): Promise<GeneratedFiles> {

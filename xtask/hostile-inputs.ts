@@ -1,19 +1,18 @@
 // `xtask hostile-inputs`: puts damaged layers and documents through the executable, and judges each.
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Command } from "commander";
 import { BootcError } from "../src/errors.ts";
 import { readFileIfAny } from "../src/system/files.ts";
 import { requirePrograms } from "./checks/requirements.ts";
 import { runTask } from "./run-task.ts";
 import { reportPath } from "./suites/counts.ts";
-import type { Task, TaskOptions, Tree } from "./task.ts";
+import { defineTask, type Tree } from "./task.ts";
 
 const PASSED_ON = ["tars", "documents", "seed", "jobs", "only", "journal"] as const;
 const SUMMARY = "target/hostile/summary.json";
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .option("--tars <number>", "how many damaged layers", "200")
       .option("--documents <number>", "how many damaged manifests, configurations, …", "50")
@@ -47,7 +46,7 @@ export const task: Task = {
     for (const it of [join(tree.top, SUMMARY), ...(isAll ? [report] : [])]) {
       await rm(it, { force: true });
     }
-    const words = ["--executable", String(executable), "--summary", SUMMARY];
+    const words = ["--executable", executable, "--summary", SUMMARY];
     try {
       await runInputs(tree, options, isAll ? [...words, "--report", report] : words);
     } finally {
@@ -56,16 +55,17 @@ export const task: Task = {
     }
     return undefined;
   },
-};
+});
 
 async function runInputs(
   { ctx, top }: Tree,
-  options: TaskOptions,
+  options: Readonly<Partial<Record<(typeof PASSED_ON)[number], string>>>,
   words: readonly string[],
 ): Promise<void> {
-  const more = PASSED_ON.flatMap((name) =>
-    options[name] === undefined ? [] : [`--${name}`, String(options[name])],
-  );
+  const more = PASSED_ON.flatMap((name) => {
+    const value = options[name];
+    return value === undefined ? [] : [`--${name}`, value];
+  });
   // The tests are not the product's: this task starts them, and imports nothing of theirs.
   await ctx.run(process.execPath, ["tests/hostile/hostile-inputs.ts", ...words, ...more], {
     cwd: top,

@@ -1,14 +1,13 @@
 // `xtask licenses`: under which licences the executable is, and all their texts in one file.
 import { writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
-import type { Command } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
 import { formatLicense, type Inside, packagesInside, readInside } from "./licenses/inside.ts";
-import type { Task } from "./task.ts";
+import { defineTask } from "./task.ts";
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .option("--out <file>", "where the texts go; target/LICENSE.dependencies when not given")
       .option("--expression", "print the SPDX expression alone; write nothing")
@@ -21,7 +20,7 @@ export const task: Task = {
         "\nExamples:\n  npm run xtask licenses\n  npm run xtask -- licenses --expression",
       ),
   async run(tree, options) {
-    const path = (value: unknown) => (value === undefined ? undefined : resolve(String(value)));
+    const path = (value?: string) => (value === undefined ? undefined : resolve(value));
     const inside = await readInside(tree, {
       vendored: path(options.vendored),
       runtime: path(options.runtime),
@@ -34,7 +33,7 @@ export const task: Task = {
     await writeWhole(out, (temp) => writeFile(temp, text));
     return relative(tree.top, out);
   },
-};
+});
 
 function ownLicense({ project }: Inside): string {
   if (typeof project.license === "string") return project.license;

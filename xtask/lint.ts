@@ -1,13 +1,12 @@
 // `xtask lint`: formatter, linter, compiler and the repository's own rules, all of them before failing.
-import type { Command } from "../src/cli/commander.ts";
 import { BootcError, describeError } from "../src/errors.ts";
 import { findWorkflowProblems } from "./checks/workflows.ts";
 import { readChangelog } from "./release/changelog.ts";
-import type { Task, Tree } from "./task.ts";
+import { defineTask, type Tree } from "./task.ts";
 import { findViolations } from "./tidy.ts";
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .option("--fix", "mend what can be mended by machine")
       .addHelpText("after", "\nExamples:\n  npm run xtask lint\n  npm run xtask -- lint --fix"),
@@ -25,7 +24,7 @@ export const task: Task = {
       hint: "see the lines above; `npm run xtask -- lint --fix` mends format",
     });
   },
-};
+});
 
 async function checkFormatAndLint({ ctx, top }: Tree, mend: boolean): Promise<void> {
   const biome = "node_modules/@biomejs/biome/bin/biome";

@@ -1,15 +1,14 @@
 // `xtask man`: a man page for every command, made from the definitions that parse the command line.
 import { join, relative, resolve } from "node:path";
-import type { Command } from "../src/cli/commander.ts";
 import { createProgram } from "../src/cli/program.ts";
 import { type CommandTree, readCommandTree } from "../src/cli/tree.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
 import { type GeneratedFiles, requireFresh, writeGenerated } from "./man/generated.ts";
 import { formatPage, pageName } from "./man/page.ts";
-import type { Task, Tree } from "./task.ts";
+import { defineTask, type Tree } from "./task.ts";
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .option("--out <folder>", "where to; target/man when not given")
       .option("--check", "write nothing; fail when the folder is not up to date")
@@ -17,12 +16,12 @@ export const task: Task = {
   async run(tree, options) {
     const checkout = await readCheckout(tree, { allowDirty: true });
     const files = formatPages(readCommandTree(createProgram(tree.ctx)), checkout);
-    const folder = options.out === undefined ? manFolder(tree) : resolve(String(options.out));
+    const folder = options.out === undefined ? manFolder(tree) : resolve(options.out);
     if (options.check === true) await requireFresh(folder, files, "npm run xtask man");
     else await writeGenerated(folder, files);
     return relative(tree.top, folder);
   },
-};
+});
 
 export function manFolder({ top }: Tree): string {
   return join(top, "target", "man");

@@ -1,21 +1,22 @@
 // `xtask package-rpm`: the source package rebuilt as COPR does it: another user, no network, no Node.
 import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { type Command, Option } from "../src/cli/commander.ts";
+import { Option } from "../src/cli/commander.ts";
+import { declared } from "../src/cli/options.ts";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
 import { requirePrograms } from "./checks/requirements.ts";
-import { packageSrpm, readPackagedCheckout } from "./package-srpm.ts";
+import { type PackagedFlags, packageSrpm, readPackagedCheckout } from "./package-srpm.ts";
 import { emulate } from "./rpm/emulation.ts";
 import { explainRpmbuild, formatDefinitions, NEUTRAL, withScratch } from "./rpm/rpmbuild.ts";
 import { ACCOUNTS, BUILD_FOLDER, sandboxCommand } from "./rpm/sandbox.ts";
-import type { Task, TaskOptions, Tree } from "./task.ts";
+import { defineTask, type Tree } from "./task.ts";
 
 const MACHINES = ["x86_64", "aarch64"] as const;
 export type Machine = (typeof MACHINES)[number];
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .option("--srpm <file>", "rebuild this source package; without it, that of this checkout")
       .addOption(new Option("--target <machine>", "for which machine").choices(MACHINES))
@@ -38,18 +39,16 @@ export const task: Task = {
   async run(tree, options) {
     // rpm unpacks the sources by starting these.
     await requirePrograms(tree, ["rpmbuild", "bwrap", "tar", "zstd"]);
-    const text = (name: string) =>
-      typeof options[name] === "string" ? (options[name] as string) : undefined;
     return await packageRpm(tree, {
-      srpm: text("srpm") ?? (await makeSrpm(tree, options)),
-      machine: (text("target") as Machine | undefined) ?? ownMachine(),
-      payload: text("payload"),
-      outdir: text("outdir") === undefined ? "target" : resolve(text("outdir") ?? ""),
+      srpm: options.srpm ?? (await makeSrpm(tree, declared(options))),
+      machine: options.target ?? ownMachine(),
+      payload: options.payload,
+      outdir: options.outdir === undefined ? "target" : resolve(options.outdir),
     });
   },
-};
+});
 
-async function makeSrpm(tree: Tree, options: TaskOptions): Promise<string> {
+async function makeSrpm(tree: Tree, options: PackagedFlags): Promise<string> {
   return await packageSrpm(tree, await readPackagedCheckout(tree, options));
 }
 

@@ -1,7 +1,7 @@
 // `xtask package-srpm`: everything COPR needs to build the package without network, in one file.
 import { chmod, copyFile, readdir, utimes } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import type { Command } from "../src/cli/commander.ts";
+import { declared } from "../src/cli/options.ts";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
 import { digestFile } from "./archive/digest.ts";
@@ -12,10 +12,10 @@ import { explainRpmbuild, formatDefinitions, NEUTRAL, withScratch } from "./rpm/
 import { packSources } from "./rpm/sources.ts";
 import { BUILD_PROGRAMS } from "./setup.ts";
 import { RELEASE, writeSpec } from "./spec.ts";
-import type { Task, TaskOptions, Tree } from "./task.ts";
+import { defineTask, type Tree } from "./task.ts";
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .option("--allow-dirty", "pack uncommitted changes too, and mark the version")
       .option("--allow-untagged", "pack although tags of releases are lacking here")
@@ -25,14 +25,19 @@ export const task: Task = {
         "\nExamples:\n  npm run xtask package-srpm\n  node xtask/run.cjs package-srpm --outdir /tmp",
       ),
   async run(tree, options) {
-    const checkout = await readPackagedCheckout(tree, options);
-    const outdir = typeof options.outdir === "string" ? resolve(options.outdir) : "target";
+    const checkout = await readPackagedCheckout(tree, declared(options));
+    const outdir = options.outdir === undefined ? "target" : resolve(options.outdir);
     return await packageSrpm(tree, checkout, outdir);
   },
-};
+});
 
 /** The checkout as the options of a task that makes packages ask for it. */
-export async function readPackagedCheckout(tree: Tree, options: TaskOptions): Promise<Checkout> {
+export interface PackagedFlags {
+  readonly allowDirty?: boolean;
+  readonly allowUntagged?: boolean;
+}
+
+export async function readPackagedCheckout(tree: Tree, options: PackagedFlags): Promise<Checkout> {
   return await readCheckout(tree, {
     allowDirty: options.allowDirty === true,
     untagged: options.allowUntagged === true ? "allow" : "refuse",

@@ -1,11 +1,10 @@
 // `xtask package`: the source archive of the commit that is checked out.
-import type { Command } from "../src/cli/commander.ts";
 import { readCheckout } from "./checkout/checkout.ts";
 import { packSource } from "./rpm/sources.ts";
-import type { Task } from "./task.ts";
+import { defineTask } from "./task.ts";
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .option("--allow-dirty", "pack uncommitted changes too, and mark the version")
       .addHelpText(
@@ -16,4 +15,4 @@ export const task: Task = {
     const checkout = await readCheckout(tree, { allowDirty: options.allowDirty === true });
     return await packSource(tree, checkout);
   },
-};
+});

@@ -1,11 +1,10 @@
 // `xtask power-cuts`: cuts a virtual machine's power during updates, again and again.
-import type { Command } from "../src/cli/commander.ts";
-import type { Task } from "./task.ts";
+import { defineTask } from "./task.ts";
 
 const OPTIONS = ["count", "seed", "mode", "journal", "slot"] as const;
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .option("--count <number>", "how many cuts; 0 only prints the table", "30")
       .option("--seed <text>", "repeats phases and moments; else the time of day")
@@ -15,10 +14,10 @@ export const task: Task = {
       .addHelpText("after", "\nExamples:\n  npm run xtask -- power-cuts --count 10 --seed 1"),
   async run({ ctx, top }, options) {
     const args = OPTIONS.flatMap((name) =>
-      options[name] === undefined ? [] : [`--${name}`, String(options[name])],
+      options[name] === undefined ? [] : [`--${name}`, options[name]],
     );
     // The tests are not the product's: this task starts them, and imports nothing of theirs.
     await ctx.run(process.execPath, ["tests/vm/power-cuts.ts", ...args], { cwd: top });
     return undefined;
   },
-};
+});

@@ -1,12 +1,11 @@
 // `xtask runtime`: the pinned Node for both architectures: what exists, fetched, packed, verified.
-import type { Command } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import { fetchPackage } from "./npm/fetch.ts";
 import { describeAvailable, readAvailable } from "./runtime/available.ts";
 import { readLockedRuntimes } from "./runtime/locked.ts";
 import { packRuntimes } from "./runtime/pack.ts";
 import { verifyRuntimes } from "./runtime/verify.ts";
-import type { Task, Tree } from "./task.ts";
+import { defineTask, type Tree } from "./task.ts";
 
 const STEPS: Readonly<Record<string, (tree: Tree) => Promise<string | undefined>>> = {
   check: async (tree) => {
@@ -23,8 +22,8 @@ const STEPS: Readonly<Record<string, (tree: Tree) => Promise<string | undefined>
   verify: verifyRuntimes,
 };
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .argument("<step>", Object.keys(STEPS).join(", "))
       .addHelpText(
@@ -50,4 +49,4 @@ export const task: Task = {
       hint: `choose from ${Object.keys(STEPS).join(", ")}`,
     });
   },
-};
+});

@@ -1,7 +1,7 @@
 // `xtask sbom`: what is inside the executable, for programs that look for vulnerabilities and licences.
 import { writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
-import { type Command, Option } from "../src/cli/commander.ts";
+import { Option } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
 import { readCheckout } from "./checkout/checkout.ts";
@@ -10,19 +10,19 @@ import { readLockedRuntimes } from "./runtime/locked.ts";
 import { decideBill } from "./sbom/components.ts";
 import { formatCycloneDx } from "./sbom/cyclonedx.ts";
 import { formatSpdx } from "./sbom/spdx.ts";
-import type { Task, Tree } from "./task.ts";
+import { defineTask, type Tree } from "./task.ts";
 
 const FORMATS = {
   cyclonedx: { suffix: "cdx.json", format: formatCycloneDx },
   spdx: { suffix: "spdx.json", format: formatSpdx },
 } as const;
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .addOption(
         new Option("--format <format>", "CycloneDX 1.6 or SPDX 2.3, in JSON")
-          .choices(Object.keys(FORMATS))
+          .choices(["cyclonedx", "spdx"])
           .default("cyclonedx"),
       )
       .option("--out <file>", "where it goes; target/bootc.cdx.json or target/bootc.spdx.json")
@@ -33,8 +33,8 @@ export const task: Task = {
         "\nExamples:\n  npm run xtask sbom\n  npm run xtask -- sbom --format spdx",
       ),
   async run(tree, options) {
-    const path = (value: unknown) => (value === undefined ? undefined : resolve(String(value)));
-    const { suffix, format } = options.format === "spdx" ? FORMATS.spdx : FORMATS.cyclonedx;
+    const path = (value?: string) => (value === undefined ? undefined : resolve(value));
+    const { suffix, format } = FORMATS[options.format];
     await requirePinned(tree);
     const { version, commitEpoch } = await readCheckout(tree, { allowDirty: true });
     const inside = await readInside(tree, {
@@ -50,7 +50,7 @@ export const task: Task = {
     await writeWhole(out, (temp) => writeFile(temp, format(bill)));
     return relative(tree.top, out);
   },
-};
+});
 
 /** The versions listed are those of the Node that runs this. */
 async function requirePinned(tree: Tree): Promise<void> {

@@ -1,7 +1,6 @@
 // `xtask setup`: everything a fresh machine lacks for building and testing, in one go.
-import type { Command } from "../src/cli/commander.ts";
 import { requirePrograms } from "./checks/requirements.ts";
-import type { Task } from "./task.ts";
+import { defineTask } from "./task.ts";
 
 /** What making the packages needs. */
 export const BUILD_PROGRAMS = ["git", "rpmbuild"] as const;
@@ -46,8 +45,8 @@ export const TEST_PROGRAMS = [
   "ssh",
 ] as const;
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .option("--tests", "also what the tests need")
       .addHelpText("after", "\nExamples:\n  npm run xtask -- setup --yes --tests"),
@@ -57,4 +56,4 @@ export const task: Task = {
     tree.ctx.note("everything is there");
     return undefined;
   },
-};
+});

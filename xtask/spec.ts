@@ -1,7 +1,6 @@
 // `xtask spec`: rpm/bootc.spec.ejs, filled in with what the lockfile, git and the tree say.
 import { readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { Command } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
@@ -10,7 +9,7 @@ import { formatLicense } from "./licenses/inside.ts";
 import { listBundled } from "./rpm/bundled.ts";
 import { type PackageSources, packSources, readSourceNames } from "./rpm/sources.ts";
 import { renderTemplate } from "./rpm/template.ts";
-import type { Task, Tree } from "./task.ts";
+import { defineTask, type Tree } from "./task.ts";
 
 /** Of a version, always the first build: a change of the package alone is a commit like any other. */
 export const RELEASE = "1";
@@ -22,8 +21,8 @@ const UNIT = /^\/usr\/lib\/systemd\/system\/([^/]+\.(?:service|timer|path|socket
 /** Folders that are the package's though nothing of the package lies in them. */
 const FOLDERS = ["bound-images.d", "install", "kargs.d"].map((it) => `%{_prefix}/lib/bootc/${it}`);
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .option("--allow-dirty", "describe uncommitted changes too, and mark the version")
       .addHelpText(
@@ -34,7 +33,7 @@ export const task: Task = {
     const checkout = await readCheckout(tree, { allowDirty: options.allowDirty === true });
     return await writeSpec(tree, checkout, await packSources(tree, checkout));
   },
-};
+});
 
 /** Writes `target/bootc.spec`; gives its path. */
 export async function writeSpec(

@@ -1,5 +1,5 @@
 // What a task is: options it declares, and a function from the checkout to an answer.
-import type { Command } from "../src/cli/commander.ts";
+import type { Command, CommandOf, OptionValues } from "../src/cli/commander.ts";
 import type { Context } from "../src/system/context.ts";
 
 /** Several verbs under the name of one task: `xtask copr build`. */
@@ -8,22 +8,30 @@ export interface TaskGroup {
 }
 
 /** What a task file exports as `task`. */
-export interface Task {
+export interface Task<Options extends OptionValues = TaskOptions> {
   /** Declares arguments, options and examples. */
-  readonly declare?: (command: Command) => void;
+  declare?(command: Command): unknown;
   /**
    * Does the work. `words` are the positional arguments. What it returns goes to standard output,
    * by custom the path of what was made, relative to the checkout; everything else to standard error.
    */
-  readonly run: (
-    tree: Tree,
-    options: TaskOptions,
-    words: readonly string[],
-  ) => Promise<string | undefined>;
+  run(tree: Tree, options: Options, words: readonly string[]): Promise<string | undefined>;
 }
 
-/** The options as commander parsed them; each task narrows what it declared. */
+/** The options of any task, as commander parsed them. */
 export type TaskOptions = Readonly<Record<string, unknown>>;
+
+/** A task whose `run` gets the options that `declare` declares, by their names and types. */
+export function defineTask<Args extends unknown[], Options extends OptionValues>(task: {
+  readonly declare: (command: Command) => CommandOf<Args, Options>;
+  readonly run: (
+    tree: Tree,
+    options: Options,
+    words: readonly string[],
+  ) => Promise<string | undefined>;
+}): Task<Options> {
+  return task;
+}
 
 /** Where a task works. */
 export interface Tree {

@@ -1,5 +1,4 @@
 // `xtask test`: the test suites, by name, one after the other; then what came of all of them.
-import type { Command } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import { requirePrograms } from "./checks/requirements.ts";
 import { TEST_PROGRAMS } from "./setup.ts";
@@ -13,7 +12,7 @@ import {
   sumCounts,
 } from "./suites/counts.ts";
 import { runSuite } from "./suites/suite.ts";
-import type { Task, TaskOptions, Tree } from "./task.ts";
+import { defineTask, type Tree } from "./task.ts";
 
 /** How long no test of a suite may begin or end, in minutes: longer than any takes under a heavy load. */
 const MINUTES_STILL: Readonly<Record<Suite, number>> = {
@@ -24,8 +23,8 @@ const MINUTES_STILL: Readonly<Record<Suite, number>> = {
   vm: 120,
 };
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .argument("[suites...]", `which suites: ${SUITES.join(", ")}; all but vm when none is named`)
       .option("--filter <text>", "only test files whose path contains this")
@@ -38,14 +37,15 @@ export const task: Task = {
   async run(tree, options, words) {
     const suites = words.length > 0 ? words.map(requireSuite) : SUITES.filter((it) => it !== "vm");
     if (options.watch === true) {
-      await watch(tree, suites, options);
+      await watch(tree, suites, options.filter);
       return undefined;
     }
     if (options.counts === true) return describeCounts(await readCounts(tree, REPORTS));
     // Without leave to install, suites skip what they cannot do here and say why.
     if (tree.mayInstall && suites.some(isOfSystem)) await requirePrograms(tree, TEST_PROGRAMS);
     const failed: Suite[] = [];
-    for (const suite of suites) if (!(await runOne(tree, suite, options))) failed.push(suite);
+    for (const suite of suites)
+      if (!(await runOne(tree, suite, options.filter))) failed.push(suite);
     const counts = sumCounts(await readCounts(tree, suites));
     tree.ctx.say(describeCounts([counts]));
     if (failed.length === 0 && counts.failed === 0) return undefined;
@@ -54,7 +54,7 @@ export const task: Task = {
       hint: "read what is said above about each; `--filter` runs one file alone",
     });
   },
-};
+});
 
 /** Whether a suite needs more of the system than this checkout's own Node. */
 function isOfSystem(suite: Suite): boolean {
@@ -71,14 +71,14 @@ function requireSuite(name: string): Suite {
 }
 
 /** Runs one suite to its end; whether it succeeded. Its report lies in target/tests afterwards. */
-async function runOne(tree: Tree, suite: Suite, options: TaskOptions): Promise<boolean> {
+async function runOne(tree: Tree, suite: Suite, filter?: string): Promise<boolean> {
   tree.ctx.note(`test suite \`${suite}\``);
   return await runSuite(tree, {
     name: suite,
     words: [
       `--project=${suite}`,
       // With --filter there may be nothing to run in a suite.
-      ...(options.filter === undefined ? [] : ["--passWithNoTests", String(options.filter)]),
+      ...(filter === undefined ? [] : ["--passWithNoTests", filter]),
     ],
     report: reportPath(tree, suite),
     stillMs: MINUTES_STILL[suite] * 60_000,
@@ -88,10 +88,10 @@ async function runOne(tree: Tree, suite: Suite, options: TaskOptions): Promise<b
 async function watch(
   { ctx, top }: Tree,
   suites: readonly Suite[],
-  { filter }: TaskOptions,
+  filter: string | undefined,
 ): Promise<void> {
   const words = suites.map((it) => `--project=${it}`);
-  const filters = filter === undefined ? [] : [String(filter)];
+  const filters = filter === undefined ? [] : [filter];
   await ctx.run(
     process.execPath,
     ["node_modules/vitest/vitest.mjs", "watch", ...words, ...filters],

@@ -1,11 +1,10 @@
 // `xtask tidy`: the architecture as a table that fails the build. Lists every violation before failing.
 import { glob, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Command } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import { FOLDERS } from "./checks/folders.ts";
 import { findCircles, findImportViolations, type SourceFile, TEST_FILE } from "./checks/imports.ts";
-import type { Task } from "./task.ts";
+import { defineTask } from "./task.ts";
 
 const LINES_MAX = 400;
 const COLUMNS_MAX = 110;
@@ -14,8 +13,8 @@ const FILES_MIN = 3;
 const FILES_MAX = 17;
 const ARCHITECTURE = "docs/architecture.md";
 
-export const task: Task = {
-  declare: (command: Command) => command.addHelpText("after", "\nExamples:\n  npm run xtask tidy"),
+export const task = defineTask({
+  declare: (command) => command.addHelpText("after", "\nExamples:\n  npm run xtask tidy"),
   async run({ ctx, top }) {
     const violations = await findViolations(top);
     for (const violation of violations) ctx.note(violation);
@@ -24,7 +23,7 @@ export const task: Task = {
       hint: `the rules stand in ${ARCHITECTURE}`,
     });
   },
-};
+});
 
 /** Every broken rule of the checkout at `top`, one line each. */
 export async function findViolations(top: string): Promise<readonly string[]> {

@@ -1,9 +1,8 @@
 // `xtask changelog`: CHANGELOG.md as data; what is wrong with its format, line by line.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Command } from "../../src/cli/commander.ts";
 import { BootcError } from "../../src/errors.ts";
-import type { Task } from "../task.ts";
+import { defineTask } from "../task.ts";
 
 export const CHANGELOG = "CHANGELOG.md";
 
@@ -23,8 +22,8 @@ export interface ChangelogEntry {
 const VERSION = /^(\d+)\.(\d+)\.(\d+)(?:-rc\.(\d+))?$/;
 const SECTIONS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"];
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .option("--notes <version>", "print the text of this version, for a release's page")
       .addHelpText(
@@ -40,7 +39,7 @@ export const task: Task = {
       hint: `it has ${entries.map((it) => it.version).join(", ")}`,
     });
   },
-};
+});
 
 /** The entries of the checkout's changelog, newest first; an error that lists every mistake otherwise. */
 export async function readChangelog(top: string): Promise<readonly ChangelogEntry[]> {
