@@ -1,11 +1,11 @@
 // `xtask release`: building and publishing, as two separate switches of one task.
 import { join } from "node:path";
-import type { Command } from "../src/cli/commander.ts";
+import { declared } from "../src/cli/options.ts";
 import { BootcError } from "../src/errors.ts";
-import type { Task, TaskOptions, Tree } from "./task.ts";
+import { defineTask, type Tree } from "./task.ts";
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .option("--build", "make the files of the release in target/release")
       .option("--publish", "publish target/release on GitHub (GITHUB_TOKEN)")
@@ -32,18 +32,23 @@ export const task: Task = {
       });
     }
     const folder = options.build === true ? await build(tree) : undefined;
-    const url = options.publish === true ? await publish(tree, options) : undefined;
+    const url = options.publish === true ? await publish(tree, declared(options)) : undefined;
     if (options.json === true) return JSON.stringify({ folder, url }, undefined, 2);
     return url ?? folder;
   },
-};
+});
 
 async function build(tree: Tree): Promise<string> {
   const { buildRelease } = await import("./release/build.ts");
   return await buildRelease(tree);
 }
 
-async function publish(tree: Tree, options: TaskOptions): Promise<string> {
+interface PublishFlags {
+  readonly tag?: string;
+  readonly dryRun?: boolean;
+}
+
+async function publish(tree: Tree, { tag, dryRun }: PublishFlags): Promise<string> {
   const [
     { readRelease, RELEASE_FOLDER },
     { readFacts, requireAgreement },
@@ -57,9 +62,8 @@ async function publish(tree: Tree, options: TaskOptions): Promise<string> {
   ]);
   const folder = join(tree.top, RELEASE_FOLDER);
   const { manifest, files } = await readRelease(folder);
-  const tag = options.tag as string | undefined;
   const agreed = requireAgreement(await readFacts(tree, { tag, manifest }));
   const connection = await github.connectGitHub(tree, await github.readRepository(tree));
   const publication = { agreed, folder, files, terminal: tree.ctx.terminal };
-  return await put(connection, publication, { isDryRun: options.dryRun === true });
+  return await put(connection, publication, { isDryRun: dryRun === true });
 }

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, copyFile, cp, mkdir, mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { type Command, Option } from "../src/cli/commander.ts";
+import { Option } from "../src/cli/commander.ts";
+import { declared } from "../src/cli/options.ts";
 import { BootcError, doing, errnoOf } from "../src/errors.ts";
 import {
   type ArchiveEntry,
@@ -13,7 +14,7 @@ import {
 } from "./archive/archive.ts";
 import { makeOnce } from "./archive/make-once.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
-import type { Task, TaskOptions, Tree } from "./task.ts";
+import { defineTask, type Tree } from "./task.ts";
 import { assembleVendored, type VendoredSet } from "./vendor/assemble.ts";
 import { decideClosure } from "./vendor/closure.ts";
 import {
@@ -31,8 +32,8 @@ import { describeDropped, describeKept } from "./vendor/report.ts";
 
 const FORMATS = ["dir", "tar", "tar.gz", "tar.zst"] as const;
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .argument("[out]", "where to; without it target/vendor, target/NAME-vendor.tar.zst and so on")
       .option("--manifest-path <file>", "package.json of another project, or its folder")
@@ -52,8 +53,8 @@ export const task: Task = {
       .option("--offline", "fetch nothing, use what was fetched before")
       .option("--json", "print the answer as JSON")
       .addHelpText("after", HELP),
-  run: runVendor,
-};
+  run: (tree, options, words) => runVendor(tree, declared(options), words),
+});
 
 const HELP = `
 Without filters on the command line the key \`vendorFilter\` of package.json holds; any filter there
@@ -69,7 +70,6 @@ function collect(value: string, before: readonly string[] = []): readonly string
   return [...before, value];
 }
 
-/** What `task` parses. */
 interface VendorOptions {
   readonly manifestPath?: string;
   readonly platform?: readonly string[];
@@ -87,10 +87,9 @@ interface VendorOptions {
 
 async function runVendor(
   tree: Tree,
-  taskOptions: TaskOptions,
+  options: VendorOptions,
   [asked]: readonly string[],
 ): Promise<string | undefined> {
-  const options = taskOptions as unknown as VendorOptions;
   const folder = await projectFolder(tree, options);
   const { project, filter } = await readFiltered(tree, folder, configOf(options));
   if (options.dryRun) return dryRun(tree, project, filter, options);
