@@ -1,8 +1,7 @@
 // `xtask copr`: the verbs, their options and help. What they do stands in xtask/copr/.
 import type { Command } from "../src/cli/commander.ts";
-import type { Task, TaskGroup } from "./task.ts";
-
-type Verb = Task & { readonly about: string };
+import { declared } from "../src/cli/options.ts";
+import { defineTask, type TaskGroup } from "./task.ts";
 
 const JSON_OPTION = ["--json", "print the answer as JSON"] as const;
 const CONFIG_OPTION = ["--config <file>", "token file instead of ~/.config/copr"] as const;
@@ -15,110 +14,135 @@ const INTERVAL_OPTION = ["--interval <seconds>", "time between two looks, 5 s at
 const examples = (...lines: readonly string[]) =>
   `\nExamples:\n${lines.map((it) => `  npm run xtask -- copr ${it}`).join("\n")}`;
 
-function withServer(command: Command): Command {
+function withServer(command: Command) {
   return command.option(...JSON_OPTION).option(...CONFIG_OPTION);
 }
 
-const apply: Verb = {
+const apply = {
   about: "make or change project and package on the server to match copr/project.json",
-  declare: (command) =>
-    withServer(command)
-      .option("--dry-run", "print the difference and change nothing")
-      .addHelpText("after", examples("apply --dry-run", "apply")),
-  run: async (tree, options) => (await import("./copr/verbs.ts")).apply(tree, options),
+  ...defineTask({
+    declare: (command) =>
+      withServer(command)
+        .option("--dry-run", "print the difference and change nothing")
+        .addHelpText("after", examples("apply --dry-run", "apply")),
+    run: async (tree, options) => (await import("./copr/verbs.ts")).apply(tree, declared(options)),
+  }),
 };
 
-const build: Verb = {
+const build = {
   about: "start a build: of the package's branch, of a commit, or of a source RPM",
-  declare: (command) =>
-    withServer(command)
-      .option("--commit <committish>", "build this commit, tag or branch of the repository")
-      .option("--srpm [path]", "upload this source RPM; without a path, make it first")
-      .option("--chroot <names...>", "only these chroots")
-      .option("--reuse", "with --commit: take a build of that commit that covers the chroots")
-      .option("--background", "give way to builds that people wait for")
-      .option("--wait", "watch the build; exit status 1 when it fails")
-      .option(...LIMIT_OPTION)
-      .option(...INTERVAL_OPTION)
-      .addHelpText(
-        "after",
-        examples("build --wait", "build --srpm --chroot fedora-rawhide-x86_64 --wait"),
-      ),
-  run: async (tree, options) => (await import("./copr/verbs.ts")).build(tree, options),
+  ...defineTask({
+    declare: (command) =>
+      withServer(command)
+        .option("--commit <committish>", "build this commit, tag or branch of the repository")
+        .option("--srpm [path]", "upload this source RPM; without a path, make it first")
+        .option("--chroot <names...>", "only these chroots")
+        .option("--reuse", "with --commit: take a build of that commit that covers the chroots")
+        .option("--background", "give way to builds that people wait for")
+        .option("--wait", "watch the build; exit status 1 when it fails")
+        .option(...LIMIT_OPTION)
+        .option(...INTERVAL_OPTION)
+        .addHelpText(
+          "after",
+          examples("build --wait", "build --srpm --chroot fedora-rawhide-x86_64 --wait"),
+        ),
+    run: async (tree, options) => (await import("./copr/verbs.ts")).build(tree, declared(options)),
+  }),
 };
 
-const status: Verb = {
+const status = {
   about: "show a build, or the newest builds",
-  declare: (command) =>
-    withServer(command)
-      .argument("[build]", "number of the build")
-      .option("--limit <count>", "how many of the newest builds", "5")
-      .addHelpText("after", examples("status", "status 1234567 --json")),
-  run: async (...args) => (await import("./copr/verbs.ts")).status(...args),
+  ...defineTask({
+    declare: (command) =>
+      withServer(command)
+        .argument("[build]", "number of the build")
+        .option("--limit <count>", "how many of the newest builds", "5")
+        .addHelpText("after", examples("status", "status 1234567 --json")),
+    run: async (tree, options, words) =>
+      (await import("./copr/verbs.ts")).status(tree, declared(options), words),
+  }),
 };
 
-const watch: Verb = {
+const watch = {
   about: "watch a build to its end; Ctrl-C leaves it running",
-  declare: (command) =>
-    withServer(command)
-      .argument("[build]", "number of the build; the newest when not given")
-      .option(...LIMIT_OPTION)
-      .option(...INTERVAL_OPTION)
-      .addHelpText("after", examples("watch", "watch 1234567 --time-limit 2h")),
-  run: async (...args) => (await import("./copr/verbs.ts")).watch(...args),
+  ...defineTask({
+    declare: (command) =>
+      withServer(command)
+        .argument("[build]", "number of the build; the newest when not given")
+        .option(...LIMIT_OPTION)
+        .option(...INTERVAL_OPTION)
+        .addHelpText("after", examples("watch", "watch 1234567 --time-limit 2h")),
+    run: async (tree, options, words) =>
+      (await import("./copr/verbs.ts")).watch(tree, declared(options), words),
+  }),
 };
 
-const logs: Verb = {
+const logs = {
   about: "print the logs of a build",
-  declare: (command) =>
-    withServer(command)
-      .argument("[build]", "number of the build; the newest when not given")
-      .option("--chroot <name>", "of this chroot alone; `source` is the source RPM")
-      .option("--log <name>", "builder-live or backend", "builder-live")
-      .option("--tail <lines>", "only the last lines of each")
-      .addHelpText("after", examples("logs", "logs 1234567 --chroot source --tail 50")),
-  run: async (...args) => (await import("./copr/verbs.ts")).logs(...args),
+  ...defineTask({
+    declare: (command) =>
+      withServer(command)
+        .argument("[build]", "number of the build; the newest when not given")
+        .option("--chroot <name>", "of this chroot alone; `source` is the source RPM")
+        .option("--log <name>", "builder-live or backend", "builder-live")
+        .option("--tail <lines>", "only the last lines of each")
+        .addHelpText("after", examples("logs", "logs 1234567 --chroot source --tail 50")),
+    run: async (tree, options, words) =>
+      (await import("./copr/verbs.ts")).logs(tree, declared(options), words),
+  }),
 };
 
-const cancel: Verb = {
+const cancel = {
   about: "cancel a build",
-  declare: (command) =>
-    withServer(command)
-      .argument("<build>", "number of the build")
-      .addHelpText("after", examples("cancel 1234567")),
-  run: async (...args) => (await import("./copr/verbs.ts")).cancel(...args),
+  ...defineTask({
+    declare: (command) =>
+      withServer(command)
+        .argument("<build>", "number of the build")
+        .addHelpText("after", examples("cancel 1234567")),
+    run: async (tree, options, words) =>
+      (await import("./copr/verbs.ts")).cancel(tree, declared(options), words),
+  }),
 };
 
-const monitor: Verb = {
+const monitor = {
   about: "show the newest build of every package in every chroot",
-  declare: (command) =>
-    withServer(command).addHelpText("after", examples("monitor", "monitor --json")),
-  run: async (tree, options) => (await import("./copr/verbs.ts")).monitor(tree, options),
+  ...defineTask({
+    declare: (command) =>
+      withServer(command).addHelpText("after", examples("monitor", "monitor --json")),
+    run: async (tree, options) =>
+      (await import("./copr/verbs.ts")).monitor(tree, declared(options)),
+  }),
 };
 
-const webhook: Verb = {
+const webhook = {
   about: "show, renew, install or test the webhook that builds every push to the branch",
-  declare: (command) =>
-    withServer(command)
-      .option("--rotate", "make a new secret; the old address stops working")
-      .option("--install", "make a new secret and set the webhook on GitHub (GITHUB_TOKEN)")
-      .option("--test", "report a push to the saved address and wait for a build to appear")
-      .option("--time-limit <duration>", "how long --test waits", "2m")
-      .option(...INTERVAL_OPTION)
-      .addHelpText("after", examples("webhook", "webhook --install", "webhook --test")),
-  run: async (tree, options) => (await import("./copr/webhook-verb.ts")).webhook(tree, options),
+  ...defineTask({
+    declare: (command) =>
+      withServer(command)
+        .option("--rotate", "make a new secret; the old address stops working")
+        .option("--install", "make a new secret and set the webhook on GitHub (GITHUB_TOKEN)")
+        .option("--test", "report a push to the saved address and wait for a build to appear")
+        .option("--time-limit <duration>", "how long --test waits", "2m")
+        .option(...INTERVAL_OPTION)
+        .addHelpText("after", examples("webhook", "webhook --install", "webhook --test")),
+    run: async (tree, options) =>
+      (await import("./copr/webhook-verb.ts")).webhook(tree, declared(options)),
+  }),
 };
 
-const emulate: Verb = {
+const emulate = {
   about: "build as COPR does, on this machine: make_srpm from a fresh clone, then offline",
-  declare: (command) =>
-    command
-      .option("--subdirectory <path>", "the package's subdirectory, where make is run", "")
-      .option("--spec <name>", "the package's spec file, as COPR passes it", "")
-      .option("--srpm-only", "stop after the source RPM")
-      .option("--fresh", "download and compress everything anew, as a builder does")
-      .addHelpText("after", examples("emulate", "emulate --subdirectory rpm --srpm-only")),
-  run: async (tree, options) => (await import("./copr/emulate.ts")).emulate(tree, options),
+  ...defineTask({
+    declare: (command) =>
+      command
+        .option("--subdirectory <path>", "the package's subdirectory, where make is run", "")
+        .option("--spec <name>", "the package's spec file, as COPR passes it", "")
+        .option("--srpm-only", "stop after the source RPM")
+        .option("--fresh", "download and compress everything anew, as a builder does")
+        .addHelpText("after", examples("emulate", "emulate --subdirectory rpm --srpm-only")),
+    run: async (tree, options) =>
+      (await import("./copr/emulate.ts")).emulate(tree, declared(options)),
+  }),
 };
 
 export const task: TaskGroup = {

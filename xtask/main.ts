@@ -153,7 +153,7 @@ async function declareTask(command: Command, tree: Tree, { task, verb }: Asked):
   const common = command
     .option("--verbose", "show every command that is run")
     .option("--yes", "install missing system packages without asking");
-  task.declare?.(command);
+  task.declare(command);
   await requireNothingSwallowed(process.env, command, readOwnOf(tree));
   command.action(async () => {
     const mayInstall = tree.mayInstall || common.opts().yes === true;

@@ -10,7 +10,7 @@ export interface TaskGroup {
 /** What a task file exports as `task`. */
 export interface Task<Options extends OptionValues = TaskOptions> {
   /** Declares arguments, options and examples. */
-  declare?(command: Command): unknown;
+  declare(command: Command): unknown;
   /**
    * Does the work. `words` are the positional arguments. What it returns goes to standard output,
    * by custom the path of what was made, relative to the checkout; everything else to standard error.
@@ -19,7 +19,7 @@ export interface Task<Options extends OptionValues = TaskOptions> {
 }
 
 /** The options of any task, as commander parsed them. */
-export type TaskOptions = Readonly<Record<string, unknown>>;
+type TaskOptions = Readonly<Record<string, unknown>>;
 
 /** A task whose `run` gets the options that `declare` declares, by their names and types. */
 export function defineTask<Args extends unknown[], Options extends OptionValues>(task: {

@@ -6,7 +6,7 @@ import { BootcError, doing } from "../../src/errors.ts";
 import { cacheFolder } from "../archive/make-once.ts";
 import { requirePrograms } from "../checks/requirements.ts";
 import { runTask } from "../run-task.ts";
-import type { TaskOptions, Tree } from "../task.ts";
+import type { Tree } from "../task.ts";
 
 /**
  * What root keeps in the chroot of the source build. COPR drops most others (copr-rpmbuild's mock
@@ -41,11 +41,18 @@ export interface SourceBuildOptions {
   readonly isFresh: boolean;
 }
 
-export async function emulate(tree: Tree, options: TaskOptions): Promise<string> {
+interface EmulateFlags {
+  readonly subdirectory: string;
+  readonly spec: string;
+  readonly fresh?: boolean;
+  readonly srpmOnly?: boolean;
+}
+
+export async function emulate(tree: Tree, options: EmulateFlags): Promise<string> {
   await requirePrograms(tree, ["git", "make", "setpriv"]);
   const srpm = await buildSourceRpm(tree, {
-    subdirectory: String(options.subdirectory ?? ""),
-    spec: String(options.spec ?? ""),
+    subdirectory: options.subdirectory,
+    spec: options.spec,
     isFresh: options.fresh === true,
   });
   tree.ctx.note(`the first phase made ${srpm}`);

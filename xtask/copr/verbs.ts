@@ -1,7 +1,7 @@
 // What the verbs of `xtask copr` do with what was typed: open the server, do the work, say the answer.
 import { existsSync } from "node:fs";
 import { BootcError } from "../../src/errors.ts";
-import type { TaskOptions, Tree } from "../task.ts";
+import type { Tree } from "../task.ts";
 import { cancelBuild, getBuild, getMonitor, listBuilds } from "./api.ts";
 import { applyChanges, describeChanges, readChanges } from "./apply.ts";
 import { type Build, lastMoment, type Progress } from "./build-state.ts";
@@ -17,10 +17,42 @@ import { readProgress, requireSuccess, watchBuild } from "./watch.ts";
 type Words = readonly string[];
 type Answer = Promise<string | undefined>;
 
+export interface ServerFlags {
+  readonly json?: boolean;
+  readonly config?: string;
+}
+
+interface WatchFlags extends ServerFlags {
+  readonly timeLimit?: string;
+  readonly interval?: string;
+}
+
+interface SourceFlags {
+  readonly commit?: string;
+  /** `true`: make it first. */
+  readonly srpm?: string | true;
+}
+
+interface BuildFlags extends WatchFlags, SourceFlags {
+  readonly chroot?: readonly string[];
+  readonly reuse?: boolean;
+  readonly background?: boolean;
+  readonly wait?: boolean;
+}
+
+interface LogFlags extends ServerFlags {
+  readonly chroot?: string;
+  readonly log: string;
+  readonly tail?: string;
+}
+
 /** Fewer seconds between two questions than this are impolite to a public server. */
 const INTERVAL_MS_MIN = 5000;
 
-export async function apply(tree: Tree, options: TaskOptions): Answer {
+export async function apply(
+  tree: Tree,
+  options: ServerFlags & { readonly dryRun?: boolean },
+): Answer {
   const { copr, file } = await open(tree, options, { needsToken: options.dryRun !== true });
   const changes = await readChanges(copr, file);
   for (const line of describeChanges(changes)) tree.ctx.note(line);
@@ -31,11 +63,11 @@ export async function apply(tree: Tree, options: TaskOptions): Answer {
   return options.json === true ? formatJson({ url, isChanged, changes }) : url;
 }
 
-export async function build(tree: Tree, options: TaskOptions): Answer {
+export async function build(tree: Tree, options: BuildFlags): Answer {
   const { copr, file } = await open(tree, options, { needsToken: true });
   const watching = watchOptions(tree, copr, options);
   const source = await chooseSource(tree, options);
-  const chroots = (options.chroot as readonly string[] | undefined) ?? [];
+  const chroots = options.chroot ?? [];
   const reused =
     options.reuse === true ? await findReusable({ copr, file }, source, chroots) : undefined;
   const started =
@@ -65,17 +97,17 @@ async function findReusable(
   throw new BootcError("--reuse needs --commit", { kind: "usage" });
 }
 
-async function chooseSource(tree: Tree, options: TaskOptions): Promise<BuildSource> {
+async function chooseSource(tree: Tree, options: SourceFlags): Promise<BuildSource> {
   if (options.srpm !== undefined && options.commit !== undefined) {
     throw new BootcError("--srpm and --commit exclude each other", { kind: "usage" });
   }
-  if (typeof options.commit === "string") return { kind: "commit", committish: options.commit };
+  if (options.commit !== undefined) return { kind: "commit", committish: options.commit };
   if (options.srpm === undefined) return { kind: "package" };
   if (options.srpm === true) {
     const { makeSourceRpm } = await import("./source-rpm.ts");
     return { kind: "srpm", path: await makeSourceRpm(tree) };
   }
-  const path = String(options.srpm);
+  const path = options.srpm;
   if (!/\.(src|nosrc)\.rpm$/.test(path)) {
     throw new BootcError(`\`${path}\` is no source RPM`, {
       kind: "usage",
@@ -86,7 +118,7 @@ async function chooseSource(tree: Tree, options: TaskOptions): Promise<BuildSour
   throw new BootcError(`there is no file \`${path}\``, { kind: "usage" });
 }
 
-export async function watch(tree: Tree, options: TaskOptions, words: Words): Answer {
+export async function watch(tree: Tree, options: WatchFlags, words: Words): Answer {
   const { copr, file } = await open(tree, options, { needsToken: false });
   const watching = watchOptions(tree, copr, options);
   const { id } = await chooseBuild(copr, file, words[0]);
@@ -95,7 +127,7 @@ export async function watch(tree: Tree, options: TaskOptions, words: Words): Ans
 
 interface Finish {
   readonly id: number;
-  readonly options: TaskOptions;
+  readonly options: ServerFlags;
   readonly watching: Parameters<typeof watchBuild>[2];
 }
 
@@ -108,7 +140,11 @@ async function finish(tree: Tree, copr: Connection, it: Finish): Answer {
   return it.options.json === true ? undefined : answer;
 }
 
-export async function status(tree: Tree, options: TaskOptions, words: Words): Answer {
+export async function status(
+  tree: Tree,
+  options: ServerFlags & { readonly limit: string },
+  words: Words,
+): Answer {
   const { copr, file } = await open(tree, options, { needsToken: false });
   if (words[0] !== undefined) {
     const progress = await readProgress(copr, parseBuildId(words[0]));
@@ -116,7 +152,7 @@ export async function status(tree: Tree, options: TaskOptions, words: Words): An
     const wide = { columns: Number.POSITIVE_INFINITY, hasColor: false };
     return progressLines(progress, copr.clock.now() / 1000, wide).join("\n");
   }
-  const limit = parseCount(String(options.limit), "--limit");
+  const limit = parseCount(options.limit, "--limit");
   const builds = await listBuilds(copr, { owner: file.owner, project: file.project, limit });
   if (options.json === true) return formatJson(builds);
   return formatTable([
@@ -135,15 +171,15 @@ function rowOf(it: Build, nowEpoch: number): readonly string[] {
   ];
 }
 
-export async function logs(tree: Tree, options: TaskOptions, words: Words): Answer {
+export async function logs(tree: Tree, options: LogFlags, words: Words): Answer {
   const { copr, file } = await open(tree, options, { needsToken: false });
-  const name = parseLogName(String(options.log));
-  const tail = options.tail === undefined ? undefined : parseCount(String(options.tail), "--tail");
+  const name = parseLogName(options.log);
+  const tail = options.tail === undefined ? undefined : parseCount(options.tail, "--tail");
   const build = await chooseBuild(copr, file, words[0]);
   const all = await listLogPlaces(copr, build);
   const places = all.filter((it) => options.chroot === undefined || it.where === options.chroot);
   if (places.length === 0) {
-    throw new BootcError(`build ${build.id} has no chroot \`${String(options.chroot)}\``, {
+    throw new BootcError(`build ${build.id} has no chroot \`${options.chroot}\``, {
       kind: "usage",
       hint: `choose from ${all.map((it) => it.where).join(", ")}`,
     });
@@ -162,14 +198,14 @@ export async function logs(tree: Tree, options: TaskOptions, words: Words): Answ
   return found.map((it) => `${header(it.where)}${it.text}`).join("\n\n");
 }
 
-export async function cancel(tree: Tree, options: TaskOptions, words: Words): Answer {
+export async function cancel(tree: Tree, options: ServerFlags, words: Words): Answer {
   const { copr } = await open(tree, options, { needsToken: true });
   const id = parseBuildId(words[0] ?? "");
   const canceled = await cancelBuild(copr, id);
   return options.json === true ? formatJson(canceled) : `build ${id}: ${canceled.state}`;
 }
 
-export async function monitor(tree: Tree, options: TaskOptions): Answer {
+export async function monitor(tree: Tree, options: ServerFlags): Answer {
   const { copr, file } = await open(tree, options, { needsToken: false });
   const rows = await getMonitor(copr, file);
   if (options.json === true) return formatJson(rows);
@@ -193,27 +229,24 @@ export interface Opened {
 /** The project file and the server it names. The file comes first: a mistake there costs no request. */
 export async function open(
   tree: Tree,
-  options: TaskOptions,
+  { config }: ServerFlags,
   { needsToken }: { readonly needsToken: boolean },
 ): Promise<Opened> {
   const file = await readProjectFile(tree.top, tree.ctx.env.COPR_PROJECT_FILE);
-  const config = options.config as string | undefined;
   return { file, copr: await connect(tree, { config, server: file.copr, needsToken }) };
 }
 
-function watchOptions(tree: Tree, copr: Connection, options: TaskOptions) {
-  const { timeLimit } = options;
+function watchOptions(tree: Tree, copr: Connection, { timeLimit, interval }: WatchFlags) {
   return {
     terminal: tree.ctx.terminal,
-    timeLimitMs:
-      timeLimit === undefined ? undefined : parseDuration(String(timeLimit), "--time-limit"),
-    intervalMs: parseInterval(copr, options.interval),
+    timeLimitMs: timeLimit === undefined ? undefined : parseDuration(timeLimit, "--time-limit"),
+    intervalMs: parseInterval(copr, interval),
   };
 }
 
-export function parseInterval(copr: Connection, interval: unknown): number | undefined {
+export function parseInterval(copr: Connection, interval: string | undefined): number | undefined {
   if (interval === undefined) return undefined;
-  const milliseconds = parseDuration(String(interval), "--interval");
+  const milliseconds = parseDuration(interval, "--interval");
   const isLocal = /^https?:\/\/(127\.|localhost|\[::1\])/.test(copr.url);
   if (isLocal || milliseconds >= INTERVAL_MS_MIN) return milliseconds;
   throw new BootcError(`--interval: less than 5 s between two looks burdens \`${copr.url}\``, {
@@ -254,7 +287,7 @@ function parseLogName(text: string): LogName {
   });
 }
 
-function describeProgress(copr: Connection, progress: Progress, options: TaskOptions): string {
+function describeProgress(copr: Connection, progress: Progress, options: ServerFlags): string {
   const url = buildUrl(copr, progress.build.id);
   if (options.json !== true) return `build ${progress.build.id} ${progress.build.state}: ${url}`;
   const { build: it, source, chroots } = progress;

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { BootcError, doing, errnoOf } from "../../src/errors.ts";
 import { connectGitHub, readRepository } from "../release/github.ts";
 import { installHook } from "../release/hooks.ts";
-import type { TaskOptions, Tree } from "../task.ts";
+import type { Tree } from "../task.ts";
 import { parseDuration } from "./duration.ts";
 import { branchOf } from "./project-file.ts";
-import { type Opened, open, parseInterval } from "./verbs.ts";
+import { type Opened, open, parseInterval, type ServerFlags } from "./verbs.ts";
 import {
   describeWebhook,
   postPush,
@@ -19,10 +19,18 @@ import {
 
 const POLL_MS = 10_000;
 
-export async function webhook(tree: Tree, options: TaskOptions): Promise<string | undefined> {
+interface WebhookFlags extends ServerFlags {
+  readonly rotate?: boolean;
+  readonly install?: boolean;
+  readonly test?: boolean;
+  readonly timeLimit: string;
+  readonly interval?: string;
+}
+
+export async function webhook(tree: Tree, options: WebhookFlags): Promise<string | undefined> {
   const needsToken = options.rotate === true || options.install === true;
   const opened = await open(tree, options, { needsToken });
-  const chosen = ["rotate", "install", "test"].filter((it) => options[it] === true);
+  const chosen = (["rotate", "install", "test"] as const).filter((it) => options[it] === true);
   if (chosen.length > 1) {
     throw new BootcError(`--${chosen.join(" and --")} exclude each other`, { kind: "usage" });
   }
@@ -36,7 +44,7 @@ interface WebhookAnswer {
   readonly buildId?: number;
 }
 
-async function carryOut(tree: Tree, opened: Opened, options: TaskOptions): Promise<WebhookAnswer> {
+async function carryOut(tree: Tree, opened: Opened, options: WebhookFlags): Promise<WebhookAnswer> {
   const { copr, file } = opened;
   if (options.install === true) return await install(tree, opened);
   if (options.test === true) return await runTest(tree, opened, options);
@@ -73,14 +81,14 @@ async function save(tree: Tree, made: Webhook): Promise<string> {
   return await saveWebhook(tree.top, made);
 }
 
-async function runTest(tree: Tree, opened: Opened, options: TaskOptions): Promise<WebhookAnswer> {
+async function runTest(tree: Tree, opened: Opened, options: WebhookFlags): Promise<WebhookAnswer> {
   const { copr, file } = opened;
   const url = await readSavedUrl(tree.top);
   const sha = await readHead(tree, opened);
   const build = await requireTriggeredBuild(copr, file, {
     sha,
     trigger: () => postPush(copr, url, { file, sha }),
-    timeLimitMs: parseDuration(String(options.timeLimit), "--time-limit"),
+    timeLimitMs: parseDuration(options.timeLimit, "--time-limit"),
     intervalMs: parseInterval(copr, options.interval) ?? POLL_MS,
   });
   tree.ctx.note(`the webhook works; it started build ${build.id}`);
