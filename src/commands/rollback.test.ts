@@ -1,0 +1,53 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { expectRefused, LOCK, machineOf, play } from "../testing/play-verb.ts";
+import type { ScriptLine } from "../testing/scripted-context.ts";
+import { rollback } from "./rollback.ts";
+
+const OSTREE_2025 = "libostree:\n Version: '2025.2'\n";
+
+const READ_ONLY = "30 1 8:1 / /sysroot ro,relatime - ext4 /dev/sda1 rw\n";
+
+test("rollback looks whether ostree did what it was asked for", async () => {
+  const it = await machineOf("2025.2");
+  const script: readonly ScriptLine[] = [
+    LOCK,
+    ["? ostree --version", OSTREE_2025],
+    ["+ ostree admin set-default 2"], // and does nothing
+  ];
+  expect(await play(it, script, (ctx) => rollback(ctx, {}))).toMatchInlineSnapshot(`
+    "
+    + flock --exclusive --nonblock --conflict-exit-code 75 3
+    ? ostree --version
+    + ostree admin set-default 2
+    error: ostree did not put \`b34a53cf167d4126c076b74e421ea67396041c4fc5364e539a15a3fb2f1ce627.0\` first
+    "
+  `);
+});
+
+test("rollback needs a newer ostree than 2022.7", async () => {
+  const it = await machineOf("2025.2");
+  const script: readonly ScriptLine[] = [LOCK, ["? ostree --version", " Version: '2022.7'\n"]];
+  expect(await play(it, script, (ctx) => rollback(ctx, {}))).toMatchInlineSnapshot(`
+    "
+    + flock --exclusive --nonblock --conflict-exit-code 75 3
+    ? ostree --version
+    error: rollback needs ostree 2023.6, this host has 2022.7
+    "
+  `);
+});
+
+test("a medium that cannot be written is told from a mount that is read-only", async () => {
+  const it = await machineOf("2025.2");
+  await writeFile(join(it.root, "proc/self/mountinfo"), READ_ONLY);
+  await mkdir(join(it.root, "sys/dev/block/8:1"), { recursive: true });
+  await writeFile(join(it.root, "sys/dev/block/8:1/ro"), "1\n");
+  expect(await play(it, [], (ctx) => rollback(ctx, {}))).toContain(
+    "error: Cannot perform this operation: /sysroot is on a read-only block device",
+  );
+});
+
+test("rollback starts nothing where it may not run", async () => {
+  await expectRefused((ctx) => rollback(ctx, {}));
+});

@@ -1,0 +1,48 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { expectRefused, LOCK, machineOf, play } from "../testing/play-verb.ts";
+import type { ScriptLine } from "../testing/scripted-context.ts";
+import { status } from "./status.ts";
+import { switchImage } from "./switch.ts";
+
+const READ_ONLY = "30 1 8:1 / /sysroot ro,relatime - ext4 /dev/sda1 rw\n";
+
+test("switch --mutate-in-place answers in JSON where it is asked to", async () => {
+  const it = await machineOf("2025.2");
+  const mutate = (json: boolean) =>
+    play(it, [], (ctx) =>
+      switchImage(ctx, "quay.io/example/new", { transport: "registry", mutateInPlace: true, json }),
+    );
+  expect(await mutate(false)).toMatch(
+    /^\n> Updated [0-9a-f]{64}\.0 to pull from docker:\/\/quay\.io\/example\/new\n$/,
+  );
+  const document = await play(it, [], (ctx) => status(ctx, { json: true }));
+  expect(await mutate(true)).toBe(document);
+  expect(document).toMatch(/^\n> \{"apiVersion":.*quay\.io\/example\/new.*\(no newline\)\n$/);
+});
+
+test("switch to what is followed already changes nothing", async () => {
+  const it = await machineOf("2025.2");
+  const options = { transport: "registry" };
+  expect(
+    await play(it, [LOCK], (ctx) => switchImage(ctx, "quay:latest", options)),
+  ).toMatchInlineSnapshot(`
+    "
+    + flock --exclusive --nonblock --conflict-exit-code 75 3
+    > Image specification is unchanged.
+    "
+  `);
+});
+
+test("switch makes /sysroot writable first", async () => {
+  const it = await machineOf("2025.2");
+  await writeFile(join(it.root, "proc/self/mountinfo"), READ_ONLY);
+  const remount: ScriptLine = ["+ mount -o remount,rw /sysroot"];
+  const options = { transport: "registry" };
+  await play(it, [remount, LOCK], (ctx) => switchImage(ctx, "quay:latest", options));
+});
+
+test("switch starts nothing where it may not run", async () => {
+  await expectRefused((ctx) => switchImage(ctx, "quay.io/x", { transport: "registry" }));
+});

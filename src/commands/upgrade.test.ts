@@ -1,0 +1,57 @@
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { expectRefused, LOCK, machineOf, play } from "../testing/play-verb.ts";
+import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
+import { upgrade } from "./upgrade.ts";
+
+test("upgrade --from-downloaded unlocks what is staged and looks that it is unlocked", async () => {
+  const script: readonly ScriptLine[] = [LOCK, ["? ostree --version", " Version: '2022.7'\n"]];
+  const older = await machineOf("2022.7");
+  expect(
+    await play(older, script, (ctx) => upgrade(ctx, { fromDownloaded: true })),
+  ).toMatchInlineSnapshot(`
+    "
+    + flock --exclusive --nonblock --conflict-exit-code 75 3
+    ? ostree --version
+    > Staged deployment will now be applied on reboot
+    "
+  `);
+  expect(await readFile(join(older.root, "run/reboot-required"), "utf8")).toMatch(
+    /^bootc: Reboot required for image: sha256:[0-9a-f]{64}\n$/,
+  );
+});
+
+test("upgrade refuses a host that rpm-ostree has changed", async () => {
+  const it = await machineOf("2025.2");
+  await rm(join(it.root, "run/ostree/staged-deployment"));
+  const path = join(it.root, `sysroot/ostree/deploy/default/deploy/${it.booted}.origin`);
+  await writeFile(
+    path,
+    "[origin]\ncontainer-image-reference=ostree-unverified-registry:x\n[packages]\n",
+  );
+  expect(await play(it, [LOCK], (ctx) => upgrade(ctx, {}))).toMatchInlineSnapshot(`
+    "
+    + flock --exclusive --nonblock --conflict-exit-code 75 3
+    error: Deployment contains local rpm-ostree modifications; cannot upgrade via bootc
+    "
+  `);
+});
+
+test.each<[string, { readonly file?: string; readonly env?: Readonly<Record<string, string>> }]>([
+  ["there is a file `/run/.containerenv`", { file: "run/.containerenv" }],
+  ["there is a file `/.dockerenv`", { file: ".dockerenv" }],
+  ["the environment variable `container` is `podman`", { env: { container: "podman" } }],
+])("what looks like a container is told why: %s", async (why, { file, env = {} }) => {
+  const { root } = await machineOf("2025.2");
+  if (file !== undefined) await writeFile(join(root, file), "");
+  const { ctx } = scriptedContext(root, [], { env });
+  await expect(upgrade(ctx, {})).rejects.toMatchObject({
+    kind: "unsupported",
+    hint: `this looks like a container because ${why}`,
+  });
+});
+
+test("upgrade starts nothing where it may not run", async () => {
+  await expectRefused((ctx) => upgrade(ctx, {}));
+});

@@ -1,0 +1,49 @@
+// What tests of the verbs share: a host with something staged, and a verb played against a script.
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "vitest";
+import type { Context } from "../system/context.ts";
+import { layOutMachine, type Machine } from "./machine-fixture.ts";
+import { type ScriptLine, scriptedContext } from "./scripted-context.ts";
+
+export const LOCK: ScriptLine = ["+ flock --exclusive --nonblock --conflict-exit-code 75 3"];
+
+export async function machineOf(ostree: "2022.7" | "2025.2"): Promise<Machine> {
+  const file = `../sysroot/fixtures/ostree-${ostree}-staged.json`;
+  return await layOutMachine(new URL(file, import.meta.url));
+}
+
+/** Runs a verb against a script, to its transcript; its error, if any, comes last. */
+export async function play(
+  { root }: Machine,
+  script: readonly ScriptLine[],
+  verb: (ctx: Context) => Promise<void>,
+): Promise<string> {
+  const { ctx, transcript, requireAllUsed } = scriptedContext(root, script);
+  const error = await verb(ctx).then(
+    () => "",
+    (it: Error) => `error: ${it.message}\n`,
+  );
+  requireAllUsed();
+  return transcript() + error;
+}
+
+/** Expects that a verb which changes the host starts nothing in a container, without root, or elsewhere. */
+export async function expectRefused(verb: (ctx: Context) => Promise<void>): Promise<void> {
+  const container = await machineOf("2025.2");
+  await writeFile(join(container.root, "run/.containerenv"), "");
+  expect(await play(container, [], verb)).toContain(
+    "error: Detected container; this command requires a booted host system.\n",
+  );
+  const user = await machineOf("2025.2");
+  await writeFile(join(user.root, "proc/self/status"), "Uid:\t0\t1000\t0\t0\nCapBnd:\t00\n");
+  expect(await play(user, [], verb)).toContain("must be executed as the root user");
+  await writeFile(
+    join(user.root, "proc/self/status"),
+    "Uid:\t0\t0\t0\t0\nCapBnd:\t00000000a80425fb\n",
+  );
+  expect(await play(user, [], verb)).toContain("requires full root privileges (CAP_SYS_ADMIN)");
+  const other = await machineOf("2025.2");
+  await rm(join(other.root, "run/ostree-booted"));
+  expect(await play(other, [], verb)).toContain("error: System not booted via bootc\n");
+}
