@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import type { Deployment } from "./deployment.ts";
+import { decideRollback } from "./rollback.ts";
+
+const deployment = (digit: string, more: Partial<Deployment> = {}): Deployment => ({
+  stateroot: "default",
+  checksum: digit.repeat(64),
+  serial: 0,
+  bootChecksum: undefined,
+  isStaged: false,
+  isBooted: false,
+  isPinned: false,
+  isLocked: false,
+  unlocked: "none",
+  bootOptions: undefined,
+  softRebootObstacle: "systemd is older than 254",
+  origin: { image: undefined, refspec: undefined, isIncompatible: false },
+  content: { digest: digit, version: null, timestamp: null, architecture: "", layers: [] },
+  cachedUpdate: undefined,
+  problems: [],
+  ...more,
+});
+
+const staged = deployment("c", { isStaged: true });
+const booted = deployment("b", { isBooted: true });
+const older = deployment("a");
+
+test.each([
+  { list: [booted, older], kind: "rollback", index: 1 },
+  { list: [staged, booted, older], kind: "rollback", index: 2 },
+  { list: [older, booted], kind: "revert", index: 1 },
+])("a host with $list.length deployments: $kind to number $index", ({ list, kind, index }) => {
+  expect(decideRollback(list)).toMatchObject({ kind, index });
+});
+
+test.each([
+  { list: [booted], error: "No rollback available" },
+  { list: [older], error: "No rollback available" },
+  { list: [booted, { ...older, stateroot: "other" }], error: "No rollback available" },
+  { list: [booted, { ...older, content: undefined }], error: "is not container image based" },
+])("no rollback: $error", ({ list, error }) => {
+  expect(() => decideRollback(list)).toThrow(error);
+});
