@@ -362,6 +362,7 @@ describe("stopped in the middle", () => {
       SOURCE_DATE_EPOCH: EPOCH,
       BOOTC_CACHE: join(folder, "cache"),
       npm_config_registry: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+      npm_config_noproxy: "127.0.0.1",
     };
     const args = [join(TOP, "xtask/entry.ts"), "vendor", join(folder, "v.tar.zst")];
     const child = spawn(NODE, args, { cwd: TOP, env, stdio: ["ignore", "ignore", "pipe"] });

@@ -5,9 +5,9 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { BootcError } from "../../src/errors.ts";
 import { createContext } from "../../src/system/run.ts";
 import type { Tree } from "../task.ts";
-import { decideCredentials, formatTarballUrl, parseCredentials } from "./config.ts";
 import { fetchPackage, fetchPackages } from "./fetch.ts";
 
 const GOOD = Buffer.from("a tarball");
@@ -37,14 +37,37 @@ afterAll(() => {
   server.close();
 });
 
-/** A checkout whose npm is configured for our own server. */
-function freshTree(): Tree {
+function port(): number {
+  return (server.address() as AddressInfo).port;
+}
+
+interface Configured {
+  /** What npm prints of its configuration. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Lines of the file that npm says is the user's. */
+  readonly userconfig?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+  readonly note?: (text: string) => void;
+}
+
+/** A checkout whose npm is configured like that. */
+function treeOf({ settings, userconfig = [], env = {}, note, signal }: Configured): Tree {
   asked = [];
   const top = mkdtempSync(join(tmpdir(), "fetch-"));
-  const registry = `http://127.0.0.1:${(server.address() as AddressInfo).port}/npm/`;
-  const read = async () => JSON.stringify({ registry, userconfig: join(top, "userconfig") });
-  writeFileSync(join(top, "userconfig"), `${registry.slice(5)}:_authToken=tok\n`);
-  return { ctx: { ...createContext({ env: {} }), read, note: () => {} }, top, mayInstall: false };
+  const file = join(top, "userconfig");
+  writeFileSync(file, userconfig.map((it) => `${it}\n`).join(""));
+  // A proxy of whoever runs the tests is not asked for our own server.
+  const defaults = { noproxy: ["127.0.0.1", "localhost"], userconfig: file };
+  const read = async () => JSON.stringify({ ...defaults, ...settings });
+  const ctx = createContext({ env, ...(signal === undefined ? {} : { signal }) });
+  return { ctx: { ...ctx, read, note: note ?? (() => {}) }, top, mayInstall: false };
+}
+
+/** A checkout whose npm is configured for our own server. */
+function freshTree(): Tree {
+  const registry = `http://127.0.0.1:${port()}/npm/`;
+  return treeOf({ settings: { registry }, userconfig: [`${registry.slice(5)}:_authToken=tok`] });
 }
 
 test("a package is fetched once, with credentials, and its path is told", async () => {
@@ -108,23 +131,90 @@ test("of two digests of one strength either is enough, from the network and from
   expect(asked).toHaveLength(1);
 });
 
-test("addresses and credentials follow npm's configuration", () => {
-  const config = {
-    settings: { registry: "https://one.example/npm/", "@mine:registry": "https://two.example" },
-    credentials: parseCredentials(
-      `//one.example/:_authToken=outer\n//one.example/npm/:_authToken="\${TOK}"\n//two.example/:_auth=eA==\n`,
-      { TOK: "inner" },
-    ),
+/** A package that no cache has; where it was asked for, and with which credentials. */
+async function askedFor(tree: Tree, name: string, version = "1.0.0"): Promise<readonly string[]> {
+  asked = [];
+  await fetchPackage(tree, { name, version, integrity: INTEGRITY });
+  return asked;
+}
+
+test("addresses and credentials follow npm's configuration", async () => {
+  const host = `127.0.0.1:${port()}`;
+  const tree = treeOf({
+    settings: {
+      registry: `http://${host}/one/npm/`,
+      "@mine:registry": `http://${host}/two`,
+      "@free:registry": `http://localhost:${port()}/three`,
+    },
+    userconfig: [
+      `//${host}/one/:_authToken=outer`,
+      `//${host}/one/npm/:_authToken="\${TOK}"`,
+      `//${host}/two/:_auth=eA==`,
+    ],
+    env: { TOK: "inner" },
+  });
+  expect(await askedFor(tree, "a")).toEqual(["Bearer inner /one/npm/a/-/a-1.0.0.tgz"]);
+  expect(await askedFor(tree, "@mine/b", "2.0.0-rc.1")).toEqual([
+    "Basic eA== /two/@mine/b/-/b-2.0.0-rc.1.tgz",
+  ]);
+  expect(await askedFor(tree, "@free/c")).toEqual(["- /three/@free/c/-/c-1.0.0.tgz"]);
+});
+
+test.each([
+  {
+    what: "a name and a password",
+    lines: (host: string) => [
+      `//${host}/npm/:username=me`,
+      `//${host}/npm/:_password=${Buffer.from("secret!").toString("base64")}`,
+    ],
+    want: `Basic ${Buffer.from("me:secret!").toString("base64")}`,
+  },
+  {
+    what: "a token with spaces around the sign, and a comment",
+    lines: (host: string) => ["; mine", `//${host}/npm/:_authToken = tok`],
+    want: "Bearer tok",
+  },
+])("$what: as npm reads it", async ({ lines, want }) => {
+  const host = `127.0.0.1:${port()}`;
+  const settings = { registry: `http://${host}/npm/` };
+  const tree = treeOf({ settings, userconfig: lines(host) });
+  expect(await askedFor(tree, "a")).toEqual([`${want} /npm/a/-/a-1.0.0.tgz`]);
+});
+
+test("credentials in the environment, as automation has them", async () => {
+  const host = `127.0.0.1:${port()}`;
+  const tree = treeOf({
+    settings: { registry: `http://${host}/npm/` },
+    env: { [`npm_config_//${host}/npm/:_authToken`]: "ci" },
+  });
+  expect(await askedFor(tree, "a")).toEqual(["Bearer ci /npm/a/-/a-1.0.0.tgz"]);
+});
+
+test("a proxy is asked for the whole address, but not for what npm leaves out", async () => {
+  const settings = {
+    registry: "http://registry.example/npm/",
+    "@near:registry": `http://127.0.0.1:${port()}/near/`,
+    proxy: `http://127.0.0.1:${port()}`,
+    noproxy: ["127.0.0.1"],
   };
-  const first = formatTarballUrl(config, "a", "1.0.0");
-  const second = formatTarballUrl(config, "@mine/b", "2.0.0-rc.1");
-  expect([first, decideCredentials(config, first)]).toEqual([
-    "https://one.example/npm/a/-/a-1.0.0.tgz",
-    "Bearer inner",
+  const tree = treeOf({ settings });
+  expect(await askedFor(tree, "a")).toEqual(["- http://registry.example/npm/a/-/a-1.0.0.tgz"]);
+  expect(await askedFor(tree, "@near/a")).toEqual(["- /near/@near/a/-/a-1.0.0.tgz"]);
+});
+
+test("nobody listens: the host and the reason, and an interrupt ends the waiting", async () => {
+  const interrupt = new AbortController();
+  const notes: string[] = [];
+  const note = (text: string) => {
+    notes.push(text);
+    if (text.includes("trying again")) interrupt.abort(new BootcError("interrupted"));
+  };
+  const settings = { registry: "http://127.0.0.1:1/npm/" };
+  const tree = treeOf({ settings, signal: interrupt.signal, note });
+  const work = fetchPackage(tree, { name: "a", version: "1.0.0", integrity: INTEGRITY });
+  await expect(work).rejects.toMatchObject({ cause: { message: "interrupted" } });
+  expect(notes).toEqual([
+    "fetching packages that are not in the cache yet",
+    expect.stringMatching(/^a@1\.0\.0: .*cannot reach 127\.0\.0\.1:1: .*; trying again$/),
   ]);
-  expect([second, decideCredentials(config, second)]).toEqual([
-    "https://two.example/@mine/b/-/b-2.0.0-rc.1.tgz",
-    "Basic eA==",
-  ]);
-  expect(decideCredentials(config, "https://three.example/x")).toBeUndefined();
 });

@@ -1,14 +1,12 @@
 // Packages from the registry npm is configured for, by the digest the lockfile gives them.
 import { readFile, writeFile } from "node:fs/promises";
-import { setGlobalProxyFromEnv } from "node:http";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { getCACertificates, setDefaultCACertificates } from "node:tls";
-import { BootcError, doing, errnoOf } from "../../src/errors.ts";
+import { BootcError, doing, errnoOf, kindOf } from "../../src/errors.ts";
 import { writeWhole } from "../archive/archive.ts";
 import { cacheFolder } from "../archive/make-once.ts";
 import type { Tree } from "../task.ts";
-import { decideCredentials, formatTarballUrl, type NpmConfig, readNpmConfig } from "./config.ts";
+import { type NpmOptions, readNpmOptions } from "./config.ts";
 import { describeMismatch, type Integrity, matchIntegrity, parseIntegrity } from "./integrity.ts";
 
 export interface PackageId {
@@ -29,8 +27,6 @@ export interface FetchOptions {
 const AT_ONCE = 8;
 /** Pauses before the second and later attempts, in milliseconds. */
 const PAUSES_MS = [500, 2000, 6000];
-/** A download that gives nothing for so long is given up, in milliseconds. */
-const TIMEOUT_MS = 300_000;
 
 /**
  * The path of a package's tarball, downloaded unless it is in the cache, in both cases verified
@@ -56,7 +52,7 @@ export async function fetchPackage(
     });
   const folder = options.folder ?? tree.top;
   const bytes = await doing(`fetching \`${name}@${version}\``, async () =>
-    download(tree, await configOf(tree, folder), wanted),
+    download(tree, wanted, await configOf(tree, folder)),
   );
   requireIntegrity(wanted, bytes);
   await writeWhole(path, (temp) => writeFile(temp, bytes));
@@ -120,42 +116,29 @@ async function isIntact(path: string, want: Integrity): Promise<boolean> {
 }
 
 /** One question to npm for all downloads of a run. */
-const configs = new Map<string, Promise<NpmConfig>>();
+const configs = new Map<string, Promise<NpmOptions>>();
 
-function configOf({ ctx }: Tree, folder: string): Promise<NpmConfig> {
+function configOf({ ctx }: Tree, folder: string): Promise<NpmOptions> {
   const known = configs.get(folder);
   if (known !== undefined) return known;
   ctx.note("fetching packages that are not in the cache yet");
-  const asked = readNpmConfig(ctx, folder).then(async (config) => {
-    await trustAsNpm(config);
-    return config;
-  });
+  const asked = readNpmOptions(ctx, folder);
   configs.set(folder, asked);
   return asked;
 }
 
-/** Certificates and proxies as npm has them. */
-async function trustAsNpm({ settings }: NpmConfig): Promise<void> {
-  if (typeof settings.cafile === "string" && settings.cafile !== "") {
-    const own = await readFile(settings.cafile, "utf8");
-    setDefaultCACertificates([...getCACertificates("default"), own]);
-  }
-  const https = settings["https-proxy"] ?? settings.proxy;
-  if (typeof https === "string" && https !== "")
-    setGlobalProxyFromEnv({ ...process.env, HTTPS_PROXY: https, HTTP_PROXY: https });
-}
-
-async function download({ ctx }: Tree, config: NpmConfig, wanted: PackageId): Promise<Buffer> {
-  const url = formatTarballUrl(config, wanted.name, wanted.version);
-  const authorization = decideCredentials(config, url);
-  const headers = authorization === undefined ? {} : { authorization };
+async function download(
+  { ctx }: Tree,
+  { name, version }: PackageId,
+  options: NpmOptions,
+): Promise<Buffer> {
   for (const pauseMs of [...PAUSES_MS, undefined]) {
     try {
-      return await attempt(url, headers, ctx.signal);
+      return await attempt(name, version, { ...options, signal: ctx.signal });
     } catch (error) {
       ctx.signal.throwIfAborted();
-      if (pauseMs === undefined || !isTransient(error)) throw error;
-      ctx.note(`${wanted.name}@${wanted.version}: ${String(error)}; trying again`);
+      if (pauseMs === undefined || kindOf(error) !== "network") throw error;
+      ctx.note(`${name}@${version}: ${String(error)}; trying again`);
     }
     await setTimeout(pauseMs, undefined, { signal: ctx.signal }).catch(() => {
       ctx.signal.throwIfAborted();
@@ -164,23 +147,40 @@ async function download({ ctx }: Tree, config: NpmConfig, wanted: PackageId): Pr
   throw new Error("unreachable: the last attempt throws");
 }
 
-function isTransient(error: unknown): boolean {
-  return error instanceof BootcError && error.kind === "network";
+async function attempt(name: string, version: string, options: NpmOptions): Promise<Buffer> {
+  const { default: fetchFromRegistry } = await import("npm-registry-fetch");
+  const registry = fetchFromRegistry.pickRegistry(name, options).replace(/\/*$/, "");
+  const url = `${registry}/${name}/-/${name.replace(/^.*\//, "")}-${version}.tgz`;
+  try {
+    const response = await fetchFromRegistry(url, { ...options, ...ONE_REQUEST });
+    return await response.buffer();
+  } catch (error) {
+    throw explain(url, error);
+  }
 }
 
-async function attempt(
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  stop: AbortSignal,
-): Promise<Buffer> {
-  const signal = AbortSignal.any([stop, AbortSignal.timeout(TIMEOUT_MS)]);
-  const response = await fetch(url, { headers, signal }).catch(rethrowAsNetwork(url));
-  if (response.ok) return Buffer.from(await response.arrayBuffer().catch(rethrowAsNetwork(url)));
-  await response.body?.cancel();
-  const { status } = response;
-  throw new BootcError(`${new URL(url).host} answered ${status}`, {
-    kind: kindOfStatus(status),
-    hint: hintOfStatus(status),
+/** The cache and the pauses are ours; after an interrupt, npm's would go on trying. */
+const ONE_REQUEST = { cache: undefined, offline: false, retry: { retries: 0 } };
+
+interface FetchFailure extends Error {
+  readonly code?: string;
+  /** Of an answer that is an error. */
+  readonly statusCode?: number;
+}
+
+function explain(url: string, cause: unknown): unknown {
+  const { host } = new URL(url);
+  const { code, statusCode: status, message } = cause as FetchFailure;
+  if (status !== undefined)
+    return new BootcError(`${host} answered ${status}`, {
+      kind: kindOfStatus(status),
+      hint: hintOfStatus(status),
+    });
+  if (code === undefined) return cause;
+  const reason = message.replace(/^request to \S+ failed, reason: /, "");
+  return new BootcError(`cannot reach ${host}: ${reason}`, {
+    kind: "network",
+    hint: "check the network, and `npm config get registry`",
   });
 }
 
@@ -193,19 +193,4 @@ function hintOfStatus(status: number): string {
   if (status === 401 || status === 403) return "log in with `npm login`";
   if (status === 404) return "does `npm config get registry` name the registry you mean?";
   return "try again later";
-}
-
-/** fetch says only "fetch failed"; the reason is its cause. */
-function rethrowAsNetwork(url: string): (error: unknown) => never {
-  return (error) => {
-    const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    throw new BootcError(`cannot reach ${new URL(url).host}: ${messageOf(reason)}`, {
-      kind: "network",
-      hint: "check the network, and `npm config get registry`",
-    });
-  };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
