@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
-import { formatLicense, type Inside, packagesInside, readInside } from "./licenses/inside.ts";
+import { type Inside, packagesInside, readInside } from "./licenses/inside.ts";
 import { defineTask } from "./task.ts";
 
 export const task = defineTask({
@@ -13,6 +13,7 @@ export const task = defineTask({
       .option("--expression", "print the SPDX expression alone; write nothing")
       .option("--json", "print expression and packages as JSON; write nothing")
       .option("--vendored <folder>", "take packages from an unpacked vendored set; fetch nothing")
+      .option("--license <expression>", "the expression of the whole, when it is known already")
       .option("--runtime <folder>", "an unpacked runtime (LICENSE) in place of the installed one")
       .option("--no-runtime-text", "leave out the runtime's own LICENSE, which goes beside it")
       .addHelpText(
@@ -25,7 +26,7 @@ export const task = defineTask({
       vendored: path(options.vendored),
       runtime: path(options.runtime),
     });
-    const expression = formatLicense(ownLicense(inside), inside.manifest);
+    const expression = await readExpression(inside, options.license);
     if (options.json === true) return formatJson(expression, inside);
     if (options.expression === true) return expression;
     const out = path(options.out) ?? join(tree.top, "target", "LICENSE.dependencies");
@@ -34,6 +35,12 @@ export const task = defineTask({
     return relative(tree.top, out);
   },
 });
+
+async function readExpression(inside: Inside, known: string | undefined): Promise<string> {
+  if (known !== undefined) return known;
+  const { formatLicense } = await import("./licenses/spdx.ts");
+  return formatLicense(ownLicense(inside), inside.manifest);
+}
 
 function ownLicense({ project }: Inside): string {
   if (typeof project.license === "string") return project.license;

@@ -5,7 +5,7 @@ import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/archive.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
 import { formatChangelog, readChangelog } from "./checkout/rpm-changelog.ts";
-import { formatLicense } from "./licenses/inside.ts";
+import { formatLicense } from "./licenses/spdx.ts";
 import { listBundled } from "./rpm/bundled.ts";
 import { type PackageSources, packSources, readSourceNames } from "./rpm/sources.ts";
 import { renderTemplate } from "./rpm/template.ts";

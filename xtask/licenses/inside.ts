@@ -1,7 +1,7 @@
 // Everything inside the executable, with its licence and texts: from the lockfile, or from a vendored set.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, doing } from "../../src/errors.ts";
+import { doing } from "../../src/errors.ts";
 import { packageOf } from "../runtime/locked.ts";
 import type { Tree } from "../task.ts";
 import { type Lockfile, type Manifest, parseLockfile } from "../vendor/lockfile.ts";
@@ -10,8 +10,7 @@ import {
   type VendoredPackage,
   type VendorManifest,
 } from "../vendor/manifest.ts";
-import { PARTS_INSIDE, PARTS_UNLISTED, RUNTIME_LICENSE, requireKnownParts } from "./runtime.ts";
-import { combineExpressions, parseExpression } from "./spdx.ts";
+import { requireKnownParts } from "./runtime.ts";
 
 export interface Inside {
   readonly project: Manifest;
@@ -73,24 +72,4 @@ async function readFolder(folder: string): Promise<Packages> {
 /** Packages that are in the executable; what builds it leaves nothing of itself there. */
 export function packagesInside({ packages }: VendorManifest): readonly VendoredPackage[] {
   return packages.filter((it) => it.kind === "normal");
-}
-
-/** One SPDX expression for everything inside. Fails, naming every package without licence or text. */
-export function formatLicense(own: string, manifest: VendorManifest): string {
-  const packages = packagesInside(manifest);
-  const problems = packages.flatMap(({ name, version, license, licenseFiles }) => [
-    ...(license === "" ? [`\`${name}@${version}\` states no licence`] : []),
-    ...(licenseFiles.length === 0 ? [`\`${name}@${version}\` has no licence text`] : []),
-  ]);
-  if (problems.length > 0) {
-    throw new BootcError(problems.join(", "), {
-      hint: "ask its author, or use another package",
-    });
-  }
-  const parts = [...PARTS_INSIDE, ...PARTS_UNLISTED];
-  return combineExpressions(parseExpression("bootc", own), [
-    ...packages.map((it) => parseExpression(`\`${it.name}\``, it.license)),
-    parseExpression("Node", RUNTIME_LICENSE),
-    ...parts.map((it) => parseExpression(`Node's \`${it.name}\``, it.license)),
-  ]);
 }

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { formatTexts } from "../licenses.ts";
 import type { VendoredPackage, VendorManifest } from "../vendor/manifest.ts";
-import { formatLicense, type Inside } from "./inside.ts";
+import type { Inside } from "./inside.ts";
 import { PARTS_INSIDE, PARTS_UNLISTED, requireKnownParts } from "./runtime.ts";
-import { combineExpressions, formatExpression, parseExpression } from "./spdx.ts";
+import { combineExpressions, formatExpression, formatLicense, parseExpression } from "./spdx.ts";
 
 test.each([
   { text: "MIT", want: "MIT" },
@@ -22,6 +22,12 @@ test.each([
   { text: "MIT AND", want: "is no SPDX expression" },
   { text: "(MIT", want: "is no SPDX expression" },
   { text: "MIT ISC", want: "is no SPDX expression: `MIT ISC`" },
+  { text: "mit", want: "is no SPDX expression" },
+  {
+    text: "Apache-2.0 WITH LLVM-exception",
+    want: "`Apache-2.0 WITH LLVM-exception`, which nobody",
+  },
+  { text: "Zlib+", want: "x is under `Zlib+`, which nobody has looked at" },
   { text: "SEE LICENSE IN x", want: "is no SPDX expression" },
   { text: "GPL-3.0-only OR MIT", want: "x is under `GPL-3.0-only`, which nobody has looked at" },
 ])("$text: $want", ({ text, want }) => {

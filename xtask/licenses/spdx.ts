@@ -1,9 +1,10 @@
 // SPDX licence expressions: read, checked against the licences we have looked at, and combined.
+// A build without network has no parser and does without this file.
+import parse, { type Info as Expression } from "spdx-expression-parse";
 import { BootcError } from "../../src/errors.ts";
-
-export type Expression =
-  | { readonly kind: "license"; readonly id: string }
-  | { readonly kind: "AND" | "OR"; readonly of: readonly Expression[] };
+import type { VendorManifest } from "../vendor/manifest.ts";
+import { packagesInside } from "./inside.ts";
+import { PARTS_INSIDE, PARTS_UNLISTED, RUNTIME_LICENSE } from "./runtime.ts";
 
 /** Licences that may be inside, each read once by a person: all of them let us ship the whole. */
 const ACCEPTED = new Set([
@@ -21,11 +22,36 @@ const ACCEPTED = new Set([
   "blessing",
 ]);
 
+/** One SPDX expression for everything inside. Fails, naming every package without licence or text. */
+export function formatLicense(own: string, manifest: VendorManifest): string {
+  const packages = packagesInside(manifest);
+  const problems = packages.flatMap(({ name, version, license, licenseFiles }) => [
+    ...(license === "" ? [`\`${name}@${version}\` states no licence`] : []),
+    ...(licenseFiles.length === 0 ? [`\`${name}@${version}\` has no licence text`] : []),
+  ]);
+  if (problems.length > 0) {
+    throw new BootcError(problems.join(", "), {
+      hint: "ask its author, or use another package",
+    });
+  }
+  const parts = [...PARTS_INSIDE, ...PARTS_UNLISTED];
+  return combineExpressions(parseExpression("bootc", own), [
+    ...packages.map((it) => parseExpression(`\`${it.name}\``, it.license)),
+    parseExpression("Node", RUNTIME_LICENSE),
+    ...parts.map((it) => parseExpression(`Node's \`${it.name}\``, it.license)),
+  ]);
+}
+
 /** Reads an expression of `what`. Fails on bad syntax, and on licences nobody has looked at. */
 export function parseExpression(what: string, text: string): Expression {
-  const tokens = text.match(/[()]|[^\s()]+/g) ?? [];
-  const [expression, rest] = parseOr(what, tokens);
-  if (rest.length > 0) throw syntaxError(what, text);
+  let expression: Expression;
+  try {
+    expression = parse(text);
+  } catch (cause) {
+    throw new BootcError(`the licence of ${what} is no SPDX expression: \`${text}\``, {
+      cause: new BootcError(String(cause)),
+    });
+  }
   for (const id of licensesIn(expression))
     if (!ACCEPTED.has(id))
       throw new BootcError(`${what} is under \`${id}\`, which nobody has looked at`, {
@@ -34,59 +60,20 @@ export function parseExpression(what: string, text: string): Expression {
   return expression;
 }
 
-type Parsed = readonly [Expression, readonly string[]];
-
-/** AND binds tighter than OR (SPDX 2.3, annex D). */
-function parseOr(what: string, tokens: readonly string[]): Parsed {
-  return parseChain(tokens, "OR", (it) => parseChain(it, "AND", (t) => parseOne(what, t)));
-}
-
-function parseChain(
-  tokens: readonly string[],
-  kind: "AND" | "OR",
-  parsePart: (tokens: readonly string[]) => Parsed,
-): Parsed {
-  let [part, rest] = parsePart(tokens);
-  const of = [part];
-  while (rest[0] === kind) {
-    [part, rest] = parsePart(rest.slice(1));
-    of.push(part);
-  }
-  return [of.length === 1 ? part : { kind, of }, rest];
-}
-
-function parseOne(what: string, tokens: readonly string[]): Parsed {
-  const [first, ...rest] = tokens;
-  if (first === "(") {
-    const [inner, [close, ...after]] = parseOr(what, rest);
-    if (close !== ")") throw syntaxError(what, tokens.join(" "));
-    return [inner, after];
-  }
-  if (first === undefined || !/^[A-Za-z0-9.+-]+$/.test(first) || /^(AND|OR|WITH)$/.test(first))
-    throw syntaxError(what, tokens.join(" "));
-  return [{ kind: "license", id: first }, rest];
-}
-
-function syntaxError(what: string, text: string): BootcError {
-  return new BootcError(`the licence of ${what} is no SPDX expression: \`${text}\``);
-}
-
 function licensesIn(expression: Expression): readonly string[] {
-  return expression.kind === "license" ? [expression.id] : expression.of.flatMap(licensesIn);
+  if ("license" in expression) return [formatExpression(expression)];
+  return [expression.left, expression.right].flatMap(licensesIn);
 }
 
 /** Alternatives inside a conjunction stand in parentheses. */
 export function formatExpression(expression: Expression): string {
-  switch (expression.kind) {
-    case "license":
-      return expression.id;
-    case "OR":
-      return expression.of.map(formatExpression).join(" OR ");
-    case "AND":
-      return expression.of
-        .map((it) => (it.kind === "OR" ? `(${formatExpression(it)})` : formatExpression(it)))
-        .join(" AND ");
+  if ("license" in expression) {
+    const { license, plus, exception } = expression;
+    return `${license}${plus ? "+" : ""}${exception === undefined ? "" : ` WITH ${exception}`}`;
   }
+  const { conjunction, left, right } = expression;
+  const format = conjunction === "and" ? formatTerm : formatExpression;
+  return [left, right].map(format).join(` ${conjunction.toUpperCase()} `);
 }
 
 /** All of `own` and `others` hold: ours first, every other term once and sorted. */
@@ -97,10 +84,11 @@ export function combineExpressions(own: Expression, others: readonly Expression[
 }
 
 function termsOf(expression: Expression): readonly Expression[] {
-  return expression.kind === "AND" ? expression.of.flatMap(termsOf) : [expression];
+  if (!("conjunction" in expression) || expression.conjunction === "or") return [expression];
+  return [expression.left, expression.right].flatMap(termsOf);
 }
 
 function formatTerm(expression: Expression): string {
   const text = formatExpression(expression);
-  return expression.kind === "OR" ? `(${text})` : text;
+  return "conjunction" in expression && expression.conjunction === "or" ? `(${text})` : text;
 }
