@@ -224,21 +224,17 @@ async function findNearestTag(tree: Tree): Promise<NearestTag | undefined> {
   const [, name = "", distance] = /^(.+)-(\d+)-g[0-9a-f]+$/.exec(described) ?? [];
   // A commit may be a release candidate and the release at once.
   const same = releaseTags(await readGit(tree, ["tag", "--points-at", `${name}^{commit}`]));
-  return { name: same.toSorted(compareTags).at(-1) ?? name, distance: Number(distance) };
+  return { name: (await sortTags(same)).at(-1) ?? name, distance: Number(distance) };
 }
 
 function releaseTags(listed: string): readonly string[] {
   return listed.split("\n").filter((it) => RELEASE_TAG.test(it));
 }
 
-/** By version; a release after its candidates. */
-export function compareTags(a: string, b: string): number {
-  const [left, right] = [a, b].map((it) => {
-    const [, base = "", candidate] = RELEASE_TAG.exec(it) ?? [];
-    return [...base.split(".").map(Number), candidate === undefined ? Infinity : Number(candidate)];
-  });
-  const at = left?.findIndex((it, i) => it !== right?.[i]) ?? -1;
-  return at < 0 ? 0 : (left?.[at] ?? 0) < (right?.[at] ?? 0) ? -1 : 1;
+/** By version, a release after its candidates. Loaded late: a build without network has no semver. */
+export async function sortTags(tags: readonly string[]): Promise<readonly string[]> {
+  const { default: semver } = await import("semver");
+  return semver.sort([...tags]);
 }
 
 /** A release tag as the package has it: `v2.0.0-rc.1` is `2.0.0~rc.1`. */

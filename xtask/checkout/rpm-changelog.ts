@@ -1,7 +1,7 @@
 // The package's %changelog, made from git: an entry for each release tag, and one for what follows the last.
 
 import type { Tree } from "../task.ts";
-import { type Checkout, compareTags, formatReleasedVersion, RELEASE_TAG } from "./checkout.ts";
+import { type Checkout, formatReleasedVersion, RELEASE_TAG, sortTags } from "./checkout.ts";
 import { readGit } from "./git.ts";
 
 /** One entry of the changelog, before it is put into rpm's words. */
@@ -49,10 +49,7 @@ export async function readChangelog(
 /** Release tags below the commit, oldest first. */
 async function readReleases(tree: Tree): Promise<readonly string[]> {
   const listed = await readGit(tree, ["tag", "--merged", "HEAD", "--list", "v*"]);
-  return listed
-    .split("\n")
-    .filter((it) => RELEASE_TAG.test(it))
-    .toSorted(compareTags);
+  return await sortTags(listed.split("\n").filter((it) => RELEASE_TAG.test(it)));
 }
 
 async function readEntry(

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { compareVersions, parseChangelog, readChangelog } from "./changelog.ts";
+import { parseChangelog, readChangelog } from "./changelog.ts";
 
 const GOOD = `# Changelog
 
@@ -108,7 +108,13 @@ test.each([
   ["2.0.1-rc.1", "2.0.0"],
   ["10.0.0", "9.9.9"],
 ])("%s comes after %s", (later, earlier) => {
-  expect(compareVersions(later, earlier)).toBeGreaterThan(0);
-  expect(compareVersions(earlier, later)).toBeLessThan(0);
-  expect(compareVersions(later, later)).toBe(0);
+  const listed = (...versions: readonly string[]) =>
+    problemsOf(
+      `# Changelog\n${versions.map((it) => `\n## ${it} - 2026-11-23\n\nText.\n`).join("")}`,
+    );
+  expect(listed(later, earlier)).toEqual([]);
+  for (const first of [earlier, later])
+    expect(listed(first, later)).toEqual([
+      `CHANGELOG.md:7: \`${later}\` is not older than \`${first}\` above it`,
+    ]);
 });

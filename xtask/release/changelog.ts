@@ -1,6 +1,7 @@
 // `xtask changelog`: CHANGELOG.md as data; what is wrong with its format, line by line.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import lte from "semver/functions/lte.js";
 import { BootcError } from "../../src/errors.ts";
 import { defineTask } from "../task.ts";
 
@@ -19,7 +20,7 @@ export interface ChangelogEntry {
   readonly bodyLine: number;
 }
 
-const VERSION = /^(\d+)\.(\d+)\.(\d+)(?:-rc\.(\d+))?$/;
+const VERSION = /^\d+\.\d+\.\d+(-rc\.\d+)?$/;
 const SECTIONS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"];
 
 export const task = defineTask({
@@ -118,7 +119,8 @@ function findOrderProblems(entries: readonly ChangelogEntry[]): readonly string[
     if (it.version === "Unreleased") return [`${at}: what is unreleased stands first`];
     if (newer.version === "Unreleased") return [];
     const problems: string[] = [];
-    if (compareVersions(newer.version, it.version) <= 0) {
+    const areVersions = [newer, it].every(({ version }) => VERSION.test(version));
+    if (areVersions && lte(newer.version, it.version)) {
       problems.push(`${at}: \`${it.version}\` is not older than \`${newer.version}\` above it`);
     }
     if ((newer.date ?? "") < (it.date ?? "")) {
@@ -126,19 +128,4 @@ function findOrderProblems(entries: readonly ChangelogEntry[]): readonly string[
     }
     return problems;
   });
-}
-
-/** Negative when `a` comes before `b`; a release candidate comes before its release. */
-export function compareVersions(a: string, b: string): number {
-  const [left, right] = [partsOf(a), partsOf(b)];
-  for (const [i, part] of left.entries()) {
-    const difference = part - (right[i] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
-}
-
-function partsOf(version: string): readonly number[] {
-  const [, major = "0", minor = "0", patch = "0", candidate] = VERSION.exec(version) ?? [];
-  return [major, minor, patch].map(Number).concat(Number(candidate ?? Number.MAX_SAFE_INTEGER));
 }
