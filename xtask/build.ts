@@ -4,7 +4,7 @@ import { join, relative, resolve } from "node:path";
 import { Option } from "../src/cli/commander.ts";
 import { declared } from "../src/cli/options.ts";
 import { BootcError, doing } from "../src/errors.ts";
-import { writeWhole } from "./archive/archive.ts";
+import { writeWhole } from "./archive/write-whole.ts";
 import { COMPILE_OPTIONS, makeBlob, SEA_CONFIG, type SeaConfig } from "./build/blob.ts";
 import { bundle } from "./build/bundle.ts";
 import { readRuntime, type UsedRuntime } from "./build/used-runtime.ts";

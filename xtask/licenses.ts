@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { BootcError } from "../src/errors.ts";
-import { writeWhole } from "./archive/archive.ts";
+import { writeWhole } from "./archive/write-whole.ts";
 import { type Inside, packagesInside, readInside } from "./licenses/inside.ts";
 import { defineTask } from "./task.ts";
 

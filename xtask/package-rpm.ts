@@ -4,7 +4,7 @@ import { basename, join, resolve } from "node:path";
 import { Option } from "../src/cli/commander.ts";
 import { declared } from "../src/cli/options.ts";
 import { BootcError } from "../src/errors.ts";
-import { writeWhole } from "./archive/archive.ts";
+import { writeWhole } from "./archive/write-whole.ts";
 import { requirePrograms } from "./checks/requirements.ts";
 import { type PackagedFlags, packageSrpm, readPackagedCheckout } from "./package-srpm.ts";
 import { emulate } from "./rpm/emulation.ts";

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { Option } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
-import { writeWhole } from "./archive/archive.ts";
+import { writeWhole } from "./archive/write-whole.ts";
 import { readCheckout } from "./checkout/checkout.ts";
 import { readInside } from "./licenses/inside.ts";
 import { readLockedRuntimes } from "./runtime/locked.ts";

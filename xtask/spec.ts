@@ -2,7 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { BootcError } from "../src/errors.ts";
-import { writeWhole } from "./archive/archive.ts";
+import { writeWhole } from "./archive/write-whole.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
 import { formatChangelog, readChangelog } from "./checkout/rpm-changelog.ts";
 import { formatLicense } from "./licenses/spdx.ts";

@@ -9,10 +9,11 @@ import { BootcError, doing, errnoOf } from "../src/errors.ts";
 import {
   type ArchiveEntry,
   type ArchiveFormat,
+  describeWriter,
   writeArchive,
-  writeWhole,
 } from "./archive/archive.ts";
 import { makeOnce } from "./archive/make-once.ts";
+import { writeWhole } from "./archive/write-whole.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
 import { defineTask, type Tree } from "./task.ts";
 import { assembleVendored, type VendoredSet } from "./vendor/assemble.ts";
@@ -298,6 +299,7 @@ async function placeArchive(tree: Tree, set: VendoredSet, placing: Placing): Pro
   const { out, prefix, format, mtimeEpoch } = placing;
   const entries = set.entries.map((it) => ({ ...it, path: join(prefix, it.path) }));
   const inputs = [
+    describeWriter(),
     format,
     String(mtimeEpoch),
     ...set.entries.map((it) => digestEntry(it, set.manifest)),

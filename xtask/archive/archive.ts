@@ -1,11 +1,14 @@
 // Archives whose bytes depend on their content alone: one tar writer, one way to compress.
+import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { lstat, mkdir, open, readdir, readlink, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { lstat, readdir, readlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { PassThrough, Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip, createZstdCompress } from "node:zlib";
-import { BootcError, kindOf } from "../../src/errors.ts";
+import { Header, Pax } from "tar";
+import { BootcError } from "../../src/errors.ts";
+import { writeWhole } from "./write-whole.ts";
 
 /** One file of an archive; the folders above it need no entry of their own. */
 export interface ArchiveEntry {
@@ -81,6 +84,14 @@ export function formatTar(entries: readonly ArchiveEntry[], mtimeEpoch: number):
   return Buffer.concat([...parts, Buffer.alloc(2 * BLOCK)]);
 }
 
+/** Changes whenever the same entries would become other bytes: what is kept of archives is named by it. */
+export function describeWriter(): string {
+  const link = { kind: "link", target: "b".repeat(200) } as const;
+  const sample = formatTar([{ path: `folder/${"a".repeat(200)}`, content: link }], 1);
+  const digest = createHash("sha256").update(sample).digest("hex");
+  return [digest, process.versions.zlib, process.versions.zstd].join(" ");
+}
+
 /** Everything below `folder` as entries below `prefix`; modes are read as executable or not. */
 export async function readEntries(
   folder: string,
@@ -98,38 +109,6 @@ export async function readEntries(
     return [{ path, content: { kind: "file", from }, isExecutable }];
   });
   return (await Promise.all(nested)).flat();
-}
-
-/**
- * Has `write` make a temporary file next to `path`, then gives it its name: nobody ever sees half
- * of it. The folder is made when it is missing; the temporary file is gone after a failure.
- */
-export async function writeWhole(
-  path: string,
-  write: (temp: string) => Promise<void>,
-): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temp = join(dirname(path), `.${basename(path)}.${process.pid}-${sequence++}`);
-  try {
-    await write(temp);
-    await syncFile(temp);
-    await rename(temp, path);
-  } catch (error) {
-    await rm(temp, { force: true });
-    if (kindOf(error) !== "space") throw error;
-    throw new BootcError(`cannot write \`${path}\``, {
-      cause: error,
-      hint: `make room in \`${dirname(path)}\`, then run it again`,
-    });
-  }
-}
-
-/** Two writers of one process must not share a temporary name. */
-let sequence = 0;
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, "r");
-  await file.sync().finally(() => file.close());
 }
 
 interface SizedEntry extends ArchiveEntry {
@@ -207,72 +186,30 @@ function padding(sizeBytes: number): Buffer {
   return Buffer.alloc((BLOCK - (sizeBytes % BLOCK)) % BLOCK);
 }
 
-/** GNU tar's format: every tar reads it, and names of any length need one mechanism only. */
+/** As POSIX has it, so that every tar reads it; an extended header says what the plain one cannot. */
 function formatHeader(entry: ArchiveEntry, sizeBytes: number, mtimeEpoch: number): Buffer {
   const { content } = entry;
-  const name = Buffer.from(content.kind === "folder" ? `${entry.path}/` : entry.path);
-  const link = Buffer.from(content.kind === "link" ? content.target : "");
-  return Buffer.concat([
-    ...(link.length > 100 ? formatLongName("K", link, mtimeEpoch) : []),
-    ...(name.length > 100 ? formatLongName("L", name, mtimeEpoch) : []),
-    formatBlock({
-      name: name.subarray(0, 100),
-      link: link.subarray(0, 100),
-      mode:
-        content.kind === "folder" || entry.isExecutable
-          ? 0o755
-          : content.kind === "link"
-            ? 0o777
-            : 0o644,
-      sizeBytes,
-      mtimeEpoch,
-      type: content.kind === "folder" ? "5" : content.kind === "link" ? "2" : "0",
-    }),
-  ]);
-}
-
-function formatLongName(type: "K" | "L", name: Buffer, mtimeEpoch: number): readonly Buffer[] {
-  const bytes = Buffer.concat([name, Buffer.alloc(1)]);
-  const header = { name: Buffer.from("././@LongLink"), link: Buffer.alloc(0), mode: 0o644 };
-  return [
-    formatBlock({ ...header, sizeBytes: bytes.length, mtimeEpoch, type }),
-    bytes,
-    padding(bytes.length),
-  ];
-}
-
-interface HeaderFields {
-  readonly name: Buffer;
-  readonly link: Buffer;
-  readonly mode: number;
-  readonly sizeBytes: number;
-  readonly mtimeEpoch: number;
-  readonly type: string;
-}
-
-/** Offsets as in tar(5), "GNU tar archives". Owner and group are 0, without names. */
-function formatBlock(fields: HeaderFields): Buffer {
+  const fields = {
+    path: content.kind === "folder" ? `${entry.path}/` : entry.path,
+    mode: modeOf(entry),
+    uid: 0,
+    gid: 0,
+    size: sizeBytes,
+    mtime: new Date(mtimeEpoch * 1000),
+    ...(content.kind === "link" ? { linkpath: content.target } : {}),
+  };
+  const header = new Header(fields);
+  header.type = TYPES[content.kind];
   const block = Buffer.alloc(BLOCK);
-  fields.name.copy(block, 0);
-  writeOctal(block, 100, 8, fields.mode);
-  writeOctal(block, 108, 8, 0);
-  writeOctal(block, 116, 8, 0);
-  writeOctal(block, 124, 12, fields.sizeBytes);
-  writeOctal(block, 136, 12, fields.mtimeEpoch);
-  block.write("        ", 148, "latin1");
-  block.write(fields.type, 156, "latin1");
-  fields.link.copy(block, 157);
-  block.write("ustar  \0", 257, "latin1");
-  const sum = block.reduce((total, byte) => total + byte, 0);
-  block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
-  return block;
+  const isWhole = !header.encode(block);
+  return isWhole ? block : Buffer.concat([new Pax(fields).encode(), block]);
 }
 
-function writeOctal(block: Buffer, offset: number, length: number, value: number): void {
-  const text = value.toString(8).padStart(length - 1, "0");
-  if (value < 0 || text.length >= length)
-    throw new BootcError(`${value} does not fit into a tar header`);
-  block.write(`${text}\0`, offset, "latin1");
+const TYPES = { bytes: "File", file: "File", link: "SymbolicLink", folder: "Directory" } as const;
+
+function modeOf({ content, isExecutable }: ArchiveEntry): number {
+  if (content.kind === "link") return 0o777;
+  return content.kind === "folder" || isExecutable ? 0o755 : 0o644;
 }
 
 /** One thread, and the size told beforehand: the same bytes whatever the machine. */

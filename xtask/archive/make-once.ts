@@ -4,8 +4,8 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../../src/errors.ts";
 import type { Tree } from "../task.ts";
-import { writeWhole } from "./archive.ts";
 import { digestFile } from "./digest.ts";
+import { writeWhole } from "./write-whole.ts";
 
 /** The folder of what is kept between runs: `$BOOTC_CACHE` when set, which several checkouts may share. */
 export function cacheFolder({ ctx, top }: Tree): string {

@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError, errnoOf } from "../../src/errors.ts";
-import { writeWhole } from "../archive/archive.ts";
+import { writeWhole } from "../archive/write-whole.ts";
 
 /** Texts by path below a folder. */
 export type GeneratedFiles = ReadonlyMap<string, string>;

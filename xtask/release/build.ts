@@ -6,7 +6,7 @@ import { basename, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { constants, createZstdCompress } from "node:zlib";
 import { doing } from "../../src/errors.ts";
-import { writeWhole } from "../archive/archive.ts";
+import { writeWhole } from "../archive/write-whole.ts";
 import { build } from "../build.ts";
 import { type Checkout, readCheckout } from "../checkout/checkout.ts";
 import { packageSrpm } from "../package-srpm.ts";

@@ -4,7 +4,7 @@ import { createReadStream } from "node:fs";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, errnoOf } from "../../src/errors.ts";
-import { writeWhole } from "../archive/archive.ts";
+import { writeWhole } from "../archive/write-whole.ts";
 
 /** Where `release --build` puts everything, relative to the checkout. */
 export const RELEASE_FOLDER = "target/release";

@@ -1,9 +1,9 @@
 // Both runtimes as one source of the package: what runs of them, in one archive of half the size.
-import { createHash } from "node:crypto";
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type ArchiveEntry, formatTar, writeArchive, writeWhole } from "../archive/archive.ts";
+import { type ArchiveEntry, describeWriter, writeArchive } from "../archive/archive.ts";
 import { makeOnce } from "../archive/make-once.ts";
+import { writeWhole } from "../archive/write-whole.ts";
 import type { Tree } from "../task.ts";
 import { type ExtractedRuntime, extractRuntime, sha256 } from "./extract.ts";
 import { type Architecture, type LockedRuntime, readLockedRuntimes } from "./locked.ts";
@@ -65,7 +65,7 @@ export async function packRuntimes(tree: Tree): Promise<PackedRuntimes> {
   const folder = `node-${manifest.version}-linux`;
   const archive = await makeOnce(
     tree,
-    { name: folder, suffix: ".tar.zst", inputs: [...fingerprint(folder, manifest)] },
+    { name: folder, suffix: ".tar.zst", inputs: fingerprint(manifest) },
     async (temp) => {
       tree.ctx.note(`compressing ${folder}: about a minute, once`);
       const entries = entriesOf(folder, manifest, await extract());
@@ -143,13 +143,7 @@ function file(path: string, bytes: Uint8Array): ArchiveEntry {
   return { path, content: { kind: "bytes", bytes } };
 }
 
-/** What the archive's bytes depend on: the manifest's digests, the compressor, and how tar is written. */
-function fingerprint(folder: string, manifest: RuntimeManifest): readonly string[] {
-  const sample = formatTar([file(`${folder}/runtime.json`, Buffer.from("x"))], MTIME_EPOCH);
-  return [
-    formatManifest(manifest),
-    JSON.stringify(COMPRESSION),
-    process.versions.zstd ?? "",
-    createHash("sha256").update(sample).digest("hex"),
-  ];
+/** What the archive's bytes depend on: the manifest's digests, how tar is written, and the compressor. */
+function fingerprint(manifest: RuntimeManifest): readonly string[] {
+  return [formatManifest(manifest), JSON.stringify(COMPRESSION), describeWriter()];
 }
