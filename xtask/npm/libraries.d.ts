@@ -30,3 +30,8 @@ declare module "@npmcli/config/lib/definitions/index.js" {
   };
   export = definitions;
 }
+
+declare module "npm-install-checks" {
+  /** Throws when a package with these limits does not install there. */
+  export function checkPlatform(limits: object, force: false, environment: object): void;
+}

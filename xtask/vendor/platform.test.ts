@@ -1,3 +1,5 @@
+import fc from "fast-check";
+import { checkPlatform } from "npm-install-checks";
 import { expect, test } from "vitest";
 import {
   decidePlatforms,
@@ -32,6 +34,43 @@ const ROWS: readonly (PlatformLimits & { on: string; want: boolean; why: string 
 
 test.each(ROWS)("$why: $on $os $cpu $libc", ({ on, want, ...limits }) => {
   expect(runsOn(limits, parsePlatform(on))).toBe(want);
+});
+
+function installsByNpm(limits: PlatformLimits, on: string): boolean {
+  try {
+    checkPlatform(limits, false, parsePlatform(on));
+    return true;
+  } catch (error) {
+    expect(error).toMatchObject({ code: "EBADPLATFORM" });
+    return false;
+  }
+}
+
+test("npm itself decides the same for any limits", () => {
+  const limit = (...names: readonly string[]) => {
+    const words = fc.constantFrom(...names, ...names.map((it) => `!${it}`), "any");
+    return fc.oneof(words, fc.array(words, { maxLength: 3 }));
+  };
+  const limits = fc.record(
+    {
+      os: limit("linux", "darwin", "win32"),
+      cpu: limit("x64", "arm64"),
+      libc: limit("glibc", "musl"),
+    },
+    { requiredKeys: [] },
+  );
+  const platforms = fc.constantFrom(
+    "linux-x64-glibc",
+    "linux-arm64-musl",
+    "darwin-arm64",
+    "win32-x64",
+  );
+  fc.assert(
+    fc.property(limits, platforms, (it, on) => {
+      expect(runsOn(it, parsePlatform(on))).toBe(installsByNpm(it, on));
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 test.each([
