@@ -51,6 +51,11 @@ export const task = defineTask({
     relative(tree.top, await build(tree, parseOptions(tree, declared(options)))),
 });
 
+/** target/bootc, for this machine; its path. */
+export async function buildHere(tree: Tree): Promise<string> {
+  return await build(tree, parseOptions(tree, { engine: "injector" }));
+}
+
 interface BuildFlags {
   readonly arch?: Architecture;
   readonly engine: BuildOptions["engine"];

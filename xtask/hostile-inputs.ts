@@ -3,8 +3,8 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../src/errors.ts";
 import { readFileIfAny } from "../src/system/files.ts";
+import { buildHere } from "./build.ts";
 import { requirePrograms } from "./checks/requirements.ts";
-import { runTask } from "./run-task.ts";
 import { reportPath } from "./suites/counts.ts";
 import { defineTask, type Tree } from "./task.ts";
 
@@ -39,7 +39,7 @@ export const task = defineTask({
       });
     }
     await requirePrograms(tree, ["ostree", "skopeo"]);
-    const executable = options.executable ?? (await runTask(tree, "build"));
+    const executable = options.executable ?? (await buildHere(tree));
     const isAll = options.only === undefined;
     const report = reportPath(tree, "hostile-inputs");
     // A run that dies must not be judged by what an earlier one left.

@@ -11,7 +11,7 @@ import type { Task, TaskGroup, Tree } from "./task.ts";
 
 type Load = () => Promise<{ readonly task: Task | TaskGroup }>;
 
-export const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
+const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
   setup: ["make sure that the system programs are there", () => import("./setup.ts")],
   version: ["print the version of this checkout", () => import("./version.ts")],
   build: ["make the executable target/bootc", () => import("./build.ts")],

@@ -15,6 +15,9 @@ import { defineTask, type Tree } from "./task.ts";
 const MACHINES = ["x86_64", "aarch64"] as const;
 export type Machine = (typeof MACHINES)[number];
 
+/** What `packageRpm` starts, and what rpm itself starts to unpack the sources. */
+export const REBUILD_PROGRAMS = ["rpmbuild", "bwrap", "tar", "zstd"] as const;
+
 export const task = defineTask({
   declare: (command) =>
     command
@@ -37,8 +40,7 @@ export const task = defineTask({
         ].join("\n"),
       ),
   async run(tree, options) {
-    // rpm unpacks the sources by starting these.
-    await requirePrograms(tree, ["rpmbuild", "bwrap", "tar", "zstd"]);
+    await requirePrograms(tree, REBUILD_PROGRAMS);
     return await packageRpm(tree, {
       srpm: options.srpm ?? (await makeSrpm(tree, declared(options))),
       machine: options.target ?? ownMachine(),
@@ -52,7 +54,7 @@ async function makeSrpm(tree: Tree, options: PackagedFlags): Promise<string> {
   return await packageSrpm(tree, await readPackagedCheckout(tree, options));
 }
 
-function ownMachine(): Machine {
+export function ownMachine(): Machine {
   return process.arch === "arm64" ? "aarch64" : "x86_64";
 }
 

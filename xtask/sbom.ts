@@ -5,7 +5,7 @@ import { Option } from "../src/cli/commander.ts";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/write-whole.ts";
 import { readCheckout } from "./checkout/checkout.ts";
-import { readInside } from "./licenses/inside.ts";
+import { type InsideOptions, readInside } from "./licenses/inside.ts";
 import { readLockedRuntimes } from "./runtime/locked.ts";
 import { decideBill } from "./sbom/components.ts";
 import { formatCycloneDx } from "./sbom/cyclonedx.ts";
@@ -16,6 +16,8 @@ const FORMATS = {
   cyclonedx: { suffix: "cdx.json", format: formatCycloneDx },
   spdx: { suffix: "spdx.json", format: formatSpdx },
 } as const;
+
+export type BillFormat = keyof typeof FORMATS;
 
 export const task = defineTask({
   declare: (command) =>
@@ -34,23 +36,30 @@ export const task = defineTask({
       ),
   async run(tree, options) {
     const path = (value?: string) => (value === undefined ? undefined : resolve(value));
-    const { suffix, format } = FORMATS[options.format];
-    await requirePinned(tree);
-    const { version, commitEpoch } = await readCheckout(tree, { allowDirty: true });
-    const inside = await readInside(tree, {
-      vendored: path(options.vendored),
-      runtime: path(options.runtime),
-    });
-    const bill = decideBill(inside, {
-      version,
-      epoch: epochOf(tree, commitEpoch),
-      runtimeVersions: process.versions,
-    });
-    const out = path(options.out) ?? join(tree.top, "target", `bootc.${suffix}`);
-    await writeWhole(out, (temp) => writeFile(temp, format(bill)));
+    const { format } = options;
+    const out = path(options.out) ?? join(tree.top, "target", `bootc.${FORMATS[format].suffix}`);
+    const vendored = path(options.vendored);
+    await makeBill(tree, { format, out, vendored, runtime: path(options.runtime) });
     return relative(tree.top, out);
   },
 });
+
+export interface BillOptions extends InsideOptions {
+  readonly format: BillFormat;
+  /** Where it goes, absolute. */
+  readonly out: string;
+}
+
+export async function makeBill(tree: Tree, { format, out, ...options }: BillOptions) {
+  await requirePinned(tree);
+  const { version, commitEpoch } = await readCheckout(tree, { allowDirty: true });
+  const bill = decideBill(await readInside(tree, options), {
+    version,
+    epoch: epochOf(tree, commitEpoch),
+    runtimeVersions: process.versions,
+  });
+  await writeWhole(out, (temp) => writeFile(temp, FORMATS[format].format(bill)));
+}
 
 /** The versions listed are those of the Node that runs this. */
 async function requirePinned(tree: Tree): Promise<void> {

@@ -1,11 +1,11 @@
 // `xtask copr emulate`: the two phases of a build on COPR, on this machine. First the Makefile in a fresh
 // clone, as root without capabilities and with COPR's variables; then the rebuild without network.
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
-import { join, relative, resolve } from "node:path";
+import { join } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
 import { cacheFolder } from "../archive/make-once.ts";
 import { requirePrograms } from "../checks/requirements.ts";
-import { runTask } from "../run-task.ts";
+import { ownMachine, packageRpm, REBUILD_PROGRAMS } from "../package-rpm.ts";
 import type { Tree } from "../task.ts";
 
 /**
@@ -49,16 +49,20 @@ interface EmulateFlags {
 }
 
 export async function emulate(tree: Tree, options: EmulateFlags): Promise<string> {
-  await requirePrograms(tree, ["git", "make", "setpriv"]);
+  const isWhole = options.srpmOnly !== true;
+  const rebuild = isWhole ? REBUILD_PROGRAMS : [];
+  await requirePrograms(tree, ["git", "make", "setpriv", ...rebuild]);
   const srpm = await buildSourceRpm(tree, {
     subdirectory: options.subdirectory,
     spec: options.spec,
     isFresh: options.fresh === true,
   });
   tree.ctx.note(`the first phase made ${srpm}`);
-  if (options.srpmOnly === true) return srpm;
-  const rebuilt = ["--srpm", srpm, "--payload", "w3.zstdio", "--outdir", join(FOLDER, "rpms")];
-  return relative(tree.top, resolve(tree.top, await runTask(tree, "package-rpm", rebuilt)));
+  if (!isWhole) return srpm;
+  const outdir = join(FOLDER, "rpms");
+  return await doing("`xtask package-rpm`", () =>
+    packageRpm(tree, { srpm, machine: ownMachine(), payload: "w3.zstdio", outdir }),
+  );
 }
 
 /** The phase that has the network: clone, make_srpm, one source RPM. Its path in the checkout. */

@@ -1,6 +1,7 @@
 // What the verbs of `xtask copr` do with what was typed: open the server, do the work, say the answer.
 import { existsSync } from "node:fs";
-import { BootcError } from "../../src/errors.ts";
+import { resolve } from "node:path";
+import { BootcError, doing } from "../../src/errors.ts";
 import type { Tree } from "../task.ts";
 import { cancelBuild, getBuild, getMonitor, listBuilds } from "./api.ts";
 import { applyChanges, describeChanges, readChanges } from "./apply.ts";
@@ -103,10 +104,7 @@ async function chooseSource(tree: Tree, options: SourceFlags): Promise<BuildSour
   }
   if (options.commit !== undefined) return { kind: "commit", committish: options.commit };
   if (options.srpm === undefined) return { kind: "package" };
-  if (options.srpm === true) {
-    const { makeSourceRpm } = await import("./source-rpm.ts");
-    return { kind: "srpm", path: await makeSourceRpm(tree) };
-  }
+  if (options.srpm === true) return { kind: "srpm", path: await makeSourceRpm(tree) };
   const path = options.srpm;
   if (!/\.(src|nosrc)\.rpm$/.test(path)) {
     throw new BootcError(`\`${path}\` is no source RPM`, {
@@ -116,6 +114,14 @@ async function chooseSource(tree: Tree, options: SourceFlags): Promise<BuildSour
   }
   if (existsSync(path)) return { kind: "srpm", path };
   throw new BootcError(`there is no file \`${path}\``, { kind: "usage" });
+}
+
+/** The source RPM of this checkout, as the task makes it for everybody. */
+async function makeSourceRpm(tree: Tree): Promise<string> {
+  const { packageSrpm, readPackagedCheckout } = await import("../package-srpm.ts");
+  return await doing("`xtask package-srpm`", async () =>
+    resolve(tree.top, await packageSrpm(tree, await readPackagedCheckout(tree, {}))),
+  );
 }
 
 export async function watch(tree: Tree, options: WatchFlags, words: Words): Answer {

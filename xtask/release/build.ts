@@ -11,8 +11,8 @@ import { build } from "../build.ts";
 import { type Checkout, readCheckout } from "../checkout/checkout.ts";
 import { packageSrpm } from "../package-srpm.ts";
 import { type PackageSources, packSources } from "../rpm/sources.ts";
-import { runTask } from "../run-task.ts";
 import { ARCHITECTURES, type Architecture } from "../runtime/locked.ts";
+import { type BillFormat, makeBill } from "../sbom.ts";
 import type { Tree } from "../task.ts";
 import {
   assetName,
@@ -90,12 +90,12 @@ function ingredientsOf(tree: Tree, { checkout, sources }: Made): readonly Ingred
     {
       name: `${name}.cdx.json`,
       about: "software bill of materials, CycloneDX 1.6",
-      make: (to) => makeBill(tree, "cyclonedx", to),
+      make: (to) => writeBill(tree, "cyclonedx", to),
     },
     {
       name: `${name}.spdx.json`,
       about: "software bill of materials, SPDX 2.3",
-      make: (to) => makeBill(tree, "spdx", to),
+      make: (to) => writeBill(tree, "spdx", to),
     },
   ];
 }
@@ -104,8 +104,8 @@ async function copy(from: string, to: string): Promise<void> {
   await writeWhole(to, (temp) => copyFile(from, temp));
 }
 
-async function makeBill(tree: Tree, format: "cyclonedx" | "spdx", to: string): Promise<void> {
-  await runTask(tree, "sbom", ["--format", format, "--out", to]);
+async function writeBill(tree: Tree, format: BillFormat, out: string): Promise<void> {
+  await doing(`\`xtask sbom --format ${format}\``, () => makeBill(tree, { format, out }));
 }
 
 interface Executable {
