@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/write-whole.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
+import { type PackageJson, readPackageJson } from "./checkout/package-json.ts";
 import { formatChangelog, readChangelog } from "./checkout/rpm-changelog.ts";
 import { formatLicense } from "./licenses/spdx.ts";
 import { listBundled } from "./rpm/bundled.ts";
@@ -41,10 +42,8 @@ export async function writeSpec(
   checkout: Checkout,
   sources: PackageSources,
 ): Promise<string> {
-  const [template, manifest] = await Promise.all(
-    [TEMPLATE, "package.json"].map((it) => readFile(join(tree.top, it), "utf8")),
-  );
-  const project = parseProject(manifest ?? "");
+  const template = await readFile(join(tree.top, TEMPLATE), "utf8");
+  const project = projectValues(await readPackageJson(tree.top));
   const values = {
     ...project,
     ...placesOf(await readSourceNames(tree, checkout)),
@@ -59,7 +58,7 @@ export async function writeSpec(
     bundled: listBundled(sources.vendor.manifest, sources.runtime.manifest, process.versions),
     changelog: formatChangelog(await readChangelog(tree, checkout), RELEASE),
   };
-  const spec = renderTemplate(TEMPLATE, template ?? "", values);
+  const spec = renderTemplate(TEMPLATE, template, values);
   const path = "target/bootc.spec";
   await writeWhole(join(tree.top, path), (temp) => writeFile(temp, spec));
   return path;
@@ -74,18 +73,7 @@ export interface ProjectValues {
   readonly recommends: readonly string[];
 }
 
-interface Manifest {
-  readonly license?: string;
-  readonly homepage?: string;
-  readonly rpm?: {
-    readonly buildRequires?: readonly string[];
-    readonly requires?: Readonly<Record<string, string>>;
-    readonly recommends?: Readonly<Record<string, string>>;
-  };
-}
-
-function parseProject(text: string): ProjectValues {
-  const { license, homepage, rpm = {} } = JSON.parse(text) as Manifest;
+function projectValues({ license, homepage, rpm = {} }: PackageJson): ProjectValues {
   if (license === undefined || homepage === undefined) {
     throw new BootcError("package.json lacks `license` or `homepage`");
   }

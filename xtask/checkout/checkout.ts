@@ -6,6 +6,7 @@ import { BootcError } from "../../src/errors.ts";
 import { requirePrograms } from "../checks/requirements.ts";
 import type { Tree } from "../task.ts";
 import { readGit } from "./git.ts";
+import { readPackageJson } from "./package-json.ts";
 import { judgeUntagged, type Untagged } from "./untagged.ts";
 
 /** What a package says about where it comes from. */
@@ -60,7 +61,7 @@ export async function readCheckout(
   const tag = await readNearestTag(tree);
   if (tag === undefined) await judgeUntagged(tree, untagged, (it) => RELEASE_TAG.test(it));
   const described = {
-    packageVersion: await readPackageVersion(tree.top),
+    packageVersion: (await readPackageJson(tree.top)).version,
     tag,
     commit,
     commitEpoch,
@@ -263,10 +264,4 @@ function warnOfDisagreement(
 
 function formatTimestamp(epoch: number): string {
   return new Date(epoch * 1000).toISOString().slice(0, 19).replace(/[-T:]/g, "");
-}
-
-async function readPackageVersion(top: string): Promise<string> {
-  const manifest: unknown = JSON.parse(await readFile(join(top, "package.json"), "utf8"));
-  const version = (manifest as { readonly version?: unknown }).version;
-  return typeof version === "string" ? version : "";
 }

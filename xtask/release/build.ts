@@ -1,7 +1,7 @@
 // `xtask release --build`: everything a release consists of, in one folder, with checksums and manifest.
 
 import { createReadStream, createWriteStream } from "node:fs";
-import { copyFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { copyFile, mkdir, readdir, rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { constants, createZstdCompress } from "node:zlib";
@@ -9,6 +9,7 @@ import { doing } from "../../src/errors.ts";
 import { writeWhole } from "../archive/write-whole.ts";
 import { build } from "../build.ts";
 import { type Checkout, readCheckout } from "../checkout/checkout.ts";
+import { readPackageJson } from "../checkout/package-json.ts";
 import { packageSrpm } from "../package-srpm.ts";
 import { type PackageSources, packSources } from "../rpm/sources.ts";
 import { ARCHITECTURES, type Architecture } from "../runtime/locked.ts";
@@ -38,7 +39,7 @@ const LEVEL = 12;
 /** Builds what is committed; gives the folder, relative to the checkout. */
 export async function buildRelease(tree: Tree): Promise<string> {
   const checkout = await readCheckout(tree, { untagged: "refuse" });
-  const version = await readPackageVersion(tree);
+  const { version } = await readPackageJson(tree.top);
   const folder = join(tree.top, RELEASE_FOLDER);
   await mkdir(folder, { recursive: true });
   // Without the manifest the folder cannot be published, whatever an interruption leaves in it.
@@ -54,11 +55,6 @@ export async function buildRelease(tree: Tree): Promise<string> {
   const { commit, version: builtVersion } = checkout;
   await writeManifest(folder, { formatVersion: 1, version, builtVersion, commit, files });
   return RELEASE_FOLDER;
-}
-
-async function readPackageVersion({ top }: Tree): Promise<string> {
-  const text = await readFile(join(top, "package.json"), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 interface Made {

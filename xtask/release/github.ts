@@ -1,8 +1,7 @@
 // GitHub's REST API: where it is, who we are, patience with its rate limits, and its errors as ours.
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { Octokit } from "@octokit/rest";
 import { BootcError } from "../../src/errors.ts";
+import { readPackageJson } from "../checkout/package-json.ts";
 import { type Clock, realClock } from "../remote/clock.ts";
 import {
   decodeText,
@@ -29,17 +28,12 @@ export interface GitHub extends HttpOptions {
 
 /** `owner/repo` of GITHUB_REPOSITORY, as in a workflow, or of package.json. */
 export async function readRepository({ ctx, top }: Tree): Promise<Repository> {
-  const text = ctx.env.GITHUB_REPOSITORY ?? (await readRepositoryUrl(top));
+  const text = ctx.env.GITHUB_REPOSITORY ?? (await readPackageJson(top)).repository?.url ?? "";
   const [, owner, repo] = /^(?:.*github\.com\/)?([^/]+)\/([^/]+?)(?:\.git)?$/.exec(text) ?? [];
   if (owner !== undefined && repo !== undefined) return { owner, repo };
   throw new BootcError(`\`${text}\` is no repository on GitHub`, {
     hint: "set `repository.url` in package.json",
   });
-}
-
-async function readRepositoryUrl(top: string): Promise<string> {
-  const text = await readFile(join(top, "package.json"), "utf8");
-  return (JSON.parse(text) as { repository?: { url?: string } }).repository?.url ?? "";
 }
 
 /** The token comes from GITHUB_TOKEN or GH_TOKEN, the address from GITHUB_API_URL. */

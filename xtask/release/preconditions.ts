@@ -1,8 +1,7 @@
 // Whether a release may be published: tag, package.json, changelog, commit and files have to agree.
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
 import { formatReleasedVersion } from "../checkout/checkout.ts";
+import { readPackageJson } from "../checkout/package-json.ts";
 import type { Tree } from "../task.ts";
 import { type ChangelogEntry, readChangelog } from "./changelog.ts";
 import type { ReleaseManifest } from "./manifest.ts";
@@ -20,14 +19,14 @@ export async function readFacts(
   tree: Tree,
   { tag, manifest }: { readonly tag: string | undefined; readonly manifest: ReleaseManifest },
 ): Promise<Facts> {
-  const [entries, packageText] = await Promise.all([
+  const [entries, { version }] = await Promise.all([
     readChangelog(tree.top),
-    readFile(join(tree.top, "package.json"), "utf8"),
+    readPackageJson(tree.top),
   ]);
   const chosen = tag ?? (await readTag(tree));
   return {
     tag: chosen,
-    packageVersion: (JSON.parse(packageText) as { version: string }).version,
+    packageVersion: version,
     newestEntry: entries[0],
     headCommit: await git(tree, ["rev-parse", "HEAD"]),
     tagCommit: await commitOf(tree, chosen),
