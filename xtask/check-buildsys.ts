@@ -5,6 +5,7 @@ import { dirname, join, relative } from "node:path";
 import { BootcError, doing } from "../src/errors.ts";
 import { cacheFolder } from "./archive/make-once.ts";
 import { readCheckout } from "./checkout/checkout.ts";
+import { readGit } from "./checkout/git.ts";
 import { type Comparison, compareFolders } from "./checks/compare.ts";
 import { defineTask, type Tree } from "./task.ts";
 
@@ -97,10 +98,10 @@ function isArtifact(path: string): boolean {
   return !path.split("/").some((it) => it.startsWith(".") || it === "cache");
 }
 
-async function cloneCommit({ ctx, top }: Tree, commit: string, folder: string): Promise<void> {
+async function cloneCommit(tree: Tree, commit: string, folder: string): Promise<void> {
   await doing("cloning this checkout", async () => {
-    await ctx.run("git", ["clone", "--quiet", "--no-checkout", top, folder]);
-    await ctx.run("git", ["checkout", "--quiet", "--detach", commit], { cwd: folder });
+    await readGit(tree, ["clone", "--quiet", "--no-checkout", tree.top, folder]);
+    await readGit({ ...tree, top: folder }, ["checkout", "--quiet", "--detach", commit]);
   });
 }
 

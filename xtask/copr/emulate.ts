@@ -4,6 +4,7 @@ import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
 import { cacheFolder } from "../archive/make-once.ts";
+import { readGit } from "../checkout/git.ts";
 import { requirePrograms } from "../checks/requirements.ts";
 import { ownMachine, packageRpm, REBUILD_PROGRAMS } from "../package-rpm.ts";
 import type { Tree } from "../task.ts";
@@ -86,15 +87,15 @@ export async function buildSourceRpm(tree: Tree, options: SourceBuildOptions): P
 }
 
 /** A clone of what is committed, as shallow as COPR's, owned by somebody else. */
-async function cloneFresh({ ctx, top }: Tree, clone: string): Promise<void> {
-  const commit = (await ctx.read("git", ["rev-parse", "HEAD"], { cwd: top })).trim();
+async function cloneFresh(tree: Tree, clone: string): Promise<void> {
+  const commit = await readGit(tree, ["rev-parse", "HEAD"]);
   const quiet = ["-c", "advice.detachedHead=false"];
   // Only over a transport does git honour the depth.
-  const source = `file://${top}`;
+  const source = `file://${tree.top}`;
   const args = ["clone", "--quiet", "--depth", CLONE_DEPTH, "--no-single-branch", source, clone];
-  await ctx.run("git", [...quiet, ...args]);
-  await ctx.run("git", [...quiet, "checkout", "--quiet", commit], { cwd: clone });
-  if (process.getuid?.() === 0) await ctx.run("chown", ["--recursive", CLONE_OWNER, clone]);
+  await readGit(tree, [...quiet, ...args]);
+  await readGit({ ...tree, top: clone }, [...quiet, "checkout", "--quiet", commit]);
+  if (process.getuid?.() === 0) await tree.ctx.run("chown", ["--recursive", CLONE_OWNER, clone]);
 }
 
 /** What COPR leaves in the chroot's home: trust in the clone, and macros. */

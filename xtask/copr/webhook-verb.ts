@@ -2,6 +2,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing, errnoOf } from "../../src/errors.ts";
+import { readGit } from "../checkout/git.ts";
 import { connectGitHub, readRepository } from "../release/github.ts";
 import { installHook } from "../release/hooks.ts";
 import type { Tree } from "../task.ts";
@@ -110,7 +111,7 @@ async function readSavedUrl(top: string): Promise<string> {
 async function readHead(tree: Tree, { file }: Opened): Promise<string> {
   const { cloneUrl } = file.package;
   const branch = branchOf(file.package);
-  const text = await tree.ctx.read("git", ["ls-remote", cloneUrl, `refs/heads/${branch}`]);
+  const text = await readGit(tree, ["ls-remote", cloneUrl, `refs/heads/${branch}`]);
   const sha = /^([0-9a-f]{40,64})\s/.exec(text)?.[1];
   if (sha !== undefined) return sha;
   throw new BootcError(`\`${cloneUrl}\` has no branch \`${branch}\``);

@@ -1,5 +1,10 @@
-import { expect, test } from "vitest";
-import { type Facts, findDisagreements, requireAgreement } from "./preconditions.ts";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { createContext } from "../../src/system/run.ts";
+import { type Facts, findDisagreements, readFacts, requireAgreement } from "./preconditions.ts";
 
 const commit = "a".repeat(40);
 const agreed: Facts = {
@@ -46,4 +51,32 @@ test.each<[Partial<Facts>, readonly string[]]>([
 ])("%j is refused", (change, want) => {
   expect(findDisagreements({ ...agreed, ...change })).toEqual(want);
   expect(() => requireAgreement({ ...agreed, ...change })).toThrow("this cannot be published: ");
+});
+
+test("git is asked about this checkout, whatever repository a hook of git works on", async () => {
+  const top = mkdtempSync(join(tmpdir(), "preconditions-"));
+  onTestFinished(() => rmSync(top, { recursive: true }));
+  const git = (...args: readonly string[]) =>
+    execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@example.org", ...args], {
+      cwd: top,
+      encoding: "utf8",
+    }).trim();
+  writeFileSync(join(top, "package.json"), '{ "version": "2.0.0" }\n');
+  writeFileSync(
+    join(top, "CHANGELOG.md"),
+    "# Changelog\n\n## 2.0.0 - 2026-11-23\n\n### Added\n\n- All\n",
+  );
+  git("init", "--quiet");
+  git("add", ".");
+  git("commit", "--quiet", "--message=first");
+  git("tag", "v2.0.0");
+  const env = { ...process.env, GIT_DIR: join(top, "elsewhere"), GITHUB_REF_TYPE: undefined };
+  const tree = { ctx: createContext({ env }), top, mayInstall: false };
+  const manifest = { formatVersion: 1 as const, ...agreed.manifest, files: [] };
+  const head = git("rev-parse", "HEAD");
+  expect(await readFacts(tree, { tag: undefined, manifest })).toMatchObject({
+    tag: "v2.0.0",
+    headCommit: head,
+    tagCommit: head,
+  });
 });

@@ -1,6 +1,7 @@
 // Whether a release may be published: tag, package.json, changelog, commit and files have to agree.
 import { BootcError } from "../../src/errors.ts";
 import { formatReleasedVersion } from "../checkout/checkout.ts";
+import { readGit } from "../checkout/git.ts";
 import { readPackageJson } from "../checkout/package-json.ts";
 import type { Tree } from "../task.ts";
 import { type ChangelogEntry, readChangelog } from "./changelog.ts";
@@ -28,7 +29,7 @@ export async function readFacts(
     tag: chosen,
     packageVersion: version,
     newestEntry: entries[0],
-    headCommit: await git(tree, ["rev-parse", "HEAD"]),
+    headCommit: await readGit(tree, ["rev-parse", "HEAD"]),
     tagCommit: await commitOf(tree, chosen),
     manifest,
   };
@@ -38,18 +39,16 @@ export async function readFacts(
 async function readTag(tree: Tree): Promise<string | undefined> {
   const { env } = tree.ctx;
   if (env.GITHUB_REF_TYPE === "tag") return env.GITHUB_REF_NAME;
-  const tags = await git(tree, ["tag", "--points-at", "HEAD", "--list", "v*"]);
+  const tags = await readGit(tree, ["tag", "--points-at", "HEAD", "--list", "v*"]);
   return tags.split("\n").find((it) => it !== "");
 }
 
 async function commitOf(tree: Tree, tag: string | undefined): Promise<string | undefined> {
   if (tag === undefined) return undefined;
-  const found = await git(tree, ["tag", "--list", "--format=%(refname:short)", tag]);
-  return found === tag ? await git(tree, ["rev-parse", `refs/tags/${tag}^{commit}`]) : undefined;
-}
-
-async function git({ ctx, top }: Tree, args: readonly string[]): Promise<string> {
-  return (await ctx.read("git", args, { cwd: top })).trim();
+  const found = await readGit(tree, ["tag", "--list", "--format=%(refname:short)", tag]);
+  return found === tag
+    ? await readGit(tree, ["rev-parse", `refs/tags/${tag}^{commit}`])
+    : undefined;
 }
 
 /** Every disagreement, as a line. */
