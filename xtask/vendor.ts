@@ -15,6 +15,7 @@ import {
 import { makeOnce } from "./archive/make-once.ts";
 import { writeWhole } from "./archive/write-whole.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
+import { readGit } from "./checkout/git.ts";
 import { defineTask, type Tree } from "./task.ts";
 import { assembleVendored, type VendoredSet } from "./vendor/assemble.ts";
 import { decideClosure } from "./vendor/closure.ts";
@@ -243,11 +244,11 @@ const TIMELESS_EPOCH = 499_162_500;
  * without: of all its content, only packages that files were left out of carry a time.
  */
 async function readEpoch(
-  { ctx }: Tree,
+  tree: Tree,
   folder: string,
   format: VendorOptions["format"],
 ): Promise<number> {
-  const given = ctx.env.SOURCE_DATE_EPOCH;
+  const given = tree.ctx.env.SOURCE_DATE_EPOCH;
   if (given !== undefined && given !== "") {
     if (/^\d+$/.test(given)) return Number(given);
     throw new BootcError(`SOURCE_DATE_EPOCH is no number of seconds: \`${given}\``, {
@@ -256,10 +257,10 @@ async function readEpoch(
   }
   let reason: unknown;
   try {
-    const text = await ctx.read("git", ["log", "--max-count=1", "--format=%ct"], { cwd: folder });
-    if (/^\d+\s*$/.test(text)) return Number(text);
+    const text = await readGit({ ...tree, top: folder }, ["log", "--max-count=1", "--format=%ct"]);
+    if (/^\d+$/.test(text)) return Number(text);
   } catch (cause) {
-    ctx.signal.throwIfAborted();
+    tree.ctx.signal.throwIfAborted();
     reason = cause;
   }
   if (format === "dir") return TIMELESS_EPOCH;
