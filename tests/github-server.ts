@@ -5,8 +5,16 @@ import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import type { Pace } from "../xtask/release/octokit.ts";
 
 type Json = Record<string, unknown>;
+
+const atOnce = {
+  key: () => ({ schedule: (_options: unknown, work: () => unknown) => work() }),
+} as unknown as NonNullable<Pace["write"]>;
+
+/** The stand-in does not mind many changes in a second. */
+export const UNPACED: Pace = { write: atOnce, notifications: atOnce };
 
 /** The shapes of answers, with their source named in the folder's README. */
 const fixture = (name: string): string =>

@@ -21,6 +21,7 @@ import {
   type GitHubServer,
   NAME_TAKEN,
   startGitHubServer,
+  UNPACED,
 } from "../github-server.ts";
 import { createTestClock, type TestClock } from "../test-clock.ts";
 
@@ -44,7 +45,7 @@ beforeEach(async () => {
   const env = { GITHUB_TOKEN, GITHUB_API_URL: server.url };
   const ctx = { ...createContext({ env }), note: (line: string) => void notes.push(line) };
   const tree = { ctx, top: folder, mayInstall: false };
-  github = await connectGitHub(tree, { owner: "tester", repo: "demo" }, clock);
+  github = await connectGitHub(tree, { owner: "tester", repo: "demo" }, { clock, pace: UNPACED });
   files = await makeFiles();
 });
 
@@ -315,7 +316,8 @@ test("an interruption while uploading leaves a draft, and nothing that the next 
   const env = { GITHUB_TOKEN, GITHUB_API_URL: server.url };
   const ctx = { ...createContext({ env, signal: interrupt.signal }), note };
   const tree = { ctx, top: folder, mayInstall: false };
-  const interrupted = await connectGitHub(tree, { owner: "tester", repo: "demo" }, clock);
+  const repository = { owner: "tester", repo: "demo" };
+  const interrupted = await connectGitHub(tree, repository, { clock, pace: UNPACED });
   await fails(publish(interrupted, publication(), { isDryRun: false }));
   expect(server.releases[0]?.fields.draft).toBe(true);
   await run();

@@ -28,8 +28,9 @@ export interface Call {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly json?: object;
-  readonly body?: () => AsyncIterable<Uint8Array>;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: FormData;
+  /** As of an `HttpRequest`. */
+  readonly isLarge?: boolean;
   /** Sent again after an answer that leaves open whether it was carried out. GET always is. */
   readonly isRepeatable?: boolean;
   /** Statuses that are answers to this call. */
@@ -105,8 +106,9 @@ export async function call(connection: Connection, it: Call): Promise<Answer> {
       method: it.method,
       url: urlOf(connection, it),
       isRepeatable: it.method === "GET" || it.isRepeatable === true,
-      headers: { ...headersOf(connection, it), ...it.headers },
-      ...(it.acceptStatuses === undefined ? {} : { acceptStatuses: it.acceptStatuses }),
+      headers: headersOf(connection, it),
+      isLarge: it.isLarge === true,
+      acceptStatuses: it.acceptStatuses ?? [],
       ...bodyOf(it),
     },
     { clock, note, signal },
@@ -138,11 +140,9 @@ function formatBasic({ login, token }: Credentials): string {
   return `Basic ${Buffer.from(`${login}:${token}`).toString("base64")}`;
 }
 
-function bodyOf(it: Call) {
-  if (it.body !== undefined) return { body: it.body };
-  if (it.json === undefined) return {};
-  const text = JSON.stringify(it.json);
-  return { body: () => text };
+function bodyOf({ body, json }: Call) {
+  if (body !== undefined) return { body };
+  return json === undefined ? {} : { body: JSON.stringify(json) };
 }
 
 function parseAnswer(

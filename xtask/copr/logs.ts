@@ -57,7 +57,7 @@ export function logUrl({ resultUrl = "" }: Pick<LogPlace, "resultUrl">, name: Lo
 
 async function fetchLog(copr: Connection, url: string): Promise<HttpAnswer | undefined> {
   // No credentials: results are public, and may be on another host.
-  const answer = await request({ method: "GET", url, isRepeatable: true }, copr);
+  const answer = await request({ method: "GET", url, isRepeatable: true, isLarge: true }, copr);
   if (answer.status === 404) return undefined;
   if (answer.status === 200) return answer;
   throw new BootcError(`\`${url}\` answered ${answer.status}`, { kind: "network" });

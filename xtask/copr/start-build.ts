@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { BootcError, kindOf } from "../../src/errors.ts";
 import type { Terminal } from "../../src/system/context.ts";
 import { byteProgress } from "../remote/byte-progress.ts";
-import { wasNotCarriedOut } from "../remote/http.ts";
+import { RequestError } from "../remote/http.ts";
 import {
   checkBeforeBuild,
   createBuild,
@@ -116,7 +116,7 @@ async function startOnce(copr: Connection, path: string, json: object): Promise<
     return await createBuild(copr, path, { ...json });
   } catch (error) {
     const isAnswered = !copr.signal.aborted && kindOf(error) !== "network";
-    if (isAnswered || wasNotCarriedOut(error)) throw error;
+    if (isAnswered || (error instanceof RequestError && error.wasNotCarriedOut)) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new BootcError(`${reason}: whether the build was started is not known`, {
       kind: kindOf(error),

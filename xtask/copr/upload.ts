@@ -1,10 +1,7 @@
 // Sending a source RPM to COPR: one multipart request, streamed, found again when its answer is lost.
-
-import { randomUUID } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { BootcError, kindOf } from "../../src/errors.ts";
+import { kindOf } from "../../src/errors.ts";
+import { type FileToSend, openToSend } from "../remote/file-to-send.ts";
 import { asksForPatience } from "../remote/http.ts";
 import { listBuilds, type ProjectName, parseBuild } from "./api.ts";
 import type { Build } from "./build-state.ts";
@@ -15,8 +12,7 @@ export interface Upload extends ProjectName {
   readonly path: string;
   /** Options of the build, as the server's form names them. */
   readonly settings: object;
-  /** Told how much of the file has been sent. */
-  readonly onProgress: (sentBytes: number, sizeBytes: number) => void;
+  readonly onProgress: FileToSend["onProgress"];
 }
 
 const TRIES = 3;
@@ -64,62 +60,19 @@ async function findNewBuild(
   );
 }
 
-async function send(copr: Connection, upload: Upload): Promise<Build> {
-  const { size } = await stat(upload.path);
-  const boundary = `bootc-${randomUUID()}`;
-  const head = formatHead(boundary, { json: upload.settings, name: basename(upload.path) });
-  const tail = Buffer.from(`\r\n--${boundary}--\r\n`);
+/** `fetch` states the length of a form, without which a WSGI server finds nothing in it. */
+async function send(copr: Connection, { path, settings, onProgress }: Upload): Promise<Build> {
+  const file = await openToSend({ path, type: "application/x-rpm", onProgress });
+  const form = new FormData();
+  form.append("json", new File([JSON.stringify(settings)], "json", { type: "application/json" }));
+  form.append("pkgs", file);
+  const subject = `the upload of ${basename(path)}`;
   const answer = await call(copr, {
     method: "POST",
     path: "/build/create/upload",
-    // A WSGI server in front of the form wants to know the length; a stream alone would be chunked.
-    headers: {
-      "content-type": `multipart/form-data; boundary=${boundary}`,
-      "content-length": String(head.length + size + tail.length),
-    },
-    body: () => chunksOf(upload, { head, tail, sizeBytes: size }),
-    subject: `the upload of ${basename(upload.path)}`,
+    body: form,
+    isLarge: true,
+    subject,
   });
   return parseBuild(answer.json);
-}
-
-function formatHead(
-  boundary: string,
-  { json, name }: { readonly json: object; readonly name: string },
-): Buffer {
-  if (/["\r\n]/.test(name)) throw new BootcError(`\`${name}\` cannot be the name of an upload`);
-  return Buffer.from(
-    [
-      `--${boundary}`,
-      'Content-Disposition: form-data; name="json"; filename="json"',
-      "Content-Type: application/json",
-      "",
-      JSON.stringify(json),
-      `--${boundary}`,
-      `Content-Disposition: form-data; name="pkgs"; filename="${name}"`,
-      "Content-Type: application/x-rpm",
-      "",
-      "",
-    ].join("\r\n"),
-  );
-}
-
-interface Frame {
-  readonly head: Buffer;
-  readonly tail: Buffer;
-  readonly sizeBytes: number;
-}
-
-async function* chunksOf(
-  { path, onProgress }: Upload,
-  { head, tail, sizeBytes }: Frame,
-): AsyncGenerator<Uint8Array> {
-  yield head;
-  let sentBytes = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 })) {
-    yield chunk as Uint8Array;
-    sentBytes += (chunk as Uint8Array).length;
-    onProgress(sentBytes, sizeBytes);
-  }
-  yield tail;
 }

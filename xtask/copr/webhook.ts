@@ -126,7 +126,7 @@ export async function postPush(
       method: "POST",
       url,
       headers: { "content-type": "application/json", "x-github-event": "push" },
-      body: () => payload,
+      body: payload,
       isRepeatable: false,
     },
     copr,

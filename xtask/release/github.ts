@@ -1,17 +1,11 @@
-// GitHub's REST API: where it is, who we are, patience with its rate limits, and its errors as ours.
-import { Octokit } from "@octokit/rest";
+// GitHub's REST API: where it is, who we are, and its errors as ours.
+import type { Octokit } from "@octokit/rest";
 import { BootcError } from "../../src/errors.ts";
 import { readPackageJson } from "../checkout/package-json.ts";
 import { type Clock, realClock } from "../remote/clock.ts";
-import {
-  decodeText,
-  type HttpAnswer,
-  type HttpOptions,
-  type HttpRequest,
-  isRateLimit,
-  request,
-} from "../remote/http.ts";
+import { type HttpOptions, unreachable } from "../remote/http.ts";
 import type { Tree } from "../task.ts";
+import { createOctokit, isFailure, type Pace } from "./octokit.ts";
 
 export interface Repository {
   readonly owner: string;
@@ -36,11 +30,18 @@ export async function readRepository({ ctx, top }: Tree): Promise<Repository> {
   });
 }
 
+export interface GitHubOptions {
+  readonly clock?: Clock;
+  readonly fetch?: typeof fetch;
+  /** GitHub asks for a second between two changes; a stand-in does not. */
+  readonly pace?: Pace;
+}
+
 /** The token comes from GITHUB_TOKEN or GH_TOKEN, the address from GITHUB_API_URL. */
 export async function connectGitHub(
   { ctx }: Tree,
   repository: Repository,
-  clock: Clock = realClock,
+  { clock = realClock, fetch: fetcher = fetch, pace = {} }: GitHubOptions = {},
 ): Promise<GitHub> {
   const token = ctx.env.GITHUB_TOKEN || ctx.env.GH_TOKEN;
   if (!token) {
@@ -49,16 +50,11 @@ export async function connectGitHub(
       hint: "set GITHUB_TOKEN, for instance to what `gh auth token` prints",
     });
   }
-  const http = { signal: ctx.signal, clock, note: ctx.note };
-  const octokit = new Octokit({
-    auth: token,
-    baseUrl: ctx.env.GITHUB_API_URL || "https://api.github.com",
-    userAgent: "bootc-xtask (https://github.com/bootc-ts/bootc)",
-    request: { fetch: patientFetch(http) },
-    // It would print to standard output what we report as errors.
-    log: { debug: () => {}, info: () => {}, warn: ctx.note, error: () => {} },
-  });
-  const github: GitHub = {
+  const http = { signal: ctx.signal, clock, note: ctx.note, fetch: fetcher };
+  const baseUrl = ctx.env.GITHUB_API_URL || "https://api.github.com";
+  const octokit = createOctokit(http, { token, baseUrl, pace });
+  octokit.hook.after("request", ({ status, data }) => requireJson(status, data));
+  return {
     ...http,
     octokit,
     repository,
@@ -69,54 +65,19 @@ export async function connectGitHub(
       );
     },
   };
-  return github;
 }
 
-/** What an upload sends, as a function: every try reads the file anew. */
-export type FileBody = () => AsyncIterable<Uint8Array>;
-
-/** A `fetch` for Octokit that waits and repeats as `request` does. */
-function patientFetch(http: HttpOptions): typeof fetch {
-  return async (input, init = {}) => {
-    const method = init.method ?? "GET";
-    const body = init.body as unknown;
-    const answer = await request(
-      {
-        method,
-        url: String(input),
-        headers: headersOf(init.headers),
-        isRepeatable: method !== "POST",
-        ...(body === undefined || body === null
-          ? {}
-          : { body: typeof body === "function" ? (body as FileBody) : () => body as string }),
-      } satisfies HttpRequest,
-      http,
-    );
-    requireJson(answer);
-    const isEmpty = [204, 205, 304].includes(answer.status);
-    return new Response(isEmpty ? null : answer.body, {
-      status: answer.status,
-      headers: answer.headers,
-    });
-  };
-}
-
-/** Octokit hands on as text what is no JSON; a success of the API always is. */
-function requireJson({ status, body }: HttpAnswer): void {
-  if (status < 200 || status > 299 || body.length === 0) return;
-  try {
-    JSON.parse(decodeText(body));
-  } catch (cause) {
-    throw new BootcError("GitHub did not answer with JSON", {
-      kind: "network",
-      cause: new BootcError(cause instanceof Error ? cause.message : String(cause)),
-      hint: "is something between here and GitHub? Run the same command again later",
-    });
-  }
-}
-
-function headersOf(headers: RequestInit["headers"]): Record<string, string> {
-  return Object.fromEntries(new Headers(headers).entries());
+/** Octokit hands on as text what is not JSON; a success of the API always is. */
+function requireJson(status: number, data: unknown): void {
+  if (status < 300 && (typeof data === "object" || data === "")) return;
+  const problem =
+    status < 300
+      ? "GitHub did not answer with JSON"
+      : `GitHub answered with a redirect (${status})`;
+  throw new BootcError(problem, {
+    kind: "network",
+    hint: "is something between here and GitHub? Run the same command again later",
+  });
 }
 
 /** Runs a call of Octokit; its errors become ours, about `subject`. */
@@ -128,20 +89,13 @@ export async function ask<T>(subject: string, work: () => Promise<T>): Promise<T
   }
 }
 
-interface Failure {
-  readonly status: number;
-  readonly response?: { readonly data?: unknown; readonly headers?: Record<string, string> };
-}
-
 function explain(subject: string, error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  if (error.cause instanceof BootcError) return error.cause;
-  if (!("status" in error) || typeof error.status !== "number") return error;
-  const failure = error as unknown as Failure;
-  const { status } = failure;
-  const said = describeData(failure.response?.data) || error.message;
+  if (!isFailure(error)) return error;
+  const { status, request, response } = error;
+  if (response === undefined) return unreachable(request.url, error);
+  const said = describeData(response.data) || error.message;
   const message = `${subject}: GitHub answered ${status}: ${said}`;
-  if (isRateLimited(failure)) {
+  if (isRateLimit(status, said, response.headers)) {
     return new BootcError(message, {
       kind: "network",
       hint: "wait some minutes and run the same command again; it goes on where it stopped",
@@ -165,9 +119,10 @@ function explain(subject: string, error: unknown): unknown {
 }
 
 /** 429, or 403 with the signs of a rate limit. */
-function isRateLimited({ status, response }: Failure): boolean {
-  const body = new TextEncoder().encode(JSON.stringify(response?.data ?? ""));
-  return isRateLimit({ status, headers: new Headers(response?.headers), body });
+function isRateLimit(status: number, said: string, headers: Record<string, string>): boolean {
+  if (status !== 403) return status === 429;
+  const isUsedUp = headers["x-ratelimit-remaining"] === "0" || "retry-after" in headers;
+  return isUsedUp || /secondary rate limit/i.test(said);
 }
 
 /** `Validation Failed (ReleaseAsset name: already_exists)`. */

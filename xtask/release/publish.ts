@@ -2,13 +2,13 @@
 // looks first at what is there, so that a run after an interruption carries on where the last one stopped.
 
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { BootcError, kindOf } from "../../src/errors.ts";
 import type { Terminal } from "../../src/system/context.ts";
 import { byteProgress, formatBytes } from "../remote/byte-progress.ts";
+import { openToSend } from "../remote/file-to-send.ts";
 import { asksForPatience, request } from "../remote/http.ts";
-import { ask, type FileBody, type GitHub } from "./github.ts";
+import { ask, type GitHub } from "./github.ts";
 import type { ReleaseFile } from "./manifest.ts";
 import type { Agreed } from "./preconditions.ts";
 
@@ -197,37 +197,20 @@ async function deleteAsset({ octokit, repository }: GitHub, id: number): Promise
 }
 
 async function upload(github: GitHub, it: Publication, { draft, file }: AssetWork): Promise<void> {
-  const progress = byteProgress(it.terminal, github.note, `uploading ${file.name}`);
+  const { show } = byteProgress(it.terminal, github.note, `uploading ${file.name}`);
   const path = join(it.folder, file.name);
-  const body: FileBody = () => chunksOf(path, file.sizeBytes, progress.show);
+  const type = contentTypeOf(file.name);
+  const data = await openToSend({ path, type, onProgress: show });
   await ask(`asset ${file.name}`, () =>
-    github.octokit.repos.uploadReleaseAsset({
-      ...github.repository,
-      release_id: draft.id,
-      // Uploads go to another host, which the release names.
+    // Not `uploadReleaseAsset`, whose types know text alone. The release names the address, on another host.
+    github.octokit.request({
+      method: "POST",
       url: draft.upload_url,
       name: file.name,
-      headers: {
-        "content-type": contentTypeOf(file.name),
-        "content-length": String(file.sizeBytes),
-      },
-      // Octokit's types know text alone; it hands a function on to our `fetch` as it is.
-      data: body as unknown as string,
+      headers: { "content-type": type },
+      data,
     }),
   );
-}
-
-async function* chunksOf(
-  path: string,
-  sizeBytes: number,
-  onProgress: (sentBytes: number, sizeBytes: number) => void,
-): AsyncGenerator<Uint8Array> {
-  let sentBytes = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 })) {
-    yield chunk as Uint8Array;
-    sentBytes += (chunk as Uint8Array).length;
-    onProgress(sentBytes, sizeBytes);
-  }
 }
 
 export function contentTypeOf(name: string): string {
@@ -259,16 +242,11 @@ async function digestOf(github: GitHub, asset: Asset): Promise<string> {
   if (algorithm === "sha256" && hex !== undefined) return hex;
   github.note(`${asset.name}: GitHub knows no digest; downloading it`);
   const headers = { accept: "application/octet-stream", authorization: github.authorization };
-  const first = await request(
-    { method: "GET", url: asset.url, headers, isRepeatable: true },
-    github,
-  );
+  const get = { method: "GET", isRepeatable: true, isLarge: true };
+  const first = await request({ ...get, url: asset.url, headers }, github);
   // The content lies elsewhere, at an address that needs no token and must not get it.
   const location = first.headers.get("location");
-  const answer =
-    location === null
-      ? first
-      : await request({ method: "GET", url: location, isRepeatable: true }, github);
+  const answer = location === null ? first : await request({ ...get, url: location }, github);
   if (answer.status !== 200) {
     throw new BootcError(`asset ${asset.name}: the download answered ${answer.status}`, {
       kind: "network",
