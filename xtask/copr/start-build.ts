@@ -13,7 +13,7 @@ import {
 } from "./api.ts";
 import { type Build, isFinal, isSuccess } from "./build-state.ts";
 import type { Connection } from "./connection.ts";
-import type { ProjectFile } from "./project-file.ts";
+import type { ProjectFile } from "./project/project-file.ts";
 import { uploadBuild } from "./upload.ts";
 
 export type BuildSource =

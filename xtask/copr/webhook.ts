@@ -12,7 +12,7 @@ import {
 } from "./api.ts";
 import type { Build } from "./build-state.ts";
 import type { Connection } from "./connection.ts";
-import { branchOf, type ProjectFile } from "./project-file.ts";
+import { branchOf, type ProjectFile } from "./project/project-file.ts";
 
 export interface Webhook {
   /** With the secret: never to be printed. */

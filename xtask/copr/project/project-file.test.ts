@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parseProjectFile, readProjectFile } from "./project-file.ts";
 
-const TOP = join(import.meta.dirname, "../..");
+const TOP = join(import.meta.dirname, "../../..");
 const file = "copr/project.json";
 const schema = JSON.parse(await readFile(join(TOP, "copr/project.schema.json"), "utf8")) as object;
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isContactOfForm, isUrlOfForm } from "../../tests/copr-forms.ts";
+import { isContactOfForm, isUrlOfForm } from "../../../tests/copr-forms.ts";
 import { isServerContact, isServerUrl } from "./server-forms.ts";
 
 // As WTForms' URL decides, which the server's form uses.

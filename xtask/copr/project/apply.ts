@@ -1,5 +1,5 @@
 // `xtask copr apply`: make the project and the package on the server match copr/project.json.
-import { BootcError } from "../../src/errors.ts";
+import { BootcError } from "../../../src/errors.ts";
 import {
   addProject,
   chrootsOf,
@@ -8,9 +8,9 @@ import {
   getProject,
   listMockChroots,
   putPackage,
-} from "./api.ts";
+} from "../api.ts";
+import { type Connection, isRecord } from "../connection.ts";
 import { findBranched } from "./branching.ts";
-import { type Connection, isRecord } from "./connection.ts";
 import { type PackageSettings, PROJECT_FILE, type ProjectFile } from "./project-file.ts";
 
 type Settings = Readonly<Record<string, unknown>>;

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Ajv, type ErrorObject } from "ajv";
 import { LineCounter, parseDocument } from "yaml";
-import { BootcError } from "../../src/errors.ts";
+import { BootcError } from "../../../src/errors.ts";
 import { isServerContact, isServerUrl } from "./server-forms.ts";
 
 export const PROJECT_FILE = "copr/project.json";
