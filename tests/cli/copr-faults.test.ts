@@ -6,13 +6,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { BootcError, describeError, exitStatusOf } from "../../src/errors.ts";
 import { cancelBuild, getBuild, getMonitor, listBuilds } from "../../xtask/copr/api.ts";
+import { listLogPlaces } from "../../xtask/copr/build/logs.ts";
+import { startBuild } from "../../xtask/copr/build/start-build.ts";
+import { readProgress, requireSuccess, watchBuild } from "../../xtask/copr/build/watch.ts";
 import type { Connection } from "../../xtask/copr/connection.ts";
 import { parseCredentials } from "../../xtask/copr/credentials.ts";
-import { listLogPlaces } from "../../xtask/copr/logs.ts";
 import { applyChanges, describeChanges, readChanges } from "../../xtask/copr/project/apply.ts";
 import type { ProjectFile } from "../../xtask/copr/project/project-file.ts";
-import { startBuild } from "../../xtask/copr/start-build.ts";
-import { readProgress, requireSuccess, watchBuild } from "../../xtask/copr/watch.ts";
 import { postPush, requireTriggeredBuild, rotateWebhook } from "../../xtask/copr/webhook.ts";
 import {
   addBuild,

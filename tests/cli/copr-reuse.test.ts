@@ -1,10 +1,10 @@
 // `build --commit … --reuse`: which builds of a commit are taken instead of starting another one.
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { findBuildOf } from "../../xtask/copr/build/start-build.ts";
 import type { Connection } from "../../xtask/copr/connection.ts";
 import { parseCredentials } from "../../xtask/copr/credentials.ts";
 import { applyChanges, readChanges } from "../../xtask/copr/project/apply.ts";
 import type { ProjectFile } from "../../xtask/copr/project/project-file.ts";
-import { findBuildOf } from "../../xtask/copr/start-build.ts";
 import {
   addBuild,
   branchFedora,

@@ -7,7 +7,7 @@ import {
   type BuildState,
   parseState,
   type SourceBuild,
-} from "./build-state.ts";
+} from "./build/build-state.ts";
 import { type Answer, type Connection, call, isRecord } from "./connection.ts";
 
 type Json = Readonly<Record<string, unknown>>;

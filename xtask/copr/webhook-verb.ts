@@ -6,7 +6,7 @@ import { readGit } from "../checkout/git.ts";
 import { connectGitHub, readRepository } from "../release/github.ts";
 import { installHook } from "../release/hooks.ts";
 import type { Tree } from "../task.ts";
-import { parseDuration } from "./duration.ts";
+import { parseDuration } from "./build/duration.ts";
 import { branchOf } from "./project/project-file.ts";
 import { type Opened, open, parseInterval, type ServerFlags } from "./verbs.ts";
 import {

@@ -10,7 +10,7 @@ import {
   listBuilds,
   type WebhookSecret,
 } from "./api.ts";
-import type { Build } from "./build-state.ts";
+import type { Build } from "./build/build-state.ts";
 import type { Connection } from "./connection.ts";
 import { branchOf, type ProjectFile } from "./project/project-file.ts";
 

@@ -1,5 +1,5 @@
 // Durations as people type them: `90m`, `2h`, `30s`.
-import { BootcError } from "../../src/errors.ts";
+import { BootcError } from "../../../src/errors.ts";
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
 

@@ -1,11 +1,11 @@
 // Sending a source RPM to COPR: one multipart request, streamed, found again when its answer is lost.
 import { basename } from "node:path";
-import { kindOf } from "../../src/errors.ts";
-import { type FileToSend, openToSend } from "../remote/file-to-send.ts";
-import { asksForPatience } from "../remote/http.ts";
-import { listBuilds, type ProjectName, parseBuild } from "./api.ts";
+import { kindOf } from "../../../src/errors.ts";
+import { type FileToSend, openToSend } from "../../remote/file-to-send.ts";
+import { asksForPatience } from "../../remote/http.ts";
+import { listBuilds, type ProjectName, parseBuild } from "../api.ts";
+import { type Connection, call } from "../connection.ts";
 import type { Build } from "./build-state.ts";
-import { type Connection, call } from "./connection.ts";
 
 export interface Upload extends ProjectName {
   /** Path of the `.src.rpm`. */

@@ -1,5 +1,5 @@
 // The states of a build, which come twice: what they mean, taken together with those of its chroots.
-import { BootcError } from "../../src/errors.ts";
+import { BootcError } from "../../../src/errors.ts";
 
 /** The names of copr_common's `StatusEnum`, in the order of its numbers. */
 const STATES = [

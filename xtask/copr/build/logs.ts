@@ -2,11 +2,11 @@
 
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import { BootcError, doing } from "../../src/errors.ts";
-import { decodeText, type HttpAnswer, request } from "../remote/http.ts";
-import { getSourceBuild, listBuildChroots } from "./api.ts";
+import { BootcError, doing } from "../../../src/errors.ts";
+import { decodeText, type HttpAnswer, request } from "../../remote/http.ts";
+import { getSourceBuild, listBuildChroots } from "../api.ts";
+import type { Connection } from "../connection.ts";
 import type { Build } from "./build-state.ts";
-import type { Connection } from "./connection.ts";
 
 const decompress = promisify(gunzip);
 

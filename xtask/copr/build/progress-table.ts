@@ -1,5 +1,5 @@
 // A build as a table: its phase, and a row per chroot with state and times.
-import type { Terminal } from "../../src/system/context.ts";
+import type { Terminal } from "../../../src/system/context.ts";
 import { describePhase, isFinal, lastMoment, type Progress, stateOfChroot } from "./build-state.ts";
 import { colorState, formatDuration, formatTable, formatTime } from "./table.ts";
 

@@ -1,19 +1,19 @@
 // Starting a build: of the package as the server knows it, of another commit, or of a source RPM.
 import { basename } from "node:path";
-import { BootcError, kindOf } from "../../src/errors.ts";
-import type { Terminal } from "../../src/system/context.ts";
-import { byteProgress } from "../remote/byte-progress.ts";
-import { RequestError } from "../remote/http.ts";
+import { BootcError, kindOf } from "../../../src/errors.ts";
+import type { Terminal } from "../../../src/system/context.ts";
+import { byteProgress } from "../../remote/byte-progress.ts";
+import { RequestError } from "../../remote/http.ts";
 import {
   checkBeforeBuild,
   createBuild,
   getCommittish,
   listBuilds,
   listProjectChroots,
-} from "./api.ts";
+} from "../api.ts";
+import type { Connection } from "../connection.ts";
+import type { ProjectFile } from "../project/project-file.ts";
 import { type Build, isFinal, isSuccess } from "./build-state.ts";
-import type { Connection } from "./connection.ts";
-import type { ProjectFile } from "./project/project-file.ts";
 import { uploadBuild } from "./upload.ts";
 
 export type BuildSource =

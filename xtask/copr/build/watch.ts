@@ -1,9 +1,10 @@
 // Watching a build to its end: polite polling, a live table on a terminal, a line per change elsewhere.
-import { BootcError, kindOf } from "../../src/errors.ts";
-import type { Terminal } from "../../src/system/context.ts";
-import type { Clock } from "../remote/clock.ts";
-import { asksForPatience } from "../remote/http.ts";
-import { getBuild, getSourceBuild, listBuildChroots } from "./api.ts";
+import { BootcError, kindOf } from "../../../src/errors.ts";
+import type { Terminal } from "../../../src/system/context.ts";
+import type { Clock } from "../../remote/clock.ts";
+import { asksForPatience } from "../../remote/http.ts";
+import { getBuild, getSourceBuild, listBuildChroots } from "../api.ts";
+import type { Connection } from "../connection.ts";
 import {
   type BuildState,
   describePhase,
@@ -14,7 +15,6 @@ import {
   type SourceBuild,
   stateOfChroot,
 } from "./build-state.ts";
-import type { Connection } from "./connection.ts";
 import { type LogPlace, lastLines, logUrl, readLog } from "./logs.ts";
 import { progressLines } from "./progress-table.ts";
 
