@@ -18,6 +18,8 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
       "xtask/checkout",
       "xtask/checks",
       "xtask/copr",
+      "xtask/copr/build",
+      "xtask/copr/project",
       "xtask/elf",
       "xtask/licenses",
       "xtask/man",
@@ -50,7 +52,31 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "xtask/copr": {
     question: "how does COPR build it",
-    mayImport: [...TASK, "xtask", "xtask/archive", "xtask/checks", "xtask/release", "xtask/remote"],
+    mayImport: [
+      ...TASK,
+      "xtask",
+      "xtask/archive",
+      "xtask/checkout",
+      "xtask/checks",
+      "xtask/copr/build",
+      "xtask/copr/project",
+      "xtask/release",
+      "xtask/remote",
+    ],
+  },
+  "xtask/copr/build": {
+    question: "how does a build on COPR go",
+    mayImport: [
+      ...TASK,
+      "xtask/copr/api.ts",
+      "xtask/copr/connection.ts",
+      "xtask/copr/project",
+      "xtask/remote",
+    ],
+  },
+  "xtask/copr/project": {
+    question: "what is COPR told of the project",
+    mayImport: [...TASK, "xtask/copr/api.ts", "xtask/copr/connection.ts"],
   },
   "xtask/elf": {
     question: "how is an ELF file read and changed",
