@@ -5,7 +5,7 @@ import { createContext } from "../src/system/run.ts";
 
 const [repo = "", stage = "", ...derived] = process.argv.slice(2);
 const ctx = createContext();
-const merged = await mergeLayers(ctx, { repo, derived });
+const merged = await mergeLayers({ repo, derived });
 if (stage === "commit") {
   await commitImage(ctx, {
     repo,

@@ -6,6 +6,8 @@ import { assignSlots } from "../host/assemble-host.ts";
 import type { Deployment } from "../host/deployment.ts";
 import { formatSize } from "../host/manifest-difference.ts";
 import { isAtLeast, readOstreeVersion } from "../programs/ostree/version.ts";
+import { readFileSize } from "../repository/files.ts";
+import { openCommit } from "../repository/tree.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { readNamesIfAny } from "../system/optional-file.ts";
@@ -21,7 +23,7 @@ export interface StagedKernel {
 
 /** Refuses as `space` a commit whose kernel and initramfs do not fit beside those that stay. */
 export async function requireBootRoom(ctx: Context, it: StagedKernel): Promise<void> {
-  const wanted = await readKernelFiles(ctx, it.repo, it.commit);
+  const wanted = await readKernelFiles(it.repo, it.commit);
   const requiredBytes = wanted.reduce((sum, file) => sum + file.sizeBytes, 0);
   const boot = join(ctx.root, "boot");
   const files = await statfs(boot);
@@ -60,7 +62,7 @@ export async function isKernelInBoot(
     if (checked.has(name)) continue;
     checked.add(name);
     if ((await readNamesIfAny(join(ctx.root, "boot/ostree", name))).length === 0) continue;
-    const present = await readKernelFiles(ctx, repo, it.checksum);
+    const present = await readKernelFiles(repo, it.checksum);
     if (wanted.map(keyOf).join() === present.map(keyOf).join()) return true;
   }
   return false;
@@ -79,42 +81,25 @@ interface KernelFile {
 
 const keyOf = (it: KernelFile) => `${it.name} ${it.checksum}`;
 
-async function readKernelFiles(
-  ctx: Context,
+const MODULES = "usr/lib/modules";
+const BOOT_FILES = ["vmlinuz", "initramfs.img", "devicetree"];
+
+/** What ostree copies to /boot of a commit; links are not. */
+export async function readKernelFiles(
   repo: string,
   commit: string,
 ): Promise<readonly KernelFile[]> {
-  const dir = "/usr/lib/modules";
-  const list = (paths: readonly string[]) =>
-    ctx.read("ostree", ["ls", `--repo=${repo}`, "--checksum", commit, ...paths]);
-  const versions = parseListing(await list([dir])).filter((it) => it.kind === "d");
-  const inside = await Promise.all(
-    versions.filter((it) => it.path !== dir).map(async (it) => parseListing(await list([it.path]))),
-  );
-  return inside.flat().flatMap(({ kind, path, sizeBytes, checksum }) => {
-    const name = path.slice(path.lastIndexOf("/") + 1);
-    const isBootFile = kind === "-" && /^(vmlinuz|initramfs\.img|devicetree)$/.test(name);
-    return isBootFile ? [{ name, sizeBytes, checksum }] : [];
-  });
-}
-
-interface Listed {
-  readonly kind: string;
-  readonly sizeBytes: number;
-  readonly checksum: string;
-  readonly path: string;
-}
-
-/** Parses `ostree ls --checksum`: type and mode, owner, group, size, one or two checksums, path. */
-export function parseListing(text: string): readonly Listed[] {
-  return text.split("\n").flatMap((line) => {
-    const match = /^([-dl])\d+ +\d+ +\d+ +(\d+) ([0-9a-f]{64})(?: [0-9a-f]{64})? (\/.*)$/.exec(
-      line,
-    );
-    const [, kind, size, checksum, path] = match ?? [];
-    if (!kind || !size || !checksum || !path) return [];
-    return [{ kind, sizeBytes: Number(size), checksum, path }];
-  });
+  const tree = await openCommit(repo, commit);
+  const found: KernelFile[] = [];
+  for (const version of await tree.readNames(MODULES)) {
+    for (const name of BOOT_FILES) {
+      const entry = await tree.find(join(MODULES, version, name));
+      if (entry?.kind !== "file") continue;
+      const sizeBytes = await readFileSize(repo, entry.checksum);
+      if (sizeBytes !== undefined) found.push({ name, sizeBytes, checksum: entry.checksum });
+    }
+  }
+  return found;
 }
 
 /** Bytes of kernels that go at the latest when what is staged is put in place: nothing kept boots them. */

@@ -13,10 +13,12 @@ import { STAGING_MESSAGE_ID, writeJournal } from "../programs/journal.ts";
 import { stageDeployment } from "../programs/ostree/admin.ts";
 import type { OnPullEvent } from "../progress/progress.ts";
 import type { PulledImage } from "../pull/request.ts";
-import { readCommittedKargsFiles, readDeployedKargsFiles } from "../sysroot/kargs-files.ts";
+import { openCommit } from "../repository/tree.ts";
+import { readKargsFiles } from "../sysroot/kargs-files.ts";
 import { deploymentDir } from "../sysroot/paths.ts";
 import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
+import { openDirectory } from "../system/file-tree.ts";
 import { isSelinuxOn } from "../system/label.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
 import { requireBootRoom } from "./boot-room.ts";
@@ -97,8 +99,8 @@ export async function decideKargs(
   commit: string,
 ): Promise<readonly Karg[] | undefined> {
   const [from, to] = await Promise.all([
-    readDeployedKargsFiles(deploymentDir(ctx, booted)),
-    readCommittedKargsFiles(ctx, systemRepo(ctx), commit),
+    readKargsFiles(openDirectory(deploymentDir(ctx, booted))),
+    readKargsFiles(await openCommit(systemRepo(ctx), commit)),
   ]);
   const [fromImage, toImage] = [from, to].map((it) => collectKargs(it, process.arch)) as [
     readonly Karg[],

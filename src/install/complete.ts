@@ -13,8 +13,9 @@ import {
 } from "../host/boot-entry.ts";
 import { addKargs, formatKargs, parseKargs } from "../host/kargs.ts";
 import { collectKargs } from "../host/kargs-d.ts";
-import { readDeployedKargsFiles } from "../sysroot/kargs-files.ts";
+import { readKargsFiles } from "../sysroot/kargs-files.ts";
 import type { Context } from "../system/context.ts";
+import { openDirectory } from "../system/file-tree.ts";
 import { exists, readFileIfAny, replaceFile } from "../system/files.ts";
 import { readNamesIfAny } from "../system/optional-file.ts";
 import { readInstallConfig } from "./read-config.ts";
@@ -63,7 +64,7 @@ async function addArguments(
   const config = await readInstallConfig({ ...ctx, root: deployment });
   const kargs = addKargs(
     addKargs(parseKargs(entry.options), (config?.kargs ?? []).flatMap(parseKargs)),
-    collectKargs(await readDeployedKargsFiles(deployment), process.arch),
+    collectKargs(await readKargsFiles(openDirectory(deployment)), process.arch),
   );
   const options = formatKargs(kargs);
   if (options === entry.options) return;

@@ -14,14 +14,13 @@ import {
   deployFirst,
   ensureStateroot,
   initSysroot,
-  listCommitFiles,
-  readCommitFile,
 } from "../programs/ostree/install.ts";
 import { showProgress } from "../progress/show.ts";
 import { planPull } from "../pull/plan/plan.ts";
 import { pullImage } from "../pull/pull.ts";
 import type { PulledImage } from "../pull/request.ts";
-import { readCommittedKargsFiles } from "../sysroot/kargs-files.ts";
+import { openCommit } from "../repository/tree.ts";
+import { readKargsFiles } from "../sysroot/kargs-files.ts";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny, replaceFile } from "../system/files.ts";
 import { isSelinuxOn } from "../system/label.ts";
@@ -129,13 +128,13 @@ async function readImageFacts(
   ctx: Context,
   { repo, commit, prepared }: ImageInRepo,
 ): Promise<ImageFacts> {
-  const has = async (path: string) =>
-    (await listCommitFiles(ctx, { repo, commit }, path)).length > 0;
-  const files = await readCommittedKargsFiles(ctx, repo, commit);
+  const tree = await openCommit(repo, commit);
+  const has = async (path: string) => (await tree.find(path)) !== undefined;
+  const files = await readKargsFiles(tree);
   return {
     prepareRoot:
-      (await readCommitFile(ctx, { repo, commit }, "/usr/etc/ostree/prepare-root.conf")) ??
-      (await readCommitFile(ctx, { repo, commit }, "/usr/lib/ostree/prepare-root.conf")),
+      (await tree.readTextIfAny("etc/ostree/prepare-root.conf")) ??
+      (await tree.readTextIfAny("usr/lib/ostree/prepare-root.conf")),
     hasSelinuxPolicy: await has("/usr/etc/selinux/config"),
     kargs: collectKargs(files, process.arch),
     bootloader: await decideBootloader(ctx, prepared, has),

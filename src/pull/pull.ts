@@ -395,7 +395,7 @@ async function commit(
     base: baseCommitOf(plan, imported.commits),
     derived: commits.filter((it) => it.kind === "derived").map((it) => it.commit),
   };
-  const merged = await mergeLayers(ctx, trees, begun);
+  const merged = await mergeLayers(trees, begun);
   noteReplacedLinks(ctx, merged);
   const made = await commitImage(ctx, {
     ...trees,

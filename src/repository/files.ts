@@ -4,6 +4,7 @@
 // more when it goes to a thread and back than the reading does.
 import {
   closeSync,
+  constants,
   createReadStream,
   openSync,
   readFileSync,
@@ -12,8 +13,8 @@ import {
 } from "node:fs";
 import { lstat, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { inflateRawSync } from "node:zlib";
 import { BootcError, errnoOf } from "../errors.ts";
-import { parseDirtree } from "../ostree/dirtree.ts";
 import { CHECKSUM, type Commit, objectPath, parseCommit } from "../ostree/objects.ts";
 
 /** Refuses a directory that is no ostree repository, before anything is looked for or made in it. */
@@ -83,36 +84,21 @@ export async function readDetached(repo: string, commit: string): Promise<Buffer
   return readSmallFile(join(repo, objectPath(commit, "commitmeta")));
 }
 
-/** What `path` is in the tree of a commit; undefined when it is not there. */
-export type TreeEntry =
-  | { readonly kind: "file"; readonly checksum: string }
-  | { readonly kind: "directory"; readonly tree: string };
-
-export async function findInTree(
-  repo: string,
-  rootTree: string,
-  path: string,
-): Promise<TreeEntry | undefined> {
-  let at: TreeEntry = { kind: "directory", tree: rootTree };
-  for (const name of path.split("/").filter((it) => it !== "")) {
-    if (at.kind === "file") return undefined;
-    const { files, dirs } = parseDirtree(
-      await readFile(join(repo, objectPath(at.tree, "dirtree"))),
-    );
-    const dir = dirs.find((it) => it.name === name);
-    const file = files.find((it) => it.name === name);
-    if (dir !== undefined) at = { kind: "directory", tree: dir.tree };
-    else if (file !== undefined) at = { kind: "file", checksum: file.checksum };
-    else return undefined;
-  }
-  return at;
-}
-
 /** Content length of a file object; undefined for a symbolic link. */
 export async function readFileSize(repo: string, checksum: string): Promise<number | undefined> {
   const loose = await lstat(join(repo, objectPath(checksum, "file"))).catch(missingAs(undefined));
   if (loose !== undefined) return loose.isFile() ? loose.size : undefined;
   return await readArchivedSize(join(repo, objectPath(checksum, "filez")));
+}
+
+/** The whole content of a file object that is not a symbolic link; for small files. */
+export async function readFileContent(repo: string, checksum: string): Promise<Buffer> {
+  const flag = constants.O_RDONLY | constants.O_NOFOLLOW;
+  const path = join(repo, objectPath(checksum, "file"));
+  const loose = await readFile(path, { flag }).catch(missingAs(undefined));
+  if (loose !== undefined) return loose;
+  const archived = await readFile(join(repo, objectPath(checksum, "filez")));
+  return inflateRawSync(archived.subarray(8 + archived.readUInt32BE(0)));
 }
 
 /**

@@ -1,58 +1,94 @@
-// The tree of a commit, read as the system deployed from it will see it: names, links and texts.
+// The tree of a commit, read as the system deployed from it will see it, without a process.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
-import { parseDirtree } from "../ostree/dirtree.ts";
+import { type Dirtree, parseDirtree } from "../ostree/dirtree.ts";
 import { objectPath } from "../ostree/objects.ts";
-import { readCommitFile } from "../programs/ostree/repo.ts";
-import type { Context } from "../system/context.ts";
+import type { FileTree } from "../system/file-tree.ts";
 import { resolveInTree } from "../system/in-root.ts";
-import { findInTree, readFileSize, requireCommit } from "./files.ts";
+import { readFileContent, readLinkTarget, requireCommit } from "./files.ts";
 
-export interface CommittedTree {
-  /** The names in a directory, sorted; none when there is no such directory. */
-  readNames(path: string): Promise<readonly string[]>;
-  /** Where a symbolic link points; undefined for anything else. */
-  readLink(path: string): Promise<string | undefined>;
-  /** The text of a file, every link on the way followed inside the tree. */
-  readText(path: string): Promise<string>;
+/** What is at a path of a commit. */
+export type TreeEntry =
+  | { readonly kind: "file"; readonly checksum: string }
+  | { readonly kind: "directory"; readonly tree: string };
+
+export interface CommittedTree extends FileTree {
+  /** What is at `path` itself, no link followed; undefined when nothing is. A link is a file. */
+  find(path: string): Promise<TreeEntry | undefined>;
 }
 
-/** Paths are relative to the root. A commit keeps `/etc` in `usr/etc`; here it is found under both names. */
+export interface TreeOptions {
+  /** A commit keeps `/etc` in `usr/etc`. Here it is found under both names, unless this says otherwise. */
+  readonly etc?: "of the deployed system" | "as stored";
+}
+
 export async function openCommit(
-  ctx: Context,
   repo: string,
   commit: string,
+  { etc = "of the deployed system" }: TreeOptions = {},
 ): Promise<CommittedTree> {
   const { rootTree } = await requireCommit(repo, commit);
-  const find = (path: string) => findInTree(repo, rootTree, path);
+  const read = readDirtrees(repo);
+  const find = (path: string) => findEntry(read, rootTree, path);
   const readLink = async (path: string) => {
     const entry = await find(path);
-    if (entry === undefined) return path === "etc" ? "usr/etc" : undefined;
-    if (entry.kind !== "file") return undefined;
-    if ((await readFileSize(repo, entry.checksum)) !== undefined) return undefined;
-    const listing = await ctx.read("ostree", ["ls", `--repo=${repo}`, commit, `/${path}`]);
-    const mark = ` /${path} -> `;
-    const at = listing.indexOf(mark);
-    if (at < 0) throw new BootcError(`\`ostree ls\` does not say where \`/${path}\` points`);
-    return listing.slice(at + mark.length).replace(/\n$/, "");
+    if (entry?.kind === "file") return readLinkTarget(repo, entry.checksum);
+    const isMoved = etc === "of the deployed system" && path === "etc" && entry === undefined;
+    return isMoved ? "usr/etc" : undefined;
   };
   const resolve = (path: string) => resolveInTree(path, readLink);
+  const readTextIfAny = async (path: string) => {
+    const entry = await find(await resolve(path));
+    if (entry?.kind !== "file") return undefined;
+    return (await readFileContent(repo, entry.checksum)).toString();
+  };
   return {
+    find,
     readLink,
     async readNames(path) {
       const entry = await find(await resolve(path));
       if (entry?.kind !== "directory") return [];
-      const bytes = await readFile(join(repo, objectPath(entry.tree, "dirtree")));
-      const { files, dirs } = parseDirtree(bytes);
+      const { files, dirs } = await read(entry.tree);
       return [...files, ...dirs].map((it) => it.name).sort();
     },
+    readTextIfAny,
     async readText(path) {
-      const real = await resolve(path);
-      if ((await find(real))?.kind === "file") {
-        return await readCommitFile(ctx, repo, { commit, path: real });
-      }
-      throw new BootcError(`\`/${real}\`: there is no such file in the image`);
+      const text = await readTextIfAny(path);
+      if (text !== undefined) return text;
+      throw new BootcError(`\`/${path}\`: there is no such file in the image`);
     },
   };
+}
+
+type ReadDirtree = (checksum: string) => Promise<Dirtree>;
+
+/** Each directory is read once: the ones at the top are on the way to everything. */
+function readDirtrees(repo: string): ReadDirtree {
+  const known = new Map<string, Promise<Dirtree>>();
+  return async (checksum) => {
+    const found =
+      known.get(checksum) ??
+      readFile(join(repo, objectPath(checksum, "dirtree"))).then(parseDirtree);
+    known.set(checksum, found);
+    return await found;
+  };
+}
+
+async function findEntry(
+  read: ReadDirtree,
+  rootTree: string,
+  path: string,
+): Promise<TreeEntry | undefined> {
+  let at: TreeEntry = { kind: "directory", tree: rootTree };
+  for (const name of path.split("/").filter((it) => it !== "")) {
+    if (at.kind === "file") return undefined;
+    const { files, dirs } = await read(at.tree);
+    const dir = dirs.find((it) => it.name === name);
+    const file = files.find((it) => it.name === name);
+    if (dir !== undefined) at = { kind: "directory", tree: dir.tree };
+    else if (file !== undefined) at = { kind: "file", checksum: file.checksum };
+    else return undefined;
+  }
+  return at;
 }

@@ -137,7 +137,7 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
       ["y", 1],
     ]);
     const request = { repo: it.repo, base: base.commit, derived: [derived.commit] };
-    const merged = await mergeLayers(it.ctx, request);
+    const merged = await mergeLayers(request);
     const blobs = [base.commitLayer, ...base.chunks, layer];
     const layers = [...commits, derived.commit].map((commit, i) => ({
       digest: digestOf(blobs[i] ?? Buffer.alloc(0)),

@@ -29,7 +29,7 @@ describe.each(["bare", "archive"])("in a repository of mode %s", (mode) => {
     const derived: string[] = [];
     for (const layer of layers) derived.push((await importBlob(it, makeTar(layer))).commit);
     const request = { repo: it.repo, derived };
-    const merged = await mergeLayers(it.ctx, request);
+    const merged = await mergeLayers(request);
     const { commit } = await commitImage(it.ctx, {
       ...request,
       merged,

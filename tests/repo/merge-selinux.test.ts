@@ -46,7 +46,7 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
   afterEach(() => it.remove());
 
   async function mergeAndCommit(request: MergeRequest): Promise<string> {
-    const merged = await mergeLayers(it.ctx, request);
+    const merged = await mergeLayers(request);
     expect(merged.selinuxPolicy).toBe("default");
     const { commit } = await commitImage(it.ctx, {
       ...request,

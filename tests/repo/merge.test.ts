@@ -31,7 +31,7 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
     const blobs = layers.map(makeTar);
     const derived: string[] = [];
     for (const blob of blobs) derived.push((await importBlob(it, blob)).commit);
-    const merged = await mergeLayers(it.ctx, { repo: it.repo, derived });
+    const merged = await mergeLayers({ repo: it.repo, derived });
     const { commit } = await commitImage(it.ctx, {
       repo: it.repo,
       derived,
@@ -52,10 +52,10 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
     const derived: string[] = [];
     for (const layer of layers) derived.push((await importBlob(it, makeTar(layer))).commit);
     const request = { repo: it.repo, derived };
-    const whole = await mergeLayers(it.ctx, request);
+    const whole = await mergeLayers(request);
     for (const [count] of layers.entries()) {
       const begun = await beginMerge({ repo: it.repo, derived: derived.slice(0, count) });
-      expect(await mergeLayers(it.ctx, request, begun)).toEqual(whole);
+      expect(await mergeLayers(request, begun)).toEqual(whole);
     }
   });
 
@@ -71,9 +71,9 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
     });
     const request = { repo: it.repo, derived };
     const asBase = await beginMerge({ repo: it.repo, base: derived[0], derived: [] });
-    const whole = await mergeLayers(it.ctx, request);
-    expect(await mergeLayers(it.ctx, request, begun)).toEqual(whole);
-    expect(await mergeLayers(it.ctx, request, asBase)).toEqual(whole);
+    const whole = await mergeLayers(request);
+    expect(await mergeLayers(request, begun)).toEqual(whole);
+    expect(await mergeLayers(request, asBase)).toEqual(whole);
   });
 
   test("afterwards the repository is sound, and only the images' refs are left", async () => {

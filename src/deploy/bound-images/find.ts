@@ -1,5 +1,4 @@
 // Images that others bind: found in a tree, stored before what binds them can boot, removed after it.
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../../errors.ts";
 import { BOUND_IMAGES_DIR, parseBoundImage } from "../../host/bound-images.ts";
@@ -8,33 +7,28 @@ import { canonicalizeReference } from "../../image/registry-name.ts";
 import { readAuthFile, requirePolicyFile } from "../../programs/skopeo/policy.ts";
 import type { StorageCopy } from "../../programs/skopeo/storage.ts";
 import { followedImage } from "../../repository/cleanup.ts";
-import { type CommittedTree, openCommit } from "../../repository/tree.ts";
+import { openCommit } from "../../repository/tree.ts";
 import type { Context } from "../../system/context.ts";
+import { type FileTree, openDirectory } from "../../system/file-tree.ts";
 import { readFileIfAny } from "../../system/files.ts";
-import { resolveInRoot } from "../../system/in-root.ts";
-import { readLinkIfAny, readNamesIfAny } from "../../system/optional-file.ts";
+import { readNamesIfAny } from "../../system/optional-file.ts";
 import { labelStorage } from "../selinux-labels.ts";
 import { readMissing, removeUnbound, storeImages } from "./storage.ts";
 
 /** Names of the images that the image unpacked at `root` binds, each once. */
 export async function readBoundImages(root: string): Promise<readonly string[]> {
-  return await readBoundIn({
-    readNames: (path) => readNamesIfAny(join(root, path)),
-    readLink: (path) => readLinkIfAny(join(root, path)),
-    readText: async (path) => await readFile(await resolveInRoot(root, path), "utf8"),
-  });
+  return await readBoundIn(openDirectory(root));
 }
 
 /** The same of a commit: what the image says, whatever has become of /etc on the machine. */
 export async function readCommittedBoundImages(
-  ctx: Context,
   repo: string,
   commit: string,
 ): Promise<readonly string[]> {
-  return await readBoundIn(await openCommit(ctx, repo, commit));
+  return await readBoundIn(await openCommit(repo, commit));
 }
 
-async function readBoundIn(tree: CommittedTree): Promise<readonly string[]> {
+async function readBoundIn(tree: FileTree): Promise<readonly string[]> {
   return await doing("reading the bound images", async () => {
     const images: string[] = [];
     for (const name of await tree.readNames(BOUND_IMAGES_DIR)) {
@@ -61,7 +55,7 @@ export interface BindingCommit {
 
 /** Fetches what a commit binds and the machine does not have. A tag that has moved is not followed. */
 export async function fetchBoundImages(ctx: Context, it: BindingCommit): Promise<void> {
-  const names = await readCommittedBoundImages(ctx, it.repo, it.commit);
+  const names = await readCommittedBoundImages(it.repo, it.commit);
   await storeImages(ctx, await readMissing(it.sysroot, names), {
     sysroot: it.sysroot,
     verb: "Fetching",
@@ -89,7 +83,7 @@ export async function removeUnboundImages(
 ): Promise<number> {
   const wanted: string[] = [];
   for (const { commit, origin } of await listDeployments(sysroot)) {
-    wanted.push(...(await readCommittedBoundImages(ctx, repo, commit)));
+    wanted.push(...(await readCommittedBoundImages(repo, commit)));
     wanted.push(...followedImage(origin).map((it) => parseImageReference(it).name));
   }
   return (await removeUnbound(ctx, sysroot, wanted)).length;

@@ -22,7 +22,7 @@ export async function requireBoundImages(
   if (mode === "skip") return [];
   const names = await ("root" in image
     ? readBoundImages(image.root)
-    : readCommittedBoundImages(ctx, image.repo, image.commit));
+    : readCommittedBoundImages(image.repo, image.commit));
   for (const name of mode === "stored" ? names : []) await requireStored(ctx, name);
   return names;
 }

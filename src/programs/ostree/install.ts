@@ -77,28 +77,3 @@ async function findDeployment(
   if (serials.length === 0) throw new BootcError("ostree made no deployment");
   return join(dir, `${commit}.${newest}`);
 }
-
-/** Paths at and directly below `path` in a commit; none when there is nothing. */
-export async function listCommitFiles(
-  ctx: Context,
-  { repo, commit }: { readonly repo: string; readonly commit: string },
-  path: string,
-): Promise<readonly string[]> {
-  const listing = await ctx
-    .read("ostree", ["ls", `--repo=${repo}`, "--nul-filenames-only", commit, path])
-    .catch((error: unknown) => {
-      if (error instanceof Error && /No such file or directory/.test(error.message)) return "";
-      throw error;
-    });
-  return listing.split("\0").filter((it) => it !== "");
-}
-
-/** The text of a file in a commit; undefined when it has none. */
-export async function readCommitFile(
-  ctx: Context,
-  { repo, commit }: { readonly repo: string; readonly commit: string },
-  path: string,
-): Promise<string | undefined> {
-  if ((await listCommitFiles(ctx, { repo, commit }, path)).length === 0) return undefined;
-  return await ctx.read("ostree", ["cat", `--repo=${repo}`, commit, path]);
-}

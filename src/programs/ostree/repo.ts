@@ -138,15 +138,6 @@ export function parsePruned(text: string): Pruned {
   throw new BootcError("`ostree prune` printed nothing that is understood");
 }
 
-/** The content of a file in a commit. */
-export async function readCommitFile(
-  ctx: Context,
-  repo: string,
-  file: { readonly commit: string; readonly path: string },
-): Promise<string> {
-  return await ctx.read("ostree", ["cat", `--repo=${repo}`, file.commit, `/${file.path}`]);
-}
-
 export interface Checkout {
   readonly repo: string;
   readonly commit: string;

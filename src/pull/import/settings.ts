@@ -2,9 +2,9 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { keyfileFlag, keyfileValue, parseKeyfile } from "../../ostree/keyfile.ts";
-import { checkout, readCommitFile, readOstreeFeatures } from "../../programs/ostree/repo.ts";
-import { findInTree, requireCommit } from "../../repository/files.ts";
+import { checkout, readOstreeFeatures } from "../../programs/ostree/repo.ts";
 import { makeWorkDirectory } from "../../repository/scratch.ts";
+import { openCommit } from "../../repository/tree.ts";
 import type { Context } from "../../system/context.ts";
 import type { LayerFilter } from "./placement.ts";
 
@@ -31,7 +31,7 @@ export async function readDerivedSettings(
   const { repo, baseCommit } = source;
   const { features } = await readOstreeFeatures(ctx);
   const filter = {
-    allowsNonUsr: baseCommit === undefined || (await allowsNonUsr(ctx, repo, baseCommit)),
+    allowsNonUsr: baseCommit === undefined || (await allowsNonUsr(repo, baseCommit)),
     retainsVar: features.has("initial-var"),
   };
   const policyCommit = baseCommit ?? source.policyCommit;
@@ -49,11 +49,11 @@ export async function readDerivedSettings(
 const PREPARE_ROOT = ["etc/ostree/prepare-root.conf", "usr/lib/ostree/prepare-root.conf"];
 const COMPOSEFS_ON = new Set(["yes", "true", "1", "maybe", "signed", "verity"]);
 
-async function allowsNonUsr(ctx: Context, repo: string, commit: string): Promise<boolean> {
-  const { rootTree } = await requireCommit(repo, commit);
+async function allowsNonUsr(repo: string, commit: string): Promise<boolean> {
+  const tree = await openCommit(repo, commit, { etc: "as stored" });
   for (const path of PREPARE_ROOT) {
-    if ((await findInTree(repo, rootTree, path))?.kind !== "file") continue;
-    return isRootWritable(await readCommitFile(ctx, repo, { commit, path }));
+    const text = await tree.readTextIfAny(path);
+    if (text !== undefined) return isRootWritable(text);
   }
   return false;
 }
@@ -71,10 +71,8 @@ async function checkOutPolicy(
   repo: string,
   commit: string,
 ): Promise<string | undefined> {
-  const { rootTree } = await requireCommit(repo, commit);
-  if ((await findInTree(repo, rootTree, "usr/etc/selinux/config"))?.kind !== "file") {
-    return undefined;
-  }
+  const tree = await openCommit(repo, commit);
+  if ((await tree.find("usr/etc/selinux/config"))?.kind !== "file") return undefined;
   const work = await makeWorkDirectory(repo);
   await mkdir(join(work, "usr/etc"), { recursive: true });
   const args = ["--user-mode", "--subpath=/usr/etc/selinux"];

@@ -3,8 +3,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BootcError, errnoOf } from "../../errors.ts";
 import { EMPTY_TREE, EMPTY_TREE_BYTES, objectPath } from "../../ostree/objects.ts";
-import { readCommitFile } from "../../programs/ostree/repo.ts";
-import { findInTree, readFileSize, readLinkTarget, requireCommit } from "../../repository/files.ts";
+import {
+  readFileContent,
+  readFileSize,
+  readLinkTarget,
+  requireCommit,
+} from "../../repository/files.ts";
 import type { Scratch } from "../../repository/scratch.ts";
 import type { Context } from "../../system/context.ts";
 import {
@@ -91,11 +95,7 @@ function isBeginningOf(begun: BegunMerge, request: MergeRequest): boolean {
  * Writes nothing. `begun` is used when it is a beginning of this merge. Errors: a damaged or missing object
  * (`integrity`), a whiteout without a name.
  */
-export async function mergeLayers(
-  ctx: Context,
-  request: MergeRequest,
-  begun?: BegunMerge,
-): Promise<MergedTree> {
+export async function mergeLayers(request: MergeRequest, begun?: BegunMerge): Promise<MergedTree> {
   const { repo } = request;
   const isUsable = begun !== undefined && isBeginningOf(begun, request);
   const merge = isUsable ? begun : await beginMerge(request);
@@ -107,7 +107,7 @@ export async function mergeLayers(
   if (kernels.length > 0) addMountPoint(root);
   const { tree: rootTree, meta: rootMeta } = closeTree(root, store);
   const newTrees = withoutKnown(repo, made);
-  const selinuxPolicy = await findPolicy(ctx, request, root, store);
+  const selinuxPolicy = await findPolicy(repo, root, store);
   return { rootTree, rootMeta, newTrees, kernels, selinuxPolicy, replacedLinks };
 }
 
@@ -175,39 +175,18 @@ function findKernels(root: MutableTree, store: TreeStore): readonly string[] {
 }
 
 async function findPolicy(
-  ctx: Context,
-  { repo, base, derived }: MergeRequest,
+  repo: string,
   root: MutableTree,
   store: TreeStore,
 ): Promise<string | undefined> {
   const selinux = openPath(root, ["usr", "etc", "selinux"], store);
   const config = selinux?.files.get("config");
   if (selinux === undefined || config === undefined) return undefined;
-  const text = await readObjectText(ctx, { repo, commits: [...derived, base], config });
+  const text = (await readFileContent(repo, config)).toString();
   const policy = /^\s*SELINUXTYPE\s*=\s*(\S+)/m.exec(text)?.[1];
   if (policy === undefined) return undefined;
   const contexts = openPath(selinux, [policy, "contexts", "files"], store);
   return contexts?.files.has("file_contexts") ? policy : undefined;
-}
-
-interface PolicyConfig {
-  readonly repo: string;
-  readonly commits: readonly (string | undefined)[];
-  readonly config: string;
-}
-
-/** A file's text, from whichever layer brought this very object. */
-async function readObjectText(ctx: Context, { repo, commits, config }: PolicyConfig) {
-  const path = "usr/etc/selinux/config";
-  for (const commit of commits) {
-    if (commit === undefined) continue;
-    const { rootTree } = await requireCommit(repo, commit);
-    const found = await findInTree(repo, rootTree, path);
-    if (found?.kind === "file" && found.checksum === config) {
-      return await readCommitFile(ctx, repo, { commit, path });
-    }
-  }
-  throw new Error("unreachable: a merged file that is in no layer");
 }
 
 function withoutKnown(
