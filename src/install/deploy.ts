@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { requireBoundImages, storeBoundImages } from "../deploy/bound-images/install.ts";
-import { doing } from "../errors.ts";
+import { BootcError, doing } from "../errors.ts";
 import { formatAleph } from "../host/aleph.ts";
 import { collectKargs } from "../host/kargs-d.ts";
 import { labelsOf, versionOf } from "../image/config.ts";
@@ -20,6 +20,7 @@ import { planPull } from "../pull/plan/plan.ts";
 import { pullImage } from "../pull/pull.ts";
 import type { PulledImage } from "../pull/request.ts";
 import { openCommit } from "../repository/tree.ts";
+import { listDeploymentsOnDisk } from "../sysroot/deployments.ts";
 import { readKargsFiles } from "../sysroot/kargs-files.ts";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny, replaceFile } from "../system/files.ts";
@@ -57,14 +58,15 @@ async function fillRoot(ctx: Context, prepared: Prepared, target: InstallTarget)
   await configureRepo(ctx, target.root, repoSettings(prepared));
   await ensureStateroot(ctx, target.root, prepared.stateroot);
   if (facts.bootloader.kind === "plain-grub") await prepareGrubMenu(ctx, target.root);
-  const deployment = await doing("deploying the image", () => {
+  const deployment = await doing("deploying the image", async () => {
     ctx.note("Deploying container image");
-    return deployFirst(ctx, target.root, {
+    await deployFirst(ctx, target.root, {
       stateroot: prepared.stateroot,
       commit: pulled.commit,
       origin: `[origin]\ncontainer-image-reference=${formatOstreeReference(prepared.target)}\n`,
       kargs: decideKargs(prepared, target, facts),
     });
+    return await findDeployed(target.root, { ...pulled, ...prepared });
   });
   const written = await writeBeside(ctx, { prepared, target, deployment, pulled, facts });
   // Before the boot loader: a machine that starts has what its image counts on.
@@ -74,6 +76,18 @@ async function fillRoot(ctx: Context, prepared: Prepared, target: InstallTarget)
     await labelMachine(ctx, { root: target.root, deployment, written });
   }
   await warnOfPartitionTable(ctx, target.disk);
+}
+
+/** The directory of the newest deployment of a commit: an earlier installation may have made others. */
+async function findDeployed(
+  root: string,
+  { stateroot, commit }: Pick<Prepared, "stateroot"> & Pick<PulledImage, "commit">,
+): Promise<string> {
+  const [newest] = (await listDeploymentsOnDisk(root))
+    .filter((it) => it.stateroot === stateroot && it.commit === commit)
+    .sort((a, b) => b.serial - a.serial);
+  if (newest === undefined) throw new BootcError("ostree made no deployment");
+  return newest.dir;
 }
 
 function repoSettings({ config }: Prepared): Readonly<Record<string, string>> {

@@ -1,9 +1,8 @@
 // Removing what nothing needs any more: image refs, layer refs, blobs, then the objects behind them.
 // The rules are upstream's, so that either program may clean up after the other.
 import { rmSync } from "node:fs";
-import { readdir } from "node:fs/promises";
 import { join, posix } from "node:path";
-import { BootcError, doing, errnoOf } from "../errors.ts";
+import { BootcError, doing } from "../errors.ts";
 import { type ImageManifest, parseImageManifest } from "../image/manifest.ts";
 import { formatImageReference, parseOstreeReference } from "../image/reference.ts";
 import { canonicalizeReference } from "../image/registry-name.ts";
@@ -19,8 +18,8 @@ import {
   unescapeRef,
 } from "../ostree/ref-names.ts";
 import { deleteRefs } from "../programs/ostree/repo.ts";
+import { readOrigins } from "../sysroot/deployments.ts";
 import type { Context } from "../system/context.ts";
-import { readFileIfAny } from "../system/files.ts";
 import { emptyCache } from "./cache.ts";
 import { listRefs, readRef } from "./files.ts";
 import { readImageCommit } from "./image-commit.ts";
@@ -86,18 +85,8 @@ export async function pruneImages(
 
 /** The images that deployments of any stateroot follow, as refs name them. */
 async function readFollowedImages(sysroot: string): Promise<readonly string[]> {
-  const top = join(sysroot, "ostree/deploy");
-  const names: string[] = [];
-  for (const stateroot of await list(top)) {
-    const dir = join(top, stateroot, "deploy");
-    for (const file of (await list(dir)).filter((it) => it.endsWith(".origin"))) {
-      const path = join(dir, file);
-      const text = await readFileIfAny(path);
-      if (text === undefined) continue; // gone since it was listed
-      names.push(...requireFollowed(path, text));
-    }
-  }
-  return names;
+  const origins = await readOrigins(sysroot);
+  return origins.flatMap(({ path, text }) => requireFollowed(path, text));
 }
 
 function requireFollowed(path: string, text: string): readonly string[] {
@@ -150,13 +139,4 @@ export async function deletePrivateRefs(
     names === undefined || names.has(posix.basename(ref)) || ref.startsWith(`${TREE_PREFIX}/`);
   const garbage = refs.filter(isGarbage);
   for (const ref of garbage) rmSync(join(repo, "refs/heads", ref), { force: true });
-}
-
-async function list(dir: string): Promise<readonly string[]> {
-  try {
-    return await readdir(dir);
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes(errnoOf(error) ?? "")) return [];
-    throw error;
-  }
 }

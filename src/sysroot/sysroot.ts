@@ -6,14 +6,15 @@ import { BootcError, describeError } from "../errors.ts";
 import type { Deployment, Sysroot, Unlocked, UnreadableEntry } from "../host/deployment.ts";
 import { type ImageContent, parseImageContent } from "../host/image-status.ts";
 import type { OstreeReference } from "../image/reference.ts";
-import { parseCommit, parseDictionary, textMetadata } from "../ostree/objects.ts";
+import { objectPath, parseCommit, parseDictionary, textMetadata } from "../ostree/objects.ts";
 import { type OriginFile, parseOrigin, replaceOriginImage } from "../ostree/origin.ts";
 import { blobRef } from "../ostree/ref-names.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny, replaceFile } from "../system/files.ts";
 import { isOnReadOnlyMedium } from "../system/mounts.ts";
-import { readBytesIfAny, readNamesIfAny } from "../system/optional-file.ts";
+import { readBytesIfAny } from "../system/optional-file.ts";
 import { type BootableDeployment, readBootEntries } from "./boot-entries.ts";
+import { type DeploymentOnDisk, listDeploymentsOnDisk } from "./deployments.ts";
 import { deploymentDir } from "./paths.ts";
 import { makeSoftRebootCheck, type SoftRebootCheck } from "./soft-reboot.ts";
 import { readStagedDeployment } from "./staged.ts";
@@ -166,7 +167,7 @@ async function readUnlocked(ctx: Context, name: string, origin: OriginFile): Pro
 }
 
 async function readCommit(ctx: Context, checksum: string): Promise<{ content: ImageContent }> {
-  const bytes = await readBytesIfAny(objectPath(ctx, checksum, "commit"));
+  const bytes = await readBytesIfAny(join(ctx.root, REPO, objectPath(checksum, "commit")));
   if (bytes === undefined) throw new BootcError("it is missing in the repository");
   const { metadata } = parseCommit(bytes);
   const digest = textMetadata(metadata, "ostree.manifest-digest");
@@ -179,7 +180,7 @@ async function readCommit(ctx: Context, checksum: string): Promise<{ content: Im
 }
 
 async function readCachedUpdate(ctx: Context, checksum: string): Promise<ImageContent | undefined> {
-  const bytes = await readBytesIfAny(objectPath(ctx, checksum, "commitmeta"));
+  const bytes = await readBytesIfAny(join(ctx.root, REPO, objectPath(checksum, "commitmeta")));
   const metadata = bytes && bytes.length > 0 ? parseDictionary(bytes) : [];
   const [digest, manifest, config] = ["manifest-digest", "manifest", "config"].map((it) =>
     textMetadata(metadata, `ostree-ext.cached.${it}`),
@@ -196,33 +197,26 @@ async function hasBaseRef(ctx: Context, { layers }: ImageContent): Promise<boole
   );
 }
 
-function objectPath(ctx: Context, checksum: string, kind: string): string {
-  const [head, tail] = [checksum.slice(0, 2), checksum.slice(2)];
-  return join(ctx.root, REPO, "objects", head, `${tail}.${kind}`);
-}
-
 /**
  * Has the newest deployment below /sysroot follow another image, without pulling or locking anything: for
  * installers, which do this in a system that is not booted. Returns the deployment's name.
  */
 export async function mutateOriginInPlace(ctx: Context, image: OstreeReference): Promise<string> {
-  const top = join(ctx.root, "sysroot/ostree/deploy");
-  for (const stateroot of await readNamesIfAny(top)) {
-    const dir = join(top, stateroot, "deploy");
-    const name = await newestDeployment(dir);
-    if (name === undefined) continue;
-    const path = join(dir, `${name}.origin`);
-    const text = replaceOriginImage((await readFileIfAny(path)) ?? "", image);
-    await replaceFile(path, text, { mode: 0o644 });
-    return name;
+  const all = await listDeploymentsOnDisk(join(ctx.root, "sysroot"));
+  const newest = await findNewest(all.filter((it) => it.stateroot === all[0]?.stateroot));
+  if (newest === undefined) {
+    throw new BootcError("no deployment below `/sysroot/ostree/deploy`", { kind: "unsupported" });
   }
-  throw new BootcError("no deployment below `/sysroot/ostree/deploy`", { kind: "unsupported" });
+  const text = replaceOriginImage((await readFileIfAny(newest.originFile)) ?? "", image);
+  await replaceFile(newest.originFile, text, { mode: 0o644 });
+  return newest.name;
 }
 
-async function newestDeployment(dir: string): Promise<string | undefined> {
-  const names = (await readNamesIfAny(dir)).filter((it) => /^[0-9a-f]{64}\.\d+$/.test(it));
+async function findNewest(
+  deployments: readonly DeploymentOnDisk[],
+): Promise<DeploymentOnDisk | undefined> {
   const timed = await Promise.all(
-    names.map(async (name) => ({ name, mtimeMs: (await stat(join(dir, name))).mtimeMs })),
+    deployments.map(async (it) => ({ ...it, mtimeMs: (await stat(it.dir)).mtimeMs })),
   );
-  return timed.sort((a, b) => b.mtimeMs - a.mtimeMs)[0]?.name;
+  return timed.sort((a, b) => b.mtimeMs - a.mtimeMs)[0];
 }

@@ -8,10 +8,10 @@ import { readAuthFile, requirePolicyFile } from "../../programs/skopeo/policy.ts
 import type { StorageCopy } from "../../programs/skopeo/storage.ts";
 import { followedImage } from "../../repository/cleanup.ts";
 import { openCommit } from "../../repository/tree.ts";
+import { listDeploymentsOnDisk } from "../../sysroot/deployments.ts";
 import type { Context } from "../../system/context.ts";
 import { type FileTree, openDirectory } from "../../system/file-tree.ts";
 import { readFileIfAny } from "../../system/files.ts";
-import { readNamesIfAny } from "../../system/optional-file.ts";
 import { labelStorage } from "../selinux-labels.ts";
 import { readMissing, removeUnbound, storeImages } from "./storage.ts";
 
@@ -82,27 +82,11 @@ export async function removeUnboundImages(
   { sysroot, repo }: Pick<BindingCommit, "sysroot" | "repo">,
 ): Promise<number> {
   const wanted: string[] = [];
-  for (const { commit, origin } of await listDeployments(sysroot)) {
+  // One that nothing boots any more does no harm here.
+  for (const { commit, originFile } of await listDeploymentsOnDisk(sysroot)) {
     wanted.push(...(await readCommittedBoundImages(repo, commit)));
+    const origin = (await readFileIfAny(originFile)) ?? "";
     wanted.push(...followedImage(origin).map((it) => parseImageReference(it).name));
   }
   return (await removeUnbound(ctx, sysroot, wanted)).length;
-}
-
-/** All that are on the disk, whether or not something boots them: one too many does no harm here. */
-async function listDeployments(
-  sysroot: string,
-): Promise<readonly { readonly commit: string; readonly origin: string }[]> {
-  const top = join(sysroot, "ostree/deploy");
-  const found = [];
-  for (const stateroot of await readNamesIfAny(top)) {
-    const dir = join(top, stateroot, "deploy");
-    for (const name of await readNamesIfAny(dir)) {
-      const commit = /^([0-9a-f]{64})\.\d+$/.exec(name)?.[1];
-      if (commit === undefined) continue;
-      const origin = (await readFileIfAny(join(dir, `${name}.origin`))) ?? "";
-      found.push({ commit, origin });
-    }
-  }
-  return found;
 }

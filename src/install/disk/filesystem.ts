@@ -5,6 +5,7 @@ import { BootcError, doing } from "../../errors.ts";
 import { parseKargs } from "../../host/kargs.ts";
 import { readFilesystemUuid } from "../../programs/disk/blkid.ts";
 import { readParentDisk } from "../../programs/disk/lsblk.ts";
+import { listDeploymentsOnDisk } from "../../sysroot/deployments.ts";
 import type { Context } from "../../system/context.ts";
 import { exists, readFileIfAny } from "../../system/files.ts";
 import { type Mount, readMount, readMountsBelow } from "../../system/mounts.ts";
@@ -147,15 +148,7 @@ export async function wipeRoot(ctx: Context, { root }: MountedRoot): Promise<voi
 
 /** ostree protects deployments from being changed, and so from being removed. */
 async function dropImmutableFlags(ctx: Context, root: string): Promise<void> {
-  const deploys = join(root, "ostree/deploy");
-  if (!(await exists(deploys))) return;
-  for (const stateroot of await readdir(deploys)) {
-    const dir = join(deploys, stateroot, "deploy");
-    if (!(await exists(dir))) continue;
-    for (const name of await readdir(dir)) {
-      if (!name.endsWith(".origin")) await ctx.run("chattr", ["-i", join(dir, name)]);
-    }
-  }
+  for (const { dir } of await listDeploymentsOnDisk(root)) await ctx.run("chattr", ["-i", dir]);
 }
 
 /** Boot files of the old system go; an ostree's own entries are replaced by ostree itself. */

@@ -1,7 +1,6 @@
 // ostree on a root that is being installed: layout, settings, the first deployment.
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
 import { exists, replaceFile } from "../../system/files.ts";
 
@@ -39,12 +38,8 @@ export interface FirstDeployment {
   readonly kargs: readonly string[];
 }
 
-/** Deploys a commit as what `root` boots; others stay. Gives the deployment's directory. */
-export async function deployFirst(
-  ctx: Context,
-  root: string,
-  it: FirstDeployment,
-): Promise<string> {
+/** Deploys a commit as what `root` boots; others stay. */
+export async function deployFirst(ctx: Context, root: string, it: FirstDeployment): Promise<void> {
   const originFile = join(root, "ostree/deploy", it.stateroot, ".bootc-install.origin");
   await replaceFile(originFile, it.origin);
   try {
@@ -61,19 +56,4 @@ export async function deployFirst(
   } finally {
     await rm(originFile, { force: true });
   }
-  return await findDeployment(root, it);
-}
-
-async function findDeployment(
-  root: string,
-  { stateroot, commit }: FirstDeployment,
-): Promise<string> {
-  const dir = join(root, "ostree/deploy", stateroot, "deploy");
-  const serials = (await readdir(dir)).flatMap((name) => {
-    const serial = name.startsWith(`${commit}.`) ? name.slice(commit.length + 1) : "";
-    return /^\d+$/.test(serial) ? [Number(serial)] : [];
-  });
-  const newest = Math.max(...serials);
-  if (serials.length === 0) throw new BootcError("ostree made no deployment");
-  return join(dir, `${commit}.${newest}`);
 }
