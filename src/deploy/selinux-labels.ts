@@ -8,6 +8,7 @@ import {
   readPolicyLabels,
   setLabels,
 } from "../programs/selinux.ts";
+import { namedDeploymentDir } from "../sysroot/paths.ts";
 import { readStagedDeployment } from "../sysroot/staged.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
@@ -85,8 +86,7 @@ export async function labelEtc(ctx: Context, deployment: string): Promise<void> 
 export async function labelStagedEtc(ctx: Context): Promise<void> {
   const staged = await readStagedDeployment(ctx);
   if (staged === undefined) return;
-  const { stateroot, name } = staged;
-  await labelEtc(ctx, join(ctx.root, "sysroot/ostree/deploy", stateroot, "deploy", name));
+  await labelEtc(ctx, namedDeploymentDir(join(ctx.root, "sysroot"), staged));
 }
 
 /** What the policies of container tools say about a storage goes by where podman has its own. */

@@ -1,23 +1,22 @@
 // What an installer that deploys by itself leaves out: kernel arguments, and images the deployed one binds.
-import { realpath } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { fetchBoundImages } from "../deploy/bound-images/find.ts";
 import { labelEtc } from "../deploy/selinux-labels.ts";
 import { BootcError, doing } from "../errors.ts";
 import {
   type BootLoaderEntry,
-  isOstreeEntryName,
   parseBootEntry,
   parseBootTarget,
   sortBootEntries,
 } from "../host/boot-entry.ts";
 import { addKargs, formatKargs, parseKargs } from "../host/kargs.ts";
 import { collectKargs } from "../host/kargs-d.ts";
+import { listEntryFiles, resolveEntry } from "../sysroot/boot-entries.ts";
 import { readKargsFiles } from "../sysroot/kargs-files.ts";
+import { namedDeploymentDir } from "../sysroot/paths.ts";
 import type { Context } from "../system/context.ts";
 import { openDirectory } from "../system/file-tree.ts";
-import { exists, readFileIfAny, replaceFile } from "../system/files.ts";
-import { readNamesIfAny } from "../system/optional-file.ts";
+import { exists, replaceFile } from "../system/files.ts";
 import { readInstallConfig } from "./read-config.ts";
 
 export interface InstalledRoot {
@@ -34,14 +33,15 @@ export async function completeInstall(ctx: Context, root: InstalledRoot): Promis
   await doing("completing the installation", async () => {
     const dir = join(root.boot, "loader/entries");
     const found = await requireEntry(dir, root.stateroot);
-    const deployment = await findDeployment(root.sysroot, found.entry);
+    const booting = await resolveEntry(root.sysroot, found.entry);
+    const deployment = namedDeploymentDir(root.sysroot, booting);
     await addArguments(ctx, { ...found, dir, deployment });
     const hasPolicy = await exists(join(deployment, "etc/selinux/config"));
     await labelEtc(ctx, deployment);
     await fetchBoundImages(ctx, {
       sysroot: root.sysroot,
       repo: join(root.sysroot, "ostree/repo"),
-      commit: basename(deployment).replace(/\.\d+$/, ""),
+      commit: booting.name.slice(0, 64),
       policyRoot: hasPolicy ? deployment : undefined,
     });
   });
@@ -77,24 +77,16 @@ async function addArguments(
 }
 
 async function requireEntry(dir: string, stateroot: string | undefined): Promise<FoundEntry> {
-  const texts = new Map<string, string>();
-  for (const name of (await readNamesIfAny(dir)).filter(isOstreeEntryName)) {
-    texts.set(name, (await readFileIfAny(join(dir, name))) ?? "");
-  }
-  const entries = sortBootEntries([...texts].map(([name, text]) => parseBootEntry(name, text)));
+  const files = (await listEntryFiles(dir)) ?? [];
+  const odd = files.find((it) => it.problem !== undefined);
+  // It may be the entry that boots next.
+  if (odd !== undefined) throw new BootcError(`the boot entry \`${odd.name}\`: ${odd.problem}`);
+  const entries = sortBootEntries(files.map((it) => parseBootEntry(it.name, it.text)));
   const entry = entries.find((it) => {
     const target = parseBootTarget(it.options);
     return target !== undefined && (stateroot === undefined || target.stateroot === stateroot);
   });
-  if (entry === undefined) throw new BootcError(`\`${dir}\` has no boot entry of a deployment`);
-  return { entry, text: texts.get(entry.name) ?? "" };
-}
-
-async function findDeployment(sysroot: string, entry: BootLoaderEntry): Promise<string> {
-  const target = parseBootTarget(entry.options);
-  if (target === undefined) throw new Error("unreachable: the entry was chosen for its target");
-  const { bootVersion, stateroot, bootChecksum, index } = target;
-  return await realpath(
-    join(sysroot, `ostree/boot.${bootVersion}`, stateroot, bootChecksum, index),
-  );
+  const text = files.find((it) => it.name === entry?.name)?.text;
+  if (entry !== undefined && text !== undefined) return { entry, text };
+  throw new BootcError(`\`${dir}\` has no boot entry of a deployment`);
 }

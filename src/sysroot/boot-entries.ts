@@ -43,7 +43,8 @@ interface EntriesCopy {
   readonly files: readonly EntryFile[];
 }
 
-interface EntryFile {
+/** One of ostree's files in the directory of entries. */
+export interface EntryFile {
   readonly name: string;
   readonly text: string;
   /** Why it could not be read, if so. */
@@ -82,7 +83,7 @@ const LOOKS = 3;
  */
 async function readEntryFiles(ctx: Context): Promise<readonly EntryFile[] | undefined> {
   try {
-    const files = await lookForEntryFiles(join(ctx.root, "boot/loader/entries"));
+    const files = await listEntryFiles(join(ctx.root, "boot/loader/entries"));
     const problems =
       files?.flatMap(({ problem }) => (problem === undefined ? [] : [problem])) ?? [];
     if (problems.length === 0 || problems.length !== files?.length) return files;
@@ -95,7 +96,8 @@ async function readEntryFiles(ctx: Context): Promise<readonly EntryFile[] | unde
   }
 }
 
-async function lookForEntryFiles(dir: string): Promise<readonly EntryFile[] | undefined> {
+/** ostree's entry files in `dir`, unsorted; undefined when we may not read them. */
+export async function listEntryFiles(dir: string): Promise<readonly EntryFile[] | undefined> {
   for (let look = 1; ; look++) {
     try {
       const names = (await readdir(dir)).filter(isOstreeEntryName);
@@ -172,7 +174,7 @@ async function resolveEntries(
   const readable = files.filter((it) => it.problem === undefined);
   for (const entry of sortBootEntries(readable.map((it) => parseBootEntry(it.name, it.text)))) {
     try {
-      deployments.push(await resolveEntry(ctx, entry));
+      deployments.push(await resolveEntry(join(ctx.root, "sysroot"), entry));
     } catch (error) {
       unreadable.push({ name: entry.name, problem: describeError(error).message });
     }
@@ -180,12 +182,16 @@ async function resolveEntries(
   return { deployments, unreadable };
 }
 
-async function resolveEntry(ctx: Context, entry: BootLoaderEntry): Promise<BootableDeployment> {
+/** The deployment below the physical root `sysroot` that an entry boots. */
+export async function resolveEntry(
+  sysroot: string,
+  entry: BootLoaderEntry,
+): Promise<BootableDeployment> {
   const target = parseBootTarget(entry.options);
   if (target === undefined) throw new BootcError("it has no `ostree=` argument we understand");
   const { bootVersion, stateroot, bootChecksum, index } = target;
   const link = `ostree/boot.${bootVersion}/${stateroot}/${bootChecksum}/${index}`;
-  const name = nameFromLink(await readLinkIfAny(join(ctx.root, "sysroot", link)), stateroot);
+  const name = nameFromLink(await readLinkIfAny(join(sysroot, link)), stateroot);
   if (name === undefined) throw new BootcError(`\`/${link}\` names no deployment`);
   return { stateroot, name, bootChecksum, options: entry.options };
 }

@@ -8,5 +8,13 @@ export function deploymentDir(
   ctx: Context,
   it: Pick<Deployment, "stateroot" | "checksum" | "serial">,
 ): string {
-  return join(ctx.root, "sysroot/ostree/deploy", it.stateroot, "deploy", nameDeployment(it));
+  return namedDeploymentDir(join(ctx.root, "sysroot"), { ...it, name: nameDeployment(it) });
+}
+
+/** The same below any physical root, of a deployment known by its name: `COMMIT.SERIAL`. */
+export function namedDeploymentDir(
+  sysroot: string,
+  { stateroot, name }: { readonly stateroot: string; readonly name: string },
+): string {
+  return join(sysroot, "ostree/deploy", stateroot, "deploy", name);
 }

@@ -57,6 +57,17 @@ test("a directory among the files of the configuration or the image is no file",
   );
 });
 
+test("an entry that cannot be read may be the next to boot: nothing is completed", async () => {
+  const root = await installed("root=UUID=1 ostree=/ostree/boot.1/default/sum/0");
+  const before = await readFile(join(root, ENTRY), "utf8");
+  await mkdir(join(root, "sysroot/boot/loader/entries/ostree-2.conf"));
+  const work = installCompletion(createContext(), join(root, "sysroot"), "default");
+  await expect(work).rejects.toMatchObject({
+    cause: { message: expect.stringContaining("the boot entry `ostree-2.conf`: EISDIR") },
+  });
+  expect(await readFile(join(root, ENTRY), "utf8")).toBe(before);
+});
+
 test("another stateroot is not touched", async () => {
   const root = await installed("root=UUID=1 ostree=/ostree/boot.1/default/sum/0");
   const before = await readFile(join(root, ENTRY), "utf8");
