@@ -22,6 +22,7 @@ import type { PulledImage } from "../pull/request.ts";
 import { openCommit } from "../repository/tree.ts";
 import { listDeploymentsOnDisk } from "../sysroot/deployments.ts";
 import { readKargsFiles } from "../sysroot/kargs-files.ts";
+import { type PrepareRoot, readPrepareRoot } from "../sysroot/prepare-root.ts";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny, replaceFile } from "../system/files.ts";
 import { isSelinuxOn } from "../system/label.ts";
@@ -119,8 +120,8 @@ async function pullForTarget(ctx: Context, prepared: Prepared, repo: string): Pr
 }
 
 interface ImageFacts {
-  /** Text of its prepare-root.conf. */
-  readonly prepareRoot: string | undefined;
+  /** Undefined: it has no prepare-root.conf. */
+  readonly prepareRoot: PrepareRoot | undefined;
   readonly hasSelinuxPolicy: boolean;
   readonly kargs: readonly string[];
   readonly bootloader: BootloaderSetup;
@@ -146,9 +147,7 @@ async function readImageFacts(
   const has = async (path: string) => (await tree.find(path)) !== undefined;
   const files = await readKargsFiles(tree);
   return {
-    prepareRoot:
-      (await tree.readTextIfAny("etc/ostree/prepare-root.conf")) ??
-      (await tree.readTextIfAny("usr/lib/ostree/prepare-root.conf")),
+    prepareRoot: await readPrepareRoot(tree),
     hasSelinuxPolicy: await has("/usr/etc/selinux/config"),
     kargs: collectKargs(files, process.arch),
     bootloader: await decideBootloader(ctx, prepared, has),

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { formatImageReference } from "../image/reference.ts";
+import { parsePrepareRoot } from "../sysroot/prepare-root.ts";
 import { decideTarget, requireSupportedRoot } from "./prepare.ts";
 import type { InstallSource } from "./source.ts";
 
@@ -72,6 +73,7 @@ test.each([
   ["signatures, which need fs-verity", "[composefs]\nenabled=signed\n", "is `signed`"],
   ["no file at all", undefined, "Failed to find ostree/prepare-root.conf"],
 ])("the root of an image: %s", (_about, text, refusal) => {
-  if (refusal === undefined) expect(() => requireSupportedRoot(text)).not.toThrow();
-  else expect(() => requireSupportedRoot(text)).toThrow(refusal);
+  const conf = text === undefined ? undefined : parsePrepareRoot(text);
+  if (refusal === undefined) expect(() => requireSupportedRoot(conf)).not.toThrow();
+  else expect(() => requireSupportedRoot(conf)).toThrow(refusal);
 });

@@ -11,10 +11,11 @@ import {
   parseTransport,
   type Verification,
 } from "../image/reference.ts";
-import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
 import { type PullPlan, planPull } from "../pull/plan/plan.ts";
+import { type PrepareRoot, readPrepareRoot } from "../sysroot/prepare-root.ts";
 import type { Context } from "../system/context.ts";
-import { exists, readFileIfAny } from "../system/files.ts";
+import { openDirectory } from "../system/file-tree.ts";
+import { exists } from "../system/files.ts";
 import { decideBootloader } from "./bootloader.ts";
 import { showHostDevices } from "./machine/host-devices.ts";
 import { showHostDirectories, showOsbuildImages } from "./machine/host-directories.ts";
@@ -32,7 +33,7 @@ export async function prepareInstall(ctx: Context, options: InstallOptions): Pro
   const config = await readInstallConfig(ctx);
   const sshKeys = await readKeys(options.rootSshAuthorizedKeys);
   if (source.isOwnContainer) {
-    await requirePrepareRoot(ctx);
+    requireSupportedRoot(await readPrepareRoot(openDirectory(ctx.root)));
     await decideBootloader(ctx, { options, config }, (path) => exists(join(ctx.root, path)));
     await showHostDevices(ctx);
     await showHostDirectories(ctx);
@@ -62,20 +63,12 @@ async function readKeys(path: string | undefined): Promise<string | undefined> {
   return await doing("reading --root-ssh-authorized-keys", () => readFile(path, "utf8"));
 }
 
-/** One in /etc stands in the place of the other as a whole. */
-async function requirePrepareRoot(ctx: Context): Promise<void> {
-  const [etc, usr] = await Promise.all(
-    ["etc", "usr/lib"].map((it) => readFileIfAny(join(ctx.root, it, "ostree/prepare-root.conf"))),
-  );
-  requireSupportedRoot(etc ?? usr);
-}
-
 /** Refuses an image without prepare-root.conf, and one whose root would have to be sealed by fs-verity. */
-export function requireSupportedRoot(text: string | undefined): void {
-  if (text === undefined) throw noPrepareRoot();
-  const enabled = keyfileValue(parseKeyfile(text), "composefs", "enabled");
-  if (enabled !== "verity" && enabled !== "signed") return;
-  throw new BootcError(`the image asks for fs-verity: \`composefs.enabled\` is \`${enabled}\``, {
+export function requireSupportedRoot(it: PrepareRoot | undefined): void {
+  if (it === undefined) throw noPrepareRoot();
+  const { composefs } = it;
+  if (composefs !== "verity" && composefs !== "signed") return;
+  throw new BootcError(`the image asks for fs-verity: \`composefs.enabled\` is \`${composefs}\``, {
     kind: "unsupported",
     hint: "build it with `enabled = yes` in ostree/prepare-root.conf",
   });

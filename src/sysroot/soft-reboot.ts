@@ -4,12 +4,14 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Deployment } from "../host/deployment.ts";
 import { formatKargs, parseKargs, removeKey } from "../host/kargs.ts";
-import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
+import { parseKeyfile } from "../ostree/keyfile.ts";
 import { isAtLeast, readOstreeVersion } from "../programs/ostree/version.ts";
 import type { Context } from "../system/context.ts";
+import { openDirectory } from "../system/file-tree.ts";
 import { exists, readFileIfAny } from "../system/files.ts";
 import { readNamesIfAny } from "../system/optional-file.ts";
 import { deploymentDir } from "./paths.ts";
+import { isComposefsCertain, parseComposefs, readPrepareRoot } from "./prepare-root.ts";
 
 /** The first ostree that can prepare a soft reboot. */
 const SINCE = "2025.3";
@@ -69,20 +71,13 @@ function compareKernels(booted: Deployment, it: Deployment): string | undefined 
 }
 
 const COMPOSEFS_KARG = /(?:^|\s)ostree\.prepare-root\.composefs=(\S*)/;
-const IS_ENABLED = ["yes", "true", "1", "verity", "signed"];
-
 /** ostree makes the next root from a composefs image alone; the deployment's own settings say whether to. */
 async function usesComposefs(ctx: Context, it: Deployment): Promise<boolean> {
   const commandLine = await readFileIfAny(join(ctx.root, "proc/cmdline"));
   const karg = COMPOSEFS_KARG.exec(commandLine ?? "")?.[1];
-  if (karg !== undefined) return IS_ENABLED.includes(karg);
-  const dir = deploymentDir(ctx, it);
-  // One in /etc stands in the place of the other as a whole.
-  const text =
-    (await readFileIfAny(join(dir, "etc/ostree/prepare-root.conf"))) ??
-    (await readFileIfAny(join(dir, "usr/lib/ostree/prepare-root.conf")));
-  const enabled = keyfileValue(parseKeyfile(text ?? ""), "composefs", "enabled");
-  return enabled !== undefined && IS_ENABLED.includes(enabled);
+  if (karg !== undefined) return isComposefsCertain(parseComposefs(karg));
+  const prepareRoot = await readPrepareRoot(openDirectory(deploymentDir(ctx, it)));
+  return prepareRoot !== undefined && isComposefsCertain(prepareRoot.composefs);
 }
 
 async function hasSamePolicy(ctx: Context, a: Deployment, b: Deployment): Promise<boolean> {

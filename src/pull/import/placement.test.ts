@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { normalizePath, placePath } from "./placement.ts";
-import { isRootWritable } from "./settings.ts";
 
 const strict = { allowsNonUsr: false, retainsVar: true };
 
@@ -42,15 +41,4 @@ test("with a writable root toplevel directories stay; without initial-var /var m
   expect(placePath("boot/x", filter)).toEqual({ kind: "kept", path: "boot/x" });
   expect(placePath("var/x", filter)).toEqual({ kind: "kept", path: "usr/share/factory/var/x" });
   expect(placePath("proc/x", filter)).toEqual({ kind: "dropped", counted: "x" });
-});
-
-test.each([
-  ["[sysroot]\nreadonly=true\n", false],
-  ["[root]\ntransient = true\n", true],
-  ["[root]\ntransient=false\n", false],
-  ["[composefs]\nenabled = verity\n", true],
-  ["[composefs]\nenabled=no\n", false],
-  ["", false],
-])("prepare-root.conf %j: other toplevel directories are of use: %s", (text, want) => {
-  expect(isRootWritable(text)).toBe(want);
 });

@@ -1,10 +1,10 @@
 // How the derived layers of an image are imported: what its base says about paths and labels.
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { keyfileFlag, keyfileValue, parseKeyfile } from "../../ostree/keyfile.ts";
 import { checkout, readOstreeFeatures } from "../../programs/ostree/repo.ts";
 import { makeWorkDirectory } from "../../repository/scratch.ts";
 import { openCommit } from "../../repository/tree.ts";
+import { isRootWritable, readPrepareRoot } from "../../sysroot/prepare-root.ts";
 import type { Context } from "../../system/context.ts";
 import type { LayerFilter } from "./placement.ts";
 
@@ -46,23 +46,10 @@ export async function readDerivedSettings(
   };
 }
 
-const PREPARE_ROOT = ["etc/ostree/prepare-root.conf", "usr/lib/ostree/prepare-root.conf"];
-const COMPOSEFS_ON = new Set(["yes", "true", "1", "maybe", "signed", "verity"]);
-
+/** As upstream, by an `etc` of the commit and not by its `usr/etc`: layers have to come out the same. */
 async function allowsNonUsr(repo: string, commit: string): Promise<boolean> {
-  const tree = await openCommit(repo, commit, { etc: "as stored" });
-  for (const path of PREPARE_ROOT) {
-    const text = await tree.readTextIfAny(path);
-    if (text !== undefined) return isRootWritable(text);
-  }
-  return false;
-}
-
-/** Whether prepare-root.conf gives directories other than /usr, /etc and /var a place at run time. */
-export function isRootWritable(prepareRootConf: string): boolean {
-  const keyfile = parseKeyfile(prepareRootConf);
-  const composefs = keyfileValue(keyfile, "composefs", "enabled") ?? "";
-  return keyfileFlag(keyfile, "root", "transient") === true || COMPOSEFS_ON.has(composefs);
+  const prepareRoot = await readPrepareRoot(await openCommit(repo, commit, { etc: "as stored" }));
+  return prepareRoot !== undefined && isRootWritable(prepareRoot);
 }
 
 /** The policy as a directory of its own; undefined where the commit has none. */
