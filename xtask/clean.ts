@@ -1,7 +1,7 @@
 // `xtask clean`: removes what was made; what was downloaded or took minutes stays unless --all.
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf } from "../src/errors.ts";
+import { readNamesIfAny } from "../src/system/files.ts";
 import { defineTask } from "./task.ts";
 
 export const task = defineTask({
@@ -11,11 +11,7 @@ export const task = defineTask({
       .addHelpText("after", "\nExamples:\n  npm run xtask clean\n  npm run xtask -- clean --all"),
   async run({ top }, options) {
     const target = join(top, "target");
-    const names = await readdir(target).catch((error) => {
-      if (errnoOf(error) === "ENOENT") return [];
-      throw error;
-    });
-    for (const name of names) {
+    for (const name of await readNamesIfAny(target)) {
       if (name === "cache" && options.all !== true) continue;
       await rm(join(target, name), { recursive: true, force: true });
     }

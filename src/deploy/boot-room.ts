@@ -10,7 +10,7 @@ import { readFileSize } from "../repository/files.ts";
 import { openCommit } from "../repository/tree.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
-import { readNamesIfAny } from "../system/optional-file.ts";
+import { readNamesIfAny } from "../system/files.ts";
 
 /** From this version on ostree removes what the rollback alone needs before it writes to a full /boot. */
 const PRUNES_EARLY = "2024.6";

@@ -1,9 +1,9 @@
 // Install configuration on the running system: four directories, of which later ones mask earlier ones.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { doing, errnoOf } from "../errors.ts";
+import { doing } from "../errors.ts";
 import type { Context } from "../system/context.ts";
-import { readTextUnlessDirectory } from "../system/optional-file.ts";
+import { ifAbsent, readTextUnlessDirectory } from "../system/files.ts";
 import { type ConfigFile, type InstallConfig, mergeInstallConfig } from "./plan/install-config.ts";
 
 const DIRS = ["usr/lib", "usr/local/lib", "etc", "run"];
@@ -30,10 +30,7 @@ async function readConfigDir(
   ctx: Context,
   dir: string,
 ): Promise<readonly (readonly [string, ConfigFile])[]> {
-  const names = await readdir(join(ctx.root, dir)).catch((error: unknown) => {
-    if (errnoOf(error) === "ENOENT") return [];
-    throw error;
-  });
+  const names = await readdir(join(ctx.root, dir)).catch(ifAbsent([]));
   const wanted = names.filter((it) => it.endsWith(".toml"));
   const files = await Promise.all(
     wanted.map(async (name) => {

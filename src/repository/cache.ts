@@ -8,9 +8,9 @@ import { createReadStream, renameSync, symlinkSync } from "node:fs";
 import { lstat, mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { errnoOf } from "../errors.ts";
 import { hexOf } from "../image/digest.ts";
 import type { Context } from "../system/context.ts";
+import { ifAbsent, ifMissing } from "../system/files.ts";
 
 export interface BlobCache {
   /** What skopeo is told: it adds `sha256/` itself. */
@@ -64,12 +64,7 @@ export async function openCache(
 
 /** A download of an earlier run did not end by itself: something of it may be left. */
 export async function hasUnfinished(repo: string): Promise<boolean> {
-  try {
-    return (await readdir(cacheDir(repo))).some((it) => it.startsWith("fetch-"));
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return false;
-    throw error;
-  }
+  return (await readdir(cacheDir(repo)).catch(ifAbsent([]))).some((it) => it.startsWith("fetch-"));
 }
 
 async function removeLayouts(repo: string, except?: string): Promise<void> {
@@ -103,13 +98,8 @@ export function blobPath(cache: BlobCache, digest: string): string {
 
 /** The size of a complete blob; undefined when it is not here, or a placeholder is. */
 export async function readBlobSize(cache: BlobCache, digest: string): Promise<number | undefined> {
-  try {
-    const found = await lstat(blobPath(cache, digest));
-    return found.isFile() ? found.size : undefined;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
-    throw error;
-  }
+  const found = await lstat(blobPath(cache, digest)).catch(ifMissing(undefined));
+  return found?.isFile() ? found.size : undefined;
 }
 
 /**
@@ -154,12 +144,7 @@ export async function closeCache(cache: BlobCache): Promise<void> {
 /** Removes everything but the lock, which the caller holds; gives the bytes that became free. */
 export async function emptyCache(repo: string): Promise<number> {
   const dir = cacheDir(repo);
-  const entries = await readdir(dir, { recursive: true, withFileTypes: true }).catch(
-    (error: unknown) => {
-      if (errnoOf(error) === "ENOENT") return [];
-      throw error;
-    },
-  );
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true }).catch(ifAbsent([]));
   const files = entries.filter((it) => it.isFile() && it.name !== "lock");
   const sizes = await Promise.all(files.map((it) => sizeOf(join(it.parentPath, it.name))));
   await rm(join(dir, "blobs"), { recursive: true, force: true });
@@ -169,10 +154,5 @@ export async function emptyCache(repo: string): Promise<number> {
 
 /** Zero for a file that has just been renamed or removed by its writer. */
 async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return 0;
-    throw error;
-  }
+  return (await stat(path).catch(ifMissing(undefined)))?.size ?? 0;
 }

@@ -16,11 +16,12 @@ import { join } from "node:path";
 import { inflateRawSync } from "node:zlib";
 import { BootcError, errnoOf } from "../errors.ts";
 import { CHECKSUM, type Commit, objectPath, parseCommit } from "../ostree/objects.ts";
+import { ifNoFile, isMissing } from "../system/files.ts";
 
 /** Refuses a directory that is no ostree repository, before anything is looked for or made in it. */
 export async function requireRepository(repo: string): Promise<void> {
   const marks = await Promise.all(
-    ["config", "objects"].map((it) => stat(join(repo, it)).catch(missingAs(undefined))),
+    ["config", "objects"].map((it) => stat(join(repo, it)).catch(ifNoFile(undefined))),
   );
   if (marks.every((it) => it !== undefined)) return;
   const sysroot = /^(.*)\/ostree\/repo$/.exec(repo)?.[1];
@@ -38,7 +39,7 @@ export async function listRefs(repo: string, prefix: string): Promise<readonly s
   const entries = await readdir(join(top, prefix), {
     recursive: true,
     withFileTypes: true,
-  }).catch(missingAs([]));
+  }).catch(ifNoFile([]));
   return entries
     .filter((it) => it.isFile() || it.isSymbolicLink())
     .map((it) => join(it.parentPath, it.name).slice(top.length + 1))
@@ -86,7 +87,7 @@ export async function readDetached(repo: string, commit: string): Promise<Buffer
 
 /** Content length of a file object; undefined for a symbolic link. */
 export async function readFileSize(repo: string, checksum: string): Promise<number | undefined> {
-  const loose = await lstat(join(repo, objectPath(checksum, "file"))).catch(missingAs(undefined));
+  const loose = await lstat(join(repo, objectPath(checksum, "file"))).catch(ifNoFile(undefined));
   if (loose !== undefined) return loose.isFile() ? loose.size : undefined;
   return await readArchivedSize(join(repo, objectPath(checksum, "filez")));
 }
@@ -95,7 +96,7 @@ export async function readFileSize(repo: string, checksum: string): Promise<numb
 export async function readFileContent(repo: string, checksum: string): Promise<Buffer> {
   const flag = constants.O_RDONLY | constants.O_NOFOLLOW;
   const path = join(repo, objectPath(checksum, "file"));
-  const loose = await readFile(path, { flag }).catch(missingAs(undefined));
+  const loose = await readFile(path, { flag }).catch(ifNoFile(undefined));
   if (loose !== undefined) return loose;
   const archived = await readFile(join(repo, objectPath(checksum, "filez")));
   return inflateRawSync(archived.subarray(8 + archived.readUInt32BE(0)));
@@ -120,7 +121,7 @@ export function readLinkTarget(repo: string, checksum: string): string | undefin
     return readlinkSync(join(repo, objectPath(checksum, "file")));
   } catch (error) {
     if (errnoOf(error) === "EINVAL") return undefined;
-    if (errnoOf(error) !== "ENOENT") throw error;
+    if (!isMissing(error)) throw error;
   }
   return readArchivedTarget(join(repo, objectPath(checksum, "filez")));
 }
@@ -131,7 +132,7 @@ function readArchivedTarget(path: string): string | undefined {
   try {
     descriptor = openSync(path, "r");
   } catch (error) {
-    return missingAs(undefined)(error);
+    return ifNoFile(undefined)(error);
   }
   try {
     const start = Buffer.alloc(8 + 24 + 4096);
@@ -147,14 +148,6 @@ function readSmallFile(path: string): Buffer | undefined {
   try {
     return readFileSync(path);
   } catch (error) {
-    return missingAs(undefined)(error);
+    return ifNoFile(undefined)(error);
   }
-}
-
-function missingAs<T>(value: T): (error: unknown) => T {
-  return (error) => {
-    const code = errnoOf(error);
-    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return value;
-    throw error;
-  };
 }

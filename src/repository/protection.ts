@@ -3,9 +3,9 @@
 import { randomUUID } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf } from "../errors.ts";
 import { PROTECTIVE_PREFIX } from "../ostree/ref-names.ts";
 import type { Context } from "../system/context.ts";
+import { ifAbsent } from "../system/files.ts";
 import { isLocked, lockFile } from "../system/lock.ts";
 import { cacheDir } from "./cache.ts";
 import { listRefs, readRef } from "./files.ts";
@@ -75,10 +75,7 @@ export async function readProtected(ctx: Context, repo: string): Promise<Readonl
 /** The names of runs that protect something or once did, whether they live or not. */
 export async function listRuns(repo: string): Promise<readonly string[]> {
   const refs = await listRefs(repo, PROTECTIVE_PREFIX);
-  const names = await readdir(cacheDir(repo)).catch((error: unknown) => {
-    if (errnoOf(error) === "ENOENT") return [];
-    throw error;
-  });
+  const names = await readdir(cacheDir(repo)).catch(ifAbsent([]));
   const owners = names.filter((it) => it.startsWith(OWNER_PREFIX));
   return [
     ...new Set([

@@ -1,9 +1,7 @@
 // A throw-away repository: objects and refs written as files, moved into the real one by one local pull.
-
 import { closeSync, fchmodSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { errnoOf } from "../errors.ts";
 import {
   type Commit,
   EMPTY_TREE,
@@ -15,6 +13,7 @@ import {
 } from "../ostree/objects.ts";
 import { pullLocal } from "../programs/ostree/repo.ts";
 import type { Context } from "../system/context.ts";
+import { ifAbsent } from "../system/files.ts";
 
 /** Every temporary directory of a pull starts so; what a killed run left is found by it. */
 const PREFIX = "bootc-pull-";
@@ -27,10 +26,7 @@ export async function makeWorkDirectory(repo: string): Promise<string> {
 
 /** Removes the temporary directories of runs that were killed. Only under the lock of the pull. */
 export async function removeWorkDirectories(repo: string): Promise<void> {
-  const names = await readdir(join(repo, "tmp")).catch((error: unknown) => {
-    if (errnoOf(error) === "ENOENT") return [];
-    throw error;
-  });
+  const names = await readdir(join(repo, "tmp")).catch(ifAbsent([]));
   const ours = names.filter((it) => it.startsWith(PREFIX));
   await Promise.all(ours.map((it) => rm(join(repo, "tmp", it), { recursive: true, force: true })));
 }

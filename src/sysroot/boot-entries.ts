@@ -12,8 +12,14 @@ import {
 } from "../host/boot-entry.ts";
 import type { UnreadableEntry } from "../host/deployment.ts";
 import type { Context } from "../system/context.ts";
-import { readFileIfAny, replaceFile } from "../system/files.ts";
-import { isForbidden, isMissing, readLinkIfAny, readNamesIfAny } from "../system/optional-file.ts";
+import {
+  isForbidden,
+  isMissing,
+  readFileIfAny,
+  readLinkIfAny,
+  readNamesIfAny,
+  replaceFile,
+} from "../system/files.ts";
 
 /** A deployment as the boot loader's side of ostree names it. */
 export interface BootableDeployment {

@@ -1,7 +1,6 @@
 // The deployments on the disk of a sysroot, whether or not something boots them.
 import { join } from "node:path";
-import { readFileIfAny } from "../system/files.ts";
-import { readNamesIfAny } from "../system/optional-file.ts";
+import { readFileIfAny, readNamesIfAny } from "../system/files.ts";
 
 export interface DeploymentOnDisk {
   readonly stateroot: string;

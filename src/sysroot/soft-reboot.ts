@@ -8,8 +8,7 @@ import { parseKeyfile } from "../ostree/keyfile.ts";
 import { isAtLeast, readOstreeVersion } from "../programs/ostree/version.ts";
 import type { Context } from "../system/context.ts";
 import { openDirectory } from "../system/file-tree.ts";
-import { exists, readFileIfAny } from "../system/files.ts";
-import { readNamesIfAny } from "../system/optional-file.ts";
+import { exists, readFileIfAny, readNamesIfAny } from "../system/files.ts";
 import { deploymentDir } from "./paths.ts";
 import { isComposefsCertain, parseComposefs, readPrepareRoot } from "./prepare-root.ts";
 

@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import { parseDictionary } from "../ostree/objects.ts";
 import type { Context } from "../system/context.ts";
-import { exists } from "../system/files.ts";
-import { readBytesIfAny } from "../system/optional-file.ts";
+import { exists, readBytesIfAny } from "../system/files.ts";
 import type { BootableDeployment } from "./boot-entries.ts";
 
 export interface StagedDeployment extends BootableDeployment {

@@ -10,9 +10,8 @@ import { objectPath, parseCommit, parseDictionary, textMetadata } from "../ostre
 import { type OriginFile, parseOrigin, replaceOriginImage } from "../ostree/origin.ts";
 import { blobRef } from "../ostree/ref-names.ts";
 import type { Context } from "../system/context.ts";
-import { exists, readFileIfAny, replaceFile } from "../system/files.ts";
+import { exists, readBytesIfAny, readFileIfAny, replaceFile } from "../system/files.ts";
 import { isOnReadOnlyMedium } from "../system/mounts.ts";
-import { readBytesIfAny } from "../system/optional-file.ts";
 import { type BootableDeployment, readBootEntries } from "./boot-entries.ts";
 import { type DeploymentOnDisk, listDeploymentsOnDisk } from "./deployments.ts";
 import { deploymentDir } from "./paths.ts";

@@ -3,8 +3,8 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
+import { ifMissing } from "../system/files.ts";
 import { isOnReadOnlyMedium, readMount } from "../system/mounts.ts";
-import { isMissing } from "../system/optional-file.ts";
 import { enterPrivateMounts } from "../system/private-mounts.ts";
 import { readPrivileges } from "../system/privileges.ts";
 import { readHostKind } from "./host-kind.ts";
@@ -48,11 +48,6 @@ export async function isBootedRepository(ctx: Context, repo: string): Promise<bo
 }
 
 async function identify(path: string): Promise<string | undefined> {
-  try {
-    const { dev, ino } = await stat(path, { bigint: true });
-    return `${dev}:${ino}`;
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
+  const found = await stat(path, { bigint: true }).catch(ifMissing(undefined));
+  return found && `${found.dev}:${found.ino}`;
 }

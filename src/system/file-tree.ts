@@ -1,8 +1,8 @@
 // A tree of files that is the root of a system, or will be: its links lead nowhere outside.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ifNoFile, readLinkIfAny, readNamesIfAny } from "./files.ts";
 import { resolveInRoot } from "./in-root.ts";
-import { readLinkIfAny, readNamesIfAny, readTextIfAny } from "./optional-file.ts";
 
 /** Paths are relative to the root. */
 export interface FileTree {
@@ -22,6 +22,9 @@ export function openDirectory(root: string): FileTree {
     readNames: async (path) => await readNamesIfAny(await resolveInRoot(root, path)),
     readLink: (path) => readLinkIfAny(join(root, path)),
     readText: async (path) => await readFile(await resolveInRoot(root, path), "utf8"),
-    readTextIfAny: async (path) => await readTextIfAny(await resolveInRoot(root, path)),
+    async readTextIfAny(path) {
+      const real = await resolveInRoot(root, path);
+      return await readFile(real, "utf8").catch(ifNoFile(undefined));
+    },
   };
 }

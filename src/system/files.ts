@@ -1,11 +1,30 @@
-// Files read when they are there, and replaced so that they are never seen half written.
-import { open, readFile, rename, rm, stat } from "node:fs/promises";
+// Files that may be missing without that being an error, and files replaced so that nobody sees half of one.
+import { open, readdir, readFile, readlink, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errnoOf } from "../errors.ts";
 
 /** The text of a file, undefined when there is none. */
 export async function readFileIfAny(path: string): Promise<string | undefined> {
   return await readFile(path, "utf8").catch(ifMissing(undefined));
+}
+
+export async function readBytesIfAny(path: string): Promise<Buffer | undefined> {
+  return await readFile(path).catch(ifMissing(undefined));
+}
+
+/** The text of a file; undefined where there is a directory, or a link to one. */
+export async function readTextUnlessDirectory(path: string): Promise<string | undefined> {
+  return await readFile(path, "utf8").catch(ifError(["EISDIR"], undefined));
+}
+
+/** The names in a directory, sorted; none when there is no directory. */
+export async function readNamesIfAny(path: string): Promise<readonly string[]> {
+  return (await readdir(path).catch(ifMissing([]))).sort();
+}
+
+/** Where a symbolic link points; undefined for anything else. */
+export async function readLinkIfAny(path: string): Promise<string | undefined> {
+  return await readlink(path).catch(ifError([...MISSING, "EINVAL"], undefined));
 }
 
 /** Whether something is at `path`; a dangling link is nothing. */
@@ -20,10 +39,35 @@ export async function isSameFile(one: string, other: string): Promise<boolean> {
   return a.dev === b.dev && a.ino === b.ino;
 }
 
-function ifMissing<T>(answer: T): (error: unknown) => T {
+const MISSING = ["ENOENT", "ENOTDIR"];
+
+/** Whether an error says that nothing is at a path. */
+export function isMissing(error: unknown): boolean {
+  return MISSING.includes(errnoOf(error) ?? "");
+}
+
+export function isForbidden(error: unknown): boolean {
+  return ["EACCES", "EPERM"].includes(errnoOf(error) ?? "");
+}
+
+/** For `catch`: gives `answer` where nothing is at a path, and throws any other error. */
+export function ifMissing<T>(answer: T): (error: unknown) => T {
+  return ifError(MISSING, answer);
+}
+
+/** The same, but a file in the place of a directory is an error. */
+export function ifAbsent<T>(answer: T): (error: unknown) => T {
+  return ifError(["ENOENT"], answer);
+}
+
+/** The same where no file is: a directory in its place counts as nothing. */
+export function ifNoFile<T>(answer: T): (error: unknown) => T {
+  return ifError([...MISSING, "EISDIR"], answer);
+}
+
+function ifError<T>(names: readonly string[], answer: T): (error: unknown) => T {
   return (error) => {
-    const code = errnoOf(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return answer;
+    if (names.includes(errnoOf(error) ?? "")) return answer;
     throw error;
   };
 }

@@ -2,7 +2,7 @@
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Context } from "./context.ts";
-import { isForbidden, isMissing } from "./optional-file.ts";
+import { isForbidden, isMissing } from "./files.ts";
 
 /** Where it can be looked at. Undefined where even root is kept from that, as by a security module. */
 export async function findHostRoot(ctx: Context): Promise<string | undefined> {

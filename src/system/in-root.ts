@@ -1,7 +1,7 @@
 // Paths inside a tree that will be the root of another system: its links lead nowhere outside.
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
-import { readLinkIfAny } from "./optional-file.ts";
+import { readLinkIfAny } from "./files.ts";
 
 /** As many links in a row as Linux follows. */
 const LINKS_MAX = 40;

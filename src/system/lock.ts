@@ -1,7 +1,8 @@
 // A lock on a file that the kernel releases with the process that holds it, however that ends.
 import { type FileHandle, open } from "node:fs/promises";
-import { BootcError, errnoOf } from "../errors.ts";
+import { BootcError } from "../errors.ts";
 import type { Context } from "./context.ts";
+import { ifMissing } from "./files.ts";
 import { failureOf } from "./run.ts";
 
 export interface FileLock {
@@ -47,10 +48,7 @@ export async function lockFile(
 
 /** Whether somebody, ourselves included, holds the lock on the file at `path`. A missing file is free. */
 export async function isLocked(ctx: Context, path: string): Promise<boolean> {
-  const file = await open(path, "r").catch((error: unknown) => {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
-    throw error;
-  });
+  const file = await open(path, "r").catch(ifMissing(undefined));
   if (file === undefined) return false;
   try {
     return !(await flock(ctx, file, ["--nonblock"]));

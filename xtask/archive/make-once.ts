@@ -1,8 +1,8 @@
 // What is kept between runs, named by what it was made from: nothing is made twice from the same inputs.
 import { createHash } from "node:crypto";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf } from "../../src/errors.ts";
+import { exists, readFileIfAny } from "../../src/system/files.ts";
 import type { Tree } from "../task.ts";
 import { digestFile } from "./digest.ts";
 import { writeWhole } from "./write-whole.ts";
@@ -41,11 +41,7 @@ export async function makeOnce(
 }
 
 async function isIntact(path: string): Promise<boolean> {
-  try {
-    const noted = await readFile(`${path}.sha256`, "utf8");
-    return (await digestFile("sha256", path)).toString("hex") === noted;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return false;
-    throw error;
-  }
+  const noted = await readFileIfAny(`${path}.sha256`);
+  if (noted === undefined || !(await exists(path))) return false;
+  return (await digestFile("sha256", path)).toString("hex") === noted;
 }

@@ -1,7 +1,8 @@
 // Which Node the executable is made of: the pinned one, for this architecture or the other.
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, doing, errnoOf } from "../../src/errors.ts";
+import { BootcError, doing } from "../../src/errors.ts";
+import { readBytesIfAny } from "../../src/system/files.ts";
 import { makeOnce } from "../archive/make-once.ts";
 import { dropSections } from "../elf/drop-sections.ts";
 import { architectureOf } from "../elf/read.ts";
@@ -22,7 +23,7 @@ export async function readRuntime(
   folder: string | undefined,
 ): Promise<UsedRuntime> {
   const path = join(folder ?? join(tree.top, "node_modules", packageOf(architecture)), "bin/node");
-  const bytes = await readIfThere(path);
+  const bytes = await readBytesIfAny(path);
   if (bytes === undefined && folder !== undefined) {
     throw new BootcError(`there is no runtime \`${path}\``, {
       hint: "name a folder that holds `bin/node`",
@@ -34,15 +35,6 @@ export async function readRuntime(
   );
   const runsHere = architecture === process.arch && bytes !== undefined;
   return { stripped, generator: runsHere ? path : process.execPath };
-}
-
-async function readIfThere(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
-    throw error;
-  }
 }
 
 /** The other architecture's runtime: npm installs only this machine's. */

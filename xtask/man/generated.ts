@@ -1,7 +1,8 @@
 // Files made from the command line's definitions: written to a folder, or compared with what is there.
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { BootcError, errnoOf } from "../../src/errors.ts";
+import { BootcError } from "../../src/errors.ts";
+import { ifMissing } from "../../src/system/files.ts";
 import { writeWhole } from "../archive/write-whole.ts";
 
 /** Texts by path below a folder. */
@@ -38,13 +39,9 @@ export async function requireFresh(
 }
 
 async function listFiles(folder: string): Promise<readonly string[]> {
-  try {
-    const found = await readdir(folder, { recursive: true, withFileTypes: true });
-    return found
-      .filter((it) => it.isFile())
-      .map((it) => join(it.parentPath, it.name).slice(folder.length + 1));
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [];
-    throw error;
-  }
+  const options = { recursive: true, withFileTypes: true } as const;
+  const found = await readdir(folder, options).catch(ifMissing([]));
+  return found
+    .filter((it) => it.isFile())
+    .map((it) => join(it.parentPath, it.name).slice(folder.length + 1));
 }

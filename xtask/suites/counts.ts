@@ -1,7 +1,7 @@
 // What test runs came to: added up from vitest's reports, so that nobody has to trust a log.
-import { readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { BootcError, errnoOf } from "../../src/errors.ts";
+import { BootcError } from "../../src/errors.ts";
+import { readFileIfAny } from "../../src/system/files.ts";
 import type { Tree } from "../task.ts";
 
 /** The suites, in the order they run; the last ones need root and minutes. */
@@ -32,12 +32,8 @@ export async function readCounts(
   names: readonly ReportName[],
 ): Promise<readonly Counts[]> {
   const counts = names.map(async (name) => {
-    try {
-      return [parseCounts(await readFile(reportPath(tree, name), "utf8"), tree.top)];
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT") return [];
-      throw error;
-    }
+    const text = await readFileIfAny(reportPath(tree, name));
+    return text === undefined ? [] : [parseCounts(text, tree.top)];
   });
   return (await Promise.all(counts)).flat();
 }

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { BootcError, errnoOf } from "../../src/errors.ts";
+import { BootcError } from "../../src/errors.ts";
 import type { Tree } from "../task.ts";
 import { reportOfProgress } from "./progress.ts";
 
@@ -77,11 +77,6 @@ function endWhenStill(path: string, stillMs: number): Still {
 }
 
 function sizeOf(path: string): number {
-  try {
-    return statSync(path).size;
-  } catch (error) {
-    // `xtask clean` in the middle of a run.
-    if (errnoOf(error) === "ENOENT") return 0;
-    throw error;
-  }
+  // Nothing: `xtask clean` in the middle of a run.
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }

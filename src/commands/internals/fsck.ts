@@ -2,13 +2,13 @@
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { prepareForWrite } from "../../deploy/prepare-write.ts";
-import { BootcError, errnoOf } from "../../errors.ts";
+import { BootcError } from "../../errors.ts";
 import { keyfileValue, parseKeyfile } from "../../ostree/keyfile.ts";
 import { readVerityFlags } from "../../programs/disk/lsattr.ts";
 import { deploymentDir } from "../../sysroot/paths.ts";
 import { readSysroot, systemRepo } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
-import { readFileIfAny } from "../../system/files.ts";
+import { ifMissing, readFileIfAny } from "../../system/files.ts";
 
 type Check = (ctx: Context) => Promise<string | undefined>;
 
@@ -40,13 +40,8 @@ async function checkResolvConf(ctx: Context): Promise<string | undefined> {
 }
 
 async function isEmptyFile(path: string): Promise<boolean> {
-  try {
-    const stats = await lstat(path);
-    return stats.isFile() && stats.size === 0;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return false;
-    throw error;
-  }
+  const found = await lstat(path).catch(ifMissing(undefined));
+  return found?.isFile() === true && found.size === 0;
 }
 
 /** Either every content object is protected by fs-verity or none; all, where the repository demands it. */

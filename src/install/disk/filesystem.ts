@@ -7,9 +7,8 @@ import { readFilesystemUuid } from "../../programs/disk/blkid.ts";
 import { readParentDisk } from "../../programs/disk/lsblk.ts";
 import { listDeploymentsOnDisk } from "../../sysroot/deployments.ts";
 import type { Context } from "../../system/context.ts";
-import { exists, readFileIfAny } from "../../system/files.ts";
+import { exists, readFileIfAny, readLinkIfAny } from "../../system/files.ts";
 import { type Mount, readMount, readMountsBelow } from "../../system/mounts.ts";
-import { readLinkIfAny } from "../../system/optional-file.ts";
 import { cleanupContext } from "../machine/chroot.ts";
 import { FILESYSTEMS, type FilesystemType } from "../plan/install-config.ts";
 import {

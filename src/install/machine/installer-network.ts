@@ -3,9 +3,8 @@ import { lstat, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { readAuthFile } from "../../programs/skopeo/policy.ts";
 import type { Context } from "../../system/context.ts";
-import { exists, isSameFile, replaceFile } from "../../system/files.ts";
+import { exists, isMissing, isSameFile, replaceFile } from "../../system/files.ts";
 import { findHostRoot } from "../../system/host-root.ts";
-import { isMissing } from "../../system/optional-file.ts";
 
 const RESOLVER = "etc/resolv.conf";
 const AUTH = "run/ostree/auth.json";

@@ -1,9 +1,10 @@
 // Which policy and which credentials apply to images: the files, by the search order of the container tools.
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, doing, errnoOf } from "../../errors.ts";
+import { BootcError, doing } from "../../errors.ts";
 import { isObject, type JsonObject, parseJsonObject } from "../../image/json.ts";
 import type { Context } from "../../system/context.ts";
+import { exists } from "../../system/files.ts";
 
 /**
  * The policy file in force. `CONTAINERS_POLICY_JSON` decides when set; else the user's own, the machine's
@@ -111,16 +112,6 @@ async function requireUsable(what: string, reading: Promise<unknown>): Promise<v
 async function firstExisting(paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) if (await exists(path)) return path;
   return undefined;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return false;
-    throw error;
-  }
 }
 
 function noPolicy(message: string): BootcError {

@@ -1,7 +1,7 @@
 // The merge stage: the trees of all layers become one, by changing directory objects alone.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BootcError, errnoOf } from "../../errors.ts";
+import { BootcError } from "../../errors.ts";
 import { EMPTY_TREE, EMPTY_TREE_BYTES, objectPath } from "../../ostree/objects.ts";
 import {
   readFileContent,
@@ -11,6 +11,7 @@ import {
 } from "../../repository/files.ts";
 import type { Scratch } from "../../repository/scratch.ts";
 import type { Context } from "../../system/context.ts";
+import { isMissing } from "../../system/files.ts";
 import {
   applyLayer,
   closeTree,
@@ -121,7 +122,7 @@ function createStore(repo: string, made: Map<string, Uint8Array>): TreeStore {
       try {
         return readFileSync(join(repo, objectPath(checksum, "dirtree")));
       } catch (cause) {
-        if (errnoOf(cause) !== "ENOENT") throw cause;
+        if (!isMissing(cause)) throw cause;
         throw new BootcError(`the directory object ${checksum} is not in the repository`, {
           kind: "integrity",
           hint: "run `ostree fsck` on the repository",
