@@ -5,7 +5,7 @@ import { BootcError } from "../errors.ts";
 import { assignSlots } from "../host/assemble-host.ts";
 import type { Deployment } from "../host/deployment.ts";
 import { formatSize } from "../host/manifest-difference.ts";
-import { isAtLeast, readOstreeVersion } from "../programs/ostree/version.ts";
+import { isAtLeast, readOstree } from "../programs/ostree/version.ts";
 import { readFileSize } from "../repository/files.ts";
 import { openCommit } from "../repository/tree.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
@@ -31,7 +31,7 @@ export async function requireBootRoom(ctx: Context, it: StagedKernel): Promise<v
   if (requiredBytes <= freeBytes) return;
   const { deployments } = await readSysroot(ctx);
   if (await isKernelInBoot(ctx, it, { wanted, deployments })) return;
-  const freeable = isAtLeast(await readOstreeVersion(ctx), PRUNES_EARLY)
+  const freeable = isAtLeast((await readOstree(ctx)).version, PRUNES_EARLY)
     ? await sumFreeableKernels(boot, deployments)
     : 0;
   const availableBytes = freeBytes + freeable;

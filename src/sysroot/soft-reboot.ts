@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Deployment } from "../host/deployment.ts";
 import { formatKargs, parseKargs, removeKey } from "../host/kargs.ts";
 import { parseKeyfile } from "../ostree/keyfile.ts";
-import { isAtLeast, readOstreeVersion } from "../programs/ostree/version.ts";
+import { isAtLeast, readOstree } from "../programs/ostree/version.ts";
 import type { Context } from "../system/context.ts";
 import { openDirectory } from "../system/file-tree.ts";
 import { exists, readFileIfAny, readNamesIfAny } from "../system/files.ts";
@@ -18,9 +18,8 @@ const SINCE = "2025.3";
 /** What stands in the way of a soft reboot into a deployment; undefined when nothing does. */
 export type SoftRebootCheck = (it: Deployment) => Promise<string | undefined>;
 
-/** The check against the booted deployment. What costs a process comes last, and once. */
+/** The check against the booted deployment. What costs a process comes last. */
 export function makeSoftRebootCheck(ctx: Context, booted: Deployment | undefined): SoftRebootCheck {
-  let asked: Promise<string> | undefined;
   return async (it) => {
     if (booted === undefined) return "it is not known what runs";
     const difference = compareKernels(booted, it);
@@ -28,8 +27,7 @@ export function makeSoftRebootCheck(ctx: Context, booted: Deployment | undefined
     if (!(await usesComposefs(ctx, it))) return "it does not run from composefs";
     const lack = await findSystemLack(ctx);
     if (lack !== undefined) return lack;
-    asked ??= readOstreeVersion(ctx);
-    const version = await asked;
+    const { version } = await readOstree(ctx);
     if (!isAtLeast(version, SINCE)) return describeOldOstree(version);
     // These versions abort on such a deployment.
     const hasOptions = it.bootOptions?.includes("ostree=") === true;
@@ -44,7 +42,7 @@ export function makeSoftRebootCheck(ctx: Context, booted: Deployment | undefined
 export async function findSoftRebootLack(ctx: Context): Promise<string | undefined> {
   const lack = await findSystemLack(ctx);
   if (lack !== undefined) return lack;
-  const version = await readOstreeVersion(ctx);
+  const { version } = await readOstree(ctx);
   return isAtLeast(version, SINCE) ? undefined : describeOldOstree(version);
 }
 

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { parseOstreeReference } from "../../image/reference.ts";
 import { formatDictionary } from "../../ostree/objects.ts";
 import { formatOrigin, parseOrigin, replaceOriginImage } from "../../ostree/origin.ts";
-import type { Context } from "../../system/context.ts";
+import { type Context, withSignal } from "../../system/context.ts";
 import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
 import { formatRecord } from "../journal.ts";
 import {
@@ -14,7 +14,7 @@ import {
   setFinalizationLock,
   stageDeployment,
 } from "./admin.ts";
-import { isAtLeast, parseOstreeVersion } from "./version.ts";
+import { isAtLeast, parseOstree, readOstree } from "./version.ts";
 
 const request = {
   stateroot: "default",
@@ -41,7 +41,26 @@ test("arguments are inherited unless they are given, each in one word", () => {
 test.each([
   ["libostree:\n Version: '2022.7'\n Git: x", "2022.7"],
   ["libostree:\n Version: 2026.4\n", "2026.4"],
-])("%j says version %s", (text, want) => expect(parseOstreeVersion(text)).toBe(want));
+])("%j says version %s", (text, want) => expect(parseOstree(text).version).toBe(want));
+
+test("features are the names in the list", () => {
+  const { features } = parseOstree(
+    "libostree:\n Version: '2022.7'\n Features:\n  - inode64\n  - gpgme\n",
+  );
+  expect([...features]).toEqual(["inode64", "gpgme"]);
+});
+
+test("ostree is asked once in a run, and again after it did not answer", async () => {
+  const { ctx, requireAllUsed } = scriptedContext("/", [
+    ["? ostree --version", new Error("interrupted")],
+    ["? ostree --version", " Version: '2025.7'\n"],
+  ]);
+  await expect(readOstree(ctx)).rejects.toThrow("interrupted");
+  const of = withSignal(ctx, new AbortController().signal);
+  const answers = await Promise.all([readOstree(ctx), readOstree(of), readOstree(ctx)]);
+  expect(answers.map((it) => it.version)).toEqual(["2025.7", "2025.7", "2025.7"]);
+  requireAllUsed();
+});
 
 test.each([
   ["2023.6", "2023.6", true],

@@ -8,7 +8,7 @@ import type { Karg } from "../../host/kargs.ts";
 import { readStagedDeployment } from "../../sysroot/staged.ts";
 import type { Context } from "../../system/context.ts";
 import { exists } from "../../system/files.ts";
-import { isAtLeast, readOstreeVersion } from "./version.ts";
+import { isAtLeast, readOstree } from "./version.ts";
 
 export interface StageRequest {
   readonly stateroot: string;
@@ -66,7 +66,7 @@ export async function setFinalizationLock(
   ctx: Context,
   lock: "locked" | "unlocked",
 ): Promise<void> {
-  if (isAtLeast(await readOstreeVersion(ctx), "2023.8")) {
+  if (isAtLeast((await readOstree(ctx)).version, "2023.8")) {
     const words = lock === "locked" ? [] : ["--unlock"];
     await ctx.run("ostree", ["admin", "lock-finalization", ...words], { isQuiet: true });
   } else if (lock === "locked") {

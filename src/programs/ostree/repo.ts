@@ -4,20 +4,6 @@ import { CHECKSUM } from "../../ostree/objects.ts";
 import type { Context } from "../../system/context.ts";
 import { feed } from "../../system/feed.ts";
 
-export interface OstreeFeatures {
-  /** `2024.10` */
-  readonly version: string;
-  readonly features: ReadonlySet<string>;
-}
-
-export async function readOstreeFeatures(ctx: Context): Promise<OstreeFeatures> {
-  const text = await ctx.read("ostree", ["--version"]);
-  const version = /^\s*Version:\s*'([^']+)'/m.exec(text)?.[1];
-  if (version === undefined) throw new BootcError("`ostree --version` does not say its version");
-  const features = new Set([...text.matchAll(/^\s*- (\S+)$/gm)].map(([, it = ""]) => it));
-  return { version, features };
-}
-
 export interface TarCommit {
   readonly repo: string;
   readonly ref: string;

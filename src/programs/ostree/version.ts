@@ -2,15 +2,34 @@
 import { BootcError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
 
-/** `2025.2`. */
-export async function readOstreeVersion(ctx: Context): Promise<string> {
-  return parseOstreeVersion(await ctx.read("ostree", ["--version"]));
+export interface Ostree {
+  /** `2025.2` */
+  readonly version: string;
+  /** The names under `Features`. */
+  readonly features: ReadonlySet<string>;
 }
 
-export function parseOstreeVersion(text: string): string {
+/** A run of ours has one environment, and finds one ostree in it. */
+const known = new WeakMap<Context["env"], Promise<Ostree>>();
+
+/** Asks ostree which one it is, once in a run. */
+export async function readOstree(ctx: Context): Promise<Ostree> {
+  const answer = known.get(ctx.env) ?? ctx.read("ostree", ["--version"]).then(parseOstree);
+  known.set(ctx.env, answer);
+  try {
+    return await answer;
+  } catch (error) {
+    // Whoever asks next may not be interrupted.
+    if (known.get(ctx.env) === answer) known.delete(ctx.env);
+    throw error;
+  }
+}
+
+export function parseOstree(text: string): Ostree {
   const version = /^\s*Version:\s*'?([0-9]+\.[0-9]+)/m.exec(text)?.[1];
   if (version === undefined) throw new BootcError("`ostree --version` printed no version");
-  return version;
+  const features = new Set([...text.matchAll(/^\s*- (\S+)$/gm)].map(([, it = ""]) => it));
+  return { version, features };
 }
 
 export function isAtLeast(version: string, wanted: string): boolean {
@@ -25,7 +44,7 @@ export async function requireOstreeVersion(
   wanted: string,
   what: string,
 ): Promise<void> {
-  const version = await readOstreeVersion(ctx);
+  const { version } = await readOstree(ctx);
   if (isAtLeast(version, wanted)) return;
   throw new BootcError(`${what} needs ostree ${wanted}, this host has ${version}`, {
     kind: "unsupported",

@@ -1,7 +1,8 @@
 // How the derived layers of an image are imported: what its base says about paths and labels.
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { checkout, readOstreeFeatures } from "../../programs/ostree/repo.ts";
+import { checkout } from "../../programs/ostree/repo.ts";
+import { readOstree } from "../../programs/ostree/version.ts";
 import { makeWorkDirectory } from "../../repository/scratch.ts";
 import { openCommit } from "../../repository/tree.ts";
 import { isRootWritable, readPrepareRoot } from "../../sysroot/prepare-root.ts";
@@ -29,7 +30,7 @@ export async function readDerivedSettings(
   source: SettingsSource,
 ): Promise<DerivedSettings> {
   const { repo, baseCommit } = source;
-  const { features } = await readOstreeFeatures(ctx);
+  const { features } = await readOstree(ctx);
   const filter = {
     allowsNonUsr: baseCommit === undefined || (await allowsNonUsr(repo, baseCommit)),
     retainsVar: features.has("initial-var"),

@@ -3,12 +3,8 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Commit } from "../../ostree/objects.ts";
 import { TREE_PREFIX } from "../../ostree/ref-names.ts";
-import {
-  checkout,
-  commitDirectory,
-  deleteRefs,
-  readOstreeFeatures,
-} from "../../programs/ostree/repo.ts";
+import { checkout, commitDirectory, deleteRefs } from "../../programs/ostree/repo.ts";
+import { readOstree } from "../../programs/ostree/version.ts";
 import { requireCommit } from "../../repository/files.ts";
 import { addCommit, createScratch, makeWorkDirectory } from "../../repository/scratch.ts";
 import type { Context } from "../../system/context.ts";
@@ -24,7 +20,7 @@ export async function relabel(
   ctx: Context,
   { repo, merged }: { readonly repo: string; readonly merged: MergedTree },
 ): Promise<TreeRef> {
-  const { features } = await readOstreeFeatures(ctx);
+  const { features } = await readOstree(ctx);
   const scratch = await createScratch(repo);
   const work = await makeWorkDirectory(repo);
   try {
