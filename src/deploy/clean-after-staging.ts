@@ -1,7 +1,7 @@
 // After a deployment was staged: whatever nothing refers to any more goes.
 import { join } from "node:path";
 import { describeError } from "../errors.ts";
-import { deleteRefspec } from "../programs/ostree/admin.ts";
+import { deleteRefs } from "../programs/ostree/repo.ts";
 import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { cleanHost } from "./clean-host.ts";
@@ -22,7 +22,8 @@ export async function cleanAfterStaging(
 ): Promise<string | undefined> {
   const repo = systemRepo(ctx);
   try {
-    if (abandonedRefspec !== undefined) await deleteRefspec(ctx, repo, abandonedRefspec);
+    // It would keep the commit of a plain ostree deployment.
+    if (abandonedRefspec !== undefined) await deleteRefs(ctx, repo, [abandonedRefspec]);
     const sysroot = join(ctx.root, "sysroot");
     return await cleanHost(ctx, { sysroot, repo, lockTimeoutMs });
   } catch (error) {

@@ -15,6 +15,7 @@ import {
   ensureStateroot,
   initSysroot,
 } from "../programs/ostree/install.ts";
+import { createRef, deleteRefs } from "../programs/ostree/repo.ts";
 import { showProgress } from "../progress/show.ts";
 import { planPull } from "../pull/plan/plan.ts";
 import { pullImage } from "../pull/pull.ts";
@@ -112,9 +113,8 @@ async function pullForTarget(ctx: Context, prepared: Prepared, repo: string): Pr
   const own = imageRef(formatImageReference(prepared.source.image));
   const wanted = imageRef(formatImageReference(prepared.target.image));
   if (own === wanted) return pulled;
-  const refs = ["refs", `--repo=${repo}`];
-  await ctx.run("ostree", [...refs, `--create=${wanted}`, "--force", pulled.commit]);
-  await ctx.run("ostree", [...refs, "--delete", own], { isQuiet: true });
+  await createRef(ctx, repo, { ref: wanted, commit: pulled.commit });
+  await deleteRefs(ctx, repo, [own]);
   return pulled;
 }
 

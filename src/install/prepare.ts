@@ -11,6 +11,7 @@ import {
   parseTransport,
   type Verification,
 } from "../image/reference.ts";
+import { initRepo } from "../programs/ostree/repo.ts";
 import { type PullPlan, planPull } from "../pull/plan/plan.ts";
 import { type PrepareRoot, readPrepareRoot } from "../sysroot/prepare-root.ts";
 import type { Context } from "../system/context.ts";
@@ -107,7 +108,7 @@ export function decideTarget(
 async function planAlone(ctx: Context, reference: OstreeReference): Promise<PullPlan> {
   const repo = await mkdtemp(join(tmpdir(), "bootc-install-check-"));
   try {
-    await ctx.run("ostree", ["init", `--repo=${repo}`, "--mode=bare-user"], { isQuiet: true });
+    await initRepo(ctx, repo, "bare-user");
     return await planPull(ctx, { repo, reference, requiresBootable: true });
   } finally {
     await rm(repo, { recursive: true, force: true });

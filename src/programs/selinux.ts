@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Context } from "../system/context.ts";
+import { initRepo } from "./ostree/repo.ts";
 
 export interface PolicyPath {
   /** Where the policy is to think it is: relative to the root, which itself is the empty string. */
@@ -25,7 +26,7 @@ export async function readPolicyLabels(
     await mkdir(tree);
     for (const it of paths) await addStandIn(tree, it);
     const repo = join(work, "repo");
-    await ctx.run("ostree", ["init", `--repo=${repo}`, "--mode=archive"], { isQuiet: true });
+    await initRepo(ctx, repo, "archive");
     const words = ["--orphan", "--no-bindings", "--timestamp=@0"];
     const commit = await ctx.read("ostree", [
       ...["commit", `--repo=${repo}`, ...words],

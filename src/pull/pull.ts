@@ -6,6 +6,7 @@ import { formatCanonicalJson } from "../format/canonical-json.ts";
 import { createdEpochOf, parseConfig, versionOf } from "../image/config.ts";
 import { parseImageManifest, toOciManifest } from "../image/manifest.ts";
 import { formatImageReference } from "../image/reference.ts";
+import { createRef } from "../programs/ostree/repo.ts";
 import { requireSigned } from "../programs/ostree/verify.ts";
 import {
   type BlobCache,
@@ -148,10 +149,7 @@ export async function pullBase(
       await requireVouched(ctx, done, imported.commits);
       const base = baseCommitOf(done, imported.commits);
       if (base === undefined) throw new Error("unreachable: an image without a commit layer");
-      if (ref !== undefined) {
-        const args = ["refs", `--repo=${repo}`, "--force", `--create=${ref}`, base];
-        await ctx.run("ostree", args, { isQuiet: true });
-      }
+      if (ref !== undefined) await createRef(ctx, repo, { ref, commit: base });
       await deletePrivateRefs(repo, done.layers);
       return base;
     }),

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { objectPath, parseCommit, textMetadata } from "../ostree/objects.ts";
 import { BASE_IMAGE_PREFIX } from "../ostree/ref-names.ts";
-import { deleteRefs, type Pruned, pruneObjects } from "../programs/ostree/repo.ts";
+import { createRef, deleteRefs, type Pruned, pruneObjects } from "../programs/ostree/repo.ts";
 import type { Context } from "../system/context.ts";
 import { pruneImages, pruneLayers, removeAbandoned } from "./cleanup.ts";
 import { listDeploymentRefs, listRefs, readRef } from "./files.ts";
@@ -55,9 +55,8 @@ async function protectBases(ctx: Context, repo: string): Promise<void> {
   const commits = await Promise.all(present.map((it) => readRef(repo, it)));
   if (commits.join() === bases.join()) return;
   await deleteRefs(ctx, repo, present);
-  for (const [i, base] of bases.entries()) {
-    const args = ["refs", `--repo=${repo}`, `--create=${BOOTC_BASES}/${i}`, base];
-    await ctx.run("ostree", args, { isQuiet: true });
+  for (const [i, commit] of bases.entries()) {
+    await createRef(ctx, repo, { ref: `${BOOTC_BASES}/${i}`, commit });
   }
 }
 

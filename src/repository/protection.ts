@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PROTECTIVE_PREFIX } from "../ostree/ref-names.ts";
+import { createRef } from "../programs/ostree/repo.ts";
 import type { Context } from "../system/context.ts";
 import { ifAbsent } from "../system/files.ts";
 import { isLocked, lockFile } from "../system/lock.ts";
@@ -49,10 +50,7 @@ export async function protectStored(
   protection: Protection,
   { repo, commit }: { readonly repo: string; readonly commit: string },
 ): Promise<void> {
-  const ref = await protection.takeRef();
-  await ctx.run("ostree", ["refs", `--repo=${repo}`, "--force", `--create=${ref}`, commit], {
-    isQuiet: true,
-  });
+  await createRef(ctx, repo, { ref: await protection.takeRef(), commit });
 }
 
 /**

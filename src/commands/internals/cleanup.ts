@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { type LockFlags, lockTimeoutOf } from "../../cli/options.ts";
 import { cleanHost } from "../../deploy/clean-host.ts";
 import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
+
+import { cleanDeployments } from "../../programs/ostree/admin.ts";
+
 import { systemRepo } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
 
@@ -14,7 +17,7 @@ export async function cleanup(ctx: Context, options: LockFlags): Promise<void> {
   const repo = systemRepo(ctx);
   const summary = await withHostLock(ctx, { purpose: "cleaning up", timeoutMs }, async () => {
     // Deployments that are no longer listed go first, so that what they followed can go, too.
-    await ctx.run("ostree", ["admin", "cleanup"], { isQuiet: true });
+    await cleanDeployments(ctx);
     return await cleanHost(ctx, { sysroot, repo, lockTimeoutMs: timeoutMs });
   });
   if (summary !== undefined) ctx.say(summary);

@@ -23,14 +23,9 @@ export interface StageRequest {
 
 /** Stages a deployment in place of what is staged, and looks that it is there. */
 export async function stageDeployment(ctx: Context, request: StageRequest): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), "bootc-origin-"));
-  try {
-    const originFile = join(dir, "origin");
-    await writeFile(originFile, request.origin);
-    await ctx.run("ostree", formatStageArgs(request, originFile), { isQuiet: true });
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
+  await withOriginFile(request, (originFile) =>
+    ctx.run("ostree", formatStageArgs(request, originFile), { isQuiet: true }),
+  );
   await requireStaged(ctx, request);
   await cancelSoftReboot(ctx);
 }
@@ -47,6 +42,42 @@ export function formatStageArgs(request: StageRequest, originFile: string): read
     ...(kargs === undefined ? [] : ["--karg-none", ...kargs.map((it) => `--karg-append=${it}`)]),
     request.commit,
   ];
+}
+
+/** Deploys into a sysroot that is not the booted one, whose staged deployment ostree would break. */
+export async function deployTo(
+  ctx: Context,
+  sysroot: string,
+  request: Omit<StageRequest, "isLocked">,
+): Promise<void> {
+  const kargs = request.kargs?.map((it) => `--karg-append=${it}`);
+  await withOriginFile(request, (originFile) =>
+    ctx.run("ostree", [
+      ...["admin", "deploy", `--sysroot=${sysroot}`],
+      ...[`--os=${request.stateroot}`, `--origin-file=${originFile}`],
+      ...(kargs === undefined ? [] : ["--karg-none", ...kargs]),
+      request.commit,
+    ]),
+  );
+}
+
+async function withOriginFile(
+  { origin }: Pick<StageRequest, "origin">,
+  work: (path: string) => Promise<void>,
+): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), "bootc-origin-"));
+  try {
+    const path = join(dir, "origin");
+    await writeFile(path, origin);
+    await work(path);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** Removes the deployments that are listed no longer, and their refs. */
+export async function cleanDeployments(ctx: Context): Promise<void> {
+  await ctx.run("ostree", ["admin", "cleanup"], { isQuiet: true });
 }
 
 async function requireStaged(ctx: Context, request: StageRequest): Promise<void> {
@@ -119,9 +150,4 @@ async function cancelSoftReboot(ctx: Context): Promise<void> {
 async function changeSoftReboot(ctx: Context, word: string): Promise<void> {
   const command = ["ostree", "admin", "prepare-soft-reboot", word];
   await ctx.run("nsenter", ["--target=1", "--mount", "--", ...command], { isQuiet: true });
-}
-
-/** Removes the ref of a plain ostree deployment, which keeps its commit from being cleaned up. */
-export async function deleteRefspec(ctx: Context, repo: string, refspec: string): Promise<void> {
-  await ctx.run("ostree", ["refs", `--repo=${repo}`, "--delete", refspec], { isQuiet: true });
 }

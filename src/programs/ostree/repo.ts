@@ -85,6 +85,37 @@ export function isOutOfRoom(error: unknown): boolean {
   );
 }
 
+/** Makes an empty repository in the directory `repo`, which may be there. */
+export async function initRepo(
+  ctx: Context,
+  repo: string,
+  mode: "archive" | "bare-user",
+): Promise<void> {
+  await ctx.run("ostree", ["init", `--repo=${repo}`, `--mode=${mode}`], { isQuiet: true });
+}
+
+/** Copies refs and all that belongs to them, in one transaction. The commits carry refs of their origin. */
+export async function copyRefs(
+  ctx: Context,
+  repo: string,
+  { from, refs }: { readonly from: string; readonly refs: readonly string[] },
+): Promise<void> {
+  await ctx.run("ostree", [
+    ...["pull-local", `--repo=${repo}`, "--untrusted", "--disable-verify-bindings"],
+    ...[from, ...refs],
+  ]);
+}
+
+/** Has `ref` name a commit of the repository, whatever it named before. */
+export async function createRef(
+  ctx: Context,
+  repo: string,
+  { ref, commit }: { readonly ref: string; readonly commit: string },
+): Promise<void> {
+  const args = ["refs", `--repo=${repo}`, "--force", `--create=${ref}`, commit];
+  await ctx.run("ostree", args, { isQuiet: true });
+}
+
 /** How many refs one run of ostree is given; well below what a command line may hold. */
 const REFS_AT_ONCE = 500;
 

@@ -4,6 +4,9 @@ import { BootcError, doing } from "../../../errors.ts";
 import { formatImageReference, parseOstreeReference } from "../../../image/reference.ts";
 import { canonicalizeReference } from "../../../image/registry-name.ts";
 import { blobRef, imageRef } from "../../../ostree/ref-names.ts";
+
+import { copyRefs } from "../../../programs/ostree/repo.ts";
+
 import { findLayersOf, requireStoredImage } from "../../../repository/images.ts";
 import { withRepositoryLock } from "../../../repository/lock.ts";
 import type { Context } from "../../../system/context.ts";
@@ -28,11 +31,8 @@ export async function imageCopy(ctx: Context, options: ImageCopyOptions): Promis
   const refs = [imageRef(name), ...new Set(layers.map((it) => blobRef(it.digest)))];
   const repo = options.destRepo;
   const work = () =>
-    // One transaction: the image is there whole or not at all. Its commits carry refs of their origin.
-    ctx.run("ostree", [
-      ...["pull-local", `--repo=${repo}`, "--untrusted", "--disable-verify-bindings"],
-      ...[options.srcRepo, ...refs],
-    ]);
+    // One transaction: the image is there whole or not at all.
+    copyRefs(ctx, repo, { from: options.srcRepo, refs });
   await doing(`copying ${name}`, () =>
     withRepositoryLock(ctx, repo, {
       options: { purpose: `copying ${name}`, timeoutMs: lockTimeoutOf(options) },

@@ -1,7 +1,6 @@
 // `ostree container image deploy`: pulls an image into a sysroot and makes a deployment of it.
+import { writeFile } from "node:fs/promises";
 
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { lockTimeoutOf, type RepositoryPullFlags, repositoryPullOf } from "../../../cli/options.ts";
 import { withHostLock } from "../../../deploy/prepare-write.ts";
@@ -18,7 +17,7 @@ import {
 import { parseNamedImage } from "../../../image/registry-name.ts";
 import { completeInstall } from "../../../install/complete.ts";
 import { formatOrigin } from "../../../ostree/origin.ts";
-import { type StageRequest, stageDeployment } from "../../../programs/ostree/admin.ts";
+import { deployTo, stageDeployment } from "../../../programs/ostree/admin.ts";
 import { pullImage } from "../../../pull/pull.ts";
 import { removeImages } from "../../../repository/cleanup.ts";
 import { withRepositoryLock } from "../../../repository/lock.ts";
@@ -140,23 +139,6 @@ async function deploy(ctx: Context, it: DeployRequest, commit: string): Promise<
     return await labelStagedEtc(ctx);
   }
   await deployTo(ctx, options.sysroot, request);
-}
-
-async function deployTo(ctx: Context, sysroot: string, request: StageRequest): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), "bootc-deploy-"));
-  try {
-    const originFile = join(dir, "origin");
-    await writeFile(originFile, request.origin);
-    const kargs = request.kargs?.map((it) => `--karg-append=${it}`);
-    await ctx.run("ostree", [
-      ...["admin", "deploy", `--sysroot=${sysroot}`],
-      ...[`--os=${request.stateroot}`, `--origin-file=${originFile}`],
-      ...(kargs === undefined ? [] : ["--karg-none", ...kargs]),
-      request.commit,
-    ]);
-  } finally {
-    await rm(dir, { recursive: true });
-  }
 }
 
 async function complete(ctx: Context, { options, stateroot }: DeployRequest): Promise<void> {
