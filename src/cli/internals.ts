@@ -115,7 +115,7 @@ function declareHostInternals(internals: Command, ctx: Context): void {
     .description("reboot this machine")
     .addHelpText("after", "\nExamples:\n  bootc internals reboot")
     .action(async () => {
-      const { reboot } = await import("../programs/reboot.ts");
+      const { reboot } = await import("../programs/systemd.ts");
       await reboot(ctx);
     });
 }

@@ -5,7 +5,7 @@ import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { queueRollback } from "../deploy/queue-rollback.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
-import { reboot } from "../programs/reboot.ts";
+import { reboot } from "../programs/systemd.ts";
 import type { Context } from "../system/context.ts";
 
 export interface RollbackOptions extends JsonFlags, LockFlags {

@@ -7,7 +7,7 @@ import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/so
 import { assembleHost } from "../host/assemble-host.ts";
 import { isSameImage, parseSwitchTarget } from "../host/switch.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
-import { reboot } from "../programs/reboot.ts";
+import { reboot } from "../programs/systemd.ts";
 import { mutateOriginInPlace, readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 

@@ -27,7 +27,7 @@ import {
 import { versionOf } from "../image/config.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { setFinalizationLock } from "../programs/ostree/admin.ts";
-import { reboot } from "../programs/reboot.ts";
+import { reboot } from "../programs/systemd.ts";
 import type { ProgressDisplay } from "../progress/show.ts";
 import { forgetUpdate, type PullPlan, recordUpdate } from "../pull/plan/plan.ts";
 import type { PulledImage } from "../pull/request.ts";

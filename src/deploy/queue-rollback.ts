@@ -1,11 +1,10 @@
 // Queueing a rollback, and taking it back: only the order of deployments changes, nothing is fetched.
-
 import { BootcError } from "../errors.ts";
 import { nameDeployment } from "../host/deployment.ts";
 import { decideRollback, type RollbackDecision } from "../host/rollback.ts";
-import { ROLLBACK_MESSAGE_ID, writeJournal } from "../programs/journal.ts";
 import { setDefaultDeployment } from "../programs/ostree/admin.ts";
 import { requireOstreeVersion } from "../programs/ostree/version.ts";
+import { ROLLBACK_MESSAGE_ID, writeJournal } from "../programs/systemd.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";

@@ -1,5 +1,4 @@
 // From an image reference to the next boot: pulled, staged, announced, and what is no longer needed removed.
-
 import { join } from "node:path";
 import { BootcError, doing } from "../errors.ts";
 import type { Deployment } from "../host/deployment.ts";
@@ -9,8 +8,8 @@ import { describeManifestDifference } from "../host/manifest-difference.ts";
 import { versionOf } from "../image/config.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { formatOrigin } from "../ostree/origin.ts";
-import { STAGING_MESSAGE_ID, writeJournal } from "../programs/journal.ts";
 import { stageDeployment } from "../programs/ostree/admin.ts";
+import { STAGING_MESSAGE_ID, writeJournal } from "../programs/systemd.ts";
 import type { OnPullEvent } from "../progress/progress.ts";
 import type { PulledImage } from "../pull/request.ts";
 import { openCommit } from "../repository/tree.ts";

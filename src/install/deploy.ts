@@ -1,5 +1,6 @@
 // The core of every installation: ostree layout, image, first deployment, and what belongs beside it.
 import { mkdir, writeFile } from "node:fs/promises";
+import { release } from "node:os";
 import { dirname, join } from "node:path";
 import { requireBoundImages, storeBoundImages } from "../deploy/bound-images/install.ts";
 import { BootcError, doing } from "../errors.ts";
@@ -222,7 +223,7 @@ async function describeAleph(ctx: Context, { prepared, pulled, facts }: Installe
     targetImage: formatImageReference(prepared.target.image),
     labels: labelsOf(pulled.config),
     version: versionOf(pulled.config),
-    kernel: (await ctx.read("uname", ["-r"])).trim(),
+    kernel: release(),
     selinux: await decideSelinux(ctx, prepared, facts),
   });
 }

@@ -1,4 +1,6 @@
 // The end of an installation: everything is on the disk, and the file systems are clean.
+import { flushJournal, trimFilesystem } from "../programs/disk/fs.ts";
+import { remount } from "../programs/disk/mount.ts";
 import type { Context } from "../system/context.ts";
 
 /**
@@ -10,10 +12,8 @@ export async function finalizeFilesystems(
   mounts: readonly { readonly path: string; readonly type: string }[],
 ): Promise<void> {
   for (const { path, type } of mounts) {
-    await ctx.run("fstrim", ["--quiet-unsupported", "-v", path]);
-    await ctx.run("mount", ["-o", "remount,ro", path]);
-    if (type === "vfat") continue;
-    await ctx.run("fsfreeze", ["-f", path]);
-    await ctx.run("fsfreeze", ["-u", path]);
+    await trimFilesystem(ctx, path);
+    await remount(ctx, path, "ro");
+    if (type !== "vfat") await flushJournal(ctx, path);
   }
 }

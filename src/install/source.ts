@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../errors.ts";
 import { type ImageReference, parseImageReference } from "../image/reference.ts";
+import { readHostImageDigest } from "../programs/podman.ts";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny } from "../system/files.ts";
 import { requireRoot } from "../system/privileges.ts";
@@ -93,15 +94,13 @@ export function requireContainer(it: ContainerEnv): ContainerEnv {
 }
 
 async function readOwnImage(ctx: Context, env: ContainerEnv): Promise<InstallSource> {
-  // The image is in the host's storage, so the host's podman is asked.
-  const asHost = ["--target=1", "--mount", "--", "podman"];
-  const format = "{{.Digest}}";
   const digest = await doing(`looking for the image of this container, ${env.imageId}`, () =>
-    ctx.read("nsenter", [...asHost, "image", "inspect", `--format=${format}`, env.imageId]),
+    // The image is in the host's storage, so the host's podman is asked.
+    readHostImageDigest(ctx, env.imageId),
   );
   const name = env.image.replace(/@sha256:[0-9a-f]+$/, "");
   // A tag and a digest together are one name too many for the container storage.
   const bare = name.replace(/:[^:/]+$/, "");
-  const image = { transport: "containers-storage" as const, name: `${bare}@${digest.trim()}` };
+  const image = { transport: "containers-storage" as const, name: `${bare}@${digest}` };
   return { image, name, isOwnContainer: true };
 }

@@ -1,8 +1,10 @@
-// Labels by the SELinux policy of a system: ostree computes them, chcon sets them, whatever the kernel.
+// SELinux labels: those the policy of a system gives, which ostree computes, and setting them, by chcon.
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Context } from "../system/context.ts";
+import { exists } from "../system/files.ts";
+import { isSelinuxOn } from "../system/label.ts";
 import { initRepo } from "./ostree/repo.ts";
 
 export interface PolicyPath {
@@ -91,6 +93,23 @@ export async function setLabels(
       await ctx.run("chcon", ["--no-dereference", label, ...some]);
     }
   }
+}
+
+/** Sets one label. Fails where the kernel does not let us set this one. */
+export async function setLabel(ctx: Context, file: string, label: string): Promise<void> {
+  await ctx.run("chcon", [label, file], { isQuiet: true });
+}
+
+/** Runs `replace`, after which the file at `path` has the label it had before. */
+export async function keepLabel(
+  ctx: Context,
+  path: string,
+  replace: () => Promise<void>,
+): Promise<void> {
+  if (!(await isSelinuxOn(ctx)) || !(await exists(path))) return await replace();
+  const label = (await ctx.read("stat", ["--format=%C", path])).trim();
+  await replace();
+  await setLabel(ctx, path, label);
 }
 
 /** Which of the files have no label. What a link leads to is not looked at. */

@@ -42,7 +42,7 @@ export async function readPrepareRoot(tree: FileTree): Promise<PrepareRoot | und
   return text === undefined ? undefined : parsePrepareRoot(text);
 }
 
-/** Whether directories other than /usr, /etc and /var have a place at run time. As upstream, `maybe` will do. */
+/** Whether directories other than /usr, /etc and /var have a place at run time; as upstream decides. */
 export function isRootWritable({ composefs, isTransient }: PrepareRoot): boolean {
   return isTransient || composefs !== "off";
 }

@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
+import { remount } from "../programs/disk/mount.ts";
 import type { Context } from "../system/context.ts";
 import { ifMissing } from "../system/files.ts";
 import { isOnReadOnlyMedium, readMount } from "../system/mounts.ts";
@@ -26,9 +27,7 @@ export async function makeSysrootWritable(
   }
   await enterPrivateMounts(ctx, { progressDescriptor });
   const sysroot = await readMount(ctx, "/sysroot");
-  if (sysroot?.isReadOnly) {
-    await ctx.run("mount", ["-o", "remount,rw", "/sysroot"], { isQuiet: true });
-  }
+  if (sysroot?.isReadOnly) await remount(ctx, "/sysroot", "rw", { isQuiet: true });
 }
 
 /** The same where `repo` is the booted system's; any other repository is as it is. */

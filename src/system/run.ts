@@ -52,6 +52,12 @@ export function createContext(options: ContextOptions = {}): Context {
   };
 }
 
+/** Cleans up even after Ctrl-C, when the context's own programs are no longer started. */
+export function cleanupContext(ctx: Context): Context {
+  if (!ctx.signal.aborted) return ctx;
+  return createContext({ root: ctx.root, env: ctx.env, isVerbose: () => ctx.isVerbose });
+}
+
 /** Asked for only when it matters: to look at a standard stream is to create it, which takes 3 ms. */
 function readTerminal(env: ContextOptions["env"]): Terminal {
   return {

@@ -1,9 +1,9 @@
 // `bootc install to-existing-root`: installs an image over the running system, whatever that is.
 import { mkdir, readlink, rmdir } from "node:fs/promises";
 import { BootcError } from "../../errors.ts";
-import { cleanupContext } from "../../install/machine/chroot.ts";
 import { installOntoFilesystem } from "../../install/onto-filesystem.ts";
 import type { InstallOptions } from "../../install/request.ts";
+import { withTreeBound } from "../../programs/disk/mount.ts";
 import type { Context } from "../../system/context.ts";
 import { exists } from "../../system/files.ts";
 import { requireRoot } from "../../system/privileges.ts";
@@ -40,12 +40,7 @@ async function withRunningRoot(ctx: Context, work: () => Promise<void>): Promise
   await requireHostMounts();
   await mkdir(DEFAULT_PATH);
   try {
-    await ctx.run("mount", ["--rbind", "--make-rslave", "/", DEFAULT_PATH]);
-    try {
-      await work();
-    } finally {
-      await cleanupContext(ctx).run("umount", ["--recursive", "--lazy", DEFAULT_PATH]);
-    }
+    await withTreeBound(ctx, { source: "/", path: DEFAULT_PATH }, work);
   } finally {
     await rmdir(DEFAULT_PATH);
   }

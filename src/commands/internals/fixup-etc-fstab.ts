@@ -2,9 +2,9 @@
 import { join } from "node:path";
 import { doing } from "../../errors.ts";
 import { mendFstab } from "../../host/boot-units.ts";
+import { keepLabel } from "../../programs/selinux.ts";
 import type { Context } from "../../system/context.ts";
 import { readFileIfAny, replaceFile } from "../../system/files.ts";
-import { keepLabel } from "../../system/label.ts";
 
 export async function fixupEtcFstab(ctx: Context): Promise<void> {
   const path = join(ctx.root, "etc/fstab");

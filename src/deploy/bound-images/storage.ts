@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { doing } from "../../errors.ts";
 import { decideUnbound, type StoredImage, storageName } from "../../host/bound-images.ts";
+import { syncFilesystem } from "../../programs/disk/fs.ts";
 import { isTransient } from "../../programs/skopeo/skopeo.ts";
 import {
   type ContainerStorage,
@@ -57,7 +58,7 @@ export async function storeImages(
   });
   if (isNew) await finishNew?.(dir);
   // What starts next counts on them: they are to be on the disk before it can.
-  await ctx.run("sync", ["--file-system", dir]);
+  await syncFilesystem(ctx, dir);
   if (isNew) await rename(dir, final);
   ctx.note(`Bound images stored: ${images.length}`);
 }

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { constants, mkdir, mkdtemp, open, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing, errnoOf } from "../../errors.ts";
+import { eraseSignatures } from "../../programs/disk/fs.ts";
 import {
   type BlockDevice,
   flattenDevice,
@@ -10,11 +11,12 @@ import {
   readSignatures,
 } from "../../programs/disk/lsblk.ts";
 import { ESP_MAKER, filesystemMaker, makeEsp, makeFilesystem } from "../../programs/disk/mkfs.ts";
+import { mount, unmountTree } from "../../programs/disk/mount.ts";
+import { showPartitions, writePartitions } from "../../programs/disk/sfdisk.ts";
 import { settleDevices } from "../../programs/disk/udevadm.ts";
 import type { Context } from "../../system/context.ts";
 import { exists } from "../../system/files.ts";
 import { requirePrograms } from "../../system/find-program.ts";
-import { cleanupContext } from "../machine/chroot.ts";
 import type { BlockSetup, FilesystemType } from "../plan/install-config.ts";
 import type { MountSpec } from "../plan/install-plan.ts";
 import {
@@ -205,18 +207,18 @@ async function withMounted<T>(
 ): Promise<T> {
   await mkdir(join(ctx.root, MOUNT_DIR), { recursive: true });
   const dir = await mkdtemp(join(ctx.root, MOUNT_DIR, "rootfs-"));
-  await ctx.run("mount", [nodes.root, dir]);
+  await mount(ctx, { source: nodes.root, path: dir });
   // After a failure something may still be at work in there; the file system goes when that ends.
-  let how = ["--recursive", "--lazy"];
+  let isLazy = true;
   try {
     const boot = join(dir, "boot");
     await mkdir(boot, { recursive: true });
-    if (nodes.boot !== undefined) await ctx.run("mount", [nodes.boot, boot]);
+    if (nodes.boot !== undefined) await mount(ctx, { source: nodes.boot, path: boot });
     const result = await work(dir);
-    how = ["--recursive"];
+    isLazy = false;
     return result;
   } finally {
-    await cleanupContext(ctx).run("umount", [...how, dir]);
+    await unmountTree(ctx, dir, { isLazy });
     await rmdir(dir);
   }
 }
@@ -231,9 +233,7 @@ function announce(ctx: Context, { device, contents }: FreeDisk, setup: BlockSetu
 
 async function eraseDisk(ctx: Context, { device }: FreeDisk): Promise<void> {
   // Signatures of what is on the partitions first: they would otherwise come back with a new table.
-  for (const it of [...flattenDevice(device)].reverse()) {
-    await ctx.run("wipefs", ["--all", "--quiet", it.path]);
-  }
+  for (const it of [...flattenDevice(device)].reverse()) await eraseSignatures(ctx, it.path);
 }
 
 async function partitionDisk(
@@ -242,11 +242,11 @@ async function partitionDisk(
   partitions: readonly Partition[],
 ): Promise<void> {
   const input = formatPartitionScript(partitions);
-  await ctx.run("sfdisk", ["--wipe=always", "--quiet", path], { input });
+  await writePartitions(ctx, path, input);
   await settleDevices(ctx);
   const last = partitionNode(path, partitions.length);
   // A kernel built without this kind of table learns of the partitions from us.
-  if (!(await exists(last))) await ctx.run("partx", ["--update", path]);
+  if (!(await exists(last))) await showPartitions(ctx, path);
   const end = Date.now() + NODES_LIMIT_MS;
   while (!(await exists(last))) {
     if (Date.now() > end) throw new BootcError(`the kernel shows no \`${last}\``);

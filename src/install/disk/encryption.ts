@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { closeLuks, enrollTpm, formatLuks, openLuks } from "../../programs/disk/luks.ts";
 import type { Context } from "../../system/context.ts";
-import { cleanupContext } from "../machine/chroot.ts";
+import { cleanupContext } from "../../system/run.ts";
 
 /** What a root file system is made on. */
 export interface RootDevice {

@@ -3,11 +3,11 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../../errors.ts";
 import { readParentDisks } from "../../programs/disk/lsblk.ts";
+import { mount, unmount } from "../../programs/disk/mount.ts";
 import { readPartitions } from "../../programs/disk/sfdisk.ts";
 import type { Context } from "../../system/context.ts";
 import { exists } from "../../system/files.ts";
 import { readMount } from "../../system/mounts.ts";
-import { cleanupContext } from "../machine/chroot.ts";
 import { isEspType } from "../plan/partition-plan.ts";
 
 /** Where in `/boot` the ESP is mounted. */
@@ -34,11 +34,11 @@ export async function withEsp<T>(
   if (esp === undefined) return await work();
   ctx.note(`EFI system partition: ${esp}`);
   await mkdir(place, { recursive: true });
-  await doing("mounting the EFI system partition", () => ctx.run("mount", [esp, place]));
+  await doing("mounting the EFI system partition", () => mount(ctx, { source: esp, path: place }));
   try {
     return await work();
   } finally {
-    await cleanupContext(ctx).run("umount", [place]);
+    await unmount(ctx, place);
   }
 }
 

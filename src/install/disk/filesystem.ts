@@ -4,12 +4,13 @@ import { basename, dirname, join, relative } from "node:path";
 import { BootcError, doing } from "../../errors.ts";
 import { parseKargs } from "../../host/kargs.ts";
 import { readFilesystemUuid } from "../../programs/disk/blkid.ts";
+import { clearImmutable } from "../../programs/disk/fs.ts";
 import { readParentDisk } from "../../programs/disk/lsblk.ts";
+import { remount, withTreeBound } from "../../programs/disk/mount.ts";
 import { listDeploymentsOnDisk } from "../../sysroot/deployments.ts";
 import type { Context } from "../../system/context.ts";
 import { exists, readFileIfAny, readLinkIfAny } from "../../system/files.ts";
 import { type Mount, readMount, readMountsBelow } from "../../system/mounts.ts";
-import { cleanupContext } from "../machine/chroot.ts";
 import { FILESYSTEMS, type FilesystemType } from "../plan/install-config.ts";
 import {
   decideRootKargs,
@@ -92,12 +93,7 @@ export async function withBoot(
   const place = join(root, "boot");
   if (bootMount === undefined || bootMount.path === place) return await work();
   await mkdir(place, { recursive: true });
-  await ctx.run("mount", ["--rbind", "--make-rslave", bootMount.path, place]);
-  try {
-    await work();
-  } finally {
-    await cleanupContext(ctx).run("umount", ["--recursive", "--lazy", place]);
-  }
+  await withTreeBound(ctx, { source: bootMount.path, path: place }, work);
 }
 
 /** Has what is going to be replaced be writable; nothing on it is changed. */
@@ -109,7 +105,7 @@ export async function unprotect(
   if (replace !== undefined && target.hasOstree) await unprotectRoot(ctx, target);
   const { bootMount } = target;
   if (replace !== "alongside" || !bootMount?.isReadOnly) return;
-  await ctx.run("mount", ["-o", "remount,rw", bootMount.path]);
+  await remount(ctx, bootMount.path, "rw");
 }
 
 /** Refuses what is in the way of emptying the target as asked; without a wish it has to be empty already. */
@@ -134,8 +130,8 @@ export async function requireRoom(
 
 /** The physical root of an ostree system is mounted read-only, and may not be changed at its top. */
 async function unprotectRoot(ctx: Context, { root, mount }: MountedRoot): Promise<void> {
-  if (mount.isReadOnly) await ctx.run("mount", ["-o", "remount,rw", root]);
-  await ctx.run("chattr", ["-i", root]);
+  if (mount.isReadOnly) await remount(ctx, root, "rw");
+  await clearImmutable(ctx, root);
 }
 
 /** Deletes everything that is on the root. */
@@ -147,7 +143,7 @@ export async function wipeRoot(ctx: Context, { root }: MountedRoot): Promise<voi
 
 /** ostree protects deployments from being changed, and so from being removed. */
 async function dropImmutableFlags(ctx: Context, root: string): Promise<void> {
-  for (const { dir } of await listDeploymentsOnDisk(root)) await ctx.run("chattr", ["-i", dir]);
+  for (const { dir } of await listDeploymentsOnDisk(root)) await clearImmutable(ctx, dir);
 }
 
 /** Boot files of the old system go; an ostree's own entries are replaced by ostree itself. */

@@ -1,7 +1,7 @@
 // A deployment made usable as a root for programs of the image, while a boot loader is installed.
 import { join } from "node:path";
+import { bindTree, unmountTree } from "../../programs/disk/mount.ts";
 import type { Context } from "../../system/context.ts";
-import { createContext } from "../../system/run.ts";
 
 export interface Chroot {
   readonly deployment: string;
@@ -26,19 +26,11 @@ export async function withChroot<T>(
   try {
     for (const [source, target] of mounts) {
       const path = join(deployment, target);
-      await ctx.run("mount", ["--rbind", "--make-rslave", source, path]);
+      await bindTree(ctx, source, path);
       done.push(path);
     }
     return await work();
   } finally {
-    for (const path of done.reverse()) {
-      await cleanupContext(ctx).run("umount", ["--recursive", "--lazy", path]);
-    }
+    for (const path of done.reverse()) await unmountTree(ctx, path, { isLazy: true });
   }
-}
-
-/** Cleans up even after Ctrl-C, when the context's own programs are no longer started. */
-export function cleanupContext(ctx: Context): Context {
-  if (!ctx.signal.aborted) return ctx;
-  return createContext({ root: ctx.root, env: ctx.env, isVerbose: () => ctx.isVerbose });
 }

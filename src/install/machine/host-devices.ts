@@ -1,5 +1,6 @@
 // The devices of the host, in a container that was started with a selection of its own.
 import { doing } from "../../errors.ts";
+import { mount } from "../../programs/disk/mount.ts";
 import type { Context } from "../../system/context.ts";
 import { readMount } from "../../system/mounts.ts";
 
@@ -8,9 +9,8 @@ import { readMount } from "../../system/mounts.ts";
  * come later. There is one devtmpfs in a kernel, so mounting it is to see the host's.
  */
 export async function showHostDevices(ctx: Context): Promise<void> {
-  const mount = await readMount(ctx, "/dev");
-  if (mount?.type === "devtmpfs") return;
+  if ((await readMount(ctx, "/dev"))?.type === "devtmpfs") return;
   await doing("showing this container the devices of the host", () =>
-    ctx.run("mount", ["-t", "devtmpfs", "devtmpfs", "/dev"]),
+    mount(ctx, { source: "devtmpfs", path: "/dev" }, { type: "devtmpfs" }),
   );
 }

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rmdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { BootcError, doing } from "../../errors.ts";
+import { bindMount, mount, unmount } from "../../programs/disk/mount.ts";
 import type { Context } from "../../system/context.ts";
 import { exists, isSameFile } from "../../system/files.ts";
 import { findHostRoot } from "../../system/host-root.ts";
@@ -35,30 +36,30 @@ async function showDirectory(ctx: Context, path: string): Promise<boolean> {
   const there = await resolveInRoot(host, path);
   if (!(await exists(there)) || (await isSameFile(there, join(ctx.root, path)))) return true;
   const onHost = join("/", relative(host, there));
-  const mount = await readHostCover(ctx, onHost);
-  if (mount === undefined || !mount.source.startsWith("/dev/")) return false;
+  const cover = await readHostCover(ctx, onHost);
+  if (cover === undefined || !cover.source.startsWith("/dev/")) return false;
   await doing(`showing this container the host's \`${path}\``, () =>
-    bindFromDevice(ctx, { mount, onHost, path }),
+    bindFromDevice(ctx, { cover, onHost, path }),
   );
   return await isSameFile(there, join(ctx.root, path));
 }
 
 async function bindFromDevice(
   ctx: Context,
-  it: { readonly mount: Mount; readonly onHost: string; readonly path: string },
+  it: { readonly cover: Mount; readonly onHost: string; readonly path: string },
 ): Promise<void> {
-  const { type, source, fsRoot } = it.mount;
+  const { type, source, fsRoot } = it.cover;
   const place = await mkdtemp(join(ctx.root, "run/bootc-host-"));
   // What is shown of a btrfs on its own is its default subvolume.
-  const options = type === "btrfs" ? ["-o", "subvolid=5"] : [];
+  const options = type === "btrfs" ? { type, options: "subvolid=5" } : { type };
   try {
-    await ctx.run("mount", ["-t", type, ...options, source, place]);
+    await mount(ctx, { source, path: place }, options);
     try {
       await mkdir(join(ctx.root, it.path), { recursive: true });
-      const inside = join(place, fsRoot, relative(it.mount.path, it.onHost));
-      await ctx.run("mount", ["--bind", inside, it.path]);
+      const inside = join(place, fsRoot, relative(it.cover.path, it.onHost));
+      await bindMount(ctx, inside, it.path);
     } finally {
-      await ctx.run("umount", [place]);
+      await unmount(ctx, place);
     }
   } finally {
     await rmdir(place);
@@ -72,7 +73,7 @@ export async function showOsbuildImages(ctx: Context): Promise<void> {
   if ((await exists(join(ctx.root, storage))) || !(await exists(given))) return;
   await mkdir(join(ctx.root, storage), { recursive: true });
   await doing("using the images osbuild has given", () =>
-    ctx.run("mount", ["--bind", given, join(ctx.root, storage)]),
+    bindMount(ctx, given, join(ctx.root, storage)),
   );
 }
 
@@ -82,6 +83,6 @@ async function showFirmware(ctx: Context): Promise<void> {
   if (!(await readMountsOf(ctx, "1")).some(isEfivars)) return;
   if ((await readMountsOf(ctx, "self")).some(isEfivars)) return;
   await doing("showing this container the variables of the firmware", () =>
-    ctx.run("mount", ["-t", "efivarfs", "efivarfs", EFIVARS]),
+    mount(ctx, { source: "efivarfs", path: EFIVARS }, { type: "efivarfs" }),
   );
 }

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
+import { setLabel } from "../../programs/selinux.ts";
 import type { Context } from "../../system/context.ts";
 import { readFileIfAny } from "../../system/files.ts";
 import { findHostRoot } from "../../system/host-root.ts";
@@ -49,7 +50,7 @@ async function findObstacle(ctx: Context): Promise<string | undefined> {
 async function canSetAnyLabel(ctx: Context): Promise<boolean> {
   const dir = await mkdtemp(join(tmpdir(), "bootc-label-"));
   try {
-    await ctx.run("chcon", [UNKNOWN_LABEL, dir], { isQuiet: true });
+    await setLabel(ctx, dir, UNKNOWN_LABEL);
     return true;
   } catch (error) {
     // A program that is missing, or was ended, says nothing of labels.

@@ -1,4 +1,4 @@
-// sfdisk: the partitions a disk has.
+// sfdisk and partx: the partitions a disk has, and those it is given.
 import { doing } from "../../errors.ts";
 import {
   isObject,
@@ -30,6 +30,16 @@ export async function readPartitions(
       throw error;
     }
   });
+}
+
+/** Replaces the table of a disk by what a script of sfdisk describes. */
+export async function writePartitions(ctx: Context, disk: string, script: string): Promise<void> {
+  await ctx.run("sfdisk", ["--wipe=always", "--quiet", disk], { input: script });
+}
+
+/** Tells the kernel of partitions that it did not find by itself. */
+export async function showPartitions(ctx: Context, disk: string): Promise<void> {
+  await ctx.run("partx", ["--update", disk]);
 }
 
 export function parsePartitions(text: string): readonly TablePartition[] {

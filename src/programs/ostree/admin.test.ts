@@ -7,7 +7,7 @@ import { formatDictionary } from "../../ostree/objects.ts";
 import { formatOrigin, parseOrigin, replaceOriginImage } from "../../ostree/origin.ts";
 import { type Context, withSignal } from "../../system/context.ts";
 import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
-import { formatRecord } from "../journal.ts";
+import { formatRecord } from "../systemd.ts";
 import {
   formatStageArgs,
   setDefaultDeployment,

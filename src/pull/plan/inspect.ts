@@ -22,6 +22,7 @@ import {
   type SkopeoLimits,
   type SkopeoSource,
 } from "../../programs/skopeo/skopeo.ts";
+import { readTarMember } from "../../programs/tar.ts";
 import type { Context } from "../../system/context.ts";
 import { retrying } from "../fetch/retry.ts";
 
@@ -100,7 +101,7 @@ async function readEntry(
     case "oci":
       return await readFile(join(pathOf(name), blob), "utf8");
     case "oci-archive":
-      return await ctx.read("tar", ["--extract", "--to-stdout", `--file=${pathOf(name)}`, blob]);
+      return await readTarMember(ctx, pathOf(name), blob);
     case "dir":
       return await readFile(join(name, `${hexOf(entry.digest)}.manifest.json`), "utf8");
     default:

@@ -1,5 +1,6 @@
-// The system's journal, for events that other programs wait for by their message id.
+// systemd: reboots, and its journal, for events that other programs wait for by their message id.
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describeError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
@@ -41,4 +42,23 @@ export function formatRecord({ messageId, message, fields }: JournalRecord): str
   return Object.entries(all)
     .map(([name, value]) => `${name}=${value.replaceAll("\n", " ")}\n`)
     .join("");
+}
+
+/**
+ * Asks for a reboot and waits to be ended by it, so that the caller does not go on in between. systemd makes
+ * it a soft reboot where /run/nextroot is prepared. Through systemd-run, so that it outlives our session.
+ */
+export async function reboot(ctx: Context): Promise<void> {
+  await ctx.run("systemd-run", [
+    "--quiet",
+    "--",
+    "systemctl",
+    "reboot",
+    "--message=Initiated by bootc",
+  ]);
+  const day = 24 * 60 * 60 * 1000;
+  while (!ctx.signal.aborted) {
+    // The shutdown's own signal is how this is meant to end.
+    await sleep(day, undefined, { signal: ctx.signal }).catch(() => undefined);
+  }
 }
