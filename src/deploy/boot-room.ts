@@ -2,9 +2,9 @@
 import { stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
+import { formatDecimalSize } from "../format/size.ts";
 import { assignSlots } from "../host/assemble-host.ts";
 import type { Deployment } from "../host/deployment.ts";
-import { formatSize } from "../host/manifest-difference.ts";
 import { isAtLeast, readOstree } from "../programs/ostree/version.ts";
 import { readFileSize } from "../repository/files.ts";
 import { openCommit } from "../repository/tree.ts";
@@ -37,9 +37,9 @@ export async function requireBootRoom(ctx: Context, it: StagedKernel): Promise<v
   const availableBytes = freeBytes + freeable;
   if (requiredBytes <= availableBytes) return;
   throw new BootcError(
-    `Insufficient free space in /boot for the kernel of the image (available: ${formatSize(
+    `Insufficient free space in /boot for the kernel of the image (available: ${formatDecimalSize(
       availableBytes,
-    )} required: ${formatSize(requiredBytes)})`,
+    )} required: ${formatDecimalSize(requiredBytes)})`,
     { kind: "space", hint: "remove what else is in /boot, or make it larger" },
   );
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { normalizeTimestamp, parseImageContent } from "./image-status.ts";
-import { describeManifestDifference, formatSize } from "./manifest-difference.ts";
+import { describeManifestDifference } from "./manifest-difference.ts";
 
 const MANIFEST = JSON.stringify({ layers: [{ digest: "sha256:a", size: 10 }] });
 const content = (config: unknown, manifest = MANIFEST) =>
@@ -51,17 +51,6 @@ test.each([
   ["yesterday", null],
 ])("%s is %s", (text, want) => {
   expect(normalizeTimestamp(text)).toBe(want);
-});
-
-test.each([
-  [0, "0 bytes"],
-  [1, "1 byte"],
-  [999, "999 bytes"],
-  [1500, "1.5 kB"],
-  [943_200_000, "943.2 MB"],
-  [2_000_000_000_000_000, "2.0 PB"],
-])("%i bytes are %s", (bytes, want) => {
-  expect(formatSize(bytes)).toBe(want);
 });
 
 test("layers are compared by digest", () => {

@@ -1,5 +1,5 @@
 // Progress for people: lines for a terminal that change, and lines for a log that stay.
-import { formatSize } from "../host/manifest-difference.ts";
+import { formatDecimalSize } from "../format/size.ts";
 import { shortDigest } from "../image/digest.ts";
 import type { LayerProgress, PullEvent, PullProgress } from "./progress.ts";
 import { sumProgress } from "./progress.ts";
@@ -38,8 +38,8 @@ function describeBytes(progress: PullProgress, look: ProgressLook): string {
   const rate = look.bytesPerSecond ?? 0;
   const remaining = rate > 0 ? (bytes - fetchedBytes) / rate : undefined;
   const words = [
-    `${formatSize(fetchedBytes)} of ${formatSize(bytes)}`,
-    ...(rate > 0 ? [`${formatSize(Math.round(rate))}/s`] : []),
+    `${formatDecimalSize(fetchedBytes)} of ${formatDecimalSize(bytes)}`,
+    ...(rate > 0 ? [`${formatDecimalSize(Math.round(rate))}/s`] : []),
     ...(remaining === undefined || remaining < 1 ? [] : [`${formatDuration(remaining)} left`]),
     `${importedLayers}/${layers} layers imported`,
   ].join(", ");
@@ -72,7 +72,7 @@ function describeLayers(progress: PullProgress, { rows }: ProgressLook): readonl
 }
 
 function describeLayer({ sizeBytes, state }: LayerProgress): string {
-  const size = formatSize(sizeBytes).padStart(9);
+  const size = formatDecimalSize(sizeBytes).padStart(9);
   return `${size}  ${state === "fetched" ? "fetched, being imported" : state}`;
 }
 
@@ -86,7 +86,7 @@ export function describeEvent(event: PullEvent, progress: PullProgress): string 
     case "planned": {
       const { layers, bytes } = sumProgress(progress);
       if (layers === 0) return `fetching ${event.image}: every layer is here already`;
-      return `fetching ${event.image}: ${countLayers(layers)} (${formatSize(bytes)})`;
+      return `fetching ${event.image}: ${countLayers(layers)} (${formatDecimalSize(bytes)})`;
     }
     case "layer": {
       const { layers, importedLayers } = sumProgress(progress);

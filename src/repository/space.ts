@@ -2,7 +2,7 @@
 import { readFile, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
-import { formatSize } from "../host/manifest-difference.ts";
+import { formatDecimalSize } from "../format/size.ts";
 import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
 
 /** What ostree keeps free when a repository's configuration says nothing. */
@@ -17,11 +17,14 @@ export async function requireSpace(
   const reserved = await readReserve(repo);
   const availableBytes = Math.max(0, files.bavail * files.bsize - reserved);
   if (requiredBytes <= availableBytes) return;
-  const sizes = `available: ${formatSize(availableBytes)} required: ${formatSize(requiredBytes)}`;
-  throw new BootcError(`Insufficient free space for ${image} (${sizes})`, {
-    kind: "space",
-    hint: "free some, for instance with `bootc internals cleanup`",
-  });
+  const [available, required] = [availableBytes, requiredBytes].map(formatDecimalSize);
+  throw new BootcError(
+    `Insufficient free space for ${image} (available: ${available} required: ${required})`,
+    {
+      kind: "space",
+      hint: "free some, for instance with `bootc internals cleanup`",
+    },
+  );
 }
 
 /** Bytes that ostree keeps free on the file system of `repo`. */

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { constants, mkdir, mkdtemp, open, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing, errnoOf } from "../../errors.ts";
+import { formatBinarySize } from "../../format/size.ts";
 import { eraseSignatures } from "../../programs/disk/fs.ts";
 import {
   type BlockDevice,
@@ -102,14 +103,9 @@ async function describeContents(ctx: Context, device: BlockDevice): Promise<read
   for (const it of flattenDevice(device)) {
     const signatures = await readSignatures(ctx, it.path);
     if (it === device && signatures.length === 0) continue;
-    contents.push(`${it.path} (${[formatSize(it.sizeBytes), ...signatures].join(", ")})`);
+    contents.push(`${it.path} (${[formatBinarySize(it.sizeBytes), ...signatures].join(", ")})`);
   }
   return contents;
-}
-
-export function formatSize(bytes: number): string {
-  if (bytes >= 1 << 30) return `${(bytes / (1 << 30)).toFixed(1)} GiB`;
-  return `${(bytes / (1 << 20)).toFixed(1)} MiB`;
 }
 
 export interface DiskWish {
@@ -225,7 +221,7 @@ async function withMounted<T>(
 
 function announce(ctx: Context, { device, contents }: FreeDisk, setup: BlockSetup): void {
   ctx.note(`Block setup: ${setup}`);
-  ctx.note(`       Size: ${formatSize(device.sizeBytes)}`);
+  ctx.note(`       Size: ${formatBinarySize(device.sizeBytes)}`);
   ctx.note(`     Serial: ${device.serial ?? "<unknown>"}`);
   ctx.note(`      Model: ${device.model ?? "<unknown>"}`);
   if (contents.length > 0) ctx.note(`Erasing on ${device.path}: ${contents.join("; ")}`);

@@ -1,7 +1,7 @@
 // The plan stage: looks at the manifest alone and says what a pull would have to do.
 import { BootcError } from "../../errors.ts";
 import { formatCanonicalJson } from "../../format/canonical-json.ts";
-import { formatSize } from "../../host/manifest-difference.ts";
+import { formatDecimalSize } from "../../format/size.ts";
 import { type ImageConfig, requireBootable } from "../../image/config.ts";
 import { splitLayers } from "../../image/layer-plan.ts";
 import { type ImageManifest, toOciManifest } from "../../image/manifest.ts";
@@ -223,6 +223,6 @@ async function writeUpdate(
 export function describePlan({ layers, neededBytes }: PullPlan): string | undefined {
   const needed = layers.filter((it) => it.commit === undefined).length;
   if (needed === 0) return undefined;
-  const size = formatSize(neededBytes);
+  const size = formatDecimalSize(neededBytes);
   return `layers already present: ${layers.length - needed}; layers needed: ${needed} (${size})`;
 }

@@ -1,5 +1,5 @@
 // `ostree container image history`: what made each layer of a stored image.
-import { formatSize } from "../../../host/manifest-difference.ts";
+import { formatDecimalSize } from "../../../format/size.ts";
 import type { ImageConfig } from "../../../image/config.ts";
 import { shortDigest } from "../../../image/digest.ts";
 import type { ImageManifest } from "../../../image/manifest.ts";
@@ -23,7 +23,7 @@ export function describeHistory(manifest: ImageManifest, config: ImageConfig): r
   const steps = (config.history ?? []).filter((it) => it.empty_layer !== true);
   const rows = manifest.layers.map(({ digest, size }, i) => [
     shortDigest(digest),
-    formatSize(size),
+    formatDecimalSize(size),
     oneLine(steps[i]?.created_by ?? ""),
   ]);
   return [["ID", "SIZE", "CREATED BY"], ...rows].map(([id = "", size = "", by = ""]) =>
