@@ -95,16 +95,16 @@ export function storageName(image: string): string {
 }
 
 /** An image in a container storage. */
-export interface StoredImage {
+export interface StorageImage {
   readonly id: string;
   readonly names: readonly string[];
 }
 
 /** The images of a storage that go by none of the names in `wanted`. */
 export function decideUnbound(
-  stored: readonly StoredImage[],
+  stored: readonly StorageImage[],
   wanted: readonly string[],
-): readonly StoredImage[] {
+): readonly StorageImage[] {
   const names = new Set(wanted.map(storageName));
   return stored.filter((it) => !it.names.some((name) => names.has(name)));
 }

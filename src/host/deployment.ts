@@ -1,6 +1,6 @@
 // A deployment as the machine's files describe it, before it becomes an entry of the host document.
 import type { OstreeReference } from "../image/reference.ts";
-import type { ImageContent } from "./image-status.ts";
+import type { ImageSummary } from "./image-status.ts";
 
 /** What the boot loader, ostree's files and the repository say about one bootable system. */
 export interface Deployment {
@@ -21,8 +21,8 @@ export interface Deployment {
   readonly softRebootObstacle: string | undefined;
   readonly origin: Origin;
   /** What the deployed commit says about its image; undefined when it comes from none. */
-  readonly content: ImageContent | undefined;
-  readonly cachedUpdate: ImageContent | undefined;
+  readonly content: ImageSummary | undefined;
+  readonly cachedUpdate: ImageSummary | undefined;
   /** What could not be read, as sentences without a period. */
   readonly problems: readonly string[];
 }

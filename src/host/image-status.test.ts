@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { normalizeTimestamp, parseImageContent } from "./image-status.ts";
+import { normalizeTimestamp, parseImageSummary } from "./image-status.ts";
 import { describeManifestDifference } from "./manifest-difference.ts";
 
 const MANIFEST = JSON.stringify({ layers: [{ digest: "sha256:a", size: 10 }] });
 const content = (config: unknown, manifest = MANIFEST) =>
-  parseImageContent({ digest: "sha256:d", manifest, config: JSON.stringify(config) });
+  parseImageSummary({ digest: "sha256:d", manifest, config: JSON.stringify(config) });
 
 test.each([
   { labels: { "org.opencontainers.image.version": "1", version: "2" }, want: "1" },

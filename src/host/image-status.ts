@@ -6,7 +6,7 @@ import type { ImageStatus } from "./document.ts";
 import type { LayerSize } from "./manifest-difference.ts";
 
 /** An image's metadata, whichever reference it was pulled by. */
-export interface ImageContent {
+export interface ImageSummary {
   readonly digest: string;
   readonly version: string | null;
   /** RFC 3339, in UTC. */
@@ -17,11 +17,11 @@ export interface ImageContent {
 }
 
 /** Reads stored manifest and config texts. A manifest that is not one is an error. */
-export function parseImageContent(texts: {
+export function parseImageSummary(texts: {
   readonly digest: string;
   readonly manifest: string;
   readonly config: string;
-}): ImageContent {
+}): ImageSummary {
   const manifest = parseRecord("the stored manifest", texts.manifest);
   // Early importers stored `null` for images without a config.
   const config = texts.config === "null" ? {} : parseRecord("the stored config", texts.config);
@@ -35,7 +35,7 @@ export function parseImageContent(texts: {
   };
 }
 
-export function toImageStatus(reference: OstreeReference, content: ImageContent): ImageStatus {
+export function toImageStatus(reference: OstreeReference, content: ImageSummary): ImageStatus {
   return {
     image: toSpecImage(reference),
     version: content.version,

@@ -6,7 +6,8 @@ import type { ImageManifest } from "./manifest.ts";
 
 /**
  * `commit` carries the ostree commit of an encapsulated base, `chunk` some of that commit's content,
- * `derived` is an ordinary layer. Without an encapsulated base every layer is derived.
+ * `derived` is an ordinary layer, a file system difference. Without an encapsulated base every layer is
+ * derived.
  */
 export type LayerKind = "commit" | "chunk" | "derived";
 

@@ -7,8 +7,8 @@ import {
   describeTarget,
   type FilesystemOptions,
   type MountedRoot,
+  requireEmptiable,
   requireMountedRoot,
-  requireRoom,
   unprotect,
   wipeRoot,
   withBoot,
@@ -36,7 +36,7 @@ export async function installOntoFilesystem(
   const prepared = await prepareInstall(ctx, options);
   const isRunning = await isRunningRoot(ctx, [onto.path, mounted.root]);
   if (isRunning) await requireOtherStateroot(ctx, prepared.stateroot);
-  await requireRoom(ctx, mounted, onto.replace);
+  await requireEmptiable(ctx, mounted, onto.replace);
   if (isRunning && !onto.isAcknowledged) await warnOfRunningRoot(ctx, mounted.root);
   // Described first: what it is made of may be among what is wiped.
   const target = await describeTarget(ctx, prepared, { mounted, options: onto });

@@ -6,6 +6,7 @@ import { type ImageConfig, parseConfig } from "../image/config.ts";
 import { type ImageLayer, indexByDiffId, splitLayers } from "../image/layer-plan.ts";
 import { type ImageManifest, parseImageManifest } from "../image/manifest.ts";
 import { formatImageReference, type ImageReference } from "../image/reference.ts";
+import { objectPath } from "../ostree/objects.ts";
 import { blobRef, IMAGE_PREFIX, imageRef, pendingRef, unescapeRef } from "../ostree/ref-names.ts";
 import { listRefs, readRef, requireRepository } from "./files.ts";
 import { type ImageMetadata, readImageCommit } from "./image-commit.ts";
@@ -132,7 +133,7 @@ async function readCommitRef(repo: string, ref: string): Promise<string | undefi
 
 /** Asked of every layer, so without a thread for each question. */
 function isWhole(repo: string, commit: string): boolean {
-  const object = join(repo, "objects", commit.slice(0, 2), `${commit.slice(2)}.commit`);
+  const object = join(repo, objectPath(commit, "commit"));
   return exists(object) && !exists(join(repo, `state/${commit}.commitpartial`));
 }
 

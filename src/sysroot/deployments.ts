@@ -14,7 +14,7 @@ export interface DeploymentOnDisk {
   readonly originFile: string;
 }
 
-export interface Origin {
+export interface OriginText {
   readonly path: string;
   readonly text: string;
 }
@@ -32,8 +32,8 @@ export async function listDeploymentsOnDisk(sysroot: string): Promise<readonly D
 }
 
 /** The origin files below `sysroot`, those whose deployment is gone included. */
-export async function readOrigins(sysroot: string): Promise<readonly Origin[]> {
-  const origins: Origin[] = [];
+export async function readOrigins(sysroot: string): Promise<readonly OriginText[]> {
+  const origins: OriginText[] = [];
   for (const { dir, name } of await listDeployFiles(sysroot)) {
     if (!name.endsWith(".origin")) continue;
     const path = join(dir, name);

@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, describeError } from "../errors.ts";
 import type { Deployment, Sysroot, Unlocked, UnreadableEntry } from "../host/deployment.ts";
-import { type ImageContent, parseImageContent } from "../host/image-status.ts";
+import { type ImageSummary, parseImageSummary } from "../host/image-status.ts";
 import type { OstreeReference } from "../image/reference.ts";
 import { objectPath, parseCommit, parseDictionary, textMetadata } from "../ostree/objects.ts";
 import { type OriginFile, parseOrigin, replaceOriginImage } from "../ostree/origin.ts";
@@ -165,7 +165,7 @@ async function readUnlocked(ctx: Context, name: string, origin: OriginFile): Pro
   return origin.isHotfix ? "hotfix" : "none";
 }
 
-async function readCommit(ctx: Context, checksum: string): Promise<{ content: ImageContent }> {
+async function readCommit(ctx: Context, checksum: string): Promise<{ content: ImageSummary }> {
   const bytes = await readBytesIfAny(join(ctx.root, REPO, objectPath(checksum, "commit")));
   if (bytes === undefined) throw new BootcError("it is missing in the repository");
   const { metadata } = parseCommit(bytes);
@@ -175,21 +175,21 @@ async function readCommit(ctx: Context, checksum: string): Promise<{ content: Im
     throw new BootcError("it carries no image manifest");
   }
   const config = textMetadata(metadata, "ostree.container.image-config") ?? "null";
-  return { content: parseImageContent({ digest, manifest, config }) };
+  return { content: parseImageSummary({ digest, manifest, config }) };
 }
 
-async function readCachedUpdate(ctx: Context, checksum: string): Promise<ImageContent | undefined> {
+async function readCachedUpdate(ctx: Context, checksum: string): Promise<ImageSummary | undefined> {
   const bytes = await readBytesIfAny(join(ctx.root, REPO, objectPath(checksum, "commitmeta")));
   const metadata = bytes && bytes.length > 0 ? parseDictionary(bytes) : [];
   const [digest, manifest, config] = ["manifest-digest", "manifest", "config"].map((it) =>
     textMetadata(metadata, `ostree-ext.cached.${it}`),
   );
   if (digest === undefined || manifest === undefined || config === undefined) return undefined;
-  return parseImageContent({ digest, manifest, config });
+  return parseImageSummary({ digest, manifest, config });
 }
 
 /** Upstream programs refuse a host whose image has lost its first layer. */
-async function hasBaseRef(ctx: Context, { layers }: ImageContent): Promise<boolean> {
+async function hasBaseRef(ctx: Context, { layers }: ImageSummary): Promise<boolean> {
   const [base] = layers;
   return (
     base === undefined || (await exists(join(ctx.root, REPO, "refs/heads", blobRef(base.digest))))

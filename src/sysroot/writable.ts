@@ -1,10 +1,9 @@
 // The booted system's repository, mounted read-only for everybody, made writable for us alone.
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import { remount } from "../programs/disk/mount.ts";
 import type { Context } from "../system/context.ts";
-import { ifMissing } from "../system/files.ts";
+import { exists, isSameFile } from "../system/files.ts";
 import { isOnReadOnlyMedium, readMount } from "../system/mounts.ts";
 import { enterPrivateMounts } from "../system/private-mounts.ts";
 import { readPrivileges } from "../system/privileges.ts";
@@ -39,14 +38,6 @@ export async function makeRepositoryWritable(ctx: Context, repo: string): Promis
 /** Whether `repo`, by whatever path, is the repository of the system that is booted. */
 export async function isBootedRepository(ctx: Context, repo: string): Promise<boolean> {
   if ((await readHostKind(ctx)) !== "ostree") return false;
-  const [ours, booted] = await Promise.all([
-    identify(repo),
-    identify(join(ctx.root, "sysroot/ostree/repo")),
-  ]);
-  return ours !== undefined && ours === booted;
-}
-
-async function identify(path: string): Promise<string | undefined> {
-  const found = await stat(path, { bigint: true }).catch(ifMissing(undefined));
-  return found && `${found.dev}:${found.ino}`;
+  const booted = join(ctx.root, "sysroot/ostree/repo");
+  return (await exists(repo)) && (await isSameFile(repo, booted));
 }

@@ -35,8 +35,8 @@ export async function exists(path: string): Promise<boolean> {
 /** Whether two paths lead to one file. The second may be missing. */
 export async function isSameFile(one: string, other: string): Promise<boolean> {
   if (!(await exists(other))) return false;
-  const [a, b] = await Promise.all([stat(one), stat(other)]);
-  return a.dev === b.dev && a.ino === b.ino;
+  const [a, b] = await Promise.all([one, other].map((it) => stat(it, { bigint: true })));
+  return a?.dev === b?.dev && a?.ino === b?.ino;
 }
 
 const MISSING = ["ENOENT", "ENOTDIR"];

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { doing } from "../../errors.ts";
-import { decideUnbound, type StoredImage, storageName } from "../../host/bound-images.ts";
+import { decideUnbound, type StorageImage, storageName } from "../../host/bound-images.ts";
 import { syncFilesystem } from "../../programs/disk/fs.ts";
 import { isTransient } from "../../programs/skopeo/skopeo.ts";
 import {
@@ -78,7 +78,7 @@ export async function removeUnbound(
   ctx: Context,
   sysroot: string,
   wanted: readonly string[],
-): Promise<readonly StoredImage[]> {
+): Promise<readonly StorageImage[]> {
   const dir = join(sysroot, STORAGE);
   const unbound = decideUnbound(await listStorage(dir), wanted);
   if (unbound.length === 0) return [];

@@ -109,7 +109,7 @@ export async function unprotect(
 }
 
 /** Refuses what is in the way of emptying the target as asked; without a wish it has to be empty already. */
-export async function requireRoom(
+export async function requireEmptiable(
   ctx: Context,
   target: MountedRoot,
   replace: FilesystemOptions["replace"],

@@ -1,6 +1,6 @@
 // Images for podman: whether its own storage has them, and copies in a storage that comes with a machine.
 import { join } from "node:path";
-import type { StoredImage } from "../../host/bound-images.ts";
+import type { StorageImage } from "../../host/bound-images.ts";
 import { isObject, parseJson, requireArray, requireString } from "../../image/json.ts";
 import { formatSkopeoName, type ImageReference } from "../../image/reference.ts";
 import type { Context } from "../../system/context.ts";
@@ -59,14 +59,14 @@ export async function deleteFromStorage(
 }
 
 /** The images in the storage at `dir`, as its own list has them; no storage has none. */
-export async function listStorage(dir: string): Promise<readonly StoredImage[]> {
+export async function listStorage(dir: string): Promise<readonly StorageImage[]> {
   const path = join(dir, "overlay-images/images.json");
   const text = await readFileIfAny(path);
   return text === undefined ? [] : parseStorageList(path, text);
 }
 
 /** Format: containers/storage; an array of objects with an `id` and, unless it lost them, `names`. */
-export function parseStorageList(path: string, text: string): readonly StoredImage[] {
+export function parseStorageList(path: string, text: string): readonly StorageImage[] {
   return requireArray(parseJson(path, text), path, "images").map((it) => {
     const { id, names } = isObject(it) ? it : {};
     const list = names === undefined || names === null ? [] : requireArray(names, path, "names");

@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { BootcError, type ErrorKind, kindOf } from "../../errors.ts";
+import type { LayerKind } from "../../image/layer-plan.ts";
 import { pendingRef } from "../../ostree/ref-names.ts";
 import { isOutOfRoom } from "../../programs/ostree/repo.ts";
 import { rejectLayer } from "../../repository/pending.ts";
@@ -18,12 +19,6 @@ import { createDerivedRewrite } from "./derived.ts";
 import { createObjectSet, type TakeMetadata } from "./object-set.ts";
 import type { LayerFilter } from "./placement.ts";
 import { createSpool, type Spool } from "./spool.ts";
-
-/**
- * What a layer holds: a file system difference (`derived`), content objects of an encapsulated ostree
- * commit (`chunk`), or that commit with its metadata objects (`commit`).
- */
-export type LayerKind = "derived" | "chunk" | "commit";
 
 export interface LayerImport {
   /** The repository's directory, as given to `ostree --repo`. */
