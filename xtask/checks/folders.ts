@@ -175,6 +175,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/pull/plan",
       "src/pull/store",
       "src/repository",
+      "src/sysroot",
       "src/system",
       "src/tar",
       "src/version.ts",
@@ -215,6 +216,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/programs/skopeo",
       "src/pull/fetch/retry.ts",
       "src/repository",
+      "src/sysroot",
       "src/system",
     ],
   },
@@ -249,6 +251,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/install/prepared.ts",
       "src/install/request.ts",
       "src/programs/disk",
+      "src/sysroot",
       "src/system",
     ],
   },
@@ -258,7 +261,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/programs": {
     question: "who does the work",
-    mayImport: ["src/system"],
+    mayImport: ["src/programs/ostree", "src/system"],
   },
   "src/programs/ostree": {
     question: "who does the work on repositories and deployments",
