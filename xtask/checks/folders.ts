@@ -122,8 +122,13 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/sysroot": {
     question: "where does this host stand",
-    // Whether a soft reboot is possible depends on ostree's version.
-    mayImport: [...PURE, "src/programs/ostree/version.ts", "src/system"],
+    // A soft reboot depends on ostree's version; what is mounted read-only is made writable.
+    mayImport: [
+      ...PURE,
+      "src/programs/disk/mount.ts",
+      "src/programs/ostree/version.ts",
+      "src/system",
+    ],
   },
   "src/repository": {
     question: "what is in an ostree repository, and who may write it",
@@ -148,6 +153,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: [
       ...PURE,
       "src/programs/skopeo",
+      "src/programs/tar.ts",
       "src/pull/fetch/retry.ts",
       "src/pull/request.ts",
       "src/repository",
@@ -213,6 +219,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       ...PURE,
       "src/deploy/selinux-labels.ts",
       "src/install/request.ts",
+      "src/programs/disk/fs.ts",
       "src/programs/skopeo",
       "src/pull/fetch/retry.ts",
       "src/repository",
@@ -257,7 +264,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/install/machine": {
     question: "what of the installing machine is used",
-    mayImport: [...PURE, "src/programs/skopeo", "src/system"],
+    mayImport: [...PURE, "src/programs", "src/programs/disk", "src/programs/skopeo", "src/system"],
   },
   "src/programs": {
     question: "who does the work",
