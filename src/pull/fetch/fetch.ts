@@ -50,8 +50,7 @@ export async function fetchImage(
   const watch = watchBlobs(options.cache, options);
   try {
     await watch.look();
-    const traffic = watchTraffic(watch, options.onEvent);
-    await copyUntilComplete(ctx, source, { ...options, watch, traffic });
+    await copyUntilComplete(ctx, beginDownload(source, options, watch));
     await watch.look();
   } finally {
     watch.stop();
@@ -59,65 +58,48 @@ export async function fetchImage(
   return await readCopiedManifest(options.cache);
 }
 
-interface Attempts extends FetchOptions {
+/** One download over all its attempts. */
+interface Download extends FetchOptions {
+  readonly source: SkopeoSource;
   readonly watch: BlobWatch;
-  readonly traffic: Traffic;
+  /** When the last byte arrived. */
+  lastByteAt: number;
+  /** Bytes that had arrived at the last look. */
+  seenBytes: number;
 }
 
-/** When the last byte arrived, over all attempts. */
-interface Traffic {
-  readonly lastAt: number;
-  /** Looks at what is there by now. */
-  look(): Promise<void>;
+function beginDownload(source: SkopeoSource, options: FetchOptions, watch: BlobWatch): Download {
+  return { ...options, source, watch, lastByteAt: Date.now(), seenBytes: watch.bytes };
 }
 
-function watchTraffic(watch: BlobWatch, onEvent: OnPullEvent): Traffic {
-  let lastAt = Date.now();
-  let lastBytes = watch.bytes;
-  return {
-    get lastAt() {
-      return lastAt;
-    },
-    async look() {
-      await watch.look();
-      const { bytes } = watch;
-      if (bytes === lastBytes) return;
-      // Fewer than before: something half-written was removed, and nothing arrived by that.
-      if (bytes > lastBytes) lastAt = Date.now();
-      lastBytes = bytes;
-      onEvent({ type: "fetched-bytes", bytes });
-    },
-  };
-}
-
-async function copyUntilComplete(ctx: Context, source: SkopeoSource, it: Attempts): Promise<void> {
+async function copyUntilComplete(ctx: Context, download: Download): Promise<void> {
+  const { cache, limits, onEvent, watch } = download;
   let failures = 0;
   for (;;) {
-    const completeBefore = it.watch.complete;
-    const error = await attempt(ctx, source, it);
+    const completeBefore = watch.complete;
+    const error = await attempt(ctx, download);
     if (error === undefined) return;
-    await it.traffic.look();
-    await removePartial(it.cache);
+    await countBytes(download);
+    await removePartial(cache);
     // What the next attempt fetches is counted from here.
-    await it.traffic.look();
-    failures = it.watch.complete > completeBefore ? 1 : failures + 1;
-    const isOver = Date.now() - it.traffic.lastAt >= it.limits.giveUpMs;
-    if (isOver || failures >= it.limits.attemptsMax) throw giveUp(error, source.image, it);
+    await countBytes(download);
+    failures = watch.complete > completeBefore ? 1 : failures + 1;
+    const isOver = Date.now() - download.lastByteAt >= limits.giveUpMs;
+    if (isOver || failures >= limits.attemptsMax) throw giveUp(error, download);
     const delayMs = backoffMs(failures);
-    it.onEvent({ type: "retry", reason: messageOf(error), delayMs });
+    onEvent({ type: "retry", reason: messageOf(error), delayMs });
     await pause(ctx, delayMs);
   }
 }
 
 /** One run of skopeo; gives the error that may pass by itself, throws any other. */
-async function attempt(ctx: Context, source: SkopeoSource, it: Attempts): Promise<unknown> {
+async function attempt(ctx: Context, download: Download): Promise<unknown> {
   const stalled = new AbortController();
-  const copied = copyToLayout(ctx, source, { target: it.cache, signal: stalled.signal });
-  it.onStart?.();
   const ended = new AbortController();
-  const supervision = supervise(ctx, ended.signal, { ...it, source, stalled }).catch((error) =>
-    stalled.abort(error),
-  );
+  const target = download.cache;
+  const copied = copyToLayout(ctx, download.source, { target, signal: stalled.signal });
+  download.onStart?.();
+  const supervision = supervise(ctx, download, { stalled, ended: ended.signal });
   try {
     await copied;
     return undefined;
@@ -131,24 +113,45 @@ async function attempt(ctx: Context, source: SkopeoSource, it: Attempts): Promis
   }
 }
 
-interface Supervised extends Attempts {
-  readonly source: SkopeoSource;
+interface Supervision {
+  /** Aborted when the attempt has to end, with the reason. */
   readonly stalled: AbortController;
+  /** The attempt has ended by itself. */
+  readonly ended: AbortSignal;
 }
 
-/** Counts bytes until `ended`, and ends an attempt to which none came for too long. */
-async function supervise(ctx: Context, ended: AbortSignal, it: Supervised): Promise<void> {
+/** Counts bytes during an attempt, and aborts it when none came for too long. Never rejects. */
+async function supervise(
+  ctx: Context,
+  download: Download,
+  { stalled, ended }: Supervision,
+): Promise<void> {
+  const { source, limits } = download;
   const startedAt = Date.now();
   const until = { ...ctx, signal: AbortSignal.any([ctx.signal, ended]) };
-  while (!until.signal.aborted) {
-    await it.traffic.look();
-    const quietMs = Date.now() - Math.max(startedAt, it.traffic.lastAt);
-    if (isRemote(it.source.image) && quietMs >= it.limits.stallMs) {
-      it.stalled.abort(stallError(it.source.image, it.limits));
-      return;
+  try {
+    while (!until.signal.aborted) {
+      await countBytes(download);
+      const quietMs = Date.now() - Math.max(startedAt, download.lastByteAt);
+      if (isRemote(source.image) && quietMs >= limits.stallMs) {
+        stalled.abort(stallError(source.image, limits));
+        return;
+      }
+      await pause(until, LOOK_MS).catch(() => undefined); // either signal ends the loop
     }
-    await pause(until, LOOK_MS).catch(() => undefined); // either signal ends the loop
+  } catch (error) {
+    stalled.abort(error);
   }
+}
+
+async function countBytes(download: Download): Promise<void> {
+  await download.watch.look();
+  const { bytes } = download.watch;
+  if (bytes === download.seenBytes) return;
+  // Fewer than before: something half-written was removed, and nothing arrived by that.
+  if (bytes > download.seenBytes) download.lastByteAt = Date.now();
+  download.seenBytes = bytes;
+  download.onEvent({ type: "fetched-bytes", bytes });
 }
 
 /** Local sources may unpack or convert for long before a byte reaches the cache. */
@@ -161,12 +164,12 @@ function stallError(image: ImageReference, { stallMs }: FetchLimits): BootcError
   return asTransient(new BootcError(message, { kind: "network" }));
 }
 
-function giveUp(error: unknown, image: ImageReference, it: Attempts): BootcError {
-  const incomplete = it.wanted.filter((blob) => !it.watch.isComplete(blob));
+function giveUp(error: unknown, { source, wanted, watch }: Download): BootcError {
+  const incomplete = wanted.filter((blob) => !watch.isComplete(blob));
   const names = incomplete.map((blob) => shortDigest(blob.digest));
   const shown = names.length > 8 ? [...names.slice(0, 8), `${names.length - 8} more`] : names;
   return new BootcError(
-    `gave up fetching from \`${hostOf(image)}\`; not complete: ${shown.join(", ") || "the manifest"}`,
+    `gave up fetching from \`${hostOf(source.image)}\`; not complete: ${shown.join(", ") || "the manifest"}`,
     { cause: error, hint: "run it again to carry on; complete layers are not fetched again" },
   );
 }
