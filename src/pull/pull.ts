@@ -8,6 +8,7 @@ import { parseImageManifest, toOciManifest } from "../image/manifest.ts";
 import { formatImageReference } from "../image/reference.ts";
 import { createRef } from "../programs/ostree/repo.ts";
 import { requireSigned } from "../programs/ostree/verify.ts";
+import type { OnPullEvent } from "../progress/progress.ts";
 import {
   type BlobCache,
   blobPath,
@@ -16,6 +17,7 @@ import {
   openCache,
   placeholdBlob,
   readBlobSize,
+  type WantedBlob,
 } from "../repository/cache.ts";
 import { deletePrivateRefs } from "../repository/cleanup.ts";
 import { listDeploymentRefs, readRef } from "../repository/files.ts";
@@ -258,6 +260,13 @@ function announce({ request, image, manifestDigest, layers }: PullPlan): void {
   });
 }
 
+function announceFetched(plan: PullPlan, blob: WantedBlob, onEvent: OnPullEvent): void {
+  for (const layer of missingLayers(plan)) {
+    if (blobOf(plan, layer).digest !== blob.digest) continue;
+    onEvent({ type: "layer", digest: layer.digest, state: "fetched" });
+  }
+}
+
 interface ImportedImage {
   readonly plan: PullPlan;
   readonly imported: ImportedLayers;
@@ -272,6 +281,7 @@ async function fetchAndImport(
 ): Promise<ImportedImage> {
   const abort = new AbortController();
   const inner = withSignal(ctx, abort.signal);
+  const onEvent: OnPullEvent = (event) => plan.request.onEvent?.(event);
   const missing = missingLayers(plan);
   const wanted = missing.map((it) => blobOf(plan, it));
   const arrivals = createArrivals(
@@ -293,16 +303,19 @@ async function fetchAndImport(
       cache,
       wanted,
       limits: limitsOf(plan.request),
-      onComplete: (blob) => arrivals.arrived(blob.digest),
+      onComplete: (blob) => {
+        announceFetched(plan, blob, onEvent);
+        arrivals.arrived(blob.digest);
+      },
       onStart: begin,
-      onEvent: (event) => plan.request.onEvent?.(event),
+      onEvent,
     });
     endArrivals(plan, { arrivals, text });
     return text;
   };
   const [text, imported] = await allOrAbort<[string, ImportedLayers | undefined]>(abort, [
     fetch(),
-    importLayers(inner, plan, { cache, arrivals }).catch(unlessMoved),
+    importLayers(inner, plan, { cache, arrivals, onEvent }).catch(unlessMoved),
   ]);
   addDocuments(cache, { manifest: parseImageManifest(text), manifestDigest: digestOf(text) });
   if (imported !== undefined && isAsPlanned(plan, text)) {
@@ -349,8 +362,11 @@ async function importMoved(
 ): Promise<ImportedImage> {
   const plan = await planChanged(planned, planned.content);
   announce(plan);
+  const onEvent: OnPullEvent = (event) => plan.request.onEvent?.(event);
+  for (const it of missingLayers(plan)) announceFetched(plan, blobOf(plan, it), onEvent);
   const arrivals = createArrivals([], ctx.signal);
-  return { plan, imported: await importLayers(ctx, plan, { cache, arrivals }), begun: undefined };
+  const imported = await importLayers(ctx, plan, { cache, arrivals, onEvent });
+  return { plan, imported, begun: undefined };
 }
 
 /** The lowest layers of the image as far as the repository has them; undefined when it lacks the first. */

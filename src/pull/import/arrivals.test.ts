@@ -1,24 +1,5 @@
 import { expect, test } from "vitest";
-import { allOrAbort, createArrivals, createGate } from "./arrivals.ts";
-
-test("a gate lets so many through at a time, in order, and others when one fails", async () => {
-  const gate = createGate(2);
-  const log: string[] = [];
-  const holds = [0, 1, 2, 3].map(() => Promise.withResolvers<void>());
-  const work = holds.map((hold, i) =>
-    gate(async () => {
-      log.push(`start ${i}`);
-      await hold.promise;
-    }),
-  );
-  expect(log).toEqual(["start 0", "start 1"]);
-  holds[1]?.reject(new Error("no"));
-  await expect(work[1]).rejects.toThrow("no");
-  expect(log).toEqual(["start 0", "start 1", "start 2"]);
-  for (const it of holds) it.resolve();
-  await Promise.allSettled(work);
-  expect(log.at(-1)).toBe("start 3");
-});
+import { allOrAbort, createArrivals } from "./arrivals.ts";
 
 test("who waits for a blob goes on when it arrives, and ends with the pull", async () => {
   const abort = new AbortController();

@@ -35,24 +35,6 @@ export function createArrivals(digests: readonly string[], signal: AbortSignal):
   };
 }
 
-/** Lets `limit` pieces of work run at a time, the others wait in the order they came. */
-export function createGate(limit: number): <T>(work: () => Promise<T>) => Promise<T> {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-  return async (work) => {
-    if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running++;
-    try {
-      return await work();
-    } finally {
-      // The place goes to the next one as it is, so that nobody can slip in between.
-      const next = waiting.shift();
-      if (next === undefined) running--;
-      else next();
-    }
-  };
-}
-
 /** Waits for all, and throws the first error after it made `abort` end the others. */
 export async function allOrAbort<T extends readonly unknown[]>(
   abort: AbortController,

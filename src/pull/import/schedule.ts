@@ -4,6 +4,8 @@ import { availableParallelism } from "node:os";
 import { doing, kindOf } from "../../errors.ts";
 import { labelsOf } from "../../image/config.ts";
 import { shortDigest } from "../../image/digest.ts";
+import type { LayerKind } from "../../image/layer-plan.ts";
+import type { OnPullEvent } from "../../progress/progress.ts";
 import {
   type BlobCache,
   blobPath,
@@ -15,13 +17,15 @@ import type { Context } from "../../system/context.ts";
 import { VERSION } from "../../version.ts";
 import type { PullPlan } from "../plan/plan.ts";
 import { type Batches, canWriteObjects, createBatches } from "../store/batches.ts";
-import { type Arrivals, createGate } from "./arrivals.ts";
+import type { Arrivals } from "./arrivals.ts";
 import { type ImportedLayer, importLayer, type LayerImport } from "./layer.ts";
 import { type DerivedSettings, readDerivedSettings } from "./settings.ts";
+import { createGate, type Gate, runSteps, type Step } from "./steps.ts";
 
 export interface LayersInput {
   readonly cache: BlobCache;
   readonly arrivals: Arrivals;
+  readonly onEvent: OnPullEvent;
 }
 
 /** What importing gave: commits by layer digest, and what had no place in them. */
@@ -45,71 +49,123 @@ export function missingLayers(plan: Pick<PullPlan, "layers">): readonly PlannedL
   return [...new Map(missing.map((it) => [it.digest, it])).values()];
 }
 
-/**
- * Imports what is missing, each layer when its blob has arrived. The ostree commit needs its chunks
- * first, and derived layers need to know what the commit allows.
- */
+/** What of a plan an import looks at. */
+type LayersPlan = Pick<PullPlan, "request" | "image" | "config" | "layers">;
+
+/** Imports what is missing, each layer when its blob has arrived and what it depends on is in. */
 export async function importLayers(
   ctx: Context,
-  plan: PullPlan,
+  plan: LayersPlan,
   input: LayersInput,
 ): Promise<ImportedLayers> {
   const { repo } = plan.request;
   const batches = (await canWriteObjects(repo)) ? await createBatches(ctx, repo) : undefined;
+  const gate = createGate(availableParallelism());
+  const course: ImportCourse = { ...input, plan, batches, gate, imported: new Map() };
+  const steps = decideSteps(missingLayers(plan)).map((it) => startable(ctx, course, it));
   try {
-    return await importBaseThenDerived(ctx, plan, { ...input, batches });
+    await runSteps(steps).finally(() => course.settings?.release());
+    return collect(course.imported);
   } finally {
     await batches?.remove();
   }
 }
 
-async function importBaseThenDerived(
-  ctx: Context,
-  plan: PullPlan,
-  input: LayersInput & { readonly batches: Batches | undefined },
-): Promise<ImportedLayers> {
-  const missing = missingLayers(plan);
-  const gate = createGate(availableParallelism());
-  const importOne = (layer: PlannedLayer, settings?: DerivedSettings) =>
-    importFromCache(ctx, { ...input, plan, layer, settings, gate });
-  const arrivedOne = async (layer: PlannedLayer) => {
-    await input.arrivals.wait(blobOf(plan, layer).digest);
-    plan.request.onEvent?.({ type: "layer", digest: layer.digest, state: "fetched" });
-  };
-  const ofKind = (kind: string) => missing.filter((it) => it.kind === kind);
-  const base = (async () => {
-    const chunks = ofKind("chunk").map(async (it) => {
-      await arrivedOne(it);
-      return await importOne(it);
-    });
-    const done = [...(await settleAll(chunks))];
-    for (const it of ofKind("commit")) {
-      await arrivedOne(it);
-      done.push(await importOne(it));
-    }
-    return done;
-  })();
-  const derived = ofKind("derived");
-  const arriving = derived.map((it) => arrivedOne(it));
-  for (const it of arriving) it.catch(() => undefined); // awaited below, perhaps after it failed
-  const ofBase = await base;
-  if (derived.length === 0) return collect(ofBase);
-  const settings = await readDerivedSettings(ctx, {
+/** What all layers of an image share while they are imported. */
+interface ImportCourse extends LayersInput {
+  readonly plan: LayersPlan;
+  readonly batches: Batches | undefined;
+  readonly gate: Gate;
+  /** By layer digest. */
+  readonly imported: Map<string, ImportedLayer>;
+  /** Read before the first derived layer begins. */
+  settings?: DerivedSettings;
+}
+
+export interface ImportStep {
+  readonly name: string;
+  /** The names of the steps that have to be done before. */
+  readonly after: readonly string[];
+  /** What is imported; without it, the step reads how derived layers are. */
+  readonly layer?: PlannedLayer;
+}
+
+const SETTINGS = "settings";
+
+/**
+ * The ostree commit needs its chunks first; derived layers need to know what the commit allows, and which
+ * SELinux policy it has.
+ */
+export function decideSteps(missing: readonly PlannedLayer[]): readonly ImportStep[] {
+  const namesOf = (kind: LayerKind) =>
+    missing.filter((it) => it.kind === kind).map((it) => it.digest);
+  const chunks = namesOf("chunk");
+  const after = { chunk: [], commit: chunks, derived: [SETTINGS] };
+  const layers = missing.map((layer) => ({ name: layer.digest, after: after[layer.kind], layer }));
+  if (namesOf("derived").length === 0) return layers;
+  return [...layers, { name: SETTINGS, after: [...chunks, ...namesOf("commit")] }];
+}
+
+function startable(ctx: Context, course: ImportCourse, { name, after, layer }: ImportStep): Step {
+  if (layer === undefined) return { name, after, run: () => readSettings(ctx, course) };
+  return { name, after, run: () => importArrived(ctx, course, layer) };
+}
+
+async function readSettings(ctx: Context, course: ImportCourse): Promise<void> {
+  const { plan, imported } = course;
+  course.settings = await readDerivedSettings(ctx, {
     repo: plan.request.repo,
-    baseCommit: baseCommitOf(plan, new Map(ofBase.map(([digest, it]) => [digest, it.commit]))),
+    baseCommit: baseCommitOf(plan, commitsOf(imported)),
     policyCommit: plan.request.policyCommit,
   });
+}
+
+async function importArrived(
+  ctx: Context,
+  course: ImportCourse,
+  layer: PlannedLayer,
+): Promise<void> {
+  const { plan, cache, arrivals, gate } = course;
+  const blob = blobOf(plan, layer);
+  await arrivals.wait(blob.digest);
+  ctx.signal.throwIfAborted();
   try {
-    const ofDerived = await settleAll(
-      derived.map(async (it, i) => {
-        await arriving[i];
-        return await importOne(it, settings);
-      }),
-    );
-    return collect([...ofBase, ...ofDerived]);
-  } finally {
-    await settings.release();
+    const imported = await doing(`importing layer ${shortDigest(layer.digest)}`, async () => {
+      const written = await gate(() => importLayer(ctx, importOf(course, layer)));
+      // Other layers take their turn while this one is flushed to the disk.
+      await written.durable;
+      return written;
+    });
+    // The layer is durable under its own ref now; its blob has served.
+    placeholdBlob(cache, blob.digest);
+    course.onEvent({ type: "layer", digest: layer.digest, state: "imported" });
+    course.imported.set(layer.digest, imported);
+  } catch (error) {
+    // A blob that is not what it should be must not be found by the next run.
+    if (kindOf(error) === "integrity") await rm(blobPath(cache, blob.digest), { force: true });
+    throw error;
   }
+}
+
+function importOf(
+  { plan, cache, batches, settings }: ImportCourse,
+  layer: PlannedLayer,
+): LayerImport {
+  const blob = blobOf(plan, layer);
+  return {
+    repo: plan.request.repo,
+    kind: layer.kind,
+    layerDigest: layer.digest,
+    blob: blobPath(cache, blob.digest),
+    digest: blob.digest,
+    sizeBytes: blob.sizeBytes,
+    diffId: layer.diffId,
+    filter: settings?.filter,
+    selinuxPolicyDir: settings?.selinuxPolicyDir,
+    importerVersion: VERSION,
+    baseCommit: layer.kind === "commit" ? labelsOf(plan.config)["ostree.commit"] : undefined,
+    batches,
+  };
 }
 
 /** The commit of the encapsulated base, from the repository or just imported. */
@@ -121,72 +177,19 @@ export function baseCommitOf(
   return layer && (layer.commit ?? imported.get(layer.digest));
 }
 
-interface OneLayer {
-  readonly plan: PullPlan;
-  readonly layer: PlannedLayer;
-  readonly settings: DerivedSettings | undefined;
-  readonly cache: BlobCache;
-  readonly batches: Batches | undefined;
-  readonly gate: ReturnType<typeof createGate>;
-}
-
-async function importFromCache(
-  ctx: Context,
-  { plan, layer, settings, cache, batches, gate }: OneLayer,
-): Promise<readonly [string, ImportedLayer]> {
-  ctx.signal.throwIfAborted();
-  const blob = blobOf(plan, layer);
-  const path = blobPath(cache, blob.digest);
-  try {
-    const imported = await doing(`importing layer ${shortDigest(layer.digest)}`, async () => {
-      const request: LayerImport = {
-        repo: plan.request.repo,
-        kind: layer.kind,
-        layerDigest: layer.digest,
-        blob: path,
-        digest: blob.digest,
-        sizeBytes: blob.sizeBytes,
-        diffId: layer.diffId,
-        filter: settings?.filter,
-        selinuxPolicyDir: settings?.selinuxPolicyDir,
-        importerVersion: VERSION,
-        baseCommit: layer.kind === "commit" ? labelsOf(plan.config)["ostree.commit"] : undefined,
-        batches,
-      };
-      const written = await gate(() => importLayer(ctx, request));
-      // Other layers take their turn while this one is flushed to the disk.
-      await written.durable;
-      return written;
-    });
-    // The layer is durable under its own ref now; its blob has served.
-    placeholdBlob(cache, blob.digest);
-    plan.request.onEvent?.({ type: "layer", digest: layer.digest, state: "imported" });
-    return [layer.digest, imported];
-  } catch (error) {
-    // A blob that is not what it should be must not be found by the next run.
-    if (kindOf(error) === "integrity") await rm(path, { force: true });
-    throw error;
-  }
-}
-
-/** All results, or the first error after everything has ended: nothing runs on behind our back. */
-async function settleAll<T>(work: readonly Promise<T>[]): Promise<readonly T[]> {
-  await Promise.allSettled(work);
-  return await Promise.all(work);
-}
-
-function collect(layers: readonly (readonly [string, ImportedLayer])[]): ImportedLayers {
+function collect(imported: ReadonlyMap<string, ImportedLayer>): ImportedLayers {
   const filtered = new Map<string, number>();
-  for (const [, layer] of layers) {
+  for (const layer of imported.values()) {
     for (const [name, count] of layer.filtered) {
       filtered.set(name, (filtered.get(name) ?? 0) + count);
     }
   }
-  return {
-    commits: new Map(layers.map(([digest, it]) => [digest, it.commit])),
-    filtered,
-    specialFiles: layers.reduce((sum, [, it]) => sum + it.specialFiles, 0),
-  };
+  const specialFiles = [...imported.values()].reduce((sum, it) => sum + it.specialFiles, 0);
+  return { commits: commitsOf(imported), filtered, specialFiles };
+}
+
+function commitsOf(imported: ReadonlyMap<string, ImportedLayer>): ReadonlyMap<string, string> {
+  return new Map([...imported].map(([digest, it]) => [digest, it.commit]));
 }
 
 /** Says what of the image is not in its commit. */
