@@ -29,7 +29,7 @@ import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { setFinalizationLock } from "../programs/ostree/admin.ts";
 import { reboot } from "../programs/systemd.ts";
 import type { ProgressDisplay } from "../progress/show.ts";
-import { forgetUpdate, type PullPlan, recordUpdate } from "../pull/plan/plan.ts";
+import { forgetUpdate, type PullPlan, plannedImage, recordUpdate } from "../pull/plan/plan.ts";
 import type { PulledImage } from "../pull/request.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
@@ -82,22 +82,21 @@ async function upgradeOrCheck(ctx: Context, options: UpgradeOptions): Promise<bo
 
 async function check(ctx: Context, it: Upgrade): Promise<false> {
   const settings = deploySettingsOf(it.options);
-  const plan = await withProgress(ctx, settings, (display) =>
-    planDeploy(ctx, { ...it, settings }, display),
-  );
+  const plan = await withProgress(ctx, settings, () => planDeploy(ctx, { ...it, settings }));
+  const image = plannedImage(plan);
   const name = describeReference(it.reference);
-  if (decideUpgrade(it.host.status, plan.manifestDigest) !== "available") {
+  if (decideUpgrade(it.host.status, image.manifestDigest) !== "available") {
     await forgetSeen(ctx, it.host, plan);
     ctx.say(`No changes in: ${name}`);
     return false;
   }
   await recordUpdate(ctx, plan);
   await announceChange(ctx);
-  const version = versionOf(plan.config);
+  const version = versionOf(image.config);
   ctx.say(`Update available for: ${name}`);
   if (version !== undefined) ctx.say(`  Version: ${version}`);
-  ctx.say(`  Digest: ${plan.manifestDigest}`);
-  for (const line of describeDifference(it.booted, plan)) ctx.say(line);
+  ctx.say(`  Digest: ${image.manifestDigest}`);
+  for (const line of describeDifference(it.booted, image)) ctx.say(line);
   return false;
 }
 
@@ -105,7 +104,7 @@ async function check(ctx: Context, it: Upgrade): Promise<false> {
 async function forgetSeen(ctx: Context, host: HostDocument, plan: PullPlan): Promise<void> {
   const { staged, booted } = host.status;
   const seen = (staged ?? booted)?.cachedUpdate;
-  if (!seen || seen.imageDigest === plan.manifestDigest) return;
+  if (!seen || seen.imageDigest === plannedImage(plan).manifestDigest) return;
   await forgetUpdate(ctx, plan);
   await announceChange(ctx);
 }

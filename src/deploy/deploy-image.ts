@@ -51,7 +51,6 @@ export async function withProgress<T>(
 export async function planDeploy(
   ctx: Context,
   { reference, booted, settings }: DeployRequest,
-  display: ProgressDisplay,
 ): Promise<PullPlan> {
   return await planPull(ctx, {
     repo: systemRepo(ctx),
@@ -60,7 +59,6 @@ export async function planDeploy(
     policyCommit: booted.checksum,
     lockTimeoutMs: settings.lockTimeoutMs,
     limits: settings.limits,
-    onEvent: display.onEvent,
   });
 }
 
@@ -71,16 +69,21 @@ export async function withPulledImage<T>(
   display: ProgressDisplay,
   work: (image: PulledImage) => Promise<T>,
 ): Promise<T> {
-  const plan = await planDeploy(ctx, request, display);
-  const summary = plan.isUnchanged
-    ? `No changes in ${describeReference(request.reference)} => ${plan.manifestDigest}`
-    : describePlan(plan);
+  const { onEvent } = display;
+  const plan = await planDeploy(ctx, request);
+  const summary = describeDeploy(plan);
   if (summary !== undefined) ctx.say(summary);
-  const warning = describeBootcLabel(plan.config);
-  if (warning !== undefined && !plan.isUnchanged) ctx.note(warning);
+  const warning = plan.kind === "fetch" ? describeBootcLabel(plan.offered.config) : undefined;
+  if (warning !== undefined) ctx.note(warning);
   return await withProtection(ctx, plan.request.repo, async (protection) =>
-    work(await pullImage(ctx, plan, { protection })),
+    work(await pullImage(ctx, plan, { protection, onEvent })),
   );
+}
+
+function describeDeploy(plan: PullPlan): string | undefined {
+  if (plan.kind === "fetch") return describePlan(plan);
+  const name = describeReference(plan.request.reference);
+  return `No changes in ${name} => ${plan.stored.manifestDigest}`;
 }
 
 /** Pulls, stages and tells of an image whatever is staged already. */

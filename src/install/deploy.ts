@@ -107,9 +107,8 @@ async function pullForTarget(ctx: Context, prepared: Prepared, repo: string): Pr
   const reference = { verification: { kind: "none" }, image: prepared.source.image } as const;
   const display = showProgress(ctx, { isQuiet: false });
   const { onEvent } = display;
-  const request = { repo, reference, requiresBootable: true, onEvent };
-  const pulled = await planPull(ctx, request)
-    .then((plan) => pullImage(ctx, plan))
+  const pulled = await planPull(ctx, { repo, reference, requiresBootable: true })
+    .then((plan) => pullImage(ctx, plan, { onEvent }))
     .finally(display.end);
   const own = imageRef(formatImageReference(prepared.source.image));
   const wanted = imageRef(formatImageReference(prepared.target.image));

@@ -12,7 +12,7 @@ import {
   type Verification,
 } from "../image/reference.ts";
 import { initRepo } from "../programs/ostree/repo.ts";
-import { type PullPlan, planPull } from "../pull/plan/plan.ts";
+import { type ImageContent, plannedImage, planPull } from "../pull/plan/plan.ts";
 import { type PrepareRoot, readPrepareRoot } from "../sysroot/prepare-root.ts";
 import type { Context } from "../system/context.ts";
 import { openDirectory } from "../system/file-tree.ts";
@@ -42,10 +42,13 @@ export async function prepareInstall(ctx: Context, options: InstallOptions): Pro
   }
   if (!source.isOwnContainer || (await hasPolicy(ctx))) await requireLabelRights(ctx);
   const target = decideTarget(options, source, config);
-  const plan = await planAlone(ctx, { verification: { kind: "none" }, image: source.image });
+  const { manifestDigest, config: imageConfig } = await planAlone(ctx, {
+    verification: { kind: "none" },
+    image: source.image,
+  });
   ctx.note(`Installing image: ${formatImageReference(target.image)}`);
-  ctx.note(`Digest: ${plan.manifestDigest}`);
-  const label = describeBootcLabel(plan.config);
+  ctx.note(`Digest: ${manifestDigest}`);
+  const label = describeBootcLabel(imageConfig);
   if (label !== undefined) ctx.note(label);
   if (options.runFetchCheck) {
     await doing("checking that the target image can be fetched", () => planAlone(ctx, target));
@@ -105,11 +108,11 @@ export function decideTarget(
 }
 
 /** Plans a pull into a repository that is thrown away: all checks of an image, and no disk needed. */
-async function planAlone(ctx: Context, reference: OstreeReference): Promise<PullPlan> {
+async function planAlone(ctx: Context, reference: OstreeReference): Promise<ImageContent> {
   const repo = await mkdtemp(join(tmpdir(), "bootc-install-check-"));
   try {
     await initRepo(ctx, repo, "bare-user");
-    return await planPull(ctx, { repo, reference, requiresBootable: true });
+    return plannedImage(await planPull(ctx, { repo, reference, requiresBootable: true }));
   } finally {
     await rm(repo, { recursive: true, force: true });
   }

@@ -3,7 +3,6 @@ import type { ImageConfig } from "../image/config.ts";
 import type { ImageManifest } from "../image/manifest.ts";
 import type { OstreeReference } from "../image/reference.ts";
 import type { RegistryAccess } from "../programs/skopeo/skopeo.ts";
-import type { OnPullEvent } from "../progress/progress.ts";
 
 export interface PullRequest {
   /** The repository's directory, as given to `ostree --repo`. */
@@ -17,7 +16,6 @@ export interface PullRequest {
   /** How long to wait for another writer of the repository; 60 s when not given. */
   readonly lockTimeoutMs?: number | undefined;
   readonly limits?: Partial<FetchLimits> | undefined;
-  readonly onEvent?: OnPullEvent | undefined;
 }
 
 /** When a download that does not get on is given up. */

@@ -9,6 +9,7 @@ import { lstat, mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { hexOf } from "../image/digest.ts";
+import type { ImageManifest } from "../image/manifest.ts";
 import type { Context } from "../system/context.ts";
 import { ifAbsent, ifMissing } from "../system/files.ts";
 
@@ -90,6 +91,14 @@ async function isWhole(ctx: Context, path: string, blob: WantedBlob): Promise<bo
   const hash = createHash("sha256");
   await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash, { signal: ctx.signal });
   return hash.digest("hex") === hexOf(blob.digest);
+}
+
+/** Marks the manifest and the configuration of an image for removal when the cache is closed. */
+export function noteDocuments(
+  { documents }: BlobCache,
+  image: { readonly manifestDigest: string; readonly manifest: ImageManifest },
+): void {
+  documents.add(image.manifestDigest).add(image.manifest.config.digest);
 }
 
 export function blobPath(cache: BlobCache, digest: string): string {

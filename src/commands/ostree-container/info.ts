@@ -1,7 +1,7 @@
 // `ostree container info`: which manifest a reference names right now.
 import { type AccessFlags, accessOf } from "../../cli/options.ts";
 import { formatOstreeReference, parseOstreeReference } from "../../image/reference.ts";
-import { inspectReference } from "../../pull/plan/plan.ts";
+import { inspectReference } from "../../pull/plan/inspect.ts";
 import type { Context } from "../../system/context.ts";
 
 export interface InfoOptions extends AccessFlags {

@@ -24,7 +24,7 @@ export async function withPlannedPull<T>(
   await makeRepositoryWritable(ctx, request.repo);
   const display = showProgress(ctx, { isQuiet });
   try {
-    const plan = await planPull(ctx, { ...request, onEvent: display.onEvent });
+    const plan = await planPull(ctx, request);
     return await work({ plan, display });
   } finally {
     display.end();

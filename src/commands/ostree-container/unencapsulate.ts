@@ -3,7 +3,7 @@ import { type RepositoryPullFlags, repositoryPullOf } from "../../cli/options.ts
 import { BootcError } from "../../errors.ts";
 import { formatOstreeReference, parseOstreeReference } from "../../image/reference.ts";
 import { requireRefName } from "../../ostree/ref-names.ts";
-import { pullBase } from "../../pull/pull.ts";
+import { pullBase } from "../../pull/base.ts";
 import type { Context } from "../../system/context.ts";
 import { withPlannedPull } from "./planned-pull.ts";
 
@@ -20,7 +20,7 @@ export async function unencapsulate(ctx: Context, options: UnencapsulateOptions)
   const commit = await withPlannedPull(
     ctx,
     { repo, reference, requiresBootable: false, ...repositoryPullOf(options) },
-    async ({ plan }) => {
+    async ({ plan, display }) => {
       const derived = plan.layers.filter((it) => it.kind === "derived").length;
       if (derived > 0) {
         throw new BootcError(
@@ -28,7 +28,7 @@ export async function unencapsulate(ctx: Context, options: UnencapsulateOptions)
           { kind: "unsupported", hint: "use `ostree container image pull` for it" },
         );
       }
-      return await pullBase(ctx, plan, { ref: writeRef });
+      return await pullBase(ctx, plan, { ref: writeRef, onEvent: display.onEvent });
     },
   );
   ctx.say(`Imported: ${writeRef === undefined ? "" : `${writeRef} => `}${commit}`);

@@ -29,7 +29,7 @@ const top2 = layer("derived", "top2");
 
 test.each([
   {
-    what: "the commit comes after its chunks, derived layers when it is known what the base allows",
+    what: "the commit comes after its chunks, derived layers after the settings that the base gives",
     missing: [commit, chunk1, chunk2, top1, top2],
     steps: {
       commit: ["chunk1", "chunk2"],
@@ -46,12 +46,12 @@ test.each([
     steps: { top1: ["settings"], settings: [] },
   },
   {
-    what: "a chunk is enough to wait for, where the commit is there",
+    what: "where the commit is there, the settings wait for the missing chunk",
     missing: [chunk1, top1],
     steps: { chunk1: [], top1: ["settings"], settings: ["chunk1"] },
   },
   {
-    what: "without derived layers nobody needs the settings",
+    what: "without derived layers no step reads the settings",
     missing: [commit, chunk1],
     steps: { commit: ["chunk1"], chunk1: [] },
   },
@@ -65,9 +65,9 @@ test.each([
 const EMPTY_TAR = Buffer.alloc(1024);
 const VERSION = "libostree:\n Version: '2024.5'\n Features:\n  - initial-var\n";
 
-/** The import of one layer, an empty tar, whose move into the repository is `move`. */
+/** The import of one layer, an empty tar. `move` stands in for ostree's move of it into the repository. */
 async function makeBed(move: () => Promise<void>) {
-  // Only root writes layers without ostree's help; one without files needs no right of root's.
+  // Only root writes layers without ostree's help; a layer without files does not need root's rights.
   const getuid = vi.spyOn(process as { getuid(): number }, "getuid").mockReturnValue(0);
   onTestFinished(() => getuid.mockRestore());
   const repo = await mkdtemp(join(tmpdir(), "schedule-"));
@@ -97,7 +97,7 @@ async function makeBed(move: () => Promise<void>) {
       requiresBootable: false,
     },
     image,
-    config: { architecture: "amd64", os: "linux", rootfs: { type: "layers", diff_ids: [digest] } },
+    offered: { config: { architecture: "amd64", os: "linux", rootfs: { diff_ids: [digest] } } },
     layers: [{ ...layer("derived", digest), sizeBytes: EMPTY_TAR.length }],
   } as const;
   return {

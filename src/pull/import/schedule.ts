@@ -6,16 +6,17 @@ import { labelsOf } from "../../image/config.ts";
 import { shortDigest } from "../../image/digest.ts";
 import type { LayerKind } from "../../image/layer-plan.ts";
 import type { OnPullEvent } from "../../progress/progress.ts";
-import {
-  type BlobCache,
-  blobPath,
-  placeholdBlob,
-  type WantedBlob,
-} from "../../repository/cache.ts";
+import { type BlobCache, blobPath, placeholdBlob } from "../../repository/cache.ts";
 import type { PlannedLayer } from "../../repository/images.ts";
 import type { Context } from "../../system/context.ts";
 import { VERSION } from "../../version.ts";
-import type { PullPlan } from "../plan/plan.ts";
+import {
+  baseCommitOf,
+  blobOf,
+  type FetchPlan,
+  type ImageContent,
+  missingLayers,
+} from "../plan/plan.ts";
 import { type Batches, canWriteObjects, createBatches } from "../store/batches.ts";
 import type { Arrivals } from "./arrivals.ts";
 import { type ImportedLayer, importLayer, type LayerImport } from "./layer.ts";
@@ -35,22 +36,10 @@ export interface ImportedLayers {
   readonly specialFiles: number;
 }
 
-/** A layer's blob as it lies in the cache. Stored images have theirs uncompressed, named by diff-id. */
-export function blobOf({ image }: Pick<PullPlan, "image">, layer: PlannedLayer): WantedBlob {
-  if (image.transport === "containers-storage") {
-    return { digest: layer.diffId, sizeBytes: undefined };
-  }
-  return { digest: layer.digest, sizeBytes: layer.sizeBytes };
-}
-
-/** The layers that the repository lacks, each digest once. */
-export function missingLayers(plan: Pick<PullPlan, "layers">): readonly PlannedLayer[] {
-  const missing = plan.layers.filter((it) => it.commit === undefined);
-  return [...new Map(missing.map((it) => [it.digest, it])).values()];
-}
-
-/** What of a plan an import looks at. */
-type LayersPlan = Pick<PullPlan, "request" | "image" | "config" | "layers">;
+/** The parts of a plan that an import needs. */
+type LayersPlan = Pick<FetchPlan, "request" | "image" | "layers"> & {
+  readonly offered: Pick<ImageContent, "config">;
+};
 
 /** Imports what is missing, each layer when its blob has arrived and what it depends on is in. */
 export async function importLayers(
@@ -71,7 +60,7 @@ export async function importLayers(
   }
 }
 
-/** What all layers of an image share while they are imported. */
+/** The state that all layers of an image share while they are imported. */
 interface ImportCourse extends LayersInput {
   readonly plan: LayersPlan;
   readonly batches: Batches | undefined;
@@ -86,7 +75,7 @@ export interface ImportStep {
   readonly name: string;
   /** The names of the steps that have to be done before. */
   readonly after: readonly string[];
-  /** What is imported; without it, the step reads how derived layers are. */
+  /** The layer to import. The one step without it reads the settings of the derived layers. */
   readonly layer?: PlannedLayer;
 }
 
@@ -163,18 +152,10 @@ function importOf(
     filter: settings?.filter,
     selinuxPolicyDir: settings?.selinuxPolicyDir,
     importerVersion: VERSION,
-    baseCommit: layer.kind === "commit" ? labelsOf(plan.config)["ostree.commit"] : undefined,
+    baseCommit:
+      layer.kind === "commit" ? labelsOf(plan.offered.config)["ostree.commit"] : undefined,
     batches,
   };
-}
-
-/** The commit of the encapsulated base, from the repository or just imported. */
-export function baseCommitOf(
-  plan: Pick<PullPlan, "layers">,
-  imported: ReadonlyMap<string, string>,
-): string | undefined {
-  const layer = plan.layers.find((it) => it.kind === "commit");
-  return layer && (layer.commit ?? imported.get(layer.digest));
 }
 
 function collect(imported: ReadonlyMap<string, ImportedLayer>): ImportedLayers {

@@ -13,18 +13,25 @@ import {
   requirePlatform,
 } from "../../image/manifest.ts";
 import { platformOf } from "../../image/platform.ts";
-import type { ImageReference } from "../../image/reference.ts";
-import { formatRegistryName, parseRegistryName } from "../../image/registry-name.ts";
+import type { ImageReference, OstreeReference } from "../../image/reference.ts";
+import {
+  canonicalizeReference,
+  formatRegistryName,
+  parseRegistryName,
+} from "../../image/registry-name.ts";
 import {
   inspectConfig,
   inspectManifest,
   isTransient,
+  type RegistryAccess,
   type SkopeoLimits,
   type SkopeoSource,
 } from "../../programs/skopeo/skopeo.ts";
 import { readTarMember } from "../../programs/tar.ts";
 import type { Context } from "../../system/context.ts";
 import { retrying } from "../fetch/retry.ts";
+import { DEFAULT_LIMITS } from "../request.ts";
+import { readSource } from "./source.ts";
 
 /** Attempts at a question; a wrong host name should not take long to be reported. */
 const ATTEMPTS = 3;
@@ -61,6 +68,20 @@ export async function inspectForHost(
   const chosen = await readEntry(ctx, source, { entry, limits: options });
   requireEqualDigest(chosen, entry.digest, "the manifest");
   return { manifestDigest: entry.digest, manifest: parseImageManifest(chosen) };
+}
+
+/** The manifest a reference names now, an index resolved for this machine; nothing is compared or kept. */
+export async function inspectReference(
+  ctx: Context,
+  reference: OstreeReference,
+  access: RegistryAccess,
+): Promise<Inspected> {
+  const image = canonicalizeReference(reference.image);
+  const source = await readSource(ctx, image, { reference, access });
+  const options = { timeoutMs: DEFAULT_LIMITS.stallMs, isKnown: () => false };
+  const inspected = await inspectForHost(ctx, source, options);
+  if (inspected === undefined) throw new Error("unreachable: nothing was known");
+  return inspected;
 }
 
 /** The configuration that belongs to an inspected manifest; `early` is one asked for at the same time. */

@@ -4,21 +4,12 @@ import { formatCanonicalJson } from "../../format/canonical-json.ts";
 import { formatDecimalSize } from "../../format/size.ts";
 import { type ImageConfig, requireBootable } from "../../image/config.ts";
 import { splitLayers } from "../../image/layer-plan.ts";
-import { type ImageManifest, toOciManifest } from "../../image/manifest.ts";
+import { toOciManifest } from "../../image/manifest.ts";
 import { platformOf } from "../../image/platform.ts";
 import type { ImageReference, OstreeReference } from "../../image/reference.ts";
-import {
-  canonicalizeReference,
-  parseRegistryName,
-  requireRegistryName,
-} from "../../image/registry-name.ts";
-import {
-  readAuthFile,
-  requireAccessFiles,
-  requirePolicyFile,
-  requireSecureDefault,
-} from "../../programs/skopeo/policy.ts";
-import type { RegistryAccess, SkopeoSource } from "../../programs/skopeo/skopeo.ts";
+import { canonicalizeReference, parseRegistryName } from "../../image/registry-name.ts";
+import type { SkopeoSource } from "../../programs/skopeo/skopeo.ts";
+import type { WantedBlob } from "../../repository/cache.ts";
 import { requireRepository } from "../../repository/files.ts";
 import { type CachedUpdate, writeCachedUpdate } from "../../repository/image-commit.ts";
 import {
@@ -29,28 +20,50 @@ import {
 } from "../../repository/images.ts";
 import { withRepositoryLock } from "../../repository/lock.ts";
 import type { Context } from "../../system/context.ts";
-import { DEFAULT_LIMITS, limitsOf, type PullRequest } from "../request.ts";
+import { limitsOf, type PullRequest } from "../request.ts";
 import { askForConfig, type Inspected, inspectConfigOf, inspectForHost } from "./inspect.ts";
+import { readSource } from "./source.ts";
 
-export interface PullPlan {
+/** What is pulled, and from where. */
+export interface PullTarget {
   readonly request: PullRequest;
-  /** What is pulled: the reference without a tag where there is a digest as well. */
+  /** The reference without a tag where there is a digest as well. */
   readonly image: ImageReference;
   readonly source: SkopeoSource;
-  /** The image of this name in the repository. */
-  readonly stored: StoredImage | undefined;
-  /** The stored image is the one the registry has: same manifest, or same configuration. */
-  readonly isUnchanged: boolean;
-  /** What the registry has: of an unchanged image perhaps another manifest with the same configuration. */
-  readonly offered: Inspected;
-  /** Of the manifest for this machine; the stored image's when unchanged. */
-  readonly manifestDigest: string;
-  readonly manifest: ImageManifest;
-  readonly config: ImageConfig;
-  readonly layers: readonly PlannedLayer[];
-  /** Compressed size of the layers that are not in the repository. */
-  readonly neededBytes: number;
 }
+
+/** An image by its bytes. */
+export interface ImageContent extends Inspected {
+  readonly config: ImageConfig;
+}
+
+interface Planned extends PullTarget {
+  /** What the reference names now. */
+  readonly offered: ImageContent;
+  /** Of the stored image unless it is to be fetched, then of what is offered. */
+  readonly layers: readonly PlannedLayer[];
+}
+
+/** The repository has the image: the same manifest, or another with the same configuration. */
+export interface UnchangedPlan extends Planned {
+  readonly kind: "unchanged";
+  readonly stored: StoredImage;
+}
+
+/** The repository has the image, but a policy has to accept it again. */
+export interface JudgeAgainPlan extends Planned {
+  readonly kind: "judge-again";
+  readonly stored: StoredImage;
+}
+
+/** The offered image has to be stored, and its missing layers fetched. */
+export interface FetchPlan extends Planned {
+  readonly kind: "fetch";
+  /** The image stored under this name so far. */
+  readonly stored: StoredImage | undefined;
+}
+
+export type PullPlan = UnchangedPlan | JudgeAgainPlan | FetchPlan;
 
 /**
  * Finds out what the reference names now and what of it the repository lacks. Changes nothing.
@@ -61,49 +74,97 @@ export async function planPull(ctx: Context, request: PullRequest): Promise<Pull
   await requireRepository(request.repo);
   const image = canonicalizeReference(request.reference.image);
   const stored = await readWholeImage(request.repo, image);
-  const source = await readSource(ctx, image, request);
-  const base = { request, image, source };
-  if (stored && stored.manifestDigest === pinnedDigest(image)) {
-    return await planUnchanged({ ...base, stored }, stored);
-  }
+  const target = { request, image, source: await readSource(ctx, image, request) };
+  return await planOffered(target, stored, await readOffered(ctx, target, stored));
+}
+
+/** Makes the plan again under the repository's lock: another writer may have stored or removed the image. */
+export async function planAgain(plan: PullPlan): Promise<PullPlan> {
+  const stored = await readWholeImage(plan.request.repo, plan.image);
+  return await planOffered(plan, stored, plan.offered);
+}
+
+async function readOffered(
+  ctx: Context,
+  { request, image, source }: PullTarget,
+  stored: StoredImage | undefined,
+): Promise<ImageContent> {
+  if (stored !== undefined && stored.manifestDigest === pinnedDigest(image)) return stored;
   const limits = { timeoutMs: limitsOf(request).stallMs };
   // A new image needs its configuration in any case, so both are asked for at once.
   const early = stored === undefined ? askForConfig(ctx, source, limits) : undefined;
   early?.catch(() => undefined); // the manifest's error is the one to report
   const isKnown = (digest: string) => digest === stored?.manifestDigest;
   const inspected = await inspectForHost(ctx, source, { ...limits, isKnown });
-  if (stored && (inspected === undefined || isSameImage(inspected, stored))) {
-    return await planUnchanged({ ...base, stored }, inspected ?? stored);
+  if (stored !== undefined) {
+    if (inspected === undefined) return stored;
+    if (isSameImage(stored, inspected)) return { ...inspected, config: stored.config };
   }
   if (inspected === undefined) throw new Error("unreachable: known, but not stored");
   const config = await inspectConfigOf(ctx, source, { ...limits, of: inspected, early });
-  return await planChanged({ ...base, stored }, { ...inspected, config });
+  return { ...inspected, config };
 }
 
-/** The image by its bytes: what `planChanged` turns into layers to get. */
-export interface ImageContent extends Inspected {
-  readonly config: ImageConfig;
+function pinnedDigest(image: ImageReference): string | undefined {
+  return image.transport === "registry" ? parseRegistryName(image.name)?.digest : undefined;
 }
 
-type PlanBase = Pick<PullPlan, "request" | "image" | "source" | "stored">;
-
-/** The plan for an image that is new here, and whose manifest and configuration are known. */
-export async function planChanged(base: PlanBase, content: ImageContent): Promise<PullPlan> {
-  if (base.request.requiresBootable) requireBootable(content.config, platformOf(process.arch));
-  return await planLayers(base, content);
+async function planOffered(
+  { request, image, source }: PullTarget,
+  stored: StoredImage | undefined,
+  offered: ImageContent,
+): Promise<PullPlan> {
+  const kind = decideKind(request.reference, stored, offered);
+  if (stored === undefined || kind === "fetch") {
+    return await planNew({ request, image, source, stored }, offered);
+  }
+  const layers = await findVerifiable(request, stored);
+  return { kind, request, image, source, stored, offered, layers };
 }
 
-/** The same for an image that has been looked at before: what the repository lacks of it by now. */
-export async function planLayers(base: PlanBase, content: ImageContent): Promise<PullPlan> {
-  const { manifestDigest, config } = content;
-  const offered = { manifestDigest, manifest: content.manifest };
-  const manifest = toOciManifest(content.manifest);
-  const split = splitLayers(manifest, config);
-  requireVerifiable(base.request.reference, split);
-  const layers = await findLayers(base.request.repo, split);
-  const neededBytes = sumNeeded(layers);
-  const found = { offered, manifestDigest, manifest, config, layers, neededBytes };
-  return { ...base, ...found, isUnchanged: false };
+/** A stored image is judged again because it may have been stored under another policy, or none. */
+export function decideKind(
+  { verification }: Pick<OstreeReference, "verification">,
+  stored: Inspected | undefined,
+  offered: Inspected,
+): PullPlan["kind"] {
+  if (stored === undefined || !isSameImage(stored, offered)) return "fetch";
+  return verification.kind === "policy" ? "judge-again" : "unchanged";
+}
+
+/** The same manifest, or the same configuration and so the same content. */
+function isSameImage(stored: Inspected, offered: Inspected): boolean {
+  return (
+    offered.manifestDigest === stored.manifestDigest ||
+    offered.manifest.config.digest === stored.manifest.config.digest
+  );
+}
+
+type FetchTarget = PullTarget & Pick<FetchPlan, "stored">;
+
+/** The plan for an image that is new here. Unlike a stored one, it is checked against this machine. */
+export async function planNew(target: FetchTarget, offered: ImageContent): Promise<FetchPlan> {
+  if (target.request.requiresBootable) requireBootable(offered.config, platformOf(process.arch));
+  return await planFetch(target, offered);
+}
+
+/** The plan to store the offered image, whatever the repository has under that name. */
+export async function planFetch(
+  { request, image, source, stored }: FetchTarget,
+  { manifestDigest, manifest, config }: ImageContent,
+): Promise<FetchPlan> {
+  const offered = { manifestDigest, manifest: toOciManifest(manifest), config };
+  const layers = await findVerifiable(request, offered);
+  return { kind: "fetch", request, image, source, stored, offered, layers };
+}
+
+async function findVerifiable(
+  { repo, reference }: PullRequest,
+  { manifest, config }: ImageContent,
+): Promise<readonly PlannedLayer[]> {
+  const layers = splitLayers(manifest, config);
+  requireVerifiable(reference, layers);
+  return await findLayers(repo, layers);
 }
 
 /** An ostree remote signs commits, and there is nothing like that for the layers on top of one. */
@@ -119,85 +180,47 @@ function requireVerifiable(
   );
 }
 
-async function planUnchanged(
-  base: PlanBase & { readonly stored: StoredImage },
-  { manifestDigest: offeredDigest, manifest: offeredManifest }: Inspected,
-): Promise<PullPlan> {
-  const offered = { manifestDigest: offeredDigest, manifest: offeredManifest };
-  const { manifestDigest, manifest, config } = base.stored;
-  requireVerifiable(base.request.reference, splitLayers(manifest, config));
-  const layers = await findLayers(base.request.repo, splitLayers(manifest, config));
-  const found = { offered, manifestDigest, manifest, config, layers, neededBytes: 0 };
-  return { ...base, ...found, isUnchanged: true };
+/** The image that the repository has after the plan is carried out, unless the tag moves meanwhile. */
+export function plannedImage(plan: PullPlan): ImageContent {
+  return plan.kind === "fetch" ? plan.offered : plan.stored;
 }
 
-/** The same manifest, or the same configuration and so the same content. */
-function isSameImage(inspected: Inspected, stored: StoredImage): boolean {
-  return (
-    inspected.manifestDigest === stored.manifestDigest ||
-    inspected.manifest.config.digest === stored.manifest.config.digest
-  );
-}
-
-/** Bytes of distinct layers: a manifest may name one several times. */
-function sumNeeded(layers: readonly PlannedLayer[]): number {
+/** The layers that the repository lacks, each digest once: a manifest may name one several times. */
+export function missingLayers({ layers }: Pick<PullPlan, "layers">): readonly PlannedLayer[] {
   const missing = layers.filter((it) => it.commit === undefined);
-  const sizes = new Map(missing.map((it) => [it.digest, it.sizeBytes]));
-  return [...sizes.values()].reduce((sum, it) => sum + it, 0);
+  return [...new Map(missing.map((it) => [it.digest, it])).values()];
 }
 
-function pinnedDigest(image: ImageReference): string | undefined {
-  return image.transport === "registry" ? parseRegistryName(image.name)?.digest : undefined;
+/** Compressed size of the layers that the repository lacks. */
+export function sumMissing(plan: Pick<PullPlan, "layers">): number {
+  return missingLayers(plan).reduce((sum, it) => sum + it.sizeBytes, 0);
 }
 
-async function readSource(
-  ctx: Context,
-  image: ImageReference,
-  { reference, access }: Pick<PullRequest, "reference" | "access">,
-): Promise<SkopeoSource> {
-  if (image.transport === "registry") requireRegistryName(image.name);
-  const policyFile = await requirePolicyFile(ctx);
-  if (reference.verification.kind === "policy") await requireSecureDefault(policyFile);
-  return { image, policyFile, access: await decideAccess(ctx, image, access ?? {}) };
-}
-
-/** Without credentials for ostree's images, access is anonymous: podman's own are not looked at. */
-async function decideAccess(
-  ctx: Context,
-  image: ImageReference,
-  access: RegistryAccess,
-): Promise<RegistryAccess> {
-  if (access.isAnonymous && access.authFile !== undefined) {
-    throw new BootcError("access cannot be anonymous and use credentials", { kind: "usage" });
+/** A layer's blob as it lies in the cache. Stored images have theirs uncompressed, named by diff-id. */
+export function blobOf({ image }: Pick<PullTarget, "image">, layer: PlannedLayer): WantedBlob {
+  if (image.transport === "containers-storage") {
+    return { digest: layer.diffId, sizeBytes: undefined };
   }
-  await requireAccessFiles(access);
-  if (access.isAnonymous || access.authFile !== undefined) return access;
-  if (image.transport !== "registry") return access;
-  const authFile = await readAuthFile(ctx);
-  return authFile === undefined ? { ...access, isAnonymous: true } : { ...access, authFile };
+  return { digest: layer.digest, sizeBytes: layer.sizeBytes };
 }
 
-/** The manifest a reference names now, an index resolved for this machine; nothing is compared or kept. */
-export async function inspectReference(
-  ctx: Context,
-  reference: OstreeReference,
-  access: RegistryAccess,
-): Promise<Inspected> {
-  const image = canonicalizeReference(reference.image);
-  const source = await readSource(ctx, image, { reference, access });
-  const options = { timeoutMs: DEFAULT_LIMITS.stallMs, isKnown: () => false };
-  const inspected = await inspectForHost(ctx, source, options);
-  if (inspected === undefined) throw new Error("unreachable: nothing was known");
-  return inspected;
+/** The commit of the encapsulated base, from the repository or just imported. */
+export function baseCommitOf(
+  { layers }: Pick<PullPlan, "layers">,
+  imported: ReadonlyMap<string, string>,
+): string | undefined {
+  const layer = layers.find((it) => it.kind === "commit");
+  return layer && (layer.commit ?? imported.get(layer.digest));
 }
 
 /** Remembers a planned update beside the stored image, so that `status` can show it. */
 export async function recordUpdate(ctx: Context, plan: PullPlan): Promise<void> {
-  if (plan.isUnchanged) return;
+  if (plan.kind !== "fetch") return;
+  const { manifestDigest, manifest, config } = plan.offered;
   await writeUpdate(ctx, plan, {
-    manifestDigest: plan.manifestDigest,
-    manifest: formatCanonicalJson(plan.manifest),
-    config: formatCanonicalJson(plan.config),
+    manifestDigest,
+    manifest: formatCanonicalJson(manifest),
+    config: formatCanonicalJson(config),
   });
 }
 
@@ -220,9 +243,10 @@ async function writeUpdate(
 }
 
 /** What a person reads before a pull: how many layers are here and how many come; nothing if all are. */
-export function describePlan({ layers, neededBytes }: PullPlan): string | undefined {
+export function describePlan(plan: PullPlan): string | undefined {
+  const { layers } = plan;
   const needed = layers.filter((it) => it.commit === undefined).length;
   if (needed === 0) return undefined;
-  const size = formatDecimalSize(neededBytes);
+  const size = formatDecimalSize(sumMissing(plan));
   return `layers already present: ${layers.length - needed}; layers needed: ${needed} (${size})`;
 }

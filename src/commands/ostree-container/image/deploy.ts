@@ -18,6 +18,7 @@ import { parseNamedImage } from "../../../image/registry-name.ts";
 import { completeInstall } from "../../../install/complete.ts";
 import { formatOrigin } from "../../../ostree/origin.ts";
 import { deployTo, stageDeployment } from "../../../programs/ostree/admin.ts";
+import { plannedImage } from "../../../pull/plan/plan.ts";
 import { pullImage } from "../../../pull/pull.ts";
 import { removeImages } from "../../../repository/cleanup.ts";
 import { withRepositoryLock } from "../../../repository/lock.ts";
@@ -75,13 +76,14 @@ async function pullAndDeploy(ctx: Context, it: DeployRequest): Promise<string> {
   const { options, repo, reference } = it;
   const request = { repo, reference, requiresBootable: true, ...repositoryPullOf(options) };
   return await withPlannedPull(ctx, request, async ({ plan, display }) => {
-    const warning = describeBootcLabel(plan.config);
+    const warning = describeBootcLabel(plannedImage(plan).config);
     if (warning !== undefined) ctx.note(warning);
     return await withProtection(ctx, repo, async (protection) => {
-      const { commit, config } = await pullImage(ctx, plan, { protection });
+      const { onEvent } = display;
+      const { commit, config } = await pullImage(ctx, plan, { protection, onEvent });
       // The pull asks this of what is new to the repository alone.
       requireBootable(config, platformOf(process.arch));
-      display.onEvent({ type: "stage", stage: "deploying" });
+      onEvent({ type: "stage", stage: "deploying" });
       await withRepositoryLock(ctx, repo, {
         options: { purpose: "deploying", timeoutMs: lockTimeoutOf(options) },
         work: async () => {

@@ -22,14 +22,15 @@ export async function imagePull(ctx: Context, options: ImagePullOptions): Promis
   const name = formatOstreeReference(reference);
   const request = { repo, reference, requiresBootable: false, ...repositoryPullOf(options) };
   await withPlannedPull(ctx, request, async ({ plan, display }) => {
-    if (options.check !== undefined && !plan.isUnchanged) {
-      await writeFile(options.check, formatCanonicalJson(plan.manifest));
+    if (options.check !== undefined && plan.kind === "fetch") {
+      await writeFile(options.check, formatCanonicalJson(plan.offered.manifest));
       await recordUpdate(ctx, plan);
       return;
     }
     const summary = describePlan(plan);
     if (summary !== undefined) ctx.say(summary);
-    const { commit, isUnchanged } = await pullImage(ctx, plan);
+    const { onEvent } = display;
+    const { commit, isUnchanged } = await pullImage(ctx, plan, { onEvent });
     display.end();
     ctx.say(`${isUnchanged ? "No changes in" : "Wrote:"} ${name} => ${commit}`);
     await writeDigest(options, commit);

@@ -1,0 +1,32 @@
+// Leftovers of a pull that was killed after its image was committed.
+import { kindOf } from "../errors.ts";
+import { closeCache, hasUnfinished, noteDocuments, openCache } from "../repository/cache.ts";
+import { deletePrivateRefs } from "../repository/cleanup.ts";
+import { withRepositoryLock } from "../repository/lock.ts";
+import { listRuns, readProtected } from "../repository/protection.ts";
+import { removeWorkDirectories } from "../repository/scratch.ts";
+import type { Context } from "../system/context.ts";
+import type { JudgeAgainPlan, UnchangedPlan } from "./plan/plan.ts";
+
+/** Removes what a killed run left of its work on this image, which is whole by now. */
+export async function removeLeftovers(
+  ctx: Context,
+  { request: { repo }, stored, layers }: UnchangedPlan | JudgeAgainPlan,
+): Promise<void> {
+  if (!(await hasUnfinished(repo)) && (await listRuns(repo)).length === 0) return;
+  const options = { purpose: "removing leftovers", timeoutMs: 0, onWait: () => undefined };
+  const work = async () => {
+    await removeWorkDirectories(repo);
+    await readProtected(ctx, repo);
+    const cache = await openCache(ctx, repo, []);
+    noteDocuments(cache, stored);
+    await deletePrivateRefs(repo, layers);
+    await closeCache(cache);
+  };
+  try {
+    await withRepositoryLock(ctx, repo, { options, work });
+  } catch (error) {
+    // Somebody is pulling just now, so what we saw is no leftover.
+    if (kindOf(error) !== "busy") throw error;
+  }
+}
