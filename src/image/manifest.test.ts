@@ -48,6 +48,14 @@ test("an image manifest keeps what it says and what we have no name for", () => 
   expect(parseManifest(text)).toEqual({ kind: "image", manifest: JSON.parse(text) });
 });
 
+test("an image may have 2048 layers and no more", () => {
+  const layers = Array.from({ length: 2049 }, (_, i) => descriptor(i));
+  const withLayers = (count: number) =>
+    parseImageManifest(JSON.stringify({ ...MANIFEST, layers: layers.slice(0, count) }));
+  expect(withLayers(2048).layers).toHaveLength(2048);
+  expect(() => withLayers(2049)).toThrow("it has more than 2048 layers");
+});
+
 test("a Docker manifest becomes the OCI manifest that says the same", () => {
   const docker = parseImageManifest(
     JSON.stringify({
