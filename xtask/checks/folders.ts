@@ -149,7 +149,6 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/pull/plan": {
     question: "what has to be pulled",
-    sizeReason: "TODO",
     mayImport: [
       ...PURE,
       "src/programs/skopeo",
@@ -177,7 +176,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: [
       ...PURE,
       "src/programs/ostree",
-      "src/pull/fetch/cache.ts",
+      "src/progress",
       "src/pull/plan",
       "src/pull/store",
       "src/repository",
