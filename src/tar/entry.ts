@@ -16,8 +16,6 @@ export interface TarEntry {
   readonly sizeBytes: number;
   readonly mtimeEpoch: number;
   readonly records: PaxRecords;
-  /** The header itself when it says everything: it may be changed in place and passed on. */
-  readonly plainBlock: Buffer | undefined;
 }
 
 export interface StoredEntry {
@@ -84,8 +82,8 @@ function untilNul(bytes: Buffer): Buffer {
   return end < 0 ? bytes : bytes.subarray(0, end);
 }
 
-export function entryOf(header: RawHeader, extensions: Extensions, block: Buffer): StoredEntry {
-  const { seen, records, linkName } = extensions;
+export function entryOf(header: RawHeader, extensions: Extensions): StoredEntry {
+  const { records, linkName } = extensions;
   const path = pathOf(header, extensions);
   requireAgreement(path, extensions);
   // The oldest tars mark a directory by its name alone, which may be in an extended header.
@@ -111,7 +109,6 @@ export function entryOf(header: RawHeader, extensions: Extensions, block: Buffer
     sizeBytes: type === "file" ? (sparse?.sizeBytes ?? storedBytes) : 0,
     mtimeEpoch: timeRecord(records) ?? header.mtimeEpoch,
     records,
-    plainBlock: seen.size === 0 && isUnambiguous(block, header, type) ? block : undefined,
   };
   return { entry, storedBytes: type === "file" ? storedBytes : 0, sparse };
 }
@@ -136,14 +133,6 @@ function requireAgreement(path: string, { conflict, records, name, linkName }: E
 }
 
 const SYMLINK_MODE = 0o777;
-
-/** Every reader takes the header for the same: no content where none belongs, no directory by its name. */
-function isUnambiguous(block: Buffer, header: RawHeader, type: TarEntry["type"]): boolean {
-  if (type === "file") return true;
-  // ostree would store the mode it is given, which a symbolic link of a bare repository cannot have.
-  if (type === "symlink" && header.mode !== SYMLINK_MODE) return false;
-  return header.sizeBytes === 0 && (type !== "directory" || block[156] === 0x35);
-}
 
 function isId(id: number): boolean {
   return id >= 0 && id < 0xffff_ffff;

@@ -5,7 +5,6 @@ import {
   paddingOf,
   parseHeader,
   parsePax,
-  renameInPlace,
   writeChecksum,
 } from "./header.ts";
 
@@ -122,16 +121,6 @@ describe("headers", () => {
       size: String(sizeBytes),
     });
     expect(blocks.length % 512).toBe(0);
-  });
-
-  test("another name in place, or nothing is done", () => {
-    const block = headerWith(345, "front");
-    expect(renameInPlace(block, "usr/etc/x")).toBe(true);
-    expect(parseHeader(block).name.toString()).toBe("usr/etc/x");
-    const before = Buffer.from(block);
-    expect(renameInPlace(block, "ž")).toBe(false);
-    expect(renameInPlace(block, "x".repeat(101))).toBe(false);
-    expect(block).toEqual(before);
   });
 
   test.each([

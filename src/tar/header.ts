@@ -219,23 +219,26 @@ export function formatHeader(header: NewHeader): Buffer {
   const records = [...header.records];
   const pax = (key: string, value: Buffer | number) =>
     void records.push([key, typeof value === "number" ? Buffer.from(String(value)) : value]);
+  const isNameLong = needsPax(header.name, name);
+  const isLinkLong = needsPax(header.linkName, linkName);
   // Otherwise libarchive takes the text apart, and puts it together again in another normal form.
-  if (needsPax(name) || needsPax(linkName)) pax("hdrcharset", Buffer.from("BINARY"));
-  if (needsPax(name)) pax("path", name);
-  if (needsPax(linkName)) pax("linkpath", linkName);
+  if (isNameLong || isLinkLong) pax("hdrcharset", Buffer.from("BINARY"));
+  if (isNameLong) pax("path", name);
+  if (isLinkLong) pax("linkpath", linkName);
   if (header.uid > OCTAL_MAX_7) pax("uid", header.uid);
   if (header.gid > OCTAL_MAX_7) pax("gid", header.gid);
   if (header.sizeBytes > OCTAL_MAX_11) pax("size", header.sizeBytes);
   const block = ustarBlock(FLAGS[header.type], {
     ...header,
-    name: needsPax(name) ? Buffer.from("PaxName") : name,
-    linkName: needsPax(linkName) ? Buffer.from("PaxLink") : linkName,
+    name: isNameLong ? Buffer.from("PaxName") : name,
+    linkName: isLinkLong ? Buffer.from("PaxLink") : linkName,
   });
   return records.length === 0 ? block : Buffer.concat([paxBlocks(records), block]);
 }
 
-function needsPax(name: Buffer): boolean {
-  return name.length > 100 || name.some((it) => it >= 0x80);
+/** Too long for its field, or not ASCII: only then text and bytes differ in length. */
+function needsPax(text: string, bytes: Buffer): boolean {
+  return bytes.length > 100 || bytes.length !== text.length;
 }
 
 function paxBlocks(records: readonly (readonly [string, Buffer])[]): Buffer {
@@ -270,7 +273,8 @@ interface BlockFields {
 }
 
 function ustarBlock(flag: string, fields: BlockFields): Buffer {
-  const block = Buffer.alloc(BLOCK);
+  // From the pool of small buffers, which `alloc` does not use.
+  const block = Buffer.allocUnsafe(BLOCK).fill(0);
   fields.name.copy(block, 0);
   writeOctal(block, 100, { width: 7, value: fields.mode });
   writeOctal(block, 108, { width: 7, value: fields.uid > OCTAL_MAX_7 ? 0 : fields.uid });
@@ -300,19 +304,6 @@ export function writeChecksum(block: Buffer): void {
   let sum = 0;
   for (let i = 0; i < BLOCK; i++) sum += block[i] as number;
   block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
-}
-
-/**
- * Gives a header without extensions another name, in place; false when it does not fit and nothing was done.
- */
-export function renameInPlace(block: Buffer, name: string): boolean {
-  // Longer than its bytes is no UTF-8 text; ASCII alone is understood by every reader in the same way.
-  if (name.length > 100 || Buffer.byteLength(name) !== name.length) return false;
-  block.fill(0, 0, 100);
-  block.write(name, 0, "latin1");
-  if (block[262] === 0) block.fill(0, 345, 500);
-  writeChecksum(block);
-  return true;
 }
 
 /** Zero bytes after `length` bytes of content. */

@@ -1,9 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { BootcError } from "../errors.ts";
-import { createDerivedRewrite } from "../pull/import/derived.ts";
-import { createSpool } from "../pull/import/spool.ts";
-import { formatHeader } from "./header.ts";
-import { createTarFilter, type TarPart } from "./reader.ts";
 import { xattrRecords, xattrsOf } from "./xattrs.ts";
 
 type Records = Readonly<Record<string, string | Buffer>>;
@@ -163,34 +159,3 @@ test.each(["user.a", "user.a=b", "user.=", "user.100%=", "user.ž=ß", "user.a b
     expect(xattrsOf({ records, mode: 0o644 })).toEqual([{ name, value }]);
   },
 );
-
-test.each([
-  ["RHT.security.selinux", true],
-  ["RHT.security.selinux", false],
-  ["SCHILY.xattr.security.selinux", true],
-  ["SCHILY.xattr.security.selinux", false],
-])("a label in `%s` where ostree labels is left out: %s", (key, isLabelled) => {
-  const { handle } = createDerivedRewrite({
-    filter: { allowsNonUsr: true, retainsVar: true },
-    isLabelled,
-    spool: createSpool("unused"),
-  });
-  const tar = formatHeader({
-    type: "file",
-    name: "usr/x",
-    linkName: "",
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    sizeBytes: 0,
-    records: [[key, Buffer.from("system_u:object_r:bin_t:s0")]],
-  });
-  const text = createTarFilter(handle).feed(tar).map(textOf).join("");
-  expect(text).toContain("usr/x");
-  expect(text.includes("SCHILY.xattr.security.selinux=system_u:")).toBe(!isLabelled);
-  expect(text).not.toContain("RHT.");
-});
-
-function textOf(part: TarPart): string {
-  return part instanceof Uint8Array ? Buffer.from(part).toString("latin1") : "";
-}

@@ -2,19 +2,18 @@
 // Where a directory becomes a link or a file, some tools write whiteouts for all it held as well; ostree
 // refuses an entry in the place of a directory that a whiteout implied.
 import type { TarEntry } from "../../tar/entry.ts";
-import type { Verdict } from "../../tar/reader.ts";
+import type { LayerEntry } from "../store/sink.ts";
 import { parentOf, type TreeShape } from "./shape.ts";
 
 export interface HeldWhiteouts {
-  /** Holds back the whiteout at `placed`, whose tar header is given. */
-  hold(placed: string, header: Buffer): Verdict;
+  hold(whiteout: LayerEntry): void;
   /**
-   * To be called before anything else is noted at `placed`. Gives the headers of whiteouts that have to come
-   * before it; those below what is no directory are forgotten, since all that was there goes with it.
+   * To be called before anything else is noted at `placed`. Gives the whiteouts that have to come before it;
+   * those below what is not a directory are forgotten, since all that was there goes with it.
    */
-  release(placed: string, type: TarEntry["type"]): readonly Buffer[];
-  /** The headers of all that are left. */
-  rest(): readonly Buffer[];
+  release(placed: string, type: LayerEntry["type"]): readonly LayerEntry[];
+  /** All that are left. */
+  rest(): readonly LayerEntry[];
 }
 
 /** Opaque markers are such as well. */
@@ -23,43 +22,43 @@ export function isWhiteout({ type, sizeBytes }: TarEntry, path: string): boolean
 }
 
 export function createHeldWhiteouts(shape: TreeShape): HeldWhiteouts {
-  const headers = new Map<string, Buffer>();
+  const held = new Map<string, LayerEntry>();
   /** By each directory above them, and by the one they are in. */
   const below = new Map<string, Set<string>>();
   const inside = new Map<string, Set<string>>();
 
-  function take(placed: string): Buffer | undefined {
-    const header = headers.get(placed);
-    headers.delete(placed);
+  function take(placed: string): LayerEntry | undefined {
+    const whiteout = held.get(placed);
+    held.delete(placed);
     for (const above of directoriesAbove(placed)) remove(below, above, placed);
     remove(inside, parentOf(placed), placed);
-    return header;
+    return whiteout;
   }
 
-  function emit(some: readonly string[]): readonly Buffer[] {
+  function emit(some: readonly string[]): readonly LayerEntry[] {
     return some.flatMap((placed) => {
-      const header = take(placed);
+      const whiteout = take(placed);
       shape.add(placed, "file");
-      return header === undefined ? [] : [header];
+      return whiteout === undefined ? [] : [whiteout];
     });
   }
 
   return {
-    hold(placed, header) {
-      headers.set(placed, header);
-      for (const above of directoriesAbove(placed)) add(below, above, placed);
-      add(inside, parentOf(placed), placed);
-      return { kind: "drop" };
+    hold(whiteout) {
+      const { path } = whiteout;
+      held.set(path, whiteout);
+      for (const above of directoriesAbove(path)) add(below, above, path);
+      add(inside, parentOf(path), path);
     },
     release(placed, type) {
-      if (headers.size === 0) return [];
+      if (held.size === 0) return [];
       const lower = [...(below.get(placed) ?? [])];
       if (type !== "directory") for (const it of lower) take(it);
       // What is beside a whiteout says that it is in a directory.
       const beside = directoriesAbove(placed).flatMap((it) => [...(inside.get(it) ?? [])]);
       return emit(type === "directory" ? [...lower, ...beside] : beside);
     },
-    rest: () => emit([...headers.keys()]),
+    rest: () => emit([...held.keys()]),
   };
 }
 
@@ -78,19 +77,4 @@ function directoriesAbove(path: string): readonly string[] {
   const directories: string[] = [];
   for (let it = parentOf(path); it !== ""; it = parentOf(it)) directories.push(it);
   return directories;
-}
-
-/** The verdict on an entry that other headers are to come before. */
-export function withHeaders(
-  headers: readonly Buffer[],
-  { plainBlock }: TarEntry,
-  verdict: Verdict,
-): Verdict {
-  if (headers.length === 0) return verdict;
-  if (verdict.kind === "replace") {
-    return { ...verdict, header: Buffer.concat([...headers, verdict.header]) };
-  }
-  if (verdict.kind !== "keep" || plainBlock === undefined)
-    throw new Error("unreachable: an entry that is noted is written");
-  return { kind: "replace", header: Buffer.concat([...headers, plainBlock]) };
 }

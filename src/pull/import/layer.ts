@@ -1,5 +1,4 @@
 // The import stage: a layer blob becomes a commit in one pass; nothing is visible before it is verified.
-import { statfsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -10,15 +9,17 @@ import { isOutOfRoom } from "../../programs/ostree/repo.ts";
 import { rejectLayer } from "../../repository/pending.ts";
 import { createScratch, makeWorkDirectory, type Scratch } from "../../repository/scratch.ts";
 import type { Context } from "../../system/context.ts";
-import { BLOCK, damagedTar } from "../../tar/header.ts";
-import { createTarFilter, type TarHandler, type TarPart } from "../../tar/reader.ts";
+import { damagedTar } from "../../tar/header.ts";
+import { readTar, type TarItem } from "../../tar/reader.ts";
 import type { Batches, LayerSlot } from "../store/batches.ts";
-import { type LayerStore, storeByOstree, storeByUs } from "../store/store.ts";
+import { createOstreeSink } from "../store/by-ostree.ts";
+import { createOwnSink } from "../store/own.ts";
+import type { LayerSink } from "../store/sink.ts";
 import { type LayerBlob, openLayerBlob } from "./blob.ts";
-import { createDerivedRewrite } from "./derived.ts";
-import { createObjectSet, type TakeMetadata } from "./object-set.ts";
+import { derivedEntries, newDerivedLayer } from "./derived.ts";
+import { newObjectSet, objectEntries, objectSetCommit, type TakeMetadata } from "./object-set.ts";
 import type { LayerFilter } from "./placement.ts";
-import { createSpool, type Spool } from "./spool.ts";
+import { createSpool } from "./spool.ts";
 
 export interface LayerImport {
   /** The repository's directory, as given to `ostree --repo`. */
@@ -98,13 +99,18 @@ async function importVerified(ctx: Context, request: LayerImport): Promise<Impor
   // A stream cannot be read again when it turns out to be nothing for us.
   if (batches !== undefined && typeof request.blob === "string" && canBeWritten(request)) {
     const layer = await inSlot(batches, (slot) =>
-      importInto(ctx, request, storeByUs(ctx, slot, layerDigest)),
+      importInto(ctx, request, createOwnSink(ctx, slot, layerDigest)),
     );
     if (layer !== undefined) return layer;
   }
-  const layer = await importInto(ctx, request, storeByOstree(ctx, request));
+  const layer = await importInto(ctx, request, createOstreeSink(ctx, request));
   if (layer === undefined) throw new Error("unreachable: a layer that ostree cannot store");
   return layer;
+}
+
+/** Labels are made by ostree; the commit of a base is compared with what is in the repository by then. */
+function canBeWritten({ kind, selinuxPolicyDir }: LayerImport): boolean {
+  return kind !== "commit" && selinuxPolicyDir === undefined;
 }
 
 /** A layer that is not what it should be harms no other one; a disk that cannot be written to may. */
@@ -120,31 +126,26 @@ async function inSlot<T>(batches: Batches, work: (slot: LayerSlot) => Promise<T>
   }
 }
 
-/** Labels are made by ostree; the commit of a base is compared with what is in the repository by then. */
-function canBeWritten({ kind, selinuxPolicyDir }: LayerImport): boolean {
-  return kind !== "commit" && selinuxPolicyDir === undefined;
-}
-
 async function importInto(
   ctx: Context,
   request: LayerImport,
-  store: LayerStore,
+  sink: LayerSink,
 ): Promise<ImportedLayer | undefined> {
   switch (request.kind) {
     case "derived":
-      return await importDerived(request, store);
+      return await importDerived(request, sink);
     case "chunk": {
-      const layer = await importObjects(request, store, undefined);
-      return layer && { ...layer, ...(await store.accept(layer.commit)) };
+      const layer = await importObjects(request, sink, undefined);
+      return layer && { ...layer, ...(await sink.accept(layer.commit)) };
     }
     case "commit":
-      return await importCommit(ctx, request, store);
+      return await importCommit(ctx, request, sink);
   }
 }
 
 async function importDerived(
   request: LayerImport,
-  store: LayerStore,
+  sink: LayerSink,
 ): Promise<ImportedLayer | undefined> {
   const { repo, filter, selinuxPolicyDir, importerVersion } = request;
   if (filter === undefined) throw new Error("unreachable: a derived layer without a filter");
@@ -152,16 +153,15 @@ async function importDerived(
   const spool = createSpool(join(work, "spool"));
   try {
     const isLabelled = selinuxPolicyDir !== undefined;
-    const rewrite = createDerivedRewrite({ filter, isLabelled, spool });
+    const layer = newDerivedLayer({ repo, filter, isLabelled, spool });
     const blob = openLayerBlob(request.blob, request);
-    const tar = rewriteTar({ repo, blob, handle: rewrite.handle, finish: rewrite.finish, spool });
+    const entries = derivedEntries(layer, itemsOf(blob));
     const metadata = { "ostree.importer.version": importerVersion };
-    const commit = await store.commit(tar, { selinuxPolicyDir, metadata });
+    const commit = await sink.commit(entries, { selinuxPolicyDir, metadata });
     if (commit === undefined) return undefined;
-    const { durable } = await store.accept(commit);
-    const { filtered } = rewrite;
-    const specialFiles = rewrite.specialFiles();
-    return { commit, durable, diffId: blob.diffId(), filtered, specialFiles };
+    const { durable } = await sink.accept(commit);
+    const specialFiles = layer.special.count();
+    return { commit, durable, diffId: blob.diffId(), filtered: layer.filtered, specialFiles };
   } finally {
     spool.close();
     await rm(work, { recursive: true, force: true });
@@ -172,13 +172,13 @@ async function importDerived(
 async function importCommit(
   ctx: Context,
   request: LayerImport,
-  store: LayerStore,
+  sink: LayerSink,
 ): Promise<ImportedLayer | undefined> {
   const { repo, layerDigest, baseCommit } = request;
   const scratch = await createScratch(repo);
   try {
     let base = "";
-    const layer = await importObjects(request, store, (checksum, kind, bytes) => {
+    const layer = await importObjects(request, sink, (checksum, kind, bytes) => {
       if (kind === "commit" && base !== "") throw damagedTar("two commits");
       if (kind === "commit") base = checksum;
       if (kind === "commitmeta" && checksum !== base) throw damagedTar("metadata of no commit");
@@ -210,77 +210,21 @@ async function pullBase(ctx: Context, scratch: Scratch): Promise<void> {
 /** The content objects of a chunk or commit layer as one object-set commit, which is not accepted yet. */
 async function importObjects(
   request: LayerImport,
-  store: LayerStore,
+  sink: LayerSink,
   takeMetadata: TakeMetadata | undefined,
 ): Promise<Omit<ImportedLayer, "durable"> | undefined> {
-  const objects = createObjectSet(takeMetadata);
+  const objects = newObjectSet({ repo: request.repo, takeMetadata });
   const blob = openLayerBlob(request.blob, request);
-  const tar = rewriteTar({
-    repo: request.repo,
-    blob,
-    handle: objects.handle,
-    start: objects.start,
-  });
-  const commit = await store.commit(tar, { metadata: {}, timestampEpoch: 0 });
+  const entries = objectEntries(objects, itemsOf(blob));
+  const commit = await sink.commit(entries, { metadata: {}, timestampEpoch: 0 });
   if (commit === undefined) return undefined;
-  if (commit !== objects.commit()) {
+  if (commit !== objectSetCommit(objects.names)) {
     throw damagedTar("an object whose content is not what its name says");
   }
   return { commit, diffId: blob.diffId(), filtered: new Map(), specialFiles: 0 };
 }
 
-interface TarParts {
-  readonly repo: string;
-  readonly blob: LayerBlob;
-  readonly handle: TarHandler;
-  readonly start?: Buffer;
-  /** Gives what is to follow the last entry. */
-  readonly finish?: () => readonly Uint8Array[];
-  readonly spool?: Spool;
-}
-
-/** The new tar; its end marker comes only when the blob was proved to be the right one. */
-async function* rewriteTar(parts: TarParts): AsyncGenerator<readonly Uint8Array[]> {
-  const filter = createTarFilter(parts.handle);
-  if (parts.start !== undefined) yield [parts.start];
-  for await (const piece of parts.blob.tar) yield* resolveParts(filter.feed(piece), parts);
-  const { hasEndMarker } = filter.end();
-  // Without the marker only an announced diff-id, compared by now, proves that nothing is missing.
-  if (!hasEndMarker && !parts.blob.isProven) throw damagedTar("no end marker");
-  yield parts.finish?.() ?? [];
-  yield [Buffer.alloc(2 * BLOCK)];
-}
-
-const ZEROS = Buffer.alloc(1 << 20);
-
-/** Piece by piece, so that neither a large spooled file nor a large hole is ever whole in memory. */
-function* resolveParts(
-  parts: readonly TarPart[],
-  { repo, spool }: TarParts,
-): Generator<readonly Uint8Array[]> {
-  let batch: Uint8Array[] = [];
-  for (const part of parts) {
-    if (part instanceof Uint8Array) {
-      batch.push(part);
-      continue;
-    }
-    yield batch;
-    batch = [];
-    const pieces = part.kind === "zeros" ? zeros(part.length, repo) : (spool?.read(part) ?? []);
-    for (const piece of pieces) yield [piece];
-  }
-  if (batch.length > 0) yield batch;
-}
-
-/** A few bytes of a tar can ask for a petabyte, which had better not be written until the disk is full. */
-function* zeros(length: number, repo: string): Generator<Buffer> {
-  const { bavail, bsize } = statfsSync(repo);
-  if (length > bavail * bsize) {
-    throw new BootcError("no room left for a sparse file, whose holes are stored as zeros", {
-      kind: "space",
-    });
-  }
-  for (let left = length; left > 0; left -= ZEROS.length) {
-    yield left < ZEROS.length ? ZEROS.subarray(0, left) : ZEROS;
-  }
+/** Without an end marker, only a diff-id that was compared by then proves that nothing is missing. */
+function itemsOf({ tar, isProven }: LayerBlob): AsyncIterable<TarItem> {
+  return readTar(tar, { needsEndMarker: !isProven });
 }

@@ -10,23 +10,35 @@ import {
   sha256,
 } from "../../ostree/objects.ts";
 import type { TarEntry } from "../../tar/entry.ts";
-import { damagedTar, formatHeader } from "../../tar/header.ts";
-import type { TarHandler, Verdict } from "../../tar/reader.ts";
-import { xattrRecords } from "../../tar/xattrs.ts";
-import { normalizePath } from "./placement.ts";
+import { damagedTar } from "../../tar/header.ts";
+import { normalizePath } from "../../tar/path.ts";
+import { collectContent, type TarItem } from "../../tar/reader.ts";
+import { type LayerEntry, NO_CONTENT } from "../store/sink.ts";
+import { filledContent } from "./holes.ts";
 
 export type MetadataKind = "commit" | "commitmeta" | "dirtree" | "dirmeta";
 
-export interface ObjectSet {
-  readonly handle: TarHandler;
-  /** The first entry of the new tar: the root every object set has. */
-  readonly start: Buffer;
-  /** The commit of the object set, known from its names alone; call it after the last entry. */
-  commit(): string;
-}
-
 /** Called with each metadata object, its checksum already compared. */
 export type TakeMetadata = (checksum: string, kind: MetadataKind, bytes: Buffer) => void;
+
+export interface ObjectSetOptions {
+  /** Its file system must have room for the zeros that holes become. */
+  readonly repo: string;
+  /** Given for a commit layer; in a chunk layer metadata objects are an error. */
+  readonly takeMetadata: TakeMetadata | undefined;
+}
+
+/** What is known of the layer so far. */
+export interface ObjectSet extends ObjectSetOptions {
+  /** The checksums of the content objects. */
+  readonly names: Set<string>;
+  /** Attribute records that objects to come may share, by checksum. */
+  readonly records: Map<string, Buffer>;
+  recordsBytes: number;
+  /** The record that came last: that of the object to come. */
+  nextRecord: { readonly checksum: string; readonly record: Buffer } | undefined;
+  isFirst: boolean;
+}
 
 const OBJECT = new RegExp(
   "^sysroot/ostree/repo/objects/([0-9a-f]{2})/([0-9a-f]{62})" +
@@ -37,99 +49,57 @@ const REPO = "sysroot/ostree/repo/";
 const RECORDS_BYTES_MAX = 64 << 20;
 const RECORD_BYTES_MAX = 1 << 20;
 
+/** The root that every object set has. */
+const ROOT: LayerEntry = {
+  ...{ type: "directory", path: "", uid: 0, gid: 0, mode: 0o755, xattrs: [] },
+  ...{ sizeBytes: 0, linkTarget: "", content: NO_CONTENT },
+};
 const ROOT_META = { uid: 0, gid: 0, mode: 0o40755, xattrs: [] };
 
-interface Records {
-  readonly bySha256: Map<string, Buffer>;
-  bytes: number;
-  /** The record that came last: that of the object to come. */
-  next: { readonly checksum: string; readonly record: Buffer } | undefined;
-}
-
-/** `takeMetadata` is given for a commit layer; in a chunk layer metadata objects are an error. */
-export function createObjectSet(takeMetadata: TakeMetadata | undefined): ObjectSet {
-  const names = new Set<string>();
-  const records: Records = { bySha256: new Map(), bytes: 0, next: undefined };
-  let isFirst = true;
-
-  function handle(entry: TarEntry): Verdict {
-    if (entry.type === "directory" || !entry.path.includes(REPO)) return DROP;
-    const path = normalizePath(entry.path);
-    if (!path.startsWith(REPO)) return DROP;
-    requireKnownGeneration(path);
-    const [, front = "", back = "", kind = ""] = OBJECT.exec(path) ?? [];
-    if (kind === "") return requireNoObject(path);
-    const checksum = front + back;
-    if (takeMetadata !== undefined && isFirst && kind !== "commit") {
-      throw damagedTar("no commit as its first object");
-    }
-    isFirst = false;
-    switch (kind) {
-      case "file":
-        return contentObject(entry, checksum);
-      case "file-xattrs":
-        return collectRecord(entry, (record) => addRecord(records, checksum, record));
-      case "file-xattrs-link":
-        return linkRecord(entry, checksum);
-      default:
-        return metadataObject(entry, checksum, kind as MetadataKind);
-    }
-  }
-
-  function contentObject(entry: TarEntry, checksum: string): Verdict {
-    if (names.has(checksum)) throw damagedTar(`the object ${checksum} twice`);
-    names.add(checksum);
-    if (entry.type !== "file" && entry.type !== "symlink") {
-      throw damagedTar(`the object ${checksum} as something that is no file`);
-    }
-    if (records.next?.checksum !== checksum) {
-      throw damagedTar(`the object ${checksum} without its attribute record`);
-    }
-    const { record } = records.next;
-    records.next = undefined;
-    const header = formatHeader({
-      ...entry,
-      type: entry.type,
-      name: checksum,
-      linkName: entry.type === "symlink" ? entry.linkPath : "",
-      records: xattrRecords(parseXattrs(record)),
-    });
-    return { kind: "replace", header };
-  }
-
-  function linkRecord(entry: TarEntry, checksum: string): Verdict {
-    if (entry.type !== "hardlink") {
-      return collectRecord(entry, (record) => {
-        records.next = { checksum, record };
-      });
-    }
-    const name = /([0-9a-f]{2})\/([0-9a-f]{62})\.file-xattrs$/.exec(normalizePath(entry.linkPath));
-    const record = records.bySha256.get(`${name?.[1]}${name?.[2]}`);
-    if (record === undefined) throw damagedTar(`no attribute record for the object ${checksum}`);
-    records.next = { checksum, record };
-    return DROP;
-  }
-
-  function metadataObject(entry: TarEntry, checksum: string, kind: MetadataKind): Verdict {
-    if (takeMetadata === undefined) throw damagedTar(`a ${kind} object in a layer of content`);
-    requireFile(entry);
-    return collect((bytes) => {
-      if (kind !== "commitmeta" && sha256(bytes) !== checksum) {
-        throw damagedTar(`a ${kind} object that is not what its name ${checksum} says`);
-      }
-      takeMetadata(checksum, kind, bytes);
-    });
-  }
-
-  const root = { name: "./", linkName: "", mode: 0o755, uid: 0, gid: 0, sizeBytes: 0, records: [] };
+export function newObjectSet(options: ObjectSetOptions): ObjectSet {
   return {
-    handle,
-    start: formatHeader({ ...root, type: "directory" }),
-    commit: () => objectSetCommit(names),
+    ...options,
+    names: new Set(),
+    records: new Map(),
+    recordsBytes: 0,
+    nextRecord: undefined,
+    isFirst: true,
   };
 }
 
-const DROP: Verdict = { kind: "drop" };
+export async function* objectEntries(
+  set: ObjectSet,
+  items: AsyncIterable<TarItem>,
+): AsyncGenerator<LayerEntry> {
+  yield ROOT;
+  for await (const item of items) {
+    const object = objectOf(item.entry);
+    if (object === undefined) continue;
+    requireCommitFirst(set, object);
+    const { kind, checksum } = object;
+    if (kind === "file") yield contentObject(set, checksum, item);
+    else if (kind === "file-xattrs") addRecord(set, checksum, await collectRecord(item));
+    else if (kind === "file-xattrs-link") await linkRecord(set, checksum, item);
+    else await takeMetadata(set, { kind, checksum }, item);
+  }
+}
+
+interface NamedObject {
+  readonly kind: "file" | "file-xattrs" | "file-xattrs-link" | MetadataKind;
+  readonly checksum: string;
+}
+
+/** Configuration, refs and the like are nothing to us; an object of an unknown kind would be a loss. */
+function objectOf(entry: TarEntry): NamedObject | undefined {
+  if (entry.type === "directory" || !entry.path.includes(REPO)) return undefined;
+  const path = normalizePath(entry.path);
+  if (!path.startsWith(REPO)) return undefined;
+  requireKnownGeneration(path);
+  const [, front = "", back = "", kind] = OBJECT.exec(path) ?? [];
+  if (kind !== undefined) return { kind: kind as NamedObject["kind"], checksum: front + back };
+  if (path.startsWith(`${REPO}objects/`)) throw damagedTar(`the unknown object \`${path}\``);
+  return undefined;
+}
 
 function requireKnownGeneration(path: string): void {
   if (!path.startsWith(`${REPO}xattrs/`) && !path.endsWith(".file.xattrs")) return;
@@ -139,37 +109,75 @@ function requireKnownGeneration(path: string): void {
   });
 }
 
-/** Configuration, refs and the like are nothing to us; an object of an unknown kind would be a loss. */
-function requireNoObject(path: string): Verdict {
-  if (path.startsWith(`${REPO}objects/`)) throw damagedTar(`the unknown object \`${path}\``);
-  return DROP;
+function requireCommitFirst(set: ObjectSet, { kind }: NamedObject): void {
+  if (set.takeMetadata !== undefined && set.isFirst && kind !== "commit") {
+    throw damagedTar("no commit as its first object");
+  }
+  set.isFirst = false;
+}
+
+function contentObject(set: ObjectSet, checksum: string, item: TarItem): LayerEntry {
+  const { entry } = item;
+  if (set.names.has(checksum)) throw damagedTar(`the object ${checksum} twice`);
+  set.names.add(checksum);
+  const { type, uid, gid, mode, sizeBytes } = entry;
+  if (type !== "file" && type !== "symlink") {
+    throw damagedTar(`the object ${checksum} as something that is no file`);
+  }
+  if (set.nextRecord?.checksum !== checksum) {
+    throw damagedTar(`the object ${checksum} without its attribute record`);
+  }
+  const xattrs = parseXattrs(set.nextRecord.record);
+  set.nextRecord = undefined;
+  return {
+    ...{ type, path: checksum, uid, gid, mode, xattrs, sizeBytes },
+    linkTarget: type === "symlink" ? entry.linkPath : "",
+    content: filledContent(item, set.repo),
+  };
+}
+
+/** A record comes as a file the first time, and as a hard link to it where it comes again. */
+async function linkRecord(set: ObjectSet, checksum: string, item: TarItem): Promise<void> {
+  const { type, linkPath } = item.entry;
+  const record = type === "hardlink" ? knownRecord(set, linkPath) : await collectRecord(item);
+  if (record === undefined) throw damagedTar(`no attribute record for the object ${checksum}`);
+  set.nextRecord = { checksum, record };
+}
+
+function knownRecord({ records }: ObjectSet, linkPath: string): Buffer | undefined {
+  const name = /([0-9a-f]{2})\/([0-9a-f]{62})\.file-xattrs$/.exec(normalizePath(linkPath));
+  return records.get(`${name?.[1]}${name?.[2]}`);
+}
+
+async function collectRecord(item: TarItem): Promise<Buffer> {
+  requireFile(item.entry);
+  if (item.entry.sizeBytes > RECORD_BYTES_MAX) throw damagedTar("a too large attribute record");
+  return await collectContent(item);
 }
 
 function requireFile(entry: TarEntry): void {
   if (entry.type !== "file") throw damagedTar(`\`${entry.path}\`, which is no file`);
 }
 
-function collect(take: (bytes: Buffer) => void): Verdict {
-  return {
-    kind: "collect",
-    whenComplete: (content) => {
-      take(content);
-      return [];
-    },
-  };
-}
-
-function collectRecord(entry: TarEntry, take: (record: Buffer) => void): Verdict {
-  requireFile(entry);
-  if (entry.sizeBytes > RECORD_BYTES_MAX) throw damagedTar("a too large attribute record");
-  return collect(take);
-}
-
-function addRecord(records: Records, checksum: string, record: Buffer): void {
+function addRecord(set: ObjectSet, checksum: string, record: Buffer): void {
   if (sha256(record) !== checksum) throw damagedTar(`a damaged attribute record ${checksum}`);
-  records.bytes += record.length;
-  if (records.bytes > RECORDS_BYTES_MAX) throw damagedTar("too many attribute records");
-  records.bySha256.set(checksum, record);
+  set.recordsBytes += record.length;
+  if (set.recordsBytes > RECORDS_BYTES_MAX) throw damagedTar("too many attribute records");
+  set.records.set(checksum, record);
+}
+
+async function takeMetadata(
+  set: ObjectSet,
+  { kind, checksum }: { readonly kind: MetadataKind; readonly checksum: string },
+  item: TarItem,
+): Promise<void> {
+  if (set.takeMetadata === undefined) throw damagedTar(`a ${kind} object in a layer of content`);
+  requireFile(item.entry);
+  const bytes = await collectContent(item);
+  if (kind !== "commitmeta" && sha256(bytes) !== checksum) {
+    throw damagedTar(`a ${kind} object that is not what its name ${checksum} says`);
+  }
+  set.takeMetadata(checksum, kind, bytes);
 }
 
 /** The commit whose flat root has one file per object, named by the checksum it points to. */

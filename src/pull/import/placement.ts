@@ -1,5 +1,5 @@
 // Where an entry of a derived layer lands in an ostree commit, if anywhere.
-import { damagedTar } from "../../tar/header.ts";
+import { normalizePath } from "../../tar/path.ts";
 
 /** What the base image and the ostree version allow. */
 export interface LayerFilter {
@@ -17,32 +17,15 @@ export type Placement =
 /** Directories that are mounted over at run time: kept themselves, without their content. */
 const API_DIRECTORIES = new Set(["run", "tmp", "proc", "sys", "dev"]);
 
-const COMPONENT_BYTES_MAX = 255;
-const PATH_BYTES_MAX = 4095;
-
-/**
- * A path of a tar as its components joined by `/`, the root as an empty text. `..` is refused, and so is
- * what no file system could hold.
- */
-export function normalizePath(path: string): string {
-  if (path.includes("\0")) throw damagedTar("a path with a zero byte");
-  const parts = path.split("/").filter((it) => it !== "" && it !== ".");
-  if (parts.includes("..")) throw damagedTar(`the path \`${path}\`, which leaves its directory`);
-  const normal = parts.join("/");
-  // A character has at most three bytes per unit, so most paths need no counting.
-  if (normal.length * 3 > COMPONENT_BYTES_MAX) requireLengths(normal, parts);
-  return normal;
-}
-
-function requireLengths(path: string, parts: readonly string[]): void {
-  const isTooLong =
-    Buffer.byteLength(path) > PATH_BYTES_MAX ||
-    parts.some((it) => Buffer.byteLength(it) > COMPONENT_BYTES_MAX);
-  if (isTooLong) throw damagedTar(`a path too long for a file system: \`${path.slice(0, 80)}…\``);
-}
-
 /** Where the normalized `path` goes. */
 export function placePath(path: string, filter: LayerFilter): Placement {
+  const placement = placementOf(path, filter);
+  // Its new directory may make the path longer than a file system can hold.
+  if (placement.kind === "kept" && placement.path !== path) normalizePath(placement.path);
+  return placement;
+}
+
+function placementOf(path: string, filter: LayerFilter): Placement {
   const slash = path.indexOf("/");
   const first = slash < 0 ? path : path.slice(0, slash);
   if (first === "usr" || first === "") return { kind: "kept", path };

@@ -1,22 +1,23 @@
 // Device nodes, fifos and sockets of a derived layer: ostree stores none, yet what they lie over goes.
 
 import type { TarEntry } from "../../tar/entry.ts";
-import { damagedTar, formatHeader } from "../../tar/header.ts";
-import type { Verdict } from "../../tar/reader.ts";
-import { type LayerFilter, normalizePath, placePath } from "./placement.ts";
+import { damagedTar } from "../../tar/header.ts";
+import { normalizePath } from "../../tar/path.ts";
+import { type LayerEntry, NO_CONTENT } from "../store/sink.ts";
+import { type LayerFilter, placePath } from "./placement.ts";
 import type { TreeShape } from "./shape.ts";
 
 export interface SpecialFiles {
   /** Whether `path` is a special file so far. Paths are normalized, and as the tar has them. */
   has(path: string): boolean;
   /** Notes that `path` is a special file, which is left out. */
-  drop(path: string, owner: Owner): Verdict;
+  drop(path: string, owner: Owner): void;
   /** Notes that `path` is something else from now on. */
   replace(path: string): void;
   /** How many were left out. */
   count(): number;
-  /** The whiteouts that stand for them in the layer's commit: headers to follow the last entry. */
-  whiteouts(): readonly Uint8Array[];
+  /** The whiteouts that stand for them in the layer's commit, to follow the last entry. */
+  whiteouts(): readonly LayerEntry[];
 }
 
 type Owner = Pick<TarEntry, "uid" | "gid">;
@@ -50,7 +51,6 @@ export function createSpecialFiles(
       }
       owners.set(path, { uid, gid });
       count++;
-      return { kind: "drop" };
     },
     replace(path) {
       if (owners.size > 0) owners.delete(path);
@@ -61,13 +61,13 @@ export function createSpecialFiles(
         const placed = whiteoutOf(path);
         if (placed === undefined || shape.has(placed) || !shape.hasRoomFor(placed)) return [];
         shape.add(placed, "file");
-        return [formatWhiteout(placed, owner)];
+        return [newWhiteout(placed, owner)];
       });
     },
   };
 }
 
-function formatWhiteout(placed: string, { uid, gid }: Owner): Buffer {
-  const nothing = { linkName: "", sizeBytes: 0, records: [] };
-  return formatHeader({ ...nothing, type: "file", name: `./${placed}`, mode: 0, uid, gid });
+function newWhiteout(path: string, { uid, gid }: Owner): LayerEntry {
+  const nothing = { xattrs: [], sizeBytes: 0, linkTarget: "", content: NO_CONTENT };
+  return { ...nothing, type: "file", path, mode: 0, uid, gid };
 }

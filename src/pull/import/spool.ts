@@ -3,7 +3,6 @@ import { closeSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from 
 
 /** A part of the spool, to be read when it is its turn. */
 export interface SpoolRange {
-  readonly kind: "spooled";
   readonly start: number;
   readonly length: number;
 }

@@ -1,55 +1,108 @@
-// A tar that is ready for `ostree commit --tree=tar` made a commit of by ourselves, in one pass.
-// Its objects, named by what was hashed, go into a repository of its own, from where ostree takes them.
+// Makes commits of layers without ostree, in one pass; labels and files with extended attributes are beyond
+// it. The objects, named by what was hashed, go into a scratch repository, from which ostree takes them.
 import type { Variant } from "../../ostree/gvariant.ts";
 import { FILE_TYPES, formatCommit, sha256 } from "../../ostree/objects.ts";
 import type { Scratch } from "../../repository/scratch.ts";
-import type { TarEntry } from "../../tar/entry.ts";
-import { damagedTar } from "../../tar/header.ts";
-import { createTarFilter, type Verdict } from "../../tar/reader.ts";
-import { xattrsOf } from "../../tar/xattrs.ts";
-import { normalizePath } from "../import/placement.ts";
-import type { FileWriter, ObjectWriter } from "./objects.ts";
+import type { Context } from "../../system/context.ts";
+import type { LayerSlot } from "./batches.ts";
+import type { ObjectWriter } from "./objects.ts";
+import type { LayerCommit, LayerEntries, LayerEntry, LayerSink } from "./sink.ts";
 import { createLayerTree, type LayerTree } from "./tree.ts";
 
-export interface TarCommitOptions {
-  readonly scratch: Scratch;
+export function createOwnSink(
+  { env, signal }: Pick<Context, "env" | "signal">,
+  slot: Omit<LayerSlot, "end" | "spoil">,
+  layerDigest: string,
+): LayerSink {
+  return {
+    async commit(entries, how) {
+      const tree = createLayerTree();
+      const isWritten = await writeEntries(entries, { ...slot, tree, signal });
+      return isWritten ? addCommit(slot.scratch, tree, { ...how, env }) : undefined;
+    },
+    async accept(commit) {
+      return { durable: slot.publish(layerDigest, commit) };
+    },
+  };
+}
+
+interface EntryWriter {
   readonly objects: ObjectWriter;
-  readonly metadata: readonly (readonly [string, Variant])[];
-  readonly timestampEpoch: number;
+  readonly tree: LayerTree;
   readonly signal: AbortSignal;
 }
 
 /**
- * The commit's checksum; it has no ref. Undefined when a file has extended attributes, which only ostree can
- * store. That, and what `tar` throws, leaves objects that nobody names.
+ * Content becomes objects, names become the tree. False when a file has extended attributes, which only
+ * ostree can store. That, and what `entries` throw, leaves objects that nobody names.
  */
-export async function writeTarCommit(
-  tar: AsyncIterable<readonly Uint8Array[]>,
-  { scratch, objects, signal, ...options }: TarCommitOptions,
-): Promise<string | undefined> {
-  const tree = createLayerTree();
-  const entries = createEntryWriter(objects, tree);
-  const filter = createTarFilter(entries.handle);
+async function writeEntries(entries: LayerEntries, writer: EntryWriter): Promise<boolean> {
+  const { objects, tree, signal } = writer;
   try {
-    for await (const pieces of tar) {
-      for (const piece of pieces) filter.feed(bufferOf(piece));
-      if (entries.isBeyondUs()) return undefined;
-      await objects.drain();
+    for await (const entry of entries) {
+      if (isBeyondUs(entry)) return false;
       signal.throwIfAborted();
+      if (entry.type === "file") tree.addFile(entry.path, entry, await writeFile(entry, writer));
+      else addName(entry, writer);
     }
-    if (!filter.end().hasEndMarker) throw damagedTar("no end marker");
   } finally {
-    entries.abandon();
     await objects.settle();
   }
   await objects.drain();
+  return true;
+}
+
+function isBeyondUs({ type, xattrs }: LayerEntry): boolean {
+  return (type === "file" || type === "symlink") && xattrs.length > 0;
+}
+
+function addName(entry: LayerEntry, { objects, tree }: EntryWriter): void {
+  const { type, path, linkTarget, uid, gid, xattrs } = entry;
+  switch (type) {
+    case "directory":
+      tree.addDirectory(path, { uid, gid, mode: FILE_TYPES.directory | entry.mode, xattrs });
+      return;
+    case "hardlink":
+      tree.addHardLink(path, entry, linkTarget);
+      return;
+    case "symlink":
+      tree.addFile(path, entry, objects.symlink(entry, linkTarget));
+      return;
+    case "file":
+      throw new Error("unreachable: files have content, too");
+  }
+}
+
+/** The object's checksum. */
+async function writeFile(entry: LayerEntry, { objects, signal }: EntryWriter): Promise<string> {
+  const file = objects.file(entry);
+  try {
+    for await (const piece of entry.content) {
+      file.write(piece);
+      await objects.drain();
+      signal.throwIfAborted();
+    }
+  } catch (error) {
+    file.abandon();
+    throw error;
+  }
+  return file.end();
+}
+
+/** The commit's checksum; it has no ref. */
+function addCommit(
+  scratch: Scratch,
+  tree: LayerTree,
+  { metadata, env, timestampEpoch = importEpoch(env) }: LayerCommit & Pick<Context, "env">,
+): string {
   const root = tree.finish(scratch.add);
+  const texts = Object.entries(metadata);
   const commit = formatCommit({
-    metadata: options.metadata,
+    metadata: texts.map(([key, value]): [string, Variant] => [key, { type: "s", value }]),
     parent: undefined,
     subject: "",
     body: "",
-    timestampEpoch: options.timestampEpoch,
+    timestampEpoch,
     rootTree: root.tree,
     rootMeta: root.meta,
   });
@@ -58,68 +111,7 @@ export async function writeTarCommit(
   return checksum;
 }
 
-/** Content becomes objects, names become a tree. */
-function createEntryWriter(objects: ObjectWriter, tree: LayerTree) {
-  let current: FileWriter | undefined;
-  let isBeyondUs = false;
-
-  function startFile(entry: TarEntry, path: string): Verdict {
-    const file = objects.file(entry);
-    const end = () => tree.addFile(path, entry, file.end());
-    let left = entry.sizeBytes;
-    if (left === 0) {
-      end();
-      return DROP;
-    }
-    current = file;
-    const write = (piece: Buffer) => {
-      // What follows the content is padding.
-      if (left === 0) return;
-      const content = piece.length <= left ? piece : piece.subarray(0, left);
-      file.write(content);
-      left -= content.length;
-      if (left > 0) return;
-      end();
-      current = undefined;
-    };
-    return { kind: "spool", write, skip: neverSparse };
-  }
-
-  function handle(entry: TarEntry): Verdict {
-    const path = normalizePath(entry.path);
-    const xattrs = xattrsOf(entry);
-    const { type, uid, gid } = entry;
-    const isContent = type === "file" || type === "symlink";
-    isBeyondUs ||= isContent && xattrs.length > 0;
-    if (isBeyondUs) return DROP;
-    switch (type) {
-      case "directory":
-        tree.addDirectory(path, { uid, gid, mode: FILE_TYPES.directory | entry.mode, xattrs });
-        return DROP;
-      case "hardlink":
-        tree.addHardLink(path, entry, normalizePath(entry.linkPath));
-        return DROP;
-      case "symlink":
-        tree.addFile(path, entry, objects.symlink({ uid, gid }, entry.linkPath));
-        return DROP;
-      case "file":
-        return startFile(entry, path);
-      case "special":
-        throw new Error("unreachable: special files are left out before");
-    }
-  }
-
-  return { handle, isBeyondUs: () => isBeyondUs, abandon: () => current?.abandon() };
-}
-
-const DROP: Verdict = { kind: "drop" };
-
-function neverSparse(): never {
-  throw new Error("unreachable: sparse files are expanded before");
-}
-
-function bufferOf(piece: Uint8Array): Buffer {
-  return Buffer.isBuffer(piece)
-    ? piece
-    : Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+/** As ostree has it: now, unless a reproducible build says otherwise. */
+function importEpoch({ SOURCE_DATE_EPOCH: told }: Context["env"]): number {
+  return told !== undefined && /^\d+$/.test(told) ? Number(told) : Math.floor(Date.now() / 1000);
 }

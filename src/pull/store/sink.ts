@@ -1,0 +1,48 @@
+// What import hands to store: the entries of a layer, ready for a commit, and the sinks that make it.
+import type { Xattr } from "../../ostree/objects.ts";
+
+/** One entry of a layer's commit. Of two with the same path the later one counts. */
+export interface LayerEntry {
+  readonly type: "file" | "symlink" | "directory" | "hardlink";
+  /** As its components joined by `/`; the root is an empty text. */
+  readonly path: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** Permission bits alone. */
+  readonly mode: number;
+  readonly xattrs: readonly Xattr[];
+  /** Of a file's content. */
+  readonly sizeBytes: number;
+  /** The text of a symbolic link; the path that a hard link leads to. Empty otherwise. */
+  readonly linkTarget: string;
+  /** Exactly `sizeBytes`. It can be read once, before the next entry is asked for. */
+  readonly content: Content;
+}
+
+/** Nobody changes a piece later. */
+export type Content = AsyncIterable<Buffer> | Iterable<Buffer>;
+
+export const NO_CONTENT: Content = [];
+
+/** They end when the blob they come from is verified; whatever is wrong with it is thrown before. */
+export type LayerEntries = AsyncIterable<LayerEntry>;
+
+export interface LayerCommit {
+  /** By which ostree labels the layer's files. */
+  readonly selinuxPolicyDir?: string | undefined;
+  /** Texts in the commit, by their keys. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** In place of the time of the import. */
+  readonly timestampEpoch?: number | undefined;
+}
+
+/** Makes a commit of a layer's entries. Nothing of it is trusted before it is accepted. */
+export interface LayerSink {
+  /**
+   * The checksum of the commit that the entries became; rejects with whatever they throw. Undefined when this
+   * sink cannot store one of them.
+   */
+  commit(entries: LayerEntries, how: LayerCommit): Promise<string | undefined>;
+  /** The commit is what it should be. When the layer is durable under its pending ref, `durable` resolves. */
+  accept(commit: string): Promise<{ readonly durable: Promise<void> }>;
+}
