@@ -1,6 +1,6 @@
-// Everything that can go wrong, as one class: what, of which kind, and what to do about it.
+// One error class: what went wrong, which kind of failure it is, and what the user can do.
 
-/** Exit statuses by kind of error; users read them in docs/exit-status.md. */
+/** Exit statuses by kind of error, documented for users in docs/exit-status.md. */
 const EXIT_STATUS = {
   failed: 1,
   usage: 2,
@@ -18,16 +18,16 @@ const EXIT_STATUS = {
 export type ErrorKind = keyof typeof EXIT_STATUS;
 
 export interface BootcErrorOptions {
-  /** Decides the exit status. Without one, that of the cause, or `failed`. */
+  /** Decides the exit status. When absent, the kind of the cause counts, or `failed`. */
   readonly kind?: ErrorKind;
   readonly cause?: unknown;
-  /** What the user can do, as a full phrase in lower case. */
+  /** What the user can do: a full phrase in lower case. */
   readonly hint?: string;
 }
 
 /**
- * An error somebody outside the program can understand or cause.
- * `message` says what is wrong in lower case, without a period, values in backquotes.
+ * An error that someone outside the program can understand or cause.
+ * `message` says what is wrong, in lower case, without a period, with values in backquotes.
  */
 export class BootcError extends Error {
   readonly kind: ErrorKind;
@@ -41,7 +41,7 @@ export class BootcError extends Error {
   }
 }
 
-/** Runs `work`; an error that leaves it says in addition what was being done. */
+/** Runs `work`. An error from `work` also says what was being done. */
 export async function doing<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -50,7 +50,7 @@ export async function doing<T>(what: string, work: () => Promise<T>): Promise<T>
   }
 }
 
-/** The kind of any thrown value: ours as it says, a full or read-only disk by its errno. */
+/** The kind of any thrown value: a `BootcError` states its own, errno reveals a full or read-only disk. */
 export function kindOf(error: unknown): ErrorKind {
   if (error instanceof BootcError) return error.kind;
   const code = errnoOf(error);
@@ -75,15 +75,17 @@ export interface ErrorDescription {
   readonly hint: string | null;
 }
 
-/** An error as data: what `--json` prints and what the text form is made of. */
+/** An error as data: `--json` prints it, and the text form is built from it. */
 export function describeError(error: unknown): ErrorDescription {
   const chain = causeChain(error);
   const [message = "unknown error", ...causes] = chain.map(messageOf);
-  const hints = chain.flatMap((it) => (it instanceof BootcError && it.hint ? [it.hint] : []));
+  const hints = chain.flatMap((link) =>
+    link instanceof BootcError && link.hint ? [link.hint] : [],
+  );
   return { kind: kindOf(error), message, causes, hint: hints.at(-1) ?? null };
 }
 
-/** A bug of ours: the root cause is neither a `BootcError` nor an error of the system. */
+/** Whether the error is our bug: its root cause is neither a `BootcError` nor a system error. */
 export function isInternalError(error: unknown): boolean {
   const root = causeChain(error).at(-1);
   return !(root instanceof BootcError) && errnoOf(root) === undefined;
@@ -96,9 +98,9 @@ export function rootStack(error: unknown): string {
 
 function causeChain(error: unknown): readonly unknown[] {
   const chain: unknown[] = [];
-  for (let it = error; it !== undefined && !chain.includes(it); ) {
-    chain.push(it);
-    it = it instanceof Error ? it.cause : undefined;
+  for (let link = error; link !== undefined && !chain.includes(link); ) {
+    chain.push(link);
+    link = link instanceof Error ? link.cause : undefined;
   }
   return chain;
 }

@@ -1,4 +1,4 @@
-// From argv to an exit status: the only place that decides the status.
+// From argv to an exit status; nothing else decides the status.
 import { BootcError, exitStatusOf } from "./errors.ts";
 import { tolerateClosedOutput } from "./process/closed-output.ts";
 import { type ErrorForm, printError } from "./process/print-error.ts";
@@ -7,13 +7,13 @@ import { VERSION } from "./version.ts";
 /** Runs the command line `argv` (without the program's name) to its exit status. */
 export async function main(argv: readonly string[], form: ErrorForm): Promise<number> {
   tolerateClosedOutput("bootc");
-  // Asked at every build and by scripts, and needs neither a parser nor a context.
+  // Builds and scripts ask this often, and the answer needs neither a parser nor a context.
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
     process.stdout.write(`bootc ${VERSION}\n`);
     return 0;
   }
   const interrupt = new AbortController();
-  // Listening to the end: execa's own listener ends the process when it finds itself alone.
+  // Keep listening to the end: execa's listener ends the process when no other listener is left.
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
       interrupt.abort(new BootcError("interrupted", { hint: "run it again to carry on" }));

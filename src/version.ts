@@ -1,4 +1,4 @@
-// The version this program reports: put in by the bundler, package.json's when run from a checkout.
+// The version that this program reports: the bundler inserts it; in a checkout, package.json has it.
 
 declare const BOOTC_VERSION: string | undefined;
 

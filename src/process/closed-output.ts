@@ -1,10 +1,10 @@
-// A reader that goes away (`bootc status | head -1`) is no failure of ours, and must not end our work.
+// A reader that goes away (`bootc status | head -1`) is not our failure, and must not end our work.
 import { BootcError, errnoOf, exitStatusOf } from "../errors.ts";
 import { printError } from "./print-error.ts";
 
 /**
- * Lets output end quietly when its reader is gone. Anything else that stops the answer, a full disk say,
- * is told once and sets the status; the work itself goes on. To be called before anything is printed.
+ * Lets output end quietly when its reader is gone. Any other write error, such as a full disk, is reported
+ * once and sets the exit status; the work itself goes on. Call this before printing anything.
  */
 export function tolerateClosedOutput(program: string): void {
   let isTold = false;

@@ -1,4 +1,4 @@
-// How an error looks on standard error: one line and a hint, or with --json one object.
+// How an error looks on standard error: one line and a hint, or one object with --json.
 import { describeError, isInternalError, rootStack } from "../errors.ts";
 
 /** What errors of this process look like. */

@@ -1,10 +1,10 @@
-// From the start of a process to its exit status: an end that the work did not reach is an error.
+// From the start of a process to its exit status: ending before the work is done is an error.
 import { BootcError, exitStatusOf } from "../errors.ts";
 import { type ErrorForm, printError } from "./print-error.ts";
 
 /**
- * Runs `main`, whose answer becomes the status of this process. Node ends a process that waits for something
- * nobody can bring any more, without a word and with status 0; so the status is an error's from the start.
+ * Runs `main` and exits with the status it returns. Node silently exits with status 0 when all that is left
+ * is a promise that nothing can settle, so the exit status starts out as that of an error.
  */
 export function runToEnd(form: Readonly<ErrorForm>, main: () => Promise<number>): void {
   const unfinished = new BootcError("the program ended before its work was done", {
