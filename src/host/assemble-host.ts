@@ -1,4 +1,4 @@
-// From deployments to the host document: which one is staged, booted, the way back, or none of these.
+// From deployments to the host document: which is staged, booted, the rollback, or none of these.
 import type { Deployment, Sysroot, Unlocked, UnreadableEntry } from "./deployment.ts";
 import {
   type BootEntry,
@@ -9,20 +9,20 @@ import {
 } from "./document.ts";
 import { toImageStatus } from "./image-status.ts";
 
-/** Which deployment plays which part. */
+/** Which deployment plays which role. */
 export interface Slots {
   readonly staged: Deployment | undefined;
   readonly booted: Deployment | undefined;
   readonly rollback: Deployment | undefined;
   readonly others: readonly Deployment[];
-  /** The way back will be booted next. */
+  /** The rollback deployment boots next. */
   readonly isRollbackQueued: boolean;
 }
 
-/** The rollback is the first of the booted stateroot that is neither staged nor booted. */
+/** The rollback is the booted stateroot's first deployment that is neither staged nor booted. */
 export function assignSlots(deployments: readonly Deployment[]): Slots {
-  const staged = deployments.find((it) => it.isStaged);
-  const booted = deployments.find((it) => it.isBooted);
+  const staged = deployments.find((deployment) => deployment.isStaged);
+  const booted = deployments.find((deployment) => deployment.isBooted);
   const rest = deployments.filter((it) => it !== staged && it !== booted);
   const rollback = booted && rest.find((it) => it.stateroot === booted.stateroot);
   return {
@@ -66,7 +66,7 @@ export function assembleHost(sysroot: Sysroot): HostDocument {
   };
 }
 
-/** The document of the booted deployment alone. */
+/** The same document, reduced to the booted deployment. */
 export function onlyBooted(host: HostDocument): HostDocument {
   const { otherDeployments: _, ...status } = host.status;
   return {

@@ -2,14 +2,14 @@
 import { parseKargs } from "./kargs.ts";
 
 export interface BootLoaderEntry {
-  /** The file's name. */
+  /** File name. */
   readonly name: string;
   readonly version: string;
-  /** The kernel's command line. */
+  /** Kernel command line. */
   readonly options: string;
 }
 
-/** Which deployment an entry boots, as its `ostree=` argument says. */
+/** Which deployment an entry boots, according to its `ostree=` argument. */
 export interface BootTarget {
   readonly bootVersion: string;
   readonly stateroot: string;
@@ -17,7 +17,7 @@ export interface BootTarget {
   readonly index: string;
 }
 
-/** The files that are ostree's, best first; the boot count at the end of names does not matter here. */
+/** Whether ostree wrote the entry; a boot count at the end of the name does not matter here. */
 export function isOstreeEntryName(name: string): boolean {
   return /^ostree-.*\.conf$/.test(name);
 }
@@ -31,23 +31,23 @@ export function parseBootEntry(name: string, text: string): BootLoaderEntry {
   return { name, version: fields.get("version") ?? "", options: fields.get("options") ?? "" };
 }
 
-/** In the order ostree counts deployments: the highest version is the default and comes first. */
+/** Sorts entries as ostree counts deployments: the highest version is the default and comes first. */
 export function sortBootEntries(entries: readonly BootLoaderEntry[]): readonly BootLoaderEntry[] {
   return [...entries].sort((a, b) => compareVersions(b.version, a.version));
 }
 
-/** The `ostree=` argument taken apart; undefined when there is none of ostree's form. */
+/** Parses the `ostree=` argument; undefined when it is missing or not in ostree's form. */
 export function parseBootTarget(options: string): BootTarget | undefined {
   const karg = parseKargs(options).find((it) => it.startsWith("ostree="));
   const [, bootVersion, stateroot, bootChecksum, index] =
     /^ostree=\/ostree\/boot\.([01])\/([^/]+)\/([^/]+)\/(\d+)$/.exec(karg ?? "") ?? [];
   if (!bootVersion || !stateroot || !bootChecksum || !index) return undefined;
-  // The parts become a path: one of them must not lead out of it.
+  // These parts become components of a path and must not lead out of it.
   if (stateroot === ".." || bootChecksum === "..") return undefined;
   return { bootVersion, stateroot, bootChecksum, index };
 }
 
-/** Like strverscmp(3): runs of digits are compared as numbers, all else by bytes. */
+/** Like strverscmp(3): runs of digits compare as numbers, everything else compares by bytes. */
 function compareVersions(a: string, b: string): number {
   const left = a.match(/\d+|\D+/g) ?? [];
   const right = b.match(/\d+|\D+/g) ?? [];

@@ -1,15 +1,15 @@
-// What the systemd generator adds to a boot, decided from what the machine looks like.
+// Decides from the machine's state which units the systemd generator adds to a boot.
 
-/** What the generator looks at, all of it on the running system. */
+/** What the generator looks at on the running system. */
 export interface BootFacts {
   /** `/run/ostree-booted` exists. */
   readonly isOstreeBooted: boolean;
   readonly hasSysroot: boolean;
   readonly hasShadow: boolean;
-  /** An installation over another system left its stamp. */
+  /** An installation over another system left its stamp, which asks for a clean-up. */
   readonly wantsCleanup: boolean;
   readonly root: RootMount | undefined;
-  /** `/etc/fstab`, empty when there is none. */
+  /** The text of `/etc/fstab`; empty when the file is missing. */
   readonly fstab: string;
 }
 
@@ -20,16 +20,16 @@ export interface RootMount {
 }
 
 export interface BootUnits {
-  /** Paths below the generator's directory, and what they point to. */
+  /** Symbolic links: paths below the generator's directory, and their targets. */
   readonly links: Readonly<Record<string, string>>;
-  /** Unit files below the generator's directory. */
+  /** Unit files: paths below the generator's directory, and their texts. */
   readonly units: Readonly<Record<string, string>>;
 }
 
 const SHIPPED = "/usr/lib/systemd/system";
 const FSTAB_UNIT = "bootc-fstab-edit.service";
 
-/** Written into /etc/fstab when it was mended; also what keeps it from being mended again. */
+/** Marks an /etc/fstab that we have fixed, so that it is not fixed again. */
 export const FSTAB_STAMP = `Updated by ${FSTAB_UNIT}`;
 
 export function decideBootUnits(facts: BootFacts): BootUnits {
@@ -61,8 +61,8 @@ function needsFstabFix(fstab: string): boolean {
 }
 
 /**
- * Adds `ro` to the options of every line for `/` that lacks it: an installer's `rw` fails on a root
- * that cannot be written. Undefined when there is nothing to mend.
+ * Adds `ro` to the options of every line for `/` that lacks it: `rw`, as installers write it, fails on a
+ * read-only root. Undefined when nothing has to change.
  */
 export function mendFstab(fstab: string): string | undefined {
   if (fstab.includes(FSTAB_STAMP)) return undefined;

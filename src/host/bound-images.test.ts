@@ -34,13 +34,13 @@ test.each([
 });
 
 test.each([
-  ["web.image", "bind `web.image` in its place: link that file into /usr/lib/bootc/bound-images.d"],
-  ["web.build", "what is built on the machine cannot be bound; name an image in a registry"],
+  ["web.image", "bind `web.image` instead: link that file into /usr/lib/bootc/bound-images.d"],
+  ["web.build", "an image built on the machine cannot be bound; name an image in a registry"],
 ])("a container whose image is that of another Quadlet file gets a hint: %s", (image, hint) => {
   const parse = () => parseBoundImage("a.container", `[Container]\nImage=${image}\n`);
   expect(parse).toThrow(
     expect.objectContaining({
-      message: `\`Image=${image}\` names another Quadlet file and no image`,
+      message: `\`Image=${image}\` names another Quadlet file, not an image`,
       hint,
     }),
   );

@@ -1,4 +1,4 @@
-// Logically bound images: other images an image needs to have beside it, named by its Quadlet files.
+// Logically bound images: other images that an image needs beside it and names in its Quadlet files.
 import { BootcError } from "../errors.ts";
 import {
   canonicalizeReference,
@@ -6,10 +6,10 @@ import {
   parseRegistryName,
 } from "../image/registry-name.ts";
 
-/** Where an image keeps links to the Quadlet files whose images belong to it. */
+/** Where an image keeps links to the Quadlet files whose images are bound to it. */
 export const BOUND_IMAGES_DIR = "usr/lib/bootc/bound-images.d";
 
-/** The image a Quadlet file names; `fileName` decides which section counts. */
+/** The image that a Quadlet file names; the extension of `fileName` decides which section counts. */
 export function parseBoundImage(fileName: string, text: string): string {
   const section = sectionOf(fileName);
   const values = readSection(text, section);
@@ -21,19 +21,19 @@ export function parseBoundImage(fileName: string, text: string): string {
   const image = values.get("Image") ?? "";
   if (image === "") throw new BootcError("Missing Image field");
   requireNoUnit(image);
-  // The one transport by which podman fetches what Quadlet names.
+  // Quadlet accepts this prefix, and a registry is the only source podman fetches such images from.
   return expandPercents(image).replace(/^docker:\/\//, "");
 }
 
-/** Quadlet takes such names for those of other files. */
+/** Quadlet reads such a name as that of another Quadlet file, not of an image. */
 function requireNoUnit(image: string): void {
   const [, kind] = /\.(image|build)$/.exec(image) ?? [];
   if (kind === undefined) return;
-  throw new BootcError(`\`Image=${image}\` names another Quadlet file and no image`, {
+  throw new BootcError(`\`Image=${image}\` names another Quadlet file, not an image`, {
     hint:
       kind === "image"
-        ? `bind \`${image}\` in its place: link that file into /${BOUND_IMAGES_DIR}`
-        : "what is built on the machine cannot be bound; name an image in a registry",
+        ? `bind \`${image}\` instead: link that file into /${BOUND_IMAGES_DIR}`
+        : "an image built on the machine cannot be bound; name an image in a registry",
   });
 }
 
@@ -41,11 +41,11 @@ function sectionOf(fileName: string): "Image" | "Container" {
   if (fileName.endsWith(".image")) return "Image";
   if (fileName.endsWith(".container")) return "Container";
   throw new BootcError(`Invalid file extension: ${fileName}`, {
-    hint: "bound are `.image` and `.container` files of Quadlet",
+    hint: "only Quadlet's `.image` and `.container` files can be bound",
   });
 }
 
-/** Format: systemd.syntax(7); of a key given several times, the last one counts. */
+/** Format: systemd.syntax(7); when a key is given several times, the last one counts. */
 function readSection(text: string, wanted: string): ReadonlyMap<string, string> {
   const values = new Map<string, string>();
   let section = "";
@@ -59,7 +59,7 @@ function readSection(text: string, wanted: string): ReadonlyMap<string, string> 
   return values;
 }
 
-/** Lines without comments; those that end in a backslash are one with the next. */
+/** Lines without comments; a line that ends in a backslash continues on the next. */
 function joinLines(text: string): readonly string[] {
   const lines = text.split("\n").map((it) => it.trim());
   const joined: string[] = [];
@@ -76,7 +76,7 @@ function joinLines(text: string): readonly string[] {
   return open === "" ? joined : [...joined, open.trim()];
 }
 
-/** `%%` is a percent sign; anything else after one would need systemd to know what it stands for. */
+/** `%%` is a percent sign; only systemd could expand any other specifier. */
 function expandPercents(image: string): string {
   const expanded = image.replaceAll("%%", "\0");
   if (expanded.includes("%")) {
@@ -85,7 +85,7 @@ function expandPercents(image: string): string {
   return expanded.replaceAll("\0", "%");
 }
 
-/** What a container storage calls the image: complete, with a tag or a digest, never both. */
+/** The image's name in container storage: complete, with a tag or a digest, never both. */
 export function storageName(image: string): string {
   const { name } = canonicalizeReference({ transport: "registry", name: image });
   const parsed = parseRegistryName(name);
@@ -100,7 +100,7 @@ export interface StorageImage {
   readonly names: readonly string[];
 }
 
-/** The images of a storage that go by none of the names in `wanted`. */
+/** The stored images none of whose names is in `wanted`. */
 export function decideUnbound(
   stored: readonly StorageImage[],
   wanted: readonly string[],

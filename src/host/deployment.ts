@@ -1,23 +1,23 @@
-// A deployment as the machine's files describe it, before it becomes an entry of the host document.
+// A deployment as the machine's files describe it, before it becomes an entry in the host document.
 import type { OstreeReference } from "../image/reference.ts";
 import type { ImageSummary } from "./image-status.ts";
 
-/** What the boot loader, ostree's files and the repository say about one bootable system. */
+/** What the boot loader, ostree's files and the repository know about one bootable system. */
 export interface Deployment {
   readonly stateroot: string;
-  /** The commit, 64 hex digits. */
+  /** The commit's checksum: 64 hex digits. */
   readonly checksum: string;
   readonly serial: number;
   readonly bootChecksum: string | undefined;
   readonly isStaged: boolean;
   readonly isBooted: boolean;
   readonly isPinned: boolean;
-  /** Staged, and not to be applied at the next shutdown. */
+  /** The deployment is staged, but the next shutdown will not apply it. */
   readonly isLocked: boolean;
   readonly unlocked: Unlocked;
-  /** The kernel arguments of its boot entry or of its staging; undefined when they cannot be known. */
+  /** Kernel arguments from its boot entry or from the staging file; undefined when unknown. */
   readonly bootOptions: string | undefined;
-  /** What stands in the way of a soft reboot into it; undefined when nothing does. */
+  /** Why a soft reboot into it is impossible; undefined when it is possible. */
   readonly softRebootObstacle: string | undefined;
   readonly origin: Origin;
   /** What the deployed commit says about its image; undefined when it comes from none. */
@@ -29,33 +29,33 @@ export interface Deployment {
 
 export type Unlocked = "none" | "development" | "transient" | "hotfix";
 
-/** What a deployment's origin file says, as far as it matters here. */
+/** The parts of a deployment's origin file that matter here. */
 export interface Origin {
   readonly image: OstreeReference | undefined;
-  /** A branch of a plain ostree deployment. */
+  /** The branch that a plain ostree deployment follows. */
   readonly refspec: string | undefined;
-  /** rpm-ostree has changed it in ways an image cannot carry. */
+  /** rpm-ostree has changed the deployment in ways that an image cannot express. */
   readonly isIncompatible: boolean;
 }
 
-/** An entry that names no deployment we can make out: its name and what is wrong with it. */
+/** An entry that we cannot match to a deployment: its name and what is wrong with it. */
 export interface UnreadableEntry {
   readonly name: string;
   readonly problem: string;
 }
 
-/** All that is known about where a host stands. */
+/** Everything known about the state of a host. */
 export interface Sysroot {
-  /** In ostree's order: what is staged, then by the boot loader's order, its default first. */
+  /** In ostree's order: the staged one, then the boot loader's order, its default first. */
   readonly deployments: readonly Deployment[];
   readonly unreadable: readonly UnreadableEntry[];
-  /** `/sysroot` lies on a medium that cannot be written. */
+  /** `/sysroot` is on a read-only medium. */
   readonly isReadOnly: boolean;
-  /** When the boot loader's entries were read, if not just now but by an earlier privileged run. */
+  /** When an earlier privileged run read the boot loader's entries; undefined if they were read just now. */
   readonly entriesReadAt: string | undefined;
 }
 
-/** The deployment's name in file names and in ostree's messages. */
-export function nameDeployment(it: Pick<Deployment, "checksum" | "serial">): string {
-  return `${it.checksum}.${it.serial}`;
+/** The deployment's name as file names and ostree's messages have it. */
+export function nameDeployment(deployment: Pick<Deployment, "checksum" | "serial">): string {
+  return `${deployment.checksum}.${deployment.serial}`;
 }

@@ -1,5 +1,5 @@
 // The host document: what `bootc status` prints and `bootc edit` reads, version org.containers.bootc/v1.
-// Its published schema is checked against these types in tests. Keys stand in the order they are printed.
+// Tests check the published schema against these types. Keys stand in the order in which they are printed.
 import type { SpecImage } from "../image/reference.ts";
 
 export interface HostDocument {
@@ -30,7 +30,7 @@ export interface HostStatus {
   readonly rollbackQueued: boolean;
   readonly type: "bootcHost" | null;
   readonly usrOverlay: UsrOverlay | null;
-  /** `/sysroot` is on a medium that cannot be written. */
+  /** `/sysroot` is on a read-only medium. */
   readonly readOnly: boolean;
 }
 
@@ -48,9 +48,9 @@ export interface BootEntry {
   readonly downloadOnly: boolean;
   readonly store: "ostreeContainer" | null;
   readonly ostree: OstreeEntry | null;
-  /** The other storage backend, which no host of ours uses. */
+  /** Upstream's other storage backend, which no host of ours uses. */
   readonly composefs: null;
-  /** What of this entry could not be read; absent when all could. */
+  /** Which parts of this entry could not be read; absent when everything could. */
   readonly problems?: readonly string[];
 }
 
@@ -60,7 +60,7 @@ export interface ImageStatus {
   /** RFC 3339. */
   readonly timestamp: string | null;
   readonly imageDigest: string;
-  /** As OCI names it: `amd64`, `arm64`. */
+  /** OCI's name of the architecture: `amd64`, `arm64`. */
   readonly architecture: string;
 }
 
@@ -70,10 +70,10 @@ export interface OstreeEntry {
   readonly deploySerial: number;
 }
 
-/** The annotation that says when the boot loader's entries were read, when it was not just now. */
+/** The annotation that says when the boot loader's entries were read, unless that was just now. */
 export const ENTRIES_READ_AT = "org.containers.bootc/boot-entries-read-at";
 
-/** The document of a machine that does not boot from an image, and of a container. */
+/** The document for a container, and for a machine that does not boot from an image. */
 export const DEFAULT_HOST: HostDocument = {
   apiVersion: "org.containers.bootc/v1",
   kind: "BootcHost",

@@ -11,13 +11,13 @@ const MARKS: Readonly<Record<Slot, string>> = {
   other: " Other",
 };
 
-/** The whole text, without a newline at its end. */
+/** The whole text, without a final newline. */
 export function formatHumanStatus(host: HostDocument, options: { isVerbose: boolean }): string {
   const { staged, booted, rollback, otherDeployments = [], usrOverlay } = host.status;
   const format = (slot: Slot, entry: BootEntry) =>
     formatEntry(slot, entry, { ...options, usrOverlay: slot === "booted" ? usrOverlay : null });
   return [
-    // Where deployments are known all the same, something is odd, and they are what there is to go by.
+    // Deployments may still be listed; they are then the only clue to what went wrong.
     ...(booted ? [] : ["System is not deployed via bootc."]),
     ...(staged ? [format("staged", staged)] : []),
     ...(booted ? [format("booted", booted)] : []),
@@ -47,7 +47,7 @@ function formatEntry(slot: Slot, entry: BootEntry, options: EntryOptions): strin
 
 function headingOf(slot: Slot, entry: BootEntry): string {
   if (entry.image === null) return `${MARKS[slot]} ${entry.ostree ? "ostree" : "entry"}`;
-  // With an image, "Other" is indented so that its rows line up with those of "Booted".
+  // The indent makes the rows of "Other image" line up with those of "Booted image".
   return slot === "other" ? "   Other image" : `${MARKS[slot]} image`;
 }
 
@@ -108,7 +108,7 @@ function ostreeRows(slot: Slot, { image, ostree }: BootEntry): readonly Row[] {
     ["StateRoot", ostree.stateroot],
     ["Deploy serial", String(ostree.deploySerial)],
     ["Staged", yesNo(slot === "staged")],
-    // Without an image it stands at the top already.
+    // Without an image, the commit is already at the top.
     ...(image === null ? [] : [["Commit", ostree.checksum] as const]),
   ];
 }

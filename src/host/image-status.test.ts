@@ -33,8 +33,8 @@ test("an image stored without a config has a digest and layers all the same", ()
 });
 
 test.each([
-  { manifest: "{", error: "the stored manifest is no JSON" },
-  { manifest: "[]", error: "the stored manifest is no JSON object" },
+  { manifest: "{", error: "the stored manifest is not JSON" },
+  { manifest: "[]", error: "the stored manifest is not a JSON object" },
   { manifest: "{}", error: "the stored manifest lists no layers" },
   { manifest: '{"layers":[{}]}', error: "has a layer without digest and size" },
 ])("$manifest is refused", ({ manifest, error }) => {

@@ -11,7 +11,7 @@ export interface ImageSummary {
   readonly version: string | null;
   /** RFC 3339, in UTC. */
   readonly timestamp: string | null;
-  /** As OCI names it; empty when the image does not say. */
+  /** OCI's name of the architecture; empty when the image does not state it. */
   readonly architecture: string;
   readonly layers: readonly LayerSize[];
 }
@@ -23,7 +23,7 @@ export function parseImageSummary(texts: {
   readonly config: string;
 }): ImageSummary {
   const manifest = parseRecord("the stored manifest", texts.manifest);
-  // Early importers stored `null` for images without a config.
+  // Early importers stored `null` when an image had no config.
   const config = texts.config === "null" ? {} : parseRecord("the stored config", texts.config);
   const labels = recordOf(recordOf(config.config).Labels);
   return {
@@ -48,7 +48,7 @@ export function toImageStatus(reference: OstreeReference, content: ImageSummary)
 const RFC3339 =
   /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,}))?([Zz]|[+-]\d{2}:\d{2})$/;
 
-/** A time in UTC to the precision it was given in; null when it is none. */
+/** The time in UTC, with the precision of `text`; null when `text` is not a time. */
 export function normalizeTimestamp(text: string): string | null {
   const [, day, time, fraction = "", zone = ""] = RFC3339.exec(text) ?? [];
   if (day === undefined) return null;
@@ -57,7 +57,7 @@ export function normalizeTimestamp(text: string): string | null {
   return `${whole.toISOString().slice(0, 19)}${formatFraction(fraction)}Z`;
 }
 
-/** Nothing, or as many of 3, 6 and 9 digits as it takes; beyond nanoseconds there is nothing. */
+/** The fraction in 0, 3, 6 or 9 digits, whichever is enough; digits beyond nanoseconds are dropped. */
 function formatFraction(digits: string): string {
   const kept = digits.slice(0, 9).replace(/0+$/, "");
   if (kept === "") return "";
@@ -90,14 +90,14 @@ function parseRecord(what: string, text: string): Record<string, unknown> {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>;
   }
-  throw new BootcError(`${what} is no JSON object`);
+  throw new BootcError(`${what} is not a JSON object`);
 }
 
 function parseJson(what: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new BootcError(`${what} is no JSON`, { cause });
+    throw new BootcError(`${what} is not JSON`, { cause });
   }
 }
 

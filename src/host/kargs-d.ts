@@ -1,4 +1,4 @@
-// Kernel arguments that come with an image (`/usr/lib/bootc/kargs.d/*.toml`), and how they change.
+// Kernel arguments that an image brings (`/usr/lib/bootc/kargs.d/*.toml`), and how updates change them.
 import { BootcError } from "../errors.ts";
 import { parseToml } from "../format/toml-file.ts";
 import { addKargs, type Karg, parseKargs, removeKargs } from "./kargs.ts";
@@ -8,7 +8,7 @@ export interface KargsFile {
   readonly text: string;
 }
 
-/** Node's names of architectures, as kargs.d and OCI spell them; both are understood. */
+/** For each of Node's architecture names, the spellings of kargs.d and of OCI; we accept both. */
 const ARCHITECTURES: Readonly<Record<string, readonly string[]>> = {
   x64: ["x86_64", "amd64"],
   arm64: ["aarch64", "arm64"],
@@ -17,12 +17,12 @@ const ARCHITECTURES: Readonly<Record<string, readonly string[]>> = {
   riscv64: ["riscv64", "riscv64gc"],
 };
 
-/** How configuration files may spell the architecture Node calls `arch`. */
+/** How configuration files may spell the architecture that Node calls `arch`. */
 export function namesOfArchitecture(arch: string): readonly string[] {
   return ARCHITECTURES[arch] ?? [arch];
 }
 
-/** The arguments of an image's files, those for other architectures left out; `arch` as Node names it. */
+/** The arguments in an image's files, without those for other architectures; `arch` is Node's name. */
 export function collectKargs(files: readonly KargsFile[], arch: string): readonly Karg[] {
   const sorted = files
     .filter((it) => it.name.endsWith(".toml"))
@@ -34,8 +34,8 @@ export function collectKargs(files: readonly KargsFile[], arch: string): readonl
 }
 
 /**
- * What a host boots with after moving from one image to the next: `current` keeps local changes,
- * loses what only the old image asked for and gains what only the new one asks for.
+ * The arguments a host boots with after moving from one image to the next: `current` keeps local changes,
+ * loses those that only the old image asked for, and gains those that only the new one asks for.
  */
 export function updateKargs(
   current: readonly Karg[],
@@ -51,10 +51,10 @@ function parseKargsFile({ name, text }: KargsFile, arch: string): readonly Karg[
   const where = `kargs.d file \`${name}\``;
   const { kargs, "match-architectures": architectures, ...unknown } = parseToml(where, text);
   const [surprise] = Object.keys(unknown);
-  if (surprise !== undefined) throw new BootcError(`${where} has the unknown key \`${surprise}\``);
-  if (!isStringList(kargs)) throw new BootcError(`${where} has no list of strings \`kargs\``);
+  if (surprise !== undefined) throw new BootcError(`${where} has an unknown key, \`${surprise}\``);
+  if (!isStringList(kargs)) throw new BootcError(`${where} lacks \`kargs\`, a list of strings`);
   if (architectures !== undefined && !isStringList(architectures)) {
-    throw new BootcError(`\`match-architectures\` in ${where} is no list of strings`);
+    throw new BootcError(`\`match-architectures\` in ${where} is not a list of strings`);
   }
   const names = namesOfArchitecture(arch);
   if (architectures !== undefined && !architectures.some((it) => names.includes(it))) return [];

@@ -50,14 +50,17 @@ test("an image's arguments come in the order of file names, each once", () => {
 });
 
 test.each([
-  { text: "kargs = [", error: "kargs.d file `x.toml` is no TOML: line 1, column 9: unfinished" },
+  {
+    text: "kargs = [",
+    error: "kargs.d file `x.toml` is not valid TOML: line 1, column 9: unfinished",
+  },
   {
     text: 'kargs = ["a"]\n\nkargs = ["b"]',
-    error: "`x.toml` is no TOML: line 3, column 1: trying to redefine",
+    error: "`x.toml` is not valid TOML: line 3, column 1: trying to redefine",
   },
-  { text: 'args = ["a"]\nkargs = []', error: "has the unknown key `args`" },
-  { text: "kargs = [1]", error: "has no list of strings `kargs`" },
-  { text: 'kargs = []\nmatch-architectures = "x86_64"', error: "is no list of strings" },
+  { text: 'args = ["a"]\nkargs = []', error: "has an unknown key, `args`" },
+  { text: "kargs = [1]", error: "lacks `kargs`, a list of strings" },
+  { text: 'kargs = []\nmatch-architectures = "x86_64"', error: "is not a list of strings" },
 ])("$text is refused", ({ text, error }) => {
   expect(() => collectKargs([file("x.toml", text)], "x64")).toThrow(error);
 });

@@ -1,6 +1,6 @@
-// Kernel arguments: splitting a command line, and the few operations everything else is made of.
+// Kernel arguments: how to split a command line, and the basic operations on its arguments.
 
-/** One argument as written, quotes included. */
+/** One argument as written, including quotes. */
 export type Karg = string;
 
 /** Splits a command line at white space outside double quotes. */
@@ -12,7 +12,7 @@ export function formatKargs(kargs: readonly Karg[]): string {
   return kargs.join(" ");
 }
 
-/** Adds those that are not there yet with the same key and value. */
+/** Adds every argument of `added` whose key and value are not present yet. */
 export function addKargs(kargs: readonly Karg[], added: readonly Karg[]): readonly Karg[] {
   const result = [...kargs];
   for (const karg of added) {
@@ -21,7 +21,7 @@ export function addKargs(kargs: readonly Karg[], added: readonly Karg[]): readon
   return result;
 }
 
-/** Drops those equal in key and value to one of `removed`. */
+/** Drops every argument that equals one of `removed` in key and value. */
 export function removeKargs(kargs: readonly Karg[], removed: readonly Karg[]): readonly Karg[] {
   return kargs.filter((it) => !removed.some((other) => areEqualKargs(it, other)));
 }
@@ -32,7 +32,7 @@ export function removeKey(kargs: readonly Karg[], key: string): readonly Karg[] 
   return kargs.filter((it) => splitKarg(it).key !== wanted);
 }
 
-/** Equal in key and value; `-` and `_` are one in keys, outermost quotes do not count. */
+/** Compares key and value; keys do not distinguish `-` from `_`, and outermost quotes do not count. */
 export function areEqualKargs(a: Karg, b: Karg): boolean {
   const [left, right] = [splitKarg(a), splitKarg(b)];
   return left.key === right.key && left.value === right.value;
@@ -40,7 +40,7 @@ export function areEqualKargs(a: Karg, b: Karg): boolean {
 
 interface SplitKarg {
   readonly key: string;
-  /** Undefined without `=`, which is not the same as an empty value. */
+  /** Undefined when there is no `=`, which differs from an empty value. */
   readonly value: string | undefined;
 }
 

@@ -3,11 +3,11 @@ import { formatDecimalSize } from "../format/size.ts";
 
 export interface LayerSize {
   readonly digest: string;
-  /** As it travels, hence mostly compressed. */
+  /** Size of the blob that is transferred, which is usually compressed. */
   readonly sizeBytes: number;
 }
 
-/** The layers of both manifests compared, as the three lines people and scripts know. */
+/** Compares the layers of both manifests, in the three lines that people and scripts know. */
 export function describeManifestDifference(
   from: readonly LayerSize[],
   to: readonly LayerSize[],

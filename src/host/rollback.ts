@@ -4,11 +4,11 @@ import { assignSlots } from "./assemble-host.ts";
 import type { Deployment } from "./deployment.ts";
 
 export interface RollbackDecision {
-  /** `revert` takes a queued rollback back. */
+  /** `revert` cancels a queued rollback. */
   readonly kind: "rollback" | "revert";
   /** The deployment that boots next. */
   readonly next: Deployment;
-  /** Its place in ostree's list. */
+  /** Its index in ostree's list. */
   readonly index: number;
   readonly booted: Deployment;
   readonly rollback: Deployment;

@@ -1,6 +1,6 @@
-// The shadow files against the user databases: entries of users that exist nowhere any more.
+// Compares shadow files with the user databases, to find entries of users that no longer exist.
 
-/** Names of the entries in the text of a passwd or group file. */
+/** The names of all entries in a passwd or group file. */
 export function parseEntryNames(text: string): ReadonlySet<string> {
   const names = text.split("\n").flatMap((line) => {
     const name = line.split(":", 1)[0] ?? "";
@@ -10,9 +10,9 @@ export function parseEntryNames(text: string): ReadonlySet<string> {
 }
 
 /**
- * A shadow file without the lines whose name is in none of `known`, and without repeated lines:
- * either makes systemd-sysusers fail, and with it the boot. Undefined when all lines may stay, and
- * when nobody is known at all, which says more about the databases than about the shadow file.
+ * The shadow file without lines whose name is not in `known`, and without repeated lines: either kind
+ * makes systemd-sysusers fail, and with it the boot. Undefined when every line may stay, and when `known`
+ * is empty, since then the databases are at fault and not the shadow file.
  */
 export function pruneShadow(shadow: string, known: ReadonlySet<string>): string | undefined {
   if (known.size === 0) return undefined;

@@ -1,10 +1,10 @@
-// What `bootc switch` and `bootc edit` are asked for, and whether that is anything new.
+// What the user asks of `bootc switch` and `bootc edit`, and whether that changes anything.
 import { BootcError } from "../errors.ts";
 import { formatOstreeReference, fromSpecImage, type OstreeReference } from "../image/reference.ts";
 import { parseNamedImage } from "../image/registry-name.ts";
 import type { HostDocument, HostSpec } from "./document.ts";
 
-/** The image a person names; a name that cannot be one in a registry is a usage error. */
+/** The image that the user names; a name that no registry could have is a usage error. */
 export function parseSwitchTarget(
   name: string,
   options: { readonly transport: string; readonly enforcesPolicy: boolean },
@@ -20,7 +20,7 @@ export function isSameImage(spec: HostSpec["image"], target: OstreeReference): b
   return formatOstreeReference(fromSpecImage(spec)) === formatOstreeReference(target);
 }
 
-/** What a changed document asks for. */
+/** What an edited document asks for. */
 export type EditDecision =
   | { readonly kind: "unchanged" }
   | { readonly kind: "rollback" }
@@ -41,7 +41,7 @@ export function decideEdit(host: HostDocument, wanted: HostSpec): EditDecision {
   return { kind: "image", image };
 }
 
-/** The spec of an edited document. All that is wrong with it is said at once. */
+/** The spec of an edited document. The error lists all problems at once. */
 export function parseHostSpec(document: unknown): HostSpec {
   const host = recordOf(document);
   const spec = recordOf(host.spec);
@@ -75,7 +75,7 @@ function checkImage(image: unknown): readonly string[] {
   return [
     ...(typeof name === "string" ? [] : ["`spec.image.image` must be text"]),
     ...(typeof transport === "string" ? [] : ["`spec.image.transport` must be text"]),
-    ...(isSignature(signature) ? [] : ["`spec.image.signature` is none we know"]),
+    ...(isSignature(signature) ? [] : ["`spec.image.signature` is not a known signature policy"]),
   ];
 }
 

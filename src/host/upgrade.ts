@@ -1,11 +1,11 @@
-// What `bootc upgrade` follows, and what it does about what it finds there.
+// Which image `bootc upgrade` follows, and what it does with the image it finds.
 import { BootcError } from "../errors.ts";
 import { describeReference, fromSpecImage, type OstreeReference } from "../image/reference.ts";
 import { withTag } from "../image/registry-name.ts";
 import type { BootEntry, HostDocument } from "./document.ts";
 import { isSameImage } from "./switch.ts";
 
-/** The image to follow, with another tag if one is given; an error where there is none to follow. */
+/** The image to follow, with another tag if one is given; an error when there is no image to follow. */
 export function requireUpgradeTarget(
   { spec, status }: HostDocument,
   tag: string | undefined,
@@ -29,14 +29,14 @@ export function requireUpgradeTarget(
   throw new BootcError("No image source specified", {
     kind: "unsupported",
     hint: problem
-      ? `of the booted deployment ${problem}; \`bootc switch IMAGE\` mends that`
+      ? `of the booted deployment ${problem}; \`bootc switch IMAGE\` fixes that`
       : "choose one with `bootc switch IMAGE`",
   });
 }
 
 /**
- * `staged`: it is what boots next already. `current`: it is what runs, and nothing else is staged.
- * `available`: it has to be staged.
+ * `staged`: the image already boots next. `current`: the image is running, and nothing else is staged.
+ * `available`: the image has yet to be staged.
  */
 export type UpgradeDecision = "staged" | "current" | "available";
 
@@ -44,18 +44,18 @@ export function decideUpgrade(
   { staged, booted }: { readonly staged: BootEntry | null; readonly booted: BootEntry | null },
   digest: string,
 ): UpgradeDecision {
-  // What is staged boots next, so it is what we compare with when there is one: a tag may move back.
+  // A staged deployment boots next, so compare with that first: a tag may move back to the booted image.
   if (staged !== null) return staged.image?.imageDigest === digest ? "staged" : "available";
   return booted?.image?.imageDigest === digest ? "current" : "available";
 }
 
-/** What has to happen to the lock of a staged deployment, and what is said about it. */
+/** How to change the lock of a staged deployment, and the message to print. */
 export interface LockDecision {
   readonly change: "lock" | "unlock" | "keep";
   readonly message: string;
 }
 
-/** The newest image is staged already: only whether it is applied may have to change. */
+/** For when the newest image is already staged: only its lock may have to change. */
 export function decideLock(staged: BootEntry, options: { isDownloadOnly: boolean }): LockDecision {
   if (options.isDownloadOnly && !staged.downloadOnly) {
     return { change: "lock", message: "Image downloaded, but will not be applied on reboot" };
@@ -66,7 +66,7 @@ export function decideLock(staged: BootEntry, options: { isDownloadOnly: boolean
   return { change: "keep", message: "Staged update present, not changed" };
 }
 
-/** `--from-downloaded`: what was downloaded is applied, without looking for anything newer. */
+/** For `--from-downloaded`: applies the downloaded image without looking for a newer one. */
 export function decideFromDownloaded(
   staged: BootEntry | null,
   wanted: OstreeReference,
@@ -75,9 +75,9 @@ export function decideFromDownloaded(
   const followed = staged.image?.image;
   if (followed && !isSameImage(followed, wanted)) {
     const [has, asked] = [fromSpecImage(followed), wanted].map(describeReference);
-    throw new BootcError(`what is staged is ${has}, not ${asked}`, {
+    throw new BootcError(`the staged image is ${has}, not ${asked}`, {
       kind: "usage",
-      hint: "without --from-downloaded it is fetched",
+      hint: "omit --from-downloaded to fetch it",
     });
   }
   if (staged.downloadOnly) {
