@@ -1,4 +1,4 @@
-// What an image says about itself: architecture, labels, the digests of its uncompressed layers.
+// An image's configuration: its architecture, labels and the digests of its uncompressed layers.
 import { BootcError } from "../errors.ts";
 import { requireDigest } from "./digest.ts";
 import {
@@ -11,7 +11,7 @@ import {
 } from "./json.ts";
 import type { ImageManifest, Platform } from "./manifest.ts";
 
-/** Further fields of the document are kept, they just have no name here. */
+/** The document's other fields are kept; they just have no type here. */
 export interface ImageConfig {
   readonly architecture: string;
   readonly os: string;
@@ -29,7 +29,7 @@ export interface ImageHistory {
 
 const WHAT = "the image configuration";
 
-/** Parses an image configuration, OCI's or Docker's. */
+/** Parses an image configuration in OCI's or Docker's format. */
 export function parseConfig(text: string): ImageConfig {
   const document = parseJsonObject(WHAT, text);
   requireString(document.architecture, WHAT, "architecture");
@@ -48,13 +48,13 @@ export function labelsOf(config: ImageConfig): Readonly<Record<string, string>> 
   return config.config?.Labels ?? {};
 }
 
-/** The version a person reads: the standard label, else the older one. */
+/** The version to show people: from the standard label, else from the older one. */
 export function versionOf(config: ImageConfig): string | undefined {
   const labels = labelsOf(config);
   return labels["org.opencontainers.image.version"] ?? labels.version;
 }
 
-/** When the image was made, in whole seconds since 1970; undefined when it does not say. */
+/** When the image was made, in whole seconds since 1970; undefined when the image does not say. */
 export function createdEpochOf(manifest: ImageManifest, config: ImageConfig): number | undefined {
   const text = manifest.annotations?.["org.opencontainers.image.created"] ?? config.created;
   if (typeof text !== "string" || !/^\d{4}-\d\d-\d\dT/i.test(text)) return undefined;
@@ -62,7 +62,7 @@ export function createdEpochOf(manifest: ImageManifest, config: ImageConfig): nu
   return Number.isNaN(epochMs) || epochMs < 0 ? undefined : Math.floor(epochMs / 1000);
 }
 
-/** Refuses an image this machine cannot boot: without a bootable label, or for other hardware. */
+/** Refuses an image that this machine cannot boot: it lacks the bootable label, or is for other hardware. */
 export function requireBootable(config: ImageConfig, host: Platform): void {
   const labels = labelsOf(config);
   if (labels["ostree.bootable"] === undefined && labels["containers.bootc"] === undefined) {
@@ -78,7 +78,7 @@ export function requireBootable(config: ImageConfig, host: Platform): void {
   );
 }
 
-/** What deserves a word of warning about the label `containers.bootc`. */
+/** The notice to print when the label `containers.bootc` is missing or unknown. */
 export function describeBootcLabel(config: ImageConfig): string | undefined {
   const value = labelsOf(config)["containers.bootc"];
   if (value === "1") return undefined;

@@ -1,7 +1,7 @@
-// Where a text stops being JSON: the parser of the language does not always say it.
+// Finds where a text stops being JSON, which `JSON.parse` does not always say.
 
 export interface TextPlace {
-  /** From 1 on. */
+  /** Counted from 1. */
   readonly line: number;
   readonly column: number;
 }
@@ -14,7 +14,7 @@ const STRING = String.raw`"${TEXT}(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})${TEXT})*"
 const NUMBER = String.raw`-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?`;
 const TOKEN = new RegExp(String.raw`[{}[\],:]|${STRING}|${NUMBER}|true|false|null`, "y");
 
-/** The first token that has no place where it is, or the end that comes too early; undefined for JSON. */
+/** The first unexpected token, or the premature end of the text; undefined when the text is JSON. */
 export function placeOfMistake(text: string): TextPlace | undefined {
   const open: string[] = [];
   let expected: Expected = "value";
@@ -34,7 +34,7 @@ function matchAt(pattern: RegExp, text: string, at: number): string {
   return pattern.exec(text)?.[0] ?? "";
 }
 
-/** What comes next; `open` are the brackets that are not closed yet. Undefined: the token is the mistake. */
+/** What may follow `token`; undefined when the token is the mistake. `open` holds the unclosed brackets. */
 function afterToken(expected: Expected, token: string, open: string[]): Expected | undefined {
   switch (expected) {
     case "value":

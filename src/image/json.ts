@@ -1,10 +1,10 @@
-// JSON that somebody else wrote: every surprise becomes an error that names the document.
+// JSON from outside: every unexpected value becomes an error that names the document.
 import { BootcError } from "../errors.ts";
 import { placeOfMistake } from "./json-place.ts";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Skopeo itself accepts manifests and configurations up to this size. */
+/** The largest manifest or configuration that skopeo itself accepts. */
 const BYTES_MAX = 4 << 20;
 
 /** Parses `text`, the document `what`, as a JSON object. */
@@ -30,7 +30,7 @@ export function requireString(value: unknown, what: string, where: string): stri
   throw malformed(what, `${where} is not a string`);
 }
 
-/** An optional object of strings, such as labels; absent and null are empty. */
+/** An optional object of strings, such as labels; when absent or null, it counts as empty. */
 export function requireStrings(
   value: unknown,
   what: string,
@@ -46,12 +46,12 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The error for a document that breaks its format. */
+/** The error for a document that violates its format. */
 export function malformed(what: string, why: string): BootcError {
   return new BootcError(`${what} is malformed: ${why}`, { kind: "integrity" });
 }
 
-/** Parses `text`, the document `what`, whatever kind of value it is. */
+/** Parses `text`, the document `what`, to a value of any kind. */
 export function parseJson(what: string, text: string): unknown {
   try {
     return JSON.parse(text);

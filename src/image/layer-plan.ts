@@ -1,4 +1,4 @@
-// Which layer of an image is what: the ostree commit, chunks of its content, or something on top.
+// The role of each layer of an image: the ostree commit, a chunk of its content, or a layer on top.
 import { BootcError } from "../errors.ts";
 import { type ImageConfig, labelsOf } from "./config.ts";
 import { malformed } from "./json.ts";
@@ -13,11 +13,11 @@ export type LayerKind = "commit" | "chunk" | "derived";
 
 export interface ImageLayer {
   readonly kind: LayerKind;
-  /** Of the blob as the manifest names it, compressed: what refs are named by. */
+  /** Digest of the (compressed) blob, from the manifest; refs are named after it. */
   readonly digest: string;
-  /** Of the uncompressed tar. */
+  /** Digest of the uncompressed tar. */
   readonly diffId: string;
-  /** Of the blob, in bytes. */
+  /** Size of the blob. */
   readonly sizeBytes: number;
 }
 
@@ -42,7 +42,7 @@ export function splitLayers(manifest: ImageManifest, config: ImageConfig): reado
   }));
 }
 
-/** The index of the last layer of the ostree commit, -1 without an ostree base. */
+/** The index of the ostree commit's last layer; -1 without an ostree base. */
 function finalLayer(config: ImageConfig): number {
   const diffId = labelsOf(config)["ostree.final-diffid"];
   if (diffId === undefined) return -1;
@@ -53,7 +53,7 @@ function finalLayer(config: ImageConfig): number {
   });
 }
 
-/** By diff-id, the digest of a layer that some stored image has: an equal layer, compressed anew. */
+/** Maps each diff-id in the stored images to the layer's digest, to find equal layers compressed anew. */
 export function indexByDiffId(
   images: readonly { readonly manifest: ImageManifest; readonly config: ImageConfig }[],
 ): ReadonlyMap<string, string> {

@@ -1,4 +1,4 @@
-// What a registry says an image consists of. Formats: OCI image manifest and index, Docker schema 2.
+// What an image consists of. Formats: OCI image manifest and index, Docker schema 2.
 import { BootcError } from "../errors.ts";
 import { requireDigest } from "./digest.ts";
 import {
@@ -12,7 +12,7 @@ import {
   requireStrings,
 } from "./json.ts";
 
-/** Points at a blob. Further fields of the document are kept, they just have no name here. */
+/** Points to a blob. The document's other fields are kept; they just have no type here. */
 export interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;
@@ -32,7 +32,7 @@ export interface ImageManifest {
 
 export interface Platform {
   readonly os: string;
-  /** As OCI names it: `amd64`, `arm64`. */
+  /** OCI's name of the architecture: `amd64`, `arm64`. */
   readonly architecture: string;
   readonly variant?: string;
 }
@@ -50,7 +50,7 @@ export type Manifest =
   | { readonly kind: "image"; readonly manifest: ImageManifest }
   | { readonly kind: "index"; readonly index: ImageIndex };
 
-/** More layers than any builder makes; ostree's refs and our memory are per layer. */
+/** No builder makes this many layers. The limit exists because each layer costs a ref and memory. */
 const LAYERS_MAX = 2048;
 
 const OCI_TYPES: Readonly<Record<string, string>> = {
@@ -64,7 +64,7 @@ const OCI_TYPES: Readonly<Record<string, string>> = {
     "application/vnd.oci.image.layer.v1.tar+zstd",
 };
 
-/** Parses the bytes a registry serves for a tag; which format they are is found out from them. */
+/** Parses what a registry serves for a tag, and detects its format. */
 export function parseManifest(text: string): Manifest {
   const document = parseJsonObject("the manifest", text);
   if (document.schemaVersion === 1) {
@@ -81,14 +81,14 @@ export function parseManifest(text: string): Manifest {
   return { kind: "image", manifest: requireImageManifest(document) };
 }
 
-/** Parses the manifest of one image; an index is an error. */
+/** Parses the manifest of a single image; an index is an error. */
 export function parseImageManifest(text: string): ImageManifest {
   const parsed = parseManifest(text);
   if (parsed.kind === "image") return parsed.manifest;
   throw malformed("the manifest", "it is an index where an image was expected");
 }
 
-/** A Docker manifest as the OCI manifest that says the same: how manifests are stored. */
+/** Converts a Docker manifest to the equivalent OCI manifest, the form in which we store manifests. */
 export function toOciManifest(manifest: ImageManifest): ImageManifest {
   return {
     ...manifest,
@@ -98,7 +98,7 @@ export function toOciManifest(manifest: ImageManifest): ImageManifest {
   };
 }
 
-/** The entry of `index` for `platform`; among several the one whose variant is equal, or the first. */
+/** The entry of `index` for `platform`: of several, the one with the same variant, else the first. */
 export function requirePlatform(index: ImageIndex, platform: Platform): IndexEntry {
   const matching = index.manifests.filter(
     (it) => it.platform?.os === platform.os && it.platform.architecture === platform.architecture,
@@ -156,7 +156,7 @@ function requireDescriptor(value: unknown, what: string, where: string): Descrip
   requireString(it.mediaType, what, `${where}.mediaType`);
   requireDigest(it.digest, what);
   if (!Number.isSafeInteger(it.size) || (it.size as number) < 0) {
-    throw malformed(what, `${where}.size is no number of bytes`);
+    throw malformed(what, `${where}.size is not a number of bytes`);
   }
   requireStrings(it.annotations, what, `${where}.annotations`);
   return it as unknown as Descriptor;

@@ -1,4 +1,4 @@
-// This machine's hardware, as OCI names it.
+// This machine's hardware in OCI's terms.
 import type { Platform } from "./manifest.ts";
 
 const ARCHITECTURES: Readonly<Record<string, Platform>> = {

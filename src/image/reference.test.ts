@@ -32,11 +32,11 @@ test.each([
 
 test.each([
   { text: "quay.io", why: "it has no `:` after its transport" },
-  { text: "docker:quay.io/x", why: "`docker:` is followed by `//`" },
+  { text: "docker:quay.io/x", why: "`docker:` must be followed by `//`" },
   { text: "registry:", why: "its name is empty" },
   { text: "docker://", why: "its name is empty" },
 ])("$text is refused", ({ text, why }) => {
-  expect(() => parseImageReference(text)).toThrow(`\`${text}\` is no image reference: ${why}`);
+  expect(() => parseImageReference(text)).toThrow(`\`${text}\` is not an image reference: ${why}`);
 });
 
 test("an unknown transport is a usage error that lists the known ones", () => {
@@ -110,7 +110,7 @@ test.each([
   "ostree-blah:quay.io/a:b",
   "",
 ])("%s is no origin reference", (text) => {
-  expect(() => parseOstreeReference(text)).toThrow("is no image reference");
+  expect(() => parseOstreeReference(text)).toThrow("is not an image reference");
 });
 
 test("`insecure` in a document means the same as no signature", () => {

@@ -1,7 +1,7 @@
-// How images are named: transport and name, the wrapper in origin files, and the document's form.
+// How images are named: transport and name, ostree's wrapper in origin files, and the host document's form.
 import { BootcError } from "../errors.ts";
 
-/** Where images can come from, as the host document spells it. */
+/** Where images can come from, in the host document's spelling. */
 export const TRANSPORTS = [
   "registry",
   "oci",
@@ -14,42 +14,42 @@ export const TRANSPORTS = [
 
 export type Transport = (typeof TRANSPORTS)[number];
 
-/** What is pulled: `registry` and `quay.io/example/os:latest`, `oci` and `/var/tmp/image:tag`. */
+/** An image to pull: `registry` and `quay.io/example/os:latest`, or `oci` and `/var/tmp/image:tag`. */
 export interface ImageReference {
   readonly transport: Transport;
   readonly name: string;
 }
 
-/** What must vouch for an image: nothing, containers-policy.json, or the keys of an ostree remote. */
+/** How an image is verified: not at all, by containers-policy.json, or by the keys of an ostree remote. */
 export type Verification =
   | { readonly kind: "none" }
   | { readonly kind: "policy" }
   | { readonly kind: "remote"; readonly remote: string };
 
-/** An image and what must vouch for it: the value of `container-image-reference` in origin files. */
+/** An image and how it is verified: the value of `container-image-reference` in origin files. */
 export interface OstreeReference {
   readonly verification: Verification;
   readonly image: ImageReference;
 }
 
-/** How the host document writes an `OstreeReference`. Fields are named as the document names them. */
+/** The host document's form of an `OstreeReference`, with the document's field names. */
 export interface SpecImage {
   readonly image: string;
   readonly transport: string;
   readonly signature?: SpecSignature | null;
 }
 
-/** Absent and `insecure` both mean that nothing has to vouch for the image. */
+/** Absent and `insecure` both mean that the image is not verified. */
 export type SpecSignature = "insecure" | "containerPolicy" | { readonly ostreeRemote: string };
 
-/** The transport a person or a document names: `registry`, `docker://`, `oci`, `oci:`. */
+/** Parses a transport as people and documents write it: `registry`, `docker://`, `oci`, `oci:`. */
 export function parseTransport(text: string): Transport {
   const name = text === "docker://" ? "registry" : text.replace(/:$/, "");
   const found = TRANSPORTS.find((it) => it === (name === "docker" ? "registry" : name));
   if (found !== undefined) return found;
   throw new BootcError(`unknown transport \`${text}\``, {
     kind: "usage",
-    hint: `known are ${TRANSPORTS.join(", ")}`,
+    hint: `choose from ${TRANSPORTS.join(", ")}`,
   });
 }
 
@@ -60,7 +60,7 @@ export function parseImageReference(text: string): ImageReference {
   const prefix = text.slice(0, colon);
   const rest = text.slice(colon + 1);
   if (prefix === "docker" && !rest.startsWith("//")) {
-    throw badReference(text, "`docker:` is followed by `//`");
+    throw badReference(text, "`docker:` must be followed by `//`");
   }
   const name = prefix === "docker" ? rest.slice(2) : rest;
   if (name === "") throw badReference(text, "its name is empty");
@@ -68,14 +68,14 @@ export function parseImageReference(text: string): ImageReference {
 }
 
 /**
- * `docker://NAME` or `TRANSPORT:NAME`: what messages show, and what the names of image refs in the
- * repository are made of.
+ * `docker://NAME` or `TRANSPORT:NAME`. Messages show this form, and the names of image refs in the
+ * repository are derived from it.
  */
 export function formatImageReference({ transport, name }: ImageReference): string {
   return transport === "registry" ? `docker://${name}` : `${transport}:${name}`;
 }
 
-/** The name skopeo knows an image by; it wants an image id in local storage without its algorithm. */
+/** The image's name for skopeo, which expects an image id in local storage without its algorithm. */
 export function formatSkopeoName(image: ImageReference): string {
   if (image.transport !== "containers-storage") return formatImageReference(image);
   return `containers-storage:${image.name.replace(/^(\[[^\]]*\])?sha256:/, "$1")}`;
@@ -121,13 +121,13 @@ export function formatOstreeReference({ verification, image }: OstreeReference):
   }
 }
 
-/** What messages call an image: without the wrapper, unless something has to vouch for it. */
+/** The image's name in messages: without ostree's wrapper, unless the image is verified. */
 export function describeReference(reference: OstreeReference): string {
   if (reference.verification.kind === "none") return formatImageReference(reference.image);
   return formatOstreeReference(reference);
 }
 
-/** The document's form of a reference; `signature` is absent when nothing has to vouch. */
+/** The document's form of a reference; `signature` is absent when the image is not verified. */
 export function toSpecImage({ verification, image }: OstreeReference): SpecImage {
   const plain = { image: image.name, transport: image.transport };
   switch (verification.kind) {
@@ -140,7 +140,7 @@ export function toSpecImage({ verification, image }: OstreeReference): SpecImage
   }
 }
 
-/** The reference a document means; an unknown transport or an empty name is a usage error. */
+/** The reference that a document names; an unknown transport or an empty name is a usage error. */
 export function fromSpecImage(spec: SpecImage): OstreeReference {
   const transport = parseTransport(spec.transport);
   if (spec.image === "") throw badReference(`${spec.transport}:`, "its name is empty");
@@ -172,13 +172,13 @@ function cutAtColon(text: string): readonly [string, string] {
   return colon < 0 ? [text, ""] : [text.slice(0, colon), text.slice(colon + 1)];
 }
 
-const PLAIN_EXAMPLE = "one is for instance `docker://quay.io/example/os:latest`";
+const PLAIN_EXAMPLE = "an example is `docker://quay.io/example/os:latest`";
 const OSTREE_EXAMPLE =
-  "one is for instance `ostree-unverified-registry:quay.io/example/os:latest`, or " +
-  "`ostree-image-signed:docker://…` where a policy has to vouch for the image";
+  "examples are `ostree-unverified-registry:quay.io/example/os:latest` and " +
+  "`ostree-image-signed:docker://…`, which requires a policy to accept the image";
 
 function badReference(text: string, why: string, hint?: string): BootcError {
-  return new BootcError(`\`${text}\` is no image reference: ${why}`, {
+  return new BootcError(`\`${text}\` is not an image reference: ${why}`, {
     kind: "usage",
     ...(hint !== undefined && { hint }),
   });

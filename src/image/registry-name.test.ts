@@ -53,6 +53,6 @@ test.each([
   expect(withTag(registry(name), "new").name).toBe(want);
 });
 
-test.each(["", "a b", "-x", "x".repeat(129)])("%j is no tag", (tag) => {
-  expect(() => withTag(registry("quay.io/a"), tag)).toThrow(`\`${tag}\` is no tag`);
+test.each(["", "a b", "-x", "x".repeat(129)])("%j is not a valid tag", (tag) => {
+  expect(() => withTag(registry("quay.io/a"), tag)).toThrow(`\`${tag}\` is not a valid tag`);
 });

@@ -4,7 +4,7 @@ import { BootcError } from "../errors.ts";
 import { type ImageReference, parseTransport } from "./reference.ts";
 
 export interface RegistryName {
-  /** Host and port. Short names belong to Docker's registry. */
+  /** Host and port. Short names refer to Docker's registry. */
   readonly registry: string;
   readonly repository: string;
   readonly tag: string | undefined;
@@ -30,17 +30,17 @@ export function parseRegistryName(text: string): RegistryName | undefined {
   return { registry, repository, tag, digest };
 }
 
-/** The name in a registry, or a usage error that says it is none. */
+/** Parses a name in a registry; a usage error when `text` is not one. */
 export function requireRegistryName(text: string): RegistryName {
   const name = parseRegistryName(text);
   if (name !== undefined) return name;
-  throw new BootcError(`\`${text}\` is no name of an image in a registry`, {
+  throw new BootcError(`\`${text}\` is not the name of an image in a registry`, {
     kind: "usage",
     hint: "write it as REGISTRY/REPOSITORY:TAG, or name another transport",
   });
 }
 
-/** An image by a bare name and the word for its transport. */
+/** An image from its bare name and the word for its transport. */
 export function parseNamedImage(name: string, transportWord: string): ImageReference {
   const transport = parseTransport(transportWord);
   if (transport === "registry") requireRegistryName(name);
@@ -53,8 +53,8 @@ export function formatRegistryName({ registry, repository, tag, digest }: Regist
 }
 
 /**
- * The reference that is pulled and that image refs are named by: a name with both tag and digest
- * loses its tag, as the digest decides. Origin files keep what the user wrote.
+ * The reference to pull, after which image refs are named: a name with both tag and digest loses its tag,
+ * since the digest decides. Origin files keep what the user wrote.
  */
 export function canonicalizeReference(image: ImageReference): ImageReference {
   if (image.transport !== "registry") return image;
@@ -63,10 +63,10 @@ export function canonicalizeReference(image: ImageReference): ImageReference {
   return { ...image, name: formatRegistryName({ ...name, tag: undefined }) };
 }
 
-/** The same repository under another tag; a digest does not survive. */
+/** The same repository with another tag, and without a digest. */
 export function withTag(image: ImageReference, tag: string): ImageReference {
   if (!new RegExp(`^${TAG}$`).test(tag)) {
-    throw new BootcError(`\`${tag}\` is no tag`, { kind: "usage" });
+    throw new BootcError(`\`${tag}\` is not a valid tag`, { kind: "usage" });
   }
   const name = parseRegistryName(image.name);
   if (name !== undefined) {

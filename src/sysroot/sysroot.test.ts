@@ -38,7 +38,7 @@ const DAMAGE: readonly {
     damage: ({ booted }, deploy) =>
       writeFile(join(deploy, `${booted}.origin`), "[origin]\ncontainer-image-reference=what\n"),
     slot: "booted",
-    problem: "its origin cannot be read: `what` is no image reference",
+    problem: "its origin cannot be read: `what` is not an image reference",
   },
   {
     what: "a commit that is gone",

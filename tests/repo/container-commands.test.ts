@@ -108,8 +108,8 @@ describeEachOstree(() => {
     const registry = "ostree-unverified-registry:registry.invalid/os";
     const deploy = ["image", "deploy", "--sysroot", none];
     const cases: readonly (readonly [words: readonly string[], said: string])[] = [
-      [["info", "quay.io/x"], "ostree's verification schemes\nhint: one is for instance `ostree-"],
-      [["info", "ostree-unverified-registry:UPPER"], "`UPPER` is no name of an image in"],
+      [["info", "quay.io/x"], "ostree's verification schemes\nhint: examples are `ostree-"],
+      [["info", "ostree-unverified-registry:UPPER"], "`UPPER` is not the name of an image in"],
       [
         ["info", registry, "--authfile", none],
         `the credentials \`${none}\` cannot be read: ENOENT`,
@@ -124,9 +124,12 @@ describeEachOstree(() => {
         ["unencapsulate", "--repo", own, reference("a"), "--write-ref", ""],
         "`` cannot be the name",
       ],
-      [["image", "history", "--repo", own, "x"], "transport\nhint: one is for instance `docker://"],
-      [[...deploy, "--image", ""], "`` is no name of an image in a registry"],
-      [[...deploy, "--imgref", reference("a"), "--target-imgref", ""], "`` is no image reference"],
+      [["image", "history", "--repo", own, "x"], "transport\nhint: an example is `docker://"],
+      [[...deploy, "--image", ""], "`` is not the name of an image in a registry"],
+      [
+        [...deploy, "--imgref", reference("a"), "--target-imgref", ""],
+        "`` is not an image reference",
+      ],
     ];
     for (const [words, said] of cases) {
       const ended = await container(...words);
