@@ -1,9 +1,9 @@
-// Directory objects, `(a(say)a(sayay))`, without the generic reader: a merge reads them by the thousand.
+// Directory objects, `(a(say)a(sayay))`, read without the generic parser: a merge reads thousands of them.
 import { createHash } from "node:crypto";
 import { BootcError } from "../errors.ts";
 import { arrayBounds, decodeUtf8 } from "./gvariant.ts";
 
-/** Names and checksums of one directory, each list sorted by the bytes of the name. */
+/** Names and checksums in one directory, each list sorted by the bytes of the names. */
 export interface Dirtree {
   readonly files: readonly TreeFile[];
   readonly dirs: readonly TreeDir[];
@@ -35,14 +35,14 @@ export function parseDirtree(bytes: Uint8Array): Dirtree {
 
 type Entry = readonly [name: string, ...checksums: string[]];
 
-/** The trees of the directories in a directory, without looking at anything else in it. */
+/** The tree checksums of a directory's subdirectories; everything else is skipped. */
 export function childTrees(bytes: Uint8Array): readonly string[] {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const { split, end } = splitLists(all);
   if (split === end) return [];
   const dirs = all.subarray(split, end);
   return arrayBounds(1, dirs).map(([start, end]) => {
-    // The name's end stands in the last offset, the tree's checksum behind it.
+    // The last offset says where the name ends; the tree's checksum follows the name.
     const width = widthOf(end - start);
     if (end - start < 2 * (CHECKSUM_BYTES + width)) throw damaged();
     const at = start + dirs.readUIntLE(end - width, width);
@@ -51,7 +51,7 @@ export function childTrees(bytes: Uint8Array): readonly string[] {
   });
 }
 
-/** Where the list of directories starts and ends. */
+/** Where the list of subdirectories starts and ends. */
 function splitLists(all: Buffer): { readonly split: number; readonly end: number } {
   if (all.length === 0) throw damaged();
   const width = widthOf(all.length);
@@ -90,7 +90,7 @@ function damaged(): BootcError {
   return new BootcError("a directory object is damaged", { kind: "integrity" });
 }
 
-/** The bytes of a directory; the lists need not be sorted. */
+/** The bytes of a directory object; the lists need not be sorted. */
 export function formatDirtree({ files, dirs }: Dirtree): Buffer {
   const fileBytes = formatEntries(files.map((it) => [it.name, it.checksum]));
   const dirBytes = formatEntries(dirs.map((it) => [it.name, it.tree, it.meta]));
@@ -119,7 +119,7 @@ function formatEntries(entries: readonly Entry[]): Buffer {
   return Buffer.concat([...parts, table], length + table.length);
 }
 
-/** One member: the name, its checksums, and the offsets of all but the last, in reverse order. */
+/** One member: its name, its checksums, and the offsets of all of these but the last, in reverse order. */
 function formatEntry(name: Buffer, checksums: readonly string[]): Buffer {
   const bodyLength = name.length + checksums.length * CHECKSUM_BYTES;
   const width = containerWidth(bodyLength, checksums.length);
@@ -133,13 +133,13 @@ function formatEntry(name: Buffer, checksums: readonly string[]): Buffer {
   return bytes;
 }
 
-/** Bytes per framing offset in a container of `length` bytes in all. */
+/** Bytes per framing offset in a container of `length` bytes in total. */
 function widthOf(length: number): 1 | 2 | 4 {
   if (length <= 0xff) return 1;
   return length <= 0xffff ? 2 : 4;
 }
 
-/** Bytes per framing offset for `length` bytes of content that get `offsets` offsets. */
+/** Bytes per framing offset when `length` bytes of content are followed by `offsets` offsets. */
 function containerWidth(length: number, offsets: number): 1 | 2 | 4 {
   if (length + offsets <= 0xff) return 1;
   return length + 2 * offsets <= 0xffff ? 2 : 4;

@@ -1,4 +1,4 @@
-// GVariant type strings: parsed, with each type's alignment and fixed size.
+// Parses GVariant type strings, and finds each type's alignment and fixed size.
 // Format: GLib's "GVariant Specification", sections 2.1 and 2.3.
 import { BootcError } from "../errors.ts";
 
@@ -20,7 +20,7 @@ export type VariantType =
       readonly size: number;
     };
 
-/** Sizes of the numeric types; their alignment is the same. */
+/** Sizes of the numeric types, which are also their alignments. */
 const BASIC_SIZES: Readonly<Record<string, number>> = {
   b: 1,
   y: 1,
@@ -37,13 +37,13 @@ const BASIC_SIZES: Readonly<Record<string, number>> = {
 const NESTING_MAX = 32;
 const cache = new Map<string, VariantType>();
 
-/** One complete type; `a{sv}`, `(uuua(ayay))`. */
+/** Parses one complete type, such as `a{sv}` or `(uuua(ayay))`. */
 export function parseVariantType(text: string): VariantType {
   const known = cache.get(text);
   if (known !== undefined) return known;
   const { type, end } = parseAt(text, 0, 0);
   if (end !== text.length) throw badType(text);
-  // Types out of foreign files must not grow the cache without limit.
+  // Types from foreign files must not make the cache grow without limit.
   if (cache.size < 256) cache.set(text, type);
   return type;
 }
@@ -103,7 +103,7 @@ function isBasic(type: VariantType | undefined): boolean {
 function tupleOf(members: readonly VariantType[]): VariantType {
   const align = Math.max(1, ...members.map((it) => it.align));
   const isFixed = members.every((it) => it.size > 0);
-  // The empty tuple is one zero byte.
+  // An empty tuple is one zero byte.
   const end = members.reduce((sum, it) => alignUp(sum, it.align) + it.size, 0);
   const size = isFixed ? Math.max(1, alignUp(end, align)) : 0;
   return { kind: "tuple", members, align, size };
@@ -114,5 +114,5 @@ export function alignUp(offset: number, align: number): number {
 }
 
 function badType(text: string): BootcError {
-  return new BootcError(`\`${text}\` is no GVariant type`, { kind: "integrity" });
+  return new BootcError(`\`${text}\` is not a GVariant type`, { kind: "integrity" });
 }

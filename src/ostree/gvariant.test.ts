@@ -101,7 +101,7 @@ test("random bytes are a value or an integrity error", () => {
 test.each(["", "a", "(s", "{vs}", "{s}", "q)", "k", "ss", "a".repeat(40)])(
   "`%s` is refused as a type",
   (type) => {
-    expect(() => parseVariant(type, Buffer.alloc(0))).toThrow("is no GVariant type");
+    expect(() => parseVariant(type, Buffer.alloc(0))).toThrow("is not a GVariant type");
   },
 );
 

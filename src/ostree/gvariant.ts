@@ -1,4 +1,4 @@
-// GVariant values to bytes and back, by type string, little-endian as on every machine we run on.
+// Converts GVariant values to bytes and back by type string, little-endian like every machine we run on.
 // Format: GLib's "GVariant Specification", section 2.
 import { BootcError } from "../errors.ts";
 import { alignUp, parseVariantType, type VariantType } from "./gvariant-type.ts";
@@ -17,13 +17,13 @@ export type VariantValue =
   | null
   | readonly VariantValue[];
 
-/** What type `v` holds. */
+/** A value of type `v`: any value with its own type. */
 export interface Variant {
   readonly type: string;
   readonly value: VariantValue;
 }
 
-/** Reads `bytes` as a value of `type`. Bytes not in normal form are an error (`integrity`). */
+/** Reads `bytes` as a value of `type`. Bytes that are not in normal form are an error (`integrity`). */
 export function parseVariant(type: string, bytes: Uint8Array): VariantValue {
   return parseValue(
     parseVariantType(type),
@@ -86,12 +86,12 @@ function parseString(bytes: Buffer): string {
   return decodeUtf8(bytes.subarray(0, -1));
 }
 
-/** A checked decoding: text that is not UTF-8 is an error. The byte order mark is a character like others. */
+/** Decodes strictly: bytes that are not UTF-8 are an error. A byte order mark is an ordinary character. */
 export function decodeUtf8(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch (cause) {
-    throw new BootcError("text that is not UTF-8", { kind: "integrity", cause });
+    throw new BootcError("text is not UTF-8", { kind: "integrity", cause });
   }
 }
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -124,7 +124,7 @@ function parseArray(element: VariantType, bytes: Buffer): VariantValue {
   );
 }
 
-/** Where the elements of an array of variable-size elements are. */
+/** The start and end of each element in an array of variable-size elements. */
 export function arrayBounds(align: number, bytes: Buffer): readonly (readonly [number, number])[] {
   if (bytes.length === 0) return [];
   const width = offsetWidth(bytes.length);
@@ -169,7 +169,7 @@ function readOffset(bytes: Buffer, at: number, width: number): number {
   return width === 8 ? Number(bytes.readBigUInt64LE(at)) : bytes.readUIntLE(at, width);
 }
 
-/** Bytes per framing offset of a container of `length` bytes, its offsets included. */
+/** Bytes per framing offset in a container of `length` bytes, including its offsets. */
 function offsetWidth(length: number): 1 | 2 | 4 | 8 {
   if (length <= 0xff) return 1;
   if (length <= 0xffff) return 2;
@@ -177,7 +177,7 @@ function offsetWidth(length: number): 1 | 2 | 4 | 8 {
 }
 
 function notNormal(): BootcError {
-  return new BootcError("data that is no GVariant of the expected type", { kind: "integrity" });
+  return new BootcError("data is not a GVariant of the expected type", { kind: "integrity" });
 }
 
 // ---- writing
@@ -279,7 +279,7 @@ function pad(parts: Buffer[], length: number, align: number): number {
   return gap;
 }
 
-/** The smallest width that the container, these offsets included, can be told in. */
+/** Appends the framing offsets, in the smallest width that can express the container's whole length. */
 function withOffsets(parts: Buffer[], length: number, ends: readonly number[]): Buffer {
   if (ends.length === 0) return Buffer.concat(parts);
   const width = ([1, 2, 4, 8] as const).find(
@@ -294,5 +294,5 @@ function withOffsets(parts: Buffer[], length: number, ends: readonly number[]): 
 }
 
 function mismatch(type: string, value: VariantValue): TypeError {
-  return new TypeError(`${String(value)} is no value of GVariant type ${type}`);
+  return new TypeError(`${String(value)} is not a value of GVariant type ${type}`);
 }

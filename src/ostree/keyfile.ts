@@ -1,7 +1,7 @@
-// GKeyFile text (origin files, prepare-root.conf, repository configs): read, changed, all else kept as it is.
+// Reads and edits GKeyFile text (origin files, prepare-root.conf, repository configs), and keeps the rest.
 // Format: GLib's "Key-value file parser" and the Desktop Entry Specification it follows.
 
-/** The lines of a key file, each with what it means. Lines nobody asks for are written back unchanged. */
+/** The lines of a key file, each with its meaning. Lines that are not edited are written back unchanged. */
 export interface Keyfile {
   readonly lines: readonly KeyfileLine[];
 }
@@ -12,7 +12,7 @@ export type KeyfileLine =
       readonly kind: "entry";
       readonly group: string;
       readonly key: string;
-      /** As written, escapes included. */
+      /** The value as written, with its escapes. */
       readonly rawValue: string;
       readonly text: string;
     }
@@ -27,7 +27,7 @@ export function parseKeyfile(text: string): Keyfile {
       group = header;
       return { kind: "group", group, text: it };
     }
-    // GLib knows no white space but ASCII's, and lines end in a line feed alone.
+    // For GLib, only ASCII white space counts, and only a line feed ends a line.
     const entry = /^[ \t\r]*([^#=\s][^=]*?)[ \t]*=[ \t]*(.*?)[ \t\r]*$/s.exec(it);
     if (entry === null) return { kind: "other", group, text: it };
     const [, key = "", rawValue = ""] = entry;
@@ -44,7 +44,7 @@ export function hasGroup(keyfile: Keyfile, group: string): boolean {
   return keyfile.lines.some((it) => it.kind === "group" && it.group === group);
 }
 
-/** The value of a key, its escapes resolved; the last one where a key is written twice, as GLib does. */
+/** The value of a key with its escapes resolved. As in GLib, the last value of a repeated key counts. */
 export function keyfileValue(keyfile: Keyfile, group: string, key: string): string | undefined {
   const line = keyfile.lines.findLast(
     (it) => it.kind === "entry" && it.group === group && it.key === key,
@@ -52,14 +52,14 @@ export function keyfileValue(keyfile: Keyfile, group: string, key: string): stri
   return line?.kind === "entry" ? unescapeValue(line.rawValue) : undefined;
 }
 
-/** A boolean as GLib reads one: `true`, `1`; undefined when it is neither that nor `false`, `0`. */
+/** A boolean as GLib reads it: `true`, `1`, `false` or `0`; undefined for anything else. */
 export function keyfileFlag(keyfile: Keyfile, group: string, key: string): boolean | undefined {
   const value = keyfileValue(keyfile, group, key);
   if (value === "true" || value === "1") return true;
   return value === "false" || value === "0" ? false : undefined;
 }
 
-/** The same file with `key` set (in place, or at the end of its group, which is made when missing). */
+/** The same file with `key` set: in place, or at the end of its group, which is added when missing. */
 export function withKeyfileValue(
   keyfile: Keyfile,
   group: string,

@@ -1,4 +1,4 @@
-// The objects of an ostree repository, byte exact: commits and directories, and their checksums.
+// The objects of an ostree repository, exact to the byte: commits and directories, and their checksums.
 // Formats: libostree's ostree-core.h (OSTREE_COMMIT_GVARIANT_FORMAT and its neighbours).
 import { createHash } from "node:crypto";
 import { BootcError } from "../errors.ts";
@@ -13,14 +13,14 @@ export type ObjectKind =
   | "file-xattrs"
   | "file-xattrs-link";
 
-/** Where a loose object is, below the repository's directory. */
+/** The path of a loose object below the repository's directory. */
 export function objectPath(checksum: string, kind: ObjectKind | "filez"): string {
   return `objects/${checksum.slice(0, 2)}/${checksum.slice(2)}.${kind}`;
 }
 
 export const CHECKSUM = /^[0-9a-f]{64}$/;
 
-/** The directory without entries: one zero byte. */
+/** A directory without entries: one zero byte. */
 export const EMPTY_TREE_BYTES: Uint8Array = Uint8Array.of(0);
 export const EMPTY_TREE = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";
 
@@ -30,7 +30,7 @@ export function sha256(...parts: readonly Uint8Array[]): string {
   return hash.digest("hex");
 }
 
-/** An extended attribute; the name without its final NUL. */
+/** An extended attribute; its name does not include the final NUL. */
 export interface Xattr {
   readonly name: string;
   readonly value: Uint8Array;
@@ -39,7 +39,7 @@ export interface Xattr {
 export interface FileMetadata {
   readonly uid: number;
   readonly gid: number;
-  /** With the bits of the file type. */
+  /** The mode, including the bits for the file type. */
   readonly mode: number;
   readonly xattrs: readonly Xattr[];
 }
@@ -49,7 +49,7 @@ export interface FileMetadata {
 const COMMIT_TYPE = "(a{sv}aya(say)sstayay)";
 
 export interface Commit {
-  /** In the order of the object; not sorted. */
+  /** In the object's own order, not sorted. */
   readonly metadata: readonly (readonly [string, Variant])[];
   readonly parent: string | undefined;
   readonly subject: string;
@@ -88,13 +88,13 @@ export function parseCommit(bytes: Uint8Array): Commit {
   };
 }
 
-/** The value of a metadata key that is text; undefined when missing or of another type. */
+/** The text value of a metadata key; undefined when it is missing or of another type. */
 export function textMetadata(entries: Commit["metadata"], key: string): string | undefined {
   const variant = entries.find(([name]) => name === key)?.[1];
   return typeof variant?.value === "string" && variant.type === "s" ? variant.value : undefined;
 }
 
-/** Detached metadata, and anything else of type `a{sv}`: no bytes are the empty dictionary. */
+/** Detached metadata, or another value of type `a{sv}`; an empty dictionary has no bytes. */
 export function formatDictionary(entries: Commit["metadata"]): Buffer {
   return formatVariant("a{sv}", entries);
 }
@@ -103,7 +103,7 @@ export function parseDictionary(bytes: Uint8Array): Commit["metadata"] {
   return parseVariant("a{sv}", bytes) as unknown as Commit["metadata"];
 }
 
-/** ostree keeps its integers big-endian inside the little-endian container. */
+/** ostree stores its integers big-endian inside the little-endian container. */
 function swap64(value: bigint): bigint {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(BigInt.asUintN(64, value));
@@ -118,14 +118,14 @@ export function swap32(value: number): number {
 
 function checksumOf(bytes: Uint8Array): string {
   if (bytes.length !== 32) {
-    throw new BootcError(`a checksum of ${bytes.length} bytes`, { kind: "integrity" });
+    throw new BootcError(`a checksum has ${bytes.length} bytes`, { kind: "integrity" });
   }
   return Buffer.from(bytes).toString("hex");
 }
 
 // ---- directories: metadata
 
-/** The bits of a mode that say what has it. */
+/** The bits of a mode that give the type of the file. */
 export const FILE_TYPES = { directory: 0o040000, regular: 0o100000, symlink: 0o120000 } as const;
 
 const DIRMETA_TYPE = "(uuua(ayay))";
@@ -140,7 +140,7 @@ export function formatDirmeta(meta: FileMetadata): Buffer {
   ]);
 }
 
-/** `a(ayay)`: the content of a `file-xattrs-link` object. None are no bytes. */
+/** `a(ayay)`: the content of a `file-xattrs-link` object, which is empty for no attributes. */
 export function parseXattrs(bytes: Uint8Array): readonly Xattr[] {
   return xattrsOf(parseVariant(XATTRS_TYPE, bytes));
 }
@@ -155,7 +155,7 @@ export function xattrsValue(xattrs: readonly Xattr[]): VariantValue {
 function xattrsOf(value: VariantValue): readonly Xattr[] {
   return (value as [Buffer, Buffer][]).map(([name, it]) => {
     if (name.length < 2 || name.indexOf(0) !== name.length - 1) {
-      throw new BootcError("an extended attribute without a proper name", { kind: "integrity" });
+      throw new BootcError("an extended attribute has no proper name", { kind: "integrity" });
     }
     return { name: name.toString("utf8", 0, name.length - 1), value: it };
   });
@@ -164,13 +164,13 @@ function xattrsOf(value: VariantValue): readonly Xattr[] {
 // ---- files
 
 export interface FileHeader extends FileMetadata {
-  /** Empty for a regular file. */
+  /** The target of a symbolic link; empty for a regular file. */
   readonly symlinkTarget: string;
 }
 
 /**
- * What is hashed in front of a file's content: the length of the header, big-endian, four zero bytes, the
- * header. A symbolic link is nothing more than that.
+ * The bytes that are hashed before a file's content: the length of the header (big-endian), four zero bytes,
+ * and the header. For a symbolic link, nothing follows.
  */
 export function formatFileHeader(header: FileHeader): Buffer {
   const bytes = formatVariant("(uuuusa(ayay))", [

@@ -1,4 +1,4 @@
-// Origin files: what a deployment was made from. Format: ostree's key file beside each deployment.
+// Origin files say what a deployment was made from. Format: ostree's key file beside each deployment.
 import { BootcError } from "../errors.ts";
 import type { Origin } from "../host/deployment.ts";
 import {
@@ -16,7 +16,7 @@ import {
   withoutKeyfileKey,
 } from "./keyfile.ts";
 
-/** rpm-ostree leaves one of these groups when a deployment is more than its image. */
+/** rpm-ostree adds one of these groups when a deployment is more than its image. */
 const LAYERING_GROUPS = ["rpmostree", "packages", "overrides", "modules"];
 
 export interface OriginFile extends Origin {
@@ -24,7 +24,7 @@ export interface OriginFile extends Origin {
   readonly isHotfix: boolean;
 }
 
-/** A reference we do not understand is an error. */
+/** An image reference that we do not understand is an error. */
 export function parseOrigin(text: string): OriginFile {
   const keyfile = parseKeyfile(text);
   const reference = keyfileValue(keyfile, "origin", "container-image-reference");
@@ -42,7 +42,7 @@ export function formatOrigin(image: OstreeReference): string {
   return formatKeyfile(withReference(parseKeyfile(""), image));
 }
 
-/** The same origin following another image; what we do not understand is kept. */
+/** The same origin for another image; keys that we do not understand are kept. */
 export function replaceOriginImage(text: string, image: OstreeReference): string {
   const keyfile = ["refspec", "baserefspec"].reduce(
     (it, key) => withoutKeyfileKey(it, "origin", key),
@@ -61,7 +61,7 @@ function parseReference(text: string): OstreeReference {
     return parseOstreeReference(text);
   } catch (cause) {
     if (!(cause instanceof BootcError)) throw cause;
-    // It stands in a file, so that it is no mistake on the command line.
+    // The mistake is in a file, so it is not a usage error.
     throw new BootcError(cause.message, { kind: "failed" });
   }
 }

@@ -65,7 +65,7 @@ test("the refs of a layer and an image", () => {
   expect(blobRef("sha256:ab")).toBe("ostree/container/blob/sha256_3A_ab");
   expect(imageRef("dir:/x")).toBe("ostree/container/image/dir_3A__2F_x");
   expect(pendingRef("sha256:ab")).toBe("bootc-pull/pending/sha256_3A_ab");
-  expect(() => imageRef("")).toThrow("cannot be made a ref name");
+  expect(() => imageRef("")).toThrow("cannot be turned into a ref name");
 });
 
 test.each([

@@ -1,20 +1,20 @@
-// The names of the refs an image leaves in a repository, escaped the way upstream programs expect.
+// The names of an image's refs in a repository, escaped the way upstream programs expect.
 import { BootcError } from "../errors.ts";
 
-/** Everything an image owns lives below this prefix. */
+/** All refs of images are below this prefix. */
 export const CONTAINER_PREFIX = "ostree/container";
 export const BLOB_PREFIX = `${CONTAINER_PREFIX}/blob`;
 export const IMAGE_PREFIX = `${CONTAINER_PREFIX}/image`;
 export const BASE_IMAGE_PREFIX = `${CONTAINER_PREFIX}/baseimage`;
-/** Refs of a pull that is not finished; ours alone, upstream's clean-up does not look here. */
+/** Refs of unfinished pulls. They are private to us: upstream's clean-up does not look here. */
 export const PRIVATE_PREFIX = "bootc-pull";
-/** Layers imported and verified. */
+/** Layers that are imported and verified. */
 export const PENDING_PREFIX = `${PRIVATE_PREFIX}/pending`;
-/** A merged tree while it is being labelled, before and after. */
+/** Merged trees while they are being labelled, before and after. */
 export const TREE_PREFIX = `${PRIVATE_PREFIX}/tree`;
 /**
- * A ref per run: points to its merge commit between pull and deployment. Upstream's clean-up keeps what they
- * name.
+ * One ref per run, which points to its merge commit between pull and deployment. Upstream's clean-up keeps
+ * what these refs name.
  */
 export const PROTECTIVE_PREFIX = `${BASE_IMAGE_PREFIX}/bootc-pull`;
 
@@ -28,12 +28,12 @@ export function imageRef(reference: string): string {
   return escapeRef(IMAGE_PREFIX, reference);
 }
 
-/** The private ref of a layer that was imported, but whose image is not whole yet. */
+/** The private ref of an imported layer whose image is not complete yet. */
 export function pendingRef(digest: string): string {
   return escapeRef(PENDING_PREFIX, digest);
 }
 
-/** Refuses what ostree does not take for a ref: words of letters, digits, `-`, `.`, `_` between slashes. */
+/** Requires a ref name that ostree accepts: words of letters, digits, `-`, `.` and `_` between slashes. */
 export function requireRefName(text: string): void {
   if (/^[-.\w]+(?:\/[-.\w]+)*$/.test(text) && !/(?:^|\/)\.{1,2}(?:\/|$)/.test(text)) return;
   throw new BootcError(`\`${text}\` cannot be the name of a ref`, {
@@ -47,7 +47,7 @@ const ALPHANUMERIC = /^[A-Za-z0-9]$/;
 /** `prefix/` and `text` escaped: the inverse of {@link unescapeRef}. `text` is not empty, without NUL. */
 export function escapeRef(prefix: string, text: string): string {
   if (text === "" || text.includes("\0")) {
-    throw new BootcError(`\`${text}\` cannot be made a ref name`);
+    throw new BootcError(`\`${text}\` cannot be turned into a ref name`);
   }
   const chars = [...text];
   let isAfterAlphanumeric = false;
@@ -66,7 +66,7 @@ function escapeChar(char: string): string {
   return `_${hex.padStart(2, "0")}_`;
 }
 
-/** What {@link escapeRef} was given; an error when `ref` is not below `prefix` or not escaped so. */
+/** The text that {@link escapeRef} was given; an error when `ref` is not of its making. */
 export function unescapeRef(prefix: string, ref: string): string {
   const bad = (why: string) => new BootcError(`the ref \`${ref}\` ${why}`);
   if (!ref.startsWith(`${prefix}/`)) throw bad(`is not below \`${prefix}\``);
