@@ -1,6 +1,6 @@
-// JSON with sorted keys and no white space, the form in which documents are compared and stored.
+// JSON with sorted keys and no white space: the form in which we compare and store documents.
 
-/** Formats plain data canonically: keys sorted, nothing insignificant, no newline at the end. */
+/** Formats plain data canonically: sorted keys, no white space, no final newline. */
 export function formatCanonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, it: unknown) => (isRecord(it) ? sortKeys(it) : it));
 }

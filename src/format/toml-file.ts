@@ -1,13 +1,13 @@
-// TOML that somebody wrote by hand: what is wrong with it, and where.
+// TOML written by hand: errors say what is wrong, and where.
 import { parse, TomlError } from "smol-toml";
 import { BootcError } from "../errors.ts";
 
-/** Parses the text of the file `what`; a mistake is named with its line and column. */
+/** Parses the text of the file `what`; the error for a mistake gives its line and column. */
 export function parseToml(what: string, text: string): Readonly<Record<string, unknown>> {
   try {
     return parse(text);
   } catch (cause) {
-    throw new BootcError(`${what} is no TOML: ${describe(cause)}`);
+    throw new BootcError(`${what} is not valid TOML: ${describe(cause)}`);
   }
 }
 

@@ -1,4 +1,4 @@
-// Reads documents from YAML, where an ostree remote's signature is a tagged scalar: `!ostreeRemote NAME`.
+// Reads documents from YAML, in which an ostree remote's signature is a tagged scalar: `!ostreeRemote NAME`.
 import { parseDocument, type ScalarTag } from "yaml";
 import { BootcError } from "../errors.ts";
 
@@ -11,7 +11,9 @@ const OSTREE_REMOTE: ScalarTag = {
 export function parseYaml(what: string, text: string): unknown {
   const refuse = (message: string) => {
     const [first = ""] = message.split("\n", 1);
-    return new BootcError(`${what} is no YAML: ${first.replace(/:$/, "")}`, { kind: "usage" });
+    return new BootcError(`${what} is not valid YAML: ${first.replace(/:$/, "")}`, {
+      kind: "usage",
+    });
   };
   const document = parseDocument(text, { customTags: [OSTREE_REMOTE], logLevel: "error" });
   const [error] = document.errors;
@@ -19,7 +21,7 @@ export function parseYaml(what: string, text: string): unknown {
   try {
     return document.toJS();
   } catch (cause) {
-    // Aliases are followed only now: to nothing, or to more than any document needs.
+    // Only now are aliases resolved: one may be undefined, or expand to more than any document needs.
     throw refuse(cause instanceof Error ? cause.message : String(cause));
   }
 }

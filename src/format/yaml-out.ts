@@ -1,7 +1,7 @@
-// A document of plain data as YAML. `status` prints it whenever its output is no terminal, and loading
-// the library that also parses took a fifth of its start.
+// Writes plain data as YAML. `status` prints YAML whenever its output is not a terminal, and loading the
+// library that also parses YAML took a fifth of its start-up time.
 
-/** What YAML 1.2 reads as null, a boolean or a number, and not as text. */
+/** Scalars that YAML 1.2 reads as null, a boolean or a number instead of text. */
 const NOT_TEXT = new RegExp(
   `^(?:${[
     "~|null|Null|NULL|true|True|TRUE|false|False|FALSE",
@@ -11,22 +11,22 @@ const NOT_TEXT = new RegExp(
   ].join("|")})$`,
 );
 
-/** What needs no quotes: no indicator in front, nothing that would end a scalar, no control character. */
+/** Text that needs no quotes: no indicator in front, nothing that ends a scalar, no control character. */
 const PLAIN =
   /^(?![-?:,[\]{}#&*!|>'"%@`\s])(?!\.\.\.)(?:(?!: |:$| #)[\x20-\x7e\u00a1-\u167f])+(?<! )$/;
 
-/** Characters that JSON leaves as they are in a text and YAML does not. */
+/** Characters that JSON leaves as they are in text and YAML does not. */
 const UNPRINTABLE = /[\x7f-\xa0\ud800-\udfff\u2028\u2029\ufeff\ufffe\uffff]/g;
 
 /**
- * Formats data as JSON has it, keys in their order, no newline at the end. An ostree remote's
- * signature is a tagged scalar: `signature: !ostreeRemote NAME`.
+ * Formats JSON data, with keys in their order and without a final newline. An ostree remote's signature
+ * becomes a tagged scalar: `signature: !ostreeRemote NAME`.
  */
 export function formatYaml(value: unknown): string {
   return isEmptyOrScalar(value) ? formatScalar(value) : formatLines(value).join("\n");
 }
 
-/** The lines of a map or sequence that is not empty, from column 0. */
+/** The lines of a non-empty map or sequence, from column 0. */
 function formatLines(value: unknown): readonly string[] {
   if (Array.isArray(value)) return value.flatMap(formatItem);
   return entriesOf(value).flatMap(([key, child]) => formatPair(key, child));
@@ -50,7 +50,7 @@ function remoteOf(value: unknown): string | undefined {
   return typeof value.ostreeRemote === "string" ? value.ostreeRemote : undefined;
 }
 
-/** As JSON has it: what is undefined is not there. */
+/** As in JSON, undefined values are left out. */
 function entriesOf(value: unknown): readonly (readonly [string, unknown])[] {
   return Object.entries(value as object).filter(([, child]) => child !== undefined);
 }

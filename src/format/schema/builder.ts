@@ -1,4 +1,4 @@
-// The few shapes our JSON schemas are made of (draft 2020-12).
+// The few shapes that our JSON schemas consist of (draft 2020-12).
 
 export interface Schema {
   readonly [key: string]: unknown;
@@ -6,7 +6,7 @@ export interface Schema {
 
 export const DRAFT = "https://json-schema.org/draft/2020-12/schema";
 
-/** A definition of the same document. */
+/** A reference to a definition in the same document. */
 export function ref(name: string): Schema {
   return { $ref: `#/$defs/${name}` };
 }
@@ -28,7 +28,7 @@ export function object(
   };
 }
 
-/** One of several words, each with what it means. */
+/** One of several words, each with its meaning. */
 export function words(description: string, meanings: Readonly<Record<string, string>>): Schema {
   const oneOf = Object.entries(meanings).map(([word, about]) => ({
     description: about,

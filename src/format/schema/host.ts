@@ -20,15 +20,15 @@ const STRING_MAP: Schema = {
 
 const ENTRY_DEFS: Readonly<Record<string, Schema>> = {
   BootEntry: object(
-    "A deployment. Where part of it could not be read, the key `problems` lists in sentences what and why",
+    "A deployment. When part of it could not be read, the key `problems` says in sentences which and why",
     {
-      image: nullableRef("ImageStatus", "The image it was made from; null when it was not"),
-      cachedUpdate: nullableRef("ImageStatus", "What the last look for an update found"),
-      incompatible: flag("rpm-ostree changed it in ways that an image cannot carry"),
-      pinned: flag("It is kept until somebody unpins it"),
+      image: nullableRef("ImageStatus", "The image it was made from; null when there is none"),
+      cachedUpdate: nullableRef("ImageStatus", "The image that the last check for an update found"),
+      incompatible: flag("rpm-ostree changed it in ways that an image cannot express"),
+      pinned: flag("It is kept until it is unpinned"),
       softRebootCapable: flag("The booted system can reach it by a soft reboot", false),
       downloadOnly: flag("It is staged, but the next shutdown will not apply it", false),
-      store: { ...nullableRef("Store", "Where its image is kept"), default: null },
+      store: { ...nullableRef("Store", "Where its image is stored"), default: null },
       ostree: nullableRef("BootEntryOstree", "The ostree deployment, if it is one"),
       composefs: nullableRef("BootEntryComposefs", "The composefs deployment, if it is one"),
     },
@@ -37,9 +37,9 @@ const ENTRY_DEFS: Readonly<Record<string, Schema>> = {
   BootEntryOstree: object(
     "An ostree deployment",
     {
-      stateroot: text("Whose /etc and /var it uses"),
-      checksum: text("The commit, 64 hexadecimal digits"),
-      deploySerial: whole("Tells deployments of one commit apart", "uint32"),
+      stateroot: text("The stateroot, whose /var it uses"),
+      checksum: text("The commit's checksum, 64 hexadecimal digits"),
+      deploySerial: whole("Distinguishes deployments of one commit", "uint32"),
     },
     ["stateroot", "checksum", "deploySerial"],
   ),
@@ -49,7 +49,7 @@ const ENTRY_DEFS: Readonly<Record<string, Schema>> = {
       verity: text("The fs-verity digest of its image"),
       bootType: { ...ref("BootType"), description: "How it is booted" },
       bootloader: { ...ref("Bootloader"), description: "What boots it" },
-      bootDigest: nullableText("The digest of kernel and initrd, where they are separate files"),
+      bootDigest: nullableText("The digest of kernel and initrd, when they are separate files"),
       missingVerityAllowed: flag("It may be used without fs-verity"),
     },
     ["verity", "bootType", "bootloader", "missingVerityAllowed"],
@@ -66,30 +66,30 @@ const ENTRY_DEFS: Readonly<Record<string, Schema>> = {
 
 const IMAGE_DEFS: Readonly<Record<string, Schema>> = {
   ImageStatus: object(
-    "An image as it was found",
+    "An image as found under its reference",
     {
-      image: { ...ref("ImageReference"), description: "The reference it was found by" },
+      image: { ...ref("ImageReference"), description: "The reference it was found under" },
       version: nullableText("Its version label"),
       timestamp: {
         ...nullableText("When it was made"),
         format: "date-time",
       },
       imageDigest: text("The digest of its manifest, `sha256:` and 64 hexadecimal digits"),
-      architecture: text("The architecture as OCI names it"),
+      architecture: text("OCI's name of the architecture"),
     },
     ["image", "imageDigest", "architecture"],
   ),
   ImageReference: object(
-    "Where an image comes from and what must vouch for it",
+    "Where an image comes from, and how it is verified",
     {
       image: text("The name, without transport"),
-      transport: text("The transport, `registry` most of the time"),
-      signature: nullableRef("ImageSignature", "What must vouch for it; nothing when null"),
+      transport: text("The transport, usually `registry`"),
+      signature: nullableRef("ImageSignature", "How its origin is verified; not at all when null"),
     },
     ["image", "transport"],
   ),
   ImageSignature: {
-    description: "What must vouch for an image",
+    description: "How the origin of an image is verified",
     oneOf: [
       {
         ...object("The keys of an ostree remote", { ostreeRemote: { type: "string" } }, [
@@ -98,7 +98,8 @@ const IMAGE_DEFS: Readonly<Record<string, Schema>> = {
         additionalProperties: false,
       },
       {
-        description: "containers-policy.json, which may then not accept everything by default",
+        description:
+          "By containers-policy.json, whose default must then not be to accept everything",
         type: "string",
         const: "containerPolicy",
       },
@@ -123,27 +124,27 @@ const HOST_DEFS: Readonly<Record<string, Schema>> = {
       image: nullableRef("ImageReference", "The image it follows"),
       bootOrder: {
         ...ref("BootOrder"),
-        description: "What boots next, where there is a way back",
+        description: "Which deployment boots next, when a rollback is possible",
         default: "default",
       },
     },
     [],
   ),
-  BootOrder: words("What boots next", {
+  BootOrder: words("Which deployment boots next", {
     default: "The staged deployment, else the booted one",
     rollback: "The rollback deployment",
   }),
   HostStatus: object(
     "What the host runs",
     {
-      staged: nullableRef("BootEntry", "What the next shutdown puts in place"),
-      booted: nullableRef("BootEntry", "What runs now; null when it is no deployment"),
-      rollback: nullableRef("BootEntry", "The way back"),
-      otherDeployments: list("All others, pinned ones for example", "BootEntry"),
-      rollbackQueued: flag("The way back is taken at the next boot", false),
+      staged: nullableRef("BootEntry", "The deployment that the next shutdown puts in place"),
+      booted: nullableRef("BootEntry", "The running deployment; null when the system is not one"),
+      rollback: nullableRef("BootEntry", "The deployment that `bootc rollback` boots"),
+      otherDeployments: list("All other deployments, such as pinned ones", "BootEntry"),
+      rollbackQueued: flag("The next boot is a rollback", false),
       type: nullableRef("HostType", "The kind of host; values may be added"),
-      usrOverlay: nullableRef("FilesystemOverlay", "What is mounted over /usr"),
-      readOnly: flag("/sysroot is on a medium that cannot be written", false),
+      usrOverlay: nullableRef("FilesystemOverlay", "The overlay mounted over /usr"),
+      readOnly: flag("/sysroot is on a read-only medium", false),
     },
     [],
   ),
@@ -151,7 +152,10 @@ const HOST_DEFS: Readonly<Record<string, Schema>> = {
   FilesystemOverlay: object(
     "An overlay file system",
     {
-      accessMode: { ...ref("FilesystemOverlayAccessMode"), description: "Who may write" },
+      accessMode: {
+        ...ref("FilesystemOverlayAccessMode"),
+        description: "Whether it can be written",
+      },
       persistence: { ...ref("FilesystemOverlayPersistence"), description: "How long it lasts" },
     },
     ["accessMode", "persistence"],

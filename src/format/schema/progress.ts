@@ -4,27 +4,27 @@ import { DRAFT, list, object, type Schema, text, whole } from "./builder.ts";
 const COUNT = "uint64";
 
 const TASK: Readonly<Record<string, Schema>> = {
-  task: text("What is being done, for programs: `pulling`, `importing`, `staging`"),
+  task: text("The task, for programs: `pulling`, `importing`, `staging`"),
   description: text("The same for people"),
-  id: text("Which one: the digest of the image, or the task again where there is only one"),
+  id: text("Which task: the digest of the image, or the task's name when there is only one"),
 };
 
 const STEPS: Readonly<Record<string, Schema>> = {
-  stepsCached: whole("Steps an earlier run has done", COUNT),
+  stepsCached: whole("Steps that an earlier run has done", COUNT),
   steps: whole("Steps done", COUNT),
-  stepsTotal: whole("Steps there are, such as layers", COUNT),
+  stepsTotal: whole("Steps in all, such as layers", COUNT),
 };
 
 const BYTES: Readonly<Record<string, Schema>> = {
-  bytesCached: whole("Bytes an earlier run has fetched", COUNT),
+  bytesCached: whole("Bytes that an earlier run has fetched", COUNT),
   bytes: whole("Bytes fetched", COUNT),
-  bytesTotal: whole("Bytes there are; 0 when that is not known", COUNT),
+  bytesTotal: whole("Bytes in all; 0 when the number is not known", COUNT),
 };
 
 const SUBTASK: Readonly<Record<string, Schema>> = {
   subtask: text("The kind of part, for programs"),
   description: text("The same for people"),
-  id: text("Which one, such as the start of a layer's digest"),
+  id: text("Which part, such as the start of a layer's digest"),
 };
 
 function event(
@@ -39,16 +39,16 @@ function event(
 export const PROGRESS_SCHEMA: Schema = {
   $schema: DRAFT,
   title: "Event",
-  description: "One line of what `--progress-fd` gets",
+  description: "One line of the stream written to `--progress-fd`",
   oneOf: [
     event("The first line", "Start", { version: text("The version of the protocol") }),
-    event("How far a download is", "ProgressBytes", {
+    event("The progress of a download", "ProgressBytes", {
       ...TASK,
       ...BYTES,
       ...STEPS,
       subtasks: list("Its parts that have begun", "SubTaskBytes"),
     }),
-    event("How far work is that is counted in steps", "ProgressSteps", {
+    event("The progress of work that is counted in steps", "ProgressSteps", {
       ...TASK,
       ...STEPS,
       subtasks: list("Its parts that have begun", "SubTaskStep"),

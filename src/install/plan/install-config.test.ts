@@ -58,8 +58,8 @@ test.each([
   ["a wrong value", '[install]\nblock = ["zfs"]', "`install.block` is not a list of direct"],
   ["a deep unknown key", "[install.filesystem.home]\nx=1", "`install.filesystem.home`"],
   ["a wrong file system", '[install.filesystem.root]\ntype = "zfs"', "one of xfs, ext4, btrfs"],
-  ["no TOML", "[install", "`f` is no TOML: line 1, column "],
-  ["a mistake further down", "[install]\nkargs = 'a\n", "`f` is no TOML: line 2, column "],
+  ["not TOML", "[install", "`f` is not valid TOML: line 1, column "],
+  ["a mistake further down", "[install]\nkargs = 'a\n", "`f` is not valid TOML: line 2, column "],
 ])("refuses %s", (_about, text, message) => {
   expect(() => mergeInstallConfig([file("f", text)], "x64")).toThrow(message);
 });
