@@ -1,4 +1,4 @@
-// The progress stream that programs read: a line of JSON for each step, protocol version 0.1.0.
+// The progress stream for programs: one line of JSON for each step, protocol version 0.1.0.
 import { formatCanonicalJson } from "../format/canonical-json.ts";
 import { hexOf } from "../image/digest.ts";
 import type { PipeLine } from "./line-pipe.ts";
@@ -6,13 +6,13 @@ import type { LayerProgress, PullEvent, PullProgress, PullStage } from "./progre
 import { sumProgress } from "./progress.ts";
 
 export interface ProgressStream {
-  /** Lines for `event`, after which `progress` holds; `nowMs` spaces out counted bytes. */
+  /** Lines for `event`. `progress` is the state after it; `nowMs` limits how often bytes are reported. */
   next(event: PullEvent, progress: PullProgress, nowMs: number): readonly PipeLine[];
 }
 
-/** Counted bytes come this often at most, in milliseconds; everything else always comes. */
+/** The least time between reports of bytes, in milliseconds; all other events are always reported. */
 const BYTES_EVERY_MS = 200;
-/** How much of a digest names a subtask. */
+/** How many characters of a digest identify a subtask. */
 const ID_LENGTH = 21;
 
 const START = { type: "Start", version: "0.1.0" };
@@ -28,7 +28,7 @@ export function createProgressStream(): ProgressStream {
       }
       const documents = documentsOf(event, progress);
       if (documents.length === 0) return [];
-      // Of what is being pulled each document tells everything; of what comes after, only what is new.
+      // While pulling, each document is a full snapshot; later ones are increments.
       const isSnapshot = event.type !== "stage";
       const lines = documents.map((it) => ({ text: formatCanonicalJson(it), isSnapshot }));
       if (isStarted) return lines;
@@ -90,7 +90,7 @@ const STAGING = [
   { subtask: "cleanup", id: "cleanup", description: "Removing old images" },
 ] as const;
 
-/** Which of the subtasks of staging are done when a stage begins, and the number of steps told then. */
+/** The documents to send when `stage` begins. */
 function stageDocuments(stage: PullStage): readonly object[] {
   switch (stage) {
     case "merging":

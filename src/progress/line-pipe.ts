@@ -1,22 +1,22 @@
-// A pipe to a reader that may be slow or gone: lines wait for it, outdated ones give way, our work goes on.
+// A pipe to a reader that may be slow or gone: lines wait, outdated ones are dropped, our work goes on.
 import { constants, openSync } from "node:fs";
 import { Socket } from "node:net";
 
 export interface PipeLine {
   readonly text: string;
-  /** Repeats what the snapshot before it said, as far as it holds: of several in a row the last one waits. */
+  /** Supersedes earlier snapshots: only the newest queued one is kept. */
   readonly isSnapshot: boolean;
 }
 
 export interface LinePipe {
   write(line: PipeLine): void;
-  /** Closes the pipe when the reader has taken what waits for it, or after that time; false then. */
+  /** Closes the pipe once the reader has taken all queued lines (true), or after `timeoutMs` (false). */
   finish(timeoutMs: number): Promise<boolean>;
 }
 
 /**
- * Writes to the pipe behind `descriptor`, through a file of our own: a full pipe does not stop us, and who
- * shares the descriptor does not find it changed. `onBroken` is called once, when nobody reads any more.
+ * Writes to the pipe behind `descriptor` through an open file of our own: a full pipe does not block us, and
+ * others who share the descriptor see no change. `onBroken` is called once, when the reader is gone.
  */
 export function openLinePipe(
   descriptor: number,
@@ -70,7 +70,7 @@ export function openLinePipe(
   };
 }
 
-/** A pipe opened anew is another open file, whose mode is ours alone. Without a reader that is an error. */
+/** Opens the pipe again, which gives an open file whose mode is ours alone. Fails without a reader. */
 function connect(descriptor: number, onError: (error: Error) => void): Socket {
   const flags = constants.O_WRONLY | constants.O_NONBLOCK;
   const fd = openSync(`/proc/self/fd/${descriptor}`, flags);

@@ -1,18 +1,18 @@
-// Lines at the end of a terminal that are drawn over again; anything else printed stays above them.
+// Lines at the bottom of a terminal that are redrawn in place; other output stays above them.
 import type { Context } from "../system/context.ts";
 
 export interface LiveLines {
-  /** Replaces what is shown. Lines are cut to the terminal's width. */
+  /** Replaces the live lines. Lines are cut to the terminal's width. */
   draw(lines: readonly string[]): void;
-  /** Prints a line above, for good. */
+  /** Prints a permanent line above the live lines. */
   note(line: string): void;
-  /** Takes the live lines away. */
+  /** Erases the live lines. */
   end(): void;
 }
 
 const ESC = "\u001b";
 
-/** Live lines on standard error, which must be a terminal. */
+/** Creates live lines on standard error, which must be a terminal. */
 export function createLiveLines(
   ctx: Pick<Context, "terminal">,
   write: (text: string) => void,
@@ -23,7 +23,7 @@ export function createLiveLines(
   return {
     draw(lines) {
       const cut = lines.map((it) => it.slice(0, Math.max(ctx.terminal.columns - 1, 1)));
-      // Written in one piece, so that nothing flickers and nothing comes in between.
+      // One write, so that nothing flickers and no other output comes in between.
       write(erase() + show(cut));
       shown = cut;
     },

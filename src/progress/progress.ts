@@ -1,23 +1,23 @@
-// The course of a pull as events, and the state they add up to: every view of progress is made of these.
+// A pull as a series of events, and the state they add up to. Every view of progress is built on these.
 import type { LayerKind } from "../image/layer-plan.ts";
 
 export type PullEvent =
-  /** First of all: what there is to do. */
+  /** The first event: the work to do. */
   | {
       readonly type: "planned";
       readonly image: string;
       readonly manifestDigest: string;
       readonly layers: readonly PlannedLayerProgress[];
     }
-  /** Bytes of missing layers fetched so far, by this and by earlier runs. */
+  /** Bytes of missing layers fetched so far, by this run and earlier ones. */
   | { readonly type: "fetched-bytes"; readonly bytes: number }
   | { readonly type: "layer"; readonly digest: string; readonly state: LayerState }
-  /** The transfer broke or stalled and is tried again after `delayMs`. */
+  /** The transfer broke off or stalled, and is tried again after `delayMs`. */
   | { readonly type: "retry"; readonly reason: string; readonly delayMs: number }
   | { readonly type: "waiting"; readonly holder: string }
   | { readonly type: "stage"; readonly stage: PullStage };
 
-/** What follows the layers. The last three are steps of a verb that deploys, and are announced by it. */
+/** The stages after the layers. A verb that deploys announces the last three, which are its own steps. */
 export type PullStage =
   | "merging"
   | "committed"
@@ -32,7 +32,7 @@ export interface PlannedLayerProgress {
   readonly digest: string;
   readonly kind: LayerKind;
   readonly sizeBytes: number;
-  /** Already in the repository: neither fetched nor imported. */
+  /** The layer is already in the repository, so it is neither fetched nor imported. */
   readonly isPresent: boolean;
 }
 
@@ -84,7 +84,7 @@ export function advanceProgress(progress: PullProgress, event: PullEvent): PullP
   }
 }
 
-/** Sums over layers: what is missing in the repository, and how far it has come. */
+/** Sums over layers: how much the repository lacks, and how far the pull has come. */
 export interface ProgressTotals {
   readonly layers: number;
   readonly fetchedLayers: number;

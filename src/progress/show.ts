@@ -1,4 +1,4 @@
-// Shows a pull as it goes: a bar on a terminal, a line for each stage elsewhere, JSON where a program asked.
+// Shows the progress of a pull: a bar on a terminal, else a line per stage; and JSON for programs that ask.
 import type { Context } from "../system/context.ts";
 import { createProgressStream } from "./json.ts";
 import { openLinePipe } from "./line-pipe.ts";
@@ -8,19 +8,19 @@ import { describeEvent, describeProgress } from "./text.ts";
 
 export interface ShowOptions {
   readonly isQuiet: boolean;
-  /** A descriptor of ours that gets the stream of JSON lines. */
+  /** An open descriptor to write the stream of JSON lines to. */
   readonly jsonDescriptor?: number | undefined;
 }
 
 export interface ProgressDisplay {
   readonly onEvent: OnPullEvent;
-  /** Takes the bar away. Call it whatever happened. */
+  /** Erases the bar. Call it in every case. */
   end(): void;
-  /** The same, once a program that reads along has what it was told, or has had time enough for it. */
+  /** The same, once the program that reads the stream has read it all, or has had enough time to. */
   finish(): Promise<void>;
 }
 
-/** How long a program that reads along may take at the end, in milliseconds; then the rest is dropped. */
+/** How long the reader of the stream may take at the end, in milliseconds; then the rest is dropped. */
 const LAST_READ_MS = 5000;
 
 /** How often the bar is drawn, in milliseconds. */
@@ -78,7 +78,7 @@ function terminalDisplay(ctx: Context, now: () => PullProgress): TextDisplay {
   const timer = setInterval(draw, DRAW_MS);
   return {
     onEvent(event) {
-      // What would not be seen in the bar stays above it.
+      // News that the bar cannot show is printed above it.
       const isNews = event.type === "retry" || event.type === "waiting" || event.type === "planned";
       const line = isNews ? describeEvent(event, now()) : undefined;
       if (line !== undefined) lines.note(line);
@@ -91,7 +91,7 @@ function terminalDisplay(ctx: Context, now: () => PullProgress): TextDisplay {
   };
 }
 
-/** The rate over the last seconds: what came long ago says nothing about the time that remains. */
+/** The rate over the last seconds; older samples say nothing about the remaining time. */
 function createRate() {
   const WINDOW_MS = 5000;
   let samples: readonly { readonly bytes: number; readonly atMs: number }[] = [];
@@ -112,7 +112,7 @@ function jsonDisplay(
 ): JsonDisplay {
   if (descriptor === undefined) return NO_DISPLAY;
   const stream = createProgressStream();
-  // Whoever reads the stream may go away; the operation is more important.
+  // The reader of the stream may go away; the operation itself is more important.
   const onBroken = (error: Error) => ctx.note(`Failed to write to jsonl: ${error.message}`);
   const pipe = openLinePipe(descriptor, { onBroken });
   return {

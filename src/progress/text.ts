@@ -6,13 +6,13 @@ import { sumProgress } from "./progress.ts";
 
 export interface ProgressLook {
   readonly columns: number;
-  /** Lines at most. */
+  /** The most lines to show. */
   readonly rows: number;
-  /** Bytes arriving in a second; undefined while nobody knows. */
+  /** Undefined while the rate is not known yet. */
   readonly bytesPerSecond: number | undefined;
 }
 
-/** What a terminal shows: a bar with bytes, rate and remaining time, then layers that are under way. */
+/** Lines for a terminal: a bar with bytes, rate and remaining time, then the layers in progress. */
 export function describeProgress(progress: PullProgress, look: ProgressLook): readonly string[] {
   switch (progress.stage) {
     case undefined:
@@ -59,7 +59,7 @@ function formatDuration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-/** Layers that are fetched but not imported come first, then those that wait; the rest is a number. */
+/** Lists layers that are fetched but not imported first, then waiting ones; the rest is only counted. */
 function describeLayers(progress: PullProgress, { rows }: ProgressLook): readonly string[] {
   const open = [...inState(progress, "fetched"), ...inState(progress, "waiting")];
   const room = Math.max(0, rows - 2);
@@ -80,7 +80,7 @@ function inState(progress: PullProgress, state: LayerProgress["state"]): readonl
   return progress.layers.filter((it) => it.state === state && !it.isPresent);
 }
 
-/** The line a log gets for `event`, after which `progress` holds; one for each stage. */
+/** The log line for `event`, if it starts a stage; `progress` is the state after the event. */
 export function describeEvent(event: PullEvent, progress: PullProgress): string | undefined {
   switch (event.type) {
     case "planned": {
