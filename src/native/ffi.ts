@@ -1,7 +1,7 @@
 // The door to the system's libraries: the only file that uses `node:ffi`. It says whether the door is open.
 //
-// `node:ffi` is experimental, so callers keep another way, by programs, for when the door is shut. It checks
-// types, but takes any number as a pointer: callers check every argument before it gets here.
+// `node:ffi` is experimental, so callers can also do their work by programs when the door is shut. `node:ffi`
+// checks types but takes any number as a pointer, so callers check every argument first.
 import { constants } from "node:os";
 import { getSystemErrorMap, inspect } from "node:util";
 import { BootcError } from "../errors.ts";
@@ -51,7 +51,7 @@ function tryDoor(): Door | undefined {
   return ffi && libc && { ffi, libc, errno: libc.functions.__errno_location() };
 }
 
-/** Undefined in a Node without it. The warning that it is experimental is of no use to our users. */
+/** Undefined when Node lacks `node:ffi`. Its warning about being experimental is useless to our users. */
 function loadFfi(): Ffi | undefined {
   const { emitWarning } = process;
   process.emitWarning = () => {};

@@ -1,4 +1,4 @@
-// What Node has no call for: extended attributes, locks, flushing one file system, renames of two kinds.
+// Calls that Node lacks: extended attributes, locks, flushing one file system, two kinds of rename.
 //
 // All calls are synchronous. They check their arguments, which the C library would trust.
 import { isUtf8 } from "node:buffer";
@@ -22,8 +22,8 @@ export type FileOrDescriptor = string | number;
 export type LockKind = "shared" | "exclusive";
 
 /**
- * Calls that the system refuses throw what `fs` would: an error with `code`, `errno`, `syscall` and `path`.
- * Arguments that make no sense throw a `BootcError`, before any call.
+ * A call that the system refuses throws what `fs` would: an error with `code`, `errno`, `syscall` and `path`.
+ * Invalid arguments throw a `BootcError` before any call.
  */
 export interface Libc {
   /** Sets an extended attribute; one of that name is replaced. */
@@ -44,11 +44,11 @@ export interface Libc {
   unlock(fd: number): void;
   /** The lock that keeps `fd` from taking one of kind `kind`; undefined when it is free to. */
   findLock(fd: number, kind: LockKind): LockKind | undefined;
-  /** Takes an exclusive flock(2) lock; false when it is taken. The locks above do not see it. */
+  /** Takes an exclusive flock(2) lock; false when another holds it. The locks above do not see it. */
   tryFlock(fd: number): boolean;
   /** Flushes the file system that `fd` is on. May block this thread for many seconds. */
   syncFileSystem(fd: number): void;
-  /** Renames `from` to `to`; EEXIST when something has that name. */
+  /** Renames `from` to `to`; EEXIST when `to` exists. */
   renameToNew(from: string, to: string): void;
   /** Swaps two names atomically. */
   exchangeNames(one: string, other: string): void;
@@ -64,7 +64,7 @@ const FUNCTIONS = {
   flistxattr: { arguments: ["i32", "buffer", "u64"], return: "i32" },
   lremovexattr: { arguments: ["string", "string"], return: "i32" },
   fremovexattr: { arguments: ["i32", "string"], return: "i32" },
-  // Variadic, which changes nothing for integers and pointers on Linux, neither on x64 nor on arm64.
+  // Variadic, which makes no difference for integers and pointers on Linux, on x64 or arm64.
   fcntl: { arguments: ["i32", "i32", "buffer"], return: "i32" },
   flock: { arguments: ["i32", "i32"], return: "i32" },
   syncfs: { arguments: ["i32"], return: "i32" },

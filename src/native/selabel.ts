@@ -1,4 +1,4 @@
-// Labels by the SELinux policy of an image. libselinux looks them up in this process, as ostree has it do.
+// Labels by the SELinux policy of an image. libselinux looks them up in this process, as it does for ostree.
 import { constants } from "node:os";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
@@ -22,7 +22,7 @@ export interface FileLabels {
    * matches, or `<<none>>` does.
    */
   lookUp(path: string, mode: number): string | undefined;
-  /** Frees the policy. No lookups afterwards. */
+  /** Frees the policy. No lookups are possible afterwards. */
   close(): void;
 }
 
@@ -50,7 +50,7 @@ export async function findPolicy(root: string): Promise<string | undefined> {
   return type === undefined ? undefined : join(selinux, type);
 }
 
-/** The policy that a `selinux/config` enables, read as ostree reads it; undefined when SELinux is off. */
+/** The policy that a `selinux/config` enables, parsed as ostree does; undefined when SELinux is off. */
 export function parsePolicyType(config: string): string | undefined {
   const lines = config.split("\n");
   const valuesOf = (key: string) =>
@@ -125,7 +125,7 @@ function bindLabels(c: Functions, handle: bigint): FileLabels {
   };
 }
 
-/** Policies give /proc no label, yet its mount point needs one: ostree takes that of /mnt. */
+/** Policies have no label for /proc, yet its mount point needs one: ostree uses that of /mnt. */
 function placeOf(path: string): string {
   return path === "/proc" ? "/mnt" : path;
 }

@@ -1,33 +1,33 @@
-// What a command may touch: the machine's root, the environment, two output streams, and processes.
+// What a command may touch: the machine's root, the environment, two output streams and processes.
 import type { Readable } from "node:stream";
 
 export interface Context {
-  /** Where the machine's files are: `/` on a host, a temporary directory in tests. */
+  /** The directory that holds the machine's files: `/` on a host, a temporary directory in tests. */
   readonly root: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly isVerbose: boolean;
-  /** Aborted by Ctrl-C and by SIGTERM; children have been told by then. */
+  /** Aborted by Ctrl-C and by SIGTERM; children have received the signal by then. */
   readonly signal: AbortSignal;
   readonly terminal: Terminal;
 
-  /** The answer, a line on standard output. */
+  /** Prints the answer: a line on standard output. */
   say(line: string): void;
-  /** The same as it is, without a newline. */
+  /** Prints text to standard output as it is, without adding a newline. */
   write(text: string): void;
-  /** Talk about the work, a line on standard error. */
+  /** Prints a remark about the work: a line on standard error. */
   note(line: string): void;
-  /** Asks a program something; its standard output, unchanged. */
+  /** Runs a program that changes nothing; returns its standard output unchanged. */
   read(program: string, args: readonly string[], options?: RunOptions): Promise<string>;
-  /** Has a program change something; its output goes to our standard error. */
+  /** Runs a program that changes something; its output goes to our standard error. */
   run(program: string, args: readonly string[], options?: RunOptions): Promise<void>;
 }
 
-/** What the two output streams are connected to. */
+/** What the output streams are connected to. */
 export interface Terminal {
   readonly isStdoutTerminal: boolean;
   readonly isStderrTerminal: boolean;
   readonly hasColor: boolean;
-  /** Width of standard error, in columns. */
+  /** Width of standard error. */
   readonly columns: number;
 }
 
@@ -35,21 +35,21 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Added to the environment; `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Standard input: text, bytes or a stream. Closed when not given. */
+  /** Standard input: text, bytes or a stream. Closed by default. */
   readonly input?: string | Uint8Array | Readable;
-  /** Exit statuses that mean success; 0 alone when not given. */
+  /** Exit statuses that mean success; by default only 0. */
   readonly okStatuses?: readonly number[];
-  /** Ends the program, in milliseconds. No limit when not given. */
+  /** Ends the program after this many milliseconds. No limit by default. */
   readonly timeoutMs?: number;
   /** The program gets our own standard input, as an editor needs. Only for `run`. */
   readonly isInteractive?: boolean;
-  /** What `run` lets the program say is kept for an error message and not shown. */
+  /** Keeps the program's output for an error message instead of showing it. Only for `run`. */
   readonly isQuiet?: boolean;
-  /** The kernel ends the program when we end, however that happens. */
+  /** The kernel ends the program when we end, whatever the cause. */
   readonly endsWithUs?: boolean;
-  /** Ends the program early, besides the context's own signal. */
+  /** Ends the program early, as the context's own signal does. */
   readonly signal?: AbortSignal;
-  /** Open descriptors of ours that the program gets as 3, 4, … */
+  /** Our open descriptors that the program receives as 3, 4, … */
   readonly descriptors?: readonly number[];
 }
 

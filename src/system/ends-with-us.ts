@@ -1,6 +1,6 @@
-// Programs that the kernel ends when we end, however that happens: util-linux's setpriv starts them.
+// Programs that the kernel ends when we end, whatever the cause: util-linux's setpriv starts them.
 
-/** The command that runs `program` so. It takes the process of setpriv, signals go to the program itself. */
+/** The command that runs `program` that way. It replaces setpriv, so signals reach the program itself. */
 export function endingWithUs(
   program: string,
   args: readonly string[],
@@ -8,7 +8,7 @@ export function endingWithUs(
   return ["setpriv", "--pdeathsig", "KILL", "--", program, ...args];
 }
 
-/** Whether setpriv ended because there is no such program. */
+/** Whether setpriv failed because the program does not exist. */
 export function isMissingProgram(exitCode: number | null | undefined, stderr: string): boolean {
   return exitCode === 127 && stderr.startsWith("setpriv: failed to execute");
 }

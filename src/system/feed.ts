@@ -1,4 +1,4 @@
-// A program fed with a stream: if that fails, the program dies before it could take its end for success.
+// Feeds a stream to a program. If the stream fails, the program dies before it can take the end for success.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { BootcError, errnoOf } from "../errors.ts";
@@ -6,12 +6,12 @@ import type { Context } from "./context.ts";
 import { endingWithUs, isMissingProgram } from "./ends-with-us.ts";
 import { formatCommand } from "./quote.ts";
 
-/** How much of a program's output and complaints is kept. */
+/** How many bytes of each output stream are kept. */
 const OUTPUT_MAX = 1 << 20;
 
 /**
- * Runs a program with the batches of `source` on its standard input, and returns its standard output.
- * An error of `source` kills the program first and is what the caller gets; our own end kills it, too.
+ * Runs a program with the batches of `source` as its standard input, and returns its standard output.
+ * An error in `source` kills the program and is then thrown; when our process ends, the program dies, too.
  */
 export async function feed(
   ctx: Context,
@@ -100,7 +100,7 @@ async function write(
   stdin.on("error", () => {});
   const batches = source[Symbol.asyncIterator]();
   for (;;) {
-    // The program may end while the source has nothing to say for a long time.
+    // The program may end while the source produces nothing for a long time.
     const next = await Promise.race([batches.next(), over]);
     if (isOver || next === undefined) {
       batches.return?.().catch(() => {});
@@ -114,6 +114,6 @@ async function write(
     if (!hasRoom) await Promise.race([once(stdin, "drain").catch(() => over), over]);
   }
   stdin.end();
-  // What is still on its way must not be lost with the pipe: a tar cut between two entries looks whole.
+  // Data in transit must not be lost with the pipe: a tar that is cut between two entries looks whole.
   await Promise.race([once(stdin, "finish").catch(() => over), over]);
 }

@@ -3,7 +3,7 @@ import { open, readdir, readFile, readlink, rename, rm, stat } from "node:fs/pro
 import { basename, dirname, join } from "node:path";
 import { errnoOf } from "../errors.ts";
 
-/** The text of a file, undefined when there is none. */
+/** The text of a file; undefined when the file is missing. */
 export async function readFileIfAny(path: string): Promise<string | undefined> {
   return await readFile(path, "utf8").catch(ifMissing(undefined));
 }
@@ -32,7 +32,7 @@ export async function exists(path: string): Promise<boolean> {
   return await stat(path).then(() => true, ifMissing(false));
 }
 
-/** Whether two paths lead to one file. The second may be missing. */
+/** Whether both paths lead to the same file. The second may be missing. */
 export async function isSameFile(one: string, other: string): Promise<boolean> {
   if (!(await exists(other))) return false;
   const [a, b] = await Promise.all([one, other].map((it) => stat(it, { bigint: true })));
@@ -78,8 +78,8 @@ export interface ReplaceOptions {
 }
 
 /**
- * Writes `content` to `path` whole or not at all, safe from a power cut: into a file beside it,
- * flushed, renamed, and the directory flushed.
+ * Writes `content` to `path` completely or not at all, even in a power cut: writes and flushes a file beside
+ * it, renames that file, and flushes the directory.
  */
 export async function replaceFile(
   path: string,
@@ -115,7 +115,7 @@ async function writeFlushed(
   const file = await open(path, "wx", mode);
   try {
     await file.writeFile(content);
-    // The umask has no say in what is asked for.
+    // The umask must not change the requested mode.
     await file.chmod(mode);
     if (owner !== undefined) await file.chown(owner.uid, owner.gid);
     await file.sync();
@@ -124,7 +124,7 @@ async function writeFlushed(
   }
 }
 
-/** Makes sure names created in `dir` are on the disk. */
+/** Makes sure that names created in `dir` are on the disk. */
 export async function flushDirectory(dir: string): Promise<void> {
   const handle = await open(dir, "r");
   try {

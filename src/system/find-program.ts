@@ -1,16 +1,16 @@
-// Where programs are, for when it matters before the first of them is started.
+// Finds programs before anything is started, for work that must not stop halfway.
 import { accessSync, constants } from "node:fs";
 import { BootcError } from "../errors.ts";
 import type { Context } from "./context.ts";
 
-/** The path of a program; `path` is what PATH has. */
+/** The path of a program; `path` is the value of PATH. */
 export function findProgram(name: string, path: string): string {
   const dir = path.split(":").find((it) => it.startsWith("/") && canExecute(`${it}/${name}`));
   if (dir === undefined) throw notFound([name]);
   return `${dir}/${name}`;
 }
 
-/** Refuses a machine that lacks any of the programs, and names all that are missing. */
+/** Fails when the machine lacks any of the programs, and names all that are missing. */
 export function requirePrograms({ env }: Context, names: readonly string[]): void {
   const dirs = (env.PATH ?? "/usr/bin:/bin").split(":");
   const missing = names.filter((name) => !dirs.some((it) => canExecute(`${it}/${name}`)));

@@ -1,14 +1,14 @@
-// Variables that the executable hides from Node, put back for the programs we start.
+// Restores, for the programs we start, the variables that the executable hides from Node.
 //
-// Node reads its variables before any code of ours runs, so the executable's entry point (made by
-// xtask/elf/guard.ts) turns the first letter of their names into a small one: `nODE_OPTIONS`.
+// Node reads its variables before any of our code runs, so the executable's entry point (made by
+// xtask/elf/guard.ts) changes the first letter of their names to lower case: `nODE_OPTIONS`.
 
-/** How the hidden names begin; each begins with a capital letter. docs/executable.md has the reasons. */
+/** How the hidden names begin, always with a capital letter. docs/executable.md has the reasons. */
 export const HIDDEN_PREFIXES = ["NOD", "UV_", "OPE", "ICU", "SIM"] as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** `env` with every variable under the name it was given by whoever started us. */
+/** `env` with every variable under the name that our caller gave it. */
 export function withHiddenVariables(env: Environment): Environment {
   const names = Object.keys(env).filter(isHidden);
   if (names.length === 0) return env;

@@ -1,10 +1,10 @@
-// The root of the first process: that of the host in a container, that of the installer in what it made.
+// The root of process 1: the host's when we run in a container, the installer's when we run in its chroot.
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Context } from "./context.ts";
 import { isForbidden, isMissing } from "./files.ts";
 
-/** Where it can be looked at. Undefined where even root is kept from that, as by a security module. */
+/** The path to that root. Undefined when even we as root may not look, because of a security module, say. */
 export async function findHostRoot(ctx: Context): Promise<string | undefined> {
   const path = join(ctx.root, "proc/1/root");
   try {

@@ -1,20 +1,20 @@
-// Paths inside a tree that will be the root of another system: its links lead nowhere outside.
+// Resolves paths inside a tree that is another system's root: its links never lead outside.
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import { readLinkIfAny } from "./files.ts";
 
-/** As many links in a row as Linux follows. */
+/** Linux follows this many links in a row. */
 const LINKS_MAX = 40;
 
-/** Where a link of a tree points; undefined for anything else. The path is relative to the tree's root. */
+/** Reads a link in a tree; undefined for anything else. The path is relative to the tree's root. */
 export type ReadLink = (path: string) => Promise<string | undefined>;
 
-/** The path of `path` in `root`, every link resolved as if `root` were `/`. The last part may be missing. */
+/** Where `path` leads if `root` is `/`, with all links resolved. The last component may be missing. */
 export async function resolveInRoot(root: string, path: string): Promise<string> {
   return join(root, await resolveInTree(path, (it) => readLinkIfAny(join(root, it))));
 }
 
-/** The same in any tree whose links can be read; the answer is relative to its root. */
+/** The same for any tree whose links can be read; the result is relative to its root. */
 export async function resolveInTree(path: string, readLink: ReadLink): Promise<string> {
   const left = partsOf(path);
   let done: readonly string[] = [];

@@ -1,4 +1,4 @@
-// A lock on a file that the kernel releases with the process that holds it, however that ends.
+// A file lock that the kernel releases when the process that holds it ends, whatever the cause.
 import { type FileHandle, open } from "node:fs/promises";
 import { BootcError } from "../errors.ts";
 import type { Context } from "./context.ts";
@@ -10,20 +10,20 @@ export interface FileLock {
 }
 
 export interface LockOptions {
-  /** What the holder is doing, for the message of those who wait. */
+  /** What the holder is doing, for the messages of those who wait. */
   readonly purpose: string;
   readonly timeoutMs: number;
-  /** Called once when somebody else holds the lock, with a description of the holder. */
+  /** Called once, with a description of the holder, when another process holds the lock. */
   readonly onWait: (holder: string) => void;
 }
 
-/** What flock(1) is told to end with when somebody else holds the lock. */
+/** The status that we ask flock(1) to end with when another process holds the lock. */
 const CONFLICT = 75;
 
 /**
- * Takes the lock on the file at `path`, which is made if missing and never removed: removing a lock file
- * is a race. flock(2) locks belong to the open file, not to the process that asks, so the short-lived
- * flock(1) takes it on a descriptor of ours, and it lasts until we close that or end.
+ * Takes the lock on the file at `path`, creating the file if needed and never removing it: removing a lock
+ * file is a race. A flock(2) lock belongs to the open file and not to the process that takes it, so the
+ * short-lived flock(1) takes the lock on our descriptor, and we hold it until we close that or end.
  */
 export async function lockFile(
   ctx: Context,
@@ -46,7 +46,7 @@ export async function lockFile(
   return { release: () => file.close() };
 }
 
-/** Whether somebody, ourselves included, holds the lock on the file at `path`. A missing file is free. */
+/** Whether any process, including ours, holds the lock on the file at `path`. A missing file is free. */
 export async function isLocked(ctx: Context, path: string): Promise<boolean> {
   const file = await open(path, "r").catch(ifMissing(undefined));
   if (file === undefined) return false;
@@ -81,7 +81,7 @@ async function flock(ctx: Context, file: FileHandle, how: readonly string[]): Pr
   }
 }
 
-/** The holder as it introduced itself in the lock file. It may be just about to write it. */
+/** The holder as described in the lock file, which it may not have written yet. */
 async function describeHolder(path: string): Promise<string> {
   const file = await open(path, "r");
   try {

@@ -1,4 +1,4 @@
-// What is mounted where, as /proc/self/mountinfo tells.
+// What is mounted where, according to /proc/self/mountinfo.
 import { join } from "node:path";
 import type { Context } from "./context.ts";
 import { readFileIfAny } from "./files.ts";
@@ -7,12 +7,12 @@ export interface Mount {
   readonly path: string;
   /** `MAJOR:MINOR`. */
   readonly device: string;
-  /** The directory of the file system that is mounted: `/`, or a subvolume. */
+  /** The mounted directory of the file system: `/`, or a subvolume. */
   readonly fsRoot: string;
   readonly type: string;
-  /** The device, or whatever the file system calls its source. */
+  /** The device, or whatever else the file system calls its source. */
   readonly source: string;
-  /** The mount is, or the whole file system. */
+  /** Whether the mount or the whole file system is read-only. */
   readonly isReadOnly: boolean;
 }
 
@@ -24,14 +24,14 @@ export async function readMount(ctx: Context, path: string): Promise<Mount | und
   );
 }
 
-/** The mount that `path` lies in, as process 1 sees it: the host, in a container that sees its processes. */
+/** The mount that contains `path` for process 1: the host's, in a container that shares its processes. */
 export async function readHostCover(ctx: Context, path: string): Promise<Mount | undefined> {
   return await withDevice(ctx, findCover(await readMountsOf(ctx, "1"), path));
 }
 
 async function withDevice<T extends Mount | undefined>(ctx: Context, mount: T): Promise<T> {
   if (mount?.source !== "/dev/root") return mount;
-  // The kernel's own word for a root it mounted without an initramfs; there is no such device.
+  // The kernel's name for a root it mounted without an initramfs; no such device exists.
   return { ...mount, source: (await readDeviceName(ctx, mount.device)) ?? mount.source };
 }
 
@@ -42,7 +42,7 @@ export async function readMountsBelow(ctx: Context, path: string): Promise<reado
   );
 }
 
-/** All that a process has mounted. */
+/** All mounts in a process's namespace. */
 export async function readMountsOf(ctx: Context, process: "self" | "1"): Promise<readonly Mount[]> {
   return parseMountinfo((await readFileIfAny(join(ctx.root, "proc", process, "mountinfo"))) ?? "");
 }
@@ -70,14 +70,14 @@ export function parseMountinfo(text: string): readonly Mount[] {
   });
 }
 
-/** The mount that `path` lies in: the deepest, and of several in one place the topmost. */
+/** The mount that contains `path`: the deepest one, or the topmost of several at the same place. */
 export function findCover(mounts: readonly Mount[], path: string): Mount | undefined {
   const above = mounts.filter((it) => it.path === "/" || `${path}/`.startsWith(`${it.path}/`));
   const depth = Math.max(...above.map((it) => it.path.length));
   return above.findLast((it) => it.path.length === depth);
 }
 
-/** `path` is mounted read-only from a device that cannot be written, such as a DVD. */
+/** Whether `path` is mounted read-only from a read-only device, such as a DVD. */
 export async function isOnReadOnlyMedium(ctx: Context, path: string): Promise<boolean> {
   const mount = await readMount(ctx, path);
   if (mount === undefined || !mount.isReadOnly) return false;

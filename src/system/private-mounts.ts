@@ -1,4 +1,4 @@
-// A mount namespace of our own, so that the host never sees what we mount and remount.
+// A private mount namespace, so that the host never sees what we mount and remount.
 import { closeSync, constants, openSync, readdirSync, readlinkSync } from "node:fs";
 import { readlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,14 +7,14 @@ import { BootcError } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { findProgram } from "./find-program.ts";
 
-/** Says that we are the one that was started anew. */
+/** Set when this process has already been restarted in a new namespace. */
 const GUARD = "_ostree_unshared";
-/** Says that the progress stream has become descriptor 0 on the way. */
+/** Set when the restart has moved the progress stream to descriptor 0. */
 const PROGRESS_ON_STDIN = "_bootc_progress_on_stdin";
 
 /**
- * Goes on only in a mount namespace that is not that of process 1: where it is the same, this process becomes
- * `unshare -m`, which starts us again with the same words. Does not return then.
+ * Makes sure that our mount namespace differs from that of process 1. If it does not, this process becomes
+ * `unshare -m`, which starts us again with the same arguments, and the call does not return.
  */
 export async function enterPrivateMounts(
   ctx: Context,
@@ -34,7 +34,7 @@ export async function enterPrivateMounts(
   becomeUnshare(env);
 }
 
-/** Where progress is to be written: what the user said, or where starting anew has put it. */
+/** The descriptor for the progress stream: the one the user named, or the one the restart moved it to. */
 export function progressDescriptorOf(
   ctx: Pick<Context, "env">,
   asked: number | undefined,
@@ -43,7 +43,7 @@ export function progressDescriptorOf(
   return ctx.env[PROGRESS_ON_STDIN] === undefined ? asked : 0;
 }
 
-/** Refuses a descriptor nobody can read events from: one of the standard three, or no pipe. */
+/** Refuses a descriptor that cannot carry the stream: one of the standard three, or not a pipe. */
 export function requireProgressDescriptor(
   ctx: Pick<Context, "env">,
   asked: number | undefined,
@@ -52,10 +52,10 @@ export function requireProgressDescriptor(
   const refuse = (why: string) =>
     new BootcError(`Cannot use fd ${asked} for progress JSON: ${why}`, { kind: "usage" });
   if (asked < 3) throw refuse("it must be 3 or above");
-  if (!isPipeOfOthers(asked)) throw refuse("it is no open pipe");
+  if (!isPipeOfOthers(asked)) throw refuse("it is not an open pipe");
 }
 
-/** Node has pipes to itself, of which it holds both ends; what we were given has its other end elsewhere. */
+/** Node holds both ends of its internal pipes; the other end of a pipe given to us is elsewhere. */
 function isPipeOfOthers(descriptor: number): boolean {
   const target = pipeOf(String(descriptor));
   if (target === undefined) return false;
@@ -67,13 +67,13 @@ function pipeOf(descriptor: string): string | undefined {
     const target = readlinkSync(`/proc/self/fd/${descriptor}`);
     return target.startsWith("pipe:") ? target : undefined;
   } catch {
-    return undefined; // not open, or closed since it was listed
+    return undefined; // not open, or closed since the listing
   }
 }
 
 /**
- * Node starts with every descriptor but the first three closed to programs it becomes. Nothing of ours reads
- * standard input when progress is asked for, and the lowest free descriptor is the one a file is opened as.
+ * Node marks every descriptor but the first three as closed on exec. None of our code reads standard input
+ * when progress is requested, and opening a file uses the lowest free descriptor.
  */
 function moveToStdin(descriptor: number): void {
   closeSync(0);
@@ -85,7 +85,7 @@ function becomeUnshare(env: Readonly<Record<string, string | undefined>>): never
   const self = isSea()
     ? [process.execPath, ...process.argv.slice(2)]
     : [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  // execve(2) does not search for it.
+  // execve(2) does not search PATH.
   const path = findProgram("unshare", `${env.PATH ?? ""}:/usr/bin:/bin`);
   if (process.execve === undefined) throw new Error("unreachable: Node is pinned");
   process.execve(path, ["unshare", "-m", "--", ...self], definedOf(env));

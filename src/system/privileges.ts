@@ -1,4 +1,4 @@
-// What a process must be allowed before it changes the host.
+// The privileges that a process needs before it changes the host.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";

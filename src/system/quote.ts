@@ -1,4 +1,4 @@
-// A command as a line that can be pasted into a shell.
+// Formats a command as a line that can be pasted into a shell.
 import type { RunOptions } from "./context.ts";
 
 const PLAIN = /^[A-Za-z0-9_@%+=:,./-]+$/;
@@ -8,8 +8,8 @@ export function formatCommand(program: string, args: readonly string[]): string 
 }
 
 /**
- * The same with its folder and what it changes of the `inherited` environment: `env` sets them, so that
- * the line does the same from anywhere.
+ * The same with its folder and its changes to the `inherited` environment: `env` applies both, so that the
+ * line has the same effect anywhere.
  */
 export function formatPlacedCommand(
   command: readonly [program: string, args: readonly string[]],
@@ -33,10 +33,10 @@ export function formatPlacedCommand(
     : formatCommand("env", [...words, program, ...args]);
 }
 
-/** Words in the name of a variable whose value is nobody's business. */
+/** Words in the names of variables whose values must not be shown. */
 const SECRET_NAME = /token|secret|passw|_auth\b|credential/i;
 
-/** A value as it may be shown: without what the name calls secret, and without the password in an address. */
+/** The value as it may be shown: without secrets, judged by `name`, and without a password in an address. */
 function hideSecret(name: string, value: string): string {
   if (SECRET_NAME.test(name)) return "***";
   return value.replaceAll(/(\w+:\/\/)[^/@\s]*:[^/@\s]*@/g, "$1***@");

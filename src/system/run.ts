@@ -1,4 +1,4 @@
-// The one door to other programs: started without a shell, shown with --verbose, explained on failure.
+// The one door to other programs: starts them without a shell, shows them with --verbose, explains failures.
 import { BootcError } from "../errors.ts";
 import type { Context, RunOptions, Terminal } from "./context.ts";
 import { endingWithUs, isMissingProgram } from "./ends-with-us.ts";
@@ -13,7 +13,7 @@ export interface ContextOptions {
   readonly signal?: AbortSignal;
 }
 
-/** How many lines of a failed program's standard error its error message repeats. */
+/** How many lines of a failed program's standard error go into the error message. */
 const STDERR_LINES = 20;
 
 /** The context of a real run: this process's own streams, environment and children. */
@@ -38,7 +38,7 @@ export function createContext(options: ContextOptions = {}): Context {
     note: (line) => void process.stderr.write(`${line}\n`),
     async read(program, args, runOptions = {}) {
       trace("?", program, args, runOptions);
-      // Somebody is going to parse this: no translated text.
+      // The caller parses this output, so it must not be translated.
       return await start(
         { program, args, signal, env: { ...env, LC_ALL: "C.UTF-8" } },
         runOptions,
@@ -88,7 +88,7 @@ async function start(
   options: RunOptions,
   output: "pipe" | "inherit",
 ): Promise<string> {
-  // execa costs a tenth of the start-up of a verb; those that start nothing do not load it.
+  // execa takes a tenth of a verb's start-up time, so verbs that start no program do not load it.
   const { execa } = await import("execa");
   const signal = options.signal ? AbortSignal.any([it.signal, options.signal]) : it.signal;
   signal.throwIfAborted();
@@ -119,7 +119,7 @@ function stdinOf(options: RunOptions): "inherit" | "ignore" | "pipe" {
   return options.input === undefined ? "ignore" : "pipe";
 }
 
-/** execa takes descriptors as they are; its types know literal ones alone. */
+/** execa accepts any descriptor, but its types know only literal ones. */
 function descriptorsOf({ descriptors = [] }: RunOptions): readonly [] {
   return descriptors as readonly number[] as readonly [];
 }
@@ -127,7 +127,7 @@ function descriptorsOf({ descriptors = [] }: RunOptions): readonly [] {
 function outputOf(options: RunOptions, output: "pipe" | "inherit") {
   if (output === "pipe") return ["pipe", "pipe"] as const;
   if (options.isQuiet) return ["ignore", "pipe"] as const;
-  // Our standard output carries the answer alone, so what a changing program prints joins our stderr.
+  // Our standard output carries only the answer, so the output of a changing program goes to our stderr.
   return [2, [2, "pipe"]] as const;
 }
 
@@ -143,7 +143,7 @@ interface Failed {
   readonly stderr?: unknown;
 }
 
-/** How a program failed, for those who can tell more from it than the message does. */
+/** How a program failed, for callers who can conclude more from it than the message says. */
 export interface ProgramFailure {
   readonly exitCode: number | undefined;
   readonly stderr: string;
@@ -152,7 +152,7 @@ export interface ProgramFailure {
 
 const failures = new WeakMap<object, ProgramFailure>();
 
-/** How the program failed whose `read` or `run` threw `error`; undefined for any other error. */
+/** The program failure behind an `error` that `read` or `run` threw; undefined for any other error. */
 export function failureOf(error: unknown): ProgramFailure | undefined {
   return typeof error === "object" && error !== null ? failures.get(error) : undefined;
 }
@@ -167,7 +167,7 @@ function commandError(it: Started, result: Failed): BootcError {
   return error;
 }
 
-/** A program's failure: what was run, how it ended, and the last lines of what it said. */
+/** Describes a program's failure: the command, how it ended, and the last lines of its output. */
 function describeFailure(it: Started, result: Failed): BootcError {
   const isMissing = isMissingProgram(result.exitCode, String(result.stderr ?? ""));
   if (result.code === "ENOENT" || isMissing) {

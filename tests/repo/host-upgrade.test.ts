@@ -204,7 +204,7 @@ describe.skipIf(missing).each(simulatedOstrees)("upgrades on ostree $version", (
     expect(host.bootc("upgrade --progress-fd 2")).toMatchObject({ status: 2 });
     expect(host.bootc("upgrade --progress-fd 7")).toMatchObject({
       status: 2,
-      stderr: "error: Cannot use fd 7 for progress JSON: it is no open pipe\n",
+      stderr: "error: Cannot use fd 7 for progress JSON: it is not an open pipe\n",
     });
   });
 
