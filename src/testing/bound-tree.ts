@@ -1,10 +1,10 @@
-// A tree that binds images, as an unpacked image has them.
+// The tree of an unpacked image that binds other images.
 import { mkdir, mkdtemp, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { BOUND_IMAGES_DIR } from "../host/bound-images.ts";
 
-/** A tree in which `a.image` and `b.image` are bound, and name the images given. */
+/** A tree with `a.image` and `b.image` bound; these files name the given images. */
 export async function treeOf(...images: readonly string[]): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), "bound-"));
   for (const [i, image] of images.entries()) {

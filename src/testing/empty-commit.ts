@@ -1,4 +1,4 @@
-// A commit of nothing at all, as the files a repository has of it.
+// An empty commit, as files in a repository.
 import {
   EMPTY_TREE,
   EMPTY_TREE_BYTES,
@@ -19,7 +19,7 @@ const BYTES = formatCommit({
 
 export const EMPTY_COMMIT = sha256(BYTES);
 
-/** Paths below the repository, and what is in the files. */
+/** Contents by path below the repository. */
 export const EMPTY_COMMIT_FILES: Readonly<Record<string, Uint8Array>> = {
   [objectPath(EMPTY_COMMIT, "commit")]: BYTES,
   [objectPath(EMPTY_TREE, "dirtree")]: EMPTY_TREE_BYTES,

@@ -1,4 +1,4 @@
-// What has to hold for the C library calls. Free of vitest, so that other runtimes can check it too.
+// Checks of the C library calls. They do not use vitest, so that other runtimes can run them too.
 import assert from "node:assert/strict";
 import {
   closeSync,
@@ -16,7 +16,7 @@ import { detached, shrunk } from "./libc-nonsense.ts";
 export interface LibcCheck {
   readonly name: string;
   readonly needsRoot?: true;
-  /** Throws unless it holds in `dir`, an empty directory. */
+  /** Throws if the check fails. `dir` is an empty directory. */
   check(libc: Libc, dir: string): void;
 }
 
@@ -138,7 +138,7 @@ function checkFailures(libc: Libc, dir: string): void {
   assert.throws(() => libc.setXattr(path, "no-namespace", value), { code: "ENOTSUP" });
 }
 
-/** Whatever the engine does between a call and reading errno must not change the answer. */
+/** Whatever the engine does between a call and reading errno must not change the result. */
 function checkReasons(libc: Libc, dir: string): void {
   const file = join(dir, "file");
   writeFileSync(file, "");

@@ -1,4 +1,4 @@
-// Calls with senseless arguments, each of which has to end in an error of ours or of the system.
+// Calls with senseless arguments. Each must end in a `BootcError` or a system error.
 import { BootcError, errnoOf } from "../errors.ts";
 import type { Libc } from "../native/libc.ts";
 import type { FileLabels } from "../native/selabel.ts";
@@ -25,8 +25,8 @@ const unprintable = {
 };
 
 /**
- * Whatever a caller could get wrong, and what would be right elsewhere. No path in it exists: a call must not
- * succeed by accident.
+ * Arguments that a caller could confuse, and some that would be right elsewhere. No path among them exists,
+ * so that no call succeeds by accident.
  */
 const NONSENSE: readonly unknown[] = [
   undefined,
@@ -76,7 +76,7 @@ const NONSENSE: readonly unknown[] = [
   shrunk(),
 ];
 
-/** Counts calls and failures; throws what is not an error as promised. */
+/** Counts calls and failures; rethrows any error of another kind. */
 export function callWithNonsense(functions: Libc | FileLabels): {
   readonly calls: number;
   readonly failures: number;

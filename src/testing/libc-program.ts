@@ -1,5 +1,5 @@
 // Checks the C library calls where vitest does not run: in an executable, and in another architecture's Node.
-// Prints JSON: what failed, by name, and the counts of senseless calls; `"shut"` when the door is shut.
+// Prints JSON: the names of failed checks and the counts of senseless calls, or `"shut"` if the door is shut.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { openLibc } from "../native/libc.ts";

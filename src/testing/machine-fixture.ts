@@ -1,4 +1,4 @@
-// A machine's files under a temporary directory, from what was captured on a real one.
+// Lays out a machine's files, captured on a real one, under a temporary directory.
 import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -19,7 +19,7 @@ export interface Machine {
   readonly booted: string;
 }
 
-/** Lays out the capture in `file`, booted: root, in a mount namespace of our own. */
+/** Lays out the capture in `file` as a booted machine; needs root and a mount namespace of its own. */
 export async function layOutMachine(file: URL): Promise<Machine> {
   const { booted, files } = JSON.parse(await readFile(file, "utf8")) as Capture;
   const root = await mkdtemp(join(tmpdir(), "machine-"));
@@ -35,7 +35,7 @@ export async function layOutMachine(file: URL): Promise<Machine> {
   return { root, booted };
 }
 
-/** Says in /run/ostree-booted, as ostree 2024.2 and newer do, which directory `/` is made of. */
+/** Writes to /run/ostree-booted, as ostree 2024.2 and newer do, which directory `/` comes from. */
 async function markBooted(root: string, deployment: string): Promise<void> {
   const { dev, ino } = await stat(deployment, { bigint: true });
   const value = { type: "(tt)", value: [dev, ino] };

@@ -1,4 +1,4 @@
-// What only tests write and read of ostree's objects: content objects, attributes on their own, directories back.
+// Parts of ostree's objects that only tests write or read: content objects, attributes, directory metadata.
 import { formatVariant, parseVariant, type VariantValue } from "../ostree/gvariant.ts";
 import {
   type FileHeader,
@@ -15,7 +15,7 @@ export function contentChecksum(header: FileHeader, content: Uint8Array): string
   return sha256(formatFileHeader(header), content);
 }
 
-/** `a(ayay)`, sorted by name: the content of a `file-xattrs-link` object. None are no bytes. */
+/** `a(ayay)`, sorted by name: the content of a `file-xattrs-link` object, empty for no attributes. */
 export function formatXattrs(xattrs: readonly Xattr[]): Buffer {
   return formatVariant("a(ayay)", xattrsValue(xattrs));
 }

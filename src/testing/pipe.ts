@@ -1,4 +1,4 @@
-// Both ends of a pipe in one test, without anybody waiting for anything.
+// Both ends of a pipe for one test, neither of which ever blocks.
 import { execFileSync } from "node:child_process";
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ export interface TestPipe {
   leave(): void;
   /** Writes until nothing more fits. */
   fill(): void;
-  /** Takes what is in the pipe now. */
+  /** Removes and returns what is in the pipe now. */
   drain(): string;
 }
 

@@ -1,8 +1,8 @@
-// A context whose programs are a script: what is not in it fails, and so does what is in it and was not run.
+// A context whose programs are scripted: an unscripted command fails, and so does an unused script line.
 import type { Context, RunOptions } from "../system/context.ts";
 import { formatCommand } from "../system/quote.ts";
 
-/** A command as the transcript shows it (`? ` looks, `+ ` changes), and what it prints or does. */
+/** A command as shown in the transcript (`? ` for read, `+ ` for run), and what it prints or does. */
 export type ScriptLine = readonly [
   command: string,
   answer?: string | Error | ((options: RunOptions) => void | Promise<void>),
@@ -10,9 +10,9 @@ export type ScriptLine = readonly [
 
 export interface Scripted {
   readonly ctx: Context;
-  /** Commands and output as they came, `>` before our standard output and `!` before our talk. */
+  /** Commands and output in order, with `>` before our standard output and `!` before our remarks. */
   transcript(): string;
-  /** Call it last: throws when lines of the script were not used. */
+  /** Call this last: it throws when lines of the script were not used. */
   requireAllUsed(): void;
 }
 
@@ -21,7 +21,7 @@ export interface ScriptedOptions {
   readonly isTerminal?: boolean;
 }
 
-/** Files are real, under `root`. In commands, `root` is written `ROOT`, temporary directories `TMP`. */
+/** Files are real, under `root`. Commands show `root` as `ROOT`, and temporary directories as `TMP`. */
 export function scriptedContext(
   root: string,
   script: readonly ScriptLine[],
