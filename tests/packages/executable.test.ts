@@ -244,7 +244,7 @@ describe("a failing build", () => {
   test.each([
     { what: "another Node", runtime: otherRuntime, says: /is not Node v/ },
     { what: "no Node", runtime: () => work, says: /there is no runtime/ },
-    { what: "a script", runtime: scriptRuntime, says: /does not begin as one/ },
+    { what: "a script", runtime: scriptRuntime, says: /does not begin like one/ },
   ])("says why it cannot use $what, and leaves what was there", ({ runtime, says }) => {
     const out = join(work, "kept");
     writeFileSync(out, "before");

@@ -1,10 +1,10 @@
-// What Node finds inside itself at start: the program, its compiled form, and options nobody can add to.
+// The blob that Node finds inside itself at start: the program, its compiled form, and fixed options.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { doing } from "../../src/errors.ts";
 import type { Tree } from "../task.ts";
 
-/** Node's documented fields of a SEA configuration that we set; reasons in docs/executable.md. */
+/** The fields that we set of Node's SEA configuration; docs/executable.md has the reasons. */
 export interface SeaConfig {
   readonly main: string;
   readonly disableExperimentalSEAWarning: boolean;
@@ -15,26 +15,26 @@ export interface SeaConfig {
 }
 
 /**
- * Options of the engine, the same when the program is compiled and when it runs: its code cache would be
- * rejected otherwise. While layers pass through, the heap itself is small and what buffers take is counted,
- * so that by its own measure the engine collects garbage once for every 16 MB.
+ * V8 options, which must be the same for compiling and for running the program, or V8 rejects the code cache.
+ * While layers pass through, the heap itself is small, but V8 also counts the memory of buffers, and would by
+ * default collect garbage once for every 16 MB.
  */
 const V8_OPTIONS = ["--initial-heap-size=128"];
 
-/** What a Node that compiles the program is given; the seed makes the code cache the same every time. */
+/** Options of the Node that compiles the program; the seed makes the code cache reproducible. */
 export const COMPILE_OPTIONS = ["--random-seed=42", ...V8_OPTIONS];
 
 export const SEA_CONFIG: SeaConfig = {
-  // Written into the blob as it stands here, so never an absolute path.
+  // Stored in the blob as written here, so never an absolute path.
   main: "bootc.cjs",
   disableExperimentalSEAWarning: true,
   useSnapshot: false,
   useCodeCache: true,
   execArgv: [
-    // Without it, SIGUSR1 opens a debugger on a port of a process that runs as root.
+    // Without this, SIGUSR1 opens a debugger port in a process that runs as root.
     "--disable-sigusr1",
-    // Without it, OpenSSL reads /etc/ssl/openssl.cnf, which can name libraries to load, and ends the
-    // process over mistakes there. A missing file is none; nobody can make one in /proc.
+    // Without this, OpenSSL reads /etc/ssl/openssl.cnf, which can name libraries to load, and mistakes in
+    // that file end the process. A missing file is allowed, and nobody can create one in /proc.
     "--openssl-config=/proc/no-openssl-configuration",
     ...V8_OPTIONS,
   ],
@@ -43,14 +43,14 @@ export const SEA_CONFIG: SeaConfig = {
 };
 
 export interface BlobOptions {
-  /** The Node that makes it: of the same version as the one that will run it. */
+  /** The Node that makes the blob, of the same version as the one that will run it. */
   readonly node: string;
-  /** Holds `bootc.cjs`; gets `sea.json` and `bootc.blob`. */
+  /** Holds `bootc.cjs`; `sea.json` and `bootc.blob` are written to it. */
   readonly folder: string;
   readonly config: SeaConfig;
 }
 
-/** The path of the blob. */
+/** Makes the blob and returns its path. */
 export async function makeBlob(
   { ctx }: Tree,
   { node, folder, config }: BlobOptions,

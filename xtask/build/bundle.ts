@@ -1,4 +1,4 @@
-// The program as one file that needs nothing but Node: src/ and what it imports, bundled by esbuild.
+// Bundles src/ and its imports with esbuild, into one file that needs nothing but Node.
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
@@ -7,26 +7,26 @@ import { withLazyBuiltins } from "./lazy-builtins.ts";
 
 export interface BundleOptions {
   readonly version: string;
-  /** Where `bootc.cjs` and `bundle.json`, the record of what is in it, go. */
+  /** Where to write `bootc.cjs`, and `bundle.json`, which records what the bundle contains. */
   readonly folder: string;
-  /** The module to start with. src/entry.ts when not given. */
+  /** The module to start with; src/entry.ts by default. */
   readonly entry?: string;
-  /** Further options of esbuild, to be measured. */
+  /** Further options of esbuild, for measurements. */
   readonly flags?: readonly string[];
-  /** Leaves Node's modules to be loaded with the module that imports them, to be measured. */
+  /** Loads Node's modules together with the modules that import them, for measurements. */
   readonly hasEagerBuiltins?: boolean;
 }
 
 /**
- * Bundles src/entry.ts. The WebAssembly build of esbuild serves every architecture by one package,
- * and its command line needs no `node` on PATH, unlike its API, which starts one.
+ * Bundles src/entry.ts. The WebAssembly build of esbuild is one package for every architecture, and its
+ * command line needs no `node` on PATH, whereas its API starts one.
  */
 export async function bundle(tree: Tree, options: BundleOptions): Promise<void> {
   const outfile = join(options.folder, "bootc.cjs");
   await runEsbuild(tree, options, outfile);
   if (options.hasEagerBuiltins === true) return;
   const { text, count } = withLazyBuiltins(await readFile(outfile, "utf8"));
-  if (count === 0) throw new BootcError("esbuild writes imports in another form than we know");
+  if (count === 0) throw new BootcError("esbuild writes imports in an unknown form");
   await writeFile(outfile, text);
 }
 
@@ -45,7 +45,7 @@ async function runEsbuild(
       "--format=cjs",
       "--target=node26",
       "--minify-syntax",
-      // Modules are strict; nothing else of tsconfig.json may change what comes out.
+      // Modules are strict; no other setting of tsconfig.json may affect the output.
       '--tsconfig-raw={"compilerOptions":{"alwaysStrict":true}}',
       "--log-level=warning",
       "--legal-comments=none",

@@ -1,11 +1,11 @@
-// Node's own modules loaded at first use: one verb in ten needs crypto, which costs a fifth of a start.
+// Loads Node's own modules at first use: one verb in ten needs crypto, which takes a fifth of the start-up.
 //
-// A bundle runs the top of each module it reaches, so one `import { createHash } from "node:crypto"` in
-// a module that `status` shares with `upgrade` costs `status` 8 ms. What esbuild writes for such an
-// import is a variable whose properties are read where the import is used; here the variable becomes an
-// object that loads the module when the first property is read.
+// A bundle runs the top level of each module it reaches, so one `import { createHash } from "node:crypto"`
+// in a module that `status` shares with `upgrade` costs `status` 8 ms. For such an import, esbuild writes a
+// variable and reads its properties where the import is used. We turn the variable into an object that
+// loads the module when the first property is read.
 
-/** What esbuild writes: `import_x = require("node:x")`, or in `__toESM(…, 1)` for a default import. */
+/** esbuild's form of an import: `import_x = require("node:x")`, in `__toESM(…, 1)` for a default import. */
 const IMPORT =
   /(?<=\bimport_\w+ = )(?:__toESM\(require\("(node:[\w/]+)"\), 1\)|require\("(node:[\w/]+)"\))/g;
 
@@ -14,7 +14,7 @@ const LOADER = `var __lazy = (name) => new Proxy({}, {
 });
 `;
 
-/** The bundle with every import of a built-in module made lazy, and how many there were. */
+/** The bundle with every import of a built-in module made lazy, and the number of these imports. */
 export function withLazyBuiltins(bundle: string): {
   readonly text: string;
   readonly count: number;

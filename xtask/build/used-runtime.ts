@@ -1,4 +1,4 @@
-// Which Node the executable is made of: the pinned one, for this architecture or the other.
+// Which Node the executable is made from: the pinned one, for this architecture or the other.
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
@@ -10,13 +10,13 @@ import { type Architecture, packageOf, readLockedRuntimes } from "../runtime/loc
 import type { Tree } from "../task.ts";
 
 export interface UsedRuntime {
-  /** The executable to put the program into, without unmapped sections. */
+  /** The Node executable that will contain the program, without unmapped sections. */
   readonly stripped: Buffer;
   /** Path of a Node of the same version that runs on this machine. */
   readonly generator: string;
 }
 
-/** The runtime in `folder`, or the lockfile's one for `architecture`, which may have to be fetched. */
+/** The runtime in `folder`, or the one the lockfile pins for `architecture`, which is fetched if needed. */
 export async function readRuntime(
   tree: Tree,
   architecture: Architecture,
@@ -47,7 +47,7 @@ async function readLocked(tree: Tree, architecture: Architecture): Promise<Buffe
     tree,
     { name: packageOf(architecture), suffix: "", inputs: [locked.integrity] },
     async (temp) => {
-      // The reader of packages is no part of what an offline build has.
+      // An offline build does not contain the code that reads packages.
       const { extractRuntime } = await import("../runtime/extract.ts");
       await writeFile(temp, (await extractRuntime(tree, locked)).original);
     },
@@ -55,7 +55,7 @@ async function readLocked(tree: Tree, architecture: Architecture): Promise<Buffe
   return await readFile(path);
 }
 
-/** A blob is only understood by the version that made it, so a runtime of another one is refused. */
+/** Refuses a runtime of another version: only the version that made a blob understands it. */
 function requireUsable(bytes: Buffer, architecture: Architecture): Buffer {
   const found = architectureOf(bytes);
   if (found !== architecture) {

@@ -124,8 +124,8 @@ function int32(value: number): readonly number[] {
 }
 
 test.each([
-  { what: "text", bytes: Buffer.from("#!/bin/sh\n".padEnd(100)), says: "does not begin as one" },
-  { what: "an empty file", bytes: Buffer.alloc(0), says: "does not begin as one" },
+  { what: "text", bytes: Buffer.from("#!/bin/sh\n".padEnd(100)), says: "does not begin like one" },
+  { what: "an empty file", bytes: Buffer.alloc(0), says: "does not begin like one" },
   { what: "another machine", bytes: sampleElf({ machine: 243 }), says: "machine 243" },
   {
     what: "no room for one more header",
@@ -139,7 +139,7 @@ test.each([
   {
     what: "a blob already",
     bytes: injectBlob(sampleElf(), BLOB),
-    says: "holds a blob already",
+    says: "already holds a blob",
   },
   {
     what: "two fuses",
@@ -149,7 +149,7 @@ test.each([
   {
     what: "two interpreters",
     bytes: sampleElf({ extra: [segment(PT.interp, 0x1000, 4, 1)] }),
-    says: "2 of what there must be one of: interpreter",
+    says: "it must have one interpreter, and has 2",
   },
   {
     what: "an entry point outside its code",

@@ -1,10 +1,10 @@
-// Code that runs before Node does, and hides from it the variables that are not ours to obey.
+// Code that runs before Node and hides variables from it that our program must not obey.
 //
 // Node, OpenSSL, libuv, ICU and simdutf read the environment while they start, some of them before
-// `main`; no option of Node and no code of the program comes early enough. So the entry point becomes
-// these few instructions: they go through the environment on the stack, turn the first letter of each
-// name that begins with one of the prefixes into a small one, and jump to the old entry point. The
-// program gives the names back to the programs it starts (src/system/hidden-environment.ts).
+// `main`, so options of Node and code of the program come too late. Therefore the entry point becomes
+// these few instructions: they go through the environment on the stack, change the first letter of each
+// name that begins with one of the prefixes to lower case, and jump to the old entry point. The program
+// restores the names for the programs it starts (src/system/hidden-environment.ts).
 import { HIDDEN_PREFIXES } from "../../src/system/hidden-environment.ts";
 import { architectureOf, type Elf, elfError, PT, type Section, type Segment, SHF } from "./read.ts";
 import { roundUp } from "./write.ts";
@@ -15,17 +15,17 @@ const PROGBITS = 1;
 const CODE_ALIGN = 16;
 const ENTRY_AT = 24;
 
-/** The guard within an executable: where it goes, and what changes in the tables. */
+/** The guard in an executable: its place, and the changes in the tables. */
 export interface Guard {
   readonly code: Buffer;
   readonly offset: number;
   readonly address: number;
   readonly section: Section;
-  /** The segment that it lengthens. */
+  /** The segment that the guard lengthens. */
   readonly host: Segment;
 }
 
-/** Finds room for the guard behind the last code of `elf`, in what its last page leaves empty. */
+/** Finds room for the guard behind the code of `elf`, in the unused end of its last page. */
 export function placeGuard(elf: Elf): Guard {
   const entry = Number(elf.bytes.readBigUInt64LE(ENTRY_AT));
   const host = elf.segments.find(
@@ -56,19 +56,19 @@ export function placeGuard(elf: Elf): Guard {
   return { code, offset, address, section, host };
 }
 
-/** Writes the guard's code into `content`, and its address as the entry point. */
+/** Writes the guard's code into `content`, and makes its address the entry point. */
 export function writeGuard(content: Buffer, { code, offset, address }: Guard): void {
   code.copy(content, offset);
   content.writeBigUInt64LE(BigInt(address), ENTRY_AT);
 }
 
-/** The segment that holds the guard, at its new length. */
+/** The segment that holds the guard, with its new length. */
 export function lengthened({ host, offset, code }: Guard): Segment {
   const sizeBytes = offset + code.length - host.offset;
   return { ...host, fileBytes: sizeBytes, memoryBytes: sizeBytes };
 }
 
-/** Nothing may be where the segment grows, neither in the file nor in memory. */
+/** Requires that the segment grows into nothing, neither in the file nor in memory. */
 function requireRoom(elf: Elf, host: Segment, end: number): void {
   const hostEnd = host.offset + host.fileBytes;
   const isTaken = (start: number, sizeBytes: number) => start < end && start + sizeBytes > hostEnd;
@@ -92,9 +92,9 @@ function guardCode(elf: Elf, address: number, entry: number): Buffer {
 }
 
 /**
- * At an entry point the stack holds argc, its arguments, 0, the environment, 0. Four bytes can be read
- * of every string: the kernel puts the program's name and eight zeros behind the last one. Registers
- * that the system's interface gives a meaning here (rdx, rsp) stay as they are.
+ * At an entry point the stack holds argc, the arguments, 0, the environment, 0. Reading four bytes of any
+ * string is safe: the kernel puts the program's name and eight zeros behind the last one. Registers that
+ * have a meaning here by the system's ABI (rdx, rsp) stay as they are.
  */
 function x64Code(address: number, entry: number): Buffer {
   const start = [
@@ -130,7 +130,7 @@ function x64Code(address: number, entry: number): Buffer {
   return Buffer.from([...start, ...loop, ...[0xe9, ...word(entry - end)]]); // done: jmp entry
 }
 
-/** The same; x0 and sp are what the system's interface gives a meaning here. */
+/** The same for arm64, where x0 and sp have a meaning by the ABI. */
 function arm64Code(address: number, entry: number): Buffer {
   const step = 2; // instructions before `next`, which is the third
   const compare = 7;
@@ -162,12 +162,12 @@ function arm64Code(address: number, entry: number): Buffer {
   return Buffer.from(code.flatMap(word));
 }
 
-/** The three characters as the processor reads them: the first one lowest. */
+/** The three characters as a little-endian number: the first one is lowest. */
 function prefixValue(prefix: string): number {
   return Buffer.from(prefix, "latin1").readUIntLE(0, 3);
 }
 
-/** 32 bits, lowest byte first; negative numbers as processors count them. */
+/** A 32-bit number in two's complement, lowest byte first. */
 function word(value: number): readonly number[] {
   return [0, 8, 16, 24].map((it) => (value >> it) & 0xff);
 }

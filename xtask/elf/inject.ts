@@ -1,10 +1,10 @@
-// Puts a blob into a Node executable, where Node looks for it and where `strip` leaves it alone.
+// Puts a blob into a Node executable at a place where Node finds it and `strip` leaves it alone.
 //
 // Node's contract (its documentation, "Single executable applications"): an ELF note named
-// NODE_SEA_BLOB in a PT_NOTE segment, and the fuse's last character flipped to 1. The engine that is
-// built into Node moves the program headers to the end of the file, and then any `strip` breaks the
-// file. Here they stay: the interpreter's path and the old notes, which directly follow them, move to
-// a new segment together with ours, and what they leave is room for that segment's own header.
+// NODE_SEA_BLOB in a PT_NOTE segment, and the fuse's last character set to 1. The injector that is built
+// into Node moves the program headers to the end of the file, after which any `strip` breaks the file.
+// Here the headers stay: the interpreter's path and the old notes, which directly follow them, move to a
+// new segment together with our note, and leave room for that segment's own header.
 import { type Guard, lengthened, placeGuard, writeGuard } from "./guard.ts";
 import {
   ELF_HEADER_BYTES,
@@ -27,10 +27,10 @@ const NOTE_SECTION = ".note.node.sea";
 const FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:";
 const READABLE = 4;
 
-/** The largest page of the kernels we meet (arm64 with 64 KiB pages): no page gets two rights. */
+/** The largest page size we support (arm64 with 64 KiB pages), so that no page needs two sets of rights. */
 const PAGE_BYTES = 0x10000;
 
-/** The executable `bytes` with `blob` inside and a guard before. Fails unless every precondition holds. */
+/** The executable `bytes` with `blob` and the guard inside. Fails unless every precondition holds. */
 export function injectBlob(bytes: Buffer, blob: Buffer): Buffer {
   const elf = parseElf(bytes);
   const fuse = requireFuse(elf.bytes);
@@ -40,7 +40,7 @@ export function injectBlob(bytes: Buffer, blob: Buffer): Buffer {
   const content = Buffer.alloc(cargo.offset + cargo.bytes.length);
   elf.bytes.copy(content, 0, 0, endOfSegments(elf));
   cargo.bytes.copy(content, cargo.offset);
-  // What moved leaves zeros, into which the longer table of program headers grows.
+  // The parts that moved leave zeros, into which the longer table of program headers grows.
   content.fill(0, place.start, place.end);
   content[fuse] = "1".charCodeAt(0);
   writeGuard(content, guard);
@@ -48,7 +48,7 @@ export function injectBlob(bytes: Buffer, blob: Buffer): Buffer {
   return withSections(content, [...movedSections(elf, place, cargo), guard.section]);
 }
 
-/** What moves: the interpreter's path and the notes, between the program headers and the rest. */
+/** The parts that move: the interpreter's path and the notes, between the program headers and the rest. */
 interface Place {
   readonly interp: Segment;
   readonly note: Segment;
@@ -84,22 +84,22 @@ function requireOne(elf: Elf, type: number, what: string): Segment {
   const found = elf.segments.filter((it) => it.type === type);
   const [segment] = found;
   if (segment === undefined || found.length !== 1) {
-    throw elfError(`it has ${found.length} of what there must be one of: ${what}`);
+    throw elfError(`it must have one ${what}, and has ${found.length}`);
   }
   return segment;
 }
 
-/** Where the fuse's last character is. */
+/** The offset of the fuse's last character. */
 function requireFuse(bytes: Buffer): number {
   const at = bytes.indexOf(FUSE);
-  if (at === -1) throw elfError("it has no fuse for a blob, so it is no official Node");
+  if (at === -1) throw elfError("it has no fuse for a blob, so it is not an official Node");
   if (bytes.indexOf(FUSE, at + 1) !== -1) throw elfError("it has two fuses");
   const state = at + FUSE.length;
-  if (bytes[state] !== "0".charCodeAt(0)) throw elfError("it holds a blob already");
+  if (bytes[state] !== "0".charCodeAt(0)) throw elfError("it already holds a blob");
   return state;
 }
 
-/** The new segment: what it holds, and where each part is within it. */
+/** The new segment: its content, and the place of each part in it. */
 interface Cargo {
   readonly bytes: Buffer;
   readonly offset: number;
@@ -121,7 +121,7 @@ function packCargo(elf: Elf, { interp, note }: Place, blob: Buffer): Cargo {
   const loads = elf.segments.filter((it) => it.type === PT.load);
   return {
     bytes,
-    // Equal remainders of file offset and address are what makes a segment mappable.
+    // A segment can be mapped only if its file offset and address have equal remainders.
     offset: roundUp(endOfSegments(elf), PAGE_BYTES),
     address: roundUp(Math.max(...loads.map((it) => it.address + it.memoryBytes)), PAGE_BYTES),
     noteAt,
@@ -177,7 +177,7 @@ function movedSegments(
   return moved.toSpliced(lastLoad + 1, 0, added);
 }
 
-/** Every section keeps its index, which dynamic symbols refer to; new ones come last. */
+/** Every section keeps its index, since dynamic symbols refer to it; new sections come last. */
 function movedSections(elf: Elf, { interp, note }: Place, cargo: Cargo): readonly Section[] {
   const moved = mappedSections(elf).map((it) => {
     if (!isInside(it, interp) && !isInside(it, note)) return it;

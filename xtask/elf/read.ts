@@ -36,9 +36,9 @@ export interface Section {
   readonly sizeBytes: number;
   /** The section that `sh_link` names. */
   readonly link: Section | undefined;
-  /** The section that `sh_info` names, where it names one. */
+  /** The section that `sh_info` names, if it names one. */
   readonly infoSection: Section | undefined;
-  /** `sh_info` where it is a number. */
+  /** `sh_info` when it is a number. */
   readonly info: number;
   readonly align: number;
   readonly entryBytes: number;
@@ -47,13 +47,13 @@ export interface Section {
 export interface Elf {
   readonly bytes: Buffer;
   readonly segments: readonly Segment[];
-  /** Without the empty first one and without the table of names. */
+  /** All sections except the empty first one and the table of names. */
   readonly sections: readonly Section[];
 }
 
 const MACHINES: Readonly<Record<number, string>> = { 62: "x64", 183: "arm64" };
 
-/** The executable in `bytes`; anything that is not one we know how to edit is an error that says why. */
+/** Parses the executable in `bytes`. The error for one that we cannot edit says why. */
 export function parseElf(bytes: Buffer): Elf {
   requireHeader(bytes);
   const segments = parseSegments(bytes);
@@ -61,13 +61,13 @@ export function parseElf(bytes: Buffer): Elf {
   return { bytes, segments, sections };
 }
 
-/** The architecture as Node names it: `x64` or `arm64`. */
+/** Node's name of the architecture: `x64` or `arm64`. */
 export function architectureOf(bytes: Buffer): string {
   requireHeader(bytes);
   return MACHINES[bytes.readUInt16LE(18)] ?? "unknown";
 }
 
-/** The end of what the segments hold in the file: where what nobody maps begins. */
+/** The end of all segments in the file. The bytes behind it are never mapped. */
 export function endOfSegments(elf: Elf): number {
   return Math.max(
     ELF_HEADER_BYTES + elf.segments.length * SEGMENT_BYTES,
@@ -76,8 +76,8 @@ export function endOfSegments(elf: Elf): number {
 }
 
 /**
- * The sections that are mapped at run time. Dynamic symbols name their section by its index, so the
- * ones that are not must all come after them, as linkers have it.
+ * The sections that are mapped at run time. Dynamic symbols name their section by its index, so all
+ * unmapped sections must come after the mapped ones, where linkers put them.
  */
 export function mappedSections(elf: Elf): readonly Section[] {
   const isMapped = (it: Section) => (it.flags & SHF.alloc) !== 0;
@@ -101,7 +101,7 @@ export function elfError(what: string): BootcError {
 
 function requireHeader(bytes: Buffer): void {
   if (bytes.length < ELF_HEADER_BYTES || bytes.readUInt32BE(0) !== 0x7f454c46) {
-    throw elfError("it does not begin as one");
+    throw elfError("it does not begin like one");
   }
   if (bytes[4] !== 2 || bytes[5] !== 1) throw elfError("it is not 64-bit little-endian");
   const type = bytes.readUInt16LE(16);
@@ -210,7 +210,7 @@ function sectionOf(bytes: Buffer, raw: RawSection, names: RawSection): Linked {
   };
 }
 
-/** Only relocations say by their flag that `sh_info` is a section; elsewhere it counts something. */
+/** `sh_info` names a section only when a relocation's flag says so; elsewhere it is a count. */
 function refersByInfo({ type, flags }: { readonly type: number; readonly flags: number }): boolean {
   return (type === SHT.rela || type === SHT.rel) && (flags & SHF.infoLink) !== 0;
 }
@@ -219,11 +219,11 @@ function referred(sections: readonly Section[], index: number): Section | undefi
   if (index === 0) return undefined;
   const section = sections[index];
   if (section === undefined)
-    throw elfError(`a section refers to section ${index}, which is not there`);
+    throw elfError(`a section refers to section ${index}, which does not exist`);
   return section;
 }
 
-/** A 64-bit number; none in an executable of ours is beyond what a double holds. */
+/** A 64-bit number. None in our executables exceeds the exact integers of a double. */
 function readNumber(bytes: Buffer, at: number): number {
   const value = Number(bytes.readBigUInt64LE(at));
   return requireSafe(value, `the number at byte ${at}`);

@@ -1,4 +1,4 @@
-// A small executable made by hand for tests: all the parts of a Node executable that we look at.
+// A small handmade executable for tests, with all the parts of a Node executable that we look at.
 import { PT, SEGMENT_BYTES, type Section, type Segment, SHF, SHT } from "./read.ts";
 import { withSections, writeSegments } from "./write.ts";
 
@@ -7,15 +7,15 @@ const INTERP = Buffer.from("/lib64/ld-linux-x86-64.so.2\0");
 const FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:0\0";
 
 export interface SampleOptions {
-  /** What stands where Node has its fuse. */
+  /** The text at the place of Node's fuse. */
   readonly fuse?: string;
-  /** ELF's number of the machine: 62 is x64, 183 is arm64. */
+  /** ELF's number for the machine: 62 is x64, 183 is arm64. */
   readonly machine?: number;
   /** Segments of other types to add. */
   readonly extra?: readonly Segment[];
-  /** The entry point; within the code when not given. */
+  /** The entry point; within the code by default. */
   readonly entry?: number;
-  /** What stands behind the code in place of zeros. */
+  /** The text behind the code, instead of zeros. */
   readonly behindCode?: string;
 }
 

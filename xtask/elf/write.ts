@@ -1,4 +1,4 @@
-// Writes back what was changed of an ELF file: program headers, and a section table at its end.
+// Writes the changed parts of an ELF file: its program headers, and a section table at its end.
 import {
   ELF_HEADER_BYTES,
   elfError,
@@ -77,7 +77,7 @@ function namesSection(offset: number, sizeBytes: number): Section {
   return { ...EMPTY, name: NAMES, type: SHT.strtab, offset, sizeBytes, align: 1 };
 }
 
-/** The table of names, and where in it each one is: the empty section's first, the table's own last. */
+/** The table of names, and the offset of each: the empty section's name first, the table's own last. */
 function namesOf(sections: readonly Section[]): { names: Buffer; offsets: readonly number[] } {
   let names = "\0";
   const offsets = [0];

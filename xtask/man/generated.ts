@@ -1,4 +1,4 @@
-// Files made from the command line's definitions: written to a folder, or compared with what is there.
+// Files generated from the command line's definitions: writes them to a folder, or checks a folder.
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
@@ -8,7 +8,7 @@ import { writeWhole } from "../archive/write-whole.ts";
 /** Texts by path below a folder. */
 export type GeneratedFiles = ReadonlyMap<string, string>;
 
-/** Makes `folder` hold `files` and nothing else. */
+/** Makes `folder` contain exactly `files`. */
 export async function writeGenerated(folder: string, files: GeneratedFiles): Promise<void> {
   for (const path of await listFiles(folder)) if (!files.has(path)) await rm(join(folder, path));
   for (const [path, text] of files) {
@@ -17,7 +17,7 @@ export async function writeGenerated(folder: string, files: GeneratedFiles): Pro
   }
 }
 
-/** Fails unless `folder` is up to date, naming every file that is missing, differs or is left over. */
+/** Fails unless `folder` is up to date, and names every missing, stale or left-over file. */
 export async function requireFresh(
   folder: string,
   files: GeneratedFiles,

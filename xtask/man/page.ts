@@ -1,4 +1,4 @@
-// One man page of one command.
+// The man page of one command.
 
 import { type CommandTree, type OptionInfo, optionNames } from "../../src/cli/tree.ts";
 import { BootcError, type ErrorKind, exitStatusOf } from "../../src/errors.ts";
@@ -34,7 +34,7 @@ export function formatPage(
   const name = pageName(tree);
   const program = tree.path[0] ?? "";
   const date = new Date(facts.epoch * 1000).toISOString().slice(0, 10);
-  // A snapshot's full version does not fit into a page's foot.
+  // The full version of a snapshot does not fit into a page's footer.
   const release = facts.version.replace(/(\^|~0\.)\d.*/, "");
   const title = [name.toUpperCase(), "8", date, `${program} ${release}`, `${program} manual`];
   const lines = [
@@ -112,7 +112,7 @@ function withFacts(
     .join("\n");
 }
 
-/** Help's texts: a line that ends with a colon is a heading, indented lines are commands. */
+/** Text from `--help`: a line that ends with a colon is a heading, indented lines are commands. */
 export function formatAfterText(text: string): readonly string[] {
   const lines: string[] = [];
   let verbatim: string[] = [];
@@ -133,7 +133,7 @@ export function formatAfterText(text: string): readonly string[] {
   return lines.filter((it, i) => !(it === ".PP" && lines[i - 1]?.startsWith(".SH")));
 }
 
-/** By kind, so that a new one is a compile error here until it is explained. */
+/** A record by kind, so that a new kind is a compile error until it is explained here. */
 const EXIT_STATUS: Readonly<Record<ErrorKind, string>> = {
   failed: "It failed for a reason that has no status of its own.",
   usage: "The command line is wrong; nothing was done.",

@@ -1,11 +1,11 @@
-// Text as man(7) wants it: what a formatter would take for a request is made harmless.
+// Text for man(7): escapes everything that a formatter would take for a request.
 
-/** Text within a line: backslashes, and hyphens that stay hyphens when copied from the page. */
+/** Escapes text within a line: backslashes, and hyphens, so that they stay hyphens when copied. */
 export function escapeText(text: string): string {
   return text.replaceAll("\\", "\\e").replaceAll("-", "\\-");
 }
 
-/** Lines of text; one that begins like a request gets a character of no width in front. */
+/** Escapes lines of text. A zero-width character is put before a line that begins like a request. */
 export function formatLines(text: string): string {
   return text
     .split("\n")
@@ -13,12 +13,12 @@ export function formatLines(text: string): string {
     .join("\n");
 }
 
-/** A macro's argument, in quotes of which those inside are written out. */
+/** A macro's argument in quotes, with the quotes inside it escaped. */
 export function formatArgument(text: string): string {
   return `"${escapeText(text).replaceAll('"', "\\(dq")}"`;
 }
 
-/** As `formatArgument`, hyphens as they are: in a title line programs read them. */
+/** Like `formatArgument`, but keeps hyphens as they are: programs read the title line. */
 export function formatPlainArgument(text: string): string {
   return `"${text.replaceAll("\\", "\\e").replaceAll('"', "\\(dq")}"`;
 }
@@ -27,12 +27,12 @@ export function formatSection(title: string): string {
   return `.SH ${formatArgument(title.toUpperCase())}`;
 }
 
-/** Bold, whatever the text holds. */
+/** Bold text, whatever it contains. */
 export function bold(text: string): string {
   return `\\fB${escapeText(text)}\\fR`;
 }
 
-/** A placeholder: what the user puts something else for. */
+/** Italic text: a placeholder that the user replaces. */
 export function italic(text: string): string {
   return `\\fI${escapeText(text)}\\fR`;
 }
@@ -47,7 +47,7 @@ export function formatVerbatim(lines: readonly string[]): readonly string[] {
   return [".PP", ".RS 4", ".EX", ...lines.map(formatLines), ".EE", ".RE"];
 }
 
-/** A sentence of a phrase: capital letter and period. */
+/** Turns a phrase into a sentence with a capital letter and a period. */
 export function formatSentence(phrase: string): string {
   const text = phrase.charAt(0).toUpperCase() + phrase.slice(1);
   return /[.!?]$/.test(text) || text === "" ? text : `${text}.`;

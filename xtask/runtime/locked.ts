@@ -1,9 +1,9 @@
-// The runtime as the lockfile pins it: one version of Node for both architectures, by digest.
+// The runtime that the lockfile pins: one version of Node for both architectures, by digest.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
 
-/** The architectures there are packages for, as Node names them. */
+/** Node's names of the architectures that we make packages for. */
 export const ARCHITECTURES = ["x64", "arm64"] as const;
 
 export type Architecture = (typeof ARCHITECTURES)[number];
@@ -24,7 +24,7 @@ export function packageOf(architecture: Architecture): string {
   return `node-linux-${architecture}`;
 }
 
-/** Both runtimes of the lockfile below `top`, x64 first. */
+/** Both runtimes in the lockfile below `top`, x64 first. */
 export async function readLockedRuntimes(top: string): Promise<readonly LockedRuntime[]> {
   const text = await readFile(join(top, "package-lock.json"), "utf8");
   return await doing("reading package-lock.json", async () => parseLockedRuntimes(text));

@@ -8,10 +8,10 @@ import type { Tree } from "../task.ts";
 import { type ExtractedRuntime, extractRuntime, sha256 } from "./extract.ts";
 import { type Architecture, type LockedRuntime, readLockedRuntimes } from "./locked.ts";
 
-/** A packed runtime and where it came from. Digests are SHA-256 in hex. */
+/** A packed runtime and its origin. Digests are SHA-256 in hex. */
 export interface RuntimeRecord {
   readonly package: string;
-  /** Of the registry's tarball, as the lockfile has it. */
+  /** Integrity of the registry's tarball, from the lockfile. */
   readonly integrity: string;
   readonly originalSha256: string;
   readonly originalBytes: number;
@@ -22,7 +22,7 @@ export interface RuntimeRecord {
 
 /** The content of `runtime.json`. */
 export interface RuntimeManifest {
-  /** Of Node, `26.10.0`. */
+  /** Version of Node: `26.10.0`. */
   readonly version: string;
   readonly runtimes: Readonly<Record<Architecture, RuntimeRecord>>;
 }
@@ -38,13 +38,13 @@ export interface PackedRuntimes {
   readonly manifest: RuntimeManifest;
 }
 
-/** npm's own date for the files of a package; any fixed one would do. */
+/** The date that npm gives the files of a package; any fixed date would do. */
 const MTIME_EPOCH = 499_162_500;
 
-/** The second runtime lies within 2^27 bytes of the first, and is mostly the same. */
+/** The second runtime is within 2^27 bytes of the first, and is mostly the same. */
 const COMPRESSION = { format: "tar.zst", level: 19, windowLog: 27 } as const;
 
-/** The code that decides what is taken out of a package; what it made is made again when it changes. */
+/** The code that decides what to extract from a package. When it changes, cached results are remade. */
 const CODE = [
   "xtask/elf/read.ts",
   "xtask/elf/write.ts",
@@ -54,9 +54,8 @@ const CODE = [
 ];
 
 /**
- * Packs the runtimes of the lockfile to `target/node-VERSION-linux.tar.zst`, the same bytes every
- * time. What the same packages and the same code made before is taken from the cache: compressing
- * takes a minute.
+ * Packs the runtimes of the lockfile to `target/node-VERSION-linux.tar.zst`, the same bytes every time.
+ * Compression takes a minute, so an archive made from the same packages by the same code is cached.
  */
 export async function packRuntimes(tree: Tree): Promise<PackedRuntimes> {
   const locked = await readLockedRuntimes(tree.top);
@@ -83,7 +82,7 @@ function archiveOptions({ ctx }: Tree) {
 
 type Extract = () => Promise<readonly ExtractedRuntime[]>;
 
-/** Unpacking is needed by none, one or both of the two steps: done at most once. */
+/** Unpacks at most once: none, one or both of the two steps need it. */
 function extractOnce(tree: Tree, locked: readonly LockedRuntime[]): Extract {
   let done: Promise<readonly ExtractedRuntime[]> | undefined;
   return () => {

@@ -1,4 +1,4 @@
-// Proves that the packed runtimes are the registry's packages with nothing but unmapped sections dropped.
+// Proves that the packed runtimes are the registry's packages minus their unmapped sections.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
@@ -9,7 +9,7 @@ import { extractRuntime, sha256 } from "./extract.ts";
 import { readLockedRuntimes } from "./locked.ts";
 import { packRuntimes, type RuntimeManifest } from "./pack.ts";
 
-/** Compares everything, then fails with a line for each difference. */
+/** Compares everything, then fails and lists all differences. */
 export async function verifyRuntimes(tree: Tree): Promise<string> {
   const { path, folder } = await packRuntimes(tree);
   const packed = await readPacked(join(tree.top, path));
@@ -34,7 +34,7 @@ export async function verifyRuntimes(tree: Tree): Promise<string> {
 
 interface Packed {
   readonly manifest: RuntimeManifest;
-  /** SHA-256 by path, without the manifest. */
+  /** SHA-256 by path, without the manifest's. */
   readonly files: ReadonlyMap<string, string>;
 }
 
@@ -55,7 +55,7 @@ async function readPacked(archive: string): Promise<Packed> {
     if (path.endsWith("/runtime.json")) manifest = JSON.parse(bytes.toString()) as RuntimeManifest;
     else files.set(path, sha256(bytes));
   }
-  if (manifest === undefined) throw new BootcError("there is no `runtime.json` in the archive");
+  if (manifest === undefined) throw new BootcError("the archive contains no `runtime.json`");
   return { manifest, files };
 }
 
