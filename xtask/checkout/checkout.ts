@@ -1,4 +1,4 @@
-// Which version this checkout is, read once from git and handed down; the commit's time is the only clock.
+// The version of this checkout, read once from git and passed down; the commit's time is the only clock.
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,41 +9,41 @@ import { readGit } from "./git.ts";
 import { readPackageJson } from "./package-json.ts";
 import { judgeUntagged, type Untagged } from "./untagged.ts";
 
-/** What a package says about where it comes from. */
+/** What a package says about its origin. */
 export interface Checkout {
   /** The package's version in RPM's notation: `2.0.0`, `2.0.0~rc.1`, `2.0.0^20261123140201.g0123456789`. */
   readonly version: string;
-  /** Name of source archives without suffix, after `git describe`: `bootc-2.0.0-4-g0123456789`. */
+  /** Name of source archives without suffix, like `git describe`: `bootc-2.0.0-4-g0123456789`. */
   readonly archiveName: string;
   /** The commit's full hash. */
   readonly commit: string;
   /** The committer's time in seconds since 1970: the only clock that reaches anything we make. */
   readonly commitEpoch: number;
-  /** What `git archive` packs: the commit, or a tree with the uncommitted changes. */
+  /** The tree-ish that `git archive` packs: the commit, or a tree with the uncommitted changes. */
   readonly treeish: string;
   readonly isDirty: boolean;
   /** False in an unpacked source archive, which has no history. */
   readonly isRepository: boolean;
 }
 
-/** The nearest release tag below a commit, and how many commits lie between. */
+/** The nearest release tag below a commit, and the number of commits in between. */
 export interface NearestTag {
   readonly name: string;
   readonly distance: number;
 }
 
-/** A source archive carries this file in place of a git repository. */
+/** A source archive contains this file instead of a git repository. */
 export const VERSION_FILE = "VERSION";
 
-/** `v2.0.0`, `v2.0.0-rc.1`; other tags mean nothing to us. */
+/** `v2.0.0`, `v2.0.0-rc.1`; other tags do not count. */
 export const RELEASE_TAG = /^v(\d+\.\d+\.\d+)(?:-rc\.(\d+))?$/;
 /** Fixed, because git's own abbreviation grows with the number of objects a clone happens to hold. */
 const HASH_DIGITS = 10;
 
 export interface CheckoutOptions {
-  /** Uncommitted changes mark the version and are packed, instead of being an error. */
+  /** Packs uncommitted changes and marks the version, instead of failing. */
   readonly allowDirty?: boolean;
-  /** What happens in a clone without the tags of releases that its remote has; it is told by default. */
+  /** What to do in a clone that lacks release tags of its remote; by default, warn. */
   readonly untagged?: Untagged;
 }
 
@@ -86,7 +86,7 @@ export interface Described {
   readonly isDirty: boolean;
 }
 
-/** RPM sorts `~` below and `^` above what precedes it, so a snapshot lies between two releases. */
+/** RPM sorts `~` below and `^` above the version before it, so a snapshot lies between two releases. */
 export function formatVersion({
   packageVersion,
   tag,
@@ -101,7 +101,7 @@ export function formatVersion({
   return tag.distance === 0 && !isDirty ? released : `${released}^${snapshot}`;
 }
 
-/** Plain characters only: `^` and `~` are awkward in addresses and renamed by release pages. */
+/** Only plain characters: `^` and `~` are awkward in URLs, and release pages rename them. */
 export function formatArchiveName({ packageVersion, tag, commit, isDirty }: Described): string {
   const hash = `g${commit.slice(0, HASH_DIGITS)}`;
   const suffix = isDirty ? "-dirty" : "";
@@ -110,7 +110,7 @@ export function formatArchiveName({ packageVersion, tag, commit, isDirty }: Desc
   return tag.distance === 0 ? `${name}${suffix}` : `${name}-${tag.distance}-${hash}${suffix}`;
 }
 
-/** Text of the file that tells a build from an archive what git tells a build from a clone. */
+/** The text of the file that replaces git in builds from an archive. */
 export function formatVersionFile(checkout: Checkout): string {
   const { version, archiveName, commit, commitEpoch } = checkout;
   return `version ${version}\narchive ${archiveName}\ncommit ${commit}\ncommitted ${commitEpoch}\n`;
@@ -153,7 +153,7 @@ async function readCommit(tree: Tree): Promise<Pick<Checkout, "commit" | "commit
   });
   if (head === "") {
     throw new BootcError("the repository has no commit yet", {
-      hint: "commit first: only what is committed is packaged",
+      hint: "commit first: only committed files are packaged",
     });
   }
   const shown = await readGit(tree, ["show", "--no-patch", "--format=%H %ct", "HEAD"]);
@@ -175,7 +175,7 @@ function dirtyError(changes: readonly string[]): BootcError {
   });
 }
 
-/** A tree object of the working copy; branches, index and stash list stay as they are. */
+/** Writes a tree object of the working copy; branches, index and stash list stay as they are. */
 async function writeDirtyTree(tree: Tree): Promise<string> {
   const me = { NAME: "xtask", EMAIL: "xtask@localhost" };
   const env = {
@@ -199,7 +199,7 @@ async function readNearestTag(tree: Tree): Promise<NearestTag | undefined> {
   });
 }
 
-/** Gets the history a shallow clone lacks: version and changelog depend on it. The error, if it cannot. */
+/** Fetches the history a shallow clone lacks, which version and changelog need. Returns the error, if any. */
 async function deepen(tree: Tree): Promise<unknown> {
   if ((await readGit(tree, ["rev-parse", "--is-shallow-repository"])) !== "true") return undefined;
   tree.ctx.note("fetching the history of this shallow clone");
@@ -223,7 +223,7 @@ async function findNearestTag(tree: Tree): Promise<NearestTag | undefined> {
     ...tags.map((it) => `--match=${it}`),
   ]);
   const [, name = "", distance] = /^(.+)-(\d+)-g[0-9a-f]+$/.exec(described) ?? [];
-  // A commit may be a release candidate and the release at once.
+  // One commit may be both a release candidate and the release.
   const same = releaseTags(await readGit(tree, ["tag", "--points-at", `${name}^{commit}`]));
   return { name: (await sortTags(same)).at(-1) ?? name, distance: Number(distance) };
 }
@@ -238,7 +238,7 @@ export async function sortTags(tags: readonly string[]): Promise<readonly string
   return semver.sort([...tags]);
 }
 
-/** A release tag as the package has it: `v2.0.0-rc.1` is `2.0.0~rc.1`. */
+/** A release tag as the package's version: `v2.0.0-rc.1` becomes `2.0.0~rc.1`. */
 export function formatReleasedVersion(tag: string): string {
   const [, base = "", candidate] = RELEASE_TAG.exec(tag) ?? [];
   return candidate === undefined ? base : `${base}~rc.${candidate}`;
@@ -247,7 +247,7 @@ export function formatReleasedVersion(tag: string): string {
 function requireBase(packageVersion: string): string {
   const base = /^(\d+\.\d+\.\d+)(?:-rc\.\d+)?$/.exec(packageVersion)?.[1];
   if (base !== undefined) return base;
-  throw new BootcError(`\`${packageVersion}\` in package.json is no version of ours`, {
+  throw new BootcError(`\`${packageVersion}\` in package.json is not a valid version`, {
     hint: "write X.Y.Z or X.Y.Z-rc.N",
   });
 }
@@ -259,7 +259,7 @@ function warnOfDisagreement(
   if (tag?.distance !== 0) return;
   const [, base] = RELEASE_TAG.exec(tag.name) ?? [];
   if (base === requireBase(packageVersion)) return;
-  ctx.note(`warning: the tag \`${tag.name}\` goes before \`${packageVersion}\` of package.json`);
+  ctx.note(`warning: the tag \`${tag.name}\` overrides \`${packageVersion}\` of package.json`);
 }
 
 function formatTimestamp(epoch: number): string {

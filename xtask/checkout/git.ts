@@ -1,12 +1,12 @@
-// How git is asked about the checkout.
+// Asks git about the checkout.
 import { BootcError } from "../../src/errors.ts";
 import type { RunOptions } from "../../src/system/context.ts";
 import type { Tree } from "../task.ts";
 
-/** Set by git for its hooks; they would lead us to another repository. */
+/** git sets these variables for its hooks; they would lead us to another repository. */
 const NO_GIT_ENV = { GIT_DIR: undefined, GIT_WORK_TREE: undefined, GIT_INDEX_FILE: undefined };
 
-/** Output of one git command in the checkout. A repository that git does not trust is its own error. */
+/** The output of a git command in the checkout. A repository that git does not trust has its own error. */
 export async function readGit(
   { ctx, top }: Tree,
   args: readonly string[],

@@ -1,13 +1,13 @@
-// The package's %changelog, made from git: an entry for each release tag, and one for what follows the last.
+// The package's %changelog, made from git: one entry per release tag, and one for the commits since.
 
 import type { Tree } from "../task.ts";
 import { type Checkout, formatReleasedVersion, RELEASE_TAG, sortTags } from "./checkout.ts";
 import { readGit } from "./git.ts";
 
-/** One entry of the changelog, before it is put into rpm's words. */
+/** One entry of the changelog, before it is formatted for rpm. */
 export interface ChangelogEntry {
   readonly version: string;
-  /** Seconds since 1970; only its day in UTC is told. */
+  /** Seconds since 1970; only the day in UTC is printed. */
   readonly epoch: number;
   /** `Name <address>`. */
   readonly author: string;
@@ -15,13 +15,13 @@ export interface ChangelogEntry {
   readonly subjects: readonly string[];
 }
 
-/** How many commits an entry names; the rest is counted. */
+/** How many commits an entry names; the rest are counted. */
 const SUBJECTS_MAX = 50;
 const WIDTH = 78;
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
-/** The changelog of this checkout, newest entry first. An archive without git has the one entry. */
+/** The changelog of this checkout, newest entry first. An archive without git has only one entry. */
 export async function readChangelog(
   tree: Tree,
   checkout: Checkout,
@@ -39,7 +39,7 @@ export async function readChangelog(
   let previous: string | undefined;
   for (const { version, revision } of isReleased ? versions : [...versions, here]) {
     const entry = await readEntry(tree, version, revision, previous);
-    // rpm refuses entries that are not in order of time, which clocks of committers may not be.
+    // rpm requires entries in chronological order, but committers' clocks may disagree.
     entries.unshift({ ...entry, epoch: Math.max(entry.epoch, entries[0]?.epoch ?? 0) });
     previous = revision;
   }
@@ -76,7 +76,7 @@ async function readEntry(
   };
 }
 
-/** In rpm's words. Whatever a subject says, it stays one item of one entry, and rpm expands nothing. */
+/** Formats entries for rpm. Whatever a subject says, it stays one item, and rpm expands nothing in it. */
 export function formatChangelog(entries: readonly ChangelogEntry[], release: string): string {
   return entries.map((it) => formatEntry(it, release)).join("\n\n");
 }
@@ -93,7 +93,7 @@ function formatEntry(
   ].join("\n");
 }
 
-/** rpm refuses a weekday that does not match its date. */
+/** rpm refuses a weekday that does not match the date. */
 function formatDay(epoch: number): string {
   const date = new Date(epoch * 1000);
   const day = String(date.getUTCDate()).padStart(2, "0");
@@ -101,11 +101,11 @@ function formatDay(epoch: number): string {
 }
 
 function formatText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: a subject may hold them, a spec may not
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a subject may contain them, a spec may not
   return text.replace(/[\u0000-\u001f\u007f]+/g, " ").replaceAll("%", "%%");
 }
 
-/** Lines of at most `WIDTH` columns; continued ones are indented, so that none starts an entry or item. */
+/** Lines of at most `WIDTH` columns; continuations are indented, so that none starts an entry or item. */
 function wrap(text: string): readonly string[] {
   const lines: string[] = [];
   for (const word of text.split(/\s+/).filter((it) => it !== "")) {

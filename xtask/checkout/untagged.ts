@@ -1,14 +1,14 @@
-// A clone that lacks the tags its remote has takes itself for one from before the first release.
+// Detects clones that lack their remote's tags, and would look older than the first release.
 import { BootcError } from "../../src/errors.ts";
 import type { Tree } from "../task.ts";
 import { readGit } from "./git.ts";
 
-/** What happens where a tag is lacking; what is made for others must not lie below a release. */
+/** What to do when a tag is missing. The version of a published package must not lie below a release. */
 export type Untagged = "refuse" | "allow" | "tell";
 
-/** Nobody waits longer than this for a remote to list its tags, in milliseconds. */
+/** How long a remote may take to list its tags, in milliseconds. */
 const TIMEOUT_MS = 20_000;
-/** A remote that wants a password is one that cannot be asked. */
+/** A remote that wants a password counts as unavailable. */
 const NO_PROMPT = {
   GIT_TERMINAL_PROMPT: "0",
   GIT_ASKPASS: "true",
@@ -17,8 +17,8 @@ const NO_PROMPT = {
 };
 
 /**
- * Looks for the tag of a release that the remote has in the history of HEAD and this clone, which has
- * none, lacks. Tells it or fails, as `mode` says; a remote that cannot be asked is told where the
+ * For a clone without release tags: looks for one of the remote's release tags in the history of HEAD.
+ * If there is one, warns or fails according to `mode`. If the remote cannot be asked, warns when the
  * answer matters.
  */
 export async function judgeUntagged(
@@ -31,7 +31,7 @@ export async function judgeUntagged(
   if (typeof tags === "string") {
     if (mode === "tell") return;
     tree.ctx.note(
-      `warning: no tag of a release is here, and ${tags}: this may lie below a release`,
+      `warning: this clone has no release tag, and ${tags}: its version may lie below a release`,
     );
     return;
   }
@@ -44,18 +44,18 @@ export async function judgeUntagged(
   const command = `git fetch --tags ${remote}`;
   if (mode === "refuse")
     throw new BootcError(problem, {
-      hint: `run \`${command}\`; package-srpm and package-rpm go on all the same with --allow-untagged`,
+      hint: `run \`${command}\`, or pass --allow-untagged to package-srpm or package-rpm`,
     });
   tree.ctx.note(`warning: ${problem}; run \`${command}\``);
 }
 
 const NO_REMOTE = "there is no remote to ask for one";
 
-/** The remote this branch follows, or `origin`, or whichever there is. */
+/** The remote that this branch follows, or `origin`, or any other. */
 async function readRemote(tree: Tree): Promise<string | undefined> {
   const names = (await readGit(tree, ["remote"])).split("\n").filter((it) => it !== "");
   const upstream = await readGit(tree, ["rev-parse", "--abbrev-ref", "HEAD@{upstream}"], {
-    // Without an upstream, or a branch.
+    // 128: there is no upstream, or no branch.
     okStatuses: [0, 128],
   });
   const followed = names.find((it) => upstream.startsWith(`${it}/`));
@@ -64,11 +64,11 @@ async function readRemote(tree: Tree): Promise<string | undefined> {
 
 interface RemoteTag {
   readonly name: string;
-  /** What it names, a commit unless somebody tagged something else. */
+  /** The object that the tag names, usually a commit. */
   readonly commit: string;
 }
 
-/** The remote's tags; or why it did not list them. */
+/** The remote's tags, or the reason why it did not list them. */
 async function readRemoteTags(tree: Tree, remote: string): Promise<readonly RemoteTag[] | string> {
   try {
     return parseTags(
@@ -80,11 +80,11 @@ async function readRemoteTags(tree: Tree, remote: string): Promise<readonly Remo
   } catch (error) {
     tree.ctx.signal.throwIfAborted();
     const [reason] = String(error instanceof Error ? error.message : error).split("\n", 1);
-    return `\`${remote}\` cannot be asked for one (${reason})`;
+    return `\`${remote}\` did not list its tags (${reason})`;
   }
 }
 
-/** An annotated tag has two lines; that with `^{}`, the later one, names the commit. */
+/** An annotated tag has two lines; the later one, with `^{}`, names the commit. */
 function parseTags(listed: string): readonly RemoteTag[] {
   const commits = new Map<string, string>();
   for (const line of listed.split("\n")) {
@@ -94,7 +94,7 @@ function parseTags(listed: string): readonly RemoteTag[] {
   return [...commits].map(([name, commit]) => ({ name, commit }));
 }
 
-/** The last of `tags` below HEAD. Of a commit that this clone does not have, HEAD is no descendant. */
+/** The last of `tags` in HEAD's history, which cannot contain a commit that this clone lacks. */
 async function findInHistory(tree: Tree, tags: readonly RemoteTag[]): Promise<string | undefined> {
   for (const { name, commit } of tags.toReversed()) {
     const base = await readGit(tree, ["merge-base", commit, "HEAD"], { okStatuses: [0, 1, 128] });

@@ -30,7 +30,7 @@ test.each([
   { two: tarOf({ a: "1", b: "2", c: "3" }), want: "`c` is in one of them only" },
   {
     two: tarOf({ a: "1", b: "2" }, 5),
-    want: "its files are the same: order, modes or times differ",
+    want: "its files are identical; order, modes or times differ",
   },
 ])("inside an archive: $want", ({ two, want }) => {
   const one = tarOf({ a: "1", b: "2" });

@@ -1,4 +1,4 @@
-// Two folders of artifacts that should be the same, and where they are not.
+// Compares two folders of artifacts that should be identical, and says where they differ.
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
@@ -8,11 +8,11 @@ import { readTar, type TarFile } from "../vendor/tar-read.ts";
 export interface Comparison {
   /** By path below the folders, sorted. */
   readonly same: readonly { readonly path: string; readonly sha256: string }[];
-  /** One line each: which file, and where in it. */
+  /** One line per difference: which file, and where in it. */
   readonly differences: readonly string[];
 }
 
-/** Compares all files below the two folders that `isArtifact` takes, by path. */
+/** Compares, by path, all files below the two folders that `isArtifact` accepts. */
 export async function compareFolders(
   one: string,
   two: string,
@@ -51,7 +51,7 @@ async function sha256(path: string): Promise<string> {
   return (await digestFile("sha256", path)).toString("hex");
 }
 
-/** Where two files differ; inside an archive the first member that does. */
+/** Where two files differ; for archives, the first member that differs. */
 export function describeDifference(path: string, one: Buffer, two: Buffer): string {
   const offset = firstDifference(one, two);
   const whole = `${path}: differs at byte ${offset} (${one.length} and ${two.length} bytes)`;
@@ -65,7 +65,7 @@ function differenceInside(path: string, one: Buffer, two: Buffer): string | unde
   const [left, right] = [unpack(one), unpack(two)];
   const members = [...left.keys(), ...right.keys()];
   const differing = members.find((it) => !isSame(left.get(it), right.get(it)));
-  if (differing === undefined) return "its files are the same: order, modes or times differ";
+  if (differing === undefined) return "its files are identical; order, modes or times differ";
   const [was, is] = [left.get(differing), right.get(differing)];
   if (was === undefined || is === undefined) return `\`${differing}\` is in one of them only`;
   const offset = firstDifference(was.bytes, is.bytes);
@@ -87,10 +87,10 @@ function isSame(one: TarFile | undefined, two: TarFile | undefined): boolean {
   return one.bytes.equals(two.bytes) && one.isExecutable === two.isExecutable;
 }
 
-/** Offset of the first byte that differs; the shorter length when one is the beginning of the other. */
+/** Offset of the first byte that differs, or the shorter length when one file begins with the other. */
 function firstDifference(one: Buffer, two: Buffer): number {
   const length = Math.min(one.length, two.length);
-  // Blocks first: comparing bytes one by one takes minutes in an archive.
+  // Compare blocks first: comparing an archive byte by byte takes minutes.
   const step = 1 << 16;
   let at = 0;
   while (at + step <= length && one.compare(two, at, at + step, at, at + step) === 0) at += step;

@@ -1,13 +1,13 @@
-// A row of the architecture's table.
+// A row in the table of the architecture.
 
-/** One folder; what is below it has rows of its own. */
+/** One folder; its subfolders have rows of their own. */
 export interface Folder {
-  /** What a newcomer finds here. docs/architecture.md prints it. */
+  /** The question that the folder answers. docs/architecture.md prints it. */
   readonly question: string;
-  /** Folders and single files besides the folder itself and `ALWAYS`; subfolders by their own names. */
+  /** Folders and single files besides the folder itself and `ALWAYS`; subfolders are named separately. */
   readonly mayImport: readonly string[];
-  /** Its files never import one another: no command knows another. */
+  /** Its files never import one another, so that no command knows another. */
   readonly isApart?: true;
-  /** Why it holds fewer or more files than the others do. */
+  /** Why it holds fewer or more files than other folders. */
   readonly sizeReason?: string;
 }

@@ -1,12 +1,12 @@
-// The architecture as a table: which question each folder answers, and whom it may import.
+// The architecture as a table: which question each folder answers, and what it may import.
 
 import type { Folder } from "./folder.ts";
 import { TOOL_FOLDERS } from "./tool-folders.ts";
 
-/** What any folder may import. */
+/** Every folder may import these. */
 export const ALWAYS: readonly string[] = ["src/errors.ts"];
 
-/** Packages and modules that belong to one folder: the door to processes, and that to the C library. */
+/** Packages and modules that only one place may import: the doors to processes and to the C library. */
 export const DOORS: Readonly<Record<string, string>> = {
   execa: "src/system",
   "node:ffi": "src/native",

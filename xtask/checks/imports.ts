@@ -1,9 +1,9 @@
-// Who imports whom: what the table of folders does not allow, and circles.
+// Finds imports that the table of folders does not allow, and circles of imports.
 import { dirname, join, normalize } from "node:path";
 import type { Folder } from "./folder.ts";
 import { ALWAYS, DOORS, FOLDERS } from "./folders.ts";
 
-/** Tests and their helpers may reach further; the product may not reach into them. */
+/** Tests and their helpers may import more; the product may not import them. */
 export const TEST_FILE = /\.test\.ts$|^src\/testing\/|^tests\//;
 
 export interface SourceFile {
@@ -37,7 +37,7 @@ function isAllowed(from: string, folder: Folder, target: string): boolean {
   return to === from ? folder.isApart !== true : folder.mayImport.includes(to);
 }
 
-/** What the file imports: paths relative to the checkout, names of packages as they are. */
+/** What the file imports: paths relative to the checkout, and names of packages. */
 export function importsOf({ path, text }: SourceFile): readonly string[] {
   const specifiers = text.matchAll(
     /(?:(?:^|\s)(?:import|from|import\()\s*\(?|getBuiltinModule\()"([^"]+)"/gm,
@@ -47,7 +47,7 @@ export function importsOf({ path, text }: SourceFile): readonly string[] {
   );
 }
 
-/** Every circle of imports among `files`, one line each, from the first of its files by name. */
+/** Every circle of imports among `files`, one line each, starting with its first file by name. */
 export function findCircles(files: readonly SourceFile[]): readonly string[] {
   const graph = new Map(files.map((file) => [file.path, importsOf(file)]));
   return findComponents(graph)
@@ -55,7 +55,7 @@ export function findCircles(files: readonly SourceFile[]): readonly string[] {
     .map((component) => describeCircle(component, graph));
 }
 
-/** The shortest way from the first file back to itself. */
+/** The shortest path from the first file back to itself. */
 function describeCircle(
   component: readonly string[],
   graph: ReadonlyMap<string, readonly string[]>,

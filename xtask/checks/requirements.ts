@@ -1,11 +1,11 @@
-// The system programs our tasks start, the package each is in, and how this distribution installs it.
+// The system programs that our tasks start, their packages, and how a distribution installs those.
 import { accessSync, constants, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
 import type { Context } from "../../src/system/context.ts";
 import type { Tree } from "../task.ts";
 
-/** Package names by family of distribution. */
+/** Package names by family of distributions. */
 interface Packages {
   readonly debian: string;
   readonly fedora: string;
@@ -71,7 +71,7 @@ const INSTALLERS: readonly Installer[] = [
   { family: "fedora", program: "dnf", args: ["install", "-y"] },
 ];
 
-/** Makes sure that `names` can be started. Fails with the command that installs what is missing. */
+/** Makes sure that the programs exist. The error names the command that installs the missing ones. */
 export async function requirePrograms(tree: Tree, names: readonly string[]): Promise<void> {
   const missing = names.filter((it) => !isOnPath(tree.ctx.env, it));
   if (missing.length === 0) return;
@@ -80,7 +80,7 @@ export async function requirePrograms(tree: Tree, names: readonly string[]): Pro
   await installPrograms(tree, missing, installer);
 }
 
-/** The command that installs `names`, as words; undefined when we know no package for one of them. */
+/** The command that installs `names`, as words; undefined when one of them has no known package. */
 export function installCommand(
   names: readonly string[],
   installer: Installer,
@@ -90,7 +90,7 @@ export function installCommand(
   return [installer.program, ...installer.args, ...new Set(packages as string[])];
 }
 
-/** Which installer an os-release file asks for: by its ID, else by what it says it is like. */
+/** The installer for the system an os-release file describes: by ID, else by ID_LIKE. */
 export function decideInstaller(osRelease: string): Installer | undefined {
   const ids = ["ID", "ID_LIKE"].flatMap((key) => {
     const value = new RegExp(`^${key}=(.*)$`, "m").exec(osRelease)?.[1] ?? "";
@@ -125,7 +125,7 @@ async function installPrograms(
   if (program === undefined) throw missingError(missing, installer);
   const env = { DEBIAN_FRONTEND: "noninteractive" };
   await doing(`installing ${missing.map((it) => `\`${it}\``).join(", ")}`, async () => {
-    // A fresh container of Debian has no package lists.
+    // A fresh Debian container has no package lists.
     if (program === "apt-get") await ctx.run("apt-get", ["update", "--quiet"], { env });
     await ctx.run(program, args, { env });
   });
@@ -133,7 +133,7 @@ async function installPrograms(
   if (still.length > 0) throw missingError(still, installer);
 }
 
-/** Whether a program of that name can be started by PATH. */
+/** Whether PATH has a program of that name. */
 export function isOnPath(env: Context["env"], name: string): boolean {
   return (env.PATH ?? "").split(delimiter).some((folder) => {
     try {
@@ -150,7 +150,7 @@ function readOsRelease(ctx: Context): string {
     try {
       return readFileSync(join(ctx.root, path), "utf8");
     } catch {
-      // The next place may have it; without any we only lack the hint's command.
+      // Try the next place. Without any, only the hint's command is missing.
     }
   }
   return "";

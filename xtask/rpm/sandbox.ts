@@ -1,30 +1,30 @@
-// A build chroot in small: no network, another user, nothing of the environment, no Node of the system.
+// A small build chroot: no network, another user, an empty environment, and without the system's Node.
 import { access, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Where a sandbox has its one writable folder. */
+/** The path of a sandbox's only writable folder. */
 export const BUILD_FOLDER = "/builddir";
 
 export interface Sandbox {
-  /** A folder of ours that the sandbox sees as `/builddir`, with a file `passwd` and one `group` in it. */
+  /** Our folder that the sandbox sees as `/builddir`; it contains `passwd` and `group`. */
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
-  /** More folders to show, read-only: where they are, and where the sandbox sees them. */
+  /** More folders to show read-only: their paths outside, and their paths in the sandbox. */
   readonly shown?: Readonly<Record<string, string>>;
 }
 
-/** Accounts of the sandbox; without a name for its user rpmbuild complains about every file. */
+/** Accounts in the sandbox; without a name for its user, rpmbuild complains about every file. */
 export const ACCOUNTS = {
   passwd: "root:x:0:0::/:/bin/sh\nbuilder:x:1000:1000::/builddir:/bin/sh\n",
   group: "root:x:0:\nbuilder:x:1000:\n",
 };
 
-/** Of the system besides /usr: what programs of a distribution do not start without. */
+/** The files in /etc without which a distribution's programs do not start. */
 const ETC = ["alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "rpm", "os-release"];
-/** The system's own Node and npm, and what people install by hand. */
+/** The system's Node and npm, and programs installed by hand. */
 const HIDDEN_FOLDERS = ["/usr/local", "/usr/lib/node_modules", "/usr/share/nodejs"];
 const HIDDEN_PROGRAM = /^(?:node|nodejs|npm|npx|corepack)(?:-\d+)?$/;
-/** Links into /usr on a system that has them, folders elsewhere. */
+/** Links into /usr on systems with a merged /usr, folders on others. */
 const TOP = ["/bin", "/sbin", "/lib", "/lib32", "/lib64"];
 
 /** The words that start a program in the sandbox; the program and its arguments follow. */
@@ -55,7 +55,7 @@ export async function sandboxCommand({
   ];
 }
 
-/** Links among them lead to one of the others, or into a folder that is hidden. */
+/** Skips links, which lead to other files of this list or into a hidden folder. */
 async function readHiddenPrograms(): Promise<readonly string[]> {
   const found = await readdir("/usr/bin", { withFileTypes: true });
   return found
@@ -67,7 +67,7 @@ async function placeTop(path: string): Promise<readonly string[]> {
   try {
     return ["--symlink", await readlink(path), path];
   } catch {
-    // No link: a folder of its own, or not there at all.
+    // Not a link: a folder, or missing.
     return ["--ro-bind-try", path, path];
   }
 }

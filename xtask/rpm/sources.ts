@@ -13,7 +13,7 @@ import type { Tree } from "../task.ts";
 import type { VendorManifest } from "../vendor/manifest.ts";
 import { packVendor } from "../vendor.ts";
 
-/** The archives, by paths relative to the checkout, and what is known of their content. */
+/** The archives, by paths relative to the checkout, and facts about their content. */
 export interface PackageSources {
   /** Our own files. */
   readonly source: string;
@@ -21,7 +21,7 @@ export interface PackageSources {
   readonly runtime: PackedRuntimes;
 }
 
-/** All three, each made only if it was not made before from the same inputs. */
+/** Packs all three; an archive that was already made from the same inputs is reused. */
 export async function packSources(tree: Tree, checkout: Checkout): Promise<PackageSources> {
   const source = await packSource(tree, checkout);
   const vendor = await packVendor(tree, checkout);
@@ -46,12 +46,12 @@ export async function readSourceNames(
 }
 
 /**
- * Packs the commit's files to `target/NAME.tar.zst`, the same bytes every time. The archive holds a
- * `VERSION` file, so that a build from it needs no git.
+ * Packs the commit's files to `target/NAME.tar.zst`, the same bytes every time. The archive contains a
+ * `VERSION` file, so that builds from it need no git.
  */
 export async function packSource(tree: Tree, checkout: Checkout): Promise<string> {
   if (!checkout.isRepository) {
-    throw new BootcError("a source archive is packed from a git repository alone", {
+    throw new BootcError("only a git repository can be packed as a source archive", {
       hint: "work in a clone made by `git clone`",
     });
   }
@@ -80,7 +80,7 @@ export async function packSource(tree: Tree, checkout: Checkout): Promise<string
   return path;
 }
 
-/** What `git archive` packs, whatever the user's git is configured to do to files. */
+/** What `git archive` packs, regardless of how the user's git is configured to convert files. */
 async function readCommitted(tree: Tree, { treeish }: Checkout): Promise<readonly ArchiveEntry[]> {
   const folder = join(tree.top, "target");
   await mkdir(folder, { recursive: true });

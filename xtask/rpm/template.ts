@@ -1,10 +1,10 @@
-// Fills in a template whose result rpm reads: values are escaped for rpm, a value that is missing is fatal.
+// Renders a template for rpm: escapes the values, and fails when a value is missing.
 import ejs from "ejs";
 import { BootcError } from "../../src/errors.ts";
 
 /**
- * Renders `template`. It reaches its values through `it`: `<%= %>` escapes for rpm, `<%- %>` puts text
- * in as it is. Fails on a value that is missing or undefined, wherever in `values` it would lie.
+ * Renders `template`, which finds its values in `it`: `<%= %>` escapes for rpm, `<%- %>` inserts text as it
+ * is. Fails on a missing or undefined value, at any depth.
  */
 export function renderTemplate(path: string, template: string, values: object): string {
   try {
@@ -13,10 +13,10 @@ export function renderTemplate(path: string, template: string, values: object): 
       { it: guard(values, path, "it") },
       {
         strict: true,
-        // It copies what it is given; only what lies deeper stays guarded.
+        // ejs copies the top level of its data; only what lies deeper stays guarded.
         destructuredLocals: ["it"],
         escape: (value) => escapeForRpm(String(value)),
-        // Errors would be wrapped in a dozen lines of the template.
+        // With it, ejs wraps errors in a dozen lines of the template.
         compileDebug: false,
       },
     );
@@ -24,22 +24,22 @@ export function renderTemplate(path: string, template: string, values: object): 
     if (cause instanceof BootcError) throw cause;
     throw new BootcError(`\`${path}\` cannot be rendered`, {
       cause: new BootcError(cause instanceof Error ? cause.message : String(cause)),
-      hint: `mend \`${path}\`; its values are all below \`it\``,
+      hint: `correct \`${path}\`; all its values are below \`it\``,
     });
   }
 }
 
-/** One line, in which rpm expands nothing. Fails on a line break, which could start another tag. */
+/** Escapes one line so that rpm expands nothing. Fails on a line break, which could start another tag. */
 export function escapeForRpm(value: string): string {
   if (/[\n\r\0]/.test(value)) {
     throw new BootcError(`\`${value.slice(0, 40)}\` has more than one line`, {
-      hint: "a value of the spec must stand on one line",
+      hint: "a value in the spec must be on one line",
     });
   }
   return value.replaceAll("%", "%%");
 }
 
-/** `values`, in which asking for what is not there is an error instead of nothing. */
+/** `values`, except that reading a missing property throws. */
 function guard<T extends object>(values: T, path: string, name: string): T {
   return new Proxy(values, {
     get(target, key, receiver) {

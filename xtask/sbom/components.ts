@@ -1,4 +1,4 @@
-// What an SBOM lists: the program, the packages in it, the runtime, and what the runtime is made of.
+// What an SBOM lists: the program, the packages in it, the runtime, and the parts of the runtime.
 import { createHash } from "node:crypto";
 import { type Inside, packagesInside } from "../licenses/inside.ts";
 import { PARTS_INSIDE, PARTS_UNLISTED, RUNTIME_LICENSE } from "../licenses/runtime.ts";
@@ -6,7 +6,7 @@ import { edgesOf } from "../vendor/closure.ts";
 import { resolvePlace } from "../vendor/lockfile.ts";
 
 export interface Component {
-  /** Package URL: names it everywhere. */
+  /** Package URL, the identifier that all formats use. */
   readonly purl: string;
   readonly name: string;
   readonly version: string;
@@ -14,7 +14,7 @@ export interface Component {
   readonly license: string;
   /** SHA-512 of the registry's tarball, in hex. */
   readonly sha512?: string;
-  /** Package URLs of what it needs. */
+  /** Package URLs of the components that this one needs. */
   readonly needs: readonly string[];
 }
 
@@ -81,7 +81,7 @@ function listPackages({ manifest, lock }: Inside): readonly Component[] {
   });
 }
 
-/** https://github.com/package-url/purl-spec, type npm: the scope's `@` is written out. */
+/** https://github.com/package-url/purl-spec, type npm: the scope's `@` is encoded. */
 function npmPurl(name: string, version: string): string {
   return `pkg:npm/${name.replace("@", "%40")}@${encodeURIComponent(version)}`;
 }
@@ -91,7 +91,7 @@ function sha512Of(integrity: string): Pick<Component, "sha512"> {
   return digest === undefined ? {} : { sha512: Buffer.from(digest, "base64").toString("hex") };
 }
 
-/** Those that have a version; the others are listed by the runtime's LICENSE alone. */
+/** The parts that have a version; only the runtime's LICENSE lists the others. */
 function listRuntimeParts(versions: BillFacts["runtimeVersions"]): readonly Component[] {
   return [...PARTS_INSIDE, ...PARTS_UNLISTED].flatMap(({ key, license }) => {
     const version = key === undefined ? undefined : versions[key];
@@ -109,10 +109,10 @@ function listRuntimeParts(versions: BillFacts["runtimeVersions"]): readonly Comp
   });
 }
 
-/** Under which names the world, and databases of vulnerabilities, know what `process.versions` shortens. */
+/** Common names, also used by vulnerability databases, of parts that `process.versions` abbreviates. */
 const NAMES: Readonly<Record<string, string>> = { ares: "c-ares", uv: "libuv" };
 
-/** RFC 9562, version 5: the same content has the same identifier, wherever and whenever it is made. */
+/** RFC 9562, version 5: equal content gets the same identifier, wherever and whenever it is made. */
 export function uuidOf(content: string): string {
   const namespace = Buffer.from("6ba7b8119dad11d180b400c04fd430c8", "hex"); // for URLs, RFC 9562
   const bytes = createHash("sha1").update(namespace).update(content).digest().subarray(0, 16);

@@ -22,7 +22,7 @@ export function formatSpdx(bill: BillOfMaterials): string {
     dataLicense: "CC0-1.0",
     SPDXID: "SPDXRef-DOCUMENT",
     name,
-    // A name, not an address: SPDX 2.3 section 6.5 asks for one that nobody else uses.
+    // An identifier, not an address: SPDX 2.3 section 6.5 requires one that nobody else uses.
     documentNamespace: `https://spdx.org/spdxdocs/${encodeURIComponent(name)}-${uuidOf(JSON.stringify(content))}`,
     creationInfo: { created: formatTime(epoch), creators: ["Tool: bootc-xtask"] },
     ...content,
@@ -57,7 +57,7 @@ function relate(from: string, relationshipType: string, to: string) {
   return { spdxElementId: from, relationshipType, relatedSpdxElement: to };
 }
 
-/** Letters, digits, dots and hyphens alone are allowed. */
+/** SPDX allows only letters, digits, dots and hyphens. */
 function idOf(purl: string): string {
   return `SPDXRef-${purl
     .replace(/^pkg:/, "")

@@ -35,9 +35,9 @@ test.each([
     want: "failed: a.test.ts: as a whole\n3 passed, 1 failed, 2 skipped",
   },
   {
-    why: "and an error outside of every test",
+    why: "and an error outside every test",
     it: { success: false },
-    want: "failed: something outside of every test\n3 passed, 1 failed, 2 skipped",
+    want: "failed: something outside every test\n3 passed, 1 failed, 2 skipped",
   },
 ])("$why", ({ it, want }) => {
   expect(describeCounts([parseCounts(report(it), "/top")])).toBe(want);

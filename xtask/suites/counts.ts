@@ -4,12 +4,12 @@ import { BootcError } from "../../src/errors.ts";
 import { readFileIfAny } from "../../src/system/files.ts";
 import type { Tree } from "../task.ts";
 
-/** The suites, in the order they run; the last ones need root and minutes. */
+/** The suites in the order in which they run; the last ones need root and take minutes. */
 export const SUITES = ["unit", "cli", "repo", "packages", "vm"] as const;
 
 export type Suite = (typeof SUITES)[number];
 
-/** All that leaves a report to be counted: the suites, and a task that is none. */
+/** Everything that leaves a report to count: the suites, and one task. */
 export const REPORTS = [...SUITES, "hostile-inputs"] as const;
 
 export type ReportName = (typeof REPORTS)[number];
@@ -22,11 +22,11 @@ export interface Counts {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
-  /** What failed, each as file and name. */
+  /** The failed tests, each as file and name. */
   readonly failures: readonly string[];
 }
 
-/** The counts of those of `names` that have a report in target/tests. */
+/** The counts for those of `names` that have a report in target/tests. */
 export async function readCounts(
   tree: Tree,
   names: readonly ReportName[],
@@ -55,14 +55,14 @@ interface FileResult {
 }
 
 /**
- * vitest counts the tests of a file that cannot be loaded, or whose `beforeAll` fails, as none or as
- * skipped; such a file is one failure here. Files are named from `top` on.
+ * When a file cannot be loaded or its `beforeAll` fails, vitest counts its tests as none or as skipped; here
+ * such a file is one failure. Files are named relative to `top`.
  */
 export function parseCounts(text: string, top: string): Counts {
   const report = JSON.parse(text) as Report;
-  if (typeof report.numPassedTests !== "number") throw new BootcError("no report of vitest");
+  if (typeof report.numPassedTests !== "number") throw new BootcError("not a vitest report");
   const failures = report.testResults.flatMap((it) => failuresOf(it, top));
-  if (failures.length === 0 && !report.success) failures.push("something outside of every test");
+  if (failures.length === 0 && !report.success) failures.push("something outside every test");
   return {
     passed: report.numPassedTests,
     failed: failures.length,
@@ -85,7 +85,7 @@ export function sumCounts(counts: readonly Counts[]): Counts {
   return { passed: sum("passed"), failed: sum("failed"), skipped: sum("skipped"), failures };
 }
 
-/** A line for each failure, and as the last one `12 passed, 0 failed, 1 skipped`. */
+/** One line per failure, and a last line like `12 passed, 0 failed, 1 skipped`. */
 export function describeCounts(counts: readonly Counts[]): string {
   const { passed, failed, skipped, failures } = sumCounts(counts);
   const lines = failures.map((it) => `failed: ${it}`);

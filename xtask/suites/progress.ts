@@ -1,16 +1,16 @@
-// What a suite came to that did not reach its end, from what its tests noted on the way (tests/progress.ts).
+// The result of a suite that did not reach its end, from the notes of its tests (tests/progress.ts).
 
-/** One line: a file without `test`, otherwise one of its tests. */
+/** One line: about a test, or about the file when `test` is absent. */
 interface Noted {
   readonly event: "begins" | "passed" | "failed" | "ended";
   readonly file: string;
   readonly test?: string;
 }
 
-/** What stands behind the name of a test that never ended. */
+/** Added to the name of a test that never ended. */
 const WAS_RUNNING = "(was running when the suite was ended)";
 
-/** A report in the form of vitest's: what passed, what failed, and as failures what was running. */
+/** A report in vitest's format. Tests that were still running count as failures. */
 export function reportOfProgress(text: string): string {
   const noted = parseProgress(text);
   const tests = noted.filter((it) => it.test !== undefined);
@@ -19,9 +19,9 @@ export function reportOfProgress(text: string): string {
     const running = runningIn(lines).map((it) => `${it} ${WAS_RUNNING}`);
     const names = [...failed, ...running];
     const isEnded = lines.some((it) => it.event === "ended");
-    // With none of its tests running, what is before, between or after them was.
+    // If none of its tests was running, the code before, between or after them was.
     if (isEnded && names.length === 0) return [];
-    if (!isEnded && running.length === 0) names.push(`what surrounds its tests ${WAS_RUNNING}`);
+    if (!isEnded && running.length === 0) names.push(`code around its tests ${WAS_RUNNING}`);
     const assertionResults = names.map((fullName) => ({ status: "failed", fullName }));
     return [{ status: "failed", name: file, assertionResults }];
   });
@@ -37,12 +37,12 @@ export function reportOfProgress(text: string): string {
 }
 
 function parseProgress(text: string): readonly Noted[] {
-  // A line that was cut short in writing says nothing.
+  // The last line may have been cut off while being written, so it is ignored.
   const lines = text.split("\n").slice(0, -1);
   return lines.map((it) => JSON.parse(it) as Noted);
 }
 
-/** The tests of one file that began more often than they ended; a test of `test.each` may share its name. */
+/** The tests of one file that began more often than they ended; tests of `test.each` may share a name. */
 function runningIn(lines: readonly Noted[]): readonly string[] {
   const open: string[] = [];
   for (const { event, test } of lines) {

@@ -66,7 +66,7 @@ test("a suite in which no test begins or ends for too long is ended", async () =
   expect(got).toEqual({
     isGood: false,
     notes: ["mine: BootcError: ended: no test began or ended within 1 minutes"],
-    counts: ["failed: something outside of every test", "0 passed, 1 failed, 0 skipped"],
+    counts: ["failed: something outside every test", "0 passed, 1 failed, 0 skipped"],
   });
 });
 
@@ -98,7 +98,7 @@ test.each([
       line({ event: "begins", test: "t" }) +
       line({ event: "passed", test: "t" }),
     want: [
-      "failed: a.test.ts: what surrounds its tests (was running when the suite was ended)",
+      "failed: a.test.ts: code around its tests (was running when the suite was ended)",
       "1 passed, 1 failed, 0 skipped",
     ],
   },
@@ -116,12 +116,12 @@ test.each([
   {
     why: "a line cut short",
     text: `${line({ event: "begins" })}${line({ event: "ended" })}{"event":"be`,
-    want: ["failed: something outside of every test", "0 passed, 1 failed, 0 skipped"],
+    want: ["failed: something outside every test", "0 passed, 1 failed, 0 skipped"],
   },
   {
     why: "nothing at all",
     text: "",
-    want: ["failed: something outside of every test", "0 passed, 1 failed, 0 skipped"],
+    want: ["failed: something outside every test", "0 passed, 1 failed, 0 skipped"],
   },
 ])("a run that ends with $why", ({ text, want }) => {
   expect(describeCounts([parseCounts(reportOfProgress(text), "/top")]).split("\n")).toEqual(want);

@@ -1,4 +1,4 @@
-// One run of vitest up to a report, whichever way it ends.
+// One run of vitest, which leaves a report however it ends.
 import { existsSync, statSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -8,20 +8,20 @@ import { reportOfProgress } from "./progress.ts";
 
 export interface SuiteRun {
   readonly name: string;
-  /** What vitest is told besides where the report goes. */
+  /** Arguments for vitest, except where the report goes. */
   readonly words: readonly string[];
-  /** Absolute path of the report, which is there afterwards. */
+  /** Absolute path of the report, which exists afterwards. */
   readonly report: string;
-  /** How long no test may begin or end before the run is ended. */
+  /** The run is ended when no test begins or ends for this long. */
   readonly stillMs: number;
 }
 
-/** Runs it; whether it succeeded. One that is ended, or dies, gets a report of what it came to. */
+/** Runs the suite; returns whether it succeeded. A run that dies or is ended also leaves a report. */
 export async function runSuite(tree: Tree, run: SuiteRun): Promise<boolean> {
   const { name, report } = run;
   const progress = `${report}.progress`;
   await mkdir(dirname(report), { recursive: true });
-  // A suite that dies must not be judged by the report of an earlier run.
+  // The report of an earlier run must not stand in for a suite that dies.
   await rm(report, { force: true });
   await writeFile(progress, "");
   const still = endWhenStill(progress, run.stillMs);
@@ -32,7 +32,7 @@ export async function runSuite(tree: Tree, run: SuiteRun): Promise<boolean> {
     if (!existsSync(report))
       await writeFile(report, reportOfProgress(await readFile(progress, "utf8")));
     tree.ctx.signal.throwIfAborted();
-    // vitest has told the rest.
+    // vitest has printed the rest.
     tree.ctx.note(`${name}: ${String(error).split("\n", 1)[0]}`);
     return false;
   } finally {
@@ -55,12 +55,12 @@ async function runVitest(
 }
 
 interface Still {
-  /** Aborted once nothing happened for long enough. */
+  /** Aborted when nothing has happened for too long. */
   readonly signal: AbortSignal;
   readonly stop: () => void;
 }
 
-/** A machine with much else to do takes many times as long; what hangs has tests that do not end. */
+/** Limits the pause and not the run: a busy machine takes many times longer, a hanging test never ends. */
 function endWhenStill(path: string, stillMs: number): Still {
   const controller = new AbortController();
   let size = 0;
