@@ -1,15 +1,15 @@
-// What a benchmark is, as `xtask bench` runs it.
+// The interface of a benchmark, as `xtask bench` runs it.
 import type { Tree } from "../xtask/task.ts";
 import type { Report } from "./figures.ts";
 
 export interface BenchOptions {
-  /** How often each contender is run; the benchmark's own choice when not given. */
+  /** How often each contender is run; by default, the benchmark's own choice. */
   readonly rounds?: number;
-  /** Images of that many layers alone, where a benchmark compares several. */
+  /** Restricts a benchmark that compares several images to the one with this many layers. */
   readonly layers?: number;
 }
 
-/** What each file named after a benchmark exports as `bench`. */
+/** Each file named after a benchmark exports one as `bench`. */
 export interface Bench {
   readonly run: (tree: Tree, options: BenchOptions) => Promise<readonly Report[]>;
 }

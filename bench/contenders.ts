@@ -1,4 +1,4 @@
-// What pulls of one image are compared: ours, the serial baseline, and the floor; each into a new place.
+// The pulls that we compare: ours, the serial baseline, and the floor. Each starts in a new folder.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,9 +12,9 @@ import { buildHere } from "./start-up.ts";
 
 /** How far away the registry is. */
 export interface Distance {
-  /** As titles have it: `at no distance`. */
+  /** The words for titles: `at no distance`. */
   readonly name: string;
-  /** None: the registry itself on loopback. */
+  /** The link in between; when absent, the registry is used directly on loopback. */
   readonly link?: Omit<SlowLink, "targetPort">;
 }
 
@@ -24,7 +24,7 @@ export const FAR: Distance = {
   link: { latencyMs: 80, bytesPerSecond: 20_000_000 },
 };
 
-/** Has `work` measure with a bed, and with the address where the registry is reached. */
+/** Calls `work` with a bed and with the address at which to reach the registry. */
 export async function withBed<T>(
   tree: Tree,
   { link }: Distance,
@@ -45,7 +45,7 @@ export async function withBed<T>(
   }
 }
 
-/** What every comparison needs: our program, a registry, a folder on the disk that is measured. */
+/** What every comparison needs: our program, a registry, and a folder on the disk to measure on. */
 export interface Bed {
   readonly tree: Tree;
   readonly program: string;
@@ -54,7 +54,7 @@ export interface Bed {
   close(): Promise<void>;
 }
 
-/** The registry is real and on loopback; the folder is where `TMPDIR` says. */
+/** The registry is a real one on loopback; the folder is in `TMPDIR`. */
 async function openBed(tree: Tree): Promise<Bed> {
   const program = await buildHere(tree);
   const folder = await mkdtemp(join(tmpdir(), "bootc-bench-"));
@@ -71,17 +71,17 @@ async function openBed(tree: Tree): Promise<Bed> {
   };
 }
 
-/** An image in the registry, and what the stock tools need to know of it. */
+/** An image in the registry, and what the stock tools need to know about it. */
 export interface ServedImage {
   readonly name: string;
   readonly layerList: string;
 }
 
-/** Makes the image (kept under target/ for the next time) and puts it into the registry. */
+/** Makes the image, or reuses the one under target/, and pushes it to the registry. */
 export async function serveImage(bed: Bed, name: string, shape: ImageShape): Promise<ServedImage> {
   const { tree, registry, folder } = bed;
   const layout = join(tree.top, "target", "bench", `image-${Object.values(shape).join("-")}`);
-  tree.ctx.note(`the image ${name}: ${shape.layers} layers, making it if need be`);
+  tree.ctx.note(`the image ${name}: ${shape.layers} layers, made if needed`);
   await writeBenchImage(layout, shape);
   const target = `docker://${registry.address}/${name}`;
   await tree.ctx.run("skopeo", [
@@ -100,16 +100,16 @@ export async function serveImage(bed: Bed, name: string, shape: ImageShape): Pro
 
 export const GIGABYTE = { files: 30_000, sizeBytes: 1_000_000_000 } as const;
 
-/** How all end, so that none is faster for leaving its work to a later flush. */
+/** How all contenders end, so that none is faster because a later flush does part of its work. */
 export const DURABILITY =
   "each ends with its files on the disk: ostree's fsync is on for (a) and for us, (b) ends with sync";
 
-/** Where the registry is reached: its own address, or that of a slow link in front of it. */
+/** The registry's address: its own, or that of a slow link in front of it. */
 export interface PullCase {
   readonly bed: Bed;
   readonly image: ServedImage;
   readonly address: string;
-  /** A repository to begin with, for an update; an empty one when not given. */
+  /** The repository to start from, for an update; an empty one by default. */
   readonly startFrom?: string | undefined;
 }
 
@@ -157,7 +157,7 @@ export function floorContender({ bed, image, address }: PullCase): Contender {
       for (const digest of digests) {
         const sum = await readFile(join(out, `${digest.slice("sha256:".length)}.sum`), "utf8");
         if (!sum.startsWith(digest.slice("sha256:".length))) {
-          throw new BootcError(`the floor wrote other bytes for \`${digest}\``, {
+          throw new BootcError(`the floor wrote wrong bytes for \`${digest}\``, {
             kind: "integrity",
           });
         }
@@ -166,7 +166,7 @@ export function floorContender({ bed, image, address }: PullCase): Contender {
   };
 }
 
-/** Runs a contender once and keeps the repository it left, for updates to start from. */
+/** Runs a contender once and keeps its repository, from which updates start. */
 export async function keepRepository(
   bed: Bed,
   contender: Contender,
@@ -201,7 +201,7 @@ async function freshRepository(bed: Bed, repo: string, from: string | undefined)
   await flush(bed, repo);
 }
 
-/** What was written or removed for this run must not be flushed on the time of the one measured. */
+/** Flushes what the preparation wrote or removed, so that it does not slow the measured run. */
 async function flush({ tree: { ctx } }: Bed, folder: string): Promise<void> {
   await ctx.run("sync", ["--file-system", folder]);
 }

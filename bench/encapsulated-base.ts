@@ -1,4 +1,4 @@
-// An ostree commit of given files, taken apart into the layers of a container image.
+// Splits an ostree commit of given files into the layers of a container image.
 import { execFileSync } from "node:child_process";
 import { encapsulatedTars } from "../tests/repo/images/encapsulate.ts";
 import { machineOstree } from "../tests/repo/ostree-versions.ts";
@@ -12,7 +12,7 @@ export interface EncapsulatedBase {
   readonly lastTar: Buffer;
 }
 
-/** `chunkCount` chunks besides the commit layer, which has its share of the content as well. */
+/** Makes `chunkCount` chunks and the commit layer, which also has its share of the content. */
 export async function makeEncapsulatedBase(
   entries: readonly ArchiveEntry[],
   chunkCount: number,

@@ -1,4 +1,4 @@
-// What each choice in making the executable does to its start: the shipped one against one change at a time.
+// How each choice in building the executable affects its start: the shipped one against single changes.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { makeBlob, SEA_CONFIG } from "../xtask/build/blob.ts";
@@ -48,7 +48,7 @@ export const bench: Bench = {
   },
 };
 
-/** Builds one variant; its path. */
+/** Builds one variant and returns its path. */
 async function make(tree: Tree, variant: Variant): Promise<string> {
   const folder = join(tree.top, "target", "bench", variant.name.replaceAll(/\W+/g, "-"));
   const out = join(folder, "bootc");

@@ -1,4 +1,4 @@
-// From samples to what is read: medians with their spread, as ratios to a named baseline.
+// Turns samples into a report: medians with their spread, as ratios to a named baseline.
 import { cpus, release, totalmem } from "node:os";
 import { formatMs, type Measured, type Sample } from "./measure.ts";
 
@@ -8,25 +8,25 @@ export interface Row {
   readonly runs: number;
   readonly medianMs: number;
   readonly minMs: number;
-  /** Half of the runs took between these two. */
+  /** Half of the runs took between these two times. */
   readonly quartilesMs: readonly [number, number];
   /** Median of the CPU seconds of all processes, in milliseconds. */
   readonly cpuMs: number;
-  /** The largest resident set of any one process. */
+  /** The largest resident set of any single process. */
   readonly peakBytes: number;
-  /** How much longer than the baseline's the median is; negative when it is shorter. */
+  /** The median minus the baseline's median; negative when faster. */
   readonly moreMs: number;
-  /** The median as a ratio to the baseline's, each less the floor. */
+  /** The ratio of the median to the baseline's, with the floor subtracted from both. */
   readonly ratio: number;
-  /** The CPU time as a ratio to the baseline's: what a busy machine distorts least. */
+  /** The ratio of the CPU time to the baseline's, which a busy machine distorts least. */
   readonly cpuRatio: number;
 }
 
-/** What a contender must not exceed; at least one of these. */
+/** The limits for a contender; at least one is given. */
 export interface Limit {
   readonly name: string;
   readonly ratioMax?: number;
-  /** Over the baseline's median. */
+  /** The most milliseconds over the baseline's median. */
   readonly moreMsMax?: number;
   readonly peakBytesMax?: number;
 }
@@ -37,7 +37,7 @@ export interface Report {
   readonly date: string;
   readonly baseline: string;
   readonly rows: readonly Row[];
-  /** What a reader must know to compare: how durable each contender's result is, for instance. */
+  /** Facts that a reader needs for a comparison, such as how durable each contender's result is. */
   readonly notes: readonly string[];
   readonly limits: readonly Limit[];
 }
@@ -45,9 +45,9 @@ export interface Report {
 export interface ReportOptions {
   readonly title: string;
   readonly notes?: readonly string[];
-  /** The name of the contender the others are compared with. */
+  /** The name of the contender that the others are compared with. */
   readonly baseline: string;
-  /** The name of the contender whose time is no contender's merit; none when not given. */
+  /** The name of the contender whose time is subtracted from all others; by default, none. */
   readonly floor?: string;
   readonly limits?: readonly Limit[];
 }
@@ -77,7 +77,7 @@ export function createReport(measured: readonly Measured[], options: ReportOptio
   };
 }
 
-/** The limits that a row exceeds, a line each. */
+/** The limits that rows exceed, one line each. */
 export function findExceeded({ rows, limits }: Report): readonly string[] {
   return limits.flatMap((limit) => {
     const row = rows.find((it) => it.name === limit.name);
@@ -113,7 +113,7 @@ function formatMemory(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 }
 
-/** The report as a table that is also Markdown. */
+/** Formats the report as a Markdown table. */
 export function formatReport(report: Report): string {
   const cells = [
     [
@@ -157,7 +157,7 @@ function formatLimit(limit: Limit | undefined): string {
     .join(", ");
 }
 
-/** The value below which the share `at` of `values` lies, between neighbours in proportion. */
+/** The quantile `at` of `values`, interpolated between neighbours. */
 export function quantile(values: readonly number[], at: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const place = (sorted.length - 1) * at;

@@ -1,4 +1,4 @@
-// The same from a registry 80 ms away: an encapsulated ostree commit with layers on top.
+// A first pull of an encapsulated ostree commit with layers on top, from a registry 80 ms away.
 import type { Bench } from "./bench.ts";
 import { FAR } from "./contenders.ts";
 import { benchFirstPulls } from "./first-pulls.ts";

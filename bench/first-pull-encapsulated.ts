@@ -5,7 +5,7 @@ import { benchFirstPulls } from "./first-pulls.ts";
 
 export const bench: Bench = benchFirstPulls({
   kind: "encapsulated",
-  // One layer cannot be both a base and what is on top of it.
+  // A single layer cannot be both a base and a layer on top.
   layers: [8, 64, 128],
   distance: NEAR,
   serialRatioMax: {},

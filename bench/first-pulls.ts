@@ -20,9 +20,9 @@ export interface FirstPulls {
   readonly kind: ImageKind;
   readonly layers: readonly number[];
   readonly distance: Distance;
-  /** At most so many times the serial baseline's time, by number of layers. */
+  /** The largest ratio to the serial baseline's time, by number of layers. */
   readonly serialRatioMax: Readonly<Record<number, number>>;
-  /** The same to the floor; 3 for numbers that are not named. */
+  /** The largest ratio to the floor, by number of layers; 3 by default. */
   readonly floorRatioMax: Readonly<Record<number, number>>;
   readonly rounds: number;
 }
@@ -42,7 +42,7 @@ export function benchFirstPulls(it: FirstPulls): Bench {
   };
 }
 
-/** The same runs twice: as ratios to the serial baseline, and to the floor. */
+/** Reports the same runs twice: as ratios to the serial baseline, and to the floor. */
 async function comparePulls(
   bed: Bed,
   address: string,
@@ -55,7 +55,7 @@ async function comparePulls(
   const [ours, serial] = [oursContender(pullCase), serialContender(pullCase)];
   const floor = floorContender(pullCase);
   const serialMax = it.serialRatioMax[count];
-  // A serial importer of stock tools knows nothing of encapsulated commits, and takes minutes from afar.
+  // Stock tools cannot import encapsulated commits, and the serial baseline takes minutes from afar.
   const hasSerial =
     kind === "derived" && (it.distance.link === undefined || serialMax !== undefined);
   const contenders = hasSerial ? [ours, serial, floor] : [ours, floor];

@@ -1,4 +1,4 @@
-// Images to measure with: the same bytes on every machine, of a given number of layers, files and bytes.
+// Makes images to measure with: a given number of layers, files and bytes, identical on every machine.
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
@@ -7,17 +7,17 @@ import { gzipSync } from "node:zlib";
 import { type ArchiveEntry, formatTar } from "../xtask/archive/archive.ts";
 import { makeEncapsulatedBase } from "./encapsulated-base.ts";
 
-/** File system differences alone, or an ostree commit in chunks with such layers on top. */
+/** Only file system differences, or an ostree commit in chunks with such layers on top. */
 export type ImageKind = "derived" | "encapsulated";
 
 export interface ImageShape {
   readonly kind: ImageKind;
   readonly layers: number;
-  /** In all layers together. */
+  /** Number of files in all layers. */
   readonly files: number;
-  /** Uncompressed, in all layers together. */
+  /** Uncompressed size of all layers. */
   readonly sizeBytes: number;
-  /** The index of a layer whose content differs from that of the image without this. */
+  /** The index of a layer whose content differs from that of the same image without this option. */
   readonly changedLayer?: number;
 }
 
@@ -42,7 +42,7 @@ export async function writeBenchImage(folder: string, shape: ImageShape): Promis
   for (const tar of tars) {
     diffIds.push(digestOf(tar));
     const mediaType = "application/vnd.oci.image.layer.v1.tar+gzip";
-    // Level 6 is what container builders use.
+    // Container builders use level 6.
     layers.push(await writeBlob(temp, gzipSync(tar, { level: 6 }), mediaType));
   }
   const config = await writeJson(temp, "application/vnd.oci.image.config.v1+json", {
@@ -71,7 +71,7 @@ interface Layers {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** An eighth of the layers of an encapsulated image are derived, as the images people build have it. */
+/** An eighth of an encapsulated image's layers are derived, as in the images that people build. */
 async function makeLayers(shape: ImageShape): Promise<Layers> {
   const tarOf = (index: number) => formatTar(layerEntries(index, shape), 0);
   const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
@@ -87,7 +87,7 @@ async function makeLayers(shape: ImageShape): Promise<Layers> {
   };
 }
 
-/** Where ostree keeps it: the configuration that comes with the system is in /usr/etc. */
+/** The entries as ostree commits have them: a system's default configuration is in /usr/etc. */
 function inCommit(entries: readonly ArchiveEntry[]): readonly ArchiveEntry[] {
   return entries.map((it) => ({ ...it, path: it.path.replace(/^etc\//, "usr/etc/") }));
 }
@@ -106,7 +106,7 @@ function digestOf(bytes: Buffer): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
-/** One layer's share: files of mixed sizes below /usr, a few of them in /etc, in folders of some sixty. */
+/** One layer's share: files of mixed sizes below /usr and a few in /etc, some sixty in each folder. */
 function layerEntries(index: number, shape: ImageShape): readonly ArchiveEntry[] {
   const files = Math.ceil(shape.files / shape.layers);
   const isChanged = index === shape.changedLayer;
@@ -128,7 +128,7 @@ function kernelEntries(): readonly ArchiveEntry[] {
   }));
 }
 
-/** Many small files and few large ones, as a system has them: the sum is `total`. */
+/** Sizes of many small files and a few large ones, as on a real system, with the sum `total`. */
 function fileSizes(count: number, total: number, seed: number): readonly number[] {
   const random = xorshift(seed);
   const weights = Array.from({ length: count }, () => 1 / (0.002 + random() ** 2));
@@ -136,7 +136,7 @@ function fileSizes(count: number, total: number, seed: number): readonly number[
   return weights.map((it) => Math.max(1, Math.round((it / sum) * total)));
 }
 
-/** Bytes that gzip makes half as large: a run of noise, then text, in turn. */
+/** Bytes that gzip halves: noise and text in turn. */
 function fileContent(seed: number, size: number): Buffer {
   const bytes = Buffer.allocUnsafe(size);
   const random = xorshift(seed);
@@ -150,7 +150,7 @@ function fileContent(seed: number, size: number): Buffer {
   return bytes;
 }
 
-/** A small generator of numbers in [0, 1), the same everywhere; the seed may be any number. */
+/** A small reproducible generator of numbers in [0, 1); the seed may be any number. */
 function xorshift(seed: number): () => number {
   let state = (seed ^ 0x9e3779b9) >>> 0 || 1;
   return () => {

@@ -1,4 +1,4 @@
-// Measures commands against one another: interleaved, so that what the machine does meanwhile hits all alike.
+// Measures commands against one another, interleaved, so that other load on the machine affects all alike.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -10,30 +10,30 @@ import { formatCommand } from "../src/system/quote.ts";
 import { requirePrograms } from "../xtask/checks/requirements.ts";
 import type { Tree } from "../xtask/task.ts";
 
-/** One of the things compared. */
+/** One of the commands compared. */
 export interface Contender {
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Brings the machine into the state to start from; not measured. */
+  /** Prepares the machine for a run; not measured. */
   readonly prepare?: () => Promise<void>;
-  /** Looks whether the work was done, and fails when not; not measured. */
+  /** Fails unless the run did its work; not measured. */
   readonly verify?: () => Promise<void>;
 }
 
 export interface MeasureOptions {
   readonly rounds: number;
-  /** Rounds that are run and not counted; one when not given. */
+  /** Rounds to run without counting them; one by default. */
   readonly warmUps?: number;
 }
 
 /** One run. */
 export interface Sample {
   readonly wallMs: number;
-  /** User and system time of the command and the children it waited for. */
+  /** User and system time of the command and of the children that it waited for. */
   readonly cpuMs: number;
-  /** The largest resident set of any one process, in bytes. */
+  /** The largest resident set of any single process. */
   readonly peakBytes: number;
 }
 
@@ -44,8 +44,8 @@ export interface Measured {
 }
 
 /**
- * Runs all contenders in turn, round after round, each round beginning with another one. A command
- * that fails ends the measurement: its time would mean nothing.
+ * Runs all contenders in turn, round after round; each round begins with another contender. A command
+ * that fails ends the measurement, since its time would mean nothing.
  */
 export async function measure(
   tree: Tree,
@@ -76,10 +76,10 @@ export async function measure(
   return contenders.map(({ name }, i) => ({ name, samples: samples[i] ?? [] }));
 }
 
-/** Not more often than a person reads: runs of milliseconds share a line. */
+/** The shortest time between lines of progress; short runs share a line. */
 const LINE_MS = 1000;
 
-/** Says what each run of a round took, as soon as it is known. */
+/** Reports how long each run of a round took, as soon as it is known. */
 function createProgress(ctx: Context, shown: string) {
   let told = Date.now();
   let runs: string[] = [];
@@ -97,7 +97,7 @@ function createProgress(ctx: Context, shown: string) {
   };
 }
 
-/** What the measurement itself adds to the wall time: a program that does nothing, measured alike. */
+/** A program that does nothing, whose time is what the measurement itself adds. */
 export const FLOOR: Contender = { name: "nothing (true)", program: "true", args: [] };
 
 async function measureOnce(ctx: Context, it: Contender, usage: string): Promise<Sample> {
@@ -126,7 +126,7 @@ async function measureOnce(ctx: Context, it: Contender, usage: string): Promise<
   return parseUsage(await readFile(usage, "utf8"));
 }
 
-/** The line that run-once.sh writes. */
+/** Parses the line that run-once.sh writes. */
 function parseUsage(text: string): Sample {
   const numbers = text.trim().split(/\s+/).map(Number);
   const [start = NaN, end = NaN, user = NaN, system = NaN, kibibytes = NaN] = numbers;

@@ -1,4 +1,4 @@
-// Runs our merge stage once, alone or with the transaction that closes it; started by the benchmark.
+// Runs our merge stage once, with or without its closing transaction; the benchmark starts this program.
 import { commitImage } from "../src/pull/merge/commit.ts";
 import { mergeLayers } from "../src/pull/merge/merge.ts";
 import { createContext } from "../src/system/run.ts";
@@ -16,7 +16,7 @@ if (stage === "commit") {
     manifestDigest: "sha256:00",
     manifest: "{}",
     config: "{}",
-    // A new commit each time, as a merge of changed layers is; two runs may fall into one second.
+    // Makes each commit a new one, like a merge of changed layers; two runs may share a second.
     createdEpoch: Date.now(),
     importerVersion: "bench",
   });

@@ -1,4 +1,4 @@
-// The merge stage: one large layer and small ones on top, by number of files and of layers.
+// The merge stage: one large layer with small ones on top, by number of files and of layers.
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ const FILES_OF_FOLDER = 60;
 
 const MERGE = "merge stage alone";
 const WITH_CLOSING = "with its closing transaction";
-/** Smaller trees take about as long to merge, and much less to check out. */
+/** Smaller trees take about as long to merge, and much less time to check out. */
 const LIMITS = [
   { name: MERGE, ratioMax: 0.05 },
   { name: WITH_CLOSING, ratioMax: 0.2 },
@@ -84,7 +84,7 @@ async function compare(tree: Tree, { repo, layers, files, rounds }: MergeCase): 
   return createReport(measured, {
     title: `Merge of ${layers.length} layers, all but one small, ${files} files`,
     baseline: stock.name,
-    notes: ["ours includes the start of a Node; both commit with ostree's fsync on"],
+    notes: ["ours includes the start of Node; both commit with ostree's fsync on"],
     limits: files === LARGEST ? LIMITS : [],
   });
 }

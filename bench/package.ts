@@ -1,4 +1,4 @@
-// The source package: again with nothing changed, against an empty target/.
+// Making the source package: again with nothing changed, against an empty target/.
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bench } from "./bench.ts";
@@ -21,7 +21,7 @@ export const bench: Bench = {
       env,
       prepare: () => rm(join(checkout, "target"), { recursive: true, force: true }),
     };
-    // The first run of all installs the dependencies; it is not one of those counted.
+    // The very first run installs the dependencies and is not counted.
     await tree.ctx.run(program, args, { env });
     const measured = await measure(tree, [cold, warm], { rounds, warmUps: 0 });
     return [

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs a command and writes to the file named first what it took: wall clock at start and end (seconds
-# with microseconds), user and system seconds, and the largest resident set of a process in KiB. A small
-# process does this, because starting a child from one as large as a Node takes as long as what we measure.
+# Runs a command and writes its cost to the file named first: wall clock at start and end (seconds with
+# microseconds), user and system seconds, and the largest resident set of any process in KiB. A small
+# process does this, because a process as large as Node takes as long to start a child as what we measure.
 usage=$1
 shift
 TIMEFORMAT='%3U %3S'

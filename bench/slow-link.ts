@@ -1,13 +1,13 @@
-// A TCP relay that makes a loopback registry look far away: a delay each way, a limited rate per connection.
+// A TCP relay that makes a loopback registry look far away: it delays data and limits each connection's rate.
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { Transform } from "node:stream";
 
 export interface SlowLink {
-  /** Of the registry behind, on the loopback interface. */
+  /** The port of the registry on the loopback interface. */
   readonly targetPort: number;
-  /** There and back, in milliseconds; also what opening a connection costs. */
+  /** Round-trip time in milliseconds, which opening a connection also takes. */
   readonly latencyMs: number;
-  /** Towards the client, for each connection; no limit when undefined. */
+  /** Rate towards the client for each connection; unlimited when undefined. */
   readonly bytesPerSecond?: number;
 }
 
@@ -43,7 +43,7 @@ function relay(client: Socket, link: SlowLink, sockets: Set<Socket>): void {
   for (const socket of [client, target]) {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
-    // A broken relay shows at the client as a broken connection, which is what it would see.
+    // The client sees a broken connection, as it would without the relay.
     socket.on("error", () => {
       client.destroy();
       target.destroy();
@@ -57,7 +57,7 @@ function relay(client: Socket, link: SlowLink, sockets: Set<Socket>): void {
   }, link.latencyMs);
 }
 
-/** Passes every chunk on after `delayMs`, in order, at no more than `bytesPerSecond`. */
+/** Passes chunks on in order after `delayMs`, at `bytesPerSecond` at most. */
 function delayed(delayMs: number, bytesPerSecond: number | undefined): Transform {
   const inFlight: { readonly chunk: Buffer; readonly arriveAt: number }[] = [];
   let freeAt = 0;
@@ -70,7 +70,7 @@ function delayed(delayMs: number, bytesPerSecond: number | undefined): Transform
     else ended?.();
   };
   return new Transform({
-    // As much as the link holds while it delays, so that the delay is not itself a limit of the rate.
+    // The buffer holds all data in transit, so that the delay itself does not limit the rate.
     readableHighWaterMark: 1 << 20,
     writableHighWaterMark: 1 << 20,
     transform(chunk: Buffer, _encoding, done) {
@@ -79,7 +79,7 @@ function delayed(delayMs: number, bytesPerSecond: number | undefined): Transform
       freeAt = Math.max(now, freeAt) + sendMs;
       inFlight.push({ chunk, arriveAt: freeAt + delayMs });
       if (inFlight.length === 1) setTimeout(deliver, Math.max(1, freeAt + delayMs - now), this);
-      // The sender may go on as soon as the link has taken the chunk, not when it has arrived.
+      // The sender may continue as soon as the link has taken the chunk, before it arrives.
       if (freeAt <= now) done();
       else setTimeout(done, freeAt - now);
     },

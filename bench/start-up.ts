@@ -1,4 +1,4 @@
-// How long it takes until a verb answers, against the bare runtime running an empty script.
+// How long a verb takes to answer, against the bare runtime running an empty script.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "../xtask/build.ts";
@@ -8,7 +8,7 @@ import type { Bench } from "./bench.ts";
 import { createReport } from "./figures.ts";
 import { type Contender, FLOOR, measure } from "./measure.ts";
 
-/** What is started, and how many times the bare runtime's time it may take. */
+/** The verbs to start, with the largest ratio to the bare runtime's time. */
 const VERBS: readonly (readonly [words: string, ratioMax: number])[] = [
   ["--version", 1.6],
   ["--help", 2.2],
@@ -34,7 +34,7 @@ export const bench: Bench = {
   },
 };
 
-/** The pinned Node, unchanged, running a script with nothing in it. */
+/** The unmodified pinned Node running an empty script. */
 export async function bareRuntime({ top }: Tree): Promise<Contender> {
   await mkdir(join(top, "target"), { recursive: true });
   const script = join(top, "target", "empty.cjs");
@@ -42,7 +42,7 @@ export async function bareRuntime({ top }: Tree): Promise<Contender> {
   return { name: "runtime, empty script", program: process.execPath, args: [script] };
 }
 
-/** The executable of these sources; its path. */
+/** Builds the executable from these sources and returns its path. */
 export async function buildHere(tree: Tree): Promise<string> {
   const architecture = isArchitecture(process.arch) ? process.arch : "x64";
   const out = join(tree.top, "target", "bench", "bootc");

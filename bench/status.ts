@@ -1,4 +1,4 @@
-// `bootc status` on a host with three deployments, against what ostree takes to list them.
+// `bootc status` on a host with three deployments, against ostree's own list of them.
 import { writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { BootcError } from "../src/errors.ts";
@@ -16,7 +16,7 @@ export const bench: Bench = {
     const host = makeHost(machineOstree());
     try {
       deployThree(host);
-      // Entering the host takes its time, which is nobody's merit.
+      // Entering the host takes time that no contender is responsible for.
       const floor = contender(host, "nothing (true)", "true");
       const stock = contender(host, "ostree admin status", "ostree admin status");
       const inside = join("/run/checkout", program);
@@ -38,7 +38,7 @@ export const bench: Bench = {
   },
 };
 
-/** An older one, the booted one, and one that is staged. */
+/** Makes three deployments: an old one, the booted one, and a staged one. */
 function deployThree(host: SimulatedHost): void {
   deploy(host, storeImage(host, "os", { version: "1" }), ["root=UUID=x"]);
   deploy(host, storeImage(host, "os", { version: "2" }), []);
@@ -46,7 +46,7 @@ function deployThree(host: SimulatedHost): void {
   writeFileSync(join(host.sysroot, "origin"), `[origin]\ncontainer-image-reference=${origin}\n`);
   const stage = "ostree admin deploy --stage --os=default --origin-file=/sysroot/origin";
   const { status, stderr } = host.shell(`${stage} ${commit}`);
-  if (status !== 0) throw new BootcError(`nothing could be staged: ${stderr}`);
+  if (status !== 0) throw new BootcError(`staging failed: ${stderr}`);
 }
 
 function contender(host: SimulatedHost, name: string, command: string): Contender {

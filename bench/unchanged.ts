@@ -1,4 +1,4 @@
-// A pull that finds nothing new, against asking the registry for the manifest and no more.
+// A pull that finds nothing new, against only asking the registry for the manifest.
 import { join } from "node:path";
 import type { Tree } from "../xtask/task.ts";
 import type { Bench } from "./bench.ts";

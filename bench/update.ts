@@ -1,4 +1,4 @@
-// An update in which 1 of 64 layers changed, near and far.
+// An update in which 1 of 64 layers has changed, near and far.
 import type { Tree } from "../xtask/task.ts";
 import type { Bench } from "./bench.ts";
 import {
@@ -46,8 +46,8 @@ async function compare(
 }
 
 /**
- * Both update the image they pulled before. The uppermost layer changes, as that of an image does which
- * is built on a base that stays; the tag moves, as it does for a host that follows it.
+ * Both contenders update the image they pulled before. The uppermost layer changes, as in an image whose
+ * base stays the same, and the tag moves, as it does for a host that follows it.
  */
 async function makeUpdate(
   bed: Bed,

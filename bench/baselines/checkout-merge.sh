@@ -1,5 +1,5 @@
 #!/bin/sh
-# Baseline of the merge stage: all layers checked out with union and whiteouts, the directory committed.
+# Baseline of the merge stage: checks out all layers with union and whiteouts, then commits the directory.
 #
 #   checkout-merge.sh REPO LAYER_COMMIT...
 set -eu

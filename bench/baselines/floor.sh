@@ -1,14 +1,14 @@
 #!/bin/bash
-# Baseline (b), the floor: the same bytes downloaded, decompressed, hashed and written as plain files
-# by stock tools with both cores busy. Nothing is merged and nothing can be booted from it.
+# Baseline (b), the floor: stock tools download, decompress and hash the same bytes and write plain files,
+# with both cores busy. Nothing is merged, and the result cannot be booted.
 #
 #   floor.sh DIRECTORY BLOB_URL_PREFIX LAYER_LIST
 #
-# DIRECTORY        made new; one directory a layer
+# DIRECTORY        created by this script, with one directory for each layer
 # BLOB_URL_PREFIX  for instance http://127.0.0.1:5000/v2/bench/blobs
-# LAYER_LIST       a file with one layer digest a line
+# LAYER_LIST       a file with one layer digest per line
 #
-# Ends as the others do: everything is on the disk (sync of the file system).
+# Ends like the others with everything on the disk (sync of the file system).
 set -euo pipefail
 export out=$1 prefix=$2
 layers=$3

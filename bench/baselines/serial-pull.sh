@@ -1,14 +1,14 @@
 #!/bin/sh
-# Baseline (a): the shape peers work in. Layers are fetched and imported strictly one after another
-# with stock tools, then merged by checking all of them out and committing the directory.
+# Baseline (a), the usual way to work: stock tools fetch and import layers strictly one after another, then
+# merge them by checking out all of them and committing the directory.
 #
 #   serial-pull.sh REPO IMAGE LAYER_LIST
 #
-# REPO        an ostree repository (mode bare), made when missing
+# REPO        an ostree repository (mode bare), created when missing
 # IMAGE       as skopeo names it, for instance docker://127.0.0.1:5000/bench:64
-# LAYER_LIST  a file with one layer digest a line, in manifest order
+# LAYER_LIST  a file with one layer digest per line, in manifest order
 #
-# Layers whose ref exists are not fetched again, so a second call with a changed image is an update.
+# Layers that already have a ref are not fetched again, so a second call with a changed image is an update.
 set -eu
 repo=$1 image=$2 layers=$3
 tls="--tls-verify=false"
