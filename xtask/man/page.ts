@@ -145,7 +145,7 @@ const EXIT_STATUS: Readonly<Record<ErrorKind, string>> = {
   space: "A disk is full or read-only.",
   busy: "Another process is changing this system.",
   queued: "A remote build is still waiting when the time allowed for it is over.",
-  unfinished: "The program ended before its work was done, which is a defect of it.",
+  unfinished: "The program ended before its work was done, which is a defect.",
 };
 
 function formatExitStatus(): readonly string[] {
