@@ -72,7 +72,7 @@ describeEachOstree(() => {
     expect(again).toMatchObject({ status: 1, stdout: "" });
   });
 
-  test("what is no repository is refused before anything is asked or made", async () => {
+  test("a path that is not a repository is refused before anything is asked or made", async () => {
     const none = join(scratch.dir, "none");
     const words: readonly (readonly string[])[] = [
       ["pull", none, "ostree-unverified-registry:registry.invalid/os"],
@@ -102,7 +102,7 @@ describeEachOstree(() => {
     await expect(readdir(none)).rejects.toThrow("ENOENT");
   });
 
-  test("words that can mean nothing are refused before anything is asked or made", async () => {
+  test("meaningless arguments are refused before anything is asked or made", async () => {
     const own = scratch.repo();
     const none = join(scratch.dir, "none");
     const registry = "ostree-unverified-registry:registry.invalid/os";
@@ -140,7 +140,7 @@ describeEachOstree(() => {
     expect(await readdir(join(own, "extensions"))).toEqual([]);
   });
 
-  test("an image of which ostree's fsck removed a damaged part is made whole by the next pull", async () => {
+  test("the next pull completes an image from which ostree's fsck removed a damaged part", async () => {
     const own = scratch.repo();
     const whole = await pull("a", own);
     expect(whole.status, whole.stderr).toBe(0);
@@ -154,12 +154,12 @@ describeEachOstree(() => {
     const again = await pull("a", own);
     expect([again.status, again.stdout]).toEqual([0, expect.stringContaining("Wrote: ")]);
     expect(again.stdout.split("\n").at(-2)).toBe(whole.stdout.split("\n").at(-2));
-    // What fsck marked as partial and nothing refers to any more is garbage, which 2022.7 counts.
+    // A commit that fsck marked as partial and that has no ref is garbage, which 2022.7 counts.
     ostree("prune", `--repo=${own}`, "--refs-only");
     ostree("fsck", `--repo=${own}`, "--quiet");
   });
 
-  test("a layer's ref that was lost comes back with the next pull", async () => {
+  test("the next pull restores a layer's lost ref", async () => {
     const own = scratch.repo();
     await pull("a", own);
     const before = blobs(own);
@@ -168,7 +168,7 @@ describeEachOstree(() => {
     expect(blobs(own)).toEqual(before);
   });
 
-  test("layers left by --skip-gc go with prune-layers, and those of stored images stay", async () => {
+  test("prune-layers removes layers left by --skip-gc, and keeps those of stored images", async () => {
     const own = scratch.repo();
     await pull("a", own);
     await pull("b", own);
@@ -211,7 +211,7 @@ describeEachOstree(() => {
     expect(counted).toMatchObject({ status: 0, stdout: "Removed layers: 1\n" });
   });
 
-  test("an origin nobody understands keeps every image", async () => {
+  test("every image stays when an origin cannot be understood", async () => {
     const sysroot = join(scratch.dir, "odd-sysroot");
     await mkdir(sysroot);
     ostree("admin", "init-fs", "--modern", sysroot);
@@ -226,7 +226,7 @@ describeEachOstree(() => {
     expect(blobs(own)).toHaveLength(2);
   });
 
-  test("whatever writes waits for another writer no longer than --lock-timeout", async () => {
+  test("every command that writes waits for another writer for at most --lock-timeout", async () => {
     const sysroot = join(scratch.dir, "busy-sysroot");
     await mkdir(sysroot);
     ostree("admin", "init-fs", "--modern", sysroot);
@@ -251,7 +251,7 @@ describeEachOstree(() => {
     expect(blobs(own)).toHaveLength(2);
   });
 
-  test("info prints the digest of what a reference names", async () => {
+  test("info prints the digest of the image that a reference names", async () => {
     const info = await container("info", reference("a"));
     const { manifestDigest } = images.a.made;
     expect(info).toMatchObject({
@@ -260,7 +260,7 @@ describeEachOstree(() => {
     });
   });
 
-  test("an image with other layers is not unencapsulated", async () => {
+  test("an image with layers on top of its commit is not unencapsulated", async () => {
     const refused = await container("unencapsulate", "--repo", repo, reference("a"));
     expect(refused).toMatchObject({ status: 3, stdout: "" });
     expect(refused.stderr).toContain("has 2 layers that are no part of an ostree commit");
@@ -272,7 +272,7 @@ describeEachOstree(() => {
     expect(await readFile(file, "utf8")).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  test("an update that --check saw is remembered, until it is forgotten", async () => {
+  test("an update found by --check is remembered until clear-cached-update", async () => {
     const own = scratch.repo();
     const dir = join(scratch.dir, "followed");
     await mkdir(dir);
@@ -290,7 +290,7 @@ describeEachOstree(() => {
       return ostree("show", `--repo=${own}`, key, image).trim();
     };
     await makeTinyImage(dir, "os", { layers: [{ "/usr/x": "1" }] });
-    // Nothing is stored yet that could remember it.
+    // No stored image exists yet to remember the update with.
     expect(await bootc([...words, "--check", check])).toMatchObject({ status: 0 });
     expect(await bootc(words)).toMatchObject({ status: 0 });
     expect(readSeen).toThrow();

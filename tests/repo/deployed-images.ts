@@ -1,20 +1,20 @@
-// Trees that ostree can deploy, and commits that look as if an image had been pulled.
+// Trees that ostree can deploy, and commits that look like those of a pulled image.
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SimulatedHost } from "./simulated-boot.ts";
 
 export interface TreeOptions {
-  /** Ends up in files and in the label of the version. */
+  /** Written to files and to the version's label. */
   readonly version: string;
   /** `kargs.d` file names and their texts. */
   readonly kargs?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
-  /** Symbolic links: where, and what to. */
+  /** Symbolic links and their targets. */
   readonly links?: Readonly<Record<string, string>>;
 }
 
-/** Makes the smallest tree that ostree deploys and that can be entered with the machine's own /usr. */
+/** Makes the smallest tree that ostree deploys and that works with the machine's own /usr. */
 export function makeTree(dir: string, options: TreeOptions): void {
   for (const it of ["boot", "dev", "proc", "run", "sys", "sysroot", "tmp", "var", "root", "etc"]) {
     mkdirSync(join(dir, it), { recursive: true });
@@ -51,7 +51,7 @@ export interface StoredImage {
   readonly origin: string;
 }
 
-/** Commits a tree with an image's metadata and refs, as a pull leaves them. */
+/** Commits a tree with the metadata and refs that the pull of an image leaves. */
 export function storeImage(host: SimulatedHost, name: string, options: TreeOptions): StoredImage {
   const dir = mkdtempSync("/var/tmp/bootc-tree-");
   try {

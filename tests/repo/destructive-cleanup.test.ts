@@ -1,4 +1,4 @@
-// The clean-up after an installation over another system: real rpm, on a made-up /sysroot in a root of its own.
+// The clean-up after an installation over another system, with real rpm on a made-up /sysroot in a separate root.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ const missing = [
 
 const OLD_FILES = ["usr/share/old/file", "boot/vmlinuz-old", "boot/loader/entries/ostree-1.conf"];
 
-/** A package whose files are among those of the new system as well, and whose scripts leave a trace. */
+/** A package that shares files with the new system, and whose scripts leave a trace. */
 const SPEC = `Name: old-system
 Version: 1
 Release: 1
@@ -79,7 +79,7 @@ describe.skipIf(missing.length > 0)(
       rpm("--install", "--nodeps", join(dir, "RPMS/noarch/old-system-1-1.noarch.rpm"));
     }
 
-    test("packages of the old system go, /boot of the new one stays, and it happens once", () => {
+    test("packages of the old system are removed once, and /boot of the new one stays", () => {
       installOld();
       for (const it of OLD_FILES) writeFileSync(join(sysroot, it), "of the new system");
       mkdirSync(dirname(stamp), { recursive: true });

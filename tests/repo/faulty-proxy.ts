@@ -4,20 +4,20 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 
-/** What happens to one request. */
+/** How the proxy treats one request. */
 export type Fate =
   | { readonly kind: "pass" }
-  /** Answered with this status and nothing else. */
+  /** Answers with only this status. */
   | { readonly kind: "status"; readonly status: number }
-  /** So many bytes of the answer's body, then nothing, with the connection left open. */
+  /** Sends so many bytes of the answer's body, then nothing, and leaves the connection open. */
   | { readonly kind: "stall"; readonly afterBytes: number }
-  /** So many bytes of the answer's body, then the connection breaks. */
+  /** Sends so many bytes of the answer's body, then breaks the connection. */
   | { readonly kind: "cut"; readonly afterBytes: number }
-  /** The body with one byte changed. */
+  /** Sends the body with one byte changed. */
   | { readonly kind: "corrupt" }
-  /** The body once this has come. */
+  /** Sends the body once this promise resolves. */
   | { readonly kind: "hold"; readonly until: Promise<void> }
-  /** The body no faster than this. */
+  /** Sends the body no faster than this. */
   | { readonly kind: "slow"; readonly bytesPerSecond: number };
 
 export const PASS: Fate = { kind: "pass" };
@@ -29,7 +29,7 @@ export interface Proxy {
   stop(): Promise<void>;
 }
 
-/** Serves `target` (`HOST:PORT`) anew; `decide` is asked for each request, by its method and path. */
+/** Serves `target` (`HOST:PORT`); `decide` chooses the fate of each request by its method and path. */
 export async function startFaultyProxy(
   target: string,
   decide: (path: string, method: string) => Fate,
@@ -99,11 +99,11 @@ async function passBody(answer: IncomingMessage, outgoing: ServerResponse, fate:
   outgoing.end();
 }
 
-/** A proxy for HTTPS_PROXY: it connects whoever asks by CONNECT, to `target` whatever name was asked for. */
+/** A proxy for HTTPS_PROXY: it connects every CONNECT to `target`, whatever name was asked for. */
 export async function startConnectProxy(target: string): Promise<Proxy> {
   const asked: string[] = [];
   const server = createServer((_incoming, outgoing) => outgoing.writeHead(405).end());
-  // Connections that were handed over by CONNECT are the server's no more.
+  // Connections handed over by CONNECT no longer belong to the server.
   const sockets = new Set<{ destroy(): void }>();
   server.on("connect", (incoming, socket, head) => {
     asked.push(incoming.url ?? "");

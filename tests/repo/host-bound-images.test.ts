@@ -1,4 +1,4 @@
-// Updates to images that bind others: fetched before anything is staged, kept while a deployment needs them.
+// Bound images are fetched before an update is staged, and kept while a deployment needs them.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -59,7 +59,7 @@ describe.skipIf(missing).each(simulatedOstrees)("bound images on ostree $version
     const outcome = deployOutside();
     expect(outcome.status, outcome.stderr).toBe(0);
   });
-  /** Deploys as an installer does that has its own idea of an installation. */
+  /** Deploys like an installer that makes the installation itself. */
   const deployOutside = () => {
     const from = `--imgref=ostree-unverified-registry:${name}:latest`;
     const options = [from, "--insecure-skip-tls-verification", "--karg=root=UUID=x"];
@@ -82,7 +82,7 @@ describe.skipIf(missing).each(simulatedOstrees)("bound images on ostree $version
   };
   const hasStaged = () => JSON.parse(run("status --json").stdout).status.staged !== null;
 
-  test("they come with the update, stay for the rollback, and go when nothing binds them", async () => {
+  test("they arrive with the update, stay for the rollback, and go when nothing binds them", async () => {
     for (const tag of ["one", "two", "three"]) await pushApp(tag);
     await push("2", { image: app("one"), container: `docker://${app("two")}` });
     const { stderr } = run("upgrade");
@@ -91,7 +91,7 @@ describe.skipIf(missing).each(simulatedOstrees)("bound images on ostree $version
     expect(stored()).toEqual([app("one"), app("two")]);
     host.reboot();
 
-    // What is there is not asked for again, whatever its tag names by now.
+    // A stored image is not asked for again, whatever its tag names by now.
     await push("3", { image: app("three"), container: app("two") });
     await registry.requests();
     expect(run("upgrade").stderr).toContain("Bound images stored: 1\n");
@@ -111,7 +111,7 @@ describe.skipIf(missing).each(simulatedOstrees)("bound images on ostree $version
     expect(host.shell("findmnt --list").stdout).not.toContain("/bootc/storage");
   });
 
-  test("an image that cannot be had stops the update before it is staged", async () => {
+  test("a bound image that cannot be fetched stops the update before it is staged", async () => {
     await pushApp("one");
     await push("2", { image: app("one"), container: app("none") });
     const failed = host.bootc("upgrade");
@@ -135,7 +135,7 @@ describe.skipIf(missing).each(simulatedOstrees)("bound images on ostree $version
     expect(outcome.stderr).toContain("Bound images stored: 2\n");
     expect(stored()).toEqual([app("one"), app("two")]);
 
-    // As if its version of the program had known nothing of bound images.
+    // As if the installer's version of the program did not know bound images.
     rmSync(storage(), { recursive: true });
     host.reboot();
     const inside = "mount -o remount,bind,rw /sysroot && exec bootc install ensure-completion";
@@ -148,7 +148,7 @@ describe.skipIf(missing).each(simulatedOstrees)("bound images on ostree $version
     expect(again).toMatchObject({ status: 0, stderr: "Reconciliation already completed.\n" });
   });
 
-  test("switch: a Quadlet file that says nothing useful is named, and nothing is staged", async () => {
+  test("switch: the error names a useless Quadlet file, and nothing is staged", async () => {
     await push("2", { image: "quay.io/a:%v" });
     host.outside("skopeo", ...copyArgs(`${name}:latest`, `${name}:other`));
     const refused = host.bootc(`switch ${name}:other`);

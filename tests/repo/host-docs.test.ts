@@ -5,7 +5,7 @@ import { type PushOptions, pushImage } from "./pushed-images.ts";
 import { type Registry, startRegistry } from "./registry.ts";
 import { makeHost, missing, type SimulatedHost } from "./simulated-boot.ts";
 
-/** The samples of the pages on the verbs, by page; a step takes one away. */
+/** The samples of the pages on the verbs, by page; each step removes one. */
 const samples = new Map(
   ["status.md", "upgrade.md", "switch.md", "rollback.md"].map((page) => [
     page,
@@ -83,13 +83,13 @@ describe.skipIf(missing)("what the pages show is what the program prints", () =>
     host.reboot();
     follow("rollback.md", "bootc rollback");
     follow("rollback.md", "bootc rollback");
-    // What is left are refusals, which are held by the tests that see them.
+    // The remaining samples are refusals, which other tests cover.
     const left = [...samples.values()].flat().map((it) => it.output);
     expect(left).toEqual(REFUSALS);
   });
 });
 
-/** The command as it is on a terminal, where this is none; jq is not needed for what it is asked. */
+/** The command as run on a terminal, which this is not; the one use of jq needs no jq. */
 function inTerminal(command: string): string {
   const [, words = command, path] = /^(.*) \| jq -r (\S+)$/.exec(command) ?? [];
   if (path === undefined) {

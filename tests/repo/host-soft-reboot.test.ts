@@ -14,7 +14,7 @@ let host: SimulatedHost;
 afterEach(() => host.remove());
 
 interface Next extends Partial<TreeOptions> {
-  /** Files of both versions. Debian's older ostree knows no composefs and refuses what asks for it. */
+  /** Files of both versions. Debian's older ostree does not know composefs, and refuses a tree that asks for it. */
   readonly composefs?: Readonly<Record<string, string>>;
 }
 
@@ -49,19 +49,19 @@ describe.skipIf(missing)("a soft reboot on Debian's newest ostree", () => {
     image = start(sidOstree());
   });
 
-  test("is offered, and told to be possible", () => {
+  test("is offered and shown as possible", () => {
     stage(image);
     expect(offers()).toBe(true);
     const { staged, booted } = hostStatus();
     expect([staged.softRebootCapable, booted.softRebootCapable]).toEqual([true, false]);
-    // It asks ostree for its version, which more rows are no reason to show.
+    // status asks ostree for its version, and --verbose must not show that command.
     const { stdout, stderr } = host.bootc("status --verbose --format humanreadable");
     expect([stdout, stderr]).toEqual([expect.stringMatching(/ Soft-reboot: yes\n/), ""]);
   });
 
-  test("is prepared into what is staged, for all to see, and once more", () => {
+  test("is prepared into the staged deployment, visibly and repeatably", () => {
     stage(image);
-    // One shell: what is mounted goes with the namespace.
+    // In one shell, because the mounts end with the namespace.
     const { status, stdout, stderr } = host.shell(
       `bootc upgrade --from-downloaded --soft-reboot=required && cat /run/nextroot/usr/share/version &&
       echo && ostree admin status | head -n 1 && bootc upgrade --from-downloaded --soft-reboot=auto`,
@@ -78,7 +78,7 @@ describe.skipIf(missing)("a soft reboot on Debian's newest ostree", () => {
     ]);
   });
 
-  test("is prepared by a switch to what is followed already, too", () => {
+  test("is also prepared by a switch to the image that is already followed", () => {
     stage(image);
     const { image: name, transport } = JSON.parse(host.bootc("status --json").stdout).spec.image;
     const { status, stdout, stderr } = host.shell(
@@ -95,7 +95,7 @@ describe.skipIf(missing)("a soft reboot on Debian's newest ostree", () => {
     ]);
   });
 
-  test("is prepared into the way back, and taken back when the rollback is", () => {
+  test("is prepared into the rollback, and canceled with it", () => {
     stage(image);
     host.reboot();
     const { status, stdout, stderr } = host.shell(
@@ -117,7 +117,7 @@ describe.skipIf(missing)("a soft reboot on Debian's newest ostree", () => {
     expect(existsSync(join(host.run, PREPARED))).toBe(false);
   });
 
-  test("another deployment that is staged later is not led past", () => {
+  test("is canceled when another deployment is staged later", () => {
     stage(image);
     const newer = storeImage(host, "os", { version: "3", files: COMPOSEFS });
     const { status, stdout, stderr } = host.shell(
@@ -129,7 +129,7 @@ describe.skipIf(missing)("a soft reboot on Debian's newest ostree", () => {
   });
 });
 
-describe.skipIf(missing)("where the next deployment asks for a real boot", () => {
+describe.skipIf(missing)("when the next deployment needs a real boot", () => {
   test.each([
     {
       what: "another kernel",
@@ -149,7 +149,7 @@ describe.skipIf(missing)("where the next deployment asks for a real boot", () =>
       words: "",
       why: "it does not run from composefs",
     },
-  ])("$what: `required` says so, `auto` puts up with it", ({ next, words, why }) => {
+  ])("$what: `required` is an error, `auto` accepts it", ({ next, words, why }) => {
     stage(start(sidOstree(), next), words);
     expect(hostStatus().staged.softRebootCapable).toBe(false);
     // ostree agrees.
@@ -168,7 +168,7 @@ describe.skipIf(missing)("where the next deployment asks for a real boot", () =>
   });
 });
 
-describe.skipIf(missing)("where the way back asks for a real boot", () => {
+describe.skipIf(missing)("when the rollback needs a real boot", () => {
   test("`required` queues no rollback, `auto` does", () => {
     stage(start(sidOstree(), { files: { [KERNEL]: "another kernel" } }));
     host.reboot();
@@ -181,13 +181,13 @@ describe.skipIf(missing)("where the way back asks for a real boot", () => {
     expect(host.bootc("rollback --soft-reboot=auto").stdout).toBe(
       "Next boot: rollback deployment\n",
     );
-    // Taking it back asks for no reboot of any kind.
+    // Canceling the rollback requests no reboot of any kind.
     expect(host.bootc("rollback --soft-reboot=required").status).toBe(0);
     expect(hostStatus().rollbackQueued).toBe(false);
   });
 });
 
-describe.skipIf(missing)("where there are no soft reboots", () => {
+describe.skipIf(missing)("when soft reboots are not available", () => {
   test.each([
     { ostree: "2022.7", versionOf: machineOstree },
     { ostree: "2025.2", versionOf: trixieOstree },
@@ -211,7 +211,7 @@ describe.skipIf(missing)("where there are no soft reboots", () => {
     });
   });
 
-  test("an older systemd: so it is", () => {
+  test("an older systemd: `required` is refused as well", () => {
     host = makeHost(sidOstree(), { units: [] });
     deploy(host, storeImage(host, "os", { version: "1", files: COMPOSEFS }), []);
     expect(host.bootc("upgrade --soft-reboot=required")).toEqual({

@@ -56,12 +56,12 @@ describe.skipIf(missing).each(simulatedOstrees)("status on ostree $version", (ve
     expect(validate(document), JSON.stringify(validate.errors)).toBe(true);
   });
 
-  test("users see the same, and nothing is locked or written for it", () => {
+  test("users see the same, and nothing is locked or written", () => {
     expect(read("status --json", USER).document).toEqual(read().document);
     expect(existsSync(join(host.run, "bootc"))).toBe(false);
   });
 
-  test("--booted leaves the booted deployment alone", () => {
+  test("--booted shows only the booted deployment", () => {
     const { status } = read("status --booted --json").document;
     expect([status.staged, status.rollback, status.booted.image.version]).toEqual([
       null,
@@ -91,7 +91,7 @@ describe.skipIf(missing).each(simulatedOstrees)("status on ostree $version", (ve
       expect([digests(document), stderr]).toEqual([images.map((it) => it.digest), ""]);
     });
 
-    test("a ref that is odd or gone takes no more than its own place in that order", () => {
+    test("an odd or missing ref affects only its own place in that order", () => {
       const numbers = ["0/0", "0/1", "1/0", "1/1"].map((it) =>
         join(host.repo, "refs/heads/ostree", it),
       );
@@ -126,7 +126,7 @@ describe.skipIf(missing).each(simulatedOstrees)("status on ostree $version", (ve
       );
     });
 
-    test("a copy of entries that ostree has replaced since is not believed", () => {
+    test("a copy of entries that ostree has since replaced is ignored", () => {
       const old = JSON.parse(readFileSync(copy(), "utf8"));
       writeFileSync(copy(), JSON.stringify({ ...old, bootTarget: "boot.9.9", files: [] }));
       const { document, stderr } = read("status --json", USER);
@@ -141,13 +141,13 @@ describe.skipIf(missing).each(simulatedOstrees)("status on ostree $version", (ve
     });
   });
 
-  test("after a reboot what was staged is booted", () => {
+  test("after a reboot the staged deployment is booted", () => {
     host.reboot();
     const { document } = read();
     expect(digests(document)).toEqual([undefined, images[0]?.digest, images[1]?.digest]);
   });
 
-  test("in a container and on other machines the default document comes, without a word", () => {
+  test("in a container and on other machines the default document is printed without remarks", () => {
     const inContainer = read("status --json", { env: { container: "podman" } });
     expect(inContainer.document.status.booted).toBeNull();
     expect(inContainer.stderr).toBe("");

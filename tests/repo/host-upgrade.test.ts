@@ -73,7 +73,7 @@ describe.skipIf(missing).each(simulatedOstrees)("upgrades on ostree $version", (
     expect(run("upgrade --check").stdout).toBe(`No changes in: docker://${name}:latest\n`);
   });
 
-  test("an update is seen, staged, applied, and can be gone back from", async () => {
+  test("an update is found, staged, applied, and can be rolled back", async () => {
     const second = await push("latest", {
       version: "2",
       kargs: { "10-a.toml": 'kargs = ["kept", "new=2"]' },
@@ -111,7 +111,7 @@ describe.skipIf(missing).each(simulatedOstrees)("upgrades on ostree $version", (
     host.outside("ostree", "fsck", `--repo=${host.repo}`, "--quiet"); // throws when it finds damage
   });
 
-  test("what is only downloaded is dropped at shutdown, unless it is released", async () => {
+  test("a deployment that is only downloaded is dropped at shutdown, unless it is released", async () => {
     const second = await push("latest", { version: "2" });
     run("upgrade --download-only");
     expect(status().status.staged.downloadOnly).toBe(true);
@@ -166,7 +166,7 @@ describe.skipIf(missing).each(simulatedOstrees)("upgrades on ostree $version", (
     expect(status().status.staged.image.imageDigest).toBe(other);
   });
 
-  test("--apply reboots into what is staged, and into what was staged before", async () => {
+  test("--apply reboots into a deployment that is staged now or was staged before", async () => {
     await push("latest", { version: "2" });
     const apply = (words: string) =>
       host.shell(
@@ -208,7 +208,7 @@ describe.skipIf(missing).each(simulatedOstrees)("upgrades on ostree $version", (
     });
   });
 
-  test("images are pulled into the booted system, and deployed there as what boots next", async () => {
+  test("images are pulled into the booted system, and deployed there to boot next", async () => {
     await push("other", { version: "3" });
     const image = `ostree-unverified-registry:${name}:other`;
     const pull = run(`internals ostree-container image pull --quiet /ostree/repo ${image}`);
@@ -227,12 +227,12 @@ describe.skipIf(missing).each(simulatedOstrees)("upgrades on ostree $version", (
     expect(status().status.booted.image.version).toBe("3");
   });
 
-  test("an update that is gone again is forgotten", async () => {
+  test("an update that the registry no longer has is forgotten", async () => {
     await push("latest", { version: "2" });
     run("upgrade --check");
     expect(status().status.booted.cachedUpdate.version).toBe("2");
     expect(await push("latest", {})).toBe(first);
-    // Somebody who writes to the repository is waited for: what is half written there is his.
+    // The check waits for another writer, whose half-written files must stay.
     const held = host.shell(
       "flock /sysroot/ostree/repo/extensions/bootc/lock bootc upgrade --check --lock-timeout 0",
     );
@@ -262,7 +262,7 @@ describe.skipIf(missing).each(simulatedOstrees)("upgrades on ostree $version", (
     expect(status().status.booted.image.version).toBe("2");
   });
 
-  test("what cannot be booted is refused, and the host is as before", async () => {
+  test("an image that cannot boot is refused, and the host stays as it was", async () => {
     await push("data", { version: "2", isUnbootable: true });
     const before = ostreeStatus();
     const unbootable = {

@@ -8,7 +8,7 @@ import { makeHost, missing, type SimulatedHost, simulatedOstrees } from "./simul
 
 const documentOf = (host: SimulatedHost) => JSON.parse(host.bootc("status --json").stdout);
 const ostreeStatus = (host: SimulatedHost) => host.shell("ostree admin status").stdout;
-/** Commits in the order of `ostree admin status`, and what it says beside them. */
+/** Commits in the order of `ostree admin status`, with its remarks. */
 const ostreeOrder = (host: SimulatedHost) =>
   [...ostreeStatus(host).matchAll(/^(\*| ) default ([0-9a-f]{64})\.\d+(.*)$/gm)].map(
     ([, mark, commit, note]) => `${mark}${commit}${note}`,
@@ -28,7 +28,7 @@ describe.skipIf(missing)("rollback on ostree 2025.2", () => {
   });
   afterAll(() => host.remove());
 
-  test("it puts the previous deployment first, and says so to everybody", () => {
+  test("it puts the previous deployment first, and notifies everybody", () => {
     const outcome = host.bootc("rollback");
     expect(outcome).toEqual({ status: 0, stdout: "Next boot: rollback deployment\n", stderr: "" });
     expect(ostreeOrder(host)[0]).toContain(older.commit);
@@ -42,7 +42,7 @@ describe.skipIf(missing)("rollback on ostree 2025.2", () => {
     expect(existsSync(join(host.sysroot, "ostree/bootc"))).toBe(true);
   });
 
-  test("once more takes it back, and the reboot that was asked for with it", () => {
+  test("a second rollback cancels the first, and its request for a reboot", () => {
     const { stdout, status } = host.bootc("rollback");
     expect([stdout, status]).toEqual([
       "notice: Reverting queued rollback state\nNext boot: current deployment\n",
@@ -89,7 +89,7 @@ describe.skipIf(missing)("rollback on ostree 2025.2", () => {
   });
 });
 
-describe.skipIf(missing)("rollback where it cannot be", () => {
+describe.skipIf(missing)("rollback when it is impossible", () => {
   test("ostree 2022.7 is too old", () => {
     const host = makeHost(machineOstree());
     try {
@@ -137,7 +137,7 @@ describe.skipIf(missing).each(simulatedOstrees)(
     });
 
     test("switch --mutate-in-place rewrites the origin alone", () => {
-      // An installer's root is writable; what is booted is not.
+      // An installer's root is writable; a booted one is not.
       const { stdout, status } = host.shell(
         "mount -o remount,rw /sysroot; bootc switch --mutate-in-place --transport oci /srv/os",
       );

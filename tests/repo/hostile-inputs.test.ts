@@ -1,4 +1,4 @@
-// That a run of damaged images notices what a program does wrong: with programs that do.
+// Checks that a run of damaged images notices faults, with programs that have them.
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,7 +54,7 @@ test.each([
   expect(trial.problems).toEqual(problems.map((it) => expect.stringContaining(it)));
 });
 
-test("the good image comes into a repository that refused another, and fails for who refuses all", async () => {
+test("the good image must be accepted after a refused one, so a program that refuses all fails", async () => {
   const input = makeInput("1", { kind: "tar", number: 4 }, base);
   const place = join(dir, "at");
   const run = async (lines: string) =>

@@ -1,4 +1,4 @@
-// Layers written beside one another: moved together, and what happens to the others when one goes wrong.
+// Layers written at the same time: they are moved together, and a failure of one affects the others.
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -36,7 +36,7 @@ describeEachOstree((ostree) => {
     });
   }
 
-  test("those that are written at the same time are moved in one transaction", async () => {
+  test("layers that are written at the same time are moved in one transaction", async () => {
     const log = join(it.work, "log");
     const ctx = contextWith(ostree, it, `echo "$1" >> ${log}`);
     const batches = await createBatches(ctx, it.repo);
@@ -51,7 +51,7 @@ describeEachOstree((ostree) => {
     it.ostree("fsck", "--quiet");
   });
 
-  test("a damaged layer takes none with it", async () => {
+  test("a damaged layer fails alone", async () => {
     const batches = await createBatches(it.ctx, it.repo);
     const good = importInto(batches, it.ctx, tarOf("good"));
     const wrong = digestOf(Buffer.from("another"));
@@ -64,7 +64,7 @@ describeEachOstree((ostree) => {
     it.ostree("fsck", "--quiet");
   });
 
-  test("where a disk failed, nothing that was written beside it is moved", async () => {
+  test("after a disk error, no layer of the batch is moved", async () => {
     const batches = await createBatches(it.ctx, it.repo);
     const failing = await batches.open();
     const layer = await importInto(batches, it.ctx, tarOf("good"));
@@ -72,13 +72,13 @@ describeEachOstree((ostree) => {
     failing.end();
     await expect(layer.durable).rejects.toMatchObject({ kind: "space" });
     expect(it.ostree("refs")).toBe("");
-    // Others go on beside it.
+    // Later layers are not affected.
     await (await importInto(batches, it.ctx, tarOf("next"))).durable;
     await batches.remove();
     expect(it.ostree("refs")).toBe(pendingRef(digestOf(tarOf("next"))));
   });
 
-  test("a transaction that fails is told to every layer in it", async () => {
+  test("every layer in a failed transaction gets the error", async () => {
     const ctx = contextWith(
       ostree,
       it,
@@ -98,7 +98,7 @@ describeEachOstree((ostree) => {
     );
   });
 
-  test("a layer whose commit is there without all of its objects is completed", async () => {
+  test("a layer whose commit exists without all of its objects is completed", async () => {
     const env = { ...ostree.env, SOURCE_DATE_EPOCH: "1" };
     const dated = { ...it, ctx: createContext({ env }) };
     const tar = tarOf("a");

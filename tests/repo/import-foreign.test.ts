@@ -1,4 +1,4 @@
-// Layers as other programs write them: stored like what is meant, by either writer, and whole afterwards.
+// Layers as other programs write them: both writers store what is meant, and the repository stays intact.
 import { execFileSync } from "node:child_process";
 import { linkSync, mkdirSync, mkdtempSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -24,7 +24,7 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
   }
 
   function withRecords(records: Records): Buffer {
-    // An access list goes with the mode, so both have the same.
+    // An access list must match the mode, so both are set alike.
     return makeTar([dir("usr", { records, mode: 0o644 }), file("usr/x", "x", { records })]);
   }
 
@@ -35,12 +35,12 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
       { "security.capability": Buffer.from(`01000002${"00".repeat(16)}`, "hex") },
     ],
     [
-      "an access list that says what the mode says",
+      "an access list that agrees with the mode",
       [["SCHILY.xattr.system.posix_acl_access", accessList(["1", "6"], ["4", "4"], ["20", "4"])]],
       {},
     ],
     [
-      "an access list that says something else than the mode",
+      "an access list that contradicts the mode",
       [
         [
           "SCHILY.xattr.system.posix_acl_access",
@@ -100,11 +100,11 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
     ["star's", Buffer.concat([extendedHeader("g", [["SCHILY.archtype", "exustar"]]), TAR])],
     ["records without a value", Buffer.concat([extendedHeader("x", [["path", ""]]), TAR])],
     ["leading zeros", Buffer.concat([extendedHeader("x", [["uid", "0".repeat(20)]]), TAR])],
-  ])("as if it were not there: %s", async (_, tar) => {
+  ])("ignored: %s", async (_, tar) => {
     expect((await imported(tar)).roots).toEqual((await imported(TAR)).roots);
   });
 
-  /** By GNU tar, of a tree with a file for each way in which holes can lie. */
+  /** Written by GNU tar, from a tree with a file for each arrangement of holes. */
   function tarOfHoles(...options: readonly string[]): Buffer {
     const tree = mkdtempSync(join(it.work, "holes-"));
     const usr = join(tree, "usr", "d".repeat(120));
@@ -118,7 +118,7 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
     truncateSync(at("c-end"), 3_000_001);
     writeHoley(at(`d-${"n".repeat(130)}`), 1);
     writeHoley(at("e-many"), 300);
-    // A changed object, whose place a hard link says.
+    // A changed object, whose place is given by a hard link.
     writeHoley(join(objects, "f.file"), 2);
     utimesSync(join(objects, "f.file"), 1_700_000_000, 1_700_000_000);
     linkSync(join(objects, "f.file"), at("z-link"));
@@ -152,7 +152,7 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
     expect(failure.cause).toMatchObject({ name: "BootcError", kind: "space" });
   }, 20_000);
 
-  test("afterwards everything is whole", () => {
+  test("afterwards the repository is intact", () => {
     it.ostree("fsck", "--quiet");
   });
 });

@@ -1,4 +1,4 @@
-// Layers that we write ourselves come out as `ostree commit` makes them of the same tar.
+// Layers that we write ourselves equal those that `ostree commit` makes from the same tar.
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -73,7 +73,7 @@ const CASES: readonly (readonly [string, readonly TestEntry[]])[] = [
 
 describeEachOstree((ostree) => {
   let repos: Readonly<Record<Writer, TestRepo>>;
-  /** Of ours, with an ostree that refuses to commit. */
+  /** For our own writer, with an ostree that refuses to commit. */
   let withoutCommit: Context;
 
   beforeAll(() => {
@@ -84,7 +84,7 @@ describeEachOstree((ostree) => {
     for (const it of Object.values(repos)) it.remove();
   });
 
-  /** What the writer made of it; for a refused layer the kind of the refusal. */
+  /** The result of the writer; for a refused layer, the kind of the error. */
   async function outcomeOf(writer: Writer, tar: Buffer, ctx = repos[writer].ctx) {
     const it = { ...repos[writer], ctx };
     try {
@@ -159,7 +159,7 @@ describeEachOstree((ostree) => {
     expect(seen.refused).toBeGreaterThan(30);
   }, 300_000);
 
-  test("afterwards both repositories hold the same files, and are whole", () => {
+  test("afterwards both repositories hold the same files and are intact", () => {
     const objects = objectsOf(repos.ours);
     expect(objects.length).toBeGreaterThan(100);
     expect(objects).toEqual(objectsOf(repos.ostree));
@@ -177,7 +177,7 @@ describeEachOstree((ostree) => {
   });
 });
 
-/** What becomes of links to links depends on the order of a hash table in ostree. */
+/** How ostree treats links to links depends on the order of a hash table. */
 function hasLinkToLink(entries: readonly TestEntry[]): boolean {
   const links = entries.filter((it) => it.type === "hardlink");
   const paths = new Set(links.map((it) => it.path));

@@ -23,7 +23,7 @@ const ENTRIES = [
 ];
 const TAR = makeTar(ENTRIES);
 const NOTHING = Buffer.alloc(0);
-/** What zstd:chunked and others append: frames a decoder skips. */
+/** Frames that decoders skip, as zstd:chunked and others append them. */
 const SKIPPED = Buffer.concat([Buffer.from("502a4d1805000000", "hex"), Buffer.from("hello")]);
 
 const cases = ostreeVersions().flatMap((ostree) =>
@@ -62,16 +62,13 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
     ["nothing", NOTHING],
     ["gzip", gzipSync(NOTHING)],
     ["zstd", zstdCompressSync(NOTHING)],
-  ])(
-    "a layer of no bytes is empty where its diff-id says so, compressed by %s",
-    async (_, blob) => {
-      const layer = await importBlob(it, blob, {
-        diffId: digestOf(NOTHING),
-        layerDigest: "sha256:nothing",
-      });
-      expect(it.ostree("ls", "-R", layer.commit)).toMatch(/^d00755 0 0 +0 \/$/);
-    },
-  );
+  ])("a layer of no bytes is empty if its diff-id says so, compressed by %s", async (_, blob) => {
+    const layer = await importBlob(it, blob, {
+      diffId: digestOf(NOTHING),
+      layerDigest: "sha256:nothing",
+    });
+    expect(it.ostree("ls", "-R", layer.commit)).toMatch(/^d00755 0 0 +0 \/$/);
+  });
 
   test("a blob may come as a stream, under a ref named by the manifest's digest", async () => {
     const layer = await importBlob(it, TAR, {
@@ -90,7 +87,7 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
     );
   });
 
-  test("a tar by GNU tar, sparse headers and all its habits apart, comes out as GNU tar unpacks it", async () => {
+  test("a tar by GNU tar, with all its peculiarities but sparse headers, is stored as GNU tar unpacks it", async () => {
     const tree = join(it.work, "tree");
     execFileSync("mkdir", ["-p", join(tree, "usr", "d".repeat(120)), join(tree, "etc")]);
     writeFileSync(join(tree, "usr", "d".repeat(120), "n".repeat(120)), "long");
@@ -109,7 +106,7 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
     }
   });
 
-  test("what has no place in a commit is left out and counted", async () => {
+  test("entries that have no place in a commit are left out and counted", async () => {
     const entries: readonly TestEntry[] = [
       dir("boot"),
       file("boot/x", "x"),
@@ -185,7 +182,7 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
     expect(it.ostree("refs", "--list")).toBe(before);
   }
 
-  test("no room: said so, and nothing is to be seen", async () => {
+  test("no room: the error says so, and nothing becomes visible", async () => {
     it.ostree("config", "set", "core.min-free-space-size", "9999TB");
     const before = it.ostree("refs", "--list");
     try {
@@ -198,7 +195,7 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
     await importBlob(it, TAR);
   });
 
-  test("an interrupted import stops at once and leaves nothing to be seen", async () => {
+  test("an interrupted import stops at once, and nothing becomes visible", async () => {
     const abort = new AbortController();
     const ctx = createContext({ env: ostree.env, signal: abort.signal });
     const stalling = Readable.from(
@@ -258,7 +255,7 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
     it.ostree("fsck", "--quiet");
   });
 
-  test("bytes of no meaning at all are refused", async () => {
+  test("random bytes are refused", async () => {
     const random = createRandom(7);
     for (let i = 0; i < 20; i++) await expectRefused(randomBytes(random, 1 + random(4000)));
   });

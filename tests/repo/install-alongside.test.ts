@@ -1,5 +1,5 @@
-// Installations beside a system that is there, with an ESP nobody has mounted. This kernel may lack FAT: the ESP
-// is one by its type and has an ext4.
+// Installations beside an existing system whose ESP is not mounted. This kernel may lack FAT, so the ESP has an
+// ext4 and is only an ESP by its partition type.
 
 import { execFileSync } from "node:child_process";
 import {
@@ -41,7 +41,7 @@ describe.skipIf(missing.length > 0)(
     });
     afterEach(tidyUp);
 
-    /** A disk with partitions of these types, the last of which is a root that is mounted and in use. */
+    /** A disk with partitions of these types; the last is a root that is mounted and in use. */
     async function oldSystem(name: string, ...types: readonly string[]) {
       const path = await newDisk(`${name}.raw`, 768);
       const input = `label: gpt\n${[...types, LINUX].map((it, i) => `${i < types.length ? "size=64MiB, " : ""}type=${it}\n`).join("")}`;
@@ -60,8 +60,8 @@ describe.skipIf(missing.length > 0)(
     }
 
     /**
-     * What an ESP has. It is made with that in it, and never mounted here: a mount namespace that another program
-     * makes meanwhile would have a copy of the mount, and the ESP would be busy for as long as that program lives.
+     * The content of the ESP. The file system is made with it, and never mounted here: a mount namespace that another
+     * program makes meanwhile would copy the mount, and the ESP would be busy as long as that program runs.
      */
     async function espTree(): Promise<string> {
       const tree = join(dir, "esp");
@@ -81,7 +81,7 @@ describe.skipIf(missing.length > 0)(
       return bootcWith(env, "to-existing-root", "--source-imgref", source, ...args, root);
     };
 
-    /** An image of which everything is there but its layer. */
+    /** An image that is complete except for its layer. */
     async function breakLayer(): Promise<string> {
       const broken = join(dir, "broken");
       cpSync(join(dir, "beside"), broken, { recursive: true });
@@ -111,7 +111,7 @@ describe.skipIf(missing.length > 0)(
       ],
       ["an image that cannot be fetched to its end", breakLayer, 1, "no such file"],
       ["an image that binds one nobody has", bindUnknown, 1, "is not in the container storage"],
-    ])("%s is refused before a boot file is gone", async (_about, make, status, message) => {
+    ])("%s is refused before any boot file is removed", async (_about, make, status, message) => {
       const { root, esps } = await oldSystem("refused", ESP);
       mkdirSync(join(root, "boot/efi"));
       mkdirSync(join(root, "boot/loader/entries"), { recursive: true });
@@ -121,7 +121,7 @@ describe.skipIf(missing.length > 0)(
       expect([refused.status, refused.stderr]).toEqual([status, expect.stringContaining(message)]);
       expect(sh("find", join(root, "boot"))).toBe(before);
       expect(contentOf(esps[0] ?? "")).toEqual(["EFI"]);
-      // What was left is not taken for an ostree system, whose entries would stay.
+      // The old system is not taken for an ostree system, whose entries would stay.
       const ran = install(root);
       expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);
       expect(sh("find", join(root, "boot"))).not.toContain("old");
@@ -139,7 +139,7 @@ describe.skipIf(missing.length > 0)(
           version: "1",
           files: { "usr/lib/grub/i386-pc/syslinuxcfg.mod": "", "usr/sbin/grub-install": "" },
         });
-        // In place of a root on two disks: what lsblk says of one.
+        // A stand-in for lsblk reports a root on two disks.
         const bin = join(dir, "two-disks-bin");
         mkdirSync(bin);
         const lsblk = "#!/bin/sh\necho '/dev/one disk'\necho '/dev/other disk'\n";
@@ -197,7 +197,7 @@ describe.skipIf(missing.length > 0)(
       expect(contentOf(esps[0] ?? "")).toEqual(["EFI"]);
     });
 
-    test("of several ESPs none is taken, and nothing is touched", async () => {
+    test("if there are several ESPs, none is used and nothing is touched", async () => {
       const { root, esps } = await oldSystem("two-esps", ESP, ESP);
       const before = sh("find", root);
       const ran = install(root);
@@ -210,7 +210,7 @@ describe.skipIf(missing.length > 0)(
       expect(contentOf(esps[0] ?? "")).toEqual(["EFI"]);
     });
 
-    test("an ESP that is mounted is the one, whatever else there is", async () => {
+    test("a mounted ESP is used, whatever other ESPs exist", async () => {
       const { root, esps } = await oldSystem("mounted-esp", ESP, ESP);
       const [, second = ""] = esps;
       mkdirSync(join(root, "boot/efi"));
@@ -221,7 +221,7 @@ describe.skipIf(missing.length > 0)(
       expect(contentOf(esps[0] ?? "")).toEqual(["EFI"]);
     });
 
-    test("a disk that starts by BIOS has no ESP, and needs none", async () => {
+    test("a disk that starts by BIOS needs no ESP", async () => {
       const { root } = await oldSystem("no-esp");
       const ran = install(root);
       expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);

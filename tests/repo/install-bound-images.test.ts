@@ -99,7 +99,7 @@ describe.skipIf(lacks.length > 0)(
       expect(ran.stderr).toContain(`Fetching bound image: ${names[0]}\n`);
       expect(list(root)).toEqual([...names].sort());
       expect(readdirSync(join(root, "ostree/bootc"))).toEqual(["storage"]);
-      // The storage keeps a mount of itself, which would keep the root from being unmounted.
+      // The storage keeps itself mounted, which would prevent unmounting the root.
       expect(sh("findmnt", "--list", "--noheadings", "--output", "TARGET")).not.toContain(
         join(root, "ostree"),
       );
@@ -119,7 +119,7 @@ describe.skipIf(lacks.length > 0)(
       expect(await registry.requests()).toEqual([]);
     });
 
-    test("stored: one that is missing is named, and nothing is stored", async () => {
+    test("stored: the error names a missing image, and nothing is stored", async () => {
       const root = await newRoot("missing");
       const ran = install(await environment("none"), root);
       expect(ran.status).toBe(1);
@@ -130,7 +130,7 @@ describe.skipIf(lacks.length > 0)(
       expect(existsSync(join(root, "ostree/bootc"))).toBe(false);
     });
 
-    test("a digest in the name: pulled under it; what a storage holds has lost it", async () => {
+    test("a digest in the name: a pull keeps it, a copy from a storage has lost it", async () => {
       const env = await environment("digest");
       store(env, pinned);
       const source = await bind("pinning", pinned, pinned);
@@ -157,7 +157,7 @@ describe.skipIf(lacks.length > 0)(
   },
 );
 
-/** Has the installer's storage hold an image of the registry. */
+/** Copies an image of the registry into the installer's storage. */
 function store(env: Readonly<Record<string, string>>, name: string): void {
   const words = Object.entries(env).map(([key, value]) => `${key}=${value}`);
   sh("env", ...words, "skopeo", "copy", `docker://${name}`, `containers-storage:${name}`);

@@ -1,5 +1,5 @@
-// An installation from inside a container of its own image: a host in namespaces, its storage on a disk of its
-// own, and in it a container that was given nothing of the host. In place of podman a program that knows a digest.
+// An installation from inside a container of its own image: the host is in namespaces with its storage on a
+// separate disk, and the container in it got nothing from the host. A stand-in for podman knows one digest.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -21,7 +21,7 @@ import { makeInstallableImage } from "./installable-image.ts";
 
 const NAME = "localhost/own:1";
 
-/** The host: a process 1 whose mounts are its own. Its images are on `$DISK`, or in memory without one. */
+/** The host: a process 1 with private mounts. Its images are on `$DISK`, or in memory without a disk. */
 const HOST = `set -e
 mount --make-rprivate /
 if [ "$DISK" ]; then mount "$DISK" /var/lib/containers; else mount -t tmpfs tmpfs /var/lib/containers; fi
@@ -30,7 +30,7 @@ skopeo inspect --format '{{.Digest}}' "containers-storage:$NAME" > "$DIGEST"
 unshare --mount sh "$CONTAINER" "$@"
 `;
 
-/** The container: other images, a /run of its own, and what says that podman made it. */
+/** The container: other images, a separate /run, and podman's mark. */
 const CONTAINER = `set -e
 umount --recursive /var/lib/containers
 mount -t tmpfs tmpfs /run
@@ -75,7 +75,7 @@ describe.skipIf(missing.length > 0)(
       });
     }
 
-    test("the host's images are seen without having been given to the container", async () => {
+    test("the host's images are visible even if the container did not get them", async () => {
       const disk = attach(await newDisk("containers.raw", 256));
       sh("mkfs.ext4", "-q", disk);
       const root = await newRoot("from-container");
@@ -97,7 +97,7 @@ describe.skipIf(missing.length > 0)(
       expect(sh("find", root)).toBe(before);
     });
 
-    test("images that are in memory alone cannot be shown: the way out is named", async () => {
+    test("images that are only in memory cannot be shown: the hint says what to do", async () => {
       const root = await newRoot("from-memory");
       const before = sh("find", root);
       const ran = install("", root);

@@ -1,4 +1,4 @@
-// Disks `install to-disk` refuses, each as it was afterwards: byte for byte.
+// Disks that `install to-disk` refuses, and that it leaves unchanged to the byte.
 import { existsSync, lstatSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -88,7 +88,7 @@ describe.skipIf(missing.length > 0)(
   },
 );
 
-/** A folder of links to everything PATH has, but for one program. */
+/** A folder of links to everything on PATH except one program. */
 function pathWithout(program: string): string {
   const folder = join(dir, `without-${program}`);
   mkdirSync(folder);

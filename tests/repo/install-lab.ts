@@ -20,14 +20,14 @@ const NEEDED = [
   "partx",
   "wipefs",
 ];
-/** What these tests need and this machine lacks. */
+/** Requirements of these tests that this machine lacks. */
 export const missing = [
   ...(process.getuid?.() === 0 ? [] : ["root"]),
   ...(existsSync("/dev/loop-control") ? [] : ["loop devices"]),
   ...NEEDED.filter((it) => spawnSync("sh", ["-c", `command -v ${it}`]).status !== 0),
 ];
 
-/** `define` once for each ostree, or skipped with the reason where it cannot run. */
+/** Calls `define` once for each ostree, or skips it with the reason. */
 export function describeInstall(define: () => void): void {
   if (missing.length > 0) describe.skip(`install: needs ${missing}`, define);
   else describe("install", () => describeEachOstree(define));
@@ -116,20 +116,20 @@ export function entryOf(root: string): string {
   return readFileSync(join(entries, name), "utf8");
 }
 
-/** Unmounts and detaches what a test made; nothing of ours may stay, whatever it was about. */
+/** Unmounts and detaches what a test made; fails if the product left anything mounted or attached. */
 export function tidyUp(): void {
   for (const it of undo.reverse()) it();
   undo = [];
   waitUntilDetached(dir);
 }
 
-/** How long a loop device may outlive the last mount of it, and how long somebody else's mount may live. */
+/** How long a loop device may outlive its last mount, and how long another program's mount may live. */
 const DETACHED_LIMIT_MS = 60_000;
 const HELD_LIMIT_MS = 600_000;
 
 /**
- * Returns when no loop device has a file at or below `path`. A mount namespace that another program made while
- * something of ours was mounted has a copy of that mount, which keeps the device until the program ends.
+ * Returns when no loop device has a file at or below `path`. If another program makes a mount namespace while our
+ * mounts exist, its copy of the mount keeps the device until that program ends.
  */
 export function waitUntilDetached(path: string): void {
   const startedAt = Date.now();
@@ -161,7 +161,7 @@ function holdersOf(devices: readonly string[]): readonly string[] {
     .map((it) => `${it} (${readOfProcess(it, "cmdline").replaceAll("\0", " ").trim()})`);
 }
 
-/** Without yielding: who calls this is synchronous, as the programs it runs are. */
+/** Blocks, because the callers and the programs they run are synchronous. */
 function pause(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

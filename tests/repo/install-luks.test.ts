@@ -1,5 +1,5 @@
-// Installations to an encrypted root. Kernels of test machines have neither a TPM nor a device mapper:
-// cryptsetup and systemd-cryptenroll write down what they are asked for, and what is opened is the partition itself.
+// Installations to an encrypted root. Kernels of test machines have neither a TPM nor a device mapper, so
+// stand-ins for cryptsetup and systemd-cryptenroll record their arguments, and opening gives the partition itself.
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -30,7 +30,7 @@ case $1 in
 esac
 `;
 
-/** `tpm`: what it knows of TPMs; `enroll`: how enrolling ends. */
+/** `tpm`: the TPMs it reports; `enroll`: how enrolling ends. */
 function cryptenroll({ tpm, status }: { readonly tpm: string; readonly status: number }): string {
   const list = tpm === "" ? "echo none >&2; exit 1" : `echo '${tpm}'; exit 0`;
   return `#!/bin/sh\n[ "$1" = --tpm2-device=list ] && { ${list}; }\n${RECORD}exit ${status}\n`;
@@ -115,7 +115,7 @@ describe.skipIf(missing.length > 0)(
       expect(hash(disk)).toBe(before);
     });
 
-    test("a TPM that takes no key: nothing stays open, and no key stays behind", async () => {
+    test("a TPM that accepts no key: nothing stays open, and no key is left behind", async () => {
       await standIns({ tpm: "/dev/tpmrm0 MSFT0101:00 tpm_tis", status: 1 });
       const ran = install(await newDisk("broken-tpm.raw", 2048));
       expect(ran.status).toBe(1);

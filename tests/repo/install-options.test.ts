@@ -1,4 +1,4 @@
-// What options of an installation do to what comes out of it.
+// How options affect the result of an installation.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -20,7 +20,7 @@ import {
 } from "./install-lab.ts";
 import { makeInstallableImage } from "./installable-image.ts";
 
-/** A process 1 whose SELinux enforces a policy, as far as its switch goes. */
+/** A process 1 whose SELinux claims to enforce a policy. */
 const ENFORCING = `mount -t tmpfs tmpfs /sys/fs && mkdir /sys/fs/selinux || exit 99
 echo 1 > /sys/fs/selinux/enforce
 "$@"
@@ -73,7 +73,7 @@ describe.skipIf(missing.length > 0)(
       expect(existsSync(join(deploymentOf(root), "etc/fstab"))).toBe(false);
     });
 
-    test("--run-fetch-check wants the target to be there before anything is written", async () => {
+    test("--run-fetch-check requires the target to exist before anything is written", async () => {
       const root = await newRoot("checked");
       const args = ["--run-fetch-check", "--target-transport", "oci", "--target-imgref"];
       const before = sh("find", root);
@@ -85,7 +85,7 @@ describe.skipIf(missing.length > 0)(
       expect([there.status, there.stderr]).toEqual([0, expect.stringContaining("complete")]);
     });
 
-    test("--replace wipe stops at what is mounted inside, and says where", async () => {
+    test("--replace wipe stops at mounts inside, and says where", async () => {
       const root = await newRoot("mounted-inside");
       await writeFile(join(root, "old"), "old");
       sh("mkdir", join(root, "data"));

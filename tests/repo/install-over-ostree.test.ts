@@ -1,5 +1,5 @@
-// Installations over an ostree system as it is when it runs: a deployment is the root, the physical root is below
-// it, and `/boot` is mounted beside that. bootupctl is a stand-in.
+// Installations over a running ostree system: a deployment is the root, the physical root is below it, and `/boot`
+// is mounted separately. bootupctl is a stand-in.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -54,7 +54,7 @@ describe.skipIf(missing.length > 0)(
     const alongside = (host: string) =>
       install("--replace", "alongside", "--stateroot", "second", host);
 
-    test("a /boot that is a part of the root is none of its own to the new system", async () => {
+    test("a /boot that is part of the root does not count as separate", async () => {
       const { host, physical } = await newHost("one");
       mount(join(physical, "boot"), "one/boot", "--bind");
       const ran = alongside(host);
@@ -64,7 +64,7 @@ describe.skipIf(missing.length > 0)(
       expect(existsSync(join(physical, "boot/bootupctl.log"))).toBe(true);
     });
 
-    test("a /boot of its own gets the new boot files, and not the directory below it", async () => {
+    test("a separate /boot gets the new boot files, not the directory below it", async () => {
       const { host, physical } = await newHost("two");
       const device = attach(await newDisk("two-boot.raw", 128));
       sh("mkfs.ext4", "-q", device);

@@ -1,4 +1,4 @@
-// Installations that do not come about: what is refused leaves disks as they were, what is killed no device.
+// Installations that fail: refused ones leave disks unchanged, killed ones leave no devices.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -130,7 +130,7 @@ describe.skipIf(missing.length > 0)(
       const args = [...namespace, ...bind, "--source-imgref", "oci:/none"];
       const ran = spawnSync("unshare", args, { encoding: "utf8" });
       expect(ran.stdout).toBe("");
-      // It came as far as looking at what it had mounted there.
+      // The installation had got as far as inspecting its mount.
       expect(ran.stderr).toMatch(/^error: (.*\/none|`\/target` is )/m);
     });
 
@@ -152,7 +152,7 @@ describe.skipIf(missing.length > 0)(
       ["killed outright, while a device is attached", "KILL", "losetup -j"],
       ["told to end, while a device is attached", "TERM", "losetup -j"],
       [
-        "told to end, with the new root mounted",
+        "terminated, with the new root mounted",
         "TERM",
         "findmnt -n --list | grep /run/bootc/mounts/rootfs- #",
       ],

@@ -1,4 +1,4 @@
-// Installations of an image with an SELinux policy: what lies outside deployments is labelled by it.
+// Installations of an image with an SELinux policy, by which files outside deployments are labelled.
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -21,7 +21,7 @@ import { makeInstallableImage } from "./installable-image.ts";
 
 /** The type of each file, by `type path`; `?` for one without a label. */
 function typesOf(top: string, ...filter: readonly string[]): ReadonlyMap<string, string> {
-  // stat fails on files without a label, and says so in place of it.
+  // stat fails on files without a label, and prints a message instead.
   const script = 'find "$@" -exec stat --format="%n %C" {} + 2>/dev/null || true';
   const text = execFileSync("sh", ["-c", script, "sh", top, ...filter], { encoding: "utf8" });
   return new Map(
@@ -50,7 +50,7 @@ describe.skipIf(missing.length > 0)(
     });
     afterEach(tidyUp);
 
-    /** A root with a /boot of its own, and below that a file system of another kind of use. */
+    /** A root with a separate /boot, and below that a file system for another use. */
     async function newMachine(name: string): Promise<string> {
       const root = await newRoot(name);
       const boot = attach(await newDisk(`${name}-boot.raw`, 128));
@@ -85,7 +85,7 @@ describe.skipIf(missing.length > 0)(
       expect(new Set([...boot].filter(([path]) => path !== "efi").map(([, type]) => type))).toEqual(
         new Set(["boot_t"]),
       );
-      // The policy knows no /ostree; whatever it calls such a file, none is without a label.
+      // The policy has no rule for /ostree; whatever label it gives such a file, every file must have one.
       const outside = [...types].filter(
         ([path]) =>
           path.startsWith("ostree/") &&
@@ -104,11 +104,11 @@ describe.skipIf(missing.length > 0)(
       expect(inside.get("etc/fstab")).toBe("etc_t");
       expect(inside.get("etc/tmpfiles.d/bootc-root-ssh.conf")).toBe("etc_t");
       expect(inside.get("usr/bin/login")).toBe("login_exec_t");
-      // A label on a content object would make it another object.
+      // A label on a content object would turn it into another object.
       sh("ostree", "fsck", "--quiet", `--repo=${root}/ostree/repo`);
     });
 
-    test("without a /boot of its own: kernels that are content of the repository stay as they were", async () => {
+    test("without a separate /boot, kernels that are content of the repository stay unchanged", async () => {
       const root = await newRoot("one-file-system");
       install(root);
       expect(typesOf(join(root, "boot")).get("loader")).toBe("boot_t");

@@ -74,7 +74,7 @@ describeInstall(() => {
       selinux: "disabled",
       digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
     });
-    // The source lies below /tmp: it says nothing to whoever reads this later.
+    // The source is below /tmp, so its path would mean nothing to later readers.
     expect(aleph.image).toBeUndefined();
     expect(readFileSync(join(root, "boot/bootupctl.log"), "utf8")).toBe(
       "backend install --write-uuid --filesystem /sysroot /\n",
@@ -82,7 +82,7 @@ describeInstall(() => {
     sh("ostree", "fsck", "--quiet", `--repo=${root}/ostree/repo`);
   });
 
-  test("to-filesystem wants an empty root, or is told what becomes of it", async () => {
+  test("to-filesystem requires an empty root, or an option that says what to do with its content", async () => {
     const root = await newRoot("full");
     await writeFile(join(root, "old"), "old");
     const args = ["to-filesystem", "--source-imgref", image, "--bootloader", "none"];
@@ -100,7 +100,7 @@ describeInstall(() => {
     expect([wiped.status, wiped.stderr]).toEqual([0, expect.stringContaining("Wiping contents")]);
     expect(existsSync(join(root, "old"))).toBe(false);
     expect(deploymentOf(root)).toBe(first);
-    // Finalized: nothing more is written by accident.
+    // Finalized, so that nothing more is written by accident.
     expect(sh("findmnt", "--noheadings", "--output", "OPTIONS", root)).toMatch(/^ro/);
   });
 
@@ -118,7 +118,7 @@ describeInstall(() => {
     },
   );
 
-  test("a /boot of its own gets its line in fstab, and the image's other lines stay", async () => {
+  test("a separate /boot gets its line in fstab, and the image's other lines stay", async () => {
     const root = await newRoot("split");
     const bootDevice = attach(await newDisk("boot.raw", 128));
     sh("mkfs.ext4", "-q", bootDevice);
@@ -137,7 +137,7 @@ describeInstall(() => {
     expect(bootc("finalize", root).status).toBe(0);
   });
 
-  test("an older bootupd is told the disk", async () => {
+  test("an older bootupd gets the disk as an argument", async () => {
     const old = await makeInstallableImage(join(dir, "old"), { version: "1", bootupd: "old" });
     const path = await newDisk("older.raw", 2048);
     const args = ["--via-loopback", "--filesystem", "ext4", "--source-imgref", old, path];

@@ -1,4 +1,4 @@
-// An image that can be installed: a tree ostree deploys, with a stand-in for bootupctl that records.
+// An installable image: a tree that ostree deploys, with a stand-in for bootupctl that records its arguments.
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
@@ -10,18 +10,18 @@ import { writeBlob } from "./tiny-image.ts";
 export interface InstallableImage {
   readonly version: string;
   readonly files?: Readonly<Record<string, string>>;
-  /** Symbolic links: where, and what to. */
+  /** Symbolic links and their targets. */
   readonly links?: Readonly<Record<string, string>>;
   readonly kargs?: Readonly<Record<string, string>>;
   /** With bootupd's files and a program that writes its arguments to /boot/bootupctl.log. */
   readonly bootupd?: "new" | "old";
-  /** Shell scripts that can be run: where, and their text. They need `bootupd`, which brings the shell. */
+  /** Executable shell scripts, by path. They need `bootupd`, which brings the shell. */
   readonly scripts?: Readonly<Record<string, string>>;
-  /** The label that makes it bootable is left out. */
+  /** Leaves out the label that makes the image bootable. */
   readonly isUnlabelled?: boolean;
 }
 
-/** Makes `oci:DIR` and gives that name. */
+/** Makes `oci:DIR` and returns that name. */
 export async function makeInstallableImage(dir: string, image: InstallableImage): Promise<string> {
   const tree = mkdtempSync(join(tmpdir(), "bootc-tree-"));
   try {

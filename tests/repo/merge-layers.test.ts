@@ -1,4 +1,4 @@
-// Layers that build tools make, merged as podman shows them: trees in, one tree out.
+// Layers as build tools make them, merged to the tree that podman shows.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -74,7 +74,7 @@ describe.each(["bare", "archive"])("in a repository of mode %s", (mode) => {
     expect((await merge([lower, layer])).paths).toBe(want);
   });
 
-  test("a device node in the place of a file of the same layer is refused", async () => {
+  test("a device node in place of a file of the same layer is refused", async () => {
     const layer = [file("usr/lib/a", "a"), device("usr/lib/a")];
     await expect(merge([layer])).rejects.toThrow("cannot be imported");
   });
@@ -87,7 +87,7 @@ describe.each(["bare", "archive"])("in a repository of mode %s", (mode) => {
     expect([...replacedLinks]).toEqual([]);
   });
 
-  test("a directory in the place of another link is noted", async () => {
+  test("a warning names any other link that a directory replaces", async () => {
     const lower = [...usr, dir("var"), dir("var/opt"), symlink("opt", "var/opt")];
     const { paths, replacedLinks } = await merge([lower, [file("opt/foo", "foo")]]);
     expect(paths).toBe("opt, opt/foo, var, var/opt");
@@ -106,7 +106,7 @@ describe.each(["bare", "archive"])("in a repository of mode %s", (mode) => {
       "usr/d, usr/e, usr/e/f",
     ],
     [
-      "whiteouts behind the link, of what the layer has nothing of",
+      "whiteouts behind the link, in no directory of the layer",
       [symlink("usr/d", "e"), file("usr/d/.wh.f")],
       "usr/d -> e, usr/e, usr/e/f",
     ],
@@ -154,7 +154,7 @@ describe.each(["bare", "archive"])("in a repository of mode %s", (mode) => {
     await expect(merge([lower, layer])).rejects.toThrow("cannot be imported");
   });
 
-  test("afterwards the repository is sound", () => {
+  test("afterwards the repository is intact", () => {
     it.ostree("fsck", "--quiet");
   });
 });

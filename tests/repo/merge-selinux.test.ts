@@ -24,7 +24,7 @@ const SYSTEM: readonly TestEntry[] = [
 const LAYER: readonly TestEntry[] = [
   dir("usr"),
   dir("usr/sbin"),
-  // A label of the build host; the policy has the last word.
+  // A label of the build host, which the policy overrides.
   file("usr/sbin/sshd", "sshd", {
     mode: 0o755,
     xattrs: { "security.selinux": "build_u:object_r:x_t:s0\0" },
@@ -85,7 +85,7 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
     return it.ostree("ls", "-R", "-X", commit);
   }
 
-  test("derived layers alone are labelled by the policy they bring", async () => {
+  test("derived layers without a base are labelled by their own policy", async () => {
     const layers = [[...SYSTEM, dir("etc"), ...selinuxPolicy("etc")], LAYER];
     const derived: string[] = [];
     for (const layer of layers) derived.push((await importBlob(it, makeTar(layer))).commit);
@@ -100,7 +100,7 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
     it.ostree("fsck", "--quiet");
   });
 
-  test("derived layers over a labelled base are labelled by its policy, at import already", async () => {
+  test("derived layers over a labelled base are labelled by its policy during the import", async () => {
     const source = createTestRepo(ostree);
     const entries = [...SYSTEM, dir("usr/etc"), ...selinuxPolicy("usr/etc")];
     const { commit: unlabelled } = await importBlob(source, makeTar(entries));

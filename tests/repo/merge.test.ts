@@ -48,7 +48,7 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
     expect((await readImageCommit(it.repo, commit))?.manifest).toBe('{"layers":[]}');
   });
 
-  test.each(images)("$name: merged alike wherever the merge was begun", async ({ layers }) => {
+  test.each(images)("$name: merged alike wherever the merge began", async ({ layers }) => {
     const derived: string[] = [];
     for (const layer of layers) derived.push((await importBlob(it, makeTar(layer))).commit);
     const request = { repo: it.repo, derived };
@@ -59,7 +59,7 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
     }
   });
 
-  test("a merge that was begun with other layers is not gone on with", async () => {
+  test("a merge that began with other layers is not continued", async () => {
     const [first, second] = images;
     if (first === undefined || second === undefined) throw new Error("unreachable: two images");
     const commitOf = async (layer: Parameters<typeof makeTar>[0] | undefined) =>

@@ -57,7 +57,7 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
   });
   afterAll(() => it.remove());
 
-  test("any directory: ostree's objects are those we compute", async () => {
+  test("for any directory, our objects are those of ostree", async () => {
     await fc.assert(
       fc.asyncProperty(folder, async ({ files, link, ...meta }) => {
         const kept = files.filter((file) => file.name !== "a link");
@@ -66,7 +66,7 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
           ...kept.map(({ name, content, ...more }) => file(name, content, more)),
           symlink("a link", link.target, link),
         ];
-        // Toplevel names that mean something are placed elsewhere; all live one level down.
+        // Everything is one level down, because special toplevel names are placed elsewhere.
         const moved = [
           dir("."),
           ...entries.map((entry) => ({ ...entry, path: join("usr", entry.path) })),

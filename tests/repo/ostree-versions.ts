@@ -1,7 +1,7 @@
-// The ostree versions the repository tests run with: the machine's own, that of Debian trixie, and for what
-// neither can do that of Debian sid. The latter two are unpacked by debootstrap into the test cache once, and
-// run through their own dynamic linkers, so that they see the very same files under the same names as
-// everything else in a test.
+// The ostree versions that the repository tests run with: the machine's own, that of Debian trixie, and for
+// features that both lack, that of Debian sid. debootstrap unpacks the latter two into the test cache once. They
+// run through their own dynamic linkers, so that they see the same files under the same names as everything else
+// in a test.
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
@@ -24,12 +24,12 @@ export interface OstreeVersion {
 
 export const testCache = process.env.BOOTC_TEST_CACHE ?? "/var/cache/bootc-tests";
 
-/** Both versions, oldest first; throws with the reason when one cannot be had. */
+/** Both versions, oldest first; throws the reason when one is not available. */
 export function ostreeVersions(): readonly OstreeVersion[] {
   return [machineOstree(), trixieOstree()];
 }
 
-/** The tests of `define` once for each version; `ostree` is that version in all they start meanwhile. */
+/** Defines the tests of `define` once for each version, which is `ostree` for everything that they start. */
 export function describeEachOstree(define: (version: OstreeVersion) => void): void {
   describe.each(ostreeVersions())("with ostree $version", (version) => {
     const path = process.env.PATH;
@@ -84,7 +84,7 @@ function unpackTrixie(root: string): void {
   debootstrap("--variant=minbase", "--include=ostree", "trixie", root);
 }
 
-/** What debootstrap takes in place of its own script for a suite: ostree and its dependencies, nothing else. */
+/** Replaces debootstrap's own script for a suite: installs only ostree and its dependencies. */
 const OSTREE_ALONE = `mirror_style release
 download_style apt
 finddebs_style from-indices
@@ -93,7 +93,7 @@ keyring /usr/share/keyrings/debian-archive-keyring.gpg
 work_out_debs () { required=ostree; base=; }
 `;
 
-/** Nothing is configured or run in it, so that its packages need not suit this machine's kernel or tools. */
+/** Nothing in it is configured or run, so that its packages need not suit this machine's kernel or tools. */
 function unpackSid(root: string): void {
   const work = `${root}.work`;
   rmSync(work, { recursive: true, force: true });

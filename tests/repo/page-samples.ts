@@ -1,4 +1,4 @@
-// What the pages in docs/ show of the program: each command line and what it printed, to be compared with a run.
+// The samples in docs/: each command line and its output, to be compared with a run.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -25,7 +25,7 @@ export function readSamples(page: string): readonly Sample[] {
     });
 }
 
-/** Text with what differs from run to run taken out: sizes, and digests but for which of them are the same. */
+/** The text without what differs from run to run: sizes, and digests except for which of them are equal. */
 export function makeMask(): (text: string) => string {
   const digests = new Map<string, number>();
   return (text) =>

@@ -1,4 +1,4 @@
-// The program as users run it, from this checkout, and repositories for it.
+// Runs the program from this checkout as users run it, and makes repositories for it.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -19,7 +19,7 @@ export interface Running {
   readonly pid: number;
   readonly ended: Promise<Ended>;
   kill(signal: NodeJS.Signals): void;
-  /** Resolves when `isTrue` says so; an error when the program ends before. */
+  /** Resolves when `isTrue` returns true; an error when the program ends first. */
   until(isTrue: () => boolean): Promise<void>;
   /** Resolves when standard error contains `text`. */
   says(text: string): Promise<void>;
@@ -73,7 +73,7 @@ export async function bootc(args: readonly string[], options: StartOptions = {})
   return await startBootc(args, options).ended;
 }
 
-/** The command lines of running programs in whose arguments `text` is, ours excepted. */
+/** The command lines of running programs with `text` in their arguments, except our own. */
 export function commandLinesWith(text: string): readonly string[] {
   const pids = readdirSync("/proc").filter((it) => /^\d+$/.test(it) && it !== `${process.pid}`);
   const lines = pids.map((it) => readOfProcess(it, "cmdline").replaceAll("\0", " ").trim());
@@ -85,13 +85,13 @@ export function readOfProcess(pid: string, name: "cmdline" | "mountinfo"): strin
   try {
     return readFileSync(`/proc/${pid}/${name}`, "utf8");
   } catch (error) {
-    // EINVAL: of its mounts, when it has ended and was not waited for.
+    // EINVAL: the mounts of a process that has ended and was not waited for.
     if (["ENOENT", "ESRCH", "EINVAL"].includes(errnoOf(error) ?? "")) return "";
     throw error;
   }
 }
 
-/** Waits until no program has `text` in its arguments, but not for long; gives those that still do. */
+/** Waits a short time until no program has `text` in its arguments; returns those that still do. */
 export async function outliving(text: string): Promise<readonly string[]> {
   const endsAt = Date.now() + 2000;
   for (;;) {
@@ -132,7 +132,7 @@ export async function makeScratch(): Promise<Scratch> {
     async remove() {
       // skopeo leaves its storage mounted on itself.
       spawnSync("umount", [join(dir, "storage/overlay")], { stdio: "ignore" });
-      // Deployments are immutable. Symbolic links and sockets are complained about, which is no harm.
+      // Deployments are immutable. chattr complains about symbolic links and sockets, which is harmless.
       spawnSync("chattr", ["-R", "-f", "-i", dir], { stdio: "ignore" });
       await rm(dir, { recursive: true, force: true });
     },

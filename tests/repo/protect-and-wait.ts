@@ -1,5 +1,5 @@
-// Started by a test to be killed: pulls IMAGE into REPO as a verb does that is going to deploy it, says so, and
-// waits for ever.
+// A test starts this program to kill it: it pulls IMAGE into REPO like a verb that will deploy it, says so, and
+// waits forever.
 import { parseOstreeReference } from "../../src/image/reference.ts";
 import { planPull } from "../../src/pull/plan/plan.ts";
 import { pullImage } from "../../src/pull/pull.ts";

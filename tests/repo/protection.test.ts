@@ -1,4 +1,4 @@
-// Pulled images that are not deployed yet, beside clean-ups, other runs, and runs that were killed.
+// Images that are pulled and not deployed yet, with concurrent clean-ups, other runs, and killed runs.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readdir } from "node:fs/promises";
@@ -55,7 +55,7 @@ describeEachOstree(() => {
     expect(ended.status, ended.stderr).toBe(0);
   }
 
-  /** Pulls an image as a verb does that is going to deploy it, and runs `work` before it would. */
+  /** Pulls an image like a verb that will deploy it, and runs `work` before the deployment. */
   async function whileProtected(tag: string, work: () => Promise<void>): Promise<void> {
     const reference = parseOstreeReference(`ostree-unverified-image:${name(tag)}`);
     await withProtection(ctx(), repo, async (protection) => {
@@ -65,7 +65,7 @@ describeEachOstree(() => {
     });
   }
 
-  test("each run protects its own image and releases no other, for every clean-up to see", async () => {
+  test("each run protects its own image from every clean-up, and releases no other", async () => {
     await whileProtected("a", async () => {
       await whileProtected("b", async () => {
         expect(refs(PREFIX)).toHaveLength(2);
@@ -84,7 +84,7 @@ describeEachOstree(() => {
     expect(refs("ostree/container/blob")).toEqual([]);
   });
 
-  test("an image that was pulled before is protected as well", async () => {
+  test("an image that was already pulled is protected as well", async () => {
     await bootc(pullArgs(repo, `ostree-unverified-image:${name("a")}`));
     await whileProtected("a", async () => {
       await pruneImages();
@@ -93,7 +93,7 @@ describeEachOstree(() => {
     expect(refs(PREFIX)).toEqual([]);
   });
 
-  test("what a run protected that was killed goes with the next one, the shared name of old as well", async () => {
+  test("the next run removes the refs of a killed one, and the old shared ref", async () => {
     const killed = spawn(
       process.execPath,
       [join(import.meta.dirname, "protect-and-wait.ts"), repo, name("a")],
@@ -112,14 +112,14 @@ describeEachOstree(() => {
     ostree("refs", `--repo=${repo}`, `--create=${PREFIX}/pending`, protectedCommit ?? "");
     expect(refs(PREFIX)).toHaveLength(2);
 
-    // A pull that finds its image there already is the quickest of all "next runs".
+    // A pull of an image that is already stored is the quickest "next run".
     const next = await bootc(pullArgs(repo, `ostree-unverified-image:${name("a")}`));
     expect(next).toMatchObject({ status: 0 });
     expect(refs(PREFIX)).toEqual([]);
     expect(await leftovers(repo)).toEqual([]);
   });
 
-  test("clean-ups alone find out that a run was killed", async () => {
+  test("a clean-up also detects that a run was killed", async () => {
     await bootc(pullArgs(repo, `ostree-unverified-image:${name("a")}`));
     const [image = ""] = refs("ostree/container/image");
     const commit = ostree("rev-parse", `--repo=${repo}`, image).trim();
@@ -131,7 +131,7 @@ describeEachOstree(() => {
   test("a pull that deploys nothing writes no such ref", async () => {
     await bootc(pullArgs(repo, `ostree-unverified-image:${name("a")}`));
     expect(await images()).toEqual([name("a")]);
-    // Deleting a ref would leave its directory.
+    // A deleted ref would have left its directory.
     expect(existsSync(join(repo, "refs/heads/ostree/container/baseimage"))).toBe(false);
     expect((await readdir(join(repo, "extensions/bootc"))).sort()).toEqual(["blobs", "lock"]);
   });

@@ -58,7 +58,7 @@ describe.each(ostreeVersions())("with ostree $version", (version) => {
   const env = { ...version.env };
   const image = (...words: string[]) => bootc(["internals", "ostree-container", ...words], { env });
 
-  test("the commit comes out as it went in, under the ref that was asked for", async () => {
+  test("the commit is stored unchanged, under the requested ref", async () => {
     const reference = await makeImage("alone", []);
     const words = ["--repo", target.repo, "--write-ref", "os/new", reference];
     const ended = await image("unencapsulate", ...words);
@@ -68,7 +68,7 @@ describe.each(ostreeVersions())("with ostree $version", (version) => {
     target.ostree("fsck", "--quiet");
   });
 
-  test("a layer on top is merged, an update fetches it alone, and the base stays the parent", async () => {
+  test("a layer on top is merged, an update fetches only that layer, and the base stays the parent", async () => {
     const first = await makeImage("first", [{ "/usr/lib/derived": "1", "/etc/d": "d" }]);
     const pulled = await bootc(pullArgs(target.repo, first), { env });
     expect(pulled).toMatchObject({ status: 0 });
@@ -84,7 +84,7 @@ describe.each(ostreeVersions())("with ostree $version", (version) => {
     target.ostree("fsck", "--quiet");
   });
 
-  test("chunks that lost an object to ostree's fsck are made whole by the next pull", async () => {
+  test("the next pull completes chunks that lost an object to ostree's fsck", async () => {
     const reference = await makeImage("damaged", [{ "/usr/lib/derived": "1" }]);
     const pulled = await bootc(pullArgs(target.repo, reference), { env });
     for (const path of ["/usr/bin/a", "/usr/bin/b", "/usr/etc/c"]) {
@@ -102,7 +102,7 @@ describe.each(ostreeVersions())("with ostree $version", (version) => {
     target.ostree("fsck", "--quiet");
   });
 
-  test("an ostree remote's keys vouch for the commit, or the image is refused", async () => {
+  test("an image is refused unless an ostree remote's keys verify its commit", async () => {
     const home = join(scratch.dir, "gnupg");
     await mkdir(home, { mode: 0o700 });
     const gpg = (...args: string[]) =>
@@ -142,7 +142,7 @@ describe.each(ostreeVersions())("with ostree $version", (version) => {
     expect(refused).toMatchObject({ status: 7 });
   });
 
-  test("a commit that is not the one the label promises is refused", async () => {
+  test("a commit other than the one that the label names is refused", async () => {
     const top = join(scratch.dir, "wrong");
     await mkdir(top);
     const labels = {

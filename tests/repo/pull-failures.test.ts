@@ -1,4 +1,4 @@
-// What happens when a registry, a policy or a disk is in the way: the exit status, the message, the repository.
+// Failures of a registry, a policy or a disk: the exit status, the message, and the repository.
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -19,7 +19,7 @@ import { leftovers, type ServedImage, serveImage } from "./served-image.ts";
 import { type MadeImage, makeTinyImage, type TinyImage } from "./tiny-image.ts";
 
 const INSECURE = "--insecure-skip-tls-verification";
-/** Patience for tests: little, but more than a loaded machine needs between two pieces of a blob. */
+/** Short timeouts for tests, but longer than a busy machine needs between two pieces of a blob. */
 const IMPATIENT = ["--stall-timeout", "2", "--give-up-after", "8"];
 
 describeEachOstree(() => {
@@ -38,7 +38,7 @@ describeEachOstree(() => {
   });
   afterAll(() => served?.remove());
 
-  /** Pulls through a proxy that does `decide` to each request. */
+  /** Pulls through a proxy that treats each request as `decide` says. */
   async function pullThrough(
     repo: string,
     decide: (path: string, method: string) => Fate,
@@ -59,7 +59,7 @@ describeEachOstree(() => {
     return ostree("refs", `--repo=${repo}`).split("\n").filter(Boolean);
   }
 
-  test("a stall in mid-blob is noticed, and only what is unfinished is fetched again", async () => {
+  test("a stall in the middle of a blob is noticed, and only unfinished blobs are fetched again", async () => {
     const repo = scratch.repo();
     let isFirst = true;
     const ended = await pullThrough(repo, (path) => {
@@ -76,7 +76,7 @@ describeEachOstree(() => {
     expect(await leftovers(repo)).toEqual([]);
   });
 
-  test("a registry that stalls for ever is given up, with its name and the layers that are missing", async () => {
+  test("a pull from a registry that stalls forever fails, and names it and the missing layers", async () => {
     const repo = scratch.repo();
     let afterBytes = 100_000;
     const ended = await pullThrough(repo, (path) => {
@@ -91,7 +91,7 @@ describeEachOstree(() => {
       new RegExp(`gave up fetching from \`127.0.0.1:\\d+\`; not complete: ${missing}: `),
     );
     expect(refs(repo).filter((it) => it.startsWith("ostree/"))).toEqual([]);
-    // The next run finds the other layers done.
+    // The next run finds the other layers imported.
     const again = await pullThrough(repo, () => PASS);
     expect(again.status).toBe(0);
     expect(again.asked.filter((it) => isLayer(it, 0) || isLayer(it, 2))).toEqual([]);
@@ -118,7 +118,7 @@ describeEachOstree(() => {
     expect(always.stderr).toMatch(/^error: .*500/m);
   });
 
-  test("nobody at the address fails as network, no such image or tag does not", async () => {
+  test("no server at the address is a failure of the network, no such image or tag is not", async () => {
     const none = await bootc(pullArgs(scratch.repo(), "ostree-unverified-registry:127.0.0.1:1/os"));
     expect(none).toMatchObject({ status: 4, stdout: "" });
     await registry.requests();
@@ -140,7 +140,7 @@ describeEachOstree(() => {
     expect(asked).toHaveLength(4);
   });
 
-  test("a mistake in registries.conf is no failure of the network, and names file and place", async () => {
+  test("a mistake in registries.conf is not a failure of the network, and names the file and the place", async () => {
     const home = await mkdtemp(join(scratch.dir, "home-"));
     const file = join(home, ".config/containers/registries.conf");
     await mkdir(dirname(file), { recursive: true });
@@ -156,7 +156,7 @@ describeEachOstree(() => {
     );
   });
 
-  test("a blob that is not what its digest says fails as integrity, and is not kept", async () => {
+  test("a blob that does not match its digest fails as integrity, and is not kept", async () => {
     const repo = scratch.repo();
     const ended = await pullThrough(repo, (path) =>
       isLayer(path, 1) ? { kind: "corrupt" } : PASS,
@@ -168,7 +168,7 @@ describeEachOstree(() => {
     );
   });
 
-  test("a leftover blob of an earlier run is trusted by its hash, not by its name", async () => {
+  test("a blob left by an earlier run is trusted by its hash, not by its name", async () => {
     const repo = scratch.repo();
     const dir = join(repo, "extensions/bootc/blobs/sha256");
     await mkdir(dir, { recursive: true });
@@ -209,7 +209,7 @@ describeEachOstree(() => {
     ["not JSON", '{\n  "default": [{"type": "reject"}],\n}', "it is not JSON: line 3, column 1"],
     ["of an unknown kind", '{"default": [{"type": "rejct"}]}', 'requirement type "rejct"'],
   ])(
-    "a policy that is %s is an error of the policy, with its file and the place",
+    "a policy that is %s is an error that names the file and the place",
     async (_, text, place) => {
       const file = join(scratch.dir, "malformed.json");
       await writeFile(file, text);
@@ -240,7 +240,7 @@ describeEachOstree(() => {
     );
   });
 
-  /** Pulls as signed, under a policy that accepts what comes from `addresses` alone. */
+  /** Pulls as signed, under a policy that accepts images only from `addresses`. */
   async function startSigned(repo: string, name: string, ...addresses: readonly string[]) {
     const file = join(scratch.dir, "scoped.json");
     const accepted = addresses.map((it) => [it, [{ type: "insecureAcceptAnything" }]]);
@@ -260,7 +260,7 @@ describeEachOstree(() => {
     return { ...(await makeTinyImage(dir, "os", content)), push };
   }
 
-  test("a stored image is not signed because it is there: the policy decides each time", async () => {
+  test("a stored image does not count as signed: the policy decides each time", async () => {
     const repo = scratch.repo();
     const name = `${registry.address}/os`;
     const pulled = await bootc(pullArgs(repo, `ostree-unverified-registry:${name}`, INSECURE));
@@ -279,7 +279,7 @@ describeEachOstree(() => {
     expect(await leftovers(repo)).toEqual([]);
   });
 
-  test("a stored image that was compressed anew is judged without fetching a layer", async () => {
+  test("a stored image that was recompressed is judged without fetching a layer", async () => {
     const repo = scratch.repo();
     const name = `${registry.address}/anew`;
     const layers = [{ "/usr/bin/a": "a".repeat(10_000) }];
@@ -297,7 +297,7 @@ describeEachOstree(() => {
     expect(await pullSigned(repo, name)).toMatchObject({ status: 7, stdout: "" });
   });
 
-  test("what another run stores while a signed pull waits for it is judged as well", async () => {
+  test("an image that another run stores while a signed pull waits is judged as well", async () => {
     const repo = scratch.repo();
     const stored = Promise.withResolvers<void>();
     const proxy = await startFaultyProxy(registry.address, (path) =>
@@ -321,7 +321,7 @@ describeEachOstree(() => {
     }
   });
 
-  test("a tag that moves while the policy is asked about the stored image is followed", async () => {
+  test("a tag that moves while the policy judges the stored image is followed", async () => {
     const repo = scratch.repo();
     (await makePushable({ layers: [{ "/usr/bin/a": "old" }] })).push(`${registry.address}/moving`);
     const next = await makePushable({ layers: [{ "/usr/bin/a": "new" }] });
@@ -329,7 +329,7 @@ describeEachOstree(() => {
     let manifests = 0;
     const proxy = await startFaultyProxy(registry.address, (path, method) => {
       const isManifest = method === "GET" && path.endsWith("/manifests/latest");
-      // The plan asks first, the copy that has the policy evaluated second.
+      // The plan asks first, and the copy that evaluates the policy asks second.
       if (isSigned && isManifest && ++manifests === 2) next.push(`${registry.address}/moving`);
       return PASS;
     });

@@ -1,4 +1,4 @@
-// Every generated image from a registry into a repository: whole, as stock ostree would have it, and only once.
+// Pulls every generated image from a registry: complete, equal to stock ostree's result, and only once.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -33,7 +33,7 @@ interface Served {
 
 const ENCAPSULATED = "an ostree commit with a layer on top";
 const generated = derivedImages();
-/** The one whose own checkout is right about all of them. */
+/** The ostree version whose own checkout handles all of them correctly. */
 const ostree = trixieOstree();
 const served = new Map<string, Served>();
 let scratch: Scratch;
@@ -116,7 +116,7 @@ test.each([...generated, { name: ENCAPSULATED }])(
   },
 );
 
-test("afterwards the repository is sound, and no ref of a pull is left", () => {
+test("afterwards the repository is intact, and no ref of a pull is left", () => {
   it.ostree("fsck", "--quiet");
   const refs = it.ostree("refs", "--list").split("\n");
   expect(refs.filter((ref) => !/^ostree\/container\/(blob|image)\//.test(ref))).toEqual([]);

@@ -1,4 +1,4 @@
-// Images that somebody tampered with: always a typed error or the image, never a crash, a hang or half an image.
+// Pulls of tampered images end with a typed error or the image, never with a crash, a hang or half an image.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -7,7 +7,7 @@ import { describeEachOstree } from "./ostree-versions.ts";
 import { bootc, makeScratch, ostree, pullArgs, type Scratch } from "./program.ts";
 import { makeTinyImage, writeBlob } from "./tiny-image.ts";
 
-/** Each costs a second; that documents of every kind are refused is tested without processes as well. */
+/** Each pull takes a second; other tests check without processes that documents of every kind are refused. */
 const RUNS = Number(process.env.BOOTC_TEST_HOSTILE ?? 40);
 
 describeEachOstree(() => {
@@ -32,7 +32,7 @@ describeEachOstree(() => {
   });
   afterAll(() => scratch?.remove());
 
-  /** Writes the documents as an image of the layout, their digests right, and gives its tag. */
+  /** Writes the documents as an image in the layout, with correct digests, and returns its tag. */
   async function writeMutant(change: {
     readonly manifest: Record<string, unknown>;
     readonly config: Record<string, unknown> | undefined;

@@ -1,4 +1,4 @@
-// A pull that is killed at any moment, and pulls beside other writers.
+// Pulls that are killed at any moment, and pulls with concurrent writers.
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -21,9 +21,9 @@ import { leftovers, type ServedImage, serveImage } from "./served-image.ts";
 import type { MadeImage } from "./tiny-image.ts";
 
 const INSECURE = "--insecure-skip-tls-verification";
-/** How often a pull is killed with each ostree; each costs a second or two. */
+/** How often a pull is killed with each ostree; each time takes a second or two. */
 const KILLS = Number(process.env.BOOTC_TEST_KILLS ?? 50);
-/** Of these a few pulls in a row hit the same repository. */
+/** How many of these pulls in a row use the same repository. */
 const KILLS_PER_REPO = 4;
 const SEED = chosenSeed();
 
@@ -66,7 +66,7 @@ describeEachOstree(() => {
     });
   }
 
-  /** When a pull that nobody interrupts is done, in milliseconds. */
+  /** How long an uninterrupted pull takes, in milliseconds. */
   async function measurePull(): Promise<number> {
     const startedAt = Date.now();
     await bootc(pullArgs(scratch.repo(), reference(), INSECURE));
@@ -128,7 +128,7 @@ describeEachOstree(() => {
     });
   }
 
-  test("of two pulls at once the second waits, says for whom, and finds the work done", async () => {
+  test("the second of two simultaneous pulls waits, says for whom, and finds the work done", async () => {
     const repo = scratch.repo();
     const release = Promise.withResolvers<void>();
     const proxy = await startFaultyProxy(registry.address, (path) =>
@@ -157,22 +157,22 @@ describeEachOstree(() => {
   });
 
   test.each(["commit", "pull-local"])(
-    "killed while `ostree %s` runs, that ends, too",
+    "when a pull is killed while `ostree %s` runs, ostree ends, too",
     async (verb) => {
       const repo = scratch.repo();
-      // Here every layer is made a commit of by ostree; elsewhere these would be written by ourselves.
+      // Here ostree makes the commits of all layers, which we would otherwise write ourselves.
       if (verb === "commit") {
         ostree("config", `--repo=${repo}`, "set", "core.per-object-fsync", "true");
       }
       const bin = join(scratch.dir, `halting-${verb}`);
       await mkdir(bin);
-      // Stopped, it would not see the end of its input before somebody lets it go on.
+      // While stopped, ostree does not see the end of its input.
       const script = `#!/bin/sh\n[ "$1" != ${verb} ] || kill -STOP $$\nPATH=\${PATH#*:} exec ostree "$@"\n`;
       await writeFile(join(bin, "ostree"), script, { mode: 0o755 });
       const env = { PATH: `${bin}:${process.env.PATH}` };
       const running = startBootc(pullArgs(repo, reference(), INSECURE), { env });
       const stopped = `${bin}/ostree ${verb} `;
-      // All of them: one that is only being started would not hear of our end.
+      // Wait for all of them: one that is only being started would miss our end.
       const count = verb === "commit" ? Math.min(availableParallelism(), 6) : 1;
       try {
         await running.until(() => commandLinesWith(stopped).length === count);
@@ -190,7 +190,7 @@ describeEachOstree(() => {
     const repo = scratch.repo();
     const whole = await bootc(pullArgs(repo, reference(), INSECURE));
     const commit = /=> ([0-9a-f]{64})/.exec(whole.stdout)?.[1] ?? "";
-    // Until its last step a pull has the folder of its download, and the refs of its parts.
+    // Until its last step, a pull has the folder of its download and the refs of its parts.
     await mkdir(join(repo, "extensions/bootc/fetch-killed"));
     const pending = pendingRef(image.layerDigests[0] ?? "");
     for (const ref of [`${TREE_PREFIX}/labelled`, `${TREE_PREFIX}/unlabelled`, pending]) {
@@ -208,7 +208,7 @@ describeEachOstree(() => {
     );
     const through = `ostree-unverified-registry:${proxy.address}/os`;
     const first = startBootc(pullArgs(repo, through, INSECURE));
-    // The configuration is a blob, too: give the plan what it wants.
+    // The configuration is a blob, too, and the plan needs it.
     await first.until(() => proxy.asked.length > 0);
     first.kill("SIGKILL");
     await first.ended;
@@ -217,7 +217,7 @@ describeEachOstree(() => {
     expect(next).toMatchObject({ status: 0 });
   });
 
-  test("beside ostree's own clean-up a pull loses nothing", async () => {
+  test("a pull loses nothing to ostree's own clean-up", async () => {
     const sysroot = join(scratch.dir, "sysroot");
     await mkdir(sysroot);
     ostree("admin", "init-fs", "--modern", sysroot);

@@ -27,7 +27,7 @@ test(`an image of ${LAYERS} layers and 1 GiB is pulled with at most ${LIMIT_MIB}
   });
   const repo = scratch.repo();
   const running = startBootc(pullArgs(repo, `ostree-unverified-image:oci:${dir}:os`));
-  // The kernel's own record of the peak, of the process alone: it only grows, so the last look counts.
+  // The kernel records the peak of this process alone. The peak only grows, so the last reading counts.
   let peakKib = 0;
   const looking = setInterval(() => {
     peakKib = Math.max(peakKib, readPeakKib(running.pid));

@@ -1,4 +1,4 @@
-// Layers whose blobs are unusual, and layers whose blobs are damaged, as a registry or a directory serves them.
+// Layers with unusual or damaged blobs, served by a registry or a directory.
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
@@ -75,7 +75,7 @@ describeEachOstree(() => {
       expect(listed.includes("/usr/bin/a")).toBe(layers.includes(FULL));
       ostree("fsck", `--repo=${repo}`, "--quiet");
       expect(await leftovers(repo)).toEqual([]);
-      // The layer is there now, and so needs no blob.
+      // The layer is stored now, and needs no blob any more.
       const again = await makeImage({
         layers: [...layers, formatTar({ "/usr/bin/b": "b" })],
         pack: plain,
@@ -106,7 +106,7 @@ describeEachOstree(() => {
     let asked = 0;
     const proxy = await startFaultyProxy(registry.address, (path, method) => {
       const isManifest = method === "GET" && path.endsWith("/manifests/latest");
-      // The plan asks for manifest and configuration, the copy comes third.
+      // The plan asks for the manifest and the configuration; the copy comes third.
       if (isManifest && ++asked === 3) push(next);
       return PASS;
     });

@@ -1,4 +1,4 @@
-// Where images come from: registries with and without TLS and passwords, mirrors, proxies, local forms.
+// Sources of images: registries with and without TLS and passwords, mirrors, proxies, local formats.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -39,7 +39,7 @@ describeEachOstree(() => {
     skopeo("copy", "-q", `oci:${layout}:os`, target, "--dest-tls-verify=false", ...more);
   }
 
-  /** What the pull of `reference` wrote: checks that it is there, whole and the image that was meant. */
+  /** Checks that the pull of `reference` has stored the right image completely. */
   async function expectPulled(
     repo: string,
     reference: string,
@@ -71,7 +71,7 @@ describeEachOstree(() => {
     expect(refs()).toBe(before);
   });
 
-  test("of an image that shares layers only the others are fetched, recompressed ones neither", async () => {
+  test("of an image that shares layers, even recompressed ones, only the others are fetched", async () => {
     const repo = scratch.repo();
     const reference = `ostree-unverified-registry:${open.address}`;
     await bootc(pullArgs(repo, `${reference}/os`, INSECURE));
@@ -96,7 +96,7 @@ describeEachOstree(() => {
     expect(next.layerDigests.map((it) => asked.includes(it))).toEqual([false, false, true]);
   });
 
-  test("an own authority's certificate is enough, and without it the pull fails as network", async () => {
+  test("a private authority's certificate is enough; without it the pull fails as network", async () => {
     const registry = await startRegistry({ hasTls: true });
     try {
       push(registry, "os");
@@ -157,7 +157,7 @@ describeEachOstree(() => {
     await expectPulled(repo, reference, ended);
   });
 
-  test("a proxy in HTTPS_PROXY carries all there is", async () => {
+  test("a proxy in HTTPS_PROXY carries all traffic", async () => {
     const registry = await startRegistry({ hasTls: true });
     const proxy = await startConnectProxy(registry.address);
     try {
@@ -175,7 +175,7 @@ describeEachOstree(() => {
     }
   });
 
-  test("by digest, the same image is stored under that name, and asked for once", async () => {
+  test("by digest, the same image is stored under that name, and requested once", async () => {
     const repo = scratch.repo();
     const reference = `ostree-unverified-registry:${open.address}/os:latest@${image.manifestDigest}`;
     await expectPulled(repo, reference, await bootc(pullArgs(repo, reference, INSECURE)));
@@ -187,7 +187,7 @@ describeEachOstree(() => {
     expect(await open.requests()).toEqual([]);
   });
 
-  test("of an index this machine's image is taken, from a registry and from a layout", async () => {
+  test("from an index, in a registry or in a layout, this machine's image is pulled", async () => {
     const dir = join(scratch.dir, "index");
     await mkdir(dir);
     const other = process.arch === "x64" ? "arm64" : "amd64";

@@ -9,13 +9,13 @@ import { makeTree, type TreeOptions } from "./deployed-images.ts";
 import { formatTar, writeBlob } from "./tiny-image.ts";
 
 export interface PushOptions extends TreeOptions {
-  /** Without the label that says so. */
+  /** Leaves out the label that makes the image bootable. */
   readonly isUnbootable?: boolean;
 }
 
 const OCI = "application/vnd.oci.image";
 
-/** Pushes an image and gives the digest of its manifest. `to` is `ADDRESS/NAME:TAG`. */
+/** Pushes an image and returns the digest of its manifest. `to` is `ADDRESS/NAME:TAG`. */
 export async function pushImage(to: string, options: PushOptions): Promise<string> {
   const dir = mkdtempSync("/var/tmp/bootc-image-");
   try {

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export interface RegistryOptions {
-  /** Serve TLS with a certificate of an own authority, whose certificate is `caFile`. */
+  /** Serve TLS with a certificate of a private authority, whose own certificate is `caFile`. */
   readonly hasTls?: boolean;
   /** Ask for the name and password of `USER`. */
   readonly hasPassword?: boolean;
@@ -19,12 +19,12 @@ export interface Registry {
   readonly dir: string;
   /** The certificate of the authority, in a directory that can be given as `--cert-dir`. */
   readonly certDir: string;
-  /** What was asked since the last call, as `METHOD PATH STATUS`. */
+  /** The requests since the last call, as `METHOD PATH STATUS`. */
   requests(): Promise<readonly string[]>;
   stop(): Promise<void>;
 }
 
-/** Who may come in; the registry knows bcrypt alone, hence the hash is given as well. */
+/** The only user; the registry accepts only bcrypt, so the hash is here as well. */
 export const USER = {
   name: "someone",
   password: "secret",

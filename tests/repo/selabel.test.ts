@@ -19,7 +19,7 @@ import { wholeSelinuxPolicy } from "./images/selinux-policy.ts";
 import { ostreeVersions } from "./ostree-versions.ts";
 import { createTestRepo } from "./test-repo.ts";
 
-/** What parts of a policy can say, in a few rules. Paths of a rule are the keys of `SAMPLES`. */
+/** Rules that use all features of a policy. The keys of `SAMPLES` are paths for them. */
 const CRAFTED: Readonly<Record<string, string>> = {
   file_contexts: `
 /.*\t\tsystem_u:object_r:default_t:s0
@@ -63,7 +63,7 @@ const CRAFTED: Readonly<Record<string, string>> = {
 `,
 };
 
-/** Each is a file, a directory and a link, unless something lies below it. */
+/** Each is tried as a file, a directory and a link, unless something lies below it. */
 const SAMPLES = `
 etc/shadow etc/shadow- etc/passwd etc/x.conf usr/bin/exact usr/bin/local usr/sbin/x usr/lib usr/lib/a.so
 usr/lib/x/a.so usr/lib/x/a.so.1.2 usr/lib/x/so usr/lib/modules/6.1 usr/lib/modules/6.1/vmlinuz usr/lib64/x/a.so
@@ -135,7 +135,7 @@ function sampleOf(expression: string): string | undefined {
   return isUsable ? path : undefined;
 }
 
-/** Of many samples, so many become directories and links: a lookup takes tenths of a millisecond. */
+/** Of many samples, only so many become directories and links: a lookup takes tenths of a millisecond. */
 const OTHER_KINDS_MAX = 500;
 
 /** The samples as files, as directories and as links, in three trees below `top`. */
@@ -167,7 +167,7 @@ function* walk(path: string): Generator<string> {
   for (const name of readdirSync(path)) yield* walk(join(path, name));
 }
 
-/** Compiles what `semodule` compiles. Text and compiled form are of the same age, as in a checkout. */
+/** Compiles the files that `semodule` compiles. Text and compiled form get the same age, as in a checkout. */
 function compile(policy: string): void {
   const files = join(policy, "contexts/files");
   for (const name of ["file_contexts", "file_contexts.homedirs", "file_contexts.local"]) {

@@ -1,4 +1,4 @@
-// One small image in a registry of its own, and what a pull of it may leave in a repository.
+// One small image in a separate registry, and the files that its pull may leave in a repository.
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { makeScratch, type Scratch, skopeo } from "./program.ts";

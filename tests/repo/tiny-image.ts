@@ -1,26 +1,26 @@
-// Small images for tests of fetching: an OCI layout with derived layers of given files, made in this process.
+// Small images for tests of fetching: OCI layouts with derived layers of given files, made in this process.
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
 export interface TinyImage {
-  /** `/usr/…` paths and contents, or a whole tar; a layer each. */
+  /** One entry per layer: `/usr/…` paths with contents, or a whole tar. */
   readonly layers: readonly (Readonly<Record<string, string | Uint8Array>> | Buffer)[];
-  /** Besides `containers.bootc`; null for no labels at all. */
+  /** Labels besides `containers.bootc`; null for no labels at all. */
   readonly labels?: Readonly<Record<string, string>> | null;
   readonly architecture?: string;
   readonly created?: string;
-  /** How hard layers are compressed; 1 when not given. */
+  /** The level of compression of layers; 1 by default. */
   readonly level?: number;
-  /** How a layer's tar becomes its blob, in place of gzip, and what its media type then ends in. */
+  /** Turns a layer's tar into its blob, instead of gzip, with the suffix of its media type. */
   readonly pack?: (tar: Buffer) => {
     readonly blob: Uint8Array;
     readonly suffix: "" | "+gzip" | "+zstd";
   };
-  /** Where the manifest says that layers are kept outside of the registry. */
+  /** Where the manifest says that layers are stored outside the registry. */
   readonly urls?: readonly string[];
-  /** What the manifest says each layer's size is, instead of the truth. */
+  /** The size that the manifest claims for each layer, instead of the real one. */
   readonly claimedBytes?: number;
 }
 
@@ -49,7 +49,7 @@ export async function makeTinyImage(
   return { manifestDigest: manifest.descriptor.digest, layerDigests: manifest.layerDigests };
 }
 
-/** Makes `oci:DIR:TAG`, an index of one image for each architecture. */
+/** Makes `oci:DIR:TAG`, an index with one image for each architecture. */
 export async function makeTinyIndex(
   dir: string,
   tag: string,

@@ -1,4 +1,4 @@
-// Images without an ostree base, generated: each shows one property of layers, always byte for byte the same.
+// Generates images without an ostree base, always the same bytes; each shows one property of layers.
 import { createRandom, randomBytes } from "./random.ts";
 import { dir, file, hardlink, symlink, type TestEntry } from "./tar-writer.ts";
 
@@ -6,7 +6,7 @@ export interface DerivedImage {
   readonly name: string;
   /** Lowest first. */
   readonly layers: readonly (readonly TestEntry[])[];
-  /** ostree's own checkout is wrong about it before this version. */
+  /** Before this version, ostree's own checkout gets the image wrong. */
   readonly needsOstree?: string;
 }
 
@@ -138,7 +138,7 @@ function linksNamedAsWhiteouts(): DerivedImage {
   };
 }
 
-/** Every kind of entry over every other; ostree before 2024.5 is wrong about directories over others. */
+/** Every kind of entry over every other; before 2024.5, ostree gets directories over others wrong. */
 function typeReplacements(): readonly DerivedImage[] {
   const kinds: Record<string, (path: string) => readonly TestEntry[]> = {
     file: (path) => [file(path, "content")],
@@ -355,7 +355,7 @@ function kernelArguments(): DerivedImage {
   };
 }
 
-/** `count` small files of random content in directories of a hundred, and one layer changing some. */
+/** `count` small files of random content in directories of a hundred, and one layer that changes some. */
 export function smallFiles(count: number): DerivedImage {
   const random = createRandom(count);
   const first: TestEntry[] = [...usr, dir("usr/share")];

@@ -1,4 +1,4 @@
-// An ostree commit as layers of a container image, the way upstream's exporter lays them out, in both styles.
+// Makes an ostree commit into layers of a container image, in both styles of upstream's exporter.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDirtree } from "../../../src/ostree/dirtree.ts";
@@ -25,12 +25,12 @@ export interface ContentObject {
   readonly xattrs: readonly Xattr[];
 }
 
-/** A bare repository, and an ostree that works on it. */
+/** A bare repository, and an ostree for it. */
 export type EncapsulationSource = Pick<TestRepo, "repo" | "ostree">;
 
 const REPO = "sysroot/ostree/repo";
 
-/** Takes `commit` of a bare repository apart into `chunkCount` chunk layers and the commit layer. */
+/** Splits `commit` of a bare repository into `chunkCount` chunk layers and the commit layer. */
 export function encapsulate(
   it: EncapsulationSource,
   commit: string,

@@ -1,5 +1,5 @@
-// Random numbers that can be had again: test images must not change under the tests, and what a test chose by
-// chance must not be lost with it.
+// Reproducible random numbers: test images must never change, and the random choices of a failed test must be
+// known.
 
 /** A generator of integers below `limit`, seeded; the algorithm is mulberry32. */
 export function createRandom(seed: number): (limit: number) => number {
@@ -19,8 +19,8 @@ export function randomBytes(random: (limit: number) => number, length: number): 
 }
 
 /**
- * The seed for what a test chooses by chance: `$BOOTC_TEST_SEED`, else the time. Who takes one says so where the
- * report of a failed test has it, and the same seed repeats the choice.
+ * The seed for a test's random choices: `$BOOTC_TEST_SEED`, else the time. A test that uses the seed must show
+ * it where the report of a failure has it; the same seed repeats the choices.
  */
 export function chosenSeed(): number {
   const text = process.env.BOOTC_TEST_SEED ?? String(Date.now() % 0x1_0000_0000);

@@ -1,6 +1,6 @@
-// The SELinux policy of Debian's package as entries of an image: contexts, and a file in the place of the policy.
-// The package holds its file contexts inside a compiled module and has them unpacked at installation; here they
-// are taken out directly.
+// Debian's SELinux policy as entries of an image: the file contexts, and a file in place of the policy itself.
+// The package has its file contexts inside a compiled module and unpacks them at installation; here they are
+// extracted directly.
 import { execFileSync } from "node:child_process";
 import {
   existsSync,
@@ -44,8 +44,8 @@ function fetchPolicy(): string {
 }
 
 /**
- * The whole of Debian's policy, that of all modules, as a system whose `etc/selinux` is the folder returned:
- * with a file for home directories, as `semodule` makes one when the package is installed.
+ * Debian's complete policy, with all modules and with a file for home directories, as `semodule` makes it when the
+ * package is installed. The folder returned is a system's `etc/selinux`.
  */
 export function wholeSelinuxPolicy(): string {
   return fetchOnce("selinux-policy-whole", (work, run) => {
@@ -53,7 +53,7 @@ export function wholeSelinuxPolicy(): string {
     const rules = ["base.pp.bz2", ...modules.filter((it) => it !== "base.pp.bz2")]
       .filter((it) => it.endsWith(".pp.bz2"))
       .flatMap((it) => fileContexts(run("bzip2", ["-dc", `x/usr/share/selinux/default/${it}`])));
-    // As semodule sorts them: of two rules for a file the later one counts.
+    // In semodule's order, since of two rules for a file the later one counts.
     rules.sort(compareRules);
     const homes = rules.filter((it) => it.startsWith("HOME_"));
     const folder = join(work, "etc/selinux/default/contexts/files");
@@ -74,7 +74,7 @@ export function wholeSelinuxPolicy(): string {
   });
 }
 
-/** By expression first, then by the length of what comes before the first special character, then by length. */
+/** By expression first, then by the length of the part before the first special character, then by length. */
 function compareRules(one: string, other: string): number {
   const [a, b] = [one, other].map((it) => {
     const [path = "", ...rest] = it.split(/\s+/);

@@ -1,8 +1,8 @@
-// Tars for tests, written independently of the product: POSIX headers, PAX records where they are needed.
+// Writes tars for tests, independently of the product: POSIX headers, with PAX records where needed.
 
 export interface TestEntry {
   readonly path: string;
-  /** A file when not given. */
+  /** A file by default. */
   readonly type?: "file" | "directory" | "symlink" | "hardlink" | "character" | "fifo";
   readonly content?: string | Buffer;
   /** Target of a symbolic or hard link. */
