@@ -1,5 +1,5 @@
-// What the forms of the real frontend take (fedora-copr/copr 5d37cd8, 2026-08-07, `CoprForm`), which checks
-// with WTForms 3 and email-validator 2.
+// What the forms of the real frontend accept (fedora-copr/copr 5d37cd8, 2026-08-07, `CoprForm`), which checks
+// values with WTForms 3 and email-validator 2.
 
 /** Source: `wtforms.validators.URL` with `HostnameValidation`, of names in ASCII. */
 export function isUrlOfForm(text: string): boolean {
@@ -22,7 +22,7 @@ export function isContactOfForm(text: string): boolean {
   return domain !== undefined && text.length <= 254 && !isSpecial;
 }
 
-/** What the server says of the fields of a project, when it refuses them. */
+/** The server's objections to the fields of a project. */
 export function checkProject(fields: Readonly<Record<string, unknown>>): string | undefined {
   const [homepage, contact] = [fields.homepage, fields.contact].map((it) =>
     String(it ?? "").trim(),

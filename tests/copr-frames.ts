@@ -1,7 +1,7 @@
-// How a build goes, moment by moment, as the real frontend reports it (fedora-copr/copr 5d37cd8, 2026-08-07,
+// The course of a build, step by step, as the real frontend reports it (fedora-copr/copr 5d37cd8, 2026-08-07,
 // `Build.status`, `update_state_from_dict` and `dist_git_upload_completed`).
 
-/** How a build of the stand-in goes. */
+/** The course of a build of the stand-in. */
 export type Outcome =
   | "succeeded"
   | "failed-chroot"
@@ -16,11 +16,11 @@ export interface Frame {
   readonly source: string;
   /** One state for all chroots, or by name. */
   readonly chroots: string | Record<string, string>;
-  /** Nobody has noted when the chroots ended: `ended_on` stays null for good. */
+  /** The end of the chroots was never recorded: `ended_on` stays null forever. */
   readonly isUndated?: boolean;
 }
 
-/** The measured sequence: `pending` and `running` come twice, and one failed chroot hides till the end. */
+/** The measured sequence: `pending` and `running` occur twice, and a failed chroot stays hidden until the end. */
 export function framesOf(outcome: Outcome, chroots: readonly string[]): readonly Frame[] {
   const [first = "", ...others] = chroots;
   const some = (state: string, rest: string) => ({
@@ -39,7 +39,7 @@ export function framesOf(outcome: Outcome, chroots: readonly string[]): readonly
     return [...source, { state: "unknown", source: "succeeded", chroots: "waiting" }];
   const importing: Frame = { state: "importing", source: "importing", chroots: "waiting" };
   if (outcome === "failed-import") {
-    // The chroots fail with their source, and nothing but the missing time tells them from built ones.
+    // The chroots fail with their source; only the missing time distinguishes them from built ones.
     const failed = { state: "failed", source: "failed", chroots: "failed", isUndated: true };
     return [...source, importing, failed];
   }

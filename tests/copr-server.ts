@@ -1,7 +1,7 @@
 // A stand-in for a COPR server: the part of API v3 we use, with the behaviour and the JSON shapes of the real
-// frontend. It was held against fedora-copr/copr 5d37cd8 (2026-08-07): run on a loopback port where an answer
-// could be measured, read where a builder or a dist-git would have been needed. Functions that repeat a
-// decision of the server name the one they were taken from.
+// frontend. It was compared with fedora-copr/copr 5d37cd8 (2026-08-07), by running that on a loopback port, or by
+// reading it where a builder or a dist-git would have been needed. Functions that repeat a decision of the server
+// name their source.
 import { createHash, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -55,7 +55,7 @@ interface StoredBuild {
   readonly chroots: readonly string[];
   frames: readonly Frame[];
   at: number;
-  /** Nobody has said which chroots: the server decides when the source RPM has told the package's name. */
+  /** The request named no chroots: the server decides when it knows the package's name from the source RPM. */
   readonly hasLateChroots: boolean;
   readonly packageName?: string;
   readonly request: Json;
@@ -140,7 +140,7 @@ export async function startCoprServer(): Promise<CoprServer> {
   return server;
 }
 
-/** Has the server go wrong on the next requests that match. */
+/** Makes the server fail on the next requests that match. */
 export function addFault(server: CoprServer, fault: Fault): void {
   server.faults.push({ fault, passed: 0, hit: 0 });
 }
@@ -252,11 +252,11 @@ interface NewBuild {
   readonly request: Json;
   readonly submitter: string | null;
   readonly hasLateChroots?: boolean;
-  /** Of which package, where that is known from the beginning. */
+  /** The package, if it is known from the beginning. */
   readonly packageName?: string;
 }
 
-/** A build that somebody else started, or that a request asks for. */
+/** A build that somebody else started, or that a request starts. */
 export function addBuild(server: CoprServer, it: NewBuild): StoredBuild {
   const id = 1001 + server.builds.size;
   const frames = framesOf(server.outcome, it.chroots);
@@ -409,7 +409,7 @@ function addProject(
   if (problem !== undefined) return badRequest(problem);
   const project = {
     id: 500 + server.projects.size,
-    // What a form leaves out has its default.
+    // A field that the form omits gets its default.
     fields: { follow_fedora_branching: true, ...fields },
     chroots,
     packages: new Map(),
@@ -442,7 +442,7 @@ function editProject(
   if (chroots !== undefined) {
     const problem = checkChroots(server, chroots);
     if (problem !== undefined) return badRequest(problem);
-    // Those that are not named are switched off, and their results deleted a week later.
+    // Chroots that are not named are switched off, and their results are deleted a week later.
     project.chroots = chroots;
   }
   project.fields = { ...project.fields, ...fields };
@@ -605,7 +605,7 @@ function getBuild(server: CoprServer, _it: Received, [id]: readonly string[]): R
   const build = buildOf(server, id);
   if (build === undefined) return notFound(`Build ${id} does not exist.`);
   const json = buildJson(build);
-  // Time goes on: the next look sees the next moment.
+  // Time passes: the next request sees the next step.
   build.at = Math.min(build.at + 1, build.frames.length - 1);
   return { status: 200, json };
 }

@@ -1,4 +1,4 @@
-// Which packages a call of the webhook builds, as the real frontend decides it (fedora-copr/copr 5d37cd8,
+// Which packages a call of the webhook builds, as the real frontend decides (fedora-copr/copr 5d37cd8,
 // 2026-08-07, `PackagesLogic.get_for_webhook_rebuild`).
 import { posix } from "node:path";
 
@@ -20,7 +20,7 @@ interface Commit {
 export interface Rebuildable {
   readonly name: string;
   readonly source: Readonly<Record<string, unknown>>;
-  /** The name in the webhook's address; it counts for tags alone. */
+  /** The name in the webhook's address, which counts only for tags. */
   readonly addressed: string | undefined;
 }
 

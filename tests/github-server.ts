@@ -1,4 +1,4 @@
-// A stand-in for GitHub's REST API: releases, assets on an upload host of its own, tags and webhooks, as
+// A stand-in for GitHub's REST API: releases, assets on a separate upload host, tags and webhooks, as
 // docs.github.com/rest describes them (API version 2022-11-28), with the traps of uploads.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -61,7 +61,7 @@ interface StoredHook {
 export interface GitHubServer {
   url: string;
   uploadUrl: string;
-  /** Where the content of assets lies: a host that must not see the token. */
+  /** Where the content of assets is: a host that must not see the token. */
   contentUrl: string;
   readonly releases: StoredRelease[];
   /** Commit by tag; an annotated tag by the object's name, as `tag:<commit>`. */
@@ -142,7 +142,7 @@ async function serveApi(
   response: ServerResponse,
 ): Promise<void> {
   const url = new URL(request.url ?? "/", server.url);
-  // Octokit writes the slash of `tags/v1` as %2F, which GitHub takes for a slash.
+  // Octokit writes the slash of `tags/v1` as %2F, which GitHub treats as a slash.
   const line = `${request.method} ${decodeURIComponent(url.pathname)}`;
   const fault = faultFor(server, line);
   const body = await readBody(request);

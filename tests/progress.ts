@@ -1,5 +1,5 @@
-// Notes each test as it begins and ends: vitest reports at the end of a run alone, and a worker that waits
-// for a program tells it nothing. `xtask test` reads this of a suite that did not reach its end.
+// Notes the begin and the end of each test: vitest reports only at the end of a run, and a worker that waits for a
+// program reports nothing. `xtask test` reads the notes of a suite that did not reach its end.
 import { appendFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 
@@ -15,7 +15,7 @@ interface Named {
   readonly suite?: Named | undefined;
 }
 
-/** As vitest's reports have it: the groups around a test, then its own name. */
+/** As in vitest's reports: the groups around a test, then its own name. */
 function fullNameOf({ name, suite }: Named): string {
   return suite === undefined ? name : `${fullNameOf(suite)} ${name}`;
 }

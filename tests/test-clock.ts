@@ -1,4 +1,4 @@
-// A clock that does not wait: a pause moves the hour on at once and is written down.
+// A clock that does not wait: a pause advances the time at once and is recorded.
 import type { Clock } from "../xtask/remote/clock.ts";
 
 export interface TestClock extends Clock {

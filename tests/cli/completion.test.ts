@@ -1,4 +1,4 @@
-// Completion scripts in the real shells: what is offered after a line is what the command line takes.
+// Completion scripts in the real shells: they offer what the command line accepts.
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -44,7 +44,7 @@ function scriptFile(program: AnyCommand, shell: string): string {
   return path;
 }
 
-/** Words as readline splits them: at blanks, and around each `=`. */
+/** Words as readline splits them: at spaces, and around each `=`. */
 const completeBash: Complete = (script, name, line) => {
   const words = line
     .split(" ")
@@ -56,7 +56,7 @@ const completeBash: Complete = (script, name, line) => {
   return out.split("\n").filter((it) => it !== "");
 };
 
-/** A terminal in a terminal: completion of zsh exists only where somebody types. */
+/** A pseudo-terminal, because zsh completes only interactive input. */
 const completeZsh: Complete = (script, _name, line) => {
   const folder = mkdtempSync(join(tmpdir(), "zsh-"));
   const inner = join(folder, "inner.zsh");
@@ -114,7 +114,7 @@ const SHELLS = [
 
 const isThere = (program: string) => spawnSync(program, ["--version"]).status === 0;
 
-/** What must be offered, and what must not. */
+/** Words that must be offered, and words that must not. */
 const LINES = [
   { line: "tricky ", want: ["run", "image"], not: ["internal", "list"] },
   { line: "tricky r", want: ["run"], not: ["image"] },

@@ -1,4 +1,4 @@
-// What goes wrong between us and COPR, against the stand-in server, with a clock that does not wait.
+// Failures between us and COPR, tested against the stand-in server with a clock that does not wait.
 import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -68,7 +68,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await server.close();
   await rm(folder, { recursive: true });
-  // Whatever went wrong, nothing that was said has a secret in it.
+  // Whatever went wrong, no output contains a secret.
   for (const secret of [LOGIN, TOKEN, Buffer.from(`${LOGIN}:${TOKEN}`).toString("base64")]) {
     expect(notes.join("\n")).not.toContain(secret);
   }
@@ -179,7 +179,7 @@ test("a secret that the server repeats is not printed", async () => {
   expect((await fails(getBuild(copr, 7))).text).toContain("bad *** ***");
 });
 
-test("a secret in an answer that is cut short or no JSON is not printed", async () => {
+test("a secret in a truncated answer, or in one that is not JSON, is not printed", async () => {
   await makeProject();
   const fault = { on: "POST /webhook/generate", times: 1 };
   const text = (secret: string) => `{"id": 500, "webhook_secret": "${secret}"`;
@@ -192,7 +192,7 @@ test("a secret in an answer that is cut short or no JSON is not printed", async 
   expect(page).toMatchObject({ kind: "network", causes: ["Hello *** ***"] });
 });
 
-test("429 with Retry-After is waited for, and the request sent again", async () => {
+test("429 with Retry-After causes a wait, and the request is sent again", async () => {
   await makeProject();
   addFault(server, {
     on: "GET /build/list",
@@ -204,7 +204,7 @@ test("429 with Retry-After is waited for, and the request sent again", async () 
   expect(notes.at(-1)).toMatch(/asks to slow down; trying again in 13 s/);
 });
 
-test("a server that wants an hour of patience is reported at once", async () => {
+test("a server that demands a wait of an hour is reported at once", async () => {
   addFault(server, {
     on: "GET /build/7",
     times: 1,
@@ -241,7 +241,7 @@ test("builds are listed page by page", async () => {
   expect(server.seen.filter((it) => it.path === "/build/list")).toHaveLength(3);
 });
 
-test("apply makes a project, then finds nothing to change but what the server hides", async () => {
+test("apply makes a project, then finds nothing to change except values that the server hides", async () => {
   await makeProject();
   const project = server.projects.get("tester/demo");
   expect(project?.chroots).toEqual(FILE.chroots);
@@ -255,7 +255,7 @@ test("apply makes a project, then finds nothing to change but what the server hi
   ]);
 });
 
-test("a text whose lines the server ends its own way is the same text", async () => {
+test("a text with the server's line endings equals ours", async () => {
   const file = { ...FILE, description: "One.\n\nTwo." };
   await applyChanges(copr, file, await readChanges(copr, file));
   const project = server.projects.get("tester/demo");
@@ -266,7 +266,7 @@ test("a text whose lines the server ends its own way is the same text", async ()
   ).toEqual([]);
 });
 
-test("apply says what differs, and changes that alone", async () => {
+test("apply reports the differences, and changes nothing else", async () => {
   await makeProject();
   const next: ProjectFile = {
     ...FILE,
@@ -289,7 +289,7 @@ test("apply says what differs, and changes that alone", async () => {
   });
 });
 
-// The project file without the setting leaves the server's own, which is on.
+// Without the setting in the project file, the server's own default applies, which is on.
 test.each([{ followFedoraBranching: true }, {}])(
   "the chroots of a branched Fedora stay with %j",
   async (setting) => {
@@ -301,7 +301,7 @@ test.each([{ followFedoraBranching: true }, {}])(
     expect(project?.chroots).toContain("fedora-46-x86_64");
     notes.length = 0;
 
-    // Alone they are no difference.
+    // By themselves they are not a difference.
     const unchanged = await readChanges(copr, file);
     expect(describeChanges(unchanged).filter((it) => !it.startsWith("?"))).toEqual([]);
     expect(notes).toEqual([
@@ -309,7 +309,7 @@ test.each([{ followFedoraBranching: true }, {}])(
         "list them in copr/project.json to make them yours",
     ]);
 
-    // Beside a difference they are not touched. What was ours, and is no longer listed, goes.
+    // When there is a difference, they stay as well. A chroot of ours that is no longer listed goes.
     const next = { ...file, chroots: ["centos-stream-10-x86_64", ...chroots.slice(1)] };
     const changes = await readChanges(copr, next);
     expect(describeChanges(changes).filter((it) => !it.startsWith("?"))).toEqual([
@@ -328,7 +328,7 @@ test.each([{ followFedoraBranching: true }, {}])(
   },
 );
 
-test("without following, the file alone says which chroots there are", async () => {
+test("without following, only the file decides about chroots", async () => {
   await makeProject({ ...FILE, followFedoraBranching: true });
   branchFedora(server, 46);
   await makeProject({ ...FILE, followFedoraBranching: false });
@@ -341,7 +341,7 @@ test("a chroot that the server does not offer is found before anything changes",
   expect(server.projects.size).toBe(0);
 });
 
-test("apply carries on after answers that were lost", async () => {
+test("apply continues after lost answers", async () => {
   addFault(server, { on: "POST /project/add", times: 1, kind: "lost-answer" });
   addFault(server, { on: "POST /package/add", times: 1, kind: "lost-answer" });
   await makeProject();
@@ -382,7 +382,7 @@ test("an upload whose answer is lost is found, not sent again", async () => {
   expect(server.uploads).toHaveLength(1);
 });
 
-test("an upload that a server with little patience refuses is not sent again", async () => {
+test("an upload that an impatient server refuses is not sent again", async () => {
   await makeProject();
   const kind = { status: 429, body: "{}", headers: { "retry-after": "3600" } };
   addFault(server, { on: "POST /build/create/upload", times: 99, kind });
@@ -390,7 +390,7 @@ test("an upload that a server with little patience refuses is not sent again", a
   expect(server.faults[0]?.hit).toBe(1);
 });
 
-test("a proxy that gives up on an upload the server still carries out makes no second build", async () => {
+test("an upload that a proxy gives up, but the server finishes, makes no second build", async () => {
   await makeProject();
   const kind = { status: 504, body: GATEWAY_TIMEOUT };
   addFault(server, { on: "POST /build/create/upload", times: 1, kind });
@@ -415,7 +415,7 @@ test("an upload that always breaks off is status 4", async () => {
   expect(server.builds.size).toBe(0);
 });
 
-test("a build that would be refused is refused before the upload", async () => {
+test("a build that the server would refuse is refused before the upload", async () => {
   await makeProject();
   const path = await makeSrpm(1000);
   const error = await fails(
@@ -437,7 +437,7 @@ async function startedBuild(): Promise<number> {
   return (await startBuild(copr, FILE, it)).id;
 }
 
-test("watching says every change once, though states come twice", async () => {
+test("watching reports every change once, although states occur twice", async () => {
   const id = await startedBuild();
   notes.length = 0;
   requireSuccess(await watchBuild(copr, id, { terminal: TERMINAL }));
@@ -508,7 +508,7 @@ test("the server is not asked for a source build that it fails to describe", asy
   expect(server.errorLog).toEqual([]);
 });
 
-test("the log of a source RPM is there as soon as it is being built, and while builders are awaited", async () => {
+test("the log of a source RPM is available from the start of its build, and while builders are awaited", async () => {
   const id = await startedBuild();
   const urls = new Map<string, Set<string | undefined>>();
   for (;;) {
@@ -545,7 +545,7 @@ test("a chroot that fails ends with the tail of its log", async () => {
   expect(() => requireSuccess(progress)).toThrow(`build ${id} failed in fedora-rawhide-aarch64`);
 });
 
-test("a log that cannot be had does not hide that the build failed", async () => {
+test("a log that cannot be fetched does not hide the failure of the build", async () => {
   server.outcome = "failed-chroot";
   const id = await startedBuild();
   addFault(server, { on: "GET /results/", times: 999, kind: { status: 503, body: "" } });
@@ -556,7 +556,7 @@ test("a log that cannot be had does not hide that the build failed", async () =>
   ).toHaveLength(1);
 });
 
-test("a source RPM that fails is told apart from chroots that fail", async () => {
+test("a failed source RPM is distinguished from failed chroots", async () => {
   server.outcome = "failed-source";
   const id = await startedBuild();
   const progress = await watchBuild(copr, id, { terminal: TERMINAL });
@@ -569,7 +569,7 @@ test("a source RPM that fails is told apart from chroots that fail", async () =>
   expect(() => requireSuccess(progress)).toThrow(`build ${id} failed in the source RPM`);
 });
 
-test("a state that means nothing is an error", async () => {
+test("an unknown state is an error", async () => {
   server.outcome = "unknown-state";
   const id = await startedBuild();
   const error = await fails(watchBuild(copr, id, { terminal: TERMINAL, timeLimitMs: 60_000_000 }));
@@ -589,7 +589,7 @@ test("a build that never ends: status 10 at the time limit, and how to come back
   );
 });
 
-test("the time limit also ends the patience with a server in trouble", async () => {
+test("the time limit also ends the wait for a failing server", async () => {
   const id = await startedBuild();
   const kind = { status: 429, body: "{}", headers: { "retry-after": "600" } };
   addFault(server, { on: `GET /build/${id}`, after: 3, times: 9999, kind });
@@ -598,7 +598,7 @@ test("the time limit also ends the patience with a server in trouble", async () 
   expect(clock.pauses.reduce((sum, it) => sum + it, 0)).toBe(120_000);
 });
 
-test("a start whose answer is lost is not repeated, and says what is not known", async () => {
+test("a start whose answer is lost is not repeated, and the error says what is unknown", async () => {
   await makeProject();
   addFault(server, { on: "POST /package/build", times: 1, kind: "lost-answer" });
   const source = { kind: "package" } as const;
@@ -611,7 +611,7 @@ test("a start whose answer is lost is not repeated, and says what is not known",
   expect(server.builds.size).toBe(1);
 });
 
-test("a start that is interrupted says what is not known", async () => {
+test("the error of an interrupted start says what is unknown", async () => {
   await makeProject();
   addFault(server, { on: "POST /package/build", times: 1, kind: "silence" });
   const source = { kind: "package" } as const;
@@ -640,7 +640,7 @@ test("an interruption leaves the build running and says how to come back", async
   expect(server.seen.some((it) => it.path.startsWith("/build/cancel"))).toBe(false);
 });
 
-test("trouble of the server for some minutes does not end the watch", async () => {
+test("an outage of some minutes does not end the watch", async () => {
   const id = await startedBuild();
   addFault(server, {
     on: `GET /build/${id}`,
@@ -652,7 +652,7 @@ test("trouble of the server for some minutes does not end the watch", async () =
   expect(notes.some((it) => it.endsWith("still watching"))).toBe(true);
 });
 
-test("a server that wants an hour of patience is not asked every half minute", async () => {
+test("a server that demands a wait of an hour is not asked every half minute", async () => {
   const id = await startedBuild();
   const kind = { status: 429, body: "{}", headers: { "retry-after": "3600" } };
   addFault(server, { on: `GET /build/${id}`, after: 3, times: 9999, kind });
@@ -661,7 +661,7 @@ test("a server that wants an hour of patience is not asked every half minute", a
   expect(server.faults[0]?.hit).toBe(1);
 });
 
-test("trouble of the server for long ends it, with status 4", async () => {
+test("a long outage ends the watch, with status 4", async () => {
   const id = await startedBuild();
   addFault(server, {
     on: `GET /build/${id}`,
@@ -672,7 +672,7 @@ test("trouble of the server for long ends it, with status 4", async () => {
   expect((await fails(watchBuild(copr, id, { terminal: TERMINAL }))).status).toBe(4);
 });
 
-test("on a terminal the table is drawn over itself, no wider than the terminal", async () => {
+test("on a terminal the table is redrawn in place, and is not wider than the terminal", async () => {
   const id = await startedBuild();
   notes.length = 0;
   const terminal = { ...TERMINAL, isStderrTerminal: true, hasColor: true, columns: 40 };
@@ -685,7 +685,7 @@ test("on a terminal the table is drawn over itself, no wider than the terminal",
   expect(last[2]).toContain("\u001b[32msucceeded");
 });
 
-test("a webhook that builds nothing although it answers 200 is found out", async () => {
+test("a webhook that answers 200 without building anything is detected", async () => {
   await makeProject();
   const { url } = await rotateWebhook(copr, FILE);
   const elsewhere = { ...FILE, package: { ...FILE.package, committish: "other" } };
@@ -694,7 +694,7 @@ test("a webhook that builds nothing although it answers 200 is found out", async
       sha: "0".repeat(40),
       trigger: async () => {
         await postPush(copr, url, { file: elsewhere, sha: "0".repeat(40) });
-        // Somebody else's, started at the same moment.
+        // Another person's build, started at the same moment.
         const request = { committish: "1".repeat(40) };
         addBuild(server, { project: "tester/demo", chroots: [], request, submitter: "other" });
       },
@@ -706,7 +706,7 @@ test("a webhook that builds nothing although it answers 200 is found out", async
   expect(clock.pauses).toHaveLength(6);
 });
 
-test("a webhook that works is proved by the build that appears", async () => {
+test("a working webhook is confirmed by a new build", async () => {
   await makeProject();
   const { url, shown } = await rotateWebhook(copr, FILE);
   expect(shown).toBe(`${server.url}/webhooks/github/500/***/demo/`);
@@ -748,7 +748,7 @@ test.each(["main", "heads/main", "refs/heads/main"])(
   },
 );
 
-test("the server's own check of homepage and contact is reported as it words it", async () => {
+test("the server's own objections to homepage and contact are quoted", async () => {
   const file = { ...FILE, homepage: "https://localhost/", contact: "me@localhost" };
   expect(await fails(makeProject(file))).toEqual({
     status: 1,
@@ -756,7 +756,7 @@ test("the server's own check of homepage and contact is reported as it words it"
   });
 });
 
-test("a project that is not there is status 1, with the command that makes it", async () => {
+test("a missing project is status 1, with the command that makes it", async () => {
   const path = await makeSrpm(10);
   for (const work of [
     () => listBuilds(copr, { ...PROJECT, limit: 1 }),

@@ -1,4 +1,4 @@
-// `build --commit … --reuse`: which builds of a commit are taken instead of starting another one.
+// `build --commit … --reuse`: which builds of a commit are reused.
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { findBuildOf } from "../../xtask/copr/build/start-build.ts";
 import type { Connection } from "../../xtask/copr/connection.ts";
@@ -43,13 +43,13 @@ afterEach(async () => {
   await server.close();
 });
 
-test("the webhook's build of a commit is taken instead of starting a second one", async () => {
+test("the webhook's build of a commit is reused", async () => {
   const build = { project: "tester/demo", chroots: FILE.chroots, submitter: null };
   addBuild(server, { ...build, request: { committish: "b".repeat(40) } });
   const { id } = addBuild(server, { ...build, request: { committish: "c".repeat(40) } });
   expect((await findBuildOf(copr, FILE, "c".repeat(40)))?.id).toBe(id);
   expect(clock.pauses).toEqual([]);
-  // Without one the webhook is left some time to win the race.
+  // If there is no build yet, the webhook gets some time to start one.
   expect(await findBuildOf(copr, FILE, "d".repeat(40))).toBeUndefined();
   expect(clock.pauses).toEqual([20_000, 20_000]);
 });
@@ -65,7 +65,7 @@ test.each([
   { what: "whose chroots are not known yet", has: FILE.chroots, isLate: true, isTaken: true },
   { what: "of another package", has: FILE.chroots, packageName: "other", isTaken: false },
   { what: "of this package", has: FILE.chroots, packageName: "demo", isTaken: true },
-])("a build $what is taken: $isTaken", async (it) => {
+])("a build $what is reused: $isTaken", async (it) => {
   const request = { committish: "c".repeat(40) };
   const { packageName } = it;
   const { id } = addBuild(server, {
@@ -80,7 +80,7 @@ test.each([
   expect(found?.id).toBe(it.isTaken ? id : undefined);
 });
 
-test("a build from before Fedora branched is not one of all chroots", async () => {
+test("a build from before Fedora branched does not count as one of all chroots", async () => {
   const request = { committish: "c".repeat(40) };
   addBuild(server, { project: "tester/demo", chroots: FILE.chroots, request, submitter: null });
   branchFedora(server, 46);

@@ -1,4 +1,4 @@
-// What docs/copr.md says of COPR's webhook, held against the copy of the server's decision that tests use.
+// Checks what docs/copr.md says about COPR's webhook against our copy of the server's decision.
 import { expect, test } from "vitest";
 import { isMeant, type Push } from "../copr-webhook.ts";
 

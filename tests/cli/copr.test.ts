@@ -1,4 +1,4 @@
-// `xtask copr` itself, as a process: options, exit statuses, standard output, and what is said.
+// `xtask copr` as a process: options, exit statuses, standard output and messages.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
@@ -105,7 +105,7 @@ test("a failed build: status 1, the failing log's tail, and all of it as JSON", 
   expect(json.chroots).toMatchObject([{ name: "fedora-44-x86_64", state: "failed" }]);
 });
 
-test("a failed import into dist-git is called that, and no log of a good source RPM is shown", async () => {
+test("a failed import into dist-git is named as such, and the good source RPM's log is not shown", async () => {
   await xtask("apply");
   server.outcome = "failed-import";
   const chroot = ["--chroot", "fedora-44-x86_64"];
@@ -128,7 +128,7 @@ test("a refused token is status 5 and says where to get one", async () => {
   expect(stderr).toContain("hint: a token works for 180 days; get a new one at");
 });
 
-test("a token that has ended is explained", async () => {
+test("an expired token is explained", async () => {
   server.isTokenRevoked = true;
   await writeTokenFile(tokenFile(server).replace("2099-01-01", "2025-01-01"));
   const { status, stderr } = await xtask("apply");
@@ -145,7 +145,7 @@ test("no token file is status 5", async () => {
   expect(stderr).toMatch(/^error: there is no token file `.*\.config\/copr`\nhint: log in at/);
 });
 
-test("what only reads needs no token", async () => {
+test("commands that only read need no token", async () => {
   await xtask("apply");
   server.outcome = "failed-chroot";
   await xtask("build", "--chroot", "fedora-44-x86_64");
@@ -175,7 +175,7 @@ test.each([
     () => tokenFile(server).replace(server.url, "http://127.0.0.1:1"),
     /is for/,
   ],
-])("a token file that %s is no obstacle to reading, and not used", async (_, text, want) => {
+])("a token file that %s does not hinder reading, and is not used", async (_, text, want) => {
   await xtask("apply");
   await writeTokenFile(text());
   server.seen.length = 0;
@@ -183,7 +183,7 @@ test.each([
   expect(status).toBe(0);
   expect(stderr).toMatch(want);
   expect(server.seen).toMatchObject([{ path: "/build/list", hasToken: false }]);
-  // Named by hand, it is wanted.
+  // A file that the user names must be used.
   expect((await xtask("status", "--config", join(home, ".config/copr"))).status).toBe(5);
 });
 
@@ -230,7 +230,7 @@ test("Ctrl-C while watching leaves the build running, status 10", async () => {
   const child = start(["watch", id, "--interval", "0.01"]);
   child.stderr.on("data", (chunk) => {
     if (!String(chunk).includes("building")) return;
-    // A terminal tells the whole group, and run.cjs tells its child again.
+    // A terminal signals the whole group, and run.cjs signals its child again.
     child.kill("SIGINT");
     setImmediate(() => child.kill("SIGINT"));
   });
@@ -269,7 +269,7 @@ test("status, logs, monitor and cancel", async () => {
   });
   expect((await xtask("watch", "1002", "--interval", "0.01")).status).toBe(1);
 
-  // The server never says when it ended: no time is shown rather than one that grows.
+  // The server never says when it ended, so no time is shown instead of a growing one.
   expect((await xtask("status")).stdout).toMatch(/^1002 +canceled +\S+ \S+Z$/m);
   expect((await xtask("status", "1002")).stdout.split("\n", 1)).toEqual([
     "build 1002: canceled, 2 of 2 chroots done",
@@ -295,7 +295,7 @@ test("webhook --install sets it on GitHub, and --test proves it by a build", asy
   const env = { GITHUB_TOKEN, GITHUB_API_URL: github.url, GITHUB_REPOSITORY: REPOSITORY };
   const old = server.projects.get("tester/bootc")?.secret;
 
-  // Without the right to write webhooks the one that works is left alone.
+  // Without the permission to write webhooks, the working one stays.
   const body = '{"message":"Resource not accessible by personal access token"}';
   addGitHubFault(github, {
     on: `GET /repos/${REPOSITORY}/hooks`,
@@ -305,7 +305,7 @@ test("webhook --install sets it on GitHub, and --test proves it by a build", asy
   expect((await ended(start(["webhook", "--install"], env))).status).toBe(5);
   expect(server.projects.get("tester/bootc")?.secret).toBe(old);
 
-  // From here on the old one is dead, which has to be said when GitHub does not take the new one.
+  // Now the old address is dead, and the error must say so when GitHub refuses the new one.
   addGitHubFault(github, {
     on: `POST /repos/${REPOSITORY}/hooks`,
     times: 1,
@@ -323,7 +323,7 @@ test("webhook --install sets it on GitHub, and --test proves it by a build", asy
   expect(github.hooks[0]?.config.url).toBe(`${server.url}/webhooks/github/500/${secret}/bootc/`);
   await github.close();
 
-  // The repository the project builds is one that git can be asked about here.
+  // git can read the repository that the project builds here.
   const project = JSON.parse(await readFile(projectFile, "utf8")) as { package: object };
   execFileSync("git", ["init", "--quiet", "--initial-branch=main", join(home, "demo.git")]);
   const git = ["-C", join(home, "demo.git"), "-c", "user.name=t", "-c", "user.email=t@example.org"];

@@ -1,4 +1,4 @@
-// The page on installing, held against the program: its options, and its example of a configuration.
+// Checks the page on installing against the program: its options, and its example of a configuration.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -16,7 +16,7 @@ test("every option of every kind of installation is on the page", () => {
   expect(names.filter((it) => !new RegExp(`${it}(?![\\w-])`).test(PAGE))).toEqual([]);
 });
 
-test("the example of a configuration is one, and shows every key", () => {
+test("the example of a configuration is valid, and shows every key", () => {
   const [block = ""] = /^ {4}\[install\]\n(?: {4}.*\n)+/m.exec(PAGE) ?? [];
   const text = block.replaceAll(/^ {4}/gm, "");
   const { config, warnings } = mergeInstallConfig([{ path: "docs/install.md", text }], "x64");

@@ -54,19 +54,16 @@ test.each([
     "option '--stall-timeout <seconds>' argument '0' is invalid: a number of seconds above 0 is needed",
     "see `bootc upgrade --help`",
   ],
-])(
-  "what cannot be parsed is a line and a hint, or one object: `bootc %s`",
-  (words, message, hint) => {
-    expect(shell(`${BOOTC} ${words}`)).toEqual({
-      status: 2,
-      stderr: `error: ${message}\nhint: ${hint}\n`,
-    });
-    const { status, stderr } = shell(`${BOOTC} --json ${words}`);
-    expect([status, JSON.parse(stderr).error.kind]).toEqual([2, "usage"]);
-  },
-);
+])("a usage error is a line and a hint, or one object: `bootc %s`", (words, message, hint) => {
+  expect(shell(`${BOOTC} ${words}`)).toEqual({
+    status: 2,
+    stderr: `error: ${message}\nhint: ${hint}\n`,
+  });
+  const { status, stderr } = shell(`${BOOTC} --json ${words}`);
+  expect([status, JSON.parse(stderr).error.kind]).toEqual([2, "usage"]);
+});
 
-test("--verbose shows what is run, before it is", () => {
+test("--verbose shows each command before it runs", () => {
   const words = "internals ostree-container info ostree-unverified-image:oci:/nonexistent";
   expect(shell(`${BOOTC} ${words}`).stderr).not.toContain("skopeo inspect");
   expect(shell(`${BOOTC} ${words} --verbose`).stderr).toMatch(/^\? skopeo inspect .*oci:/m);
@@ -126,7 +123,7 @@ test.each([
   else expect(stderr).toBe(`error: ${message}\nhint: ${hint}\n`);
 });
 
-test("in place of a command that was left out there is help", () => {
+test("a missing command prints help", () => {
   const { status, stderr } = shell(`${BOOTC} internals`);
   expect([status, stderr]).toEqual([2, expect.stringMatching(/^Usage: bootc internals /)]);
 });
@@ -146,7 +143,7 @@ describe("a process whose work is not done when nothing can happen any more", ()
       { encoding: "utf8" },
     );
 
-  test("is an error with a status of its own", () => {
+  test("is an error with its own status", () => {
     expect(end("() => new Promise(() => {})")).toMatchObject({
       status: 11,
       stdout: "",
@@ -158,16 +155,16 @@ describe("a process whose work is not done when nothing can happen any more", ()
     expect([status, JSON.parse(stderr).error.kind]).toEqual([11, "unfinished"]);
   });
 
-  test("is one when somebody ends it without a status", () => {
+  test("is one when something ends the process without a status", () => {
     expect(end("async () => process.exit()")).toMatchObject({ status: 11 });
   });
 
-  test.each([0, 6])("whatever %i says when the work is done", (status) => {
+  test.each([0, 6])("ends with status %i when the work is done", (status) => {
     expect(end(`async () => ${status}`)).toMatchObject({ status, stderr: "" });
   });
 });
 
-/** What `words` print, which must be an answer. */
+/** The output of `words`, which must succeed. */
 function answer(words: string): string {
   const [program = "", ...args] = `${BOOTC} ${words}`.split(" ");
   const { status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8" });
@@ -236,7 +233,7 @@ test.each([
   ["nosuch --help", "error: unknown command 'nosuch'"],
   ["biuld --help", "(Did you mean build?)"],
   ["copr nosuch --help", "error: unknown command 'nosuch'"],
-])("neither does xtask answer for a task that does not exist: `xtask %s`", (words, message) => {
+])("a task that does not exist is an error of xtask: `xtask %s`", (words, message) => {
   const { status, stderr } = shell(`${process.execPath} ${TOP}/xtask/entry.ts ${words}`);
   expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);
 });

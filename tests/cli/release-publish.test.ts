@@ -1,4 +1,4 @@
-// Publishing on GitHub, against the stand-in: drafts, uploads that break, digests, and repetition.
+// Publishing on GitHub, tested against the stand-in: drafts, broken uploads, digests, and repetition.
 import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -154,7 +154,7 @@ test("--dry-run only looks", async () => {
   expect(notes).toContain("would make a draft of v2.0.0");
 });
 
-test("a draft of an earlier run is carried on with: what is there is not sent again", async () => {
+test("a run continues the draft of an earlier one, and does not send files again", async () => {
   addGitHubFault(server, {
     on: "UPLOAD SHA256SUMS",
     times: 99,
@@ -195,7 +195,7 @@ test("a damaged upload is never published", async () => {
   requirePublished();
 });
 
-test("a server that knows no digests is checked by downloading, without the token", async () => {
+test("a server without digests is checked by downloading, without the token", async () => {
   server.hasNoDigests = true;
   addGitHubFault(server, { on: "UPLOAD bootc-2.0.0.tar.zst", times: 1, kind: "damage" });
   expect((await fails(run())).status).toBe(6);
@@ -203,7 +203,7 @@ test("a server that knows no digests is checked by downloading, without the toke
   requirePublished();
 });
 
-test("a name that is taken by something else is made free", async () => {
+test("a name that another asset has is freed", async () => {
   addGitHubFault(server, {
     on: "UPLOAD bootc-2.0.0-1.src.rpm",
     times: 99,
@@ -231,7 +231,7 @@ test("a draft with assets that do not belong to it is not published", async () =
   expect(server.releases[0]?.fields.draft).toBe(true);
 });
 
-test("a secondary rate limit is waited for, also in the middle of uploads", async () => {
+test("a secondary rate limit causes a wait, even in the middle of uploads", async () => {
   const kind = { status: 403, body: SECONDARY, headers: { "retry-after": "61" } };
   addGitHubFault(server, { on: "POST /repos/tester/demo/releases", times: 1, kind });
   addGitHubFault(server, { on: "UPLOAD bootc-2.0.0.tar.zst", times: 1, kind });
@@ -240,7 +240,7 @@ test("a secondary rate limit is waited for, also in the middle of uploads", asyn
   expect(clock.pauses).toEqual([61_000, 61_000]);
 });
 
-test("an hour of patience asked for in the middle of uploads ends the run, and the next carries on", async () => {
+test("a demand to wait an hour in the middle of uploads ends the run, and the next continues", async () => {
   const kind = { status: 403, body: SECONDARY, headers: { "retry-after": "3600" } };
   addGitHubFault(server, { on: "UPLOAD bootc-2.0.0.tar.zst", times: 1, kind });
   expect(await fails(run())).toMatchObject({
@@ -252,7 +252,7 @@ test("an hour of patience asked for in the middle of uploads ends the run, and t
   requirePublished();
 });
 
-test("a name that GitHub calls taken is looked at again before it is an error", async () => {
+test("a name that GitHub calls taken is checked again before it is an error", async () => {
   const kind = { status: 422, body: NAME_TAKEN };
   addGitHubFault(server, { on: "UPLOAD SHA256SUMS", times: 1, kind });
   await run();
@@ -262,7 +262,7 @@ test("a name that GitHub calls taken is looked at again before it is an error", 
   expect((await fails(run())).text).toMatch(/SHA256SUMS: GitHub answered 422: .*already_exists/);
 });
 
-test("a removal whose answer is lost is no error", async () => {
+test("a removal whose answer is lost is not an error", async () => {
   addGitHubFault(server, { on: "UPLOAD bootc-2.0.0.tar.zst", times: 1, kind: "reset" });
   addGitHubFault(server, { on: "DELETE", times: 1, kind: "lost-answer" });
   await run();
@@ -298,7 +298,7 @@ test("a draft whose answer was lost is used by the next run, not made twice", as
   requirePublished();
 });
 
-test("a list that is no JSON is an error of the network, and no defect of ours", async () => {
+test("a list that is not JSON is an error of the network, not a defect of ours", async () => {
   const kind = { status: 200, body: '[{"id": 1' };
   addGitHubFault(server, { on: "GET /repos/tester/demo/releases", times: 99, kind });
   expect(await fails(run())).toMatchObject({
@@ -307,7 +307,7 @@ test("a list that is no JSON is an error of the network, and no defect of ours",
   });
 });
 
-test("an interruption while uploading leaves a draft, and nothing that the next run cannot mend", async () => {
+test("an interruption while uploading leaves a draft that the next run can complete", async () => {
   const interrupt = new AbortController();
   const note = (line: string) => {
     if (line.startsWith("uploading bootc-2.0.0-1.src.rpm"))
@@ -324,14 +324,14 @@ test("an interruption while uploading leaves a draft, and nothing that the next 
   requirePublished();
 });
 
-test("two drafts of one tag are told, not chosen from", async () => {
+test("two drafts of one tag are an error", async () => {
   for (const id of [100, 101]) {
     server.releases.push({ id, fields: { tag_name: "v2.0.0", draft: true }, assets: [] });
   }
   expect((await fails(run())).text).toMatch(/there are 2 drafts for `v2.0.0`/);
 });
 
-test("a draft is found among more releases than a page holds", async () => {
+test("a draft is found among more releases than fit on a page", async () => {
   server.releases.push({ id: 99, fields: { tag_name: "v2.0.0", draft: true }, assets: [] });
   for (let id = 200; id < 330; id += 1) {
     server.releases.push({ id, fields: { tag_name: `v1.0.${id}`, draft: false }, assets: [] });
@@ -367,7 +367,7 @@ test("files that changed since the build are not published", async () => {
   });
 });
 
-test("checksums that somebody changed, and a file that is missing, are not published", async () => {
+test("changed checksums and a missing file are not published", async () => {
   await writeFile(join(folder, "SHA256SUMS"), `${"0".repeat(64)}  bootc-2.0.0.tar.zst\n`);
   expect((await fails(readRelease(folder))).text).toContain(
     "changed since the build: `SHA256SUMS`",

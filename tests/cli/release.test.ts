@@ -1,4 +1,4 @@
-// `xtask release --publish` itself, in a clone of this repository with a tag and files of its own.
+// `xtask release --publish` as a process, in a clone of this repository with its own tag and files.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
@@ -28,7 +28,7 @@ beforeEach(async () => {
   server = await startGitHubServer();
   top = await mkdtemp(join(tmpdir(), "release-clone-"));
   execFileSync("git", ["clone", "--quiet", "--no-tags", TOP, top]);
-  // What is being worked on is what is tested, not only what is committed.
+  // The working copy is tested, including changes that are not committed.
   for (const name of ["xtask", "src", "CHANGELOG.md", "package.json"]) {
     await rm(join(top, name), { recursive: true });
     execFileSync("cp", ["-a", join(TOP, name), join(top, name)]);
@@ -50,7 +50,7 @@ afterEach(async () => {
   await rm(top, { recursive: true });
 });
 
-/** The commit of a release has nothing unreleased, whatever is being worked on has. */
+/** The commit of a release has no unreleased changes, unlike the working copy. */
 async function dropUnreleased(): Promise<void> {
   const path = join(top, "CHANGELOG.md");
   const text = await readFile(path, "utf8");

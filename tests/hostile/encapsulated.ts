@@ -1,4 +1,4 @@
-// An ostree commit as the layers of an image, the same in every run, to be damaged like any other layers.
+// Makes an ostree commit into layers of an image, the same in every run, to be damaged like other layers.
 import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

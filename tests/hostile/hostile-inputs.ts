@@ -1,4 +1,4 @@
-// `xtask hostile-inputs`: puts damaged images through the executable, and prints what became of them.
+// `xtask hostile-inputs`: lets the executable pull damaged images, and prints the results.
 import { createHash } from "node:crypto";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
@@ -36,7 +36,7 @@ interface Session {
   readonly run: Run;
   readonly base: EncapsulatedSeed;
   readonly executable: string;
-  /** Where inputs that failed are kept. */
+  /** Where failed inputs are kept. */
   readonly kept: string;
   readonly journal: string;
 }
@@ -65,7 +65,7 @@ function parseWanted(): readonly Wanted[] {
   ];
 }
 
-/** Everything wanted that has no line in the journal yet, by several workers; each has a place of its own. */
+/** Tries all inputs that are not in the journal yet, by several workers with a folder each. */
 async function runAll(session: Session, wanted: readonly Wanted[], jobs: number): Promise<void> {
   const left = [...wanted];
   let count = 0;
@@ -73,7 +73,7 @@ async function runAll(session: Session, wanted: readonly Wanted[], jobs: number)
   const worker = async (place: string) => {
     for (let it = left.shift(); it !== undefined; it = left.shift()) {
       const trial = await tryOne(session, it, place);
-      // Ctrl-C reaches the program under test as well: nothing can be said of this one.
+      // Ctrl-C also reaches the program under test, so this trial has no result.
       if (interrupt.signal.aborted) return;
       count++;
       if (count % 100 === 0) say(`${count} of ${wanted.length}`);
@@ -94,7 +94,7 @@ async function tryOne(session: Session, wanted: Wanted, place: string): Promise<
   return await runTrial({ executable, place, good: goodInput(base) }, input, wanted.number);
 }
 
-/** Copies the image of a trial that failed, and says how to see it again. */
+/** Copies the image of a failed trial, and says how to repeat the trial. */
 async function keep({ run, kept }: Session, trial: Trial, place: string): Promise<void> {
   const folder = join(kept, `${run.seed}-${trial.name}`);
   await rm(folder, { recursive: true, force: true });
@@ -141,7 +141,7 @@ async function main(): Promise<void> {
   await runAll(session, left, jobs);
   if (interrupt.signal.aborted) throw new Error("interrupted; run it again to carry on");
   const names = wanted.map(nameOf);
-  // Of an input that was repeated the last trial counts.
+  // If an input was repeated, its last trial counts.
   const last = new Map((await readTrials(journal, run)).map((it) => [it.name, it]));
   const trials = names.flatMap((it) => last.get(it) ?? []);
   await finish(run, trials, { isOnce });

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => rm(work, { recursive: true }));
 
 async function writeInput(seed: string, kind: Kind, number: number) {
-  // The same path each time: a reference names it.
+  // The same path each time, since a reference contains it.
   const place = join(work, "it");
   await rm(place, { recursive: true, force: true });
   const input = makeInput(seed, { kind, number }, BASE);
@@ -47,7 +47,7 @@ test.each(seedTars())("the archive `$name` is whole before it is damaged", ({ ta
   expect(tar.length % BLOCK).toBe(0);
 });
 
-test("every kind of damage is done, and none is lost on the archive it was made from", () => {
+test("every kind of damage occurs, and always changes the archive", () => {
   const random = createRandom(1);
   const seeds = seedTars();
   const before = seeds.map(({ tar }) => Buffer.from(tar));

@@ -13,13 +13,13 @@ import { baseTar, seedTars } from "./seed-tars.ts";
 export type Kind = "tar" | "document";
 
 export interface Input {
-  /** `tar-17`; with the seed it gives the input again. */
+  /** `tar-17`; together with the seed it reproduces the input. */
   readonly name: string;
-  /** What it was before: an archive's or a document's name. */
+  /** The name of the original archive or document. */
   readonly of: string;
   /** What was done to it. */
   readonly done: readonly string[];
-  /** Writes its image to an empty directory; gives the words of the pull and its environment. */
+  /** Writes its image to an empty directory; returns the pull's arguments and environment. */
   write(dir: string): Promise<PullOfInput>;
 }
 
@@ -42,7 +42,7 @@ export function makeInput(
   return { name, ...made };
 }
 
-/** The undamaged image: what a repository has to take after any other. */
+/** The undamaged image, which a repository must accept after any other. */
 export function goodInput(base: EncapsulatedSeed): Input {
   const image = encapsulatedImage(base);
   return { name: "good", of: "image", done: [], write: (dir) => writeImage(dir, image) };
@@ -63,7 +63,7 @@ interface Image {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Documents of an image, in place of those that follow from its layers, and what becomes of them as text. */
+/** Documents to use instead of those that follow from an image's layers, and how to damage their text. */
 interface Change {
   readonly document: DocumentName;
   readonly mutate: (document: unknown) => Buffer;
@@ -102,7 +102,7 @@ function tarInput(base: EncapsulatedSeed, random: Random): Made {
   return { of, done, write: (dir) => writeImage(dir, { layers, labels }) };
 }
 
-/** The archive damaged, or what it is stored as, or both. */
+/** Damages the archive, or its stored form, or both. */
 function damagedLayer(tar: Buffer, random: Random) {
   const format = pick(["plain", "gzip", "gzip", "zstd"] as const, random);
   const isOfBlob = format !== "plain" && random(6) === 0;
@@ -125,7 +125,7 @@ function documentInput(base: EncapsulatedSeed, random: Random): Made {
     done = mutant.done;
     return mutant.bytes;
   };
-  // Made at once, so that what was done is known before anything is written.
+  // Made at once, so that the damage is known before anything is written.
   const documents = formatDocuments(image, { document, mutate });
   return { of: document, done, write: (dir) => writeDocuments(dir, documents, { isSigned }) };
 }
@@ -165,7 +165,7 @@ interface Documents {
 const OCI = "application/vnd.oci.image";
 const TAG = { "org.opencontainers.image.ref.name": "it" };
 
-/** The documents of an image, the changed one as it was changed, and digests right all the way up. */
+/** The documents of an image, with the damaged one, and with correct digests all the way up. */
 function formatDocuments({ layers, labels }: Image, change?: Change): Documents {
   const text = (name: DocumentName, document: unknown) =>
     change?.document === name ? change.mutate(document) : Buffer.from(JSON.stringify(document));

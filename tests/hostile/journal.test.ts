@@ -32,7 +32,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-test("a run goes on after its own trials alone, and after one that was not written to its end", async () => {
+test("a run continues only after its own trials, and after one that was not written completely", async () => {
   const path = join(dir, "made/journal.jsonl");
   expect(await readTrials(path, RUN)).toEqual([]);
   await appendTrial(path, RUN, GOOD);
@@ -44,7 +44,7 @@ test("a run goes on after its own trials alone, and after one that was not writt
   expect((await readTrials(path, RUN)).map((it) => it.name)).toEqual(["tar-1", "tar-2"]);
 });
 
-test("the table counts by what was damaged", () => {
+test("the table counts by the damaged part", () => {
   expect(formatTable([GOOD, BAD])).toMatchInlineSnapshot(`
     "| damaged | inputs | status 0 | status 6 | slowest, s | fsck | failed |
     | --- | ---: | ---: | ---: | ---: | ---: | ---: |

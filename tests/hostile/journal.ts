@@ -1,10 +1,10 @@
-// The journal of trials: a line for each, appended, so that a run goes on where it ended; and the tables of it.
+// The journal of trials, with a line for each, so that a run continues where the last one ended; and its tables.
 import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errnoOf } from "../../src/errors.ts";
 import type { Trial } from "./trial.ts";
 
-/** What a line belongs to: the same inputs, and the same program. */
+/** The run that a line belongs to: the same inputs and the same program. */
 export interface Run {
   readonly seed: string;
   /** The executable's digest. */
@@ -15,7 +15,7 @@ type Line = Run & Trial;
 
 export async function appendTrial(path: string, run: Run, trial: Trial): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  // The line break comes first: what was half written before stays a line of its own.
+  // The line break comes first, so that a half-written line stays separate.
   await appendFile(path, `\n${JSON.stringify({ ...run, ...trial } satisfies Line)}`);
 }
 
@@ -27,7 +27,7 @@ export async function readTrials(path: string, run: Run): Promise<readonly Trial
   });
 }
 
-/** Where a run was killed, a line may be half written. */
+/** A killed run may leave a half-written line. */
 function parseLine(line: string): Line | undefined {
   return line.endsWith("}") ? (JSON.parse(line) as Line) : undefined;
 }
@@ -62,7 +62,7 @@ export function formatTable(trials: readonly Trial[]): string {
   return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-/** A report as vitest writes them, each trial a test, so that it is counted with those. */
+/** A report in vitest's format, with each trial as a test, so that it is counted with the suites. */
 export function formatReport(trials: readonly Trial[], file: string): string {
   const failed = trials.filter((it) => it.problems.length > 0);
   return JSON.stringify({

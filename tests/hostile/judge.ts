@@ -1,6 +1,6 @@
-// What is right after a pull of a damaged image: the image and nothing else, or a typed error and nothing at all.
+// Judges the pull of a damaged image: the image and nothing else, or a typed error and nothing at all, is right.
 
-/** What a pull said and left behind. */
+/** The output of a pull, and what it left behind. */
 export interface Observation {
   /** null when a signal ended it. */
   readonly status: number | null;
@@ -12,12 +12,12 @@ export interface Observation {
   readonly refs: readonly string[];
   /** What is in `extensions/bootc`, `tmp` and the temporary directory; `wrong:` before a blob that is not what its name says. */
   readonly files: readonly string[];
-  /** What `ostree fsck` complained about; empty when it did not. */
+  /** The complaints of `ostree fsck`; empty when there are none. */
   readonly fsck: string;
 }
 
 export const TIME_MAX_MS = 60_000;
-/** A message repeats names and values of the image, which can be long; more than this is a dump. */
+/** A message may repeat long names and values of the image; anything longer than this is a dump. */
 const MESSAGE_MAX = 20_000;
 
 /**
@@ -37,7 +37,7 @@ const CRASH = [
   /Maximum call stack size exceeded/,
 ];
 
-/** What is wrong; nothing when all is well. */
+/** The faults; none when all is well. */
 export function findProblems(it: Observation): readonly string[] {
   return [...findEndProblems(it), ...findMessageProblems(it), ...findLeftovers(it), ...fsckOf(it)];
 }
@@ -48,7 +48,7 @@ function findEndProblems({ status, signal, ms }: Observation): readonly string[]
   return STATUSES.includes(status) ? [] : [`ended with status ${status}`];
 }
 
-/** What a crash looks like in anything the program says. */
+/** How a crash shows in the program's output. */
 export function findCrash(said: string): readonly string[] {
   const crash = CRASH.map((it) => it.exec(said)?.[0]).find((it) => it !== undefined);
   return crash === undefined ? [] : [`said \`${crash.trim().slice(0, 80)}\``];
@@ -67,13 +67,13 @@ function findMessageProblems({ status, stdout, stderr }: Observation): readonly 
 }
 
 /**
- * What may be left where an image failed: a blob that is whole, for the next pull; what ostree left of a commit
- * that it was made to stop, which its next one takes over; its mark at a commit that did not become whole.
+ * What a failed image may leave: a complete blob, for the next pull; ostree's files of an aborted commit, which its
+ * next commit takes over; and ostree's mark at a partial commit.
  */
 const MAY_STAY =
   /^(extensions\/bootc\/blobs\/sha256\/[0-9a-f]{64}|tmp\/staging-[^/]+(\/.*)?|state\/[0-9a-f]{64}\.commitpartial)$/;
 
-/** Layers that are imported may wait in the same way. */
+/** Imported layers may also wait for the next pull. */
 function findLeftovers({ status, refs, files }: Observation): readonly string[] {
   const isDone = status === 0;
   const images = refs.filter((it) => it.startsWith("ostree/container/image/"));
@@ -92,7 +92,7 @@ function fsckOf({ fsck }: Observation): readonly string[] {
   return fsck === "" ? [] : [`fsck: ${fsck.trim().split("\n").at(-1)}`];
 }
 
-/** The first line that tells how it ended, short enough for a table. */
+/** The first line that says how the pull ended, short enough for a table. */
 export function firstLine({ stdout, stderr }: Pick<Observation, "stdout" | "stderr">): string {
   return (/^error: .+$/m.exec(stderr)?.[0] ?? stdout.split("\n", 1)[0] ?? "").slice(0, 500);
 }

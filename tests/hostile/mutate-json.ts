@@ -1,4 +1,4 @@
-// Damage to JSON documents: to what they say, and to their text.
+// Damages JSON documents: their content, and their text.
 import { type Mutant, mutateBytes, pick, type Random } from "./mutate-tar.ts";
 
 type Json = unknown;
@@ -43,7 +43,7 @@ const KEYS = [
   "length",
 ];
 
-/** Numbers and forms that no document of ours is written with. */
+/** Numbers and notations that none of our documents uses. */
 const RAW = [
   "1e999",
   "-1e999",
@@ -66,7 +66,7 @@ const RAW = [
 
 const SIZE_MAX = 200_000;
 
-/** Does one to three things to what `document` says, or to its text. */
+/** Damages the content of `document`, or its text, in one to three ways. */
 export function mutateDocument(document: Json, random: Random): Mutant {
   const done: string[] = [];
   let made = structuredClone(document);
@@ -76,7 +76,7 @@ export function mutateDocument(document: Json, random: Random): Mutant {
     const [next, what] = mutateValue(made, random);
     made = next;
     done.push(what);
-    // Copies of copies would cost more to make than to read.
+    // Copies of copies would take longer to make than to read.
     if ((JSON.stringify(made)?.length ?? 0) > SIZE_MAX) break;
   }
   const text = Buffer.from(JSON.stringify(made) ?? "");
@@ -87,7 +87,7 @@ export function mutateDocument(document: Json, random: Random): Mutant {
 
 type Path = readonly (string | number)[];
 
-/** Of all that is not nested deeper than any real document is. */
+/** All places that are not nested deeper than in any real document. */
 function pathsOf(value: Json, depth = 0): Path[] {
   if (typeof value !== "object" || value === null || depth > 20) return [];
   const entries: [string | number, Json][] = Array.isArray(value)
@@ -125,7 +125,7 @@ function remove(holder: Container, key: string | number): string {
 function rename(holder: Container, key: string | number, random: Random): string {
   if (Array.isArray(holder)) return remove(holder, key);
   const name = pick(KEYS, random);
-  // Assigned to, `__proto__` would not become a key.
+  // An assignment to `__proto__` would not make it a key.
   Object.defineProperty(holder, name, {
     value: holder[key],
     enumerable: true,
@@ -183,7 +183,7 @@ function mutateText(text: Buffer, random: Random): Mutant {
   return { bytes: Buffer.from(made), done: [what] };
 }
 
-/** A key of the text once more, before or after the one that is there, with an odd value. */
+/** Repeats a key in the text, before or after the existing one, with an odd value. */
 function duplicateKey(text: string, random: Random): readonly [string, string] {
   const keys = [...text.matchAll(/"[^"\\]*":/g)];
   if (keys.length === 0) return [text, "nothing"];

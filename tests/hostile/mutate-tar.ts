@@ -1,4 +1,4 @@
-// Damage to archives: bits, fields, blocks, extended headers, ends; each says what it did.
+// Damages archives: bits, fields, blocks, extended headers, ends. Each mutation says what it did.
 import { randomBytes } from "../repo/images/random.ts";
 import {
   BLOCK,
@@ -23,7 +23,7 @@ export interface Mutant {
   readonly done: readonly string[];
 }
 
-/** What is done to a copy; undefined when there is nothing to do it to. */
+/** Changes a copy; undefined when the mutation does not apply. */
 type Mutation = (tar: Buffer, random: Random) => readonly [Buffer, string] | undefined;
 
 const MUTATIONS: readonly Mutation[] = [
@@ -44,13 +44,13 @@ const MUTATIONS: readonly Mutation[] = [
   appendAfterEnd,
 ];
 
-/** Does one to three things to a copy of `tar`. */
+/** Damages a copy of `tar` in one to three ways. */
 export function mutateTar(tar: Buffer, random: Random): Mutant {
   let bytes = tar;
   const done: string[] = [];
-  // What is damaged once is read furthest.
+  // An archive with a single damage is read furthest.
   const count = pick([1, 1, 1, 2, 3], random);
-  // Not every mutation applies to every archive; one that is appended to always does.
+  // Not every mutation applies to every archive, but appending always does.
   while (done.length < count) {
     const made = pick(MUTATIONS, random)(Buffer.from(bytes), random);
     if (made === undefined) continue;
@@ -254,7 +254,7 @@ function editPax(tar: Buffer, random: Random): readonly [Buffer, string] | undef
   const place = pick(extended, random);
   const content = { from: place.at + BLOCK, to: place.at + BLOCK + place.sizeBytes };
   const body = tar.subarray(content.from, content.to);
-  // Now and then its bytes rather than its records: lengths that lie, keys without an end.
+  // Sometimes damage its bytes instead of its records: wrong lengths, unterminated keys.
   if (random(3) === 0) {
     const { bytes, done } = mutateBytes(body, random);
     return [spliceContent(tar, place, bytes), `extended header at ${place.at}: ${done}`];
@@ -288,7 +288,7 @@ function editRecords(
   }
 }
 
-/** The archive with other content for an entry, its size in the header right. */
+/** The archive with other content for an entry, and the correct size in its header. */
 function spliceContent(tar: Buffer, place: Place, content: Buffer): Buffer {
   const header = blockAt(tar, place);
   write(header, "size", content.length.toString(8).padStart(11, "0"));

@@ -1,4 +1,4 @@
-// The archives that are damaged: one for each way tools write layers, whole and valid, the same in every run.
+// The archives to damage: one valid archive for each way in which tools write layers, the same in every run.
 import { createRandom, randomBytes } from "../repo/images/random.ts";
 import {
   BLOCK,
@@ -24,7 +24,7 @@ const LONG = `usr/share/${"long-".repeat(30)}name`;
 const CAPABILITY_2 = Buffer.from("0100000200200000000000000000000000000000", "hex");
 const CAPABILITY_3 = Buffer.from("0100000300200000000000000000000000000000e8030000", "hex");
 
-/** What every image has below the damaged layer: something to replace, remove, and link to. */
+/** The layer below the damaged one in every image: files to replace, remove and link to. */
 export function baseTar(): Buffer {
   return tar(
     ...usr,
@@ -244,7 +244,7 @@ function hardLinks(): Buffer {
   );
 }
 
-/** To a file of the layer below: not every reader takes that. */
+/** A link to a file of the layer below, which not every reader accepts. */
 function hardLinkDown(): Buffer {
   return tar(...usr, entry("usr/lib/of-base", { type: "1", link: "usr/lib/b" }));
 }

@@ -1,4 +1,4 @@
-// Tar headers of every dialect, block by block: what archives to be damaged are made of.
+// Tar headers of every dialect, block by block: the parts of archives to damage.
 
 export const BLOCK = 512;
 
@@ -26,17 +26,17 @@ export type Field = keyof typeof FIELDS;
 const MAGIC = { ustar: "ustar\x0000", gnu: "ustar  \0", v7: "" } as const;
 
 export interface Entry {
-  /** The type flag: a file when not given. */
+  /** The type flag; a file by default. */
   readonly type?: string;
   readonly content?: Buffer;
   readonly link?: string;
   readonly mode?: number;
   readonly dialect?: keyof typeof MAGIC;
-  /** Fields as they are to stand in the header, instead of what follows from the rest. */
+  /** Fields to write to the header as they are, instead of values derived from the rest. */
   readonly raw?: Readonly<Partial<Record<Field, Buffer | string>>>;
 }
 
-/** One entry: its header, and its content up to a whole block. */
+/** One entry: its header, and its content padded to a whole block. */
 export function entry(name: string, it: Entry = {}): Buffer {
   const content = it.content ?? Buffer.alloc(0);
   const block = Buffer.alloc(BLOCK);
@@ -59,7 +59,7 @@ export function directory(name: string, it: Entry = {}): Buffer {
   return entry(`${name}/`, { type: "5", mode: 0o755, ...it });
 }
 
-/** Replaces a field of a header, cut where the field ends. */
+/** Replaces a field of a header; the value is cut to the field. */
 export function write(block: Buffer, field: Field, value: Buffer | string): void {
   const [at, length] = FIELDS[field];
   const bytes = Buffer.from(value as string);
@@ -97,7 +97,7 @@ export function paxBody(records: readonly PaxRecord[]): Buffer {
   );
 }
 
-/** The records of an extended header's content; what comes after a damaged one is left out. */
+/** The records of an extended header, up to the first damaged one. */
 export function readPax(body: Buffer): readonly PaxRecord[] {
   const records: PaxRecord[] = [];
   for (let at = 0; at < body.length; ) {
@@ -133,14 +133,14 @@ export function endMarker(): Buffer {
   return Buffer.alloc(2 * BLOCK);
 }
 
-/** A header in an undamaged archive, and how many bytes of content come after it. */
+/** A header in an undamaged archive, and the number of bytes of content after it. */
 export interface Place {
   readonly at: number;
   readonly type: string;
   readonly sizeBytes: number;
 }
 
-/** Where the headers of an archive are; up to where it cannot be followed. */
+/** The places of the headers in an archive, as far as it can be parsed. */
 export function findHeaders(tar: Buffer): readonly Place[] {
   const places: Place[] = [];
   for (let at = 0; at + BLOCK <= tar.length; ) {
@@ -150,7 +150,7 @@ export function findHeaders(tar: Buffer): readonly Place[] {
     const type = block.toString("latin1", 156, 157);
     places.push({ at, type, sizeBytes });
     at += BLOCK + Math.ceil(sizeBytes / BLOCK) * BLOCK;
-    // A GNU sparse file's map goes on in blocks of its own.
+    // The map of a GNU sparse file continues in separate blocks.
     if (type === "S" && block[482] === 1) at += BLOCK;
   }
   return places;

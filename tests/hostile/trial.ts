@@ -1,4 +1,4 @@
-// One damaged image put through the real program into a repository of its own, and what came of it.
+// Lets the real program pull one damaged image into a separate repository, and records the result.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ export interface Trial {
   readonly done: readonly string[];
   readonly status: number | null;
   readonly ms: number;
-  /** What the program said about it, one line. */
+  /** The program's message, in one line. */
   readonly said: string;
   /** Whether `ostree fsck` found nothing. */
   readonly isClean: boolean;
@@ -30,7 +30,7 @@ export interface Bench {
   readonly good: Input;
 }
 
-/** Every so many trials the repository has to take another pull: of the good image, and of the same again. */
+/** One of so many trials makes another pull: of the good image, or of the same one again. */
 const EVERY = 8;
 
 /** Pulls the image of `input`; the image stays in `place/image` until the next trial. */
@@ -62,7 +62,7 @@ async function makeRepo({ place }: Bench, number: number): Promise<void> {
   await finished("ostree", ["init", `--repo=${repo}`, "--mode=bare"]);
   const settings = [
     ["core.fsync", "false"],
-    // In such a repository ostree writes all layers itself, where otherwise we write most of them.
+    // In such a repository, ostree writes all layers, most of which we would otherwise write ourselves.
     ...(number % 3 === 0 ? [["core.per-object-fsync", "true"]] : []),
   ];
   for (const words of settings) {
@@ -70,7 +70,7 @@ async function makeRepo({ place }: Bench, number: number): Promise<void> {
   }
 }
 
-/** What was stored can be shown: its documents are read again by another verb. */
+/** A stored image can be shown: another verb reads its documents. */
 async function showStored({ executable, place }: Bench, { image, env }: PullOfInput) {
   const verb = ["internals", "ostree-container", "image", "history"];
   const words = [...verb, "--repo", join(place, "repo"), image];
@@ -79,7 +79,7 @@ async function showStored({ executable, place }: Bench, { image, env }: PullOfIn
   return [...failure, ...findCrash(shown.stderr)];
 }
 
-/** What failed fails again, and what succeeded has nothing to do: nothing half-made is taken for whole. */
+/** A failure must repeat, and a success must find nothing to do: nothing half-made passes for complete. */
 async function pullAgain(bench: Bench, pull: PullOfInput, first: Observation) {
   const again = await observe(bench, pull);
   const found = findProblems(again).map((it) => `pulled again, it ${it}`);
@@ -87,7 +87,7 @@ async function pullAgain(bench: Bench, pull: PullOfInput, first: Observation) {
   return [...found, `pulled again, it ended with ${again.status} instead of ${first.status}`];
 }
 
-/** Whatever was pulled before, the good image comes in, with nothing beside it but layers that may wait. */
+/** Whatever was pulled before, the good image must be accepted, with only waiting layers beside it. */
 async function pullGood(bench: Bench): Promise<readonly string[]> {
   const pull = await bench.good.write(join(bench.place, "good"));
   const { status, stderr, fsck } = await observe(bench, pull);
@@ -110,7 +110,7 @@ async function observe({ executable, place }: Bench, pull: PullOfInput): Promise
   };
 }
 
-/** All below the places where a pull works, as the judge wants them; what is always there left out. */
+/** All files where a pull works, in the form for the judge, without those that always exist. */
 async function findFiles(place: string): Promise<readonly string[]> {
   const found: string[] = [];
   const alwaysThere = /^(extensions\/bootc\/(lock|blobs|blobs\/sha256)|tmp\/cache)$/;

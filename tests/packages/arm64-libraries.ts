@@ -1,15 +1,15 @@
-// The system libraries an arm64 executable needs, unpacked aside: the machine's own packages stay as they are.
+// The system libraries that an arm64 executable needs, unpacked separately from the machine's own packages.
 import { type ExecFileSyncOptions, execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 
 const PACKAGES = [
   ...["libc6", "libstdc++6", "libgcc-s1", "libatomic1", "gcc-12-base"],
-  // What looks up labels, and the regular expressions it uses.
+  // The library that looks up labels, and its regular expressions.
   ...["libselinux1", "libpcre2-8-0"],
 ];
 
-/** Why the libraries cannot be had here; undefined when they can. */
+/** Why the libraries are not available here; undefined when they are. */
 export function whyNoArm64Libraries(): string | undefined {
   if (existsSync(folder())) return undefined;
   const id = /^ID="?(\w+)/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1];

@@ -1,4 +1,4 @@
-// A clone of this repository's commit in a folder of its own, and xtask run there as a user would.
+// Clones this repository's commit to a separate folder, and runs xtask there as a user would.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, symlinkSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 
 export const TOP = resolve(import.meta.dirname, "../..");
 
-/** What downloads and slow steps leave behind, shared by all tests; they work without it. */
+/** The cache of downloads and slow steps, which all tests share and can do without. */
 export const SHARED_CACHE = join(process.env.BOOTC_TEST_CACHE ?? defaultCache(), "xtask");
 
 export interface Ran {
@@ -35,7 +35,7 @@ export function scratchFolder(name: string): string {
 /** Clones the commit that is checked out in `from` to `folder`. */
 export function cloneTo(folder: string, from = TOP): string {
   git(TOP, "clone", "--quiet", "--no-hardlinks", from, folder);
-  // The locked dependencies are the same; installing them again proves nothing here.
+  // The locked dependencies are the same, so installing them again would test nothing.
   symlinkSync(join(TOP, "node_modules"), join(folder, "node_modules"));
   return folder;
 }

@@ -11,8 +11,8 @@ const CACHE = process.env.BOOTC_TEST_CACHE ?? "/var/cache/bootc-tests";
 const reason = whyNoCoprRoot();
 
 /**
- * Mounts the root with a layer of its own, the places COPR mounts, and what this machine's network
- * needs; then gives way to the command.
+ * Mounts the root with a separate layer, COPR's mounts, and the files that this machine's network needs; then runs
+ * the command.
  */
 const ENTER = `set -e
 root=$1 layer=$2; shift 2
@@ -41,7 +41,7 @@ function git(args: readonly string[], cwd?: string): string {
   }).trim();
 }
 
-/** What is in the working copy, committed or not, as a clone of one commit that root does not own. */
+/** The working copy, committed or not, as a clone with one commit that does not belong to root. */
 function makeClone(): void {
   const source = join(layer, "source");
   git(["clone", "--quiet", "--no-hardlinks", TOP, source]);
@@ -68,7 +68,7 @@ function inRoot(command: readonly string[], cwd: string) {
     "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG=C.UTF-8",
     "BOOTC_CACHE=/cache",
-    // For the certificates of a proxy in between; a builder has none.
+    // For the certificates of a proxy, which a builder does not have.
     "NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt",
   ];
   const entered = ["env", "-i", `--chdir=${cwd}`, ...environment, ...command];
@@ -91,7 +91,7 @@ describe.skipIf(reason !== undefined)(
       layer = mkdtempSync(join(CACHE, "copr-layer-"));
       for (const it of ["results", "cache"]) mkdirSync(join(layer, it));
       makeClone();
-      // The minute of compression that every test of packages would spend anew.
+      // Saves the minute of compression that every test of packages would otherwise take.
       const cache = process.env.BOOTC_CACHE ?? join(TOP, "target/cache");
       if (existsSync(cache)) execFileSync("cp", ["-a", `${cache}/.`, join(layer, "cache")]);
     });
@@ -100,7 +100,7 @@ describe.skipIf(reason !== undefined)(
       if (layer !== "") rmSync(layer, { recursive: true, force: true });
     });
 
-    test("the root has what COPR's has, and not more", () => {
+    test("the root has exactly what COPR's root has", () => {
       const missing = ["node", "npm"].filter(
         (it) => inRoot(["sh", "-c", `command -v ${it}`], "/").status !== 0,
       );
@@ -126,7 +126,7 @@ describe.skipIf(reason !== undefined)(
       expect(Number.parseInt(status.split("\t")[1] ?? "", 16)).toBe(mask);
     });
 
-    test("one source RPM, from a subdirectory of a shallow clone of somebody else's", () => {
+    test("one source RPM, from a subdirectory of another user's shallow clone", () => {
       const { program, args } = makeCommand({
         clone: "/builddir",
         outdir: "/results",

@@ -1,5 +1,5 @@
-// A small Debian root in the part of COPR's chroot: no Node, no npm, no libatomic until the stand-in for
-// dnf is asked for them. Made once and kept; runs happen on top of it.
+// A small Debian root as a stand-in for COPR's chroot: without Node, npm and libatomic until the stand-in for dnf
+// installs them. It is made once and kept; each run uses a layer on top.
 import { type ExecFileSyncOptions, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -17,10 +17,10 @@ import { delimiter, dirname, join } from "node:path";
 
 const CACHE = process.env.BOOTC_TEST_CACHE ?? "/var/cache/bootc-tests";
 
-/** What the builder's chroot starts with, as far as Debian has it; `make` and git's transport included. */
+/** Debian's equivalents of the packages in the builder's chroot, including `make` and git's transport. */
 const BASE = ["git", "make", "rpm", "ca-certificates"];
 
-/** Notes what it was asked for, and gives it only then. */
+/** Records the requested packages, and provides only these. */
 const DNF = `#!/bin/sh
 echo "$*" >> /var/log/dnf-asked
 for name in "$@"; do
@@ -28,7 +28,7 @@ for name in "$@"; do
 done
 `;
 
-/** Why there can be no such root here; undefined when there can. */
+/** Why such a root is impossible here; undefined when it is possible. */
 export function whyNoCoprRoot(): string | undefined {
   if (process.getuid?.() !== 0) return "it takes root";
   if (existsSync(rootFolder())) return undefined;
@@ -36,7 +36,7 @@ export function whyNoCoprRoot(): string | undefined {
   return undefined;
 }
 
-/** The folder of the root; never to be written to. */
+/** The folder of the root, which must never be written to. */
 export function coprRoot(): string {
   const root = rootFolder();
   if (existsSync(root)) return root;

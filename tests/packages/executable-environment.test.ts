@@ -1,4 +1,4 @@
-// What surrounds the executable when it starts, variables and files, neither stops it nor runs in it.
+// The variables and files around the executable at its start neither stop it nor run code in it.
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -24,10 +24,10 @@ interface Ran {
 function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Ran {
   const { status, stdout, stderr } = spawnSync(program, args, {
     encoding: "utf8",
-    // A variable may also have it wait for ever.
+    // A variable may also make it wait forever.
     timeout: 20_000,
     killSignal: "SIGKILL",
-    // In a container no verb changes anything, whatever machine this is.
+    // In a container, no verb changes anything, whatever machine this is.
     env: { PATH: process.env.PATH, container: "oci", ...env },
   });
   return { status, stdout, stderr };
@@ -35,9 +35,9 @@ function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 
 const work = mkdtempSync(join(tmpdir(), "environment-"));
 const bootc = join(work, "bootc");
-/** For what a variable has written; every test finds it empty. */
+/** For files that a variable causes to be written; empty at the start of every test. */
 const folder = join(work, "folder");
-/** What the verbs answer when nothing is around. */
+/** The verbs' answers in an empty environment. */
 let plain: readonly Ran[] = [];
 
 beforeAll(() => {
@@ -65,7 +65,7 @@ function answers(env: NodeJS.ProcessEnv = {}): readonly Ran[] {
   return VERBS.map((it) => run(bootc, it, env));
 }
 
-test("without anything around it, the verbs answer", () => {
+test("the verbs answer in an empty environment", () => {
   expect(plain.map((it) => it.status)).toEqual([0, 0, 3, 0]);
 });
 
@@ -73,7 +73,7 @@ const PROVIDER = (module: string) =>
   `nodejs_conf = init\nopenssl_conf = init\n[init]\nproviders = all\n[all]\nmine = mine\n` +
   `[mine]\nmodule = ${module}\nactivate = 1\n`;
 
-/** Any shared object there is: to be loaded is enough, what is in it runs then. */
+/** Any shared object: once it is loaded, its code runs. */
 const LIBRARY = (process.report.getReport() as { sharedObjects: string[] }).sharedObjects.find(
   (it) => it.includes("libm.so"),
 );
@@ -143,7 +143,7 @@ const VARIABLES: readonly NodeJS.ProcessEnv[] = [
 test.each(VARIABLES.map((env) => ({ names: Object.keys(env).join(", "), env })))(
   "$names changes nothing and writes nothing",
   ({ env }) => {
-    // What is found where a variable points would be run, or read as data.
+    // Files that a variable points to would be run, or read as data.
     writeFileSync(join(folder, "module.cjs"), "console.log('INJECTED')");
     writeFileSync(join(folder, "icudt78l.dat"), "no data of ICU");
     const before = readdirSync(folder);
@@ -182,7 +182,7 @@ test("the programs it starts get every variable under its own name", () => {
   }
 });
 
-/** Files that are read before any code of ours; whoever may change these may change the executable. */
+/** Files that are read before our code runs; whoever may change these may change the executable. */
 const OPENED = [
   /^\/etc\/ld\.so\.(preload|cache)$/,
   /\/lib[\w.+-]+\.so(\.\d+)*$/,
@@ -190,7 +190,7 @@ const OPENED = [
   /^\/dev\/null$/,
 ];
 
-test("at its start it looks at no file but the system's own", ({ skip }) => {
+test("at its start it opens only the system's own files", ({ skip }) => {
   const strace = ["-f", "-qq", "-e", "trace=%file", "-o", join(work, "trace")];
   if (spawnSync("strace", [...strace, "true"]).status !== 0) skip("strace cannot be used here");
   expect(run("strace", [...strace, bootc, "--version"]).status).toBe(0);

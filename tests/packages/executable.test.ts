@@ -1,4 +1,4 @@
-// The executable itself: built twice, stripped, started under odd circumstances and on another architecture.
+// The executable: built twice, stripped, and started in odd environments and on another architecture.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -63,7 +63,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(work, { recursive: true }));
 
-/** What every form of the executable must do alike. */
+/** What every variant of the executable must do alike. */
 const CALLS: readonly (readonly string[])[] = [
   ["--version"],
   ["--help"],
@@ -129,7 +129,7 @@ test.each([
   );
 });
 
-test("options of Node on the command line are ours to refuse", () => {
+test("we refuse options of Node on the command line", () => {
   expect(run(bootc, ["--inspect", "status"])).toMatchObject({ status: 2, stdout: "" });
   expect(run(bootc, ["-e", "console.log(1)"])).toMatchObject({ status: 2, stdout: "" });
 });
@@ -147,7 +147,7 @@ function signalSet(pid: number | undefined, name: "SigCgt" | "SigBlk" | "SigIgn"
   return BigInt(`0x${new RegExp(`^${name}:\\s*(\\w+)`, "m").exec(text)?.[1]}`);
 }
 
-test("SIGUSR1, which opens a debugger in a plain Node, reaches nobody", async () => {
+test("SIGUSR1, which opens a debugger in a plain Node, has no effect", async () => {
   const plain = spawn(NODE, ["-e", "setInterval(() => {}, 1000)"]);
   await vi.waitFor(() => expect(signalSet(plain.pid, "SigCgt") & SIGUSR1_BIT).not.toBe(0n), 10_000);
   plain.kill();
@@ -173,7 +173,7 @@ test("SIGUSR1, which opens a debugger in a plain Node, reaches nobody", async ()
 function spawnWaiting() {
   const path = join(work, "path");
   mkdirSync(path, { recursive: true });
-  // What a pull looks at before it starts a program.
+  // The files that a pull reads before it starts a program.
   const repo = join(work, "repo");
   mkdirSync(join(repo, "objects"), { recursive: true });
   writeFileSync(join(repo, "config"), "[core]\nrepo_version=1\nmode=bare-user\n");
@@ -195,13 +195,13 @@ function spawnWaiting() {
   );
 }
 
-test("Node's own engine makes an executable that behaves alike", () => {
+test("Node's own injector makes an executable that behaves alike", () => {
   const builtin = join(work, "builtin");
   expect(build(["--engine", "builtin", "--out", builtin])).toMatchObject({ status: 0 });
   expect(answers(builtin)).toEqual(answers(bootc));
 });
 
-/** A checkout's part that a build uses: no git, no npm, no tools for development. */
+/** The part of a checkout that a build uses: no git, no npm, no development tools. */
 function copyCheckout(to: string): void {
   for (const it of [
     "src",
@@ -245,7 +245,7 @@ describe("a failing build", () => {
     { what: "another Node", runtime: otherRuntime, says: /is not Node v/ },
     { what: "no Node", runtime: () => work, says: /there is no runtime/ },
     { what: "a script", runtime: scriptRuntime, says: /does not begin like one/ },
-  ])("says why it cannot use $what, and leaves what was there", ({ runtime, says }) => {
+  ])("says why it cannot use $what, and leaves the old executable", ({ runtime, says }) => {
     const out = join(work, "kept");
     writeFileSync(out, "before");
     const built = build(["--runtime", runtime(), "--out", out]);
@@ -287,7 +287,7 @@ test("the arm64 executable, built here, answers under emulation", ({ skip }) => 
   expect(emulated(["status", "--format", "json"])).toEqual(
     run(bootc, ["status", "--format", "json"]),
   );
-  // The guard is code of its own for each architecture.
+  // The guard has different code for each architecture.
   for (const more of [
     { NODE_CHANNEL_FD: "abc" },
     { SIMDUTF_FORCE_IMPLEMENTATION: "nosuch" },

@@ -24,7 +24,7 @@ describe.skipIf(missing)(`failing well${missing ? ` (${missing})` : ""}`, () => 
 
   beforeAll(() => {
     cloneTo(clone);
-    // Tests start from what was downloaded before, which may be nothing.
+    // Tests start with earlier downloads, of which there may be none.
     mkdirSync(join(SHARED_CACHE, "packages"), { recursive: true });
   });
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -158,7 +158,7 @@ describe.skipIf(missing)(`failing well${missing ? ` (${missing})` : ""}`, () => 
     });
   }
 
-  test("a package that is not what the lockfile says: status 6, and its name", () => {
+  test("a package that does not match the lockfile: status 6, and its name", () => {
     const cache = join(scratch, "tampered");
     cpSync(join(SHARED_CACHE, "packages"), join(cache, "packages"), {
       recursive: true,
@@ -180,7 +180,7 @@ describe.skipIf(missing)(`failing well${missing ? ` (${missing})` : ""}`, () => 
     });
   });
 
-  test("a template that misses a value", () => {
+  test("a template with a missing value", () => {
     const change = (text: string) => text.replace("it.license", "it.licence");
     withChange("rpm/bootc.spec.ejs", change, () => {
       const { status, stdout, stderr } = task(["package-srpm"]);
@@ -208,7 +208,7 @@ describe.skipIf(missing)(`failing well${missing ? ` (${missing})` : ""}`, () => 
 
   const noMount = process.getuid?.() === 0 ? missingProgram("mount") : "needs to be root";
   test.skipIf(noMount)(`a full disk: status 8${noMount ? ` (${noMount})` : ""}`, () => {
-    // Makes what is compressed, so that only its copies do not fit.
+    // Makes the compressed archives first, so that only their copies do not fit.
     expect(task(["spec"]).status).toBe(0);
     const target = join(clone, "target");
     rmSync(target, { recursive: true });

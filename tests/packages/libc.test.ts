@@ -20,7 +20,7 @@ const isRoot = process.getuid?.() === 0;
 const work = mkdtempSync(join(tmpdir(), "libc-"));
 afterAll(() => rmSync(work, { recursive: true }));
 
-/** Two rules, and none for what lies elsewhere. */
+/** Two rules, and none for other paths. */
 const policy = join(work, "policy");
 beforeAll(() => {
   const files = join(policy, "contexts/files");
@@ -35,7 +35,7 @@ interface Report {
   readonly labels: string;
 }
 
-/** What the program of checks reports when `argv` starts it. Nothing may reach standard error. */
+/** The report of the program of checks, started by `argv`. Nothing may reach standard error. */
 function report(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Report | "shut" {
   const [program = "", ...args] = argv;
   const dir = mkdtempSync(join(work, "checks-"));
@@ -64,7 +64,7 @@ async function writeRuntime(architecture: Architecture): Promise<string> {
   return path;
 }
 
-/** The program of checks, made into an executable as bootc is. */
+/** The program of checks, built into an executable like bootc. */
 async function buildProgram(architecture: Architecture): Promise<string> {
   const folder = mkdtempSync(join(work, "build-"));
   await bundle(TREE, { version: "0", folder, entry: PROGRAM });

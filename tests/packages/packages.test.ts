@@ -15,14 +15,14 @@ import { cloneTo, git, missingProgram, SHARED_CACHE, scratchFolder, TOP, xtask }
 
 const missing = missingProgram("git", "rpm", "rpmbuild", "bwrap");
 const machine = process.arch === "arm64" ? "aarch64" : "x86_64";
-/** The default payload costs a minute, and does not change what is in it. */
+/** The default payload takes a minute, and contains the same files. */
 const CHEAP = ["--payload", "w1.zstdio"];
 
 const sha256 = (path: string) => createHash("sha256").update(readFileSync(path)).digest("hex");
 const lines = (text: string) => text.split("\n").filter((it) => it !== "");
 const rpm = (...args: string[]) => execFileSync("rpm", args, { encoding: "utf8" });
 
-/** Runs a task that must succeed; what it prints is one path, below the clone. */
+/** Runs a task that must succeed and print one path, which is below the clone. */
 function make(clone: string, args: readonly string[], env = {}): string {
   const { status, stdout, stderr } = xtask(args, { cwd: clone, env });
   expect(status, stderr).toBe(0);
@@ -51,7 +51,7 @@ describe.skipIf(missing)(`packages${missing ? ` (${missing})` : ""}`, () => {
     expect(statSync(srpm).size).toBeLessThanOrEqual(56_000_000);
   });
 
-  test("it holds the spec and three sources, and nothing of who made it where and when", () => {
+  test("it contains the spec and three sources, and no trace of who made it, where or when", () => {
     const files = lines(rpm("-qp", "--qf", "[%{FILENAMES}\n]", srpm));
     expect(files).toHaveLength(4);
     expect(files).toContain("bootc.spec");
@@ -64,16 +64,16 @@ describe.skipIf(missing)(`packages${missing ? ` (${missing})` : ""}`, () => {
     expect(rpm("-qp", "--qf", "%{BUILDHOST} %{BUILDTIME}", srpm)).toBe(`reproducible ${epoch}`);
   });
 
-  test("again, with nothing changed, it is there within ten seconds", () => {
+  test("with nothing changed, it is made again within ten seconds", () => {
     const started = Date.now();
     expect(make(first, ["package-srpm"])).toBe(srpm);
     expect(Date.now() - started).toBeLessThan(10_000);
   });
 
-  test("another clone, compressing for itself, gives the same bytes whoever and wherever", () => {
+  test("another clone with its own compression gives the same bytes, for any user and in any place", () => {
     mkdirSync(join(second, ".."), { recursive: true });
     cloneTo(second, first);
-    // What was downloaded may be shared; what is made of it is made anew.
+    // Downloads may be shared; everything made from them is made again.
     const cache = join(scratch, "cache");
     mkdirSync(cache);
     cpSync(join(SHARED_CACHE, "packages"), join(cache, "packages"), { recursive: true });
@@ -87,7 +87,7 @@ describe.skipIf(missing)(`packages${missing ? ` (${missing})` : ""}`, () => {
     const again = join(second, stdout.trim());
     expect(basename(again)).toBe(basename(srpm));
     expect(sha256(again)).toBe(sha256(srpm));
-    // Compressing the runtimes is a minute of one core, and many where others want that core.
+    // Compressing the runtimes takes a minute of one core, and many minutes on a busy machine.
   }, 1_800_000);
 
   test("a second offline rebuild gives every file byte for byte", () => {
@@ -115,7 +115,7 @@ describe.skipIf(missing)(`packages${missing ? ` (${missing})` : ""}`, () => {
     expect(rpm("-qp", "--qf", "%{PAYLOADCOMPRESSOR} %{PAYLOADFLAGS}", binary)).toBe("zstd 19");
   });
 
-  test("it requires what bootc starts and links, and provides what it has inside", () => {
+  test("it requires the programs and libraries that bootc uses, and provides what it bundles", () => {
     const { rpm: wanted } = JSON.parse(readFileSync(join(TOP, "package.json"), "utf8"));
     const requires = lines(rpm("-qp", "--requires", binary));
     expect(requires).toEqual(expect.arrayContaining(Object.values(wanted.requires)));
@@ -136,7 +136,7 @@ describe.skipIf(missing)(`packages${missing ? ` (${missing})` : ""}`, () => {
     expect(provides).toContain(`bootc = ${version}-1`);
   });
 
-  test("systemd learns of its units when it comes and goes", () => {
+  test("its scriptlets tell systemd about its units at installation and removal", () => {
     const scripts = rpm("-qp", "--scripts", binary);
     const units = lines(rpm("-qpl", binary)).flatMap(
       (it) => /^\/usr\/lib\/systemd\/system\/(.+\.(?:service|timer|path))$/.exec(it)?.[1] ?? [],
@@ -148,7 +148,7 @@ describe.skipIf(missing)(`packages${missing ? ` (${missing})` : ""}`, () => {
     }
   });
 
-  test("man pages, completions and licences are in it", () => {
+  test("it contains man pages, completions and licences", () => {
     const files = lines(rpm("-qpl", binary)).join("\n");
     expect(files).toMatch(/^\/usr\/share\/man\/man8\/bootc\.8/m);
     expect(files).toMatch(/^\/usr\/share\/man\/man8\/bootc-status\.8/m);
@@ -233,7 +233,7 @@ describe.skipIf(missing)(`packages${missing ? ` (${missing})` : ""}`, () => {
       expect(onRoot("--upgrade", "--nodeps", binary).stderr).toContain("is already installed");
     });
 
-    test("it goes without leaving anything", () => {
+    test("its removal leaves nothing behind", () => {
       const { stdout } = onRoot("--query", "--list", "bootc");
       expect(onRoot("--erase", "--nodeps", "bootc")).toMatchObject({ status: 0, stdout: "" });
       const ours = lines(stdout).filter((it) => it.includes("bootc"));

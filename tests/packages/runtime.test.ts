@@ -1,4 +1,4 @@
-// The packed runtimes: what is in the archive, where it came from, and that it is the same every time.
+// The packed runtimes: the archive's content and origin, and that it is reproducible.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";

@@ -41,7 +41,7 @@ function run(program: string, args: readonly string[], options: object = {}): Ra
   return { status, stdout, stderr };
 }
 
-/** As COPR's build does it: nothing of our environment, and no network, not even loopback. */
+/** As in COPR's build: without our environment and without network, not even loopback. */
 function offline(program: string, args: readonly string[], cwd: string): Ran {
   const env = { PATH: process.env.PATH, HOME: cwd, LC_ALL: "C.UTF-8" };
   return run("unshare", ["-rn", program, ...args], { cwd, env });
@@ -109,7 +109,7 @@ describe.skipIf(!canUnshare)(
   },
 );
 
-/** The product, bundled with nothing but what was vendored, prints its help. */
+/** The product, bundled only from vendored packages, prints its help. */
 function expectBundleRuns(folder: string): void {
   cpSync(join(TOP, "src"), join(folder, "src"), { recursive: true });
   const script = `require("esbuild-wasm").build({ entryPoints: ["src/entry.ts"], bundle: true,
@@ -121,7 +121,7 @@ function expectBundleRuns(folder: string): void {
   const names = inputs.flatMap((it) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(it)?.[1] ?? []);
   const { packages } = readJson(join(vendored, "manifest.json")) as VendorManifest;
   const inside = packages.filter((it) => it.kind === "normal").map((it) => it.name);
-  // What the licences and the SBOM list is what the bundler took.
+  // The licences and the SBOM list exactly the packages that the bundler used.
   expect([...new Set(names)].filter((it) => !inside.includes(it))).toEqual([]);
   expect(names).toContain("commander");
   const ran = offline(NODE, ["bootc.cjs", "--help"], folder);
@@ -322,7 +322,7 @@ describe("for another project", () => {
     return folder;
   }
 
-  test("outside a repository an archive wants a clock", () => {
+  test("outside a repository, an archive needs a clock", () => {
     const folder = tinyProject();
     const args = [
       "vendor",
@@ -335,7 +335,7 @@ describe("for another project", () => {
     expect(xtask([...args, "--format", "tar.gz"])).toMatchObject({ status: 0 });
   });
 
-  test("a folder wants none, and --manifest-path may name the project's folder", () => {
+  test("a folder needs no clock, and --manifest-path may name the project's folder", () => {
     const folder = tinyProject();
     const args = ["vendor", "--manifest-path", folder, "--format", "dir", join(folder, "out")];
     expect(xtask(args, { SOURCE_DATE_EPOCH: "" })).toMatchObject({ status: 0 });

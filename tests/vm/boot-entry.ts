@@ -1,4 +1,4 @@
-// The part of a boot loader: which kernel, initramfs and command line the disk says to start next.
+// Plays the boot loader: finds the kernel, the initramfs and the command line that the disk starts next.
 import { copyFile, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -37,7 +37,7 @@ export function parseBootEntry(file: string, text: string): BootEntry {
 
 export interface Start {
   readonly entry: BootEntry;
-  /** Copies of kernel and initramfs, to be removed with `dir`. */
+  /** Copies of the kernel and the initramfs, to be removed with `dir`. */
   readonly dir: string;
 }
 
@@ -60,7 +60,7 @@ export async function withDisk<T>(
   }
 }
 
-/** All entries below `root`, the one to start first. */
+/** All entries below `root`, beginning with the one to start. */
 export async function readBootEntries(boot: string): Promise<readonly BootEntry[]> {
   const dir = join(boot, "loader/entries");
   const names = (await readdir(dir)).filter((it) => it.endsWith(".conf"));
@@ -70,7 +70,7 @@ export async function readBootEntries(boot: string): Promise<readonly BootEntry[
   return entries.sort((a, b) => b.version - a.version);
 }
 
-/** What the disk starts next; `boot` is the directory whose `loader` counts. */
+/** The entry that the disk starts next; `boot` is the directory whose `loader` counts. */
 export async function readStart(boot: string): Promise<Start> {
   const [entry] = await readBootEntries(boot);
   if (entry === undefined) throw new Error("the disk has no boot entry");

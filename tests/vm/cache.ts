@@ -1,16 +1,16 @@
-// Slow things made once: kept outside the checkout, under a name that says what they were made from.
+// Makes slow things only once, and keeps them outside the checkout under names derived from their inputs.
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Where tests keep what is slow to make; everything in it can be deleted at any time. */
+/** Where tests keep things that are slow to make; everything in it can be deleted at any time. */
 export function cacheDir(): string {
   return join(process.env.BOOTC_TEST_CACHE ?? "/var/cache/bootc-tests", "vm");
 }
 
 /**
- * The directory `<kind>-<hash of recipe>`, made by `make` if it is not there yet. `make` fills a
- * directory of another name, so that a half-made one is never taken for a whole one.
+ * The directory `<kind>-<hash of recipe>`, made by `make` if it does not exist. `make` fills a directory with
+ * another name, so that a half-made one never passes for a complete one.
  */
 export async function cached(
   kind: string,
@@ -40,7 +40,7 @@ export function hashOf(recipe: readonly (string | Uint8Array)[]): string {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** Two runs at once make a thing once: the second waits until the first one's process is gone. */
+/** Of two simultaneous runs, the second waits until the first one's process has ended. */
 async function alone<T>(kind: string, work: () => Promise<T>): Promise<T> {
   const lock = join(cacheDir(), `${kind}.lock`);
   for (;;) {

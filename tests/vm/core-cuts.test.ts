@@ -1,4 +1,4 @@
-// Three power cuts, so that every run of the suite has some; `xtask power-cuts` does any number.
+// Three power cuts in every run of the suite; `xtask power-cuts` makes any number.
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCuts } from "./cuts.ts";
@@ -17,7 +17,7 @@ describe.skipIf(missing !== undefined)(`power cuts${missing ? ` (${missing})` : 
     await lab?.close();
   });
 
-  test("after each of three cuts the machine is whole and updates", {
+  test("after each of three cuts the machine is intact and can be updated", {
     timeout: 3_600_000,
   }, async () => {
     const journal = join(lab.dir, "journal.jsonl");

@@ -1,4 +1,4 @@
-// A machine with a small file system of its own for /boot, which a kernel may not fit into.
+// A machine with a small separate file system for /boot, which may be too small for a kernel.
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -47,7 +47,7 @@ describe.skipIf(missing !== undefined)(`a small /boot of its own${why}`, () => {
       "RUN for i in /usr/lib/modules/*/initramfs.img; do head -c 60000000 /dev/urandom >> $i; done";
     await release(lab, "b2", { lines: [grow] });
     const ran = await machine.run("bootc upgrade");
-    // Staging writes nothing to /boot, so a machine that finds out at shutdown finds out too late.
+    // Staging writes nothing to /boot, and at shutdown it is too late to find out.
     expect([ran.status, ran.stderr]).toEqual([8, expect.stringContaining("/boot")]);
     expect(await machine.must("ostree admin status; find /boot | sort")).toBe(before);
     await release(lab, "b3");
@@ -58,7 +58,7 @@ describe.skipIf(missing !== undefined)(`a small /boot of its own${why}`, () => {
   });
 });
 
-/** A disk with /boot in a partition of its own, installed to with `to-filesystem`. */
+/** A disk with /boot in a separate partition, installed with `to-filesystem`. */
 async function installSplit(it: Lab, name: string, bootMiB: number): Promise<Disk> {
   const path = join(it.dir, `${name}.raw`);
   await newDiskFile(path, 5);

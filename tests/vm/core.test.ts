@@ -39,7 +39,7 @@ describe.skipIf(missing !== undefined)(`core path${missing ? ` (${missing})` : "
     await lab?.close();
   });
 
-  test("the installed machine boots and says what it is", async () => {
+  test("the installed machine boots and reports its status", async () => {
     machine = await boot(lab, disk, "install");
     const { spec, status } = await statusOf(machine);
     expect(spec.image?.image).toBe(`${lab.registry.guestName}/os:latest`);
@@ -79,7 +79,7 @@ describe.skipIf(missing !== undefined)(`core path${missing ? ` (${missing})` : "
     expect(await machine.must("cat /proc/sys/kernel/random/boot_id")).toBe(before);
   });
 
-  test("switch to a derived image, keeping what is this machine's", async () => {
+  test("switch to a derived image, keeping this machine's own files", async () => {
     hostKey = await machine.must("cat /etc/ssh/ssh_host_ed25519_key.pub");
     await machine.must(
       "echo mine > /etc/local; echo mine > /etc/changed-here; rm /etc/deleted-here; echo v > /var/kept",
@@ -142,12 +142,12 @@ describe.skipIf(missing !== undefined)(`core path${missing ? ` (${missing})` : "
     expect(status.booted?.image?.version).toBe("v3");
     expect(status.rollback?.image?.version).toBe("v2");
     expect((await machine.run("test -e /usr/share/written-here")).status).toBe(1);
-    // The image has no kernel arguments of its own any more.
+    // The image no longer has kernel arguments.
     expect(await machine.must("cat /proc/cmdline")).not.toContain("test.");
     await machine.must("ostree fsck --quiet");
   });
 
-  test("rollback goes back to the system before", async () => {
+  test("rollback returns to the previous system", async () => {
     await machine.must("bootc rollback");
     expect((await statusOf(machine)).status.rollbackQueued).toBe(true);
     await machine.reboot();

@@ -1,12 +1,12 @@
-// The journal of power cuts: a line for each, appended, and the table made of them.
+// The journal of power cuts, with a line for each, and the table made from it.
 import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** Where in an update the power can go. */
+/** The phases of an update in which the power can go. */
 export const PHASES = ["pull", "import", "stage", "finalize", "first-boot"] as const;
 export type Phase = (typeof PHASES)[number];
 
-/** What is lost with the power: nothing the guest wrote, or everything it did not flush. */
+/** What is lost with the power: nothing that the guest wrote, or everything that it did not flush. */
 export const MODES = ["keeps-writes", "loses-unflushed"] as const;
 export type Mode = (typeof MODES)[number];
 
@@ -15,15 +15,15 @@ export interface Cut {
   /** Repeats the choice of phase, mode and moment. */
   readonly seed: string;
   readonly mode: Mode;
-  /** The phase that was aimed at, and the step of it that was seen last. */
+  /** The phase that was aimed at, and the last step seen. */
   readonly phase: Phase;
   readonly seen: string;
-  /** After the phase began, in milliseconds. */
+  /** Milliseconds since the phase began. */
   readonly afterMs: number;
   /** Which system came up. */
   readonly booted: "old" | "new" | "none";
   readonly verdict: "ok" | "failed";
-  /** What was wrong; empty when nothing was. */
+  /** The faults; empty when there were none. */
   readonly problems: readonly string[];
 }
 
@@ -43,13 +43,13 @@ export async function readCuts(path: string): Promise<readonly Cut[]> {
     .map((line) => JSON.parse(line) as Cut);
 }
 
-/** The number of the next cut of `seed`, from 1: what the journal has of it is not done again. */
+/** The number of the next cut of `seed`, counted from 1; cuts in the journal are not repeated. */
 export function nextNumber(cuts: readonly Cut[], seed: string): number {
   const own = cuts.filter((it) => it.seed.startsWith(`${seed}-`));
   return Math.max(0, ...own.map((it) => Number(it.seed.slice(seed.length + 1)))) + 1;
 }
 
-/** The phase that was under way, by what was seen last; a cut that was aimed at one may fall in the next. */
+/** The actual phase, by the last step seen; a cut that was aimed at one phase may come in the next. */
 const PHASE_SEEN: Readonly<Record<string, Phase>> = {
   plan: "pull",
   pull: "pull",

@@ -1,4 +1,4 @@
-// Power cuts: an update is cut at a random moment, the machine boots, and has to be whole.
+// Power cuts: an update is cut at a random moment, the machine boots, and must be intact.
 import { readFile } from "node:fs/promises";
 import {
   appendCut,
@@ -18,13 +18,13 @@ export interface CutsWish {
   readonly count: number;
   readonly seed: string;
   readonly journal: string;
-  /** Either, as the seed has it, when not given. */
+  /** By default, the seed chooses. */
   readonly mode?: Mode;
 }
 
 /**
- * Carries out `count` cuts and gives them. The journal has each as it happens; a seed goes on after its last
- * cut there.
+ * Makes `count` cuts and returns them. Each is added to the journal as it happens; a seed continues after its last
+ * cut in the journal.
  */
 export async function runCuts(lab: Lab, wish: CutsWish): Promise<readonly Cut[]> {
   const first = nextNumber(await readCuts(wish.journal), wish.seed);
@@ -67,11 +67,11 @@ interface Aim {
   readonly seed: string;
   readonly mode: Mode;
   readonly phase: Phase;
-  /** Where in the phase, from 0 to 1. */
+  /** The moment within the phase, from 0 to 1. */
   readonly fraction: number;
 }
 
-/** How long phases take under emulation, in milliseconds: cuts are spread over so much. */
+/** How long phases take under emulation, in milliseconds; cuts are spread over this time. */
 const SPREAD_MS: Readonly<Record<Phase, number>> = {
   pull: 2000,
   import: 7000,
@@ -99,7 +99,7 @@ function randomOf(seed: string): () => number {
   };
 }
 
-/** An update with enough in it to be interrupted: two layers that hardly compress. */
+/** An update that is large enough to interrupt: two layers that hardly compress. */
 async function pushUpdate(lab: Lab, tag: string): Promise<void> {
   await release(lab, tag, {
     files: { "etc/follows": `${tag}\n` },
@@ -115,20 +115,20 @@ interface Round {
   readonly disk: Disk;
   readonly aim: Aim;
   readonly number: number;
-  /** Of the update that is cut. */
+  /** The version of the update that is cut. */
   readonly tag: string;
 }
 
-/** The same with another update, cut at half the time. */
+/** The same cut in another update, at half the time. */
 function sooner(round: Round): Round {
   const { aim, tag } = round;
   return { ...round, aim: { ...aim, fraction: aim.fraction / 2 }, tag: `${tag}-again` };
 }
 
-/** A cut, or nothing where the machine was off before its power could go; then there is no machine. */
+/** A cut, or undefined if the machine was off before the cut; then there is no machine. */
 interface CutResult {
   readonly cut: Cut;
-  /** Booted after the cut; none when nothing boots. */
+  /** The machine booted after the cut; undefined when nothing boots. */
   readonly machine?: Machine;
 }
 
@@ -168,7 +168,7 @@ async function cutOnce(round: Round, machine: Machine): Promise<CutResult | "too
 interface CutMoment {
   readonly seen: string;
   readonly afterMs: number;
-  /** What has to come up. */
+  /** The systems that may come up. */
   readonly boots: "old" | "new" | "either";
 }
 
@@ -206,7 +206,7 @@ async function cutUpgrade(
   const seen = upgrade.step();
   await cutPower(machine, aim.mode);
   await upgrade.ended;
-  // What is staged takes effect only at an orderly shutdown.
+  // A staged update takes effect only at an orderly shutdown.
   return { seen, afterMs, boots: "old" };
 }
 
@@ -233,7 +233,7 @@ async function cutFirstBoot(round: Round, afterMs: number): Promise<CutMoment> {
   await passed(afterMs);
   const seen = (await lastUnit(machine)) ?? "kernel";
   await cutPower(machine, aim.mode);
-  // The shutdown before it was an orderly one.
+  // The shutdown before this boot was orderly.
   return { seen, afterMs, boots: "new" };
 }
 
@@ -242,7 +242,7 @@ async function lastUnit(machine: Machine): Promise<string | undefined> {
   return /initrd-switch-root|Switching root/i.test(text) ? "user space" : "initramfs";
 }
 
-/** The one place where time alone decides: a cut comes when it comes. */
+/** The only place where time alone decides when a cut comes. */
 async function passed(ms: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, ms));
 }
@@ -257,7 +257,7 @@ interface Expectation {
   readonly tag: string;
 }
 
-/** Everything that has to be true after a cut, all of it looked at before judging. */
+/** Collects everything that must hold after a cut before judging it. */
 async function examine(machine: Machine, want: Expectation) {
   const problems: string[] = [];
   const check = async (what: string, work: () => Promise<boolean>) => {

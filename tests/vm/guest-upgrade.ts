@@ -1,4 +1,4 @@
-// An upgrade in the guest that is watched while it runs: which phase it is in, and for how long.
+// Watches a running upgrade in the guest: which phase it is in, and for how long.
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Machine } from "./machine.ts";
@@ -6,21 +6,21 @@ import type { Machine } from "./machine.ts";
 export type UpgradeStep = "plan" | "pull" | "import" | "stage" | "done";
 
 export interface WatchedUpgrade {
-  /** The step it is in now. */
+  /** The current step. */
   step(): UpgradeStep;
   /** Resolves when the step has begun, or a later one, or the program has ended. */
   reached(step: UpgradeStep): Promise<void>;
   readonly ended: Promise<number>;
   /** When each step was first seen, in milliseconds since the start. */
   readonly begunMs: ReadonlyMap<UpgradeStep, number>;
-  /** What it wrote besides progress. */
+  /** Output other than progress. */
   said(): string;
 }
 
 const ORDER: readonly UpgradeStep[] = ["plan", "pull", "import", "stage", "done"];
 
 export function startUpgrade(machine: Machine): WatchedUpgrade {
-  // Progress goes to pipes alone, and what sshd gives a command is a socket.
+  // Progress goes only to pipes, and sshd gives commands a socket.
   const command = "set -o pipefail; bootc upgrade --quiet --progress-fd 3 3>&1 1>&2 | cat";
   const [program, args] = machine.sshCommand(command);
   const child: ChildProcess = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });

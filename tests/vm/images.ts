@@ -1,4 +1,4 @@
-// The images the machine runs: a base made from Debian packages, bootc on it, variants derived from that.
+// The images that the machine runs: a base from Debian packages, bootc on top, and variants derived from that.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,7 +34,7 @@ export async function makeRootfs(): Promise<string> {
   return join(dir, "rootfs.tar");
 }
 
-/** Builds the base image unless the container storage has it; gives its name there. */
+/** Builds the base image unless the container storage has it; returns its name there. */
 export async function buildBaseImage(): Promise<string> {
   const name = `localhost/bootc-test-base:${hashOf([await readFile(RECIPE)])}`;
   if ((await attempt("buildah", ["inspect", "--type", "image", name])).status === 0) return name;

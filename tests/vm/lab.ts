@@ -1,4 +1,4 @@
-// Everything around the machine: registry, images, ssh key, disks; made once per test run.
+// Everything around the machine, made once per test run: registry, images, ssh key, disks.
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
@@ -15,20 +15,20 @@ const GIB = 1 << 30;
 export interface Lab {
   readonly dir: string;
   readonly registry: Registry;
-  /** The image every variant is derived from: base and our package. */
+  /** The image that every variant is derived from: the base with our package. */
   readonly osImage: string;
-  /** The executable of that package, which installs. */
+  /** The executable from that package, which makes the installations. */
   readonly bootc: string;
   close(): Promise<void>;
 }
 
-/** Programs without which there is no lab; a test is skipped when one is missing. */
+/** Programs that the lab needs; tests are skipped when one is missing. */
 export const NEEDED = [
   ...["qemu-system-x86_64", "qemu-io", "debootstrap", "buildah", "docker-registry", "skopeo"],
   ...["mkfs.ext4", "mkfs.fat", "sfdisk", "partx", "nbdkit", "ssh", "ssh-keygen", "rpm", "ostree"],
 ];
 
-/** Why there can be no lab here; undefined when there can. */
+/** Why a lab is impossible here; undefined when it is possible. */
 export async function missingForLab(): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return "needs root";
   const found = await Promise.all(
@@ -79,7 +79,7 @@ async function buildOsImage(dir: string): Promise<string> {
   return name;
 }
 
-/** What is in the image also installs: the program of the package, not one from a checkout. */
+/** The image's own program makes the installations: that of the package, not one from a checkout. */
 async function extractExecutable(image: string, dir: string): Promise<string> {
   const container = (await sh("buildah", ["from", "--pull=never", image])).trim();
   try {
@@ -93,11 +93,11 @@ async function extractExecutable(image: string, dir: string): Promise<string> {
 
 const PACKAGE_LINES = [
   "COPY payload /usr/bootc.rpm",
-  // Debian's packages are what it depends on, and rpm knows nothing of them.
+  // The dependencies are Debian packages, which rpm does not know.
   "RUN rpm --dbpath /usr/lib/sysimage/rpm --nodeps --install /usr/bootc.rpm && rm /usr/bootc.rpm",
 ];
 
-/** Quicker while working on the code: what was just built, without the package around it. */
+/** For quick iterations: the executable just built, without its package. */
 const EXECUTABLE_LINES = [
   "COPY payload /usr/bin/bootc",
   "COPY rootfs /",
@@ -110,8 +110,8 @@ const COMMON_LINES = [
 ];
 
 /**
- * The newest package that `package-rpm` or `copr emulate` made; made from the source package in target/, or
- * the checkout, if there is none.
+ * The newest package that `package-rpm` or `copr emulate` made. If there is none, it is made from the source package
+ * in target/, or from the checkout.
  */
 async function findPackage(): Promise<string> {
   const machine = process.arch === "x64" ? "x86_64" : "aarch64";
@@ -176,7 +176,7 @@ export async function pushVariant(lab: Lab, tag: string, variant: Variant): Prom
   await push(lab, name, tag);
 }
 
-/** Makes `os:TO` what `os:FROM` is. */
+/** Tags `os:FROM` as `os:TO`. */
 export async function retag(lab: Lab, from: string, to: string): Promise<void> {
   const { hostName } = lab.registry;
   const tls = ["--src-tls-verify=false", "--dest-tls-verify=false"];
@@ -184,7 +184,7 @@ export async function retag(lab: Lab, from: string, to: string): Promise<void> {
   await sh("skopeo", ["copy", "--quiet", ...tls, ...images]);
 }
 
-/** The same, and `os:latest`, which the machines follow, is that image from now on. */
+/** The same, and also tags the image as `os:latest`, which the machines follow. */
 export async function release(lab: Lab, tag: string, variant: Variant = {}): Promise<void> {
   await pushVariant(lab, tag, variant);
   await retag(lab, tag, "latest");
@@ -222,7 +222,7 @@ export async function newDiskFile(path: string, sizeGiB: number): Promise<void> 
   await truncate(path, sizeGiB * GIB);
 }
 
-/** Source, target and ssh key, as every installation of a test has them. */
+/** Source, target and ssh key, as in every installation of a test. */
 export function installArgs(lab: Lab, tag: string): readonly string[] {
   return [
     ...["--source-imgref", `docker://${lab.registry.hostName}/os:${tag}`],
@@ -233,7 +233,7 @@ export function installArgs(lab: Lab, tag: string): readonly string[] {
 
 /** Runs our `bootc install`, on this machine. */
 export async function runInstall(lab: Lab, args: readonly string[]): Promise<Ran> {
-  // The only place for settings of one run that every version of skopeo reads.
+  // Every version of skopeo reads settings for a single run only from here.
   const home = join(lab.dir, "home");
   const location = `location = "${lab.registry.hostName}"`;
   await mkdir(join(home, ".config/containers"), { recursive: true });
@@ -267,7 +267,7 @@ export async function boot(lab: Lab, disk: Disk, name: string): Promise<Machine>
   return machine;
 }
 
-/** What `bootc status --json` says in the guest. */
+/** The output of `bootc status --json` in the guest. */
 export async function statusOf(machine: Machine) {
   return JSON.parse(await machine.must("bootc status --json")) as {
     readonly spec: { readonly image: { readonly image: string } | null };

@@ -1,4 +1,4 @@
-// A virtual machine under emulation: one qemu for one boot, spoken to over ssh, its console kept.
+// A virtual machine under emulation: one qemu per boot, controlled over ssh, with its console logged.
 import type { ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { readStart, type Start, withDisk } from "./boot-entry.ts";
 import { attempt, type Ran, spawnBound, waitFor } from "./shell.ts";
 
-/** Under emulation a boot takes one minute on two cores, and five when they are busy with other things. */
+/** Under emulation, a boot takes one minute on two cores, and five on busy ones. */
 const BOOT_LIMIT_MS = 900_000;
 const SHUTDOWN_LIMIT_MS = 600_000;
 
@@ -17,9 +17,9 @@ export interface Disk {
   readonly bootOffset?: number;
   /** The boot files are in the directory `boot` of that file system, or at its top. */
   readonly bootDir?: "boot" | ".";
-  /** Writes the guest did not flush are lost when the machine is killed. */
+  /** Writes that the guest did not flush are lost when the machine is killed. */
   readonly losesUnflushed?: boolean;
-  /** The disk carries a boot loader of its own; we do not play one. */
+  /** The disk has its own boot loader, so we do not play one. */
   readonly startsItself?: boolean;
 }
 
@@ -30,21 +30,21 @@ export interface Machine {
   readonly bootMs: number;
   /** Runs a shell command as root in the guest. */
   run(command: string, timeoutMs?: number): Promise<Ran>;
-  /** The same, and it has to succeed; gives its standard output. */
+  /** The same, but it must succeed; returns its standard output. */
   must(command: string, timeoutMs?: number): Promise<string>;
   /** Whether qemu has ended. */
   hasEnded(): boolean;
-  /** Waits for the guest to end by itself, after a shutdown or reboot was asked for. */
+  /** Waits for the guest to end by itself after a requested shutdown or reboot. */
   waitForEnd(): Promise<void>;
   reboot(): Promise<void>;
-  /** Cuts the power; with a layer below the disk, what was not flushed is lost or kept. */
+  /** Cuts the power; with a layer below the disk, unflushed writes are lost or kept. */
   cut(how?: Loss): Promise<void>;
-  /** The program and arguments that run a command in the guest, for those that watch it. */
+  /** The program and arguments that run a command in the guest, for callers that watch it. */
   sshCommand(command: string): readonly [string, readonly string[]];
 }
 
 export interface BootOptions {
-  /** Holds the ssh key, the console logs and the control sockets. */
+  /** The folder of the ssh key, the console logs and the control sockets. */
   readonly workDir: string;
   /** Names the console log. */
   readonly name: string;
@@ -81,7 +81,7 @@ export async function startMachine(options: BootOptions): Promise<Machine & Star
   return machineOf(state, { consolePath, entry: start?.entry.file ?? "", end });
 }
 
-/** What becomes of writes the guest did not flush. */
+/** What happens to writes that the guest did not flush. */
 type Loss = "writes-kept" | "unflushed-lost";
 
 /** Starts the machine and waits until root can log in. */
@@ -178,7 +178,7 @@ interface Qemu {
   readonly layer: { readonly socket: string } | undefined;
 }
 
-/** KVM may exist and hang the guest, so this is emulation on every machine alike. */
+/** KVM may exist and hang the guest, so every machine uses emulation. */
 function qemuArgs({ disk, start, port, layer }: Qemu): readonly string[] {
   const file = layer === undefined ? disk.path : `nbd:unix:${layer.socket}`;
   const kernel =
@@ -186,13 +186,13 @@ function qemuArgs({ disk, start, port, layer }: Qemu): readonly string[] {
       ? []
       : [
           ...["-kernel", join(start.dir, "vmlinuz"), "-initrd", join(start.dir, "initramfs")],
-          // Not in the boot entry: what the emulation alone needs.
+          // Arguments that are not in the boot entry and that only the emulation needs.
           ...["-append", `${start.entry.options} console=ttyS0 mitigations=off panic=-1`],
         ];
   return [
-    // Not `max`: with AVX to emulate, a boot costs a third more.
+    // Not `max`: with AVX to emulate, a boot takes a third longer.
     ...["-machine", "q35", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "Nehalem"],
-    // One processor: on two, the emulator may run an instruction that the kernel is just patching.
+    // One processor: with two, the emulator may run an instruction while the kernel patches it.
     ...["-smp", "1", "-m", "2048", "-nodefaults", "-display", "none", "-serial", "stdio"],
     ...["-no-reboot", "-device", "virtio-rng-pci"],
     ...["-drive", `file=${file},format=raw,if=virtio,cache=writeback`],
@@ -202,7 +202,7 @@ function qemuArgs({ disk, start, port, layer }: Qemu): readonly string[] {
   ];
 }
 
-/** A layer that holds writes in memory until the guest flushes, and forgets them when killed. */
+/** A layer that keeps writes in memory until the guest flushes them, and forgets them when killed. */
 async function startLossyLayer(disk: Disk, workDir: string, name: string) {
   const socket = join(workDir, `${name}.sock`);
   await rm(socket, { force: true });
@@ -243,7 +243,7 @@ function sshArgs({ port, workDir, control }: State): readonly string[] {
     StrictHostKeyChecking: "no",
     UserKnownHostsFile: "/dev/null",
     LogLevel: "ERROR",
-    // A login costs a second of the guest's emulated arithmetic: one for all commands.
+    // A login takes a second of the guest's emulated arithmetic, so all commands share one.
     ControlMaster: "auto",
     ControlPath: control,
     ControlPersist: "yes",

@@ -1,4 +1,4 @@
-// `xtask power-cuts`: carries out cuts, continues the journal, prints the table of where they fell.
+// `xtask power-cuts`: makes cuts, continues the journal, and prints the table of their phases.
 import { parseArgs } from "node:util";
 import { formatTable, MODES, readCuts } from "./cut-journal.ts";
 import { runCuts } from "./cuts.ts";

@@ -5,12 +5,12 @@ import { createConnection } from "node:net";
 import { join } from "node:path";
 import { spawnBound, waitFor } from "./shell.ts";
 
-/** Ports a lab may take; the guest's configuration trusts a registry on each without TLS. */
+/** Ports that a lab may use; the guest's configuration accepts a registry without TLS on each. */
 export const REGISTRY_PORTS = [25_000, 25_001, 25_002, 25_003] as const;
 
 export interface Registry {
   readonly port: number;
-  /** How the guest names it, and how this machine does. */
+  /** The registry's address for the guest, and for this machine. */
   readonly guestName: string;
   readonly hostName: string;
   start(): Promise<void>;

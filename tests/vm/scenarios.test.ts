@@ -1,4 +1,4 @@
-// The rest of a machine's life: updates it downloads, refuses, does by itself; GRUB.
+// The rest of a machine's life: downloaded, refused and automatic updates; GRUB.
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -21,7 +21,7 @@ const BOOT_ID = "cat /proc/sys/kernel/random/boot_id";
 
 let lab: Lab;
 
-/** Makes a new image with a file that hardly compresses, and lets `latest` be it. */
+/** Makes a new image with a file that hardly compresses, and tags it as `latest`. */
 async function releaseNext(tag: string): Promise<void> {
   await release(lab, tag, { lines: ["RUN head -c 20000000 /dev/urandom > /usr/share/random"] });
 }
@@ -87,7 +87,7 @@ describe.skipIf(missing !== undefined)(`scenarios${why}`, () => {
     expect(await versions()).toEqual([null, "s3", "s2"]);
   });
 
-  test("a rollback discards what is staged, and can be rolled back itself", async () => {
+  test("a rollback discards a staged deployment, and can itself be rolled back", async () => {
     await releaseNext("s4");
     await machine.must("bootc upgrade");
     expect(await versions()).toEqual(["s4", "s3", "s2"]);
@@ -137,7 +137,7 @@ describe.skipIf(missing !== undefined)(`scenarios${why}`, () => {
     await machine.must(`rm -r ${dir}`);
   });
 
-  test("nothing new for the service: no reboot", async () => {
+  test("the service finds nothing new: no reboot", async () => {
     const before = await machine.must(BOOT_ID);
     await machine.must("systemctl start bootc-fetch-apply-updates.service");
     expect(await machine.must(BOOT_ID)).toBe(before);

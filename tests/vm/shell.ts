@@ -1,4 +1,4 @@
-// Running programs in tests: output kept, failures explained, waits with a limit.
+// Runs programs in tests: keeps their output, explains failures, and limits waits.
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { execa } from "execa";
 
@@ -15,7 +15,7 @@ export interface ShellOptions {
   readonly timeoutMs?: number;
 }
 
-/** Runs a program and gives back how it ended; status 255 and more is never the program's own. */
+/** Runs a program and returns how it ended; a status from 255 up is never the program's own. */
 export async function attempt(
   program: string,
   args: readonly string[],
@@ -35,7 +35,7 @@ export async function attempt(
   return { status: result.exitCode, stdout: result.stdout ?? "", stderr: result.stderr ?? "" };
 }
 
-/** Runs a program that has to succeed; gives its standard output. */
+/** Runs a program that must succeed; returns its standard output. */
 export async function sh(
   program: string,
   args: readonly string[],
@@ -48,7 +48,7 @@ export async function sh(
   );
 }
 
-/** Starts a program that the kernel ends with this process, however that ends. */
+/** Starts a program that the kernel ends when this process ends, whatever the cause. */
 export function spawnBound(
   program: string,
   args: readonly string[],
@@ -57,7 +57,7 @@ export function spawnBound(
   return spawn("setpriv", ["--pdeathsig", "KILL", "--", program, ...args], options);
 }
 
-/** Asks again and again until there is an answer; fails after `limitMs` with what it waited for. */
+/** Asks repeatedly until there is an answer; after `limitMs`, fails and says what it waited for. */
 export async function waitFor<T>(
   what: string,
   limitMs: number,
