@@ -55,10 +55,11 @@ export interface ReportOptions {
 export function createReport(measured: readonly Measured[], options: ReportOptions): Report {
   const floor = measured.find((it) => it.name === options.floor);
   const baseline = measured.find((it) => it.name === options.baseline);
-  const ratioOf = (it: Measured, of: "wallMs" | "cpuMs") => {
+  const ratioOf = (contender: Measured, of: "wallMs" | "cpuMs") => {
     const floorMs = floor === undefined ? 0 : medianOf(floor, of);
     return (
-      (medianOf(it, of) - floorMs) / (baseline ? medianOf(baseline, of) - floorMs : Number.NaN)
+      (medianOf(contender, of) - floorMs) /
+      (baseline ? medianOf(baseline, of) - floorMs : Number.NaN)
     );
   };
   return {
@@ -165,16 +166,16 @@ export function quantile(values: readonly number[], at: number): number {
   return low + (high - low) * (place - Math.floor(place));
 }
 
-function rowOf(it: Measured): Omit<Row, "moreMs" | "ratio" | "cpuRatio"> {
-  const walls = it.samples.map((sample) => sample.wallMs);
+function rowOf(measured: Measured): Omit<Row, "moreMs" | "ratio" | "cpuRatio"> {
+  const walls = measured.samples.map((sample) => sample.wallMs);
   return {
-    name: it.name,
+    name: measured.name,
     runs: walls.length,
-    medianMs: medianOf(it, "wallMs"),
+    medianMs: medianOf(measured, "wallMs"),
     minMs: quantile(walls, 0),
     quartilesMs: [quantile(walls, 0.25), quantile(walls, 0.75)],
-    cpuMs: medianOf(it, "cpuMs"),
-    peakBytes: medianOf(it, "peakBytes"),
+    cpuMs: medianOf(measured, "cpuMs"),
+    peakBytes: medianOf(measured, "peakBytes"),
   };
 }
 

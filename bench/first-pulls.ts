@@ -29,13 +29,13 @@ export interface FirstPulls {
 
 const PEAK_BYTES_MAX = 250 * 2 ** 20;
 
-export function benchFirstPulls(it: FirstPulls): Bench {
+export function benchFirstPulls(pulls: FirstPulls): Bench {
   return {
-    run: (tree, { rounds = it.rounds, layers }) =>
-      withBed(tree, it.distance, async (bed, address) => {
+    run: (tree, { rounds = pulls.rounds, layers }) =>
+      withBed(tree, pulls.distance, async (bed, address) => {
         const reports: Report[] = [];
-        for (const count of layers === undefined ? it.layers : [layers]) {
-          reports.push(...(await comparePulls(bed, address, { ...it, count, rounds })));
+        for (const count of layers === undefined ? pulls.layers : [layers]) {
+          reports.push(...(await comparePulls(bed, address, { ...pulls, count, rounds })));
         }
         return reports;
       }),
@@ -46,21 +46,21 @@ export function benchFirstPulls(it: FirstPulls): Bench {
 async function comparePulls(
   bed: Bed,
   address: string,
-  it: FirstPulls & { readonly count: number },
+  pulls: FirstPulls & { readonly count: number },
 ): Promise<readonly Report[]> {
-  const { kind, count, rounds } = it;
+  const { kind, count, rounds } = pulls;
   const shape = { kind, layers: count, ...GIGABYTE };
   const image = await serveImage(bed, `bench:${kind}-${count}`, shape);
   const pullCase: PullCase = { bed, image, address };
   const [ours, serial] = [oursContender(pullCase), serialContender(pullCase)];
   const floor = floorContender(pullCase);
-  const serialMax = it.serialRatioMax[count];
+  const serialMax = pulls.serialRatioMax[count];
   // Stock tools cannot import encapsulated commits, and the serial baseline takes minutes from afar.
   const hasSerial =
-    kind === "derived" && (it.distance.link === undefined || serialMax !== undefined);
+    kind === "derived" && (pulls.distance.link === undefined || serialMax !== undefined);
   const contenders = hasSerial ? [ours, serial, floor] : [ours, floor];
   const measured = await measure(bed.tree, contenders, { rounds });
-  const title = `First pull, ${count} ${kind} layers, 1 GB, 30,000 files, ${it.distance.name}`;
+  const title = `First pull, ${count} ${kind} layers, 1 GB, 30,000 files, ${pulls.distance.name}`;
   const against = (baseline: string, limit: Omit<Limit, "name">) =>
     createReport(measured, {
       title: `${title}, against ${baseline}`,
@@ -72,7 +72,7 @@ async function comparePulls(
   return [
     ...(hasSerial ? [against(serial.name, serialLimit)] : []),
     against(floor.name, {
-      ratioMax: it.floorRatioMax[count] ?? 3,
+      ratioMax: pulls.floorRatioMax[count] ?? 3,
       peakBytesMax: PEAK_BYTES_MAX,
     }),
   ];

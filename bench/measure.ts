@@ -100,15 +100,15 @@ function createProgress(ctx: Context, shown: string) {
 /** A program that does nothing, whose time is what the measurement itself adds. */
 export const FLOOR: Contender = { name: "nothing (true)", program: "true", args: [] };
 
-async function measureOnce(ctx: Context, it: Contender, usage: string): Promise<Sample> {
+async function measureOnce(ctx: Context, contender: Contender, usage: string): Promise<Sample> {
   ctx.signal.throwIfAborted();
-  await it.prepare?.();
+  await contender.prepare?.();
   const child = spawn(
     "bash",
-    [join(import.meta.dirname, "run-once.sh"), usage, it.program, ...it.args],
+    [join(import.meta.dirname, "run-once.sh"), usage, contender.program, ...contender.args],
     {
       stdio: ["ignore", "ignore", "pipe"],
-      env: { ...ctx.env, ...it.env, LC_ALL: "C.UTF-8" },
+      env: { ...ctx.env, ...contender.env, LC_ALL: "C.UTF-8" },
       signal: ctx.signal,
     },
   );
@@ -119,10 +119,10 @@ async function measureOnce(ctx: Context, it: Contender, usage: string): Promise<
   const [status] = await once(child, "close");
   if (status !== 0) {
     throw new BootcError(
-      `\`${formatCommand(it.program, it.args)}\` failed with status ${status}: ${said.trim()}`,
+      `\`${formatCommand(contender.program, contender.args)}\` failed with status ${status}: ${said.trim()}`,
     );
   }
-  await it.verify?.();
+  await contender.verify?.();
   return parseUsage(await readFile(usage, "utf8"));
 }
 

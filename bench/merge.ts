@@ -97,19 +97,19 @@ interface LayerShape {
 }
 
 /** Small files, spread over as many folders as a system of that size has. */
-async function commitLayer({ ctx }: Tree, it: LayerShape): Promise<string> {
-  const content = join(it.folder, it.name);
-  for (let i = 0; i < it.files; i += FILES_OF_FOLDER) {
-    const folder = join(content, "usr", `share-${Math.floor(i / 6000)}`, `${it.name}-${i}`);
+async function commitLayer({ ctx }: Tree, layer: LayerShape): Promise<string> {
+  const content = join(layer.folder, layer.name);
+  for (let i = 0; i < layer.files; i += FILES_OF_FOLDER) {
+    const folder = join(content, "usr", `share-${Math.floor(i / 6000)}`, `${layer.name}-${i}`);
     await mkdir(folder, { recursive: true });
-    const names = Array.from({ length: Math.min(FILES_OF_FOLDER, it.files - i) }, (_, n) => n);
+    const names = Array.from({ length: Math.min(FILES_OF_FOLDER, layer.files - i) }, (_, n) => n);
     await Promise.all(
-      names.map((n) => writeFile(join(folder, `${n}.txt`), `${it.name} ${i} ${n}\n`)),
+      names.map((n) => writeFile(join(folder, `${n}.txt`), `${layer.name} ${i} ${n}\n`)),
     );
   }
   const args = [
     "commit",
-    `--repo=${it.repo}`,
+    `--repo=${layer.repo}`,
     "--orphan",
     "--no-bindings",
     `--tree=dir=${content}`,

@@ -76,19 +76,26 @@ export function onlyBooted(host: HostDocument): HostDocument {
   };
 }
 
-function toBootEntry(it: Deployment): BootEntry {
-  const reference = it.origin.isIncompatible ? undefined : it.origin.image;
+function toBootEntry(deployment: Deployment): BootEntry {
+  const reference = deployment.origin.isIncompatible ? undefined : deployment.origin.image;
   return {
-    image: reference && it.content ? toImageStatus(reference, it.content) : null,
-    cachedUpdate: reference && it.cachedUpdate ? toImageStatus(reference, it.cachedUpdate) : null,
-    incompatible: it.origin.isIncompatible,
-    pinned: it.isPinned,
-    softRebootCapable: it.softRebootObstacle === undefined,
-    downloadOnly: it.isStaged && it.isLocked,
+    image: reference && deployment.content ? toImageStatus(reference, deployment.content) : null,
+    cachedUpdate:
+      reference && deployment.cachedUpdate
+        ? toImageStatus(reference, deployment.cachedUpdate)
+        : null,
+    incompatible: deployment.origin.isIncompatible,
+    pinned: deployment.isPinned,
+    softRebootCapable: deployment.softRebootObstacle === undefined,
+    downloadOnly: deployment.isStaged && deployment.isLocked,
     store: reference === undefined ? null : "ostreeContainer",
-    ostree: { stateroot: it.stateroot, checksum: it.checksum, deploySerial: it.serial },
+    ostree: {
+      stateroot: deployment.stateroot,
+      checksum: deployment.checksum,
+      deploySerial: deployment.serial,
+    },
     composefs: null,
-    ...(it.problems.length > 0 && { problems: it.problems }),
+    ...(deployment.problems.length > 0 && { problems: deployment.problems }),
   };
 }
 

@@ -84,23 +84,25 @@ interface Started {
 }
 
 async function start(
-  it: Started,
+  command: Started,
   options: RunOptions,
   output: "pipe" | "inherit",
 ): Promise<string> {
-  // execa takes a tenth of a verb's start-up time, so verbs that start no program do not load it.
+  // execa takes a tenth of a verb's start-up time, so verbs that start no program do not load command.
   const { execa } = await import("execa");
-  const signal = options.signal ? AbortSignal.any([it.signal, options.signal]) : it.signal;
+  const signal = options.signal
+    ? AbortSignal.any([command.signal, options.signal])
+    : command.signal;
   signal.throwIfAborted();
   const [program, ...args] = options.endsWithUs
-    ? endingWithUs(it.program, it.args)
-    : [it.program, ...it.args];
+    ? endingWithUs(command.program, command.args)
+    : [command.program, ...command.args];
   const result = await execa(program, args, {
     ...(options.input === undefined ? {} : { input: options.input }),
     stdio: [stdinOf(options), ...outputOf(options, output), ...descriptorsOf(options)],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
-    env: { ...it.env, ...options.env },
+    env: { ...command.env, ...options.env },
     extendEnv: false,
     stripFinalNewline: false,
     maxBuffer: 1 << 28,
@@ -111,7 +113,7 @@ async function start(
   if (isSuccess(result.exitCode, options))
     return typeof result.stdout === "string" ? result.stdout : "";
   signal.throwIfAborted();
-  throw commandError(it, result);
+  throw commandError(command, result);
 }
 
 function stdinOf(options: RunOptions): "inherit" | "ignore" | "pipe" {
@@ -157,8 +159,8 @@ export function failureOf(error: unknown): ProgramFailure | undefined {
   return typeof error === "object" && error !== null ? failures.get(error) : undefined;
 }
 
-function commandError(it: Started, result: Failed): BootcError {
-  const error = describeFailure(it, result);
+function commandError(command: Started, result: Failed): BootcError {
+  const error = describeFailure(command, result);
   failures.set(error, {
     exitCode: result.exitCode,
     stderr: String(result.stderr ?? ""),
@@ -168,11 +170,11 @@ function commandError(it: Started, result: Failed): BootcError {
 }
 
 /** Describes a program's failure: the command, how it ended, and the last lines of its output. */
-function describeFailure(it: Started, result: Failed): BootcError {
+function describeFailure(command: Started, result: Failed): BootcError {
   const isMissing = isMissingProgram(result.exitCode, String(result.stderr ?? ""));
   if (result.code === "ENOENT" || isMissing) {
-    return new BootcError(`\`${it.program}\`: not found`, {
-      hint: `install \`${it.program}\`, or check PATH`,
+    return new BootcError(`\`${command.program}\`: not found`, {
+      hint: `install \`${command.program}\`, or check PATH`,
     });
   }
   const lines = String(result.stderr ?? "")
@@ -180,7 +182,9 @@ function describeFailure(it: Started, result: Failed): BootcError {
     .split("\n")
     .slice(-STDERR_LINES);
   const said = lines.join("\n") === "" ? "" : `: ${lines.join("\n")}`;
-  return new BootcError(`\`${formatCommand(it.program, it.args)}\` ${describeEnd(result)}${said}`);
+  return new BootcError(
+    `\`${formatCommand(command.program, command.args)}\` ${describeEnd(result)}${said}`,
+  );
 }
 
 function describeEnd(result: Failed): string {

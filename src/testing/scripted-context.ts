@@ -29,14 +29,14 @@ export function scriptedContext(
 ): Scripted {
   const lines: string[] = [];
   const left = [...script];
-  const play = async (sign: string, program: string, words: readonly string[], it: RunOptions) => {
+  const play = async (sign: string, program: string, words: readonly string[], how: RunOptions) => {
     const command = `${sign} ${normalize(formatCommand(program, words), root)}`;
     lines.push(command);
     const [wanted, answer = ""] = left.shift() ?? ["nothing more"];
     if (wanted !== command) throw new Error(`the script has \`${wanted}\`, not \`${command}\``);
     if (answer instanceof Error) throw answer;
     if (typeof answer === "string") return answer;
-    await answer(it);
+    await answer(how);
     return "";
   };
   const ctx: Context = {
@@ -53,8 +53,8 @@ export function scriptedContext(
     say: (line) => void lines.push(`> ${line}`),
     write: (text) => void lines.push(`> ${text} (no newline)`),
     note: (line) => void lines.push(`! ${line}`),
-    read: (program, words, it = {}) => play("?", program, words, it),
-    run: async (program, words, it = {}) => void (await play("+", program, words, it)),
+    read: (program, words, how = {}) => play("?", program, words, how),
+    run: async (program, words, how = {}) => void (await play("+", program, words, how)),
   };
   return {
     ctx,

@@ -101,13 +101,13 @@ interface Indices {
   readonly info: number;
 }
 
-function writeSection(bytes: Buffer, at: number, it: Section, indices: Indices): void {
+function writeSection(bytes: Buffer, at: number, section: Section, indices: Indices): void {
   bytes.writeUInt32LE(indices.name, at);
-  bytes.writeUInt32LE(it.type, at + 4);
-  writeNumbers(bytes, at + 8, [it.flags, it.address, it.offset, it.sizeBytes]);
+  bytes.writeUInt32LE(section.type, at + 4);
+  writeNumbers(bytes, at + 8, [section.flags, section.address, section.offset, section.sizeBytes]);
   bytes.writeUInt32LE(indices.link, at + 40);
   bytes.writeUInt32LE(indices.info, at + 44);
-  writeNumbers(bytes, at + 48, [it.align, it.entryBytes]);
+  writeNumbers(bytes, at + 48, [section.align, section.entryBytes]);
 }
 
 function writeNumbers(bytes: Buffer, at: number, values: readonly number[]): void {

@@ -35,15 +35,19 @@ export function formatCycloneDx(bill: BillOfMaterials): string {
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
-function formatComponent(it: Component, type: "application" | "library" | "platform") {
-  const isExpression = /\s/.test(it.license);
+function formatComponent(component: Component, type: "application" | "library" | "platform") {
+  const isExpression = /\s/.test(component.license);
   return {
     type,
-    "bom-ref": it.purl,
-    name: it.name,
-    version: it.version,
-    ...(it.sha512 === undefined ? {} : { hashes: [{ alg: "SHA-512", content: it.sha512 }] }),
-    licenses: isExpression ? [{ expression: it.license }] : [{ license: { id: it.license } }],
-    purl: it.purl,
+    "bom-ref": component.purl,
+    name: component.name,
+    version: component.version,
+    ...(component.sha512 === undefined
+      ? {}
+      : { hashes: [{ alg: "SHA-512", content: component.sha512 }] }),
+    licenses: isExpression
+      ? [{ expression: component.license }]
+      : [{ license: { id: component.license } }],
+    purl: component.purl,
   };
 }

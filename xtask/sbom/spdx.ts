@@ -30,24 +30,24 @@ export function formatSpdx(bill: BillOfMaterials): string {
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
-function formatPackage(it: Component) {
+function formatPackage(component: Component) {
   return {
-    SPDXID: idOf(it.purl),
-    name: it.name,
-    versionInfo: it.version,
+    SPDXID: idOf(component.purl),
+    name: component.name,
+    versionInfo: component.version,
     downloadLocation: "NOASSERTION",
     filesAnalyzed: false,
     licenseConcluded: "NOASSERTION",
-    licenseDeclared: it.license,
+    licenseDeclared: component.license,
     copyrightText: "NOASSERTION",
-    ...(it.sha512 === undefined
+    ...(component.sha512 === undefined
       ? {}
-      : { checksums: [{ algorithm: "SHA512", checksumValue: it.sha512 }] }),
+      : { checksums: [{ algorithm: "SHA512", checksumValue: component.sha512 }] }),
     externalRefs: [
       {
         referenceCategory: "PACKAGE-MANAGER",
         referenceType: "purl",
-        referenceLocator: it.purl,
+        referenceLocator: component.purl,
       },
     ],
   };
