@@ -16,14 +16,14 @@ describe("describeError", () => {
     expect(exitStatusOf(error)).toBe(4);
   });
 
-  test("takes a full disk for what it is, however deep", async () => {
+  test("recognizes a full disk at any depth", async () => {
     const full = Object.assign(new Error("write ENOSPC"), { code: "ENOSPC" });
     const error = await doing("writing", async () => Promise.reject(full)).catch((it) => it);
     expect(exitStatusOf(error)).toBe(8);
     expect(isInternalError(error)).toBe(false);
   });
 
-  test("a TypeError below our own layers is a bug of ours", async () => {
+  test("a TypeError below our own layers is our bug", async () => {
     const error = await doing("x", async () => Promise.reject(new TypeError("y"))).catch(
       (it) => it,
     );

@@ -29,7 +29,7 @@ test("an ostree remote's signature is tagged", () => {
   expect(formatYaml({ signature: "insecure" })).toBe("signature: insecure");
 });
 
-test("what is undefined is not there", () => {
+test("undefined values are left out", () => {
   expect(formatYaml({ a: undefined, b: { c: undefined } })).toBe("b: {}");
 });
 

@@ -99,7 +99,7 @@ test("the spec names the staged image, else the booted one, else none", () => {
   expect([host.spec.image, host.status.type]).toEqual([null, null]);
 });
 
-test("only the booted one: nothing of the others is left", () => {
+test("only the booted one: the others are left out", () => {
   const host = onlyBooted(assembleHost(sysroot([staged, older, booted, deployment("e")])));
   expect(host.status).toMatchObject({ staged: null, rollback: null, rollbackQueued: false });
   expect(host.status).not.toHaveProperty("otherDeployments");
@@ -257,7 +257,7 @@ test("without any deployment there is one line to read", () => {
   expect(human([])).toBe("\nSystem is not deployed via bootc.\n");
 });
 
-test("where no deployment is the booted one, what there is is shown below that line", () => {
+test("if no deployment is the booted one, all are shown below that line", () => {
   expect(human([older]).split("\n").slice(0, 4)).toEqual([
     "",
     "System is not deployed via bootc.",

@@ -64,7 +64,7 @@ test.each([
   expect("local-fs-pre.target.wants/bootc-fstab-edit.service" in links).toBe(want);
 });
 
-test("fstab is mended before what fails of it", () => {
+test("fstab is fixed before the units that its mistake breaks", () => {
   const root = { type: "overlay", isReadOnly: true };
   const { units } = decideBootUnits({ ...OSTREE, root, fstab: ANACONDA });
   const text = units["bootc-fstab-edit.service"] ?? "";
@@ -86,7 +86,7 @@ test.each([
   expect(mendFstab(text)).toBe(want);
 });
 
-test("nothing that udev waits for waits for a mount", async () => {
+test("no unit that udev waits for waits for a mount", async () => {
   const units = join(import.meta.dirname, "../../packaging/rootfs/usr/lib/systemd/system");
   const text = await readFile(join(units, "bootc-sysusers-shadow-sync.service"), "utf8");
   expect(text).toContain("Before=systemd-sysusers.service");

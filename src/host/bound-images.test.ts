@@ -36,7 +36,7 @@ test.each([
 test.each([
   ["web.image", "bind `web.image` instead: link that file into /usr/lib/bootc/bound-images.d"],
   ["web.build", "an image built on the machine cannot be bound; name an image in a registry"],
-])("a container whose image is that of another Quadlet file gets a hint: %s", (image, hint) => {
+])("a container whose image is another Quadlet file gets a hint: %s", (image, hint) => {
   const parse = () => parseBoundImage("a.container", `[Container]\nImage=${image}\n`);
   expect(parse).toThrow(
     expect.objectContaining({

@@ -22,7 +22,7 @@ test("the label says when the image was made, else the config does", () => {
   expect(content({}).timestamp).toBeNull();
 });
 
-test("an image stored without a config has a digest and layers all the same", () => {
+test("an image stored without a config still has a digest and layers", () => {
   expect(content(null)).toEqual({
     digest: "sha256:d",
     version: null,

@@ -17,7 +17,7 @@ test("without any known user nothing is removed", () => {
   expect(pruneShadow("root:*:1::\n", new Set())).toBeUndefined();
 });
 
-test("names are the first field of lines that are no comment", () => {
+test("names are the first field of lines that are not comments", () => {
   expect([...parseEntryNames("root:x:0:0::/root:/bin/sh\n# bob:\n\nalice:x:1000:")]).toEqual([
     "root",
     "alice",

@@ -20,7 +20,7 @@ test.each([
   expect(placeOfMistake(text)).toEqual({ line, column });
 });
 
-test("JSON has no mistake, and what is cut off has one at its end", () => {
+test("JSON has no mistake, and a truncated text has one at its end", () => {
   fc.assert(
     fc.property(fc.json({ maxDepth: 4 }), fc.nat(), (text, cut) => {
       expect(placeOfMistake(text)).toBeUndefined();

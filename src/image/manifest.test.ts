@@ -43,7 +43,7 @@ const manifest = () => parseImageManifest(JSON.stringify(MANIFEST));
 const config = (more: object = {}) => parseConfig(JSON.stringify({ ...CONFIG, ...more }));
 const labelled = (labels: object) => config({ config: { Labels: labels } });
 
-test("an image manifest keeps what it says and what we have no name for", () => {
+test("an image manifest keeps all its fields, including unknown ones", () => {
   const text = JSON.stringify({ ...MANIFEST, "org.example": [1] });
   expect(parseManifest(text)).toEqual({ kind: "image", manifest: JSON.parse(text) });
 });
@@ -116,7 +116,7 @@ test("equal layers of stored images are found by diff-id", () => {
   expect(found.get(digest(3))).toBeUndefined();
 });
 
-test("time and version come from where they are promised, by precedence", () => {
+test("time and version come from their labels and fields in order of precedence", () => {
   expect(createdEpochOf(manifest(), config())).toBe(Date.UTC(2026, 0, 2, 3, 4, 5) / 1000);
   const annotated = {
     ...manifest(),
@@ -174,7 +174,7 @@ function answersOrRefuses(work: () => unknown): boolean {
   }
 }
 
-test("whatever a registry serves as manifest, index or configuration is taken or refused", () => {
+test("any data served as manifest, index or configuration is accepted or refused", () => {
   const text = fc.oneof(
     mutated(MANIFEST),
     mutated(INDEX),

@@ -109,7 +109,7 @@ test.each([
   "ostree-unverified-image:quay.io",
   "ostree-blah:quay.io/a:b",
   "",
-])("%s is no origin reference", (text) => {
+])("%s is not an origin reference", (text) => {
   expect(() => parseOstreeReference(text)).toThrow("is not an image reference");
 });
 

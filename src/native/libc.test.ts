@@ -17,7 +17,7 @@ function openedLibc(): Libc {
   return libc;
 }
 
-/** Runs Node anew: what goes wrong here may kill the process. */
+/** Runs another Node, since a mistake here may kill the process. */
 function runNode(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, args, {
     encoding: "utf8",
@@ -67,7 +67,7 @@ test("senseless calls end in an error, never in a signal", () => {
   expect(nonsense.failures).toBe(nonsense.calls);
 });
 
-test("the door is shut, silently, where Node has no FFI", () => {
+test("the door is silently shut in a Node without FFI", () => {
   const shut = { status: 0, signal: null, stdout: '"shut"\n', stderr: "" };
   expect(runNode(["--no-experimental-ffi", PROGRAM, "/nonexistent"])).toEqual(shut);
   const permissions = ["--permission", "--allow-fs-read=*"];

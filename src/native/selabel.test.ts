@@ -99,7 +99,7 @@ describe.skipIf(!hasLibrary)("libselinux", () => {
     other.close();
   });
 
-  test("a policy may be closed twice, and is of no use afterwards", () => {
+  test("a policy may be closed twice, and cannot be used afterwards", () => {
     const labels = openPolicy(writePolicy("one", { file_contexts: ["/.* one_t"] }));
     labels.close();
     labels.close();

@@ -30,7 +30,7 @@ test("values are read with their escapes", () => {
   expect(hasGroup(it, "rpmostree")).toBe(false);
 });
 
-test("what nobody asked for stays as it was", () => {
+test("everything that is not edited stays as it was", () => {
   expect(formatKeyfile(parseKeyfile(ORIGIN))).toBe(ORIGIN);
   const changed = withKeyfileValue(parseKeyfile(ORIGIN), "origin", {
     key: "container-image-reference",
@@ -54,7 +54,7 @@ test("a new key goes to the end of its group, a new group to the end", () => {
   expect(formatKeyfile(two)).toBe("[a]\nz=3\n");
 });
 
-test("a key and a group can be taken out", () => {
+test("a key and a group can be removed", () => {
   expect(
     formatKeyfile(withoutKeyfileKey(parseKeyfile(ORIGIN), "libostree-transient", "pinned")),
   ).toBe(ORIGIN.replace("pinned=true\n", ""));

@@ -34,7 +34,7 @@ test.each([true, false])(
   },
 );
 
-test("a reader that takes nothing is given up in the end", async () => {
+test("a reader that takes nothing is finally abandoned", async () => {
   const { writer, fill, drain } = makePipe({ isNonblocking: true });
   fill();
   const pipe = openLinePipe(writer, { onBroken: fail });
@@ -46,7 +46,7 @@ test("a reader that takes nothing is given up in the end", async () => {
 test.each([
   { when: "before the first line", before: 0 },
   { when: "between two", before: 1 },
-])("a reader that goes $when is told once, and is no failure", async ({ before }) => {
+])("a reader that goes $when is reported once, and is not a failure", async ({ before }) => {
   const { writer, leave } = makePipe({ isNonblocking: true });
   const told: string[] = [];
   const pipe = openLinePipe(writer, { onBroken: (it) => told.push(errnoOf(it) ?? "") });

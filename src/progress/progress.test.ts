@@ -46,7 +46,7 @@ function follow(events: readonly PullEvent[]) {
 
 const after = (count: number) => follow(EVENTS.slice(0, count)).at(-1)?.progress ?? NO_PROGRESS;
 
-test("sums count missing layers alone, and bytes never go back", () => {
+test("sums count only missing layers, and bytes never decrease", () => {
   expect(sumProgress(after(5))).toEqual({
     layers: 2,
     fetchedLayers: 1,
@@ -60,7 +60,7 @@ test("sums count missing layers alone, and bytes never go back", () => {
   expect(sumProgress(back).fetchedBytes).toBe(2_000_000);
 });
 
-test("one layer is told of as one", () => {
+test("one layer is written in the singular", () => {
   const layer = { digest: "sha256:1", kind: "derived", sizeBytes: 5, isPresent: false } as const;
   const image = { image: "docker://quay.io/example/os", manifestDigest: "sha256:2" };
   const events: readonly PullEvent[] = [
@@ -102,7 +102,7 @@ test("a terminal gets bytes, rate, remaining time and each layer's state", () =>
   ]);
 });
 
-test("programs get a stream by the published schema, started once", () => {
+test("programs get a stream that follows the published schema and starts once", () => {
   const stream = createProgressStream();
   const lines = follow(EVENTS).flatMap(({ event, progress }, i) =>
     stream.next(event, progress, i * 1000),
@@ -119,7 +119,7 @@ test("programs get a stream by the published schema, started once", () => {
   expect(documents.filter((it) => it.type === "Start")).toHaveLength(1);
 });
 
-test("counted bytes come at most five times in a second", () => {
+test("bytes are reported at most five times in a second", () => {
   const stream = createProgressStream();
   const events = Array.from(
     { length: 100 },

@@ -30,7 +30,7 @@ test.each([true, false])(
     display.onEvent({ type: "stage", stage: "merging" });
     display.onEvent({ type: "stage", stage: "committed" });
     drain();
-    // What does not fit into a pipe at once needs a reader while it is waited for.
+    // Data that exceeds the pipe's buffer needs a reader during the wait.
     const finished = display.finish();
     let text = drain();
     while (!text.endsWith('"task":"staging","type":"ProgressSteps"}\n')) {

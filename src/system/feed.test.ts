@@ -32,7 +32,7 @@ test("a failing source kills the program before it sees the end of its input", a
   expect(await ctx.read("sh", ["-c", `test -e ${marker} || echo none`])).toBe("none\n");
 });
 
-test("a program that gives up is told by its status and words, whatever the source has left", async () => {
+test("a program that gives up is reported with its status and output, whatever the source has left", async () => {
   const failure = await feed(ctx, sh("echo no >&2; exit 3"), stalled()).catch((it) => it);
   expect(failure.message).toBe("`sh -c 'echo no >&2; exit 3'` failed with status 3: no");
 });
@@ -52,7 +52,7 @@ test("an interruption ends program and call although the source stalls", async (
   expect((await fed).message).toBe("interrupted");
 });
 
-test("a program that reads late gets every byte, however many are on their way at the end", async () => {
+test("a program that reads late gets every byte, however many are in transit at the end", async () => {
   async function* pieces(count: number): AsyncGenerator<readonly Uint8Array[]> {
     for (let i = 0; i < count; i++) yield [Buffer.alloc(1000)];
   }

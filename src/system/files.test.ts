@@ -15,7 +15,7 @@ test("a replaced file keeps its mode and leaves nothing beside it", async () => 
   expect(await readdir(dir)).toEqual(["shadow"]);
 });
 
-test("a file that is not there yet gets the mode asked for", async () => {
+test("a new file gets the requested mode", async () => {
   const dir = await mkdtemp(join(tmpdir(), "files-"));
   await replaceFile(join(dir, "new"), "x", { mode: 0o640 });
   expect((await stat(join(dir, "new"))).mode & 0o777).toBe(0o640);
@@ -27,7 +27,7 @@ test("a failed replacement leaves the old file and nothing beside it", async () 
   expect(await readdir(dir)).toEqual([]);
 });
 
-test("what is missing is undefined, what cannot be read is an error", async () => {
+test("a missing file is undefined, an unreadable one is an error", async () => {
   const dir = await mkdtemp(join(tmpdir(), "files-"));
   expect(await readFileIfAny(join(dir, "none"))).toBeUndefined();
   await expect(readFileIfAny(dir)).rejects.toThrow("EISDIR");

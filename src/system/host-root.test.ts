@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import { findHostRoot } from "./host-root.ts";
 
-test("the root of the first process, where it may be looked at", async () => {
+test("the root of process 1, if it may be looked at", async () => {
   const root = await mkdtemp(join(tmpdir(), "host-root-"));
   const { ctx } = scriptedContext(root, []);
   expect(await findHostRoot(ctx)).toBeUndefined();

@@ -14,7 +14,7 @@ afterEach(() => rm(folder, { recursive: true }));
 
 const ctx = createContext();
 
-test("a second holder waits, is told for whom, and gives up as busy", async () => {
+test("a second process waits, learns for whom, and gives up as busy", async () => {
   const path = join(folder, "lock");
   const first = await lockFile(ctx, path, { purpose: "pull", timeoutMs: 0, onWait: () => {} });
   const told: string[] = [];

@@ -37,7 +37,7 @@ async function layOutMounts(files: Readonly<Record<string, string>>): Promise<Co
   return scriptedContext(root, []).ctx;
 }
 
-test("of mounts at one place the last one counts, and those below are told from those beside", async () => {
+test("of mounts at one place the last one counts; mounts beside a path are not below it", async () => {
   const line = (path: string, type: string) => `1 1 0:1 / ${path} rw - ${type} ${type} rw\n`;
   const lines = [line("/", "rootfs"), line("/a", "x"), line("/a", "y"), line("/a/b", "z")];
   const ctx = await layOutMounts({

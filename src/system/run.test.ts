@@ -31,7 +31,7 @@ test("a missing program is its own message", async () => {
   expect(error.message).toBe("`no-such-program-here`: not found");
 });
 
-test("a status declared harmless is no failure", async () => {
+test("a status declared harmless is not a failure", async () => {
   expect(await ctx.read("sh", ["-c", "echo x; exit 1"], { okStatuses: [0, 1] })).toBe("x\n");
 });
 
@@ -52,7 +52,7 @@ test.each([
   expect(formatCommand("ls", args)).toBe(want);
 });
 
-test("how a program failed can be asked of the error", async () => {
+test("the error gives the program's failure", async () => {
   const error = await ctx
     .run("sh", ["-c", "echo oops >&2; exit 3"], { isQuiet: true })
     .catch((it) => it);
@@ -66,7 +66,7 @@ test("a missing program that is to end with us is the same message", async () =>
   expect(error.message).toBe("`no-such-program-here`: not found");
 });
 
-test("a program of a context with a signal of its own ends with that signal", async () => {
+test("a program of a context with an additional signal ends with that signal", async () => {
   const abort = new AbortController();
   const work = withSignal(ctx, abort.signal).read("sleep", ["60"]);
   abort.abort(new BootcError("enough"));

@@ -164,7 +164,7 @@ describe.skipIf(!isOnPath(process.env, "git"))("in a repository", () => {
     expect(notes.at(-1)).toContain("shallow clone");
   });
 
-  test("a shallow clone whose origin is gone says how to go on", async () => {
+  test("the error for a shallow clone whose origin is gone says what to do", async () => {
     const top = newRepository("gone");
     commit(top, "one");
     commit(top, "two");
@@ -191,7 +191,7 @@ describe.skipIf(!isOnPath(process.env, "git"))("in a repository", () => {
     return clone;
   }
 
-  test("a full clone without the tags of its remote is told, and refused for packages", async () => {
+  test("a full clone without the tags of its remote causes a warning, and is refused for packages", async () => {
     const clone = untaggedClone("untagged", ["v1.9.0", "v2.0.0", "v9-odd"]);
     const problem = "this clone lacks tags such as `v2.0.0`: its version lies below that release";
     const { version } = await readCheckout(treeOf(clone));
@@ -213,7 +213,7 @@ describe.skipIf(!isOnPath(process.env, "git"))("in a repository", () => {
   test.each([
     { why: "a remote without tags of releases", name: "early", tags: ["nightly"], head: "HEAD" },
     { why: "a commit before the first tag", name: "older", tags: ["v2.0.0"], head: "HEAD~1" },
-  ])("$why: the version lies before the first release, without a word", async (it) => {
+  ])("$why: the version lies before the first release, without a warning", async (it) => {
     const clone = untaggedClone(it.name, it.tags, it.head);
     const { version } = await readCheckout(treeOf(clone), { untagged: "refuse" });
     expect(version).toMatch(/^2\.0\.0~0\./);

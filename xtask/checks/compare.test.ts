@@ -40,7 +40,7 @@ test.each([
   expect(describeDifference("f.tar.gz", gzipSync(one), gzipSync(two))).toContain(want);
 });
 
-test("files are compared by path; those of one folder alone are differences", async () => {
+test("files are compared by path; a file in only one folder is a difference", async () => {
   const [one, two] = ["", ""].map(() => mkdtempSync(join(tmpdir(), "compare-"))) as [
     string,
     string,

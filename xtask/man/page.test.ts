@@ -29,7 +29,7 @@ test("an argument's quotes are written out", () => {
   expect(escapeText("\\")).toBe("\\e");
 });
 
-test("a term without a text still is a term", () => {
+test("a term without a text is still a term", () => {
   expect(formatTagged(".x", "")).toEqual([".TP", "\\&.x", "\u00a0"]);
 });
 
@@ -62,7 +62,7 @@ function smallProgram(): AnyCommand {
   return program;
 }
 
-test("a page holds what help holds", () => {
+test("a page contains everything that help contains", () => {
   const tree = readCommandTree(smallProgram());
   const [run] = tree.subcommands;
   if (run === undefined) throw new Error("no command");
@@ -140,7 +140,7 @@ describe("the pages of bootc", () => {
   );
 });
 
-test("a stale folder is told file by file, and mended", async () => {
+test("a stale folder is reported file by file, and updated", async () => {
   const folder = mkdtempSync(join(tmpdir(), "generated-"));
   const files = new Map([
     ["a", "1"],

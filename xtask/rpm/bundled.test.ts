@@ -10,7 +10,7 @@ const vendor = {
   ],
 } as unknown as VendorManifest;
 
-test("the runtime, its parts that have a version, and what is bundled, not what bundles", () => {
+test("lists the runtime, its parts with a version, and bundled packages, but not the bundler", () => {
   const versions = { openssl: "3.5.8", v8: "14.6.202.34-node.34", undici: "8.10.2", nghttp3: "" };
   expect(listBundled(vendor, { version: "26.10.0" }, versions)).toEqual([
     { name: "nodejs", version: "26.10.0" },

@@ -7,7 +7,7 @@ const AVAILABLE = {
   arm64: ["24.21.0", "24.22.0", "26.10.0", "26.12.0"],
 };
 
-test("describeAvailable puts side by side what exists, by number and not by letter", () => {
+test("describeAvailable lists versions side by side, sorted as numbers", () => {
   expect(describeAvailable(AVAILABLE, "26.10.0")).toMatchInlineSnapshot(`
     "line      x64       arm64     both
     26        26.10.0   26.12.0   26.10.0

@@ -69,7 +69,7 @@ const FACTS = {
   },
 };
 
-/** The parts of the published schemas that what we write has to meet. */
+/** The parts of the published schemas that our documents must follow. */
 const CYCLONEDX = {
   type: "object",
   required: [
@@ -190,7 +190,7 @@ const SPDX = {
 test.each([
   { name: "CycloneDX", format: formatCycloneDx, schema: CYCLONEDX },
   { name: "SPDX", format: formatSpdx, schema: SPDX },
-])("$name has the shape its schema wants", ({ format, schema }) => {
+])("$name follows its schema", ({ format, schema }) => {
   const validate = new Ajv({ strict: false, allErrors: true }).compile(schema);
   validate(JSON.parse(format(decideBill(INSIDE, FACTS))));
   expect(validate.errors).toBeNull();
@@ -199,7 +199,7 @@ test.each([
 test.each([
   { name: "CycloneDX", format: formatCycloneDx },
   { name: "SPDX", format: formatSpdx },
-])("$name: every reference leads somewhere, and no two components have one name", ({ format }) => {
+])("$name: every reference resolves, and no two components have the same name", ({ format }) => {
   const text = format(decideBill(INSIDE, FACTS));
   const ids = [...text.matchAll(/"(?:bom-ref|SPDXID)": "([^"]+)"/g)].map(([, id]) => id);
   expect(new Set(ids).size).toBe(ids.length);

@@ -5,7 +5,7 @@ import { DEFAULT_HOST } from "../../host/document.ts";
 import { HOST_SCHEMA } from "./host.ts";
 import { PROGRESS_SCHEMA } from "./progress.ts";
 
-/** What a schema accepts: without its prose, lists whose order means nothing sorted. */
+/** The schema without its descriptions, and with lists sorted whose order does not matter. */
 function meaning(schema: unknown): unknown {
   if (Array.isArray(schema)) {
     return schema.map(meaning).sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
