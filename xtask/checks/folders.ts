@@ -101,7 +101,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: [],
   },
   "src/format/schema": {
-    question: "which JSON schemas do our outputs keep to",
+    question: "which JSON schemas do our outputs follow",
     mayImport: [],
   },
   "src/image": {
@@ -109,7 +109,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: [],
   },
   "src/ostree": {
-    question: "how does ostree write it",
+    question: "which formats does ostree use",
     mayImport: ["src/host/deployment.ts", "src/image"],
   },
   "src/tar": {
@@ -195,7 +195,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: [...PURE, "src/programs/ostree", "src/repository", "src/system"],
   },
   "src/progress": {
-    question: "what is said meanwhile",
+    question: "what do we report meanwhile",
     mayImport: ["src/format", "src/host", "src/image", "src/system"],
   },
   "src/deploy": {

@@ -83,7 +83,7 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: ["src/system/hidden-environment.ts"],
   },
   "xtask/licenses": {
-    question: "under which licences is what is inside",
+    question: "which licences do the contents have",
     mayImport: [...TASK, "xtask/runtime", "xtask/vendor", "xtask/vendor.ts"],
   },
   "xtask/man": {
@@ -112,7 +112,7 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: [...TASK],
   },
   "xtask/rpm": {
-    question: "how is RPM told",
+    question: "how do we make RPM packages",
     mayImport: [
       ...TASK,
       "xtask/archive",
@@ -125,7 +125,7 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
     ],
   },
   "xtask/runtime": {
-    question: "which Node travels with it",
+    question: "which Node is inside the executable",
     mayImport: [...TASK, "xtask/archive", "xtask/elf", "xtask/npm"],
   },
   "xtask/sbom": {
@@ -133,11 +133,11 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: [...TASK, "xtask/licenses", "xtask/vendor"],
   },
   "xtask/suites": {
-    question: "how does a test suite run, and what did it come to",
+    question: "how does a test suite run, and with which result",
     mayImport: [...TASK],
   },
   "xtask/vendor": {
-    question: "how do dependencies travel without network",
+    question: "how does a build get its dependencies offline",
     mayImport: [...TASK, "xtask/archive", "xtask/npm"],
   },
   bench: {
