@@ -23,7 +23,7 @@ test.each([
 });
 
 test.each(["", "blah://", "quay.io/", "quay.io/A/b", "quay.io/a:", "quay.io/a@sha256:abcd", "a b"])(
-  "%j is no name in a registry",
+  "%j is not a name in a registry",
   (text) => expect(parseRegistryName(text)).toBeUndefined(),
 );
 

@@ -55,7 +55,7 @@ test("any text survives, as a ref name ostree accepts", () => {
 });
 
 test.each(["p/", "q/a", "p/a.b", "p/a_zz_", "p/a_", "p/_D800_", "p/_110000_"])(
-  "`%s` is no escaped ref below p",
+  "`%s` is not an escaped ref below p",
   (ref) => {
     expect(() => unescapeRef("p", ref)).toThrow("ref");
   },

@@ -10,7 +10,7 @@ async function* batches(...texts: readonly string[]): AsyncGenerator<readonly Ui
   for (const text of texts) yield [Buffer.from(text)];
 }
 
-/** Gives one batch, and then nothing, for ever. */
+/** Gives one batch, and then nothing, forever. */
 async function* stalled(): AsyncGenerator<readonly Uint8Array[]> {
   yield [Buffer.from("x")];
   await new Promise(() => {});

@@ -9,7 +9,7 @@ test.each([
   ["relative", "../share/x", "usr/share/x"],
   ["out of the root", "../../../../etc/x", "etc/x"],
   ["through a directory that is one itself", "/lib/x", "usr/lib/x"],
-  ["to what is not there", "/none/x", "none/x"],
+  ["to a missing file", "/none/x", "none/x"],
 ])("a link: %s", async (_about, target, want) => {
   const root = await mkdtemp(join(tmpdir(), "root-"));
   await mkdir(join(root, "usr/lib"), { recursive: true });

@@ -43,7 +43,7 @@ test.each([
     want: "2.0.0~rc.1^20261123140201.g0123456789",
   },
   {
-    why: "a changed release is no release",
+    why: "a changed release is not a release",
     it: { tag: { name: "v2.0.0", distance: 0 }, isDirty: true },
     want: "2.0.0^20261123140201.g0123456789.dirty",
   },
@@ -139,7 +139,7 @@ describe.skipIf(!isOnPath(process.env, "git"))("in a repository", () => {
     ctx: { ...createContext({ env }), note: (it: string) => void notes.push(it) },
   });
 
-  test("a tag, commits after it, and tags that are no releases", async () => {
+  test("a tag, commits after it, and tags that are not releases", async () => {
     const top = newRepository("tagged");
     commit(top, "one");
     git(top, "tag", "v2.0.0-rc.1");
@@ -200,7 +200,7 @@ describe.skipIf(!isOnPath(process.env, "git"))("in a repository", () => {
     expect(notes.splice(0)).toEqual([warning]);
     await expect(readCheckout(treeOf(clone), { untagged: "refuse" })).rejects.toMatchObject({
       message: problem,
-      hint: expect.stringMatching(/^run `git fetch --tags origin`, or .*--allow-untagged/),
+      hint: expect.stringMatching(/^run `git fetch --tags origin`; .* --allow-untagged$/),
     });
     expect(await readCheckout(treeOf(clone), { untagged: "allow" })).toMatchObject({ version });
     expect(notes).toEqual([warning]);

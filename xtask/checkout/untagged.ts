@@ -44,7 +44,7 @@ export async function judgeUntagged(
   const command = `git fetch --tags ${remote}`;
   if (mode === "refuse")
     throw new BootcError(problem, {
-      hint: `run \`${command}\`, or pass --allow-untagged to package-srpm or package-rpm`,
+      hint: `run \`${command}\`; to make packages without the tags, pass --allow-untagged`,
     });
   tree.ctx.note(`warning: ${problem}; run \`${command}\``);
 }
