@@ -25,7 +25,7 @@ test.each([
 });
 
 test.each([
-  { name: "blah://", transport: "registry", error: "`blah://` is no name of an image" },
+  { name: "blah://", transport: "registry", error: "`blah://` is not the name of an image" },
   { name: "x", transport: "blah", error: "unknown transport `blah`" },
   { name: "", transport: "oci", error: "the name of the image is empty" },
 ])("switch to $name by $transport is refused", ({ name, transport, error }) => {
@@ -66,7 +66,7 @@ test("an edited document says all that is wrong with it at once", () => {
     "the host document is not valid: `kind` must be `BootcHost`; `apiVersion` must be " +
       "`org.containers.bootc/v1`; `spec.bootOrder` must be `default` or `rollback`; " +
       "`spec.image.image` must be text; `spec.image.transport` must be text; " +
-      "`spec.image.signature` is none we know",
+      "`spec.image.signature` is not a known signature policy",
   );
   expect(() => parseHostSpec(null)).toThrow("is not valid");
 });

@@ -49,7 +49,7 @@ test("--from-downloaded needs something that was downloaded", () => {
 test("--from-downloaded with a --tag applies that tag or nothing", () => {
   const wanted = parseOstreeReference("ostree-unverified-registry:quay.io/example/os:43");
   expect(() => decideFromDownloaded(entry("A"), wanted)).toThrow(
-    "what is staged is docker://quay.io/example/os:latest, not docker://quay.io/example/os:43",
+    "the staged image is docker://quay.io/example/os:latest, not docker://quay.io/example/os:43",
   );
 });
 
