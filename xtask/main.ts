@@ -43,6 +43,10 @@ const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
     () => import("./check-buildsys.ts"),
   ],
   test: ["run the tests: unit, cli, repo, packages, vm", () => import("./test.ts")],
+  mutate: [
+    "change a source file bit by bit, and list what no unit test notices",
+    () => import("./mutate.ts"),
+  ],
   "power-cuts": [
     "cut a virtual machine's power during updates, and print where",
     () => import("./power-cuts.ts"),

@@ -23,6 +23,7 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
       "xtask/elf",
       "xtask/licenses",
       "xtask/man",
+      "xtask/mutate",
       "xtask/npm",
       "xtask/release",
       "xtask/remote",
@@ -89,6 +90,10 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
   "xtask/man": {
     question: "how do pages and completions get generated",
     mayImport: [...TASK, "src/cli", "xtask/archive"],
+  },
+  "xtask/mutate": {
+    question: "which change of the code would no test notice",
+    mayImport: [...TASK],
   },
   "xtask/npm": {
     question: "how does a package come from a registry",
