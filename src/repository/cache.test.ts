@@ -6,8 +6,10 @@ import { digestOf } from "../pull/plan/inspect.ts";
 import { createContext } from "../system/run.ts";
 import {
   blobPath,
+  cacheDir,
   closeCache,
   hasUnfinished,
+  lockPath,
   openCache,
   placeholdBlob,
   readBlobSize,
@@ -67,4 +69,18 @@ test("of what a killed run left, blobs that are wanted and whole stay, empty one
   // To whom the layer is nothing, an empty file is nothing either.
   const other = await openCache(createContext(), repo, []);
   expect(await readdir(join(other.blobDir, "sha256"))).toEqual([]);
+});
+
+test("only root looks into the cache: blobs may hold what nobody else may read", async () => {
+  const before = process.umask(0);
+  try {
+    await openCache(createContext(), repo, []);
+    expect((await stat(join(repo, "extensions/bootc/blobs"))).mode & 0o777).toBe(0o700);
+    const locked = await mkdtemp(join(tmpdir(), "cache-"));
+    await lockPath(locked);
+    expect((await stat(cacheDir(locked))).mode & 0o777).toBe(0o700);
+    await rm(locked, { recursive: true });
+  } finally {
+    process.umask(before);
+  }
 });

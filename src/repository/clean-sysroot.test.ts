@@ -1,0 +1,133 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Commit, EMPTY_TREE, formatCommit, objectPath, sha256 } from "../ostree/objects.ts";
+import { BLOB_PREFIX, blobRef } from "../ostree/ref-names.ts";
+import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
+import { cleanSysroot, describeCleanup } from "./clean-sysroot.ts";
+import { listRefs } from "./files.ts";
+import { IMAGE_KEYS } from "./image-commit.ts";
+
+let root: string;
+let repo: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "bootc-clean-"));
+  repo = join(root, "ostree/repo");
+  write("config", "[core]\nmode=bare\n");
+  mkdirSync(join(repo, "objects"));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+function write(path: string, content: string | Uint8Array): void {
+  mkdirSync(dirname(join(repo, path)), { recursive: true });
+  writeFileSync(join(repo, path), content);
+}
+
+function setRef(ref: string, commit: string): void {
+  write(`refs/heads/${ref}`, `${commit}\n`);
+}
+
+function addCommit(metadata: Readonly<Record<string, string>>): string {
+  const commit: Commit = {
+    metadata: Object.entries(metadata).map(([key, value]) => [key, { type: "s", value }] as const),
+    parent: undefined,
+    subject: "",
+    body: "",
+    timestampEpoch: 0,
+    rootTree: EMPTY_TREE,
+    rootMeta: "0".repeat(64),
+  };
+  const bytes = formatCommit(commit);
+  write(objectPath(sha256(bytes), "commit"), bytes);
+  return sha256(bytes);
+}
+
+const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
+
+/** A stored image of one layer, which has a ref of its own. */
+function addImage(layer: string): string {
+  const descriptor = (it: string) => ({ mediaType: "x", digest: it, size: 1 });
+  const manifest = {
+    schemaVersion: 2,
+    config: descriptor(digest("0")),
+    layers: [descriptor(layer)],
+  };
+  setRef(blobRef(layer), "b".repeat(64));
+  return addCommit({
+    [IMAGE_KEYS.manifest]: JSON.stringify(manifest),
+    [IMAGE_KEYS.manifestDigest]: digest("1"),
+  });
+}
+
+const BASES = "ostree/container/baseimage/bootc";
+const LOCK: ScriptLine = ["+ flock --exclusive --nonblock --conflict-exit-code 75 3"];
+const PRUNE: ScriptLine = [
+  "? ostree prune --repo=ROOT/ostree/repo --refs-only --depth=0",
+  "No unreachable objects\n",
+];
+/** What `ostree refs` does, on the repository of this test. */
+const create = (i: number, commit: string): ScriptLine => [
+  `+ ostree refs --repo=ROOT/ostree/repo --create=${BASES}/${i} ${commit}`,
+  () => setRef(`${BASES}/${i}`, commit),
+];
+const remove = (...refs: string[]): ScriptLine => [
+  `+ ostree refs --repo=ROOT/ostree/repo --delete ${refs.join(" ")}`,
+  () => refs.forEach((it) => void rmSync(join(repo, "refs/heads", it))),
+];
+
+async function clean(script: readonly ScriptLine[]) {
+  const { ctx, requireAllUsed } = scriptedContext(root, [LOCK, ...script, PRUNE]);
+  const cleaned = await cleanSysroot(ctx, { sysroot: root, repo });
+  requireAllUsed();
+  return cleaned;
+}
+
+test("the image below a commit made on this host keeps its layers; what nobody needs goes", async () => {
+  const base = addImage(digest("a"));
+  addImage(digest("c"));
+  setRef("ostree/0/1/0", addCommit({ "bootc.derived": base }));
+  const cleaned = await clean([create(0, base), remove(blobRef(digest("c")))]);
+  expect(cleaned).toMatchObject({ images: 0, layers: 1 });
+  expect(await listRefs(repo, BLOB_PREFIX)).toEqual([blobRef(digest("a"))]);
+  expect(readFileSync(join(repo, `refs/heads/${BASES}/0`), "utf8")).toBe(`${base}\n`);
+});
+
+test("a base that has its ref already costs no program", async () => {
+  const base = addImage(digest("a"));
+  setRef("ostree/0/1/0", addCommit({ "bootc.derived": base }));
+  setRef(`${BASES}/0`, base);
+  expect(await clean([])).toMatchObject({ layers: 0 });
+});
+
+test("the base of two deployments is kept once, that of none no longer", async () => {
+  const [old, base] = [addImage(digest("a")), addImage(digest("c"))];
+  setRef(`${BASES}/0`, old);
+  setRef("ostree/0/1/0", addCommit({ "bootc.derived": base }));
+  setRef("ostree/1/1/0", addCommit({ "bootc.derived": base, other: "x" }));
+  await clean([remove(`${BASES}/0`), create(0, base), remove(blobRef(digest("a")))]);
+  expect(await listRefs(repo, BLOB_PREFIX)).toEqual([blobRef(digest("c"))]);
+});
+
+test("what interrupted pulls left goes as well", async () => {
+  write("extensions/bootc/blobs/sha256/00", "a blob");
+  write("tmp/bootc-pull-abcdef/config", "");
+  await clean([]);
+  expect(existsSync(join(repo, "extensions/bootc/blobs"))).toBe(false);
+  expect(existsSync(join(repo, "tmp/bootc-pull-abcdef"))).toBe(false);
+});
+
+const NOTHING = { objects: 0, size: "0 bytes" };
+
+test.each([
+  [{ images: 0, layers: 0, pruned: NOTHING }, undefined],
+  [{ images: 1, layers: 0, pruned: NOTHING }, "Pruned images: 1 (layers: 0, objsize: 0 bytes)"],
+  [{ images: 0, layers: 2, pruned: NOTHING }, "Pruned images: 0 (layers: 2, objsize: 0 bytes)"],
+  [
+    { images: 0, layers: 0, pruned: { objects: 3, size: "1 kB" } },
+    "Pruned images: 0 (layers: 0, objsize: 1 kB)",
+  ],
+])("of %o a person reads %j", (cleanup, want) => {
+  expect(describeCleanup(cleanup)).toBe(want);
+});
