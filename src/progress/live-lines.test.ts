@@ -1,0 +1,58 @@
+import { expect, test } from "vitest";
+import { createLiveLines } from "./live-lines.ts";
+
+/** What is written to a terminal of so many columns, with the escape character as `^`. */
+function linesOn(columns: number) {
+  const terminal = {
+    isStdoutTerminal: true,
+    isStderrTerminal: true,
+    hasColor: false,
+    columns,
+  };
+  const written: string[] = [];
+  const live = createLiveLines({ terminal }, (text) =>
+    written.push(text.replaceAll("\u001b", "^")),
+  );
+  return { live, written };
+}
+
+test("lines are drawn over those that were shown, in one piece", () => {
+  const { live, written } = linesOn(80);
+  live.draw(["a", "b"]);
+  live.draw(["c"]);
+  live.draw([]);
+  live.draw(["d"]);
+  expect(written).toEqual(["a\nb\n", "^[2A^[Jc\n", "^[1A^[J", "d\n"]);
+});
+
+test("a note stays above, and the lines come again below it", () => {
+  const { live, written } = linesOn(80);
+  live.note("first");
+  live.draw(["a", "b"]);
+  live.note("second");
+  live.draw(["c", "d"]);
+  expect(written).toEqual(["first\n", "a\nb\n", "^[2A^[Jsecond\na\nb\n", "^[2A^[Jc\nd\n"]);
+});
+
+test("at the end nothing is left, and nothing is erased twice", () => {
+  const { live, written } = linesOn(80);
+  live.draw(["a"]);
+  live.end();
+  live.end();
+  live.note("after");
+  expect(written).toEqual(["a\n", "^[1A^[J", "", "after\n"]);
+});
+
+// A line that fills the last column may be wrapped, and would be counted as one line of two.
+test.each([
+  [5, "abcd"],
+  [2, "a"],
+  [1, "a"],
+  [0, "a"],
+])("in %d columns a line is cut before the last", (columns, want) => {
+  const { live, written } = linesOn(columns);
+  live.draw(["abcdefgh"]);
+  live.note("a note is not cut");
+  expect(written[0]).toBe(`${want}\n`);
+  expect(written[1]).toBe(`^[1A^[Ja note is not cut\n${want}\n`);
+});
