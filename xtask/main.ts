@@ -81,7 +81,11 @@ export async function main(argv: readonly string[], form: ErrorForm): Promise<nu
     );
   }
   let isVerbose = false;
-  const ctx = createContext({ isVerbose: () => isVerbose, signal: interrupt.signal });
+  const ctx = createContext({
+    isVerbose: () => isVerbose,
+    signal: interrupt.signal,
+    keepsControls: true,
+  });
   const mayInstall = process.env.CI === "true";
   const tree = { ctx, top: dirname(import.meta.dirname), mayInstall };
   const runner = createRunner().hook("preAction", (_, command: AnyCommand) => {

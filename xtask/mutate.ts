@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setPriority } from "node:os";
 import { join, relative, resolve } from "node:path";
-import type { Command } from "commander";
 import { BootcError } from "../src/errors.ts";
 import { TEST_FILE } from "./checks/imports.ts";
 import { judgeMutant, readBaseline } from "./mutate/judge.ts";
@@ -16,10 +15,10 @@ import {
   formatTable,
   type Judged,
 } from "./mutate/report.ts";
-import type { Task, Tree } from "./task.ts";
+import { defineTask, type Tree } from "./task.ts";
 
-export const task: Task = {
-  declare: (command: Command) =>
+export const task = defineTask({
+  declare: (command) =>
     command
       .argument("<files...>", "source files; test files among them are left out")
       .option("--sample <number>", "try at most that many mutants of each file")
@@ -49,7 +48,7 @@ export const task: Task = {
     if (options.json === true) return formatJson(seed, reports);
     return [...reports.flatMap(formatSurvivors), "", formatTable(reports)].join("\n");
   },
-};
+});
 
 function requireSource({ top }: Tree, word: string): string {
   const path = relative(top, resolve(word));
@@ -57,7 +56,7 @@ function requireSource({ top }: Tree, word: string): string {
   throw new BootcError(`\`${word}\` is not a source file of this checkout`, { kind: "usage" });
 }
 
-function parseNumber(name: string, value: unknown): number | undefined {
+function parseNumber(name: string, value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
   if (Number.isSafeInteger(number) && number >= 0) return number;

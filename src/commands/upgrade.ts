@@ -13,7 +13,7 @@ import {
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
-import { describeDifference } from "../deploy/stage-image.ts";
+import { describeContent, describeDifference } from "../deploy/stage-image.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import type { Deployment } from "../host/deployment.ts";
 import type { BootEntry, HostDocument } from "../host/document.ts";
@@ -24,7 +24,6 @@ import {
   type LockDecision,
   requireUpgradeTarget,
 } from "../host/upgrade.ts";
-import { versionOf } from "../image/config.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { setFinalizationLock } from "../programs/ostree/admin.ts";
 import { reboot } from "../programs/systemd.ts";
@@ -92,10 +91,8 @@ async function check(ctx: Context, it: Upgrade): Promise<false> {
   }
   await recordUpdate(ctx, plan);
   await announceChange(ctx);
-  const version = versionOf(image.config);
   ctx.say(`Update available for: ${name}`);
-  if (version !== undefined) ctx.say(`  Version: ${version}`);
-  ctx.say(`  Digest: ${image.manifestDigest}`);
+  for (const line of describeContent(image)) ctx.say(line);
   for (const line of describeDifference(it.booted, image)) ctx.say(line);
   return false;
 }

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { Deployment } from "../host/deployment.ts";
+import { parseConfig } from "../image/config.ts";
 import { EMPTY_COMMIT, EMPTY_COMMIT_FILES } from "../testing/empty-commit.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
-import { decideKargs } from "./stage-image.ts";
+import { decideKargs, describeContent } from "./stage-image.ts";
 
 const BOOTED: Deployment = {
   stateroot: "default",
@@ -70,4 +71,19 @@ test("where the images ask for the same, ostree may pass on what we cannot read"
   const { root, commit } = await layOut("kargs = []\n");
   const { ctx } = scriptedContext(root, []);
   expect(await decideKargs(ctx, { ...BOOTED, bootOptions: undefined }, commit)).toBeUndefined();
+});
+
+test("a version label is one line, and does not command the terminal", () => {
+  const config = parseConfig(
+    JSON.stringify({
+      architecture: "amd64",
+      os: "linux",
+      config: { Labels: { "org.opencontainers.image.version": "42\u001b[2J\n  Digest: x" } },
+      rootfs: { type: "layers", diff_ids: [] },
+    }),
+  );
+  expect(describeContent({ config, manifestDigest: "sha256:0" })).toEqual([
+    "  Version: 42\\u001b[2J\\u000a  Digest: x",
+    "  Digest: sha256:0",
+  ]);
 });

@@ -8,6 +8,7 @@ import { describeManifestDifference } from "../host/manifest-difference.ts";
 import { versionOf } from "../image/config.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { formatOrigin } from "../ostree/origin.ts";
+import { printable } from "../printable.ts";
 import { stageDeployment } from "../programs/ostree/admin.ts";
 import { STAGING_MESSAGE_ID, writeJournal } from "../programs/systemd.ts";
 import type { OnPullEvent } from "../progress/progress.ts";
@@ -70,11 +71,18 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
 
 /** What a person reads after staging. */
 export function describeStaged(reference: OstreeReference, image: PulledImage): readonly string[] {
-  const version = versionOf(image.config);
+  return [`Queued for next boot: ${describeReference(reference)}`, ...describeContent(image)];
+}
+
+/** The version of an image as its label has it, and the digest. */
+export function describeContent({
+  config,
+  manifestDigest,
+}: Pick<PulledImage, "config" | "manifestDigest">): readonly string[] {
+  const version = versionOf(config);
   return [
-    `Queued for next boot: ${describeReference(reference)}`,
-    ...(version === undefined ? [] : [`  Version: ${version}`]),
-    `  Digest: ${image.manifestDigest}`,
+    ...(version === undefined ? [] : [`  Version: ${printable(version)}`]),
+    `  Digest: ${manifestDigest}`,
   ];
 }
 

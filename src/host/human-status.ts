@@ -1,4 +1,5 @@
 // The host document for people: one block of right-aligned rows per deployment.
+import { printable } from "../printable.ts";
 import type { BootEntry, HostDocument, ImageStatus, UsrOverlay } from "./document.ts";
 
 type Slot = "staged" | "booted" | "rollback" | "other";
@@ -41,7 +42,7 @@ function formatEntry(slot: Slot, entry: BootEntry, options: EntryOptions): strin
     ...(options.isVerbose ? verboseRows(slot, entry) : []),
     ...(entry.problems ?? []).map((it): Row => ["Problem", it]),
   ];
-  const title = entry.image ? `${heading}: ${describeImage(entry.image)}` : heading;
+  const title = entry.image ? `${heading}: ${printable(describeImage(entry.image))}` : heading;
   return [title, ...rows.map(([label, value]) => formatRow(heading, label, value))].join("\n");
 }
 
@@ -51,8 +52,9 @@ function headingOf(slot: Slot, entry: BootEntry): string {
   return slot === "other" ? "   Other image" : `${MARKS[slot]} image`;
 }
 
+/** Many values come out of images. */
 function formatRow(heading: string, label: string, value: string): string {
-  return `${label.padStart([...heading].length)}: ${value}`;
+  return `${label.padStart([...heading].length)}: ${printable(value)}`;
 }
 
 function describeImage({ image: { image, transport } }: ImageStatus): string {

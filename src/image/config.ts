@@ -1,5 +1,6 @@
 // An image's configuration: its architecture, labels and the digests of its uncompressed layers.
 import { BootcError } from "../errors.ts";
+import { printable } from "../printable.ts";
 import { requireDigest } from "./digest.ts";
 import {
   type JsonObject,
@@ -83,7 +84,7 @@ export function describeBootcLabel(config: ImageConfig): string | undefined {
   const value = labelsOf(config)["containers.bootc"];
   if (value === "1") return undefined;
   if (value === undefined) return "notice: Image is missing label: containers.bootc";
-  return `notice: Unknown containers.bootc value: ${value}`;
+  return `notice: Unknown containers.bootc value: ${printable(value)}`;
 }
 
 function requireHistory(value: unknown): void {

@@ -1,5 +1,6 @@
 // How an error looks on standard error: one line and a hint, or one object with --json.
 import { describeError, isInternalError, rootStack } from "../errors.ts";
+import { printableLines } from "../printable.ts";
 
 /** What errors of this process look like. */
 export interface ErrorForm {
@@ -17,11 +18,13 @@ export function printError(error: unknown, { program, isJson }: Readonly<ErrorFo
   }
   const hasColor = process.stderr.isTTY === true && !process.env.NO_COLOR;
   const label = hasColor ? "\u001b[31merror:\u001b[0m" : "error:";
-  process.stderr.write(`${label} ${[description.message, ...description.causes].join(": ")}\n`);
-  if (description.hint) process.stderr.write(`hint: ${description.hint}\n`);
+  // Much of it is quoted: names out of images, answers of registries.
+  const text = printableLines([description.message, ...description.causes].join(": "));
+  process.stderr.write(`${label} ${text}\n`);
+  if (description.hint) process.stderr.write(`hint: ${printableLines(description.hint)}\n`);
   if (isInternalError(error)) {
     process.stderr.write(
-      `this is a defect of ${program}; please report it:\n${rootStack(error)}\n`,
+      `this is a defect of ${program}; please report it:\n${printableLines(rootStack(error))}\n`,
     );
   }
 }

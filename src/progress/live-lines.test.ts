@@ -56,3 +56,10 @@ test.each([
   expect(written[0]).toBe(`${want}\n`);
   expect(written[1]).toBe(`^[1A^[Ja note is not cut\n${want}\n`);
 });
+
+test("controls in what is drawn or noted are shown, and count as what is shown", () => {
+  const { live, written } = linesOn(8);
+  live.draw(["\u001b[2J"]);
+  live.note("\u001b[2J");
+  expect(written).toEqual(["\\u001b[\n", "^[1A^[J\\u001b[2J\n\\u001b[\n"]);
+});

@@ -1,4 +1,5 @@
 // Lines at the bottom of a terminal that are redrawn in place; other output stays above them.
+import { printable, printableLines } from "../printable.ts";
 import type { Context } from "../system/context.ts";
 
 export interface LiveLines {
@@ -22,13 +23,13 @@ export function createLiveLines(
   const show = (lines: readonly string[]) => lines.map((it) => `${it}\n`).join("");
   return {
     draw(lines) {
-      const cut = lines.map((it) => it.slice(0, Math.max(ctx.terminal.columns - 1, 1)));
+      const cut = lines.map((it) => printable(it).slice(0, Math.max(ctx.terminal.columns - 1, 1)));
       // One write, so that nothing flickers and no other output comes in between.
       write(erase() + show(cut));
       shown = cut;
     },
     note(line) {
-      write(`${erase()}${line}\n${show(shown)}`);
+      write(`${erase()}${printableLines(line)}\n${show(shown)}`);
     },
     end() {
       write(erase());

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { BootcError } from "../errors.ts";
 import { withSignal } from "./context.ts";
 import { formatCommand } from "./quote.ts";
@@ -71,4 +71,37 @@ test("a program of a context with an additional signal ends with that signal", a
   const work = withSignal(ctx, abort.signal).read("sleep", ["60"]);
   abort.abort(new BootcError("enough"));
   await expect(work).rejects.toThrow("enough");
+});
+
+const isTerminal = Object.getOwnPropertyDescriptor(process.stderr, "isTTY");
+afterEach(() => {
+  vi.restoreAllMocks();
+  if (isTerminal === undefined) delete (process.stderr as { isTTY?: boolean }).isTTY;
+  else Object.defineProperty(process.stderr, "isTTY", isTerminal);
+});
+
+test.each([
+  [true, {}, true],
+  [true, { TERM: "xterm" }, true],
+  [true, { TERM: "dumb" }, false],
+  [true, { NO_COLOR: "1" }, false],
+  [true, { NO_COLOR: "" }, true],
+  [false, {}, false],
+])("on a terminal: %s, with %o there is color: %s", (isTTY, env, want) => {
+  Object.defineProperty(process.stderr, "isTTY", { value: isTTY, configurable: true });
+  expect(createContext({ env }).terminal.hasColor).toBe(want);
+});
+
+test.each([
+  [false, "a\tb\n\\u001b[2J\n"],
+  [true, "a\tb\n\u001b[2J\n"],
+])("controls in what is said are kept: %s", (keepsControls, want) => {
+  const written: string[] = [];
+  for (const stream of [process.stdout, process.stderr]) {
+    vi.spyOn(stream, "write").mockImplementation((text) => written.push(String(text)) > 0);
+  }
+  const talking = createContext({ keepsControls });
+  talking.say("a\tb\n\u001b[2J");
+  talking.note("a\tb\n\u001b[2J");
+  expect(written).toEqual([want, want]);
 });

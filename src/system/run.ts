@@ -1,5 +1,6 @@
 // The one door to other programs: starts them without a shell, shows them with --verbose, explains failures.
 import { BootcError } from "../errors.ts";
+import { printableLines } from "../printable.ts";
 import type { Context, RunOptions, Terminal } from "./context.ts";
 import { endingWithUs, isMissingProgram } from "./ends-with-us.ts";
 import { withHiddenVariables } from "./hidden-environment.ts";
@@ -11,6 +12,8 @@ export interface ContextOptions {
   /** Asked for each program that is run: known once the command line is parsed. */
   readonly isVerbose?: () => boolean;
   readonly signal?: AbortSignal;
+  /** For a program that draws and colors through `say` and `note`, and knows what it prints. */
+  readonly keepsControls?: boolean;
 }
 
 /** How many lines of a failed program's standard error go into the error message. */
@@ -21,9 +24,12 @@ export function createContext(options: ContextOptions = {}): Context {
   const env = options.env ?? withHiddenVariables(process.env);
   const signal = options.signal ?? new AbortController().signal;
   const isVerbose = options.isVerbose ?? (() => false);
+  // Names and labels out of images are among what is said.
+  const shown = options.keepsControls === true ? (text: string) => text : printableLines;
   const trace = (sign: string, program: string, args: readonly string[], how: RunOptions) => {
     if (!isVerbose()) return;
-    process.stderr.write(`${sign} ${formatPlacedCommand([program, args], how, env)}\n`);
+    const command = formatPlacedCommand([program, args], how, env);
+    process.stderr.write(`${sign} ${shown(command)}\n`);
   };
   return {
     root: options.root ?? "/",
@@ -33,9 +39,9 @@ export function createContext(options: ContextOptions = {}): Context {
     },
     signal,
     terminal: readTerminal(env),
-    say: (line) => void process.stdout.write(`${line}\n`),
+    say: (line) => void process.stdout.write(`${shown(line)}\n`),
     write: (text) => void process.stdout.write(text),
-    note: (line) => void process.stderr.write(`${line}\n`),
+    note: (line) => void process.stderr.write(`${shown(line)}\n`),
     async read(program, args, runOptions = {}) {
       trace("?", program, args, runOptions);
       // The caller parses this output, so it must not be translated.

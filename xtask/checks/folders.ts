@@ -4,7 +4,7 @@ import type { Folder } from "./folder.ts";
 import { TOOL_FOLDERS } from "./tool-folders.ts";
 
 /** Every folder may import these. */
-export const ALWAYS: readonly string[] = ["src/errors.ts"];
+export const ALWAYS: readonly string[] = ["src/errors.ts", "src/printable.ts"];
 
 /** Packages and modules that only one place may import: the doors to processes and to the C library. */
 export const DOORS: Readonly<Record<string, string>> = {

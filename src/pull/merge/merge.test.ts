@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { formatDirtree, parseDirtree, treeChecksum } from "../../ostree/dirtree.ts";
 import { formatCommit, objectPath, sha256 } from "../../ostree/objects.ts";
-import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
+import { scriptedContext } from "../../testing/scripted-context.ts";
 import { beginMerge, type MergedTree, mergeLayers, noteReplacedLinks } from "./merge.ts";
 
 /** Text is a file's content, an object a directory. */
@@ -75,11 +75,8 @@ function namesOf(merged: MergedTree): readonly string[] {
   return load(merged.rootTree).toSorted();
 }
 
-async function merge(layers: readonly Folder[], script: readonly ScriptLine[] = []) {
-  const { ctx, requireAllUsed } = scriptedContext(root, script);
-  const merged = await mergeLayers(ctx, { repo, derived: layers.map(addLayer) });
-  requireAllUsed();
-  return merged;
+async function merge(layers: readonly Folder[]) {
+  return await mergeLayers({ repo, derived: layers.map(addLayer) });
 }
 
 const kernel = (version: string): Folder => ({
@@ -131,11 +128,10 @@ test("an image without layers is refused", async () => {
 });
 
 test("a directory that the repository lacks is its damage", async () => {
-  const { ctx } = scriptedContext(root, []);
   const layer = addLayer({ usr: { d: { a: "1" } } });
   rmSync(join(repo, objectPath(addTree({ d: { a: "1" } }), "dirtree")));
   await expect(
-    mergeLayers(ctx, { repo, derived: [layer, addLayer({ usr: { b: "" } })] }),
+    mergeLayers({ repo, derived: [layer, addLayer({ usr: { b: "" } })] }),
   ).rejects.toMatchObject({ kind: "integrity", hint: "run `ostree fsck` on the repository" });
 });
 
@@ -143,19 +139,17 @@ test.each([
   ["goes on from where it was begun", true],
   ["begins anew when other layers were laid down", false],
 ])("a merge %s", async (_, isSame) => {
-  const { ctx } = scriptedContext(root, []);
   const layers = [{ a: "1" }, { b: "2" }].map(addLayer);
   const first = isSame ? layers.slice(0, 1) : [addLayer({ other: "1" })];
   const begun = await beginMerge({ repo, derived: first });
-  const merged = await mergeLayers(ctx, { repo, derived: layers }, begun);
+  const merged = await mergeLayers({ repo, derived: layers }, begun);
   expect(namesOf(merged)).toEqual(["a", "b"]);
 });
 
 test("what was begun without a base is no beginning of a merge with one", async () => {
-  const { ctx } = scriptedContext(root, []);
   const layer = addLayer({ a: "1", ".wh.b": "" });
   const begun = await beginMerge({ repo, derived: [layer] });
-  const merged = await mergeLayers(ctx, { repo, base: layer, derived: [] }, begun);
+  const merged = await mergeLayers({ repo, base: layer, derived: [] }, begun);
   // A base is taken as it is.
   expect(merged.rootTree).toBe(addTree({ a: "1", ".wh.b": "" }));
 });
@@ -174,8 +168,7 @@ test.each<[what: string, config: string, contexts: Folder, want: string | undefi
   ["the name is in a comment", "#SELINUXTYPE=targeted\n", { file_contexts: "x" }, undefined],
 ])("the policy of the tree, where %s", async (_, config, contexts, want) => {
   const layer = withPolicy(config, contexts);
-  const cat = `? ostree cat --repo=ROOT/repo ${addLayer(layer)} /usr/etc/selinux/config`;
-  expect((await merge([layer], [[cat, config]])).selinuxPolicy).toBe(want);
+  expect((await merge([layer])).selinuxPolicy).toBe(want);
 });
 
 test("links that a directory replaced are named, five at most", () => {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
 import { EMPTY_TREE, EMPTY_TREE_BYTES, objectPath } from "../../ostree/objects.ts";
+import { printable } from "../../printable.ts";
 import {
   readFileContent,
   readFileSize,
@@ -207,7 +208,9 @@ const NAMED_LINKS_MAX = 5;
 export function noteReplacedLinks(ctx: Context, { replacedLinks }: MergedTree): void {
   if (replacedLinks.size === 0) return;
   const named = [...replacedLinks].slice(0, NAMED_LINKS_MAX);
-  const names = named.map(([path, target]) => `/${path} (to ${target})`).join(", ");
+  const names = named
+    .map(([path, target]) => `/${printable(path)} (to ${printable(target)})`)
+    .join(", ");
   const more = replacedLinks.size - named.length;
   const others = more > 0 ? ` and ${more} more` : "";
   ctx.note(`warning: layers have directories in place of symbolic links: ${names}${others}`);
