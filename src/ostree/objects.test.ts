@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { anyText } from "../testing/any-text.ts";
 import { contentChecksum, formatXattrs, parseDirmeta } from "../testing/objects.ts";
 import { childTrees, formatDirtree, parseDirtree } from "./dirtree.ts";
 import {
@@ -87,11 +88,9 @@ test("objects lie where ostree puts them", () => {
 const checksum = fc
   .uint8Array({ minLength: 32, maxLength: 32 })
   .map((it) => Buffer.from(it).toString("hex"));
-const name = fc
-  .string({ unit: "binary", minLength: 1, maxLength: 300 })
-  .filter(
-    (it) => !/[\0/]/.test(it) && it !== "." && it !== ".." && Buffer.from(it).toString() === it,
-  );
+const name = anyText({ minLength: 1, maxLength: 300 }).filter(
+  (it) => !/[\0/]/.test(it) && it !== "." && it !== "..",
+);
 const byName = (a: { name: string }, b: { name: string }) =>
   Buffer.compare(Buffer.from(a.name), Buffer.from(b.name));
 
