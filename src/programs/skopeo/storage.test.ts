@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { parseStorageList } from "./storage.ts";
+import { scriptedContext } from "../../testing/scripted-context.ts";
+import { copyToStorage, parseStorageList } from "./storage.ts";
 
 test("the list of a storage: an image that lost its name to another is still there", () => {
   const text =
@@ -18,4 +19,22 @@ test.each([
   ["a name that is none", '[{"id":"1","names":[1]}]'],
 ])("refuses %s", (_about, text) => {
   expect(() => parseStorageList("images.json", text)).toThrow("images.json is malformed");
+});
+
+test.each([
+  ["--policy=/policy.json", "/policy.json"],
+  ["--insecure-policy", undefined],
+])("skopeo is told %s for the policy %s", async (want, policyFile) => {
+  const { ctx, transcript } = scriptedContext("/none", [
+    [
+      `+ unshare --mount -- skopeo ${want} copy --quiet --remove-signatures ` +
+        "docker://quay.io/a/b 'containers-storage:[overlay@/storage+/run/storage]quay.io/a/b'",
+    ],
+  ]);
+  await copyToStorage(ctx, {
+    source: { image: { transport: "registry", name: "quay.io/a/b" }, access: {}, policyFile },
+    name: "quay.io/a/b",
+    storage: { dir: "/storage", runDir: "/run/storage" },
+  });
+  expect(transcript()).toContain(want);
 });
