@@ -55,7 +55,19 @@ test("a new key goes to the end of its group, a new group to the end", () => {
   expect(formatKeyfile(two)).toBe("[a]\nz=3\n");
 });
 
-test("a key and a group can be removed", () => {
+test.each([
+  [" \t a \t b ", "\\s\\t\\sa \t b "],
+  ["a\\b\nc\r", "a\\\\b\\nc\\r"],
+])("of white space, what stands in front is escaped: %j", (value, written) => {
+  const keyfile = withKeyfileValue(parseKeyfile(""), "a", { key: "z", value });
+  expect(formatKeyfile(keyfile)).toBe(`[a]\nz=${written}\n`);
+});
+
+test("an entry before every group belongs to none", () => {
+  expect(keyfileValue(parseKeyfile("x=1\n[a]\n"), "", "x")).toBe("1");
+});
+
+test("a key and a group can be taken out", () => {
   expect(
     formatKeyfile(withoutKeyfileKey(parseKeyfile(ORIGIN), "libostree-transient", "pinned")),
   ).toBe(ORIGIN.replace("pinned=true\n", ""));

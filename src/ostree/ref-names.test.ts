@@ -34,6 +34,8 @@ const table = [
   ["foo-/bar", "foo-_2F_bar"],
   ["docker://ex.io/caféő:x", "docker_3A__2F__2F_ex_2E_io/caf_E9__151__3A_x"],
   ["/", "_2F_"],
+  ["/a", "_2F_a"],
+  ["\ud7ff\ue000\u{10ffff}", "_D7FF__E000__10FFFF_"],
   ["a__b", "a____b"],
 ] as const;
 
@@ -53,7 +55,7 @@ test("any text survives, as a ref name ostree accepts", () => {
   );
 });
 
-test.each(["p/", "q/a", "p/a.b", "p/a_zz_", "p/a_", "p/_D800_", "p/_110000_"])(
+test.each(["p/", "q/a", "p/a.b", "p/a_zz_", "p/a_", "p/_D800_", "p/_DFFF_", "p/_110000_"])(
   "`%s` is not an escaped ref below p",
   (ref) => {
     expect(() => unescapeRef("p", ref)).toThrow("ref");
