@@ -135,6 +135,42 @@ test.each<[string, Folder, Folder]>([
   expect(merged.replaced).toEqual({});
 });
 
+/** `lib` through a chain of so many links, the last of which leads to `d`. */
+function chainOf(links: number): Folder {
+  const names = Array.from({ length: links - 1 }, (_, i) => `l${i}`);
+  const targets = [...names, "d"];
+  return {
+    ...Object.fromEntries(["lib", ...names].map((it, i) => [it, `-> ${targets[i]}`])),
+    d: { a: "1" },
+  };
+}
+
+test.each<[string, Folder, Folder]>([
+  ["up and down again", { lib: "-> d/../d", d: { a: "1" } }, { d: { a: "1", b: "2" } }],
+  ["up from the root", { lib: "-> ../../d", d: { a: "1" } }, { d: { a: "1", b: "2" } }],
+  [
+    "up from where another link leads",
+    { lib: "-> x/../d", x: "-> e/f", e: { f: {}, d: {} }, d: {} },
+    { e: { f: {}, d: { b: "2" } } },
+  ],
+  [
+    "from the root again",
+    { lib: "-> e/x", e: { x: "-> /d", d: {} }, d: { a: "1" } },
+    { d: { a: "1", b: "2" } },
+  ],
+  ["through forty links", chainOf(40), { d: { a: "1", b: "2" } }],
+])("a link of the merged /usr leads as a kernel sees it: %s", (_, base, changed) => {
+  const merged = merge(base, { lib: { b: "2" } });
+  expect(merged.tree).toBe(tree({ ...base, ...changed }).tree);
+  expect(merged.replaced).toEqual({});
+});
+
+test("through more links than a kernel follows, nothing is reached", () => {
+  const merged = merge(chainOf(41), { lib: { b: "2" } });
+  expect(merged.tree).toBe(tree({ ...chainOf(41), lib: { b: "2" } }).tree);
+  expect(merged.replaced).toEqual({ lib: "l0" });
+});
+
 test.each<[string, Folder, Folder, Record<string, string>]>([
   ["another name", { opt: "-> var/opt", var: { opt: {} } }, { opt: {} }, { opt: "var/opt" }],
   ["further down", { usr: { lib: "-> x", x: {} } }, { usr: { lib: {} } }, { "usr/lib": "x" }],

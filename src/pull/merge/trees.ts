@@ -134,7 +134,8 @@ function findDirectory(root: MutableTree, path: string, store: TreeStore): Mutab
   const left = namesOf(path).reverse();
   let above: MutableTree[] = [];
   let at = root;
-  for (let links = 0, name = left.pop(); name !== undefined; name = left.pop()) {
+  // The link whose target `path` is was the first.
+  for (let links = 1, name = left.pop(); name !== undefined; name = left.pop()) {
     if (name === "..") {
       at = above.pop() ?? root;
       continue;
