@@ -109,3 +109,55 @@ test("a value of the wrong kind is a defect of the caller", () => {
   expect(() => formatVariant("s", 1)).toThrow(TypeError);
   expect(() => formatVariant("(ss)", ["a"])).toThrow(TypeError);
 });
+
+test.each<[string, VariantValue, string]>([
+  ["b", true, "01"],
+  ["y", 255, "ff"],
+  ["n", -2, "feff"],
+  ["q", 0xfffe, "feff"],
+  ["i", -2, "feffffff"],
+  ["h", 7, "07000000"],
+  ["u", 0xfffffffe, "feffffff"],
+  ["x", -2n, "feffffffffffffff"],
+  ["t", 2n ** 64n - 2n, "feffffffffffffff"],
+  ["d", 1.5, "000000000000f83f"],
+])("%s has its own size, and no other", (type, value, want) => {
+  expect(hex(type, value)).toBe(want);
+  const bytes = Buffer.from(want, "hex");
+  expect(parseVariant(type, bytes)).toEqual(value);
+  for (const other of [bytes.subarray(1), Buffer.concat([bytes, Buffer.alloc(1)])]) {
+    expect(() => parseVariant(type, other)).toThrow("GVariant");
+  }
+});
+
+test.each<[string, VariantValue]>([
+  ["b", 1],
+  ["t", 1],
+  ["x", true],
+  ["u", 1n],
+  ["d", "1"],
+  ["s", "a\0b"],
+  ["v", null],
+  ["v", "s"],
+  ["v", []],
+  ["ay", "a"],
+  ["as", "a"],
+  ["(s)", "a"],
+  ["(s)", ["a", "b"]],
+])("%s cannot be written from %s", (type, value) => {
+  expect(() => formatVariant(type, value)).toThrow(TypeError);
+});
+
+// One byte of text, its zero, and an offset: one more byte may need a wider offset.
+test.each([
+  [252, 1],
+  [253, 1],
+  [254, 2],
+  [0xfffc, 2],
+  [0xfffd, 4],
+])("offsets are as wide as %d bytes of text need: %d", (length, width) => {
+  const text = "x".repeat(length);
+  const bytes = formatVariant("as", [text]);
+  expect(bytes.length).toBe(length + 1 + width);
+  expect(parseVariant("as", bytes)).toEqual([text]);
+});
