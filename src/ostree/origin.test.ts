@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { parseOstreeReference } from "../image/reference.ts";
+import { formatOrigin, parseOrigin, replaceOriginImage } from "./origin.ts";
+
+const REFERENCE = "ostree-image-signed:docker://quay.io/example/os:1";
+const IMAGE = parseOstreeReference(REFERENCE);
+const NOTHING = {
+  image: undefined,
+  refspec: undefined,
+  isIncompatible: false,
+  isPinned: false,
+  isHotfix: false,
+};
+
+test.each([
+  ["", {}],
+  [`[origin]\ncontainer-image-reference=${REFERENCE}\n`, { image: IMAGE }],
+  ["[origin]\nrefspec=fedora:os/x\n", { refspec: "fedora:os/x" }],
+  ["[other]\nrefspec=fedora:os/x\n", {}],
+  ["[rpmostree]\n", { isIncompatible: true }],
+  ["[packages]\nrequested=vim;\n", { isIncompatible: true }],
+  ["[overrides]\nremove=vim;\n", { isIncompatible: true }],
+  ["[modules]\nenable=x;\n", { isIncompatible: true }],
+  ["[libostree-transient]\npinned=true\n", { isPinned: true }],
+  ["[libostree-transient]\npinned=false\n", {}],
+  ["[origin]\nunlocked=hotfix\n", { isHotfix: true }],
+  ["[origin]\nunlocked=development\n", {}],
+])("an origin says %j", (text, want) => {
+  expect(parseOrigin(text)).toEqual({ ...NOTHING, ...want });
+});
+
+test("a reference that is not understood is an error, and no mistake in typing", () => {
+  expect(() => parseOrigin("[origin]\ncontainer-image-reference=what:ever\n")).toThrow(
+    expect.objectContaining({ name: "BootcError", kind: "failed" }),
+  );
+});
+
+test("a new origin names the image and nothing else", () => {
+  expect(formatOrigin(IMAGE)).toBe(`[origin]\ncontainer-image-reference=${REFERENCE}\n`);
+});
+
+test("following another image, what else is said stays, other sources go", () => {
+  const text = [
+    "# a comment",
+    "[origin]",
+    "refspec=fedora:os/x",
+    "baserefspec=fedora:os/y",
+    "container-image-reference=ostree-unverified-registry:quay.io/old",
+    "override-commit=",
+    "",
+    "[libostree-transient]",
+    "pinned=true",
+    "",
+  ];
+  const kept = text.filter((it) => !it.includes("refspec"));
+  expect(replaceOriginImage(text.join("\n"), IMAGE)).toBe(
+    kept.join("\n").replace("ostree-unverified-registry:quay.io/old", REFERENCE),
+  );
+});
