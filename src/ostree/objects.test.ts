@@ -1,12 +1,14 @@
-import { readFileSync } from "node:fs";
+import { constants, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { anyText } from "../testing/any-text.ts";
 import { contentChecksum, formatXattrs, parseDirmeta } from "../testing/objects.ts";
 import { childTrees, formatDirtree, parseDirtree } from "./dirtree.ts";
+import { formatVariant } from "./gvariant.ts";
 import {
   EMPTY_TREE,
   EMPTY_TREE_BYTES,
+  FILE_TYPES,
   formatCommit,
   formatDirmeta,
   objectPath,
@@ -159,4 +161,47 @@ test("any extended attributes survive, sorted by name", () => {
       expect(read).toEqual(sorted);
     }),
   );
+});
+
+test.each([
+  ["of the parent", { parent: "ab".repeat(31) }],
+  ["of the root", { rootTree: "ab".repeat(33) }],
+  ["of the root's metadata", { rootMeta: "" }],
+])("a commit whose checksum %s has another length is damaged", (_, damage) => {
+  const commit = {
+    metadata: [],
+    parent: undefined,
+    subject: "",
+    body: "",
+    timestampEpoch: 0,
+    rootTree: EMPTY_TREE,
+    rootMeta: EMPTY_TREE,
+  };
+  expect(parseCommit(formatCommit(commit))).toEqual(commit);
+  expect(() => parseCommit(formatCommit({ ...commit, ...damage }))).toThrow(
+    expect.objectContaining({ kind: "integrity" }),
+  );
+});
+
+test("attributes are read back in the order of their names", () => {
+  const xattrs = ["user.b", "user.a"].map((it) => ({ name: it, value: Buffer.from(it) }));
+  expect(parseXattrs(formatXattrs(xattrs))).toEqual(xattrs.toReversed());
+});
+
+test.each([
+  ["no name", ""],
+  ["a zero alone", "\0"],
+  ["no zero at the end", "user.a"],
+  ["a zero in the middle", "user\0a\0"],
+])("an attribute with %s is damaged", (_, name) => {
+  const bytes = formatVariant("a(ayay)", [[Buffer.from(name), Buffer.from("v")]]);
+  expect(() => parseXattrs(bytes)).toThrow(expect.objectContaining({ kind: "integrity" }));
+});
+
+test("types are those of the kernel", () => {
+  expect(FILE_TYPES).toEqual({
+    directory: constants.S_IFDIR,
+    regular: constants.S_IFREG,
+    symlink: constants.S_IFLNK,
+  });
 });
