@@ -42,3 +42,13 @@ test("nothing is two empty lists", () => {
   expect(formatDirtree(nothing)).toEqual(formatByType(nothing));
   expect(parseDirtree(formatDirtree(nothing))).toEqual(nothing);
 });
+
+test.each(["", ".", "..", "a/b", "/", "../a"])("the name %j is damage", (name) => {
+  const bad = [
+    { files: [{ ...file(1), name }], dirs: [] },
+    { files: [], dirs: [{ ...dir(1), name }] },
+  ];
+  for (const it of bad) {
+    expect(() => parseDirtree(formatByType(it))).toThrow("a directory object is damaged");
+  }
+});
