@@ -69,7 +69,7 @@ const PRUNE: ScriptLine = [
 ];
 /** What `ostree refs` does, on the repository of this test. */
 const create = (i: number, commit: string): ScriptLine => [
-  `+ ostree refs --repo=ROOT/ostree/repo --create=${BASES}/${i} ${commit}`,
+  `+ ostree refs --repo=ROOT/ostree/repo --force --create=${BASES}/${i} ${commit}`,
   () => setRef(`${BASES}/${i}`, commit),
 ];
 const remove = (...refs: string[]): ScriptLine => [
