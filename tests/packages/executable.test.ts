@@ -99,6 +99,8 @@ test.for([
   // What rpm's brp-strip-comment-note does.
   { program: "strip", args: ["-p", "-R", ".comment", "-R", ".note"] },
   { program: "eu-strip", args: [] },
+  { program: "llvm-strip", args: [] },
+  { program: "objcopy", args: ["--strip-debug"] },
 ])("it survives $program $args", ({ program, args }, { skip }) => {
   if (!has(program)) skip(`no ${program}`);
   const stripped = join(work, "stripped");

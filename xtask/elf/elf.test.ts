@@ -93,6 +93,12 @@ test("the new segment's page holds nothing of the one before, even with pages of
   expect(added.address % 0x10000).toBe(0);
 });
 
+test("of the segments that begin where the new one begins, it comes first, for llvm-strip", () => {
+  const { segments } = parseElf(injectBlob(sampleElf(), BLOB));
+  const added = segments.findLast((it) => it.type === PT.load) ?? fail();
+  expect(segments.find((it) => it.offset === added.offset)).toBe(added);
+});
+
 test.each([
   { machine: 62, jump: (at: number, entry: number) => [0xe9, ...int32(entry - at - 5)] },
   { machine: 183, jump: (at: number, entry: number) => int32(0x18000000 + (entry - at) / 4) },

@@ -104,28 +104,33 @@ interface Cargo {
   readonly bytes: Buffer;
   readonly offset: number;
   readonly address: number;
-  readonly noteAt: number;
   readonly blobNoteAt: number;
+  readonly pathAt: number;
 }
 
+/**
+ * The old notes, ours, and the interpreter's path. The path must not come first: when several segments
+ * begin at one offset, llvm-strip takes the first in the table for the one that holds the others and
+ * aligns them all by it, and a path needs no alignment.
+ */
 function packCargo(elf: Elf, { interp, note }: Place, blob: Buffer): Cargo {
   const path = elf.bytes.subarray(interp.offset, interp.offset + interp.fileBytes);
   const notes = elf.bytes.subarray(note.offset, note.offset + note.fileBytes);
-  const noteAt = roundUp(path.length, 4);
-  const blobNoteAt = noteAt + roundUp(notes.length, 4);
+  const blobNoteAt = roundUp(notes.length, 4);
   const blobNote = formatNote(NOTE_NAME, blob);
-  const bytes = Buffer.alloc(blobNoteAt + blobNote.length);
-  path.copy(bytes, 0);
-  notes.copy(bytes, noteAt);
+  const pathAt = blobNoteAt + blobNote.length;
+  const bytes = Buffer.alloc(pathAt + path.length);
+  notes.copy(bytes, 0);
   blobNote.copy(bytes, blobNoteAt);
+  path.copy(bytes, pathAt);
   const loads = elf.segments.filter((it) => it.type === PT.load);
   return {
     bytes,
     // A segment can be mapped only if its file offset and address have equal remainders.
     offset: roundUp(endOfSegments(elf), PAGE_BYTES),
     address: roundUp(Math.max(...loads.map((it) => it.address + it.memoryBytes)), PAGE_BYTES),
-    noteAt,
     blobNoteAt,
+    pathAt,
   };
 }
 
@@ -157,17 +162,22 @@ function movedSegments(
     memoryBytes: cargo.bytes.length,
     align: PAGE_BYTES,
   };
-  const notesBytes = cargo.bytes.length - cargo.noteAt;
   const moved = elf.segments.map((it) => {
     if (it === guard.host) return lengthened(guard);
-    if (it === interp) return { ...it, offset: cargo.offset, address: cargo.address };
+    if (it === interp) {
+      return {
+        ...it,
+        offset: cargo.offset + cargo.pathAt,
+        address: cargo.address + cargo.pathAt,
+      };
+    }
     if (it === note) {
       return {
         ...it,
-        offset: cargo.offset + cargo.noteAt,
-        address: cargo.address + cargo.noteAt,
-        fileBytes: notesBytes,
-        memoryBytes: notesBytes,
+        offset: cargo.offset,
+        address: cargo.address,
+        fileBytes: cargo.pathAt,
+        memoryBytes: cargo.pathAt,
       };
     }
     if (it.type !== PT.phdr) return it;
@@ -182,8 +192,8 @@ function movedSections(elf: Elf, { interp, note }: Place, cargo: Cargo): readonl
   const moved = mappedSections(elf).map((it) => {
     if (!isInside(it, interp) && !isInside(it, note)) return it;
     const at = isInside(it, interp)
-      ? it.offset - interp.offset
-      : cargo.noteAt + it.offset - note.offset;
+      ? cargo.pathAt + it.offset - interp.offset
+      : it.offset - note.offset;
     return { ...it, offset: cargo.offset + at, address: cargo.address + at };
   });
   const added: Section = {
@@ -192,7 +202,7 @@ function movedSections(elf: Elf, { interp, note }: Place, cargo: Cargo): readonl
     flags: SHF.alloc,
     address: cargo.address + cargo.blobNoteAt,
     offset: cargo.offset + cargo.blobNoteAt,
-    sizeBytes: cargo.bytes.length - cargo.blobNoteAt,
+    sizeBytes: cargo.pathAt - cargo.blobNoteAt,
     link: undefined,
     infoSection: undefined,
     info: 0,
