@@ -107,6 +107,9 @@ test.for([
   copyFileSync(bootc, stripped);
   expect(run(program, [...args, stripped])).toMatchObject({ status: 0, stderr: "" });
   expect(answers(stripped)).toEqual(answers(bootc));
+  // Ends every verb where Node finds it, so the guard is still there.
+  const env = { ...process.env, NODE_REPL_EXTERNAL_MODULE: "x" };
+  expect(run(stripped, ["--version"], env)).toEqual(run(bootc, ["--version"]));
 });
 
 test("strip has nothing left to take", ({ skip }) => {
@@ -201,6 +204,15 @@ test("Node's own injector makes an executable that behaves alike", () => {
   const builtin = join(work, "builtin");
   expect(build(["--engine", "builtin", "--out", builtin])).toMatchObject({ status: 0 });
   expect(answers(builtin)).toEqual(answers(bootc));
+});
+
+test("Node's own engine still makes what strip breaks", ({ skip }) => {
+  if (!has("strip")) skip("no strip");
+  const builtin = join(work, "builtin-stripped");
+  expect(build(["--engine", "builtin", "--out", builtin])).toMatchObject({ status: 0 });
+  const why = "see docs/adr/0010-own-elf-injector.md: the injector may no longer be needed";
+  expect(run("strip", [builtin]), why).toMatchObject({ status: 0 });
+  expect(run(builtin, ["--version"]), why).toMatchObject({ status: null, stdout: "" });
 });
 
 /** The part of a checkout that a build uses: no git, no npm, no development tools. */
