@@ -23,6 +23,7 @@ export const TEST_PROGRAMS = [
   "qemu-aarch64-static",
   "readelf",
   "strace",
+  "llvm-strip",
   "unshare",
   "openssl",
   "zsh",

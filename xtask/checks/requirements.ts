@@ -28,6 +28,7 @@ const PACKAGES: Readonly<Record<string, Packages>> = {
   "apt-get": { debian: "apt", fedora: "apt" },
   "dpkg-deb": { debian: "dpkg", fedora: "dpkg" },
   strace: { debian: "strace", fedora: "strace" },
+  "llvm-strip": { debian: "llvm", fedora: "llvm" },
   readelf: { debian: "binutils", fedora: "binutils" },
   "eu-strip": { debian: "elfutils", fedora: "elfutils" },
   debootstrap: { debian: "debootstrap", fedora: "debootstrap" },
