@@ -78,7 +78,7 @@ function offerHelp(command: AnyCommand): void {
 
 export interface ProgramOptions {
   readonly asked?: string | undefined;
-  /** No help in place of a command that was left out. */
+  /** Print no help when a command is missing. */
   readonly isSilent?: () => boolean;
 }
 

@@ -19,7 +19,7 @@ export async function rollback(ctx: Context, options: RollbackOptions): Promise<
   const quiet = quietFor(ctx, options);
   const lock = { purpose: "rolling back", timeoutMs: lockTimeoutOf(options) };
   const kind = await withHostLock(quiet, lock, () => queueRollback(quiet));
-  // Taken back, what boots next is what runs, and a soft reboot to that is none.
+  // After a revert the running deployment boots next: there is nothing to soft-reboot into.
   if (kind === "rollback") await softReboot(quiet, options.softReboot, "rollback");
   await answerInJson(ctx, options);
   if (options.apply === true) await reboot(ctx);

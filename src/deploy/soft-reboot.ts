@@ -12,8 +12,8 @@ export type SoftRebootMode = "required" | "auto";
 type Slot = "staged" | "rollback";
 
 /**
- * Refuses `required` where no deployment can be reached so, or not the one there is, before anything is
- * pulled or changed.
+ * Refuses `required` before anything is pulled or changed: where the host has no soft reboots, or where the
+ * deployment that exists cannot be reached by one.
  */
 export async function requireSoftReboot(
   ctx: Context,

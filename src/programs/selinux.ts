@@ -8,7 +8,7 @@ import { isSelinuxOn } from "../system/label.ts";
 import { initRepo } from "./ostree/repo.ts";
 
 export interface PolicyPath {
-  /** Where the policy is to think it is: relative to the root, which itself is the empty string. */
+  /** The path that the policy is asked about, relative to the root; the root itself is the empty string. */
   readonly path: string;
   readonly kind: "directory" | "file" | "link";
 }

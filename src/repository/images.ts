@@ -34,8 +34,8 @@ export async function readStoredImage(
 }
 
 /**
- * The same, but none of which the repository lost a part: its commit, or the ref of a layer, without which
- * upstream programs refuse the host. It has to be pulled again.
+ * Like the above, but undefined if the repository lost the commit or the ref of a layer, without which
+ * upstream programs refuse the host. Such an image has to be pulled again.
  */
 export async function readWholeImage(
   repo: string,

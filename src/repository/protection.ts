@@ -89,7 +89,7 @@ async function own(ctx: Context, repo: string, run: string) {
   return await lockFile(ctx, ownerPath(repo, run), options);
 }
 
-/** The ref goes first: what is left of a run that is killed here is found by its file. */
+/** Deletes the ref first: if we are killed in between, the remaining file identifies the run. */
 async function drop(repo: string, run: string): Promise<void> {
   await rm(join(repo, "refs/heads", refOf(run)), { force: true });
   await rm(ownerPath(repo, run), { force: true });

@@ -80,7 +80,7 @@ export async function publishBootEntries(ctx: Context): Promise<void> {
   await replaceFile(join(ctx.root, COPY), `${JSON.stringify(copy)}\n`, { mode: 0o644 });
 }
 
-/** ostree replaces all entries at once, and systemd renames one: what goes meanwhile is looked for again. */
+/** Attempts to list the entries: ostree replaces all of them at once, and systemd renames one, meanwhile. */
 const LOOKS = 3;
 
 /**

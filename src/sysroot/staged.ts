@@ -8,7 +8,7 @@ import type { BootableDeployment } from "./boot-entries.ts";
 
 export interface StagedDeployment extends BootableDeployment {
   readonly isStaged: true;
-  /** It stays staged over a shutdown, that is, it is dropped. */
+  /** A shutdown does not apply the deployment, and the staged deployment is lost. */
   readonly isLocked: boolean;
 }
 

@@ -19,7 +19,7 @@ export type EntryType =
 
 export interface RawHeader {
   readonly type: EntryType;
-  /** Raw bytes: what is not UTF-8 is told later, when no extended header replaces it. */
+  /** Raw bytes: a name that is not UTF-8 is refused later, unless an extended header replaces it. */
   readonly name: Buffer;
   readonly linkName: Buffer;
   /** Permission bits alone. */
@@ -139,9 +139,8 @@ export function numberRecord(records: PaxRecords, key: string): number | undefin
 }
 
 /**
- * `length key=value\n`, again and again; the last of two with the same key counts. One without a value takes
- * back what was said before. The parts of a sparse file in format 0.0, which all have the same keys, become
- * the one record of format 0.1.
+ * Repeated records `length key=value\n`. The last value of a key wins; an empty value unsets the key. The
+ * parts of a sparse file in format 0.0, which all have the same keys, become the one record of format 0.1.
  */
 export function parsePax(bytes: Buffer): PaxRecords {
   const records = new Map<string, Buffer>();

@@ -73,7 +73,7 @@ export async function fetchPackages(
       paths[i] = await fetchPackage(tree, it, options);
     }
   };
-  // After a failure nothing new starts, and what runs is waited for: no half a set, no stray download.
+  // After a failure, start no new downloads and wait for the running ones.
   const stop = (error: unknown): never => {
     left.length = 0;
     throw error;

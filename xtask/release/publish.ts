@@ -187,7 +187,7 @@ async function hasAsset(github: GitHub, { draft, file }: AssetWork): Promise<boo
   return false;
 }
 
-/** Gone is gone: the answer to an earlier try may have been lost. */
+/** A missing asset counts as deleted: the answer to an earlier try may have been lost. */
 async function deleteAsset({ octokit, repository }: GitHub, id: number): Promise<void> {
   try {
     await octokit.repos.deleteReleaseAsset({ ...repository, asset_id: id });

@@ -39,7 +39,7 @@ interface RequestErrorOptions extends BootcErrorOptions {
   readonly asksForPatience?: boolean;
 }
 
-/** A request without an answer of use, and what whoever sent it may do now. */
+/** A request that failed, and what its sender may do next. */
 export class RequestError extends BootcError {
   /** Proved: the request changed nothing on the server. */
   readonly wasNotCarriedOut: boolean;

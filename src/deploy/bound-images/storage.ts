@@ -57,7 +57,7 @@ export async function storeImages(
     }
   });
   if (isNew) await finishNew?.(dir);
-  // What starts next counts on them: they are to be on the disk before it can.
+  // Flush now: the next boot depends on these images.
   await syncFilesystem(ctx, dir);
   if (isNew) await rename(dir, final);
   ctx.note(`Bound images stored: ${images.length}`);

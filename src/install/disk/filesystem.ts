@@ -96,7 +96,7 @@ export async function withBoot(
   await withTreeBound(ctx, { source: bootMount.path, path: place }, work);
 }
 
-/** Has what is going to be replaced be writable; nothing on it is changed. */
+/** Remounts the target read-write without changing anything on it. */
 export async function unprotect(
   ctx: Context,
   target: MountedRoot,

@@ -1,7 +1,7 @@
 // Programs that tend to file systems and devices as a whole: sync, fstrim, fsfreeze, chattr, wipefs.
 import type { Context } from "../../system/context.ts";
 
-/** Has everything on the file system of `path` be on its disk. */
+/** Writes everything on the file system of `path` to its disk. */
 export async function syncFilesystem(ctx: Context, path: string): Promise<void> {
   await ctx.run("sync", ["--file-system", path]);
 }

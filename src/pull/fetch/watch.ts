@@ -27,8 +27,8 @@ export interface WatchOptions {
 }
 
 /**
- * Watches the blob directory. The kernel tells of new files at once; where its watches are used up
- * (a limit per user), regular looks find them too, only later.
+ * Watches the blob directory. The kernel reports new files at once. If the user's limit of watches is
+ * exhausted, polling finds them later.
  */
 export function watchBlobs(cache: BlobCache, { wanted, onComplete }: WatchOptions): BlobWatch {
   const missing = new Map(wanted.map((it) => [hexOf(it.digest), it]));

@@ -109,7 +109,7 @@ function entriesOf(layer: DerivedLayer, path: string, item: TarItem): readonly L
   return noted(layer, path, entryAt(layer, placed, { entry, content }));
 }
 
-/** Through a link of the layer it comes where the link leads, if the layer has anything there. */
+/** A whiteout follows the layer's own symbolic links if the layer has an entry at their target. */
 function whiteout(layer: DerivedLayer, path: string, entry: TarEntry): readonly LayerEntry[] {
   const { links, shape, whiteouts } = layer;
   const end = links.resolve(path);

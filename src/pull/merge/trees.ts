@@ -159,7 +159,7 @@ function namesOf(path: string): string[] {
   return path.split("/").filter((it) => it !== "" && it !== ".");
 }
 
-/** A symbolic link is a link whatever its name; so ostree takes it. */
+/** A symbolic link named like a whiteout is still a symbolic link, as it is for ostree. */
 function isWhiteout(name: string, checksum: string, store: TreeStore): boolean {
   return name.startsWith(WHITEOUT) && store.linkTarget(checksum) === undefined;
 }

@@ -87,7 +87,7 @@ export async function createBatches(ctx: Context, repo: string): Promise<Batches
     batch.isClosed = true;
   }
 
-  /** One that takes layers, with one more writer. */
+  /** Joins the open batch, creating one if needed. */
   async function joinOne(): Promise<Batch> {
     for (;;) {
       current ??= createBatch(repo, reserveBytes);
@@ -151,7 +151,7 @@ function slotOf(batch: Batch, end: () => void): LayerSlot {
   };
 }
 
-/** Never rejects: who waits for the layers of the batch is told. */
+/** Never rejects: a failure goes to the promises of the batch's layers. */
 async function publish(ctx: Context, repo: string, batch: Batch): Promise<void> {
   const { scratch, layers, published } = batch;
   try {

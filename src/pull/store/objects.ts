@@ -35,9 +35,9 @@ export interface NewFile extends Owner {
 export interface FileWriter {
   /** The piece must stay as it is until the writer has settled. */
   write(piece: Buffer): void;
-  /** All content was written; the object's checksum. */
+  /** Completes the file; returns the object's checksum. */
   end(): string;
-  /** The content is not to come. */
+  /** Discards the file: no more content will arrive. */
   abandon(): void;
 }
 

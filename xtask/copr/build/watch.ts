@@ -188,7 +188,7 @@ async function describeFailure(
   }
 }
 
-/** Where a log tells why. Of an import it is on the server's page alone, and the chroots never began. */
+/** Where the logs with the reason are. A failed import has its log only on the server's page. */
 function failedPlaces({ build, source, chroots }: Progress): readonly LogPlace[] {
   if (hasFailedImport({ build, source })) return [];
   if (source?.state === "failed") return [{ where: "source", resultUrl: source.resultUrl }];
