@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { BootcError } from "../src/errors.ts";
 import { FOLDERS } from "./checks/folders.ts";
 import { findCircles, findImportViolations, type SourceFile, TEST_FILE } from "./checks/imports.ts";
+import { findPageProblems } from "./checks/pages.ts";
 import { defineTask } from "./task.ts";
 
 const LINES_MAX = 400;
@@ -38,6 +39,7 @@ export async function findViolations(top: string): Promise<readonly string[]> {
     ...findCircles(product),
     ...findSizeViolations(product.map((it) => it.path)),
     ...findUndocumented(await readFile(join(top, ARCHITECTURE), "utf8")),
+    ...(await findPageProblems(top)),
   ].sort();
 }
 
