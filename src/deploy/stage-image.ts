@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { BootcError, doing } from "../errors.ts";
 import type { Deployment } from "../host/deployment.ts";
+import { collectKargs, updateKargs } from "../host/image-kargs.ts";
 import { formatKargs, type Karg, parseKargs } from "../host/kargs.ts";
-import { collectKargs, updateKargs } from "../host/kargs-d.ts";
 import { describeManifestDifference } from "../host/manifest-difference.ts";
 import { versionOf } from "../image/config.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
@@ -14,7 +14,7 @@ import { STAGING_MESSAGE_ID, writeJournal } from "../programs/systemd.ts";
 import type { OnPullEvent } from "../progress/progress.ts";
 import type { PulledImage } from "../pull/request.ts";
 import { openCommit } from "../repository/tree.ts";
-import { readKargsFiles } from "../sysroot/kargs-files.ts";
+import { readKargsFiles } from "../sysroot/image-kargs.ts";
 import { deploymentDir } from "../sysroot/paths.ts";
 import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { collectKargs, updateKargs } from "./image-kargs.ts";
 import { addKargs, areEqualKargs, parseKargs, removeKargs, removeKey } from "./kargs.ts";
-import { collectKargs, updateKargs } from "./kargs-d.ts";
 
 test.each([
   { text: "root=UUID=x rw  quiet\n", want: ["root=UUID=x", "rw", "quiet"] },

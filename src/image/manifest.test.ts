@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { BootcError } from "../errors.ts";
 import { createdEpochOf, parseConfig, requireBootable, versionOf } from "./config.ts";
-import { indexByDiffId, splitLayers } from "./layer-plan.ts";
+import { indexByDiffId, splitLayers } from "./layer-kinds.ts";
 import { parseImageManifest, parseManifest, requirePlatform, toOciManifest } from "./manifest.ts";
 import { platformOf } from "./platform.ts";
 

@@ -9,10 +9,10 @@ import {
   parseBootTarget,
   sortBootEntries,
 } from "../host/boot-entry.ts";
+import { collectKargs } from "../host/image-kargs.ts";
 import { addKargs, formatKargs, parseKargs } from "../host/kargs.ts";
-import { collectKargs } from "../host/kargs-d.ts";
 import { listEntryFiles, resolveEntry } from "../sysroot/boot-entries.ts";
-import { readKargsFiles } from "../sysroot/kargs-files.ts";
+import { readKargsFiles } from "../sysroot/image-kargs.ts";
 import { namedDeploymentDir } from "../sysroot/paths.ts";
 import type { Context } from "../system/context.ts";
 import { openDirectory } from "../system/file-tree.ts";

@@ -1,5 +1,5 @@
 // A pull as a series of events, and the state they add up to. Every view of progress is built on these.
-import type { LayerKind } from "../image/layer-plan.ts";
+import type { LayerKind } from "../image/layer-kinds.ts";
 
 export type PullEvent =
   /** The first event: the work to do. */

@@ -5,9 +5,9 @@ import type { OnPullEvent } from "../progress/progress.ts";
 import { deletePrivateRefs } from "../repository/cleanup.ts";
 import type { Context } from "../system/context.ts";
 import { type ImportedImage, withLayers } from "./layers.ts";
+import { asWriter } from "./lock.ts";
 import { baseCommitOf, type PullPlan, planFetch } from "./plan/plan.ts";
 import { requireVouched } from "./policy.ts";
-import { asWriter } from "./writer.ts";
 
 export interface BaseOptions {
   /** The ref to move to the commit. Without it the commit is garbage for the next prune. */

@@ -12,12 +12,12 @@ import { VERSION } from "../version.ts";
 import { noteFiltered } from "./import/schedule.ts";
 import { type ImportedImage, withLayers } from "./layers.ts";
 import { removeLeftovers } from "./leftovers.ts";
+import { asWriter } from "./lock.ts";
 import { commitImage } from "./merge/commit.ts";
 import { mergeLayers, noteReplacedLinks } from "./merge/merge.ts";
 import { baseCommitOf, type PullPlan, planAgain, type UnchangedPlan } from "./plan/plan.ts";
 import { judgeAgain, requireVouched } from "./policy.ts";
 import type { PulledImage } from "./request.ts";
-import { asWriter } from "./writer.ts";
 
 export interface PullOptions {
   /** Keeps the image safe from everybody's clean-ups until the protection ends. */

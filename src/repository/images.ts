@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { BootcError, doing } from "../errors.ts";
 import { type ImageConfig, parseConfig } from "../image/config.ts";
-import { type ImageLayer, indexByDiffId, splitLayers } from "../image/layer-plan.ts";
+import { type ImageLayer, indexByDiffId, splitLayers } from "../image/layer-kinds.ts";
 import { type ImageManifest, parseImageManifest } from "../image/manifest.ts";
 import { formatImageReference, type ImageReference } from "../image/reference.ts";
 import { objectPath } from "../ostree/objects.ts";

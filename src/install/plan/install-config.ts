@@ -2,7 +2,7 @@
 import { BootcError } from "../../errors.ts";
 import { formatCanonicalJson } from "../../format/canonical-json.ts";
 import { parseToml } from "../../format/toml-file.ts";
-import { namesOfArchitecture } from "../../host/kargs-d.ts";
+import { namesOfArchitecture } from "../../host/image-kargs.ts";
 
 export const FILESYSTEMS = ["xfs", "ext4", "btrfs"] as const;
 export type FilesystemType = (typeof FILESYSTEMS)[number];

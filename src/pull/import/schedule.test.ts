@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { expect, onTestFinished, test, vi } from "vitest";
-import type { LayerKind } from "../../image/layer-plan.ts";
+import type { LayerKind } from "../../image/layer-kinds.ts";
 import { PENDING_PREFIX } from "../../ostree/ref-names.ts";
 import type { PullEvent } from "../../progress/progress.ts";
 import { blobPath, openCache } from "../../repository/cache.ts";

@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { doing, kindOf } from "../../errors.ts";
 import { labelsOf } from "../../image/config.ts";
 import { shortDigest } from "../../image/digest.ts";
-import type { LayerKind } from "../../image/layer-plan.ts";
+import type { LayerKind } from "../../image/layer-kinds.ts";
 import type { OnPullEvent } from "../../progress/progress.ts";
 import { type BlobCache, blobPath, placeholdBlob } from "../../repository/cache.ts";
 import type { PlannedLayer } from "../../repository/images.ts";

@@ -3,7 +3,7 @@ import { BootcError } from "../../errors.ts";
 import { formatCanonicalJson } from "../../format/canonical-json.ts";
 import { formatDecimalSize } from "../../format/size.ts";
 import { type ImageConfig, requireBootable } from "../../image/config.ts";
-import { splitLayers } from "../../image/layer-plan.ts";
+import { splitLayers } from "../../image/layer-kinds.ts";
 import { toOciManifest } from "../../image/manifest.ts";
 import { platformOf } from "../../image/platform.ts";
 import type { ImageReference, OstreeReference } from "../../image/reference.ts";

@@ -9,7 +9,7 @@ import { syncPendingRefs } from "../../repository/pending.ts";
 import { createScratch, type Scratch } from "../../repository/scratch.ts";
 import { readReserve } from "../../repository/space.ts";
 import type { Context } from "../../system/context.ts";
-import { createObjectWriter, type ObjectWriter } from "./objects.ts";
+import { createObjectWriter, type ObjectWriter } from "./write-objects.ts";
 
 /** A layer being written. */
 export interface LayerSlot {

@@ -9,7 +9,7 @@ import {
   sha256,
 } from "../../ostree/objects.ts";
 import { damagedTar } from "../../tar/header.ts";
-import type { Owner } from "./objects.ts";
+import type { Owner } from "./write-objects.ts";
 
 /**
  * Where an entry's parent is missing, it and all directories above it, known or not, get the mode 0755 and

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createScratch } from "../../repository/scratch.ts";
-import { createObjectWriter } from "./objects.ts";
+import { createObjectWriter } from "./write-objects.ts";
 
 let repo: string;
 

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { formatFileHeader, objectPath, parseCommit, sha256 } from "../../ostree/objects.ts";
 import { createScratch, type Scratch } from "../../repository/scratch.ts";
-import { createObjectWriter, type ObjectWriter } from "./objects.ts";
-import { createOwnSink } from "./own.ts";
+import { createOwnSink } from "./by-us.ts";
 import { type LayerEntry, NO_CONTENT } from "./sink.ts";
+import { createObjectWriter, type ObjectWriter } from "./write-objects.ts";
 
 let top: string;
 let scratch: Scratch;

@@ -1,5 +1,5 @@
 // The kargs.d files of an image: in a deployment on disk, or in a commit that is not deployed yet.
-import type { KargsFile } from "../host/kargs-d.ts";
+import type { KargsFile } from "../host/image-kargs.ts";
 import type { FileTree } from "../system/file-tree.ts";
 
 const DIR = "usr/lib/bootc/kargs.d";

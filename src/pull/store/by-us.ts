@@ -5,9 +5,9 @@ import { FILE_TYPES, formatCommit, sha256 } from "../../ostree/objects.ts";
 import type { Scratch } from "../../repository/scratch.ts";
 import type { Context } from "../../system/context.ts";
 import type { LayerSlot } from "./batches.ts";
-import type { ObjectWriter } from "./objects.ts";
 import type { LayerCommit, LayerEntries, LayerEntry, LayerSink } from "./sink.ts";
 import { createLayerTree, type LayerTree } from "./tree.ts";
+import type { ObjectWriter } from "./write-objects.ts";
 
 export function createOwnSink(
   { env, signal }: Pick<Context, "env" | "signal">,
