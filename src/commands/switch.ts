@@ -3,6 +3,7 @@ import { type DeployFlags, deploySettingsOf, lockTimeoutOf } from "../cli/option
 import { deployImage, requireBooted } from "../deploy/deploy-image.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
+import { labelStagedEtc } from "../deploy/selinux-labels.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import { isSameImage, parseSwitchTarget } from "../host/switch.ts";
@@ -59,7 +60,10 @@ async function switchLocked(
   const host = assembleHost(sysroot);
   if (isSameImage(host.spec.image, reference)) {
     ctx.say("Image specification is unchanged.");
-    return host.status.staged === null ? "nothing" : "unchanged";
+    if (host.status.staged === null) return "nothing";
+    // A run that was killed right after staging left this undone.
+    await labelStagedEtc(ctx);
+    return "unchanged";
   }
   const booted = requireBooted(sysroot);
   // A host that was installed from a plain ostree branch keeps its content until the ref goes.

@@ -12,6 +12,7 @@ import {
 } from "../deploy/deploy-image.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
+import { labelStagedEtc } from "../deploy/selinux-labels.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { describeContent, describeDifference } from "../deploy/stage-image.ts";
 import { assembleHost } from "../host/assemble-host.ts";
@@ -150,6 +151,8 @@ async function applyLock(
   { change, message }: LockDecision,
   staged: BootEntry | null,
 ): Promise<void> {
+  // A run that was killed right after staging left this undone.
+  await labelStagedEtc(ctx);
   if (change !== "keep") {
     await setFinalizationLock(ctx, change === "lock" ? "locked" : "unlocked");
     const digest = staged?.image?.imageDigest;
