@@ -121,6 +121,16 @@ test.each([
     isTransient: true,
   },
   {
+    said: 'fetching blob: invalid status code from registry 503 (Service Unavailable): StatusCode: 503, "page not found"',
+    kind: "network",
+    isTransient: true,
+  },
+  {
+    said: "reading blob: dial tcp: lookup cdn.example: server misbehaving; not found",
+    kind: "network",
+    isTransient: true,
+  },
+  {
     said: "reading manifest x: toomanyrequests: You have reached your limit",
     kind: "network",
     isTransient: true,

@@ -55,6 +55,8 @@ const RULES: readonly Rule[] = [
   // A record that was damaged on its way, unlike everything else that TLS complains about.
   [/tls: bad record MAC/i, "network", "transient"],
   [/x509:|tls: |server gave HTTP response to HTTPS/i, "network", "lasting"],
+  // Its page of an error may say "not found" of something else.
+  [/status(?: code)?:? 5\d\d|\b50\d\b|server misbehaving/i, "network", "transient"],
   [
     /manifest unknown|name unknown|not found|\b404\b/i,
     "failed",
@@ -65,7 +67,6 @@ const RULES: readonly Rule[] = [
   [/no route to host|host is down|network is down/i, "network", "transient"],
   [/time(?:d )?out|deadline exceeded|connection reset|connection abort/i, "network", "transient"],
   [/broken pipe|\bEOF\b|stream error: stream ID/i, "network", "transient"],
-  [/status(?: code)?:? 5\d\d|\b50\d\b|server misbehaving/i, "network", "transient"],
   [/pinging container registry|proxyconnect|http2?:|dial tcp/i, "network", "transient"],
 ];
 
