@@ -13,6 +13,7 @@ test.each([
   ["a\tb\b\u007f", "a\\u0009b\\u0008\\u007f"],
   ["a control of one byte: \u009b2J", "a control of one byte: \\u009b2J"],
   ["turned \u202eround\u202c", "turned \\u202eround\\u202c"],
+  ["an Arabic letter mark: \u061c", "an Arabic letter mark: \\u061c"],
   ["", ""],
 ])("of %j a terminal shows %j", (text, want) => {
   expect(printable(text)).toBe(want);

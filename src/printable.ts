@@ -1,7 +1,7 @@
 // Text that others wrote, made harmless for a terminal: what a terminal acts on is shown as JSON writes it.
 
 /** Controls, and the characters that turn the direction of writing. */
-const ACTED_ON = /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+const ACTED_ON = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
 /** One value, on one line: a line break in it does not end the line. */
 export function printable(text: string): string {

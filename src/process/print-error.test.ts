@@ -53,6 +53,13 @@ test("what a registry or an image wrote does not command the terminal", () => {
   expect(print(error)).toBe(`error: no: ${shown}\nhint: ${shown}\n`);
 });
 
+test("with --json neither, and the text is the same", () => {
+  const hostile = "\u009b1mgone \u202e";
+  const json = print(new BootcError("no", { cause: new BootcError(hostile) }), { isJson: true });
+  expect(json).not.toMatch(/[\u009b\u202e]/);
+  expect(JSON.parse(json).error.causes).toEqual([hostile]);
+});
+
 test("an error that nobody expected asks for a report, with its stack", () => {
   const text = print(new Error("unreachable: \u001b[2J"));
   expect(text).toContain("error: unreachable: \\u001b[2J\nthis is a defect of bootc");

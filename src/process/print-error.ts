@@ -13,7 +13,7 @@ export interface ErrorForm {
 export function printError(error: unknown, { program, isJson }: Readonly<ErrorForm>): void {
   const description = describeError(error);
   if (isJson) {
-    process.stderr.write(`${JSON.stringify({ error: description })}\n`);
+    process.stderr.write(`${printableLines(JSON.stringify({ error: description }))}\n`);
     return;
   }
   const hasColor = process.stderr.isTTY === true && !process.env.NO_COLOR;
