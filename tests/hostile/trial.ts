@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../../src/errors.ts";
 import type { Input, PullOfInput } from "./inputs.ts";
@@ -119,8 +119,9 @@ async function findFiles(place: string): Promise<readonly string[]> {
       const shown = join(folder, name).replace(/^repo\//, "");
       if (folder.startsWith("repo") && alwaysThere.test(shown)) continue;
       const path = join(place, folder, name);
-      const isBlob = (await stat(path)).isFile() && shown.includes("/sha256/");
-      found.push(isBlob && !isWhole(path, name) ? `wrong:${shown}` : shown);
+      const isBlob = shown.includes("/sha256/");
+      const isWrong = isBlob && !((await lstat(path)).isFile() && isWhole(path, name));
+      found.push(isWrong ? `wrong:${shown}` : shown);
     }
   }
   return found;
