@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
+import { ifMissing } from "../../src/system/files.ts";
 import { requirePrograms } from "../checks/requirements.ts";
 import type { Tree } from "../task.ts";
 import { readGit } from "./git.ts";
@@ -140,7 +141,7 @@ export function parseVersionFile(text: string): Checkout {
 }
 
 async function readVersionFile(top: string): Promise<Checkout> {
-  const text = await readFile(join(top, VERSION_FILE), "utf8").catch(() => undefined);
+  const text = await readFile(join(top, VERSION_FILE), "utf8").catch(ifMissing(undefined));
   if (text !== undefined) return parseVersionFile(text);
   throw new BootcError(`\`${top}\` is neither a git repository nor an unpacked source archive`, {
     hint: "work in a clone made by `git clone`",

@@ -120,11 +120,13 @@ function x64Code(address: number, entry: number): Buffer {
   ];
   const body = [...step, ...load, ...compares(comparesBytes + 2)];
   const backBytes = body.length + 2;
+  const farthestBytes = backBytes + hide.length + 2;
+  if (farthestBytes > 128) throw new Error("unreachable: too many prefixes for a short jump");
   const loop = [
     ...body,
     ...[0xeb, -backBytes], // jmp next
     ...hide,
-    ...[0xeb, -(backBytes + hide.length + 2)], // jmp next
+    ...[0xeb, -farthestBytes], // jmp next
   ];
   const end = address + start.length + loop.length + 5;
   return Buffer.from([...start, ...loop, ...[0xe9, ...word(entry - end)]]); // done: jmp entry
