@@ -3,8 +3,8 @@ import { stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import { formatDecimalSize } from "../format/size.ts";
-import { assignSlots } from "../host/assemble-host.ts";
 import type { Deployment } from "../host/deployment.ts";
+import { keptDeployments } from "../host/kept-deployments.ts";
 import { isAtLeast, readOstree } from "../programs/ostree/version.ts";
 import { readFileSize } from "../repository/files.ts";
 import { openCommit } from "../repository/tree.ts";
@@ -117,12 +117,4 @@ export async function sumFreeableKernels(
     }
   }
   return sum;
-}
-
-/** What stays beside a new deployment: the booted one, pinned ones, and those of other stateroots. */
-function keptDeployments(deployments: readonly Deployment[]): readonly Deployment[] {
-  const { booted } = assignSlots(deployments);
-  return deployments.filter(
-    (it) => it === booted || it.isPinned || it.stateroot !== booted?.stateroot,
-  );
 }

@@ -2,6 +2,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { HOST_SCHEMA } from "../format/schema/host.ts";
 import { parseOstreeReference } from "../image/reference.ts";
+import { deployment as sampleDeployment } from "../testing/deployment.ts";
 import { assembleHost, onlyBooted } from "./assemble-host.ts";
 import type { Deployment, Sysroot } from "./deployment.ts";
 import { formatHumanStatus } from "./human-status.ts";
@@ -16,24 +17,12 @@ const content = (digit: string, version: string | null = "1.0") => ({
   layers: [],
 });
 
-const deployment = (digit: string, changes: Partial<Deployment> = {}): Deployment => ({
-  stateroot: "default",
-  checksum: digit.repeat(64),
-  serial: 0,
-  bootChecksum: undefined,
-  isStaged: false,
-  isBooted: false,
-  isPinned: false,
-  isLocked: false,
-  unlocked: "none",
-  bootOptions: undefined,
-  softRebootObstacle: "systemd is older than 254",
-  origin: { image, refspec: undefined, isIncompatible: false },
-  content: content(digit),
-  cachedUpdate: undefined,
-  problems: [],
-  ...changes,
-});
+const deployment = (digit: string, changes: Partial<Deployment> = {}): Deployment =>
+  sampleDeployment(digit, {
+    origin: { image, refspec: undefined, isIncompatible: false },
+    content: content(digit),
+    ...changes,
+  });
 
 const sysroot = (deployments: readonly Deployment[], more: Partial<Sysroot> = {}): Sysroot => ({
   deployments,

@@ -1,25 +1,6 @@
 import { expect, test } from "vitest";
-import type { Deployment } from "./deployment.ts";
+import { deployment } from "../testing/deployment.ts";
 import { decideRollback } from "./rollback.ts";
-
-const deployment = (digit: string, more: Partial<Deployment> = {}): Deployment => ({
-  stateroot: "default",
-  checksum: digit.repeat(64),
-  serial: 0,
-  bootChecksum: undefined,
-  isStaged: false,
-  isBooted: false,
-  isPinned: false,
-  isLocked: false,
-  unlocked: "none",
-  bootOptions: undefined,
-  softRebootObstacle: "systemd is older than 254",
-  origin: { image: undefined, refspec: undefined, isIncompatible: false },
-  content: { digest: digit, version: null, timestamp: null, architecture: "", layers: [] },
-  cachedUpdate: undefined,
-  problems: [],
-  ...more,
-});
 
 const staged = deployment("c", { isStaged: true });
 const booted = deployment("b", { isBooted: true });
