@@ -1,6 +1,7 @@
 // Installations that fail: refused ones leave disks unchanged, killed ones leave no devices.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -171,6 +172,27 @@ describe.skipIf(missing.length > 0)(
         encoding: "utf8",
       });
       expect(ran.status).not.toBe(0);
+      waitUntilDetached(path);
+    });
+
+    test("terminated while mount(8) still runs: nothing stays mounted", async () => {
+      const path = await newDisk("mounting.raw", 2048);
+      // The real one does its work, and then does not end by itself.
+      const shims = await newRoot("mount-shim");
+      const mounted = join(shims, "mounted");
+      const shim = `#!/bin/sh\n${sh("which", "mount").trim()} "$@" || exit\n`;
+      const stays = `case "$*" in *rootfs-*) touch ${mounted}; exec sleep 600 ;; esac\n`;
+      await writeFile(join(shims, "mount"), shim + stays, { mode: 0o755 });
+      const entry = join(TOP, "src/entry.ts");
+      const args = ["--via-loopback", "--filesystem", "ext4", "--source-imgref", image, path];
+      const wait = `until test -e ${mounted}; do kill -0 $pid || exit 1; done`;
+      const script = `"$@" & pid=$!; ${wait}; kill -TERM $pid; wait $pid`;
+      const words = [process.execPath, entry, "install", "to-disk", ...args];
+      const ran = spawnSync("bash", ["-c", script, "sh", ...words], {
+        env: { ...process.env, PATH: `${shims}:${process.env.PATH}` },
+        encoding: "utf8",
+      });
+      expect([ran.status, ran.stderr]).toEqual([1, expect.stringContaining("error: interrupted")]);
       waitUntilDetached(path);
     });
   },

@@ -203,7 +203,12 @@ async function withMounted<T>(
 ): Promise<T> {
   await mkdir(join(ctx.root, MOUNT_DIR), { recursive: true });
   const dir = await mkdtemp(join(ctx.root, MOUNT_DIR, "rootfs-"));
-  await mount(ctx, { source: nodes.root, path: dir });
+  try {
+    await mount(ctx, { source: nodes.root, path: dir });
+  } catch (error) {
+    await rmdir(dir);
+    throw error;
+  }
   // After a failure something may still be at work in there; the file system goes when that ends.
   let isLazy = true;
   try {

@@ -1,5 +1,6 @@
 // mount(8) and umount(8). What is mounted for a while is unmounted even after Ctrl-C.
 import type { Context, RunOptions } from "../../system/context.ts";
+import { readMount } from "../../system/mounts.ts";
 import { cleanupContext } from "../../system/run.ts";
 
 export interface MountOptions {
@@ -9,7 +10,10 @@ export interface MountOptions {
   readonly options?: string;
 }
 
-/** Mounts a device, or of a file system without one its name, at `path`. */
+/**
+ * Mounts a device (a name where the file system has none) at `path`. Leaves nothing mounted when it is
+ * interrupted, although mount(8) may have done its work by then.
+ */
 export async function mount(
   ctx: Context,
   { source, path }: { readonly source: string; readonly path: string },
@@ -19,7 +23,13 @@ export async function mount(
     ...(type === undefined ? [] : ["-t", type]),
     ...(options === undefined ? [] : ["-o", options]),
   ];
-  await ctx.run("mount", [...how, source, path]);
+  try {
+    await ctx.run("mount", [...how, source, path]);
+  } catch (error) {
+    const isLeft = ctx.signal.aborted && (await readMount(ctx, path)) !== undefined;
+    if (isLeft) await unmountTree(ctx, path, { isLazy: true });
+    throw error;
+  }
 }
 
 /** Shows the directory `source` at `path` as well, without what is mounted below it. */
