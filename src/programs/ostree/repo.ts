@@ -17,15 +17,7 @@ export async function commitTar(
   { repo, ref, args }: TarCommit,
   tar: AsyncIterable<readonly Uint8Array[]>,
 ): Promise<string> {
-  const all = [
-    "commit",
-    `--repo=${repo}`,
-    `--branch=${ref}`,
-    "--parent=none",
-    "--no-bindings",
-    "--tree=tar=-",
-    ...args,
-  ];
+  const all = commitArgs("tar=-", { repo, ref, args });
   return requireChecksum(await feed(ctx, { program: "ostree", args: all }, tar));
 }
 
@@ -34,16 +26,13 @@ export async function commitDirectory(
   ctx: Context,
   { repo, ref, directory, args }: TarCommit & { readonly directory: string },
 ): Promise<string> {
-  const all = [
-    "commit",
-    `--repo=${repo}`,
-    `--branch=${ref}`,
-    "--parent=none",
-    "--no-bindings",
-    `--tree=dir=${directory}`,
-    ...args,
-  ];
+  const all = commitArgs(`dir=${directory}`, { repo, ref, args });
   return requireChecksum(await ctx.read("ostree", all, { endsWithUs: true }));
+}
+
+function commitArgs(tree: string, { repo, ref, args }: TarCommit): readonly string[] {
+  const where = [`--repo=${repo}`, `--branch=${ref}`];
+  return ["commit", ...where, "--parent=none", "--no-bindings", `--tree=${tree}`, ...args];
 }
 
 function requireChecksum(text: string): string {
