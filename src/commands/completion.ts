@@ -1,5 +1,4 @@
 // `bootc completion`: a script that lets a shell complete our commands and options.
-
 import type { AnyCommand } from "../cli/commander.ts";
 import { formatBashCompletion } from "../cli/completion/bash.ts";
 import { formatFishCompletion } from "../cli/completion/fish.ts";

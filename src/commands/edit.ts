@@ -1,5 +1,4 @@
 // `bootc edit`: change what this host is meant to run by changing its document.
-
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,5 +1,4 @@
 // `bootc rollback`: boot the previous deployment next, or take that back.
-
 import { type JsonFlags, type LockFlags, lockTimeoutOf } from "../cli/options.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";

@@ -1,5 +1,4 @@
 // `bootc upgrade`: stage the newest image behind the reference this host follows.
-
 import { type DeployFlags, deploySettingsOf, lockTimeoutOf } from "../cli/options.ts";
 import { announceChange, requireReboot, withdrawReboot } from "../deploy/after-change.ts";
 import {

@@ -1,5 +1,4 @@
 // What happens before any verb that changes the booted host: permission, a place of our own, a writable root.
-
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";

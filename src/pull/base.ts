@@ -1,5 +1,4 @@
 // Pulls the ostree commit out of an image that holds nothing else. The image itself is not stored.
-
 import { createRef } from "../programs/ostree/repo.ts";
 import type { OnPullEvent } from "../progress/progress.ts";
 import { deletePrivateRefs } from "../repository/cleanup.ts";

@@ -1,5 +1,4 @@
 // One writer of a repository at a time.
-
 import { makeRepositoryWritable } from "../sysroot/writable.ts";
 import type { Context } from "../system/context.ts";
 import { lockFile } from "../system/lock.ts";

@@ -1,5 +1,4 @@
 // A reverse proxy in front of a registry that fails in chosen ways, and a forward proxy that counts.
-
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";

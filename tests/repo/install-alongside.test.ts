@@ -1,6 +1,5 @@
 // Installations beside an existing system whose ESP is not mounted. This kernel may lack FAT, so the ESP has an
 // ext4 and is only an ESP by its partition type.
-
 import { execFileSync } from "node:child_process";
 import {
   cpSync,

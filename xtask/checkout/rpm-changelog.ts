@@ -1,5 +1,4 @@
 // The package's %changelog, made from git: one entry per release tag, and one for the commits since.
-
 import type { Tree } from "../task.ts";
 import { type Checkout, formatReleasedVersion, RELEASE_TAG, sortTags } from "./checkout.ts";
 import { readGit } from "./git.ts";

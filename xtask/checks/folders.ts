@@ -1,5 +1,4 @@
 // The architecture as a table: which question each folder answers, and what it may import.
-
 import type { Folder } from "./folder.ts";
 import { TOOL_FOLDERS } from "./tool-folders.ts";
 

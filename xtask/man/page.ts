@@ -1,5 +1,4 @@
 // The man page of one command.
-
 import { type CommandTree, type OptionInfo, optionNames } from "../../src/cli/tree.ts";
 import { BootcError, type ErrorKind, exitStatusOf } from "../../src/errors.ts";
 import {

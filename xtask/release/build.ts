@@ -1,5 +1,4 @@
 // `xtask release --build`: everything a release consists of, in one folder, with checksums and manifest.
-
 import { createReadStream, createWriteStream } from "node:fs";
 import { copyFile, mkdir, readdir, rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";

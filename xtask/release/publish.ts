@@ -1,6 +1,5 @@
 // `xtask release --publish`: a draft, its assets, their digests, and only then the release. Every step
 // looks first at what is there, so that a run after an interruption carries on where the last one stopped.
-
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { BootcError, kindOf } from "../../src/errors.ts";

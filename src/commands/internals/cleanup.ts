@@ -1,5 +1,4 @@
 // `bootc internals cleanup`: removes images, layers and downloads that nothing on this host needs.
-
 import { join } from "node:path";
 import { type LockFlags, lockTimeoutOf } from "../../cli/options.ts";
 import { cleanHost } from "../../deploy/clean-host.ts";

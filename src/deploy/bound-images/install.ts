@@ -1,5 +1,4 @@
 // Images that the installed one binds: required before anything is erased, and stored with the machine.
-
 import { BootcError } from "../../errors.ts";
 import { parseManifest } from "../../image/manifest.ts";
 import { parseRegistryName } from "../../image/registry-name.ts";

@@ -1,5 +1,4 @@
 // The partition table a root was found in: not every kind is what firmware and boot loaders expect.
-
 import { readPartitionTableType } from "../../programs/disk/blkid.ts";
 import type { Context } from "../../system/context.ts";
 import { describeTableWarning } from "../plan/partition-plan.ts";

@@ -1,5 +1,4 @@
 // Device nodes, fifos and sockets of a derived layer: ostree stores none, yet what they lie over goes.
-
 import type { TarEntry } from "../../tar/entry.ts";
 import { damagedTar } from "../../tar/header.ts";
 import { normalizePath } from "../../tar/path.ts";

@@ -1,5 +1,4 @@
 // The directory tree of a layer while its entries arrive in any order, as ostree's tar reader builds it.
-
 import { formatDirtree, type TreeDir, treeChecksum } from "../../ostree/dirtree.ts";
 import {
   EMPTY_TREE,

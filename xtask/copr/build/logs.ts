@@ -1,5 +1,4 @@
 // The logs of a build: found below its result directory, plain while it runs, compressed afterwards.
-
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { BootcError, doing } from "../../../src/errors.ts";
