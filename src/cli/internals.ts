@@ -87,7 +87,7 @@ function declareBootInternals(internals: Command, ctx: Context): void {
     });
 }
 
-/** About the booted host: schemas, the copy of boot entries for users, reboot. */
+/** About the booted host: schemas, reboot. */
 function declareHostInternals(internals: Command, ctx: Context): void {
   internals
     .command("print-json-schema")
@@ -101,14 +101,6 @@ function declareHostInternals(internals: Command, ctx: Context): void {
     .action(async (options) => {
       const { printJsonSchema } = await import("../commands/internals/print-json-schema.ts");
       await printJsonSchema(ctx, declared(options));
-    });
-  internals
-    .command("publish-boot-entries")
-    .description("leave a copy of the boot loader's entries for users who may not read them")
-    .addHelpText("after", "\nExamples:\n  bootc internals publish-boot-entries")
-    .action(async () => {
-      const { publishBootEntries } = await import("../sysroot/boot-entries.ts");
-      await publishBootEntries(ctx);
     });
   internals
     .command("reboot")

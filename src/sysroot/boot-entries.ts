@@ -1,7 +1,7 @@
 // Which deployments the boot loader knows, in its order. Its entries are files under /boot, which some
 // systems close to users; for these there is a copy under /run, and failing that, ostree's own refs.
-import { mkdir, readdir, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { BootcError, describeError, errnoOf } from "../errors.ts";
 import {
   type BootLoaderEntry,
@@ -13,12 +13,11 @@ import {
 import type { UnreadableEntry } from "../host/deployment.ts";
 import type { Context } from "../system/context.ts";
 import {
+  ifMissing,
   isForbidden,
   isMissing,
-  readFileIfAny,
   readLinkIfAny,
   readNamesIfAny,
-  replaceFile,
 } from "../system/files.ts";
 
 /** A deployment as the boot loader's side of ostree names it. */
@@ -39,13 +38,14 @@ export interface BootEntries {
   readonly readAt: string | undefined;
 }
 
-/** Where privileged runs leave a copy of the entries for everybody. */
-const COPY = "run/bootc/boot-entries.json";
+/**
+ * Where privileged runs leave a copy of the entries for everybody: a link to a directory with the files and
+ * with the links `boot.N`. The package's script of the same name makes it at boot, without us.
+ */
+const COPY = "run/bootc/boot-entries";
 
 interface EntriesCopy {
   readonly readAt: string;
-  /** Where `boot.N` pointed: with another target the copy is out of date. */
-  readonly bootTarget: string;
   readonly files: readonly EntryFile[];
 }
 
@@ -71,13 +71,30 @@ export async function readBootEntries(ctx: Context): Promise<BootEntries> {
 export async function publishBootEntries(ctx: Context): Promise<void> {
   const files = await readEntryFiles(ctx);
   if (files === undefined || files.length === 0 || !(await areClosedToUsers(ctx))) return;
-  const copy: EntriesCopy = {
-    readAt: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
-    bootTarget: (await readBootTarget(ctx)) ?? "",
-    files,
-  };
-  await mkdir(join(ctx.root, "run/bootc"), { recursive: true, mode: 0o755 });
-  await replaceFile(join(ctx.root, COPY), `${JSON.stringify(copy)}\n`, { mode: 0o644 });
+  const copy = join(ctx.root, COPY);
+  const name = `boot-entries.${process.pid}`;
+  const made = join(dirname(copy), name);
+  await rm(made, { recursive: true, force: true });
+  await mkdir(made, { recursive: true, mode: 0o755 });
+  for (const { name, text, problem } of files) {
+    if (problem === undefined) await writeFile(join(made, name), text, { mode: 0o644 });
+  }
+  for (const [name, target] of Object.entries(await readBootLinks(join(ctx.root, BOOT_LINKS)))) {
+    await symlink(target, join(made, name));
+  }
+  const old = await readLinkIfAny(copy);
+  await replaceLink(copy, name);
+  if (old?.startsWith("boot-entries.") && old !== name) {
+    await rm(join(dirname(copy), old), { recursive: true, force: true });
+  }
+}
+
+/** Replaces the link at `path` in one step. */
+async function replaceLink(path: string, target: string): Promise<void> {
+  const made = join(dirname(path), `${target}.link`);
+  await rm(made, { force: true });
+  await symlink(target, made);
+  await rename(made, path);
 }
 
 /** Attempts to list the entries: ostree replaces all of them at once, and systemd renames one, meanwhile. */
@@ -144,28 +161,34 @@ async function areClosedToUsers(ctx: Context): Promise<boolean> {
 
 /** The copy, unless ostree has written another set of entries since. */
 async function readCopy(ctx: Context): Promise<EntriesCopy | undefined> {
-  const text = await readFileIfAny(join(ctx.root, COPY));
-  if (text === undefined) return undefined;
-  const copy = parseCopy(text);
-  return copy?.bootTarget === (await readBootTarget(ctx)) ? copy : undefined;
+  const copy = join(ctx.root, COPY);
+  const [links, files, info] = await Promise.all([
+    readBootTarget(copy),
+    listEntryFiles(copy),
+    stat(copy).catch(ifMissing(undefined)),
+  ]);
+  if (info === undefined || files === undefined || files.length === 0) return undefined;
+  if (links !== (await readBootTarget(join(ctx.root, BOOT_LINKS)))) return undefined;
+  return { readAt: info.mtime.toISOString().replace(/\.\d+Z$/, "Z"), files };
 }
 
-/** Undefined for what an earlier or later version may have written in another form. */
-function parseCopy(text: string): EntriesCopy | undefined {
-  try {
-    const copy = JSON.parse(text) as Partial<EntriesCopy> | null;
-    return Array.isArray(copy?.files) ? (copy as EntriesCopy) : undefined;
-  } catch {
-    return undefined;
-  }
-}
+const BOOT_LINKS = "sysroot/ostree";
 
-/** Where the current `boot.N` points, as `boot.N.M`. In the midst of a change there may be two. */
-async function readBootTarget(ctx: Context): Promise<string | undefined> {
-  const links = await Promise.all(
-    ["boot.0", "boot.1"].map((it) => readLinkIfAny(join(ctx.root, "sysroot/ostree", it))),
+/** The links `boot.N` in `dir`, by name. In the midst of a change there may be two. */
+async function readBootLinks(dir: string): Promise<Readonly<Record<string, string>>> {
+  const names = ["boot.0", "boot.1"];
+  const targets = await Promise.all(names.map((it) => readLinkIfAny(join(dir, it))));
+  return Object.fromEntries(
+    names.flatMap((name, i) => {
+      const target = targets[i];
+      return target === undefined ? [] : [[name, target]];
+    }),
   );
-  const found = links.filter((it) => it !== undefined);
+}
+
+/** Where the current `boot.N` points, as `boot.N.M`; two of them, one after the other, during a change. */
+async function readBootTarget(dir: string): Promise<string | undefined> {
+  const found = Object.values(await readBootLinks(dir));
   return found.length === 0 ? undefined : found.join(" ");
 }
 
@@ -214,7 +237,7 @@ function nameFromLink(link: string | undefined, stateroot: string): string | und
  * `boot.N.M` has a link to each of them.
  */
 async function readFromRefs(ctx: Context): Promise<readonly BootableDeployment[]> {
-  const target = (await readBootTarget(ctx))?.split(" ", 1)[0];
+  const target = (await readBootTarget(join(ctx.root, BOOT_LINKS)))?.split(" ", 1)[0];
   const [, n, m] = /^boot\.(\d)\.(\d)$/.exec(target ?? "") ?? [];
   if (target === undefined || n === undefined || m === undefined) return [];
   const linked = await readLinkedDeployments(join(ctx.root, "sysroot/ostree", target));
