@@ -5,7 +5,13 @@ import { Option } from "../src/cli/commander.ts";
 import { declared } from "../src/cli/options.ts";
 import { BootcError, doing } from "../src/errors.ts";
 import { writeWhole } from "./archive/write-whole.ts";
-import { COMPILE_OPTIONS, makeBlob, SEA_CONFIG, type SeaConfig } from "./build/blob.ts";
+import {
+  COMPILE_OPTIONS,
+  makeBlob,
+  SEA_CONFIG,
+  type SeaConfig,
+  withoutCompiler,
+} from "./build/blob.ts";
 import { bundle } from "./build/bundle.ts";
 import { readRuntime, type UsedRuntime } from "./build/used-runtime.ts";
 import { readCheckout } from "./checkout/checkout.ts";
@@ -109,9 +115,14 @@ interface Parts {
 }
 
 async function inject(tree: Tree, { runtime, folder, config, out }: Parts): Promise<void> {
-  const blob = await makeBlob(tree, { node: runtime.generator, folder, config });
+  const node = runtime.generator;
+  const blob = await makeBlob(tree, { node, folder, config });
+  const jitless = await makeBlob(tree, {
+    ...{ node, folder, config: withoutCompiler(config), output: "bootc-jitless.blob" },
+  });
   await doing("putting the program into the runtime", async () => {
-    await writeFile(out, injectBlob(runtime.stripped, await readFile(blob)));
+    const blobs = [await readFile(blob), await readFile(jitless)] as const;
+    await writeFile(out, injectBlob(runtime.stripped, ...blobs));
   });
 }
 

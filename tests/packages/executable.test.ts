@@ -22,8 +22,8 @@ import { arm64Libraries, whyNoArm64Libraries } from "./arm64-libraries.ts";
 const TOP = resolve(import.meta.dirname, "../..");
 const NODE = process.execPath;
 const VERSION = "9.8.7~rc.6";
-/** 10^6 bytes. */
-const MEGABYTES_MAX = 120;
+/** 10^6 bytes; the runtime has 116 of them, and the program is in it twice (see jitless.test.ts). */
+const MEGABYTES_MAX = 122;
 
 interface Ran {
   readonly status: number | null;

@@ -22,6 +22,7 @@ export interface SeaConfig {
 const V8_OPTIONS = ["--initial-heap-size=128"];
 
 /** Options of the Node that compiles the program; the seed makes the code cache reproducible. */
+const JITLESS = "--jitless";
 export const COMPILE_OPTIONS = ["--random-seed=42", ...V8_OPTIONS];
 
 export const SEA_CONFIG: SeaConfig = {
@@ -42,26 +43,36 @@ export const SEA_CONFIG: SeaConfig = {
   execArgvExtension: "none",
 };
 
+/** The same without V8's compiler, for systems that forbid executable memory. */
+export function withoutCompiler(config: SeaConfig): SeaConfig {
+  return { ...config, execArgv: [...config.execArgv, JITLESS] };
+}
+
 export interface BlobOptions {
   /** The Node that makes the blob, of the same version as the one that will run it. */
   readonly node: string;
-  /** Holds `bootc.cjs`; `sea.json` and `bootc.blob` are written to it. */
+  /** Holds `bootc.cjs`; the blob and its configuration are written to it. */
   readonly folder: string;
   readonly config: SeaConfig;
+  /** The name of the blob; `bootc.blob` if not given. */
+  readonly output?: string;
 }
 
 /** Makes the blob and returns its path. */
 export async function makeBlob(
   { ctx }: Tree,
-  { node, folder, config }: BlobOptions,
+  { node, folder, config, output = "bootc.blob" }: BlobOptions,
 ): Promise<string> {
-  const output = "bootc.blob";
   await writeFile(join(folder, "sea.json"), JSON.stringify({ ...config, output }));
   await doing("compiling the program", () =>
-    ctx.run(node, [...COMPILE_OPTIONS, "--experimental-sea-config", "sea.json"], {
+    ctx.run(node, [...compileOptions(config), "--experimental-sea-config", "sea.json"], {
       cwd: folder,
       env: { NODE_OPTIONS: undefined },
     }),
   );
   return join(folder, output);
+}
+
+function compileOptions({ execArgv }: SeaConfig): readonly string[] {
+  return execArgv.includes(JITLESS) ? [...COMPILE_OPTIONS, JITLESS] : COMPILE_OPTIONS;
 }

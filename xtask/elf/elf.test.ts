@@ -7,6 +7,7 @@ import { architectureOf, PT, parseElf } from "./read.ts";
 import { sampleElf, segment } from "./sample.ts";
 
 const BLOB = Buffer.from("a blob of 21 bytes ..");
+const OTHER_BLOB = Buffer.from("the same program with other options");
 
 test("parseElf gives segments, sections by name, and what sections refer to", () => {
   const elf = parseElf(sampleElf());
@@ -63,6 +64,15 @@ test("injectBlob puts the blob into a note that a segment maps, and says so by t
   expect(cover).toMatchObject({ flags: 4, align: 0x10000 });
   expect((cover?.address ?? 1) % 0x10000).toBe((cover?.offset ?? 0) % 0x10000);
   expect(after.includes("NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:1")).toBe(true);
+});
+
+test("a second blob follows the first under the same name, and the guard grows", () => {
+  const [one, two] = [injectBlob(sampleElf(), BLOB), injectBlob(sampleElf(), BLOB, OTHER_BLOB)];
+  const [note] = parseElf(two).segments.filter((it) => it.type === PT.note);
+  const blobs = notesOf(bytesOf(two, note ?? fail())).filter((it) => it.name === "NODE_SEA_BLOB");
+  expect(blobs.map((it) => it.content)).toEqual([BLOB, OTHER_BLOB]);
+  const guard = (bytes: Buffer) => parseElf(bytes).sections.find((it) => it.name === ".text.guard");
+  expect(guard(two)?.sizeBytes).toBeGreaterThan(guard(one)?.sizeBytes ?? fail());
 });
 
 test("injectBlob leaves the old notes, the interpreter and the order of segments and sections", () => {

@@ -1,10 +1,17 @@
-// Code that runs before Node and hides variables from it that our program must not obey.
+// Code that runs before Node: it hides variables that our program must not obey, and takes away the
+// compiler of V8 where the system forbids executable memory.
 //
 // Node, OpenSSL, libuv, ICU and simdutf read the environment while they start, some of them before
 // `main`, so options of Node and code of the program come too late. Therefore the entry point becomes
 // these few instructions: they go through the environment on the stack, change the first letter of each
 // name that begins with one of the prefixes to lower case, and jump to the old entry point. The program
 // restores the names for the programs it starts (src/system/hidden-environment.ts).
+//
+// V8 ends the process while it starts when it cannot have executable memory: in an SELinux domain
+// without `execmem`, and under systemd's `MemoryDenyWriteExecute=`. Only its option `--jitless` avoids
+// that, and options are in the blob. Therefore the executable may have a second blob, and the guard tries
+// to map a page of such memory. Where that is refused, it changes a letter in the name of the first blob,
+// so that Node finds the second.
 import { HIDDEN_PREFIXES } from "../../src/system/hidden-environment.ts";
 import { architectureOf, type Elf, elfError, PT, type Section, type Segment, SHF } from "./read.ts";
 import { roundUp } from "./write.ts";
@@ -25,8 +32,19 @@ export interface Guard {
   readonly host: Segment;
 }
 
-/** Finds room for the guard behind the code of `elf`, in the unused end of its last page. */
-export function placeGuard(elf: Elf): Guard {
+/** The first of two notes with a blob, as the guard sees it. */
+export interface FirstBlob {
+  /** Where its segment begins in memory, on a boundary of the largest pages. */
+  readonly segmentAddress: number;
+  /** Where its name is, counted from there. */
+  readonly nameAt: number;
+}
+
+/**
+ * Finds room for the guard behind the code of `elf`, in the unused end of its last page. With `first`, the
+ * guard chooses between two blobs.
+ */
+export function placeGuard(elf: Elf, first: FirstBlob | undefined): Guard {
   const entry = Number(elf.bytes.readBigUInt64LE(ENTRY_AT));
   const host = elf.segments.find(
     (it) =>
@@ -38,7 +56,7 @@ export function placeGuard(elf: Elf): Guard {
   if (host === undefined) throw elfError("its entry point is in none of its segments");
   const gap = roundUp(host.offset + host.fileBytes, CODE_ALIGN) - host.offset;
   const [offset, address] = [host.offset + gap, host.address + gap];
-  const code = guardCode(elf, address, entry);
+  const code = guardCode(elf, { address, entry, first });
   requireRoom(elf, host, offset + code.length);
   const section: Section = {
     name: SECTION,
@@ -85,10 +103,124 @@ function requireRoom(elf: Elf, host: Segment, end: number): void {
   }
 }
 
-function guardCode(elf: Elf, address: number, entry: number): Buffer {
-  return architectureOf(elf.bytes) === "arm64"
-    ? arm64Code(address, entry)
-    : x64Code(address, entry);
+interface Task {
+  readonly address: number;
+  readonly entry: number;
+  readonly first: FirstBlob | undefined;
+}
+
+function guardCode(elf: Elf, { address, entry, first }: Task): Buffer {
+  const [choose, hide] =
+    architectureOf(elf.bytes) === "arm64" ? [arm64Choice, arm64Code] : [x64Choice, x64Code];
+  const choice = first === undefined ? Buffer.alloc(0) : choose(address, first);
+  return Buffer.concat([choice, hide(address + choice.length, entry)]);
+}
+
+/** A page of memory that is readable, writable and executable, and one of the first two. */
+const [PROT_READ, PROT_READ_WRITE, PROT_ALL] = [1, 3, 7];
+const MAP_PRIVATE_ANONYMOUS = 0x22;
+/** The kernel rounds it up to a whole page, whatever the size of pages. */
+const PAGE_BYTES = 0x1000;
+
+/**
+ * Asks for a page of executable memory and gives it back. When the kernel refuses, the first letter of the
+ * first blob's name becomes a small one, for which its segment is writable meanwhile. Should even that be
+ * refused, everything stays as it is.
+ */
+function x64Choice(address: number, { segmentAddress, nameAt }: FirstBlob): Buffer {
+  const syscall = (number: number) => [0xb8, ...word(number), 0x0f, 0x05]; // mov eax, number; syscall
+  const ask = [
+    ...[0x48, 0x89, 0xd3], // mov rbx, rdx
+    ...[0x31, 0xff], // xor edi, edi
+    ...[0xbe, ...word(PAGE_BYTES)], // mov esi, bytes
+    ...[0xba, ...word(PROT_ALL)], // mov edx, rights
+    ...[0x41, 0xba, ...word(MAP_PRIVATE_ANONYMOUS)], // mov r10d, flags
+    ...[0x49, 0x83, 0xc8, 0xff], // or r8, -1
+    ...[0x45, 0x31, 0xc9], // xor r9d, r9d
+    ...syscall(9), // mmap
+    ...[0x48, 0x85, 0xc0], // test rax, rax
+  ];
+  const giveBack = [
+    ...[0x48, 0x89, 0xc7], // mov rdi, rax
+    ...syscall(11), // munmap
+  ];
+  const write = [
+    ...[0x80, 0x8f, ...word(nameAt), 0x20], // or byte [rdi + nameAt], 0x20
+    ...[0xba, ...word(PROT_READ)], // mov edx, rights
+    ...syscall(10), // mprotect
+  ];
+  const leaBytes = 7;
+  const refusedAt = ask.length + 2 + giveBack.length + 2;
+  const refused = [
+    ...[0x48, 0x8d, 0x3d, ...word(segmentAddress - (address + refusedAt + leaBytes))], // lea rdi, [segment]
+    ...[0xbe, ...word(nameAt + 1)], // mov esi, bytes
+    ...[0xba, ...word(PROT_READ_WRITE)], // mov edx, rights
+    ...syscall(10), // mprotect
+    ...[0x85, 0xc0], // test eax, eax
+    ...[0x75, write.length], // jne done
+    ...write,
+  ];
+  return Buffer.from([
+    ...ask,
+    ...[0x78, giveBack.length + 2], // js refused
+    ...giveBack,
+    ...[0xeb, refused.length], // jmp done
+    ...refused,
+    ...[0x48, 0x89, 0xda], // done: mov rdx, rbx
+  ]);
+}
+
+/** The same for arm64; x0 is kept in x19, and x9 has the segment. */
+function arm64Choice(address: number, { segmentAddress, nameAt }: FirstBlob): Buffer {
+  const move = (register: number, value: number) => 0x52800000 + value * 0x20 + register; // mov wN, value
+  const syscall = (number: number) => [move(8, number), 0xd4000001]; // mov w8, number; svc 0
+  const compareAndJump = (opcode: number, instructions: number) =>
+    opcode + (instructions & 0x7ffff) * 0x20;
+  const ask = [
+    0xaa0003f3, // mov x19, x0
+    move(0, 0),
+    move(1, PAGE_BYTES),
+    move(2, PROT_ALL),
+    move(3, MAP_PRIVATE_ANONYMOUS),
+    0x92800004, // mov x4, -1
+    move(5, 0),
+    ...syscall(222), // mmap
+  ];
+  const giveBack = syscall(215); // munmap; x1 still has the size
+  const write = [
+    0x91000000 + nameAt * 0x400 + 9 * 0x20 + 10, // add x10, x9, nameAt
+    0x3940014b, // ldrb w11, [x10]
+    0x321b016b, // orr w11, w11, 0x20
+    0x3900014b, // strb w11, [x10]
+    0xaa0903e0, // mov x0, x9
+    move(2, PROT_READ),
+    ...syscall(226), // mprotect
+  ];
+  const refusedAt = address + (ask.length + 1 + giveBack.length + 1) * 4;
+  const refused = [
+    pageAddress(9, segmentAddress, refusedAt), // adrp x9, segment
+    0xaa0903e0, // mov x0, x9
+    move(1, nameAt + 1),
+    move(2, PROT_READ_WRITE),
+    ...syscall(226), // mprotect
+    compareAndJump(0x35000000, write.length + 1), // cbnz w0, done
+    ...write,
+  ];
+  const code = [
+    ...ask,
+    0xb7f80000 + (giveBack.length + 2) * 0x20, // tbnz x0, 63, refused
+    ...giveBack,
+    0x14000000 + refused.length + 1, // b done
+    ...refused,
+    0xaa1303e0, // done: mov x0, x19
+  ];
+  return Buffer.from(code.flatMap(word));
+}
+
+/** `adrp`: the register gets the address of the 4 KiB page at `target`; `from` is the instruction's own. */
+function pageAddress(register: number, target: number, from: number): number {
+  const pages = Math.floor(target / 0x1000) - Math.floor(from / 0x1000);
+  return 0x90000000 + (pages & 3) * 0x20000000 + ((pages >> 2) & 0x7ffff) * 0x20 + register;
 }
 
 /**

@@ -29,14 +29,21 @@ const READABLE = 4;
 
 /** The largest page size we support (arm64 with 64 KiB pages), so that no page needs two sets of rights. */
 const PAGE_BYTES = 0x10000;
+const SMALLEST_PAGE_BYTES = 0x1000;
+const NOTE_HEADER_BYTES = 12;
 
-/** The executable `bytes` with `blob` and the guard inside. Fails unless every precondition holds. */
-export function injectBlob(bytes: Buffer, blob: Buffer): Buffer {
+/**
+ * The executable `bytes` with `blob` and the guard inside. With `jitless`, a second blob, the guard has Node
+ * start from that one where the system forbids executable memory. Fails unless every precondition holds.
+ */
+export function injectBlob(bytes: Buffer, blob: Buffer, jitless?: Buffer): Buffer {
   const elf = parseElf(bytes);
   const fuse = requireFuse(elf.bytes);
   const place = requirePlace(elf);
-  const guard = placeGuard(elf);
-  const cargo = packCargo(elf, place, blob);
+  const cargo = packCargo(elf, place, jitless === undefined ? [blob] : [blob, jitless]);
+  const first = { segmentAddress: cargo.address, nameAt: cargo.blobNoteAt + NOTE_HEADER_BYTES };
+  if (first.nameAt >= SMALLEST_PAGE_BYTES) throw elfError("its old notes fill a page");
+  const guard = placeGuard(elf, jitless === undefined ? undefined : first);
   const content = Buffer.alloc(cargo.offset + cargo.bytes.length);
   elf.bytes.copy(content, 0, 0, endOfSegments(elf));
   cargo.bytes.copy(content, cargo.offset);
@@ -109,19 +116,19 @@ interface Cargo {
 }
 
 /**
- * The old notes, ours, and the interpreter's path. The path must not come first: when several segments
- * begin at one offset, llvm-strip takes the first in the table for the one that holds the others and
- * aligns them all by it, and a path needs no alignment.
+ * The old notes, ours one after the other, and the interpreter's path. The path must not come first:
+ * when several segments begin at one offset, llvm-strip takes the first in the table for the one that
+ * holds the others and aligns them all by it, and a path needs no alignment.
  */
-function packCargo(elf: Elf, { interp, note }: Place, blob: Buffer): Cargo {
+function packCargo(elf: Elf, { interp, note }: Place, blobs: readonly Buffer[]): Cargo {
   const path = elf.bytes.subarray(interp.offset, interp.offset + interp.fileBytes);
   const notes = elf.bytes.subarray(note.offset, note.offset + note.fileBytes);
   const blobNoteAt = roundUp(notes.length, 4);
-  const blobNote = formatNote(NOTE_NAME, blob);
-  const pathAt = blobNoteAt + blobNote.length;
+  const blobNotes = Buffer.concat(blobs.map((it) => formatNote(NOTE_NAME, it)));
+  const pathAt = blobNoteAt + blobNotes.length;
   const bytes = Buffer.alloc(pathAt + path.length);
   notes.copy(bytes, 0);
-  blobNote.copy(bytes, blobNoteAt);
+  blobNotes.copy(bytes, blobNoteAt);
   path.copy(bytes, pathAt);
   const loads = elf.segments.filter((it) => it.type === PT.load);
   return {
@@ -137,11 +144,11 @@ function packCargo(elf: Elf, { interp, note }: Place, blob: Buffer): Cargo {
 /** An ELF note: name size, content size, type 0, then both, each padded to four bytes. */
 function formatNote(name: string, content: Buffer): Buffer {
   const nameBytes = name.length + 1;
-  const start = 12 + roundUp(nameBytes, 4);
+  const start = NOTE_HEADER_BYTES + roundUp(nameBytes, 4);
   const note = Buffer.alloc(start + roundUp(content.length, 4));
   note.writeUInt32LE(nameBytes, 0);
   note.writeUInt32LE(content.length, 4);
-  note.write(name, 12, "latin1");
+  note.write(name, NOTE_HEADER_BYTES, "latin1");
   content.copy(note, start);
   return note;
 }
