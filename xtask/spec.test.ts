@@ -10,15 +10,18 @@ test("what lies in packaging/rootfs is installed, and its units are known to sys
     "README.md",
     "packaging/rootfs/usr/lib/systemd/system/a.service",
     "packaging/rootfs/usr/lib/systemd/system/a.target",
+    "packaging/rootfs/usr/lib/systemd/system/of-others.service.d/a.conf",
     "packaging/rootfs/usr/libexec/x/y",
   ];
   expect(placesOf(names)).toMatchObject({
     rootfs: [
       "%{_prefix}/lib/systemd/system/a.service",
       "%{_prefix}/lib/systemd/system/a.target",
+      "%{_prefix}/lib/systemd/system/of-others.service.d/a.conf",
       "%{_prefix}/libexec/x/y",
     ],
     units: ["a.service"],
+    folders: expect.arrayContaining(["%{_prefix}/lib/systemd/system/of-others.service.d"]),
   });
 });
 

@@ -19,8 +19,11 @@ const TEMPLATE = "rpm/bootc.spec.ejs";
 const ROOTFS = "packaging/rootfs/";
 const UNIT = /^\/usr\/lib\/systemd\/system\/([^/]+\.(?:service|timer|path|socket))$/;
 
+/** Folders of additions to units of other packages, which do not own them. */
+const DROP_INS = /^(\/usr\/lib\/systemd\/system\/[^/]+\.d)\//;
+
 /** Folders that are the package's though nothing of the package lies in them. */
-const FOLDERS = ["bound-images.d", "install", "kargs.d"].map((it) => `%{_prefix}/lib/bootc/${it}`);
+const FOLDERS = ["bound-images.d", "install", "kargs.d"].map((it) => `/usr/lib/bootc/${it}`);
 
 export const task = defineTask({
   declare: (command) =>
@@ -106,6 +109,8 @@ export function placesOf(sourceNames: readonly string[]): {
   return {
     rootfs: places.map((it) => it.replace(/^\/usr\//, "%{_prefix}/")),
     units: places.flatMap((it) => UNIT.exec(it)?.[1] ?? []),
-    folders: FOLDERS,
+    folders: [...FOLDERS, ...new Set(places.flatMap((it) => DROP_INS.exec(it)?.[1] ?? []))].map(
+      (it) => it.replace(/^\/usr\//, "%{_prefix}/"),
+    ),
   };
 }

@@ -50,7 +50,7 @@ function declareCare(internals: Command, ctx: Context): void {
     });
 }
 
-/** What our systemd units and generator call at boot. */
+/** What our systemd units and generator call at boot and shutdown. */
 function declareBootInternals(internals: Command, ctx: Context): void {
   internals
     .command("systemd-generator")
@@ -75,6 +75,13 @@ function declareBootInternals(internals: Command, ctx: Context): void {
     .action(async () => {
       const { sysusersSync } = await import("../commands/internals/sysusers-sync.ts");
       await sysusersSync(ctx);
+    });
+  internals
+    .command("label-etc")
+    .description("label /etc of the system that boots next, at shutdown where SELinux is off")
+    .action(async () => {
+      const { labelEtcAtShutdown } = await import("../commands/internals/label-etc.ts");
+      await labelEtcAtShutdown(ctx);
     });
   internals
     .command("bootc-install-completion")

@@ -11,9 +11,9 @@ import {
 } from "../deploy/deploy-image.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
-import { labelStagedEtc } from "../deploy/selinux-labels.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { describeContent, describeDifference } from "../deploy/stage-image.ts";
+import { completeStaged } from "../deploy/staging.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import type { Deployment } from "../host/deployment.ts";
 import type { BootEntry, HostDocument } from "../host/document.ts";
@@ -150,8 +150,7 @@ async function applyLock(
   { change, message }: LockDecision,
   staged: BootEntry | null,
 ): Promise<void> {
-  // A run that was killed right after staging left this undone.
-  await labelStagedEtc(ctx);
+  await completeStaged(ctx);
   if (change !== "keep") {
     await setFinalizationLock(ctx, change === "lock" ? "locked" : "unlocked");
     const digest = staged?.image?.imageDigest;

@@ -8,8 +8,6 @@ import {
   readPolicyLabels,
   setLabels,
 } from "../programs/selinux.ts";
-import { namedDeploymentDir } from "../sysroot/paths.ts";
-import { readStagedDeployment } from "../sysroot/staged.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 
@@ -77,16 +75,6 @@ export async function labelEtc(ctx: Context, deployment: string): Promise<void> 
   );
   const left = files.filter((it) => unlabelled.has(it.file));
   if (left.length > 0) await labelFiles(ctx, deployment, left);
-}
-
-/**
- * The same for what is staged. ostree has made its `/etc` of what the image holds by now, and adds what was
- * changed on this machine at shutdown.
- */
-export async function labelStagedEtc(ctx: Context): Promise<void> {
-  const staged = await readStagedDeployment(ctx);
-  if (staged === undefined) return;
-  await labelEtc(ctx, namedDeploymentDir(join(ctx.root, "sysroot"), staged));
 }
 
 /** What the policies of container tools say about a storage goes by where podman has its own. */

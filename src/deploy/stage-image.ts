@@ -9,7 +9,6 @@ import { versionOf } from "../image/config.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { formatOrigin } from "../ostree/origin.ts";
 import { printable } from "../printable.ts";
-import { stageDeployment } from "../programs/ostree/admin.ts";
 import { STAGING_MESSAGE_ID, writeJournal } from "../programs/systemd.ts";
 import type { OnPullEvent } from "../progress/progress.ts";
 import type { PulledImage } from "../pull/request.ts";
@@ -23,7 +22,7 @@ import { isSelinuxOn } from "../system/label.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
 import { requireBootRoom } from "./boot-room.ts";
 import { fetchBoundImages } from "./bound-images/find.ts";
-import { labelStagedEtc } from "./selinux-labels.ts";
+import { stage } from "./staging.ts";
 
 export interface StageImageRequest {
   readonly image: PulledImage;
@@ -56,14 +55,13 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
     const sysroot = join(ctx.root, "sysroot");
     const policyRoot = (await isSelinuxOn(ctx)) ? ctx.root : undefined;
     await fetchBoundImages(ctx, { sysroot, repo, commit: image.commit, policyRoot });
-    await stageDeployment(ctx, {
+    await stage(ctx, {
       stateroot: booted.stateroot,
       commit: image.commit,
       origin: formatOrigin(reference),
       kargs,
       isLocked: request.isLocked,
     });
-    await labelStagedEtc(ctx);
     await (request.isLocked ? withdrawReboot(ctx) : requireReboot(ctx, image.manifestDigest));
     await announceChange(ctx);
   });

@@ -1,6 +1,6 @@
 // `/etc` of deployments of images with an SELinux policy, made where SELinux is off: everything has a label.
 import { execFileSync } from "node:child_process";
-import { appendFileSync, cpSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openLibc } from "../../src/native/libc.ts";
@@ -94,7 +94,10 @@ describe.skipIf(missing.length > 0).each(versions.map((it) => [it.name, it] as c
       const host = makeHost(ostree);
       try {
         deploy(host.sysroot, next);
-        host.shell("mkdir /etc/local");
+        host.shell("mkdir -p /etc/local/deep && ln -s nowhere /etc/local/link");
+        // As editors and passwd(1) replace a file: what comes instead has no label here.
+        host.shell("cp /etc/shadow /etc/new && echo local >> /etc/new && mv /etc/new /etc/shadow");
+        host.shell("touch /etc/fstab");
         const [, layout = ""] = image.split(":");
         cpSync(layout, join(host.sysroot, "image"), { recursive: true });
         const switched = host.bootc("switch --transport oci /sysroot/image");
@@ -111,8 +114,12 @@ describe.skipIf(missing.length > 0).each(versions.map((it) => [it.name, it] as c
         host.reboot();
         const booted = join(host.sysroot, "ostree/deploy/default/deploy", host.booted());
         expect(readdirSync(join(booted, "etc/a")).length).toBeGreaterThan(300);
-        // What ostree adds at shutdown has what it had before.
-        expect(unlabelled(booted)).toEqual(["etc/local"]);
+        expect(readFileSync(join(booted, "etc/shadow"), "utf8")).toBe("rootlocal\n");
+        const labels = new Map(etcLabels(booted));
+        const added = ["local", "local/deep", "local/link", "fstab", "shadow"];
+        const types = added.map((it) => labels.get(`etc/${it}`)?.split(":")[2]);
+        expect(types).toEqual(["etc_t", "etc_t", "etc_t", "etc_t", "shadow_t"]);
+        expect(unlabelled(booted)).toEqual([]);
       } finally {
         host.remove();
       }

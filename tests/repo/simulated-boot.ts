@@ -162,8 +162,8 @@ export function makeHost(version: OstreeVersion, options: HostOptions = {}): Sim
     },
     reboot: () => {
       if (existsSync(join(run, "ostree/staged-deployment"))) {
-        const { status, stderr } = shell("ostree admin finalize-staged");
-        if (status !== 0) throw new Error(`finalize-staged failed: ${stderr}`);
+        const { status, stderr } = shell(`ostree admin finalize-staged && ${LABEL_ETC}`);
+        if (status !== 0) throw new Error(`shutting down failed: ${stderr}`);
       }
       boot();
     },
@@ -175,6 +175,16 @@ export function makeHost(version: OstreeVersion, options: HostOptions = {}): Sim
     },
   };
   return host;
+}
+
+/** What our own unit does at shutdown, once ostree has finalized. */
+const LABEL_ETC = readStopCommand("bootc-label-etc.service");
+
+function readStopCommand(unit: string): string {
+  const dir = join(checkout, "packaging/rootfs/usr/lib/systemd/system");
+  const command = /^ExecStop=\/usr\/bin\/(.+)$/m.exec(readFileSync(join(dir, unit), "utf8"))?.[1];
+  if (command === undefined) throw new Error(`\`${unit}\` has no ExecStop`);
+  return command;
 }
 
 /** The directory of the deployment that the entry with the highest version boots. */

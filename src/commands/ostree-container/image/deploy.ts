@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { lockTimeoutOf, type RepositoryPullFlags, repositoryPullOf } from "../../../cli/options.ts";
 import { withHostLock } from "../../../deploy/prepare-write.ts";
-import { labelStagedEtc } from "../../../deploy/selinux-labels.ts";
+import { stage } from "../../../deploy/staging.ts";
 import { BootcError } from "../../../errors.ts";
 import type { Sysroot } from "../../../host/deployment.ts";
 import { describeBootcLabel, requireBootable } from "../../../image/config.ts";
@@ -17,7 +17,7 @@ import {
 import { parseNamedImage } from "../../../image/registry-name.ts";
 import { completeInstall } from "../../../install/complete.ts";
 import { formatOrigin } from "../../../ostree/origin.ts";
-import { deployTo, stageDeployment } from "../../../programs/ostree/admin.ts";
+import { deployTo } from "../../../programs/ostree/admin.ts";
 import { plannedImage } from "../../../pull/plan/plan.ts";
 import { pullImage } from "../../../pull/pull.ts";
 import { removeImages } from "../../../repository/cleanup.ts";
@@ -136,11 +136,8 @@ async function deploy(ctx: Context, it: DeployRequest, commit: string): Promise<
   const kargs = options.karg.length > 0 ? options.karg : undefined;
   const request = { stateroot, commit, origin: formatOrigin(it.target), kargs, isLocked: false };
   // Given the path of the booted one, ostree takes it for another sysroot, and breaks what is staged.
-  if (it.isBooted) {
-    await stageDeployment(ctx, request);
-    return await labelStagedEtc(ctx);
-  }
-  await deployTo(ctx, options.sysroot, request);
+  if (it.isBooted) await stage(ctx, request);
+  else await deployTo(ctx, options.sysroot, request);
 }
 
 async function complete(ctx: Context, { options, stateroot }: DeployRequest): Promise<void> {
