@@ -238,6 +238,64 @@ describe.skipIf(!isOnPath(process.env, "git"))("in a repository", () => {
     expect(notes[0]).toMatch(/^warning: this clone has no release tag, and /);
   });
 
+  describe("a clone without the tag of the newest release in its changelog", () => {
+    /** With `v1.10.0` and, unless `released` is false, `v2.0.0` at the remote; only `v1.10.0` is fetched. */
+    function clonedEarly(name: string, { released = true } = {}): string {
+      const clone = untaggedClone(name, ["v1.10.0", ...(released ? ["v2.0.0"] : [])]);
+      git(clone, "fetch", "--quiet", "origin", "tag", "v1.10.0");
+      addChangelog(clone);
+      return clone;
+    }
+
+    const WARNING =
+      "warning: CHANGELOG.md has 2.0.0, but this clone has no tag `v2.0.0`, and there is no remote to ask for " +
+      "one: its version may lie below a release";
+
+    function addChangelog(top: string): void {
+      const entries = ["## Unreleased", "## 2.0.0 - 2026-11-23", "## 1.10.0 - 2026-11-01"];
+      writeFileSync(join(top, "CHANGELOG.md"), `# Changelog\n\n${entries.join("\n\n")}\n`);
+      git(top, "add", "CHANGELOG.md");
+      commit(top, "a changelog");
+    }
+
+    test("lacks a tag that the remote has", async () => {
+      const clone = clonedEarly("partly");
+      const problem = "this clone lacks tags such as `v2.0.0`: its version lies below that release";
+      await readCheckout(treeOf(clone));
+      expect(notes).toEqual([`warning: ${problem}; run \`git fetch --tags origin\``]);
+      const refused = readCheckout(treeOf(clone), { untagged: "refuse" });
+      await expect(refused).rejects.toMatchObject({ message: problem });
+      git(clone, "fetch", "--quiet", "--tags", "origin");
+      notes.length = 0;
+      await readCheckout(treeOf(clone), { untagged: "refuse" });
+      expect(notes).toEqual([]);
+    });
+
+    test("is up to date when the remote has no newer tag: the release is being prepared", async () => {
+      const clone = clonedEarly("prepared", { released: false });
+      await readCheckout(treeOf(clone), { untagged: "refuse" });
+      expect(notes).toEqual([]);
+    });
+
+    test.each(["tell", "refuse", "allow"] as const)(
+      "causes a warning when the remote cannot be asked: %s",
+      async (untagged) => {
+        const clone = clonedEarly(`offline-${untagged}`);
+        git(clone, "remote", "remove", "origin");
+        await readCheckout(treeOf(clone), { untagged });
+        expect(notes).toEqual([WARNING]);
+      },
+    );
+
+    test("causes a warning even without any tag or remote", async () => {
+      const clone = untaggedClone("offline-untagged", ["v2.0.0"]);
+      git(clone, "remote", "remove", "origin");
+      addChangelog(clone);
+      await readCheckout(treeOf(clone));
+      expect(notes).toEqual([WARNING]);
+    });
+  });
+
   test("uncommitted changes are refused, or packed and marked", async () => {
     const top = newRepository("dirty");
     commit(top, "one");

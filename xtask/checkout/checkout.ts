@@ -44,7 +44,7 @@ const HASH_DIGITS = 10;
 export interface CheckoutOptions {
   /** Packs uncommitted changes and marks the version, instead of failing. */
   readonly allowDirty?: boolean;
-  /** What to do in a clone that lacks release tags of its remote; by default, warn. */
+  /** What to do in a clone that lacks release tags; by default, warn. */
   readonly untagged?: Untagged;
 }
 
@@ -60,7 +60,7 @@ export async function readCheckout(
   if (changes.length > 0 && !allowDirty) throw dirtyError(changes);
   const isDirty = changes.length > 0;
   const tag = await readNearestTag(tree);
-  if (tag === undefined) await judgeUntagged(tree, untagged, (it) => RELEASE_TAG.test(it));
+  await judgeUntagged(tree, untagged, { tag: tag?.name, isRelease: (it) => RELEASE_TAG.test(it) });
   const described = {
     packageVersion: (await readPackageJson(tree.top)).version,
     tag,

@@ -1,5 +1,8 @@
-// Detects clones that lack their remote's tags, and would look older than the first release.
+// Detects clones that lack tags of releases, and would look older than the last release.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
+import { ifMissing } from "../../src/system/files.ts";
 import type { Tree } from "../task.ts";
 import { readGit } from "./git.ts";
 
@@ -16,29 +19,39 @@ const NO_PROMPT = {
   SSH_ASKPASS_REQUIRE: "force",
 };
 
+interface Tagged {
+  /** The nearest release tag below HEAD. */
+  readonly tag: string | undefined;
+  readonly isRelease: (tag: string) => boolean;
+}
+
 /**
- * For a clone without release tags: looks for one of the remote's release tags in the history of HEAD.
- * If there is one, warns or fails according to `mode`. If the remote cannot be asked, warns when the
- * answer matters.
+ * For a clone without a release tag, or without that of the newest release in its changelog: looks for a
+ * tag of the remote that is in the history of HEAD and not here. If there is one, warns or fails according
+ * to `mode`. If the remote cannot be asked, warns when the answer matters.
  */
 export async function judgeUntagged(
   tree: Tree,
   mode: Untagged,
-  isRelease: (tag: string) => boolean,
+  { tag, isRelease }: Tagged,
 ): Promise<void> {
+  const local = (await readGit(tree, ["tag", "--list"])).split("\n");
+  const missing = await findMissingRelease(tree, local);
+  if (tag !== undefined && missing === undefined) return;
   const remote = await readRemote(tree);
   const tags = remote === undefined ? NO_REMOTE : await readRemoteTags(tree, remote);
   if (typeof tags === "string") {
-    if (mode === "tell") return;
-    tree.ctx.note(
-      `warning: this clone has no release tag, and ${tags}: its version may lie below a release`,
-    );
+    // Before the first release, only packages need to know.
+    if (missing === undefined && mode === "tell") return;
+    const lack =
+      missing === undefined
+        ? "this clone has no release tag"
+        : `${CHANGELOG} has ${missing}, but this clone has no tag \`v${missing}\``;
+    tree.ctx.note(`warning: ${lack}, and ${tags}: its version may lie below a release`);
     return;
   }
-  const lacking = await findInHistory(
-    tree,
-    tags.filter((it) => isRelease(it.name)),
-  );
+  const absent = tags.filter((it) => isRelease(it.name) && !local.includes(it.name));
+  const lacking = await findInHistory(tree, absent);
   if (lacking === undefined) return;
   const problem = `this clone lacks tags such as \`${lacking}\`: its version lies below that release`;
   const command = `git fetch --tags ${remote}`;
@@ -50,6 +63,20 @@ export async function judgeUntagged(
 }
 
 const NO_REMOTE = "there is no remote to ask for one";
+
+const CHANGELOG = "CHANGELOG.md";
+/** The heading of a release, which has a date; that of the changes since then has none. */
+const RELEASE_HEADING = /^## (\d+\.\d+\.\d+(?:-rc\.\d+)?) - \d{4}-\d\d-\d\d$/m;
+
+/** The newest release in the changelog if its tag is not among `tags`. */
+async function findMissingRelease(
+  { top }: Tree,
+  tags: readonly string[],
+): Promise<string | undefined> {
+  const text = await readFile(join(top, CHANGELOG), "utf8").catch(ifMissing(""));
+  const version = RELEASE_HEADING.exec(text)?.[1];
+  return version === undefined || tags.includes(`v${version}`) ? undefined : version;
+}
 
 /** The remote that this branch follows, or `origin`, or any other. */
 async function readRemote(tree: Tree): Promise<string | undefined> {
