@@ -45,7 +45,7 @@ export interface MergedTree {
   readonly kernels: readonly string[];
   /** The policy named by usr/etc/selinux/config whose contexts exist in the tree. */
   readonly selinuxPolicy: string | undefined;
-  /** Symbolic links in whose place a higher layer has a directory: their paths and targets. */
+  /** Symbolic links in whose place a higher layer has a directory: their paths, and where they led. */
   readonly replacedLinks: ReadonlyMap<string, string>;
 }
 

@@ -172,16 +172,17 @@ test("through more links than a kernel follows, nothing is reached", () => {
 });
 
 test.each<[string, Folder, Folder, Record<string, string>]>([
-  ["another name", { opt: "-> var/opt", var: { opt: {} } }, { opt: {} }, { opt: "var/opt" }],
-  ["further down", { usr: { lib: "-> x", x: {} } }, { usr: { lib: {} } }, { "usr/lib": "x" }],
-  ["a link to nothing", { lib: "-> usr/lib", usr: {} }, { lib: {} }, { lib: "usr/lib" }],
-  ["a link to a file", { lib: "-> usr", usr: "1" }, { lib: {} }, { lib: "usr" }],
+  ["another name", { opt: "-> var/opt", var: { opt: {} } }, { opt: {} }, { opt: "/var/opt" }],
+  ["further down", { usr: { lib: "-> x", x: {} } }, { usr: { lib: {} } }, { "usr/lib": "/usr/x" }],
+  ["a link to nothing", { lib: "-> usr/lib", usr: {} }, { lib: {} }, { lib: "/usr/lib" }],
+  ["a link to a file", { lib: "-> usr", usr: "1" }, { lib: {} }, { lib: "/usr" }],
+  ["a link through nothing", { lib: "-> x/../usr", usr: {} }, { lib: {} }, { lib: "/usr" }],
   ["a link to itself", { lib: "-> lib" }, { lib: {} }, { lib: "lib" }],
   [
     "a directory that hides what was there",
     { lib: "-> usr", usr: { a: "1" } },
     { lib: { ".wh..wh..opq": "" } },
-    { lib: "usr" },
+    { lib: "/usr" },
   ],
   ["a link that the layer removes", { lib: "-> usr", usr: {} }, { ".wh.lib": "", lib: {} }, {}],
 ])("a link gives way to a directory, and is noted: %s", (_, base, layer, replaced) => {
@@ -190,6 +191,21 @@ test.each<[string, Folder, Folder, Record<string, string>]>([
   const wanted = at === "usr/lib" ? { usr: { lib: {}, x: {} } } : { ...base, [at]: {} };
   expect(merged.tree).toBe(tree(wanted).tree);
   expect(merged.replaced).toEqual(replaced);
+});
+
+test.each<[string, Folder, string]>([
+  ["slashes and dots", { opt: "-> //var/./opt/../opt/", var: { opt: {} } }, "/var/opt"],
+  ["a chain of links", { opt: "-> a", a: "-> //b", b: "-> var/opt", var: { opt: {} } }, "/var/opt"],
+  ["a link on the way", { opt: "-> v/opt", v: "-> /var", var: { opt: {} } }, "/var/opt"],
+  ["something missing on the way", { opt: "-> a/b", a: "-> var", var: {} }, "/var/b"],
+  ["what is above the root", { opt: "-> ../../var" }, "/var"],
+])("a link that gives way is noted with the place it leads to: %s", (_, base, want) => {
+  expect(merge(base, { opt: { f: "1" } }).replaced).toEqual({ opt: want });
+});
+
+test("a link below a followed one is noted by its real path", () => {
+  const base = { lib: "-> //usr/lib", usr: { lib: { x: "-> ../y" }, y: {} } };
+  expect(merge(base, { lib: { x: {} } }).replaced).toEqual({ "usr/lib/x": "/usr/y" });
 });
 
 test("a whiteout of no name is refused", () => {

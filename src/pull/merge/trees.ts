@@ -49,13 +49,17 @@ export function emptyTree(meta: string): MutableTree {
 
 /** What is laid over what, and where. */
 interface Layering {
+  readonly root: MutableTree;
   readonly store: TreeStore;
   readonly replaced: ReplacedLinks;
   /** The path of the directory, in the tree as it is after links were followed. */
   readonly path: string;
 }
 
-/** Symbolic links that a directory of a layer took the place of: their paths and targets. */
+/**
+ * Symbolic links that a directory of a layer took the place of: their paths, and the absolute paths to which
+ * they led; of links in a circle, the targets as written.
+ */
 export type ReplacedLinks = Map<string, string>;
 
 /**
@@ -68,12 +72,15 @@ export function applyLayer(
   layer: TreeRef,
   { store, replaced }: Pick<Layering, "store" | "replaced">,
 ): void {
-  const followed = applyDirectories(root, layer, { store, replaced, path: "" });
+  const followed = applyDirectories(root, layer, { root, store, replaced, path: "" });
   // A link is looked at when all else of the layer is in its place: that may be where it leads.
   for (const { name, ref, link } of followed) {
-    const found = hasOpaqueMarker(ref, store) ? undefined : findDirectory(root, link, store);
-    if (found !== undefined) applyDirectories(found, ref, { store, replaced, path: link });
-    else applyDirectory(root, name, { ref, store, replaced, path: "" });
+    const place = hasOpaqueMarker(ref, store)
+      ? undefined
+      : followLink(root, { dir: "", link }, store);
+    const { path = "", tree } = place ?? {};
+    if (tree !== undefined) applyDirectories(tree, ref, { root, store, replaced, path });
+    else applyDirectory(root, name, { root, ref, store, replaced, path: "" });
   }
 }
 
@@ -129,30 +136,48 @@ function hasOpaqueMarker({ tree }: TreeRef, store: TreeStore): boolean {
 
 const LINKS_MAX = 40;
 
-/** The directory at `path`, links followed as a kernel with this root would, and made changeable. */
-function findDirectory(root: MutableTree, path: string, store: TreeStore): MutableTree | undefined {
-  const left = namesOf(path).reverse();
-  let above: MutableTree[] = [];
-  let at = root;
-  // The link whose target `path` is was the first.
+/** Where a link leads. */
+interface Place {
+  /** Without links, dots or slashes at its ends. */
+  readonly path: string;
+  /** The directory there, made changeable; undefined when there is none. */
+  readonly tree: MutableTree | undefined;
+}
+
+/**
+ * Follows a link in the directory at `dir`, whose own path has no links, as a kernel with this root would.
+ * What is missing on the way leads to no directory; undefined when there are too many links.
+ */
+function followLink(
+  root: MutableTree,
+  { dir, link }: { readonly dir: string; readonly link: string },
+  store: TreeStore,
+): Place | undefined {
+  const left = namesOf(link.startsWith("/") ? link : `${dir}/${link}`).reverse();
+  const path: string[] = [];
+  const above: MutableTree[] = [];
+  let at: MutableTree | undefined = root;
+  // The link that is followed was the first.
   for (let links = 1, name = left.pop(); name !== undefined; name = left.pop()) {
     if (name === "..") {
-      at = above.pop() ?? root;
+      if (path.pop() !== undefined && at !== undefined) at = above.pop();
       continue;
     }
-    const link = linkAt(at, name, store);
-    if (link === undefined) {
-      const next = openPath(at, [name], store);
-      if (next === undefined) return undefined;
-      above.push(at);
-      at = next;
+    const next = at && linkAt(at, name, store);
+    if (next === undefined) {
+      path.push(name);
+      if (at !== undefined) above.push(at);
+      at = at && openPath(at, [name], store);
       continue;
     }
     if (++links > LINKS_MAX) return undefined;
-    if (link.startsWith("/")) [at, above] = [root, []];
-    left.push(...namesOf(link).reverse());
+    if (next.startsWith("/")) {
+      [path.length, above.length] = [0, 0];
+      at = root;
+    }
+    left.push(...namesOf(next).reverse());
   }
-  return at;
+  return { path: path.join("/"), tree: at };
 }
 
 function namesOf(path: string): string[] {
@@ -185,7 +210,10 @@ function applyDirectory(
   const { store, replaced } = layering;
   const path = layering.path === "" ? name : `${layering.path}/${name}`;
   const link = linkAt(target, name, store);
-  if (link !== undefined) replaced.set(path, link);
+  if (link !== undefined) {
+    const place = followLink(layering.root, { dir: layering.path, link }, store);
+    replaced.set(path, place === undefined ? link : `/${place.path}`);
+  }
   target.files.delete(name);
   const before = target.dirs.get(name);
   if (before === undefined) {
