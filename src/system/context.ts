@@ -12,7 +12,7 @@ export interface Context {
 
   /** Prints the answer: a line on standard output. */
   say(line: string): void;
-  /** Prints text to standard output as it is, without adding a newline. */
+  /** Prints a document to standard output, without adding a newline. */
   write(text: string): void;
   /** Prints a remark about the work: a line on standard error. */
   note(line: string): void;

@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { BootcError } from "../errors.ts";
 import { withSignal } from "./context.ts";
 import { formatCommand } from "./quote.ts";
-import { createContext, failureOf } from "./run.ts";
+import { cleanupContext, createContext, failureOf } from "./run.ts";
 
 const ctx = createContext();
 
@@ -103,5 +103,28 @@ test.each([
   const talking = createContext({ keepsControls });
   talking.say("a\tb\n\u001b[2J");
   talking.note("a\tb\n\u001b[2J");
-  expect(written).toEqual([want, want]);
+  talking.write("a\tb\n\u001b[2J");
+  expect(written).toEqual([want, want, want.slice(0, -1)]);
+});
+
+test("a context that cleans up after Ctrl-C speaks as the one before did", async () => {
+  const said: string[] = [];
+  const before = {
+    ...createContext({ signal: AbortSignal.abort() }),
+    note: (line: string) => void said.push(line),
+  };
+  const after = cleanupContext(before);
+  after.note("a remark");
+  expect(said).toEqual(["a remark"]);
+  await expect(before.read("true", [])).rejects.toThrow();
+  expect(await after.read("true", [])).toBe("");
+});
+
+test("a document that is printed keeps its meaning, and nothing in it acts on a terminal", () => {
+  const written: string[] = [];
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => written.push(String(text)) > 0);
+  const value = { name: "\u001b[2J\u009b2J\u007f\u202e" };
+  createContext().write(JSON.stringify(value));
+  expect(written.join("")).toMatch(/^[ -~]+$/);
+  expect(JSON.parse(written.join(""))).toEqual(value);
 });

@@ -29,7 +29,7 @@ export function createContext(options: ContextOptions = {}): Context {
   const trace = (sign: string, program: string, args: readonly string[], how: RunOptions) => {
     if (!isVerbose()) return;
     const command = formatPlacedCommand([program, args], how, env);
-    process.stderr.write(`${sign} ${shown(command)}\n`);
+    process.stderr.write(`${sign} ${printableLines(command)}\n`);
   };
   return {
     root: options.root ?? "/",
@@ -40,7 +40,7 @@ export function createContext(options: ContextOptions = {}): Context {
     signal,
     terminal: readTerminal(env),
     say: (line) => void process.stdout.write(`${shown(line)}\n`),
-    write: (text) => void process.stdout.write(text),
+    write: (text) => void process.stdout.write(shown(text)),
     note: (line) => void process.stderr.write(`${shown(line)}\n`),
     async read(program, args, runOptions = {}) {
       trace("?", program, args, runOptions);
@@ -58,10 +58,15 @@ export function createContext(options: ContextOptions = {}): Context {
   };
 }
 
-/** Cleans up even after Ctrl-C, when the context's own programs are no longer started. */
+/** The same context, but its programs start even after Ctrl-C: for cleaning up. */
 export function cleanupContext(ctx: Context): Context {
   if (!ctx.signal.aborted) return ctx;
-  return createContext({ root: ctx.root, env: ctx.env, isVerbose: () => ctx.isVerbose });
+  const { signal, read, run } = createContext({
+    root: ctx.root,
+    env: ctx.env,
+    isVerbose: () => ctx.isVerbose,
+  });
+  return { ...ctx, signal, read, run };
 }
 
 /** Asked for only when it matters: to look at a standard stream is to create it, which takes 3 ms. */

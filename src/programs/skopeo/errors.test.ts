@@ -165,3 +165,13 @@ test("of a document that skopeo quotes the beginning is kept, and nothing in it 
     /^parsing OCI1 index: unmarshaling OCI1Index "\{.{100,300}…": json: cannot$/,
   );
 });
+
+test.each([
+  ["a page of a gateway", 'StatusCode: 502, "<html>404 Not Found: unauthorized</html>"', "network"],
+  ["a text", 'StatusCode: 418, "no space left on device, error 403"', "failed"],
+  ["a list in YAML", 'parsing the answer "- unauthorized\\n- x509: bad": no manifest', "failed"],
+])("words that skopeo quotes do not decide the kind: %s", (_, said, kind) => {
+  const message = `reading manifest 1 in r.example/x: ${said}`;
+  const text = `time="2026-01-01T00:00:00Z" level=fatal msg=${JSON.stringify(message)}\n`;
+  expect(parseSkopeoFailure(text).kind).toBe(kind);
+});

@@ -102,10 +102,13 @@ function shorten(reason: string): string {
   );
 }
 
-/** Names, addresses and documents may contain anything: numbers like a status, words of an error. */
+/**
+ * Names, addresses and what skopeo quotes (documents, pages, names) may contain anything: numbers like a
+ * status, words of an error. skopeo never quotes its own words.
+ */
 function withoutNames(reason: string): string {
   return reason
-    .replace(QUOTED, (all, text: string) => (/^[{[]/.test(text) ? "DOCUMENT" : all))
+    .replace(QUOTED, "QUOTED")
     .replace(/\bhttps?:\/\/[^\s"]+/g, "URL")
     .replace(/\b(?:docker|oci|dir|containers-storage)[a-z-]*:(?:\/\/)?\S+/g, "IMAGE")
     .replace(/[0-9a-f]{64}/g, "HEX")
