@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { HIDDEN_PREFIXES } from "../../src/system/hidden-environment.ts";
 
 const TOP = resolve(import.meta.dirname, "../..");
 
@@ -108,8 +109,12 @@ describe.each(OPENSSL)("a configuration of OpenSSL that $what", ({ text }) => {
   });
 });
 
-/** One for each row of the table in docs/executable.md. */
-const VARIABLES: readonly NodeJS.ProcessEnv[] = [
+/**
+ * What the entry point hides: together with `UNUSED`, a row for each row of the table in docs/executable.md. Some
+ * of these have no effect that can be seen in every verb, so each test also looks for the hidden name itself.
+ */
+const HIDDEN: readonly NodeJS.ProcessEnv[] = [
+  { OPENSSL_CONF: "/dev/null/nonexistent" },
   { OPENSSL_MODULES: folder, OPENSSL_ENGINES: folder },
   { OPENSSL_ia32cap: "0xffffffffffffffff:0xffffffffffffffff", OPENSSL_armcap: "0xffffffff" },
   { SIMDUTF_FORCE_IMPLEMENTATION: "nosuch" },
@@ -130,27 +135,71 @@ const VARIABLES: readonly NodeJS.ProcessEnv[] = [
   { NODE_ICU_DATA: folder, ICU_TIMEZONE_FILES_DIR: folder },
   { NODE_EXTRA_CA_CERTS: "/dev/null/nonexistent", NODE_USE_SYSTEM_CA: "1" },
   { NODE_TLS_REJECT_UNAUTHORIZED: "0" },
-  { NODE_PATH: folder, HOME: folder },
+  { NODE_PATH: folder },
   { NODE_NO_WARNINGS: "1", NODE_PRESERVE_SYMLINKS: "1", NODE_PRESERVE_SYMLINKS_MAIN: "1" },
   { UV_THREADPOOL_SIZE: "1024", UV_USE_IO_URING: "1" },
+];
+
+/** What nothing in the executable reads or acts on, and is therefore left as it is. */
+const UNUSED: readonly NodeJS.ProcessEnv[] = [
   { SSL_CERT_FILE: "/dev/null/nonexistent", SSL_CERT_DIR: "/dev/null/nonexistent" },
   { QLOGDIR: folder, CTLOG_FILE: "/dev/null/log" },
+  { HOME: folder },
   { LANG: "xx_YY.nonsense", LC_ALL: "nonsense", LC_MESSAGES: "nonsense", LANGUAGE: "nonsense" },
   { TZ: "nonsense/nowhere", TZDIR: folder },
   { RES_OPTIONS: "nonsense", LOCALDOMAIN: "nonsense", HOSTALIASES: "/dev/null/hosts" },
 ];
 
-test.each(VARIABLES.map((env) => ({ names: Object.keys(env).join(", "), env })))(
-  "$names changes nothing and writes nothing",
-  ({ env }) => {
-    // Files that a variable points to would be run, or read as data.
-    writeFileSync(join(folder, "module.cjs"), "console.log('INJECTED')");
-    writeFileSync(join(folder, "icudt78l.dat"), "no data of ICU");
-    const before = readdirSync(folder);
-    expect(answers(env)).toEqual(plain);
-    expect(readdirSync(folder)).toEqual(before);
-  },
-);
+const rowsOf = (rows: readonly NodeJS.ProcessEnv[]) =>
+  rows.map((env) => ({ names: Object.keys(env).join(", "), env }));
+
+function expectNoEffect(env: NodeJS.ProcessEnv): void {
+  // Files that a variable points to would be run, or read as data.
+  writeFileSync(join(folder, "module.cjs"), "console.log('INJECTED')");
+  writeFileSync(join(folder, "icudt78l.dat"), "no data of ICU");
+  const before = readdirSync(folder);
+  expect(answers(env)).toEqual(plain);
+  expect(readdirSync(folder)).toEqual(before);
+}
+
+/** The names of the environment of the running executable itself, as a program that it starts sees them. */
+function namesInside(env: NodeJS.ProcessEnv): readonly string[] {
+  pullWith('cat "/proc/$PPID/environ"', env);
+  const environ = readFileSync(join(folder, "output"), "utf8");
+  return environ.split("\0").map((it) => it.split("=")[0] ?? "");
+}
+
+test.each(rowsOf(HIDDEN))("$names: hidden from Node; nothing changes or is written", ({ env }) => {
+  expectNoEffect(env);
+  const names = namesInside(env);
+  const hidden = Object.keys(env).filter((it) => HIDDEN_PREFIXES.some((by) => it.startsWith(by)));
+  expect(hidden).not.toEqual([]);
+  for (const name of hidden) {
+    expect(names).toContain(name.slice(0, 1).toLowerCase() + name.slice(1));
+    expect(names).not.toContain(name);
+  }
+});
+
+test.each(rowsOf(UNUSED))("$names: nothing changes or is written", ({ env }) => {
+  expectNoEffect(env);
+  expect(namesInside(env)).toEqual(expect.arrayContaining(Object.keys(env)));
+});
+
+/** A pull whose first program writes what `command` prints to `output` in the folder, and fails. */
+function pullWith(command: string, env: NodeJS.ProcessEnv): void {
+  const path = join(work, "path");
+  mkdirSync(path, { recursive: true });
+  for (const it of ["skopeo", "ostree"]) {
+    writeFileSync(join(path, it), `#!/bin/sh\n${command} > ${folder}/output\nexit 1\n`);
+    chmodSync(join(path, it), 0o755);
+  }
+  const repo = join(work, "repo");
+  mkdirSync(join(repo, "objects"), { recursive: true });
+  writeFileSync(join(repo, "config"), "[core]\nrepo_version=1\nmode=bare-user\n");
+  const pull = "internals ostree-container image pull".split(" ");
+  const args = [...pull, repo, "ostree-unverified-registry:x.invalid/y"];
+  expect(run(bootc, args, { ...env, PATH: `${path}:${process.env.PATH}` }).status).not.toBe(0);
+}
 
 test("the programs it starts get every variable under its own name", () => {
   const given = {
@@ -162,19 +211,8 @@ test("the programs it starts get every variable under its own name", () => {
     ICU_DATA: "",
     NODE_EXTRA_CA_CERTS: "/etc/ssl/ca.pem",
   };
-  const path = join(work, "path");
-  mkdirSync(path);
-  for (const it of ["skopeo", "ostree"]) {
-    writeFileSync(join(path, it), `#!/bin/sh\nenv > ${folder}/env\nexit 1\n`);
-    chmodSync(join(path, it), 0o755);
-  }
-  const repo = join(work, "repo");
-  mkdirSync(join(repo, "objects"), { recursive: true });
-  writeFileSync(join(repo, "config"), "[core]\nrepo_version=1\nmode=bare-user\n");
-  const pull = "internals ostree-container image pull".split(" ");
-  const args = [...pull, repo, "ostree-unverified-registry:x.invalid/y"];
-  expect(run(bootc, args, { ...given, PATH: `${path}:${process.env.PATH}` }).status).not.toBe(0);
-  const lines = readFileSync(join(folder, "env"), "utf8").split("\n");
+  pullWith("env", given);
+  const lines = readFileSync(join(folder, "output"), "utf8").split("\n");
   const names = lines.map((it) => it.split("=")[0]?.toLowerCase());
   for (const [name, value] of Object.entries(given)) {
     expect(lines).toContain(`${name}=${value}`);
