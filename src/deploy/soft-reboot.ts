@@ -1,8 +1,9 @@
 // Preparing a soft reboot after a change: the next `systemctl reboot` then keeps the kernel.
 import { BootcError } from "../errors.ts";
 import { assignSlots } from "../host/assemble-host.ts";
+import { decideSoftRebootLack } from "../host/soft-reboot.ts";
 import { prepareSoftReboot } from "../programs/ostree/admin.ts";
-import { findSoftRebootLack } from "../sysroot/soft-reboot.ts";
+import { softRebootFacts } from "../sysroot/soft-reboot.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 
@@ -25,7 +26,7 @@ export async function requireSoftReboot(
   },
 ): Promise<void> {
   if (mode !== "required") return;
-  const lack = await findSoftRebootLack(ctx);
+  const lack = await decideSoftRebootLack(softRebootFacts(ctx));
   if (lack !== undefined) throw notCapable(target.slot, lack);
   if (!target.isThere) return;
   const slots = assignSlots((await readSysroot(ctx)).deployments);

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Deployment } from "../host/deployment.ts";
+import { decideSoftRebootObstacle } from "../host/soft-reboot.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import { deploymentDir } from "./paths.ts";
-import { makeSoftRebootCheck } from "./soft-reboot.ts";
+import { softRebootFacts } from "./soft-reboot.ts";
 
 const BOOTED: Deployment = {
   stateroot: "default",
@@ -50,7 +51,7 @@ async function obstacle(host: Host, it: Deployment = OTHER): Promise<string | un
   await writeAll(root, host.files ?? unit);
   await writeAll(deploymentDir(ctx, BOOTED), host.booted ?? {});
   await writeAll(deploymentDir(ctx, OTHER), { ...composefs, ...host.other });
-  return await makeSoftRebootCheck(ctx, BOOTED)(it === BOOTED ? BOOTED : it);
+  return await decideSoftRebootObstacle(BOOTED, it, softRebootFacts(ctx));
 }
 
 async function writeAll(top: string, files: Readonly<Record<string, string>>): Promise<void> {
@@ -72,22 +73,22 @@ test.each([
 test.each([
   { options: "rw ostree=x quiet", want: undefined },
   { options: undefined, want: undefined },
-  { options: "rw quiet debug ostree=x", want: "its kernel arguments are others" },
-  { options: "quiet rw ostree=x", want: "its kernel arguments are others" },
+  { options: "rw quiet debug ostree=x", want: "its kernel arguments are different" },
+  { options: "quiet rw ostree=x", want: "its kernel arguments are different" },
 ])("arguments `$options` beside `rw quiet`: $want", async ({ options, want }) => {
   expect(await obstacle({}, { ...OTHER, bootOptions: options })).toBe(want);
 });
 
 test("before 2025.7 ostree has to know the arguments", async () => {
   expect(await obstacle({ version: "2025.6" }, { ...OTHER, bootOptions: undefined })).toBe(
-    "its kernel arguments are not known, which ostree 2025.6 asks for",
+    "its kernel arguments are unknown, and ostree 2025.6 needs them",
   );
 });
 
 test("what runs, another kernel and an older systemd stand in the way", async () => {
-  expect(await obstacle({}, BOOTED)).toBe("it is what runs");
+  expect(await obstacle({}, BOOTED)).toBe("it is the running deployment");
   expect(await obstacle({}, { ...OTHER, bootChecksum: "another" })).toBe(
-    "its kernel or initramfs is another",
+    "its kernel or initramfs is different",
   );
   expect(await obstacle({ files: {} })).toBe("systemd is older than 254");
 });
@@ -113,7 +114,7 @@ describe("with SELinux", () => {
     [`${etc}/selinux/targeted/policy/policy.33`]: text,
     [`${etc}/selinux/targeted/policy/policy.9`]: "old",
   });
-  const DIFFERENT = "its SELinux policy is another";
+  const DIFFERENT = "its SELinux policy is different";
   test.each([
     { what: "both the same", booted: policy("etc", "1"), other: policy("etc", "1") },
     { what: "neither any", booted: {}, other: {} },

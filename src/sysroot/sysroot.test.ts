@@ -151,7 +151,7 @@ test("without ostree's program only a soft reboot cannot be told", async () => {
   expect(status.booted).toEqual(whole.status.booted);
   const problems = [status.staged, status.rollback].flatMap((it) => it?.problems ?? []);
   expect(problems).toContain(
-    "whether it can be soft-rebooted into cannot be told: `ostree`: not found",
+    "checking whether it can be soft-rebooted into failed: `ostree`: not found",
   );
 });
 

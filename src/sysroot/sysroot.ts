@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { BootcError, describeError } from "../errors.ts";
 import type { Deployment, Sysroot, Unlocked, UnreadableEntry } from "../host/deployment.ts";
 import { type ImageSummary, parseImageSummary } from "../host/image-status.ts";
+import { decideSoftRebootObstacle } from "../host/soft-reboot.ts";
 import type { OstreeReference } from "../image/reference.ts";
 import { objectPath, parseCommit, parseDictionary, textMetadata } from "../ostree/objects.ts";
 import { type OriginFile, parseOrigin, replaceOriginImage } from "../ostree/origin.ts";
@@ -15,7 +16,7 @@ import { isOnReadOnlyMedium } from "../system/mounts.ts";
 import { type BootableDeployment, readBootEntries } from "./boot-entries.ts";
 import { type DeploymentOnDisk, listDeploymentsOnDisk } from "./deployments.ts";
 import { deploymentDir } from "./paths.ts";
-import { makeSoftRebootCheck, type SoftRebootCheck } from "./soft-reboot.ts";
+import { softRebootFacts } from "./soft-reboot.ts";
 import { readStagedDeployment } from "./staged.ts";
 
 const REPO = "sysroot/ostree/repo";
@@ -34,9 +35,8 @@ export async function readSysroot(ctx: Context): Promise<Sysroot> {
   ];
   const seen = await Promise.all(listed.map((it) => readDeployment(ctx, it)));
   const booted = seen.find((it) => it.isBooted);
-  const check = makeSoftRebootCheck(ctx, booted);
   return {
-    deployments: await Promise.all(seen.map((it) => withSoftReboot(it, check))),
+    deployments: await Promise.all(seen.map((it) => withSoftReboot(ctx, it, booted))),
     unreadable: [...oddStaged, ...entries.unreadable],
     isReadOnly: await isOnReadOnlyMedium(ctx, "/sysroot"),
     entriesReadAt: entries.readAt,
@@ -60,12 +60,19 @@ interface Listed extends BootableDeployment {
   readonly isLocked: boolean;
 }
 
-async function withSoftReboot(it: Deployment, check: SoftRebootCheck): Promise<Deployment> {
+async function withSoftReboot(
+  ctx: Context,
+  deployment: Deployment,
+  booted: Deployment | undefined,
+): Promise<Deployment> {
   try {
-    return { ...it, softRebootObstacle: await check(it) };
+    const facts = softRebootFacts(ctx);
+    const obstacle = await decideSoftRebootObstacle(booted, deployment, facts);
+    return { ...deployment, softRebootObstacle: obstacle };
   } catch (error) {
-    const problem = `whether it can be soft-rebooted into cannot be told: ${explain(error)}`;
-    return { ...it, softRebootObstacle: problem, problems: [...it.problems, problem] };
+    const problem = `checking whether it can be soft-rebooted into failed: ${explain(error)}`;
+    const problems = [...deployment.problems, problem];
+    return { ...deployment, softRebootObstacle: problem, problems };
   }
 }
 

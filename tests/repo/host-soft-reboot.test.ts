@@ -135,13 +135,13 @@ describe.skipIf(missing)("when the next deployment needs a real boot", () => {
       what: "another kernel",
       next: { files: { [KERNEL]: "another kernel" } },
       words: "",
-      why: "its kernel or initramfs is another",
+      why: "its kernel or initramfs is different",
     },
     {
       what: "other kernel arguments",
       next: {},
       words: "--karg-none --karg-append=root=UUID=x --karg-append=debug",
-      why: "its kernel arguments are others",
+      why: "its kernel arguments are different",
     },
     {
       what: "no composefs",
@@ -175,7 +175,7 @@ describe.skipIf(missing)("when the rollback needs a real boot", () => {
     expect(host.bootc("rollback --soft-reboot=required")).toEqual({
       status: 3,
       stdout: "",
-      stderr: refusal("rollback", "its kernel or initramfs is another"),
+      stderr: refusal("rollback", "its kernel or initramfs is different"),
     });
     expect(hostStatus().rollbackQueued).toBe(false);
     expect(host.bootc("rollback --soft-reboot=auto").stdout).toBe(
