@@ -1,4 +1,4 @@
-// What others are told after the next boot has changed: units, tools that reboot, users without rights.
+// Announces that the next boot has changed: to units, tools that reboot, users without rights.
 import { mkdir, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { describeError } from "../errors.ts";
@@ -27,7 +27,7 @@ export async function requireReboot(ctx: Context, digest: string): Promise<void>
   await replaceFile(join(ctx.root, REBOOT_REQUIRED), `${REBOOT_MARK}${digest}\n`, { mode: 0o644 });
 }
 
-/** Takes that back, if it was we who said it: a package manager may have reasons of its own. */
+/** Withdraws that if it is ours: a package manager may have its own reasons for a reboot. */
 export async function withdrawReboot(ctx: Context): Promise<void> {
   const path = join(ctx.root, REBOOT_REQUIRED);
   if ((await readFileIfAny(path))?.startsWith(REBOOT_MARK)) await rm(path, { force: true });

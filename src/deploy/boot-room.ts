@@ -12,7 +12,7 @@ import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { readNamesIfAny } from "../system/files.ts";
 
-/** From this version on ostree removes what the rollback alone needs before it writes to a full /boot. */
+/** From this version on, ostree removes what only the rollback needs before it writes to a full /boot. */
 const PRUNES_EARLY = "2024.6";
 
 export interface StagedKernel {
@@ -21,16 +21,16 @@ export interface StagedKernel {
   readonly booted: Deployment;
 }
 
-/** Refuses as `space` a commit whose kernel and initramfs do not fit beside those that stay. */
-export async function requireBootRoom(ctx: Context, it: StagedKernel): Promise<void> {
-  const wanted = await readKernelFiles(it.repo, it.commit);
+/** Refuses, as `space`, a commit whose kernel and initramfs do not fit beside those that stay. */
+export async function requireBootRoom(ctx: Context, kernel: StagedKernel): Promise<void> {
+  const wanted = await readKernelFiles(kernel.repo, kernel.commit);
   const requiredBytes = wanted.reduce((sum, file) => sum + file.sizeBytes, 0);
   const boot = join(ctx.root, "boot");
   const files = await statfs(boot);
   const freeBytes = files.bavail * files.bsize;
   if (requiredBytes <= freeBytes) return;
   const { deployments } = await readSysroot(ctx);
-  if (await isKernelInBoot(ctx, it, { wanted, deployments })) return;
+  if (await isKernelInBoot(ctx, kernel, { wanted, deployments })) return;
   const freeable = isAtLeast((await readOstree(ctx)).version, PRUNES_EARLY)
     ? await sumFreeableKernels(boot, deployments)
     : 0;
@@ -40,7 +40,7 @@ export async function requireBootRoom(ctx: Context, it: StagedKernel): Promise<v
     `Insufficient free space in /boot for the kernel of the image (available: ${formatDecimalSize(
       availableBytes,
     )} required: ${formatDecimalSize(requiredBytes)})`,
-    { kind: "space", hint: "remove what else is in /boot, or make it larger" },
+    { kind: "space", hint: "remove other files from /boot, or make it larger" },
   );
 }
 
@@ -84,7 +84,7 @@ const keyOf = (it: KernelFile) => `${it.name} ${it.checksum}`;
 const MODULES = "usr/lib/modules";
 const BOOT_FILES = ["vmlinuz", "initramfs.img", "devicetree"];
 
-/** What ostree copies to /boot of a commit; links are not. */
+/** The files of a commit that ostree copies to /boot; it does not copy links. */
 export async function readKernelFiles(
   repo: string,
   commit: string,
@@ -102,7 +102,7 @@ export async function readKernelFiles(
   return found;
 }
 
-/** Bytes of kernels that go at the latest when what is staged is put in place: nothing kept boots them. */
+/** Bytes of kernels that no kept deployment boots: they are removed when the staged one is finalized. */
 export async function sumFreeableKernels(
   boot: string,
   deployments: readonly Deployment[],
@@ -110,7 +110,7 @@ export async function sumFreeableKernels(
   const kept = new Set(keptDeployments(deployments).map(nameKernel));
   const top = join(boot, "ostree");
   let sum = 0;
-  // A file in there is no kernel: ostree leaves word of a shutdown that went wrong.
+  // A file there is not a kernel: ostree records a failed shutdown in one.
   for (const name of (await readNamesIfAny(top)).filter((it) => !kept.has(it))) {
     for (const file of await readNamesIfAny(join(top, name))) {
       sum += (await stat(join(top, name, file))).size;

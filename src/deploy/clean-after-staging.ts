@@ -1,4 +1,4 @@
-// After a deployment was staged: whatever nothing refers to any more goes.
+// After staging, removes everything that nothing refers to any more.
 import { join } from "node:path";
 import { describeError } from "../errors.ts";
 import { deleteRefs } from "../programs/ostree/repo.ts";
@@ -13,8 +13,8 @@ export interface CleanRequest {
 }
 
 /**
- * What a person reads about it, if anything went. The deployment is staged whatever happens here, so a
- * clean-up that fails is said, and left to the next one.
+ * Returns what a person reads about it, if anything was removed. The deployment is already staged, so a
+ * failing clean-up is only noted, and left to the next one.
  */
 export async function cleanAfterStaging(
   ctx: Context,

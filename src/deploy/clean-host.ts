@@ -1,4 +1,4 @@
-// Everything on a host that no deployment needs goes: of the repository, and of the container storage.
+// Removes what no deployment of the host needs from the repository and the container storage.
 import {
   type CleanSysrootRequest,
   cleanSysroot,
@@ -7,7 +7,7 @@ import {
 import type { Context } from "../system/context.ts";
 import { removeUnboundImages } from "./bound-images/find.ts";
 
-/** What a person reads about it; nothing when there was nothing to remove. */
+/** What a person reads about it; empty when there was nothing to remove. */
 export async function cleanHost(
   ctx: Context,
   request: CleanSysrootRequest,

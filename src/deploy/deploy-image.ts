@@ -47,7 +47,7 @@ export async function withProgress<T>(
   }
 }
 
-/** What the image's reference names now, and what the host lacks of it. */
+/** What the image's reference names now, and which part of it the host lacks. */
 export async function planDeploy(
   ctx: Context,
   { reference, booted, settings }: DeployRequest,
@@ -62,7 +62,7 @@ export async function planDeploy(
   });
 }
 
-/** Pulls an image and runs `work` on it, during which everybody's clean-ups leave it alone. */
+/** Pulls an image and runs `work` on it; until then, no clean-up removes it. */
 export async function withPulledImage<T>(
   ctx: Context,
   request: DeployRequest,
@@ -86,7 +86,7 @@ function describeDeploy(plan: PullPlan): string | undefined {
   return `No changes in ${name} => ${plan.stored.manifestDigest}`;
 }
 
-/** Pulls, stages and tells of an image whatever is staged already. */
+/** Pulls, stages and reports an image, whatever is staged already. */
 export async function deployImage(
   ctx: Context,
   request: DeployRequest,
@@ -103,7 +103,7 @@ export interface DeployPulled {
   readonly image: PulledImage;
   /** Staged, but not applied at shutdown. */
   readonly isLocked: boolean;
-  /** A branch of the host's plain ostree past that is to be given up. */
+  /** A branch of a former plain ostree installation, to be given up. */
   readonly abandonedRefspec?: string | undefined;
 }
 
@@ -113,7 +113,7 @@ export async function deployPulled(
   request: DeployRequest & DeployPulled,
   display: ProgressDisplay,
 ): Promise<void> {
-  // A pull asks this of what is new to the repository alone.
+  // A pull checks only images that are new to the repository.
   requireBootable(request.image.config, platformOf(process.arch));
   await stageImage(ctx, { ...request, onEvent: display.onEvent });
   display.onEvent({ type: "stage", stage: "cleaning" });
@@ -131,6 +131,6 @@ export function requireBooted(sysroot: Sysroot): Deployment {
   if (booted !== undefined) return booted;
   throw new BootcError("System not booted via bootc", {
     kind: "unsupported",
-    hint: "none of ostree's deployments is the root of this system",
+    hint: "the root of this system is not one of ostree's deployments",
   });
 }

@@ -1,4 +1,4 @@
-// What happens before any verb that changes the booted host: permission, a place of our own, a writable root.
+// Comes before any verb that changes the booted host: permission, our own mounts, a writable root.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
@@ -9,7 +9,7 @@ import { lockFile } from "../system/lock.ts";
 import { requireProgressDescriptor } from "../system/private-mounts.ts";
 import { requireRoot } from "../system/privileges.ts";
 
-/** After this `/sysroot` can be written, in a mount namespace of our own. May start the program anew. */
+/** Makes `/sysroot` writable in a mount namespace of our own. May restart the program. */
 export async function prepareForWrite(ctx: Context, options: WritableOptions = {}): Promise<void> {
   requireProgressDescriptor(ctx, options.progressDescriptor);
   const kind = await readHostKind(ctx);
@@ -37,12 +37,12 @@ function requireOstreeHost(kind: HostKind): void {
 }
 
 export interface HostLockOptions {
-  /** What those who wait for us are told. */
+  /** Shown to other runs that wait for this one. */
   readonly purpose: string;
   readonly timeoutMs?: number | undefined;
 }
 
-/** Runs `work` as the only verb that changes this host: looking and acting belong together. */
+/** Runs `work` as the only verb that changes this host, so nothing changes between looking and acting. */
 export async function withHostLock<T>(
   ctx: Context,
   options: HostLockOptions,

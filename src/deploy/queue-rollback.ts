@@ -1,4 +1,4 @@
-// Queueing a rollback, and taking it back: only the order of deployments changes, nothing is fetched.
+// Queues or reverts a rollback: only the order of deployments changes, and nothing is fetched.
 import { BootcError } from "../errors.ts";
 import { nameDeployment } from "../host/deployment.ts";
 import { decideRollback, type RollbackDecision } from "../host/rollback.ts";

@@ -5,13 +5,13 @@ import { readHostKind } from "../sysroot/host-kind.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 
-/** Where this host stands; the default document in a container and on hosts that are not ours. */
+/** The state of this host; the default document in a container and on other kinds of hosts. */
 export async function readHost(ctx: Context): Promise<HostDocument> {
   switch (await readHostKind(ctx)) {
     case "ostree":
       return assembleHost(await readSysroot(ctx));
     case "composefs":
-      ctx.note("note: this host boots from composefs, which this version does not know");
+      ctx.note("note: this host boots from composefs, which this version does not support");
       return DEFAULT_HOST;
     case "container":
     case "other":

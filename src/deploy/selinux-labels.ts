@@ -1,4 +1,4 @@
-// Labels for files that no image carries: what the machine keeps outside its deployments, and beside them.
+// Labels for files that are not part of an image: those beside deployments, and those in their /etc.
 import { lstat, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { doing } from "../errors.ts";
@@ -11,19 +11,19 @@ import {
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 
-/** A file, and what the policy is to take it for. */
+/** A file, and the path by which the policy labels it. */
 export interface LabelledFile extends PolicyPath {
   readonly file: string;
 }
 
-/** Labels files by the policy of the system at `policyRoot`; those it has no rule for stay as they are. */
+/** Labels files by the policy of the system at `policyRoot`; files without a rule stay as they are. */
 export async function labelFiles(
   ctx: Context,
   policyRoot: string,
   files: readonly LabelledFile[],
 ): Promise<void> {
   await doing("labelling files for SELinux", async () => {
-    // Many files may stand for one path of the policy.
+    // Many files may share one path of the policy.
     const paths = [...new Map(files.map((it) => [it.path, it])).values()];
     const labels = await readPolicyLabels(ctx, policyRoot, paths);
     await setLabels(
@@ -38,9 +38,9 @@ export async function labelFiles(
 
 export interface ListedTree {
   readonly top: string;
-  /** What the policy is to take the top for. */
+  /** The path by which the policy labels the top. */
   readonly path: string;
-  /** What is taken for something else, or left out with all that is below it. */
+  /** Maps a path to the one that labels it; undefined leaves it out with everything below. */
   readonly mapPath?: (path: string) => string | undefined;
 }
 
@@ -51,9 +51,9 @@ export async function listTree({ top, path, mapPath = (it) => it }: ListedTree) 
   const walk = async (file: string, at: string): Promise<void> => {
     const as = mapPath(at);
     if (as === undefined) return;
-    const it = await lstat(file);
-    if (it.dev !== dev) return;
-    const kind = it.isDirectory() ? "directory" : it.isSymbolicLink() ? "link" : "file";
+    const found = await lstat(file);
+    if (found.dev !== dev) return;
+    const kind = found.isDirectory() ? "directory" : found.isSymbolicLink() ? "link" : "file";
     files.push({ file, path: as, kind });
     if (kind !== "directory") return;
     for (const name of await readdir(file)) await walk(join(file, name), join(at, name));
@@ -63,8 +63,8 @@ export async function listTree({ top, path, mapPath = (it) => it }: ListedTree) 
 }
 
 /**
- * Labels by its own policy what has no label in the `/etc` of a deployment: where SELinux is off, older
- * versions of ostree leave the directories and symbolic links there without. Labels that are there stay.
+ * Labels everything without a label in the `/etc` of a deployment by the deployment's own policy: where
+ * SELinux is off, older versions of ostree do not label directories and symbolic links. Labels stay.
  */
 export async function labelEtc(ctx: Context, deployment: string): Promise<void> {
   if (!(await exists(join(deployment, "etc/selinux/config")))) return;
@@ -77,9 +77,9 @@ export async function labelEtc(ctx: Context, deployment: string): Promise<void> 
   if (left.length > 0) await labelFiles(ctx, deployment, left);
 }
 
-/** What the policies of container tools say about a storage goes by where podman has its own. */
+/** Policies know a container storage only by the place of podman's own. */
 const PODMAN_STORAGE = "var/lib/containers/storage";
-/** Says that a storage was labelled; what is written into it later takes after its directories. */
+/** Marks a labelled storage; files written later inherit the labels of their directories. */
 const STAMP = ".bootc_labeled";
 
 /** Labels a new container storage as podman's own. */

@@ -7,21 +7,21 @@ import { softRebootFacts } from "../sysroot/soft-reboot.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 
-/** `auto` makes it a normal reboot where a soft one is not possible. */
+/** `auto` falls back to a normal reboot. */
 export type SoftRebootMode = "required" | "auto";
 
 type Slot = "staged" | "rollback";
 
 /**
- * Refuses `required` before anything is pulled or changed: where the host has no soft reboots, or where the
- * deployment that exists cannot be reached by one.
+ * Refuses `required` before anything is pulled or changed: if the host does not have soft reboots, or if one
+ * cannot reach the existing deployment.
  */
 export async function requireSoftReboot(
   ctx: Context,
   mode: SoftRebootMode | undefined,
   target: {
     readonly slot: Slot;
-    /** It is on the disk already, and not what a pull is to bring. */
+    /** It is on the disk already; otherwise a pull brings it. */
     readonly isThere: boolean;
   },
 ): Promise<void> {
@@ -30,7 +30,7 @@ export async function requireSoftReboot(
   if (lack !== undefined) throw notCapable(target.slot, lack);
   if (!target.isThere) return;
   const slots = assignSlots((await readSysroot(ctx)).deployments);
-  // A queued rollback is to be taken back, which needs no reboot at all.
+  // Reverting a queued rollback needs no reboot at all.
   if (target.slot === "rollback" && slots.isRollbackQueued) return;
   const obstacle = slots[target.slot]?.softRebootObstacle;
   if (obstacle !== undefined) throw notCapable(target.slot, obstacle);
@@ -41,7 +41,7 @@ function notCapable(slot: Slot, obstacle: string): BootcError {
   return new BootcError(text, {
     kind: "unsupported",
     cause: new BootcError(obstacle),
-    hint: "`--soft-reboot auto` makes do with a normal reboot",
+    hint: "`--soft-reboot auto` falls back to a normal reboot",
   });
 }
 

@@ -1,4 +1,4 @@
-// From an image reference to the next boot: pulled, staged, announced, and what is no longer needed removed.
+// Stages a pulled image: checks, kernel arguments, bound images, the deployment, the announcement.
 import { join } from "node:path";
 import { BootcError, doing } from "../errors.ts";
 import type { Deployment } from "../host/deployment.ts";
@@ -50,7 +50,7 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
     const repo = systemRepo(ctx);
     await requireBootRoom(ctx, { repo, commit: image.commit, booted });
     const kargs = await decideKargs(ctx, booted, image.commit);
-    // Before there is anything to boot that counts on them; readers of progress know this order of steps.
+    // Before anything that needs them can boot; readers of progress know this order of steps.
     request.onEvent({ type: "stage", stage: "bound-images" });
     const sysroot = join(ctx.root, "sysroot");
     const policyRoot = (await isSelinuxOn(ctx)) ? ctx.root : undefined;
@@ -72,7 +72,7 @@ export function describeStaged(reference: OstreeReference, image: PulledImage): 
   return [`Queued for next boot: ${describeReference(reference)}`, ...describeContent(image)];
 }
 
-/** The version of an image as its label has it, and the digest. */
+/** The version of an image, taken from its label, and the digest. */
 export function describeContent({
   config,
   manifestDigest,
@@ -84,7 +84,7 @@ export function describeContent({
   ];
 }
 
-/** The layers of what runs and of what was found, compared. */
+/** Compares the layers of the booted image and of the one that was found. */
 export function describeDifference(
   booted: Deployment,
   { manifest }: Pick<PulledImage, "manifest">,
@@ -95,8 +95,8 @@ export function describeDifference(
 }
 
 /**
- * The new command line, or undefined where ostree may pass on that of the booted deployment as it is:
- * what changes is what the two images' kargs.d files say differently.
+ * The new command line; undefined if ostree may pass on that of the booted deployment unchanged. Only
+ * differences between the kargs.d files of the two images change it.
  */
 export async function decideKargs(
   ctx: Context,
@@ -115,7 +115,7 @@ export async function decideKargs(
     if (formatKargs(fromImage) === formatKargs(toImage)) return undefined;
     throw new BootcError("the kernel arguments of the booted deployment cannot be read", {
       kind: "integrity",
-      hint: "see that /boot is mounted and has the booted deployment's entry in loader/entries",
+      hint: "check that /boot is mounted and has the booted deployment's entry in loader/entries",
     });
   }
   const current = parseKargs(booted.bootOptions).filter((it) => !it.startsWith("ostree="));

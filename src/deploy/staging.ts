@@ -1,4 +1,4 @@
-// What boots next: staged now, finalized by ostree at shutdown, and labelled after each of the two.
+// Stages what boots next, and labels it: now, and again after ostree has finalized it at shutdown.
 import { join } from "node:path";
 import { type StageRequest, stageDeployment } from "../programs/ostree/admin.ts";
 import { deploymentDir, namedDeploymentDir } from "../sysroot/paths.ts";
@@ -26,7 +26,7 @@ export async function completeStaged(ctx: Context): Promise<void> {
  */
 export async function completeFinalized(ctx: Context): Promise<void> {
   const [next] = (await readSysroot(ctx)).deployments;
-  // What is still staged now was locked, and is lost.
+  // A deployment that is still staged was locked, and is lost.
   if (next === undefined || next.isBooted || next.isStaged) return;
   await labelEtc(ctx, deploymentDir(ctx, next));
 }

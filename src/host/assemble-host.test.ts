@@ -105,7 +105,7 @@ test("whatever a host holds, its document is valid", () => {
         { ...older, ...plain, isPinned: true, problems: ["its commit cannot be read"] },
       ],
       {
-        unreadable: [{ name: "ostree-3.conf", problem: "it names no deployment" }],
+        unreadable: [{ name: "ostree-3.conf", problem: "it does not name a deployment" }],
         entriesReadAt: "2026-11-23T15:50:43Z",
         isReadOnly: true,
       },
@@ -222,7 +222,7 @@ test("deployments without an image show their commit, odd ones their problem", (
   };
   const host = assembleHost(
     sysroot([{ ...booted, ...plain, unlocked: "development" }, odd], {
-      unreadable: [{ name: "ostree-3.conf", problem: "it names no deployment" }],
+      unreadable: [{ name: "ostree-3.conf", problem: "it does not name a deployment" }],
     }),
   );
   expect(`\n${formatHumanStatus(host, { isVerbose: false })}\n`).toMatchInlineSnapshot(`
@@ -237,7 +237,7 @@ test("deployments without an image show their commit, odd ones their problem", (
               Problem: its origin cannot be read: EACCES
 
      Other entry
-         Problem: ostree-3.conf: it names no deployment
+         Problem: ostree-3.conf: it does not name a deployment
     "
   `);
 });

@@ -35,7 +35,7 @@ test("an image stored without a config still has a digest and layers", () => {
 test.each([
   { manifest: "{", error: "the stored manifest is not JSON" },
   { manifest: "[]", error: "the stored manifest is not a JSON object" },
-  { manifest: "{}", error: "the stored manifest lists no layers" },
+  { manifest: "{}", error: "the stored manifest does not list layers" },
   { manifest: '{"layers":[{}]}', error: "has a layer without digest and size" },
 ])("$manifest is refused", ({ manifest, error }) => {
   expect(() => content({}, manifest)).toThrow(error);

@@ -77,7 +77,7 @@ function timestampOf(
 }
 
 function parseLayers(layers: unknown): readonly LayerSize[] {
-  if (!Array.isArray(layers)) throw new BootcError("the stored manifest lists no layers");
+  if (!Array.isArray(layers)) throw new BootcError("the stored manifest does not list layers");
   return layers.map((layer) => {
     const { digest, size } = recordOf(layer);
     if (typeof digest === "string" && typeof size === "number") return { digest, sizeBytes: size };

@@ -101,8 +101,8 @@ async function replaceLink(path: string, target: string): Promise<void> {
 const LOOKS = 3;
 
 /**
- * ostree's entry files; undefined when we may not read them, nothing when there are none. A disk that does
- * not answer is an error: without any entry a host would look as if nothing was installed on it.
+ * ostree's entry files; undefined when we may not read them, an empty list when there are none. A disk that
+ * does not answer is an error: without any entry, a host would look as if nothing was installed on it.
  */
 async function readEntryFiles(ctx: Context): Promise<readonly EntryFile[] | undefined> {
   try {
@@ -114,7 +114,7 @@ async function readEntryFiles(ctx: Context): Promise<readonly EntryFile[] | unde
   } catch (cause) {
     throw new BootcError("the boot loader's entries in `/boot/loader/entries` cannot be read", {
       cause,
-      hint: "see whether the disk that holds /boot is in order: `journalctl --dmesg --priority err`",
+      hint: "check the disk that holds /boot: `journalctl --dmesg --priority err`",
     });
   }
 }
@@ -149,7 +149,7 @@ async function readEntryFile(
   }
 }
 
-/** Some part of the way to the entries is not open to everybody. */
+/** Whether users cannot read the entries or a directory above them. */
 async function areClosedToUsers(ctx: Context): Promise<boolean> {
   const modes = await Promise.all(
     ["boot", "boot/loader", "boot/loader/entries"].map(
@@ -174,7 +174,7 @@ async function readCopy(ctx: Context): Promise<EntriesCopy | undefined> {
 
 const BOOT_LINKS = "sysroot/ostree";
 
-/** The links `boot.N` in `dir`, by name. In the midst of a change there may be two. */
+/** The links `boot.N` in `dir`, by name. During a change there may be two. */
 async function readBootLinks(dir: string): Promise<Readonly<Record<string, string>>> {
   const names = ["boot.0", "boot.1"];
   const targets = await Promise.all(names.map((it) => readLinkIfAny(join(dir, it))));
@@ -217,11 +217,11 @@ export async function resolveEntry(
   entry: BootLoaderEntry,
 ): Promise<BootableDeployment> {
   const target = parseBootTarget(entry.options);
-  if (target === undefined) throw new BootcError("it has no `ostree=` argument we understand");
+  if (target === undefined) throw new BootcError("it does not have a valid `ostree=` argument");
   const { bootVersion, stateroot, bootChecksum, index } = target;
   const link = `ostree/boot.${bootVersion}/${stateroot}/${bootChecksum}/${index}`;
   const name = nameFromLink(await readLinkIfAny(join(sysroot, link)), stateroot);
-  if (name === undefined) throw new BootcError(`\`/${link}\` names no deployment`);
+  if (name === undefined) throw new BootcError(`\`/${link}\` does not name a deployment`);
   return { stateroot, name, bootChecksum, options: entry.options };
 }
 
@@ -253,8 +253,8 @@ async function readFromRefs(ctx: Context): Promise<readonly BootableDeployment[]
 }
 
 /**
- * ostree may rename the refs while they are read, and what else is there is not ours to judge: a deployment
- * whose ref cannot be read is known by its link, and comes last.
+ * ostree may rename the refs while they are read, and other entries there are not ours to judge. A deployment
+ * whose ref cannot be read is known by its link and comes last.
  */
 async function readOrderingRef(path: string): Promise<string | undefined> {
   try {

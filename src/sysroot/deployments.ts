@@ -31,7 +31,7 @@ export async function listDeploymentsOnDisk(sysroot: string): Promise<readonly D
   });
 }
 
-/** The origin files below `sysroot`, those whose deployment is gone included. */
+/** The origin files below `sysroot`, including those whose deployment is gone. */
 export async function readOrigins(sysroot: string): Promise<readonly OriginText[]> {
   const origins: OriginText[] = [];
   for (const { dir, name } of await listDeployFiles(sysroot)) {

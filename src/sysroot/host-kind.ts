@@ -1,4 +1,4 @@
-// What kind of machine this is, as far as files tell.
+// What kind of machine this is, judged by its files.
 import { join } from "node:path";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny } from "../system/files.ts";
@@ -16,7 +16,7 @@ async function isContainer(ctx: Context): Promise<boolean> {
   return (await readContainerSign(ctx)) !== undefined;
 }
 
-/** By what this machine is taken for a container, as words; undefined when it is none. */
+/** What makes this machine look like a container, in words; undefined when it is not one. */
 export async function readContainerSign(ctx: Context): Promise<string | undefined> {
   const { container } = ctx.env;
   if (container !== undefined) return `the environment variable \`container\` is \`${container}\``;

@@ -4,7 +4,7 @@ import type { FileTree } from "../system/file-tree.ts";
 
 const DIR = "usr/lib/bootc/kargs.d";
 
-/** Directories in there, and links to nothing, are left out. */
+/** Skips directories and dangling links. */
 export async function readKargsFiles(tree: FileTree): Promise<readonly KargsFile[]> {
   const names = (await tree.readNames(DIR)).filter((it) => it.endsWith(".toml"));
   const files = await Promise.all(

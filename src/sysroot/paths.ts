@@ -11,7 +11,7 @@ export function deploymentDir(
   return namedDeploymentDir(join(ctx.root, "sysroot"), { ...it, name: nameDeployment(it) });
 }
 
-/** The same below any physical root, of a deployment known by its name: `COMMIT.SERIAL`. */
+/** The same below any physical root, for a deployment known by its name: `COMMIT.SERIAL`. */
 export function namedDeploymentDir(
   sysroot: string,
   { stateroot, name }: { readonly stateroot: string; readonly name: string },

@@ -2,7 +2,7 @@
 import { keyfileFlag, keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
 import type { FileTree } from "../system/file-tree.ts";
 
-/** `maybe`: where the kernel has it. `verity` and `signed` ask for files sealed by fs-verity besides. */
+/** `maybe`: if the kernel has it. `verity` and `signed` also demand files sealed by fs-verity. */
 export type Composefs = "off" | "maybe" | "on" | "verity" | "signed";
 
 export interface PrepareRoot {
@@ -11,7 +11,7 @@ export interface PrepareRoot {
   readonly isTransient: boolean;
 }
 
-/** ostree's own words: those of its tristate, `maybe` being one of them, and the two it looks for before. */
+/** ostree's own words: those of its tristate, which include `maybe`, and the two it looks for first. */
 const COMPOSEFS: ReadonlyMap<string, Composefs> = new Map([
   ["yes", "on"],
   ["true", "on"],

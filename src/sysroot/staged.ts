@@ -1,4 +1,4 @@
-// The deployment that ostree puts in place at shutdown: /run/ostree/staged-deployment, an `a{sv}`.
+// The deployment that ostree finalizes at shutdown: /run/ostree/staged-deployment, an `a{sv}`.
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import { parseDictionary } from "../ostree/objects.ts";
@@ -25,7 +25,7 @@ export async function readStagedDeployment(ctx: Context): Promise<StagedDeployme
     (key) => variantOf(target ?? [], key, "s") as string | undefined,
   );
   if (!name || !stateroot || !bootChecksum || !/^[0-9a-f]{64}\.\d+$/.test(name)) {
-    throw new BootcError(`\`/${FILE}\` names no deployment`, { kind: "integrity" });
+    throw new BootcError(`\`/${FILE}\` does not name a deployment`, { kind: "integrity" });
   }
   const kargs = variantOf(entries, "kargs", "as") as readonly string[] | undefined;
   return {

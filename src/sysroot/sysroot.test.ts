@@ -45,7 +45,7 @@ const DAMAGE: readonly {
     damage: ({ root, booted }) =>
       rm(join(root, "sysroot/ostree/repo/objects", booted.slice(0, 2)), { recursive: true }),
     slot: "booted",
-    problem: "its commit cannot be read: it is missing in the repository",
+    problem: "its commit cannot be read: it is missing from the repository",
   },
   {
     what: "a commit that is none",
@@ -76,7 +76,7 @@ const DAMAGE: readonly {
       await writeFile(join(entries, "ostree-9.conf"), "version 9\noptions root=UUID=x\n");
     },
     slot: "other",
-    problem: "ostree-9.conf: it has no `ostree=` argument we understand",
+    problem: "ostree-9.conf: it does not have a valid `ostree=` argument",
   },
   {
     what: "a boot entry that is a directory",

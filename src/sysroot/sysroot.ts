@@ -43,7 +43,7 @@ export async function readSysroot(ctx: Context): Promise<Sysroot> {
   };
 }
 
-/** What is staged; when it cannot be made out, as an odd entry. */
+/** The staged deployment; an odd entry when it cannot be read. */
 async function readStaged(ctx: Context): Promise<{
   readonly staged: Listed | undefined;
   readonly oddStaged: readonly UnreadableEntry[];
@@ -76,7 +76,7 @@ async function withSoftReboot(
   }
 }
 
-async function readDeployment(ctx: Context, it: Listed): Promise<Deployment> {
+async function readDeployment(ctx: Context, listed: Listed): Promise<Deployment> {
   const problems: string[] = [];
   const attempt = async <T>(what: string, work: () => Promise<T>, otherwise: T): Promise<T> => {
     try {
@@ -86,8 +86,8 @@ async function readDeployment(ctx: Context, it: Listed): Promise<Deployment> {
       return otherwise;
     }
   };
-  const [checksum = "", serial = ""] = it.name.split(".");
-  const place = { stateroot: it.stateroot, checksum, serial: Number(serial) };
+  const [checksum = "", serial = ""] = listed.name.split(".");
+  const place = { stateroot: listed.stateroot, checksum, serial: Number(serial) };
   const dir = deploymentDir(ctx, place);
   const origin = await attempt("its origin cannot be read", () => readOrigin(dir), NO_ORIGIN);
   const fromImage = origin.image !== undefined && !origin.isIncompatible;
@@ -104,17 +104,17 @@ async function readDeployment(ctx: Context, it: Listed): Promise<Deployment> {
   if (!hasBase) problems.push("the ref of its first layer is missing");
   return {
     ...place,
-    bootChecksum: it.bootChecksum,
-    isStaged: it.isStaged,
+    bootChecksum: listed.bootChecksum,
+    isStaged: listed.isStaged,
     isBooted: await attempt("its directory cannot be read", () => isBooted(ctx, dir), false),
     isPinned: origin.isPinned,
-    isLocked: it.isLocked,
+    isLocked: listed.isLocked,
     unlocked: await attempt(
-      "its overlay cannot be told",
-      () => readUnlocked(ctx, it.name, origin),
+      "its overlay cannot be read",
+      () => readUnlocked(ctx, listed.name, origin),
       "none",
     ),
-    bootOptions: it.options,
+    bootOptions: listed.options,
     softRebootObstacle: undefined,
     origin: { image: origin.image, refspec: origin.refspec, isIncompatible: origin.isIncompatible },
     content: commit?.content,
@@ -174,12 +174,12 @@ async function readUnlocked(ctx: Context, name: string, origin: OriginFile): Pro
 
 async function readCommit(ctx: Context, checksum: string): Promise<{ content: ImageSummary }> {
   const bytes = await readBytesIfAny(join(ctx.root, REPO, objectPath(checksum, "commit")));
-  if (bytes === undefined) throw new BootcError("it is missing in the repository");
+  if (bytes === undefined) throw new BootcError("it is missing from the repository");
   const { metadata } = parseCommit(bytes);
   const digest = textMetadata(metadata, "ostree.manifest-digest");
   const manifest = textMetadata(metadata, "ostree.manifest");
   if (digest === undefined || manifest === undefined) {
-    throw new BootcError("it carries no image manifest");
+    throw new BootcError("it does not contain an image manifest");
   }
   const config = textMetadata(metadata, "ostree.container.image-config") ?? "null";
   return { content: parseImageSummary({ digest, manifest, config }) };
@@ -204,14 +204,16 @@ async function hasBaseRef(ctx: Context, { layers }: ImageSummary): Promise<boole
 }
 
 /**
- * Has the newest deployment below /sysroot follow another image, without pulling or locking anything: for
+ * Makes the newest deployment below /sysroot follow another image, without pulling or locking anything: for
  * installers, which do this in a system that is not booted. Returns the deployment's name.
  */
 export async function mutateOriginInPlace(ctx: Context, image: OstreeReference): Promise<string> {
   const all = await listDeploymentsOnDisk(join(ctx.root, "sysroot"));
   const newest = await findNewest(all.filter((it) => it.stateroot === all[0]?.stateroot));
   if (newest === undefined) {
-    throw new BootcError("no deployment below `/sysroot/ostree/deploy`", { kind: "unsupported" });
+    throw new BootcError("`/sysroot/ostree/deploy` does not contain a deployment", {
+      kind: "unsupported",
+    });
   }
   const text = replaceOriginImage((await readFileIfAny(newest.originFile)) ?? "", image);
   await replaceFile(newest.originFile, text, { mode: 0o644 });

@@ -10,11 +10,11 @@ import { readPrivileges } from "../system/privileges.ts";
 import { readHostKind } from "./host-kind.ts";
 
 export interface WritableOptions {
-  /** Where progress goes, which must survive that we start anew. */
+  /** Where progress goes, which must survive a restart of the program. */
   readonly progressDescriptor?: number | undefined;
 }
 
-/** After this `/sysroot` can be written, in a mount namespace of our own. May start the program anew. */
+/** Makes `/sysroot` writable in a mount namespace of our own. May restart the program. */
 export async function makeSysrootWritable(
   ctx: Context,
   { progressDescriptor }: WritableOptions = {},
@@ -29,7 +29,7 @@ export async function makeSysrootWritable(
   if (sysroot?.isReadOnly) await remount(ctx, "/sysroot", "rw", { isQuiet: true });
 }
 
-/** The same where `repo` is the booted system's; any other repository is as it is. */
+/** The same if `repo` is the booted system's repository; leaves any other alone. */
 export async function makeRepositoryWritable(ctx: Context, repo: string): Promise<void> {
   if (!(await isBootedRepository(ctx, repo)) || !(await readPrivileges(ctx)).isRoot) return;
   if ((await readMount(ctx, "/sysroot"))?.isReadOnly) await makeSysrootWritable(ctx);

@@ -1,4 +1,4 @@
-// A tree of files that is the root of a system, or will be: its links lead nowhere outside.
+// A tree of files that is the root of a system, or will be: its links never lead outside.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ifNoFile, readLinkIfAny, readNamesIfAny } from "./files.ts";

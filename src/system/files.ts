@@ -1,4 +1,4 @@
-// Files that may be missing without that being an error, and files replaced so that nobody sees half of one.
+// Reads files that may be missing, and replaces files so that nobody ever sees half of one.
 import { open, readdir, readFile, readlink, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errnoOf } from "../errors.ts";
@@ -60,7 +60,7 @@ export function ifAbsent<T>(answer: T): (error: unknown) => T {
   return ifError(["ENOENT"], answer);
 }
 
-/** The same where no file is: a directory in its place counts as nothing. */
+/** The same, but a directory in the place of a file counts as missing. */
 export function ifNoFile<T>(answer: T): (error: unknown) => T {
   return ifError([...MISSING, "EISDIR"], answer);
 }

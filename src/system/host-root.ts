@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Context } from "./context.ts";
 import { isForbidden, isMissing } from "./files.ts";
 
-/** The path to that root. Undefined when even we as root may not look, because of a security module, say. */
+/** The path to that root. Undefined when even root may not look, for example because of a security module. */
 export async function findHostRoot(ctx: Context): Promise<string | undefined> {
   const path = join(ctx.root, "proc/1/root");
   try {

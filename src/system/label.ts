@@ -1,4 +1,4 @@
-// SELinux of the running system.
+// Whether the running system uses SELinux.
 import { join } from "node:path";
 import type { Context } from "./context.ts";
 import { exists } from "./files.ts";

@@ -24,7 +24,7 @@ export function createContext(options: ContextOptions = {}): Context {
   const env = options.env ?? withHiddenVariables(process.env);
   const signal = options.signal ?? new AbortController().signal;
   const isVerbose = options.isVerbose ?? (() => false);
-  // Names and labels out of images are among what is said.
+  // Output includes names and labels from images.
   const shown = options.keepsControls === true ? (text: string) => text : printableLines;
   const trace = (sign: string, program: string, args: readonly string[], how: RunOptions) => {
     if (!isVerbose()) return;
@@ -69,7 +69,7 @@ export function cleanupContext(ctx: Context): Context {
   return { ...ctx, signal, read, run };
 }
 
-/** Asked for only when it matters: to look at a standard stream is to create it, which takes 3 ms. */
+/** Read only when it matters: the first look at a standard stream creates it, which takes 3 ms. */
 function readTerminal(env: ContextOptions["env"]): Terminal {
   return {
     get isStdoutTerminal() {
@@ -99,7 +99,7 @@ async function start(
   options: RunOptions,
   output: "pipe" | "inherit",
 ): Promise<string> {
-  // execa takes a tenth of a verb's start-up time, so verbs that start no program do not load command.
+  // execa takes a tenth of a verb's start-up time, so verbs that do not start a program do not load it.
   const { execa } = await import("execa");
   const signal = options.signal
     ? AbortSignal.any([command.signal, options.signal])

@@ -38,7 +38,7 @@ const hostStatus = () => JSON.parse(host.bootc("status --json").stdout).status;
 
 const refusal = (slot: "staged" | "rollback", why: string) =>
   `error: Soft reboot was required but ${slot} deployment is not soft-reboot capable: ${why}\n` +
-  "hint: `--soft-reboot auto` makes do with a normal reboot\n";
+  "hint: `--soft-reboot auto` falls back to a normal reboot\n";
 
 /** Whether the command offers it, from what its help says. */
 const offers = () => host.shell("ostree admin --help").stdout.includes("prepare-soft-reboot");

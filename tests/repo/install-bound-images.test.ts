@@ -125,7 +125,7 @@ describe.skipIf(lacks.length > 0)(
       expect(ran.status).toBe(1);
       expect(ran.stderr).toContain(
         `error: the bound image \`${names[0]}\` is not in the container storage\n` +
-          `hint: run \`podman pull ${names[0]}\` first, or have it fetched with \`--bound-images pull\`\n`,
+          `hint: run \`podman pull ${names[0]}\` first, or pass \`--bound-images pull\` to fetch it\n`,
       );
       expect(existsSync(join(root, "ostree/bootc"))).toBe(false);
     });

@@ -20,7 +20,7 @@ export async function readBoundImages(root: string): Promise<readonly string[]> 
   return await readBoundIn(openDirectory(root));
 }
 
-/** The same of a commit: what the image says, whatever has become of /etc on the machine. */
+/** The same for a commit: what the image says, whatever the machine's /etc has now. */
 export async function readCommittedBoundImages(
   repo: string,
   commit: string,
@@ -54,14 +54,14 @@ export interface BindingCommit {
 }
 
 /** Fetches what a commit binds and the machine does not have. A tag that has moved is not followed. */
-export async function fetchBoundImages(ctx: Context, it: BindingCommit): Promise<void> {
-  const names = await readCommittedBoundImages(it.repo, it.commit);
-  await storeImages(ctx, await readMissing(it.sysroot, names), {
-    sysroot: it.sysroot,
+export async function fetchBoundImages(ctx: Context, binding: BindingCommit): Promise<void> {
+  const names = await readCommittedBoundImages(binding.repo, binding.commit);
+  await storeImages(ctx, await readMissing(binding.sysroot, names), {
+    sysroot: binding.sysroot,
     verb: "Fetching",
     sourceOf: (name) => remoteSource(ctx, name),
     finishNew: async (dir) => {
-      if (it.policyRoot !== undefined) await labelStorage(ctx, it.policyRoot, dir);
+      if (binding.policyRoot !== undefined) await labelStorage(ctx, binding.policyRoot, dir);
     },
   });
 }
@@ -76,13 +76,13 @@ export async function remoteSource(ctx: Context, name: string): Promise<StorageC
   };
 }
 
-/** Removes from a machine's storage what none of its deployments binds, or is itself; gives how many. */
+/** Removes images that no deployment binds or follows from a machine's storage; returns how many. */
 export async function removeUnboundImages(
   ctx: Context,
   { sysroot, repo }: Pick<BindingCommit, "sysroot" | "repo">,
 ): Promise<number> {
   const wanted: string[] = [];
-  // One that nothing boots any more does no harm here.
+  // A deployment that nothing boots any more does no harm here.
   for (const { commit, originFile } of await listDeploymentsOnDisk(sysroot)) {
     wanted.push(...(await readCommittedBoundImages(repo, commit)));
     const origin = (await readFileIfAny(originFile)) ?? "";

@@ -13,7 +13,7 @@ type Mode = InstallOptions["boundImages"];
 /** An image that is unpacked at `root`, or a commit. */
 type BindingImage = { readonly root: string } | { readonly repo: string; readonly commit: string };
 
-/** What an image binds. Refuses, with `stored`, when the storage of whoever installs lacks one of it. */
+/** What an image binds. With `stored`, refuses when the installing system's storage lacks one of them. */
 export async function requireBoundImages(
   ctx: Context,
   { mode, ...image }: BindingImage & { readonly mode: Mode },
@@ -30,14 +30,14 @@ async function requireStored(ctx: Context, name: string): Promise<void> {
   const manifest = await readStoredManifest(ctx, { transport: "containers-storage", name });
   if (manifest === undefined) {
     throw new BootcError(`the bound image \`${name}\` is not in the container storage`, {
-      hint: `run \`podman pull ${name}\` first, or have it fetched with \`--bound-images pull\``,
+      hint: `run \`podman pull ${name}\` first, or pass \`--bound-images pull\` to fetch it`,
     });
   }
-  // A storage has its layers unpacked: a copy has another manifest, and so not the digest in the name.
+  // A storage keeps layers unpacked: a copy has another manifest, and so another digest than the name.
   if (parseRegistryName(name)?.digest === undefined || !hasCompressedLayers(manifest)) return;
   throw new BootcError(`the bound image \`${name}\` cannot be copied without changing its digest`, {
     kind: "unsupported",
-    hint: "have it fetched with `--bound-images pull`",
+    hint: "pass `--bound-images pull` to fetch it",
   });
 }
 

@@ -17,10 +17,10 @@ import { retrying } from "../../pull/fetch/retry.ts";
 import type { Context } from "../../system/context.ts";
 import { exists } from "../../system/files.ts";
 
-/** Where it is, below the physical root; images have /usr/lib/bootc/storage point here. */
+/** Its path below the physical root; in images, /usr/lib/bootc/storage points here. */
 const STORAGE = "ostree/bootc/storage";
 
-/** How often an image is asked for while its registry is in trouble. */
+/** How often an image is requested while its registry is in trouble. */
 const ATTEMPTS_MAX = 5;
 
 export interface StoreRequest {
@@ -33,7 +33,7 @@ export interface StoreRequest {
   readonly finishNew?: (dir: string) => Promise<void>;
 }
 
-/** Puts images into the storage, over those that have their names; one that is new appears complete. */
+/** Puts images into the storage, replacing those of the same names; a new storage appears complete. */
 export async function storeImages(
   ctx: Context,
   images: readonly string[],
@@ -73,7 +73,7 @@ export async function readMissing(
   return images.filter((it) => !names.has(storageName(it)));
 }
 
-/** Removes the images that go by none of the names in `wanted`, and gives them. */
+/** Removes the images without a name in `wanted`, and returns them. */
 export async function removeUnbound(
   ctx: Context,
   sysroot: string,
