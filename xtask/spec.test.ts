@@ -25,6 +25,16 @@ test("what lies in packaging/rootfs is installed, and its units are known to sys
   });
 });
 
+test("the unit that labels /etc starts with ostree's and stops after it", async () => {
+  const dir = join(TOP, "packaging/rootfs/usr/lib/systemd/system");
+  const unit = await readFile(join(dir, "bootc-label-etc.service"), "utf8");
+  expect(unit).toMatch(/^Before=.*\bostree-finalize-staged\.service\b/m);
+  expect(unit).toMatch(/^Conflicts=final\.target$/m);
+  expect(unit).toMatch(/^ConditionSecurity=!selinux$/m);
+  const dropIn = join(dir, "ostree-finalize-staged.service.d/50-bootc.conf");
+  expect(await readFile(dropIn, "utf8")).toMatch(/^Wants=bootc-label-etc\.service$/m);
+});
+
 test.each([
   "packaging/rootfs/etc/a.conf",
   "packaging/rootfs/usr/lib/a b",
