@@ -1,40 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createContext } from "../../system/run.ts";
-import { fixupEtcFstab } from "./fixup-etc-fstab.ts";
-import { systemdGenerator } from "./systemd-generator.ts";
+import { layOutFiles } from "../../testing/lay-out-files.ts";
 import { sysusersSync } from "./sysusers-sync.ts";
 
-async function machineOf(files: Readonly<Record<string, string>>): Promise<string> {
-  const root = await mkdtemp(join(tmpdir(), "machine-"));
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(root, path)), { recursive: true });
-    await writeFile(join(root, path), text, { mode: 0o600 });
-  }
-  return root;
-}
-
-test("the generator links what an ostree host needs, and may run again", async () => {
-  const root = await machineOf({ "run/ostree-booted": "", "sysroot/x": "", "etc/shadow": "" });
-  const out = await mkdtemp(join(tmpdir(), "generator-"));
-  await systemdGenerator(createContext({ root }), out);
-  await systemdGenerator(createContext({ root }), out);
-  expect(await readdir(out)).toEqual([
-    "bootc-status-updated-onboot.target.wants",
-    "bootc-status-updated.target.wants",
-    "multi-user.target.wants",
-    "sysinit.target.wants",
-  ]);
-  expect(await readlink(join(out, "multi-user.target.wants/bootc-status-updated.path"))).toBe(
-    "/usr/lib/systemd/system/bootc-status-updated.path",
-  );
-});
-
 test("sysusers-sync drops entries of unknown users and keeps the mode", async () => {
-  const root = await machineOf({
+  const root = await layOutFiles({
     "etc/passwd": "root:x:0:0::/root:/bin/sh\n",
     "usr/lib/passwd": "systemd-network:x:998:998::/:/bin/false\n",
     "etc/shadow": "root:*:1::\ngone:!:1::\nsystemd-network:!:1::\n",
@@ -58,7 +31,7 @@ test("sysusers-sync drops entries of unknown users and keeps the mode", async ()
 
 test("sysusers-sync leaves the file alone while another program holds its lock", async () => {
   const shadow = "gone:!:1::\n";
-  const root = await machineOf({
+  const root = await layOutFiles({
     "etc/passwd": "root:x:0:0::/root:/bin/sh\n",
     "etc/shadow": shadow,
     "etc/shadow.lock": "1",
@@ -74,7 +47,7 @@ test.each([
   ["with something else in it", () => "useradd\n"],
   ["with a number no process can have", () => "99999999999999999999\0"],
 ])("sysusers-sync takes over a lock %s", async (_about, content) => {
-  const root = await machineOf({
+  const root = await layOutFiles({
     "etc/passwd": "root:x:0:0::/root:/bin/sh\n",
     "etc/shadow": "root:*:1::\ngone:!:1::\n",
     "etc/shadow.lock": content(),
@@ -88,12 +61,3 @@ test.each([
 function deadPid(): number {
   return spawnSync("true").pid;
 }
-
-test("fixup-etc-fstab mends once", async () => {
-  const root = await machineOf({ "etc/fstab": "UUID=1 / xfs defaults 0 0\n" });
-  await fixupEtcFstab(createContext({ root }));
-  const mended = await readFile(join(root, "etc/fstab"), "utf8");
-  expect(mended).toContain("UUID=1 / xfs defaults,ro 0 0");
-  await fixupEtcFstab(createContext({ root }));
-  expect(await readFile(join(root, "etc/fstab"), "utf8")).toBe(mended);
-});
