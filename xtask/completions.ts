@@ -1,6 +1,6 @@
 // `xtask completions`: the completion scripts, by the names under which the shells look for them.
 import { join, relative, resolve } from "node:path";
-import { SHELLS } from "../src/cli/internals.ts";
+import { SHELLS } from "../src/cli/completion.ts";
 import { createProgram } from "../src/cli/program.ts";
 import { type GeneratedFiles, requireFresh, writeGenerated } from "./man/generated.ts";
 import { defineTask, type Tree } from "./task.ts";

@@ -1,27 +1,15 @@
 // Commands for scripts, units and other programs; hidden from the overview.
 import type { Context } from "../system/context.ts";
-import { Argument, type Command, Option } from "./commander.ts";
+import { type Command, Option } from "./commander.ts";
 import { declared, lockTimeoutOption } from "./options.ts";
 import { declareOstreeContainer } from "./ostree-container.ts";
 
-/** The shells a completion script can be made for. */
-export const SHELLS = ["bash", "zsh", "fish"] as const;
-
 export function declareInternalCommands(program: Command, ctx: Context): void {
-  program
-    .command("completion")
-    .description("print a completion script for a shell")
-    .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
-    .addHelpText("after", "\nExamples:\n  bootc completion bash > /etc/bash_completion.d/bootc")
-    .action(async (shell) => {
-      const { completion } = await import("../commands/completion.ts");
-      await completion(ctx, program, shell);
-    });
   const internals = program
     .command("internals", { hidden: true })
     .description("commands for units, installers and other programs; not for people");
   declareBootInternals(internals, ctx);
-  declareCare(internals, ctx);
+  declareMaintenance(internals, ctx);
   declareOstreeContainer(internals, ctx, "ostree-container");
   const ext = internals
     .command("ostree-ext")
@@ -30,7 +18,7 @@ export function declareInternalCommands(program: Command, ctx: Context): void {
   declareHostInternals(internals, ctx);
 }
 
-function declareCare(internals: Command, ctx: Context): void {
+function declareMaintenance(internals: Command, ctx: Context): void {
   internals
     .command("cleanup")
     .description("remove images, layers and downloads that nothing on this host needs")
@@ -89,8 +77,8 @@ function declareBootInternals(internals: Command, ctx: Context): void {
     .argument("<sysroot>", "where the physical root is mounted")
     .argument("<stateroot>", "the stateroot of the deployment")
     .action(async (sysroot, stateroot) => {
-      const command = await import("../commands/internals/install-completion.ts");
-      await command.installCompletion(ctx, sysroot, stateroot);
+      const command = await import("../commands/internals/bootc-install-completion.ts");
+      await command.bootcInstallCompletion(ctx, sysroot, stateroot);
     });
 }
 
@@ -114,7 +102,7 @@ function declareHostInternals(internals: Command, ctx: Context): void {
     .description("reboot this machine")
     .addHelpText("after", "\nExamples:\n  bootc internals reboot")
     .action(async () => {
-      const { reboot } = await import("../programs/systemd.ts");
-      await reboot(ctx);
+      const { internalsReboot } = await import("../commands/internals/reboot.ts");
+      await internalsReboot(ctx);
     });
 }

@@ -5,12 +5,18 @@ import { createContext } from "../system/run.ts";
 import { VERSION } from "../version.ts";
 import { asksForJson, commandAsked, nameOf, wordsToParse } from "./asked-command.ts";
 import { type AnyCommand, Command, CommanderError, Option } from "./commander.ts";
+import { declareCompletion } from "./completion.ts";
 import { declareHostCommands } from "./host.ts";
 import { declareInstallCommands } from "./install.ts";
 import { declareInternalCommands } from "./internals.ts";
 
-/** The last group holds what needs to see all others: completion. */
-const GROUPS = [declareHostCommands, declareInstallCommands, declareInternalCommands] as const;
+/** Completion comes last, because it needs all other declarations. */
+const GROUPS = [
+  declareHostCommands,
+  declareInstallCommands,
+  declareInternalCommands,
+  declareCompletion,
+] as const;
 
 /** `status` has a `--verbose` of its own: more rows, and no trace of commands. */
 const TRACE = new Option("--verbose", "show every outside command, as a line that can be pasted");

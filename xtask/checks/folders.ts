@@ -60,9 +60,6 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/commands/ostree-container",
       "src/commands/ostree-container/image",
       "src/image",
-      // Verbs that are one call of these.
-      "src/programs/systemd.ts",
-      "src/sysroot/boot-entries.ts",
       "src/system",
       "src/version.ts",
     ],

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { createContext } from "../../system/run.ts";
 import { EMPTY_COMMIT, EMPTY_COMMIT_FILES } from "../../testing/empty-commit.ts";
-import { installCompletion } from "./install-completion.ts";
+import { bootcInstallCompletion } from "./bootc-install-completion.ts";
 
 const ENTRY = "sysroot/boot/loader/entries/ostree-1.conf";
 const NAME = `${EMPTY_COMMIT}.0`;
@@ -33,7 +33,7 @@ async function installed(options: string): Promise<string> {
 
 test("arguments of configuration and image join the entry, once", async () => {
   const root = await installed("root=UUID=1 a=1 ostree=/ostree/boot.1/default/sum/0");
-  const run = () => installCompletion(createContext(), join(root, "sysroot"), "default");
+  const run = () => bootcInstallCompletion(createContext(), join(root, "sysroot"), "default");
   await run();
   const text = await readFile(join(root, ENTRY), "utf8");
   expect(text).toBe(
@@ -51,7 +51,7 @@ test("a directory among the files of the configuration or the image is no file",
   await symlink("20.toml", join(kargsDir, "30.toml"));
   await symlink("nowhere", join(kargsDir, "40.toml"));
   await mkdir(join(root, DEPLOYMENT, "usr/lib/bootc/install/20.toml"));
-  await installCompletion(createContext(), join(root, "sysroot"), "default");
+  await bootcInstallCompletion(createContext(), join(root, "sysroot"), "default");
   expect(await readFile(join(root, ENTRY), "utf8")).toContain(
     "\noptions root=UUID=1 ostree=/ostree/boot.1/default/sum/0 quiet a=1 b=2\n",
   );
@@ -61,7 +61,7 @@ test("an entry that cannot be read may be the next to boot: nothing is completed
   const root = await installed("root=UUID=1 ostree=/ostree/boot.1/default/sum/0");
   const before = await readFile(join(root, ENTRY), "utf8");
   await mkdir(join(root, "sysroot/boot/loader/entries/ostree-2.conf"));
-  const work = installCompletion(createContext(), join(root, "sysroot"), "default");
+  const work = bootcInstallCompletion(createContext(), join(root, "sysroot"), "default");
   await expect(work).rejects.toMatchObject({
     cause: { message: expect.stringContaining("the boot entry `ostree-2.conf`: EISDIR") },
   });
@@ -71,8 +71,8 @@ test("an entry that cannot be read may be the next to boot: nothing is completed
 test("another stateroot is not touched", async () => {
   const root = await installed("root=UUID=1 ostree=/ostree/boot.1/default/sum/0");
   const before = await readFile(join(root, ENTRY), "utf8");
-  await expect(installCompletion(createContext(), join(root, "sysroot"), "other")).rejects.toThrow(
-    "completing the installation",
-  );
+  await expect(
+    bootcInstallCompletion(createContext(), join(root, "sysroot"), "other"),
+  ).rejects.toThrow("completing the installation");
   expect(await readFile(join(root, ENTRY), "utf8")).toBe(before);
 });

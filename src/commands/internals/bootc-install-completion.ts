@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { completeInstall } from "../../install/complete.ts";
 import type { Context } from "../../system/context.ts";
 
-export async function installCompletion(
+export async function bootcInstallCompletion(
   ctx: Context,
   sysroot: string,
   stateroot: string,

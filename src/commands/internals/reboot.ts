@@ -1,0 +1,7 @@
+// `bootc internals reboot`: reboots this machine.
+import { reboot } from "../../programs/systemd.ts";
+import type { Context } from "../../system/context.ts";
+
+export async function internalsReboot(ctx: Context): Promise<void> {
+  await reboot(ctx);
+}
