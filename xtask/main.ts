@@ -1,6 +1,6 @@
 // The runner: a list of tasks. Reading it top to bottom is reading the packaging pipeline.
 import { dirname } from "node:path";
-import { asksForJson, wordsToParse } from "../src/cli/asked-command.ts";
+import { asksForJson, resolveHelp } from "../src/cli/asked-command.ts";
 import { type AnyCommand, Command, CommanderError } from "../src/cli/commander.ts";
 import { BootcError, describeError, exitStatusOf, kindOf } from "../src/errors.ts";
 import { tolerateClosedOutput } from "../src/process/closed-output.ts";
@@ -96,7 +96,7 @@ export async function main(argv: readonly string[], form: ErrorForm): Promise<nu
   try {
     await declareTasks(runner, tree, argv[0] === "help" ? argv.slice(1) : argv);
     if (argv.length === 0) ctx.say(runner.helpInformation().trimEnd());
-    else await runner.parseAsync([...wordsToParse(runner, argv)], { from: "user" });
+    else await runner.parseAsync([...resolveHelp(runner, argv)], { from: "user" });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;

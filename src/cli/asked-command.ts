@@ -8,7 +8,7 @@ export function findSubcommand(command: AnyCommand, word: string): AnyCommand | 
 }
 
 /** The command that the first words of `argv` name, as far as there is such a command. */
-export function commandAsked(program: AnyCommand, argv: readonly string[]): AnyCommand {
+export function findCommand(program: AnyCommand, argv: readonly string[]): AnyCommand {
   let command = program;
   for (const word of argv) {
     const next = findSubcommand(command, word);
@@ -25,7 +25,7 @@ export function commandAsked(program: AnyCommand, argv: readonly string[]): AnyC
 export function asksForJson(program: AnyCommand, argv: readonly string[]): boolean {
   const lenient = new Command().option("--json").exitOverride();
   lenient.configureOutput({ outputError: () => undefined });
-  for (const { flags, long } of commandAsked(program, argv).options) {
+  for (const { flags, long } of findCommand(program, argv).options) {
     if (long !== "--json") lenient.option(flags);
   }
   try {
@@ -42,7 +42,7 @@ export function asksForJson(program: AnyCommand, argv: readonly string[]): boole
  * that does not exist nothing stays: the parser would answer a `--help` there with the help of the
  * group, as if all were well.
  */
-export function wordsToParse(program: AnyCommand, argv: readonly string[]): readonly string[] {
+export function resolveHelp(program: AnyCommand, argv: readonly string[]): readonly string[] {
   let command = program;
   for (const [i, word] of argv.entries()) {
     if (command.commands.length === 0 || word === "--") return argv;
@@ -51,13 +51,13 @@ export function wordsToParse(program: AnyCommand, argv: readonly string[]): read
     const next = findSubcommand(command, word);
     if (next !== undefined) command = next;
     else if (word !== "help") return argv.slice(0, i + 1);
-    else return [...argv.slice(0, i), ...wordsOfHelp(command, argv.slice(i + 1))];
+    else return [...argv.slice(0, i), ...formatHelpRequest(command, argv.slice(i + 1))];
   }
   return argv;
 }
 
 /** What stands for `help`, given to `group` with `words` behind it. */
-function wordsOfHelp(group: AnyCommand, words: readonly string[]): readonly string[] {
+function formatHelpRequest(group: AnyCommand, words: readonly string[]): readonly string[] {
   let command = group;
   for (const [i, word] of words.entries()) {
     if (word === "-h" || word === "--help") continue;
@@ -73,11 +73,13 @@ function wordsOfHelp(group: AnyCommand, words: readonly string[]): readonly stri
 function helpError(message: string, command: AnyCommand): BootcError {
   return new BootcError(message, {
     kind: "usage",
-    hint: `see \`${nameOf(command)} --help\``,
+    hint: `see \`${fullNameOf(command)} --help\``,
   });
 }
 
 /** All words of a command: `bootc install to-disk`. */
-export function nameOf(command: AnyCommand): string {
-  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
+export function fullNameOf(command: AnyCommand): string {
+  return command.parent === null
+    ? command.name()
+    : `${fullNameOf(command.parent)} ${command.name()}`;
 }

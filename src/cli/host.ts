@@ -37,7 +37,7 @@ function declareUpgrade(program: Command, ctx: Context): void {
     .addOption(
       new Option("--apply", "reboot into what is staged").conflicts(["check", "downloadOnly"]),
     )
-    .addOption(softReboot().conflicts(["check", "downloadOnly"]))
+    .addOption(softRebootOption().conflicts(["check", "downloadOnly"]))
     .addOption(
       new Option("--download-only", "stage, but do not apply at the next reboot").conflicts([
         "check",
@@ -75,7 +75,7 @@ function declareSwitch(program: Command, ctx: Context): void {
     )
     .option("--quiet", "show no progress")
     .option("--apply", "reboot into what is staged")
-    .addOption(softReboot())
+    .addOption(softRebootOption())
     .option("--enforce-container-sigpolicy", "have containers-policy.json vouch for the image")
     .option("--retain", "keep the branch of a plain ostree installation")
     .addOption(new Option("--no-signature-verification", "accepted, means nothing").hideHelp())
@@ -103,7 +103,7 @@ function declareRollback(program: Command, ctx: Context): void {
     .command("rollback")
     .description("boot the previous deployment next; once more takes that back")
     .option("--apply", "reboot at once")
-    .addOption(softReboot())
+    .addOption(softRebootOption())
     .addOption(lockTimeoutOption())
     .addOption(jsonOption())
     .addHelpText("after", "\nExamples:\n  bootc rollback\n  bootc rollback --apply")
@@ -167,7 +167,7 @@ function declareUsrOverlay(program: Command, ctx: Context): void {
     });
 }
 
-function softReboot() {
+function softRebootOption() {
   const about = "prepare a soft reboot, which keeps the kernel";
   return new Option("--soft-reboot <mode>", about).choices(["required", "auto"]);
 }

@@ -1,9 +1,8 @@
 // The installation verbs and their options.
+import { BLOCK_SETUPS, BOOTLOADERS, FILESYSTEMS } from "../install/plan/choices.ts";
 import type { Context } from "../system/context.ts";
 import { type Command, type CommandOf, Option, type OptionValues } from "./commander.ts";
-import { declared, transportOption } from "./options.ts";
-
-const FILESYSTEMS = ["xfs", "ext4", "btrfs"] as const;
+import { collectValues, declared, transportOption } from "./options.ts";
 
 export function declareInstallCommands(program: Command, ctx: Context): void {
   const install = program.command("install").description("install this, or another, image");
@@ -19,9 +18,7 @@ function declareToDisk(install: Command, ctx: Context): void {
     .description("partition a disk and install to it; erases nothing without --wipe")
     .argument("<device>", "the disk, or a file with --via-loopback")
     .option("--wipe", "erase what is on the disk")
-    .addOption(
-      new Option("--block-setup <setup>", "what the root is on").choices(["direct", "tpm2-luks"]),
-    )
+    .addOption(new Option("--block-setup <setup>", "what the root is on").choices(BLOCK_SETUPS))
     .addOption(new Option("--filesystem <type>", "of the root").choices(FILESYSTEMS))
     .option("--root-size <size>", "of the root partition: 20G; a number alone is MiB")
     .option("--via-loopback", "the device is a file with a disk image")
@@ -119,7 +116,6 @@ function withInstallOptions<
   Opts extends OptionValues,
   GlobalOpts extends OptionValues,
 >(command: CommandOf<Args, Opts, GlobalOpts>) {
-  const collect = (value: string, all: readonly string[] = []) => [...all, value];
   return command
     .option("--source-imgref <image>", "the image: docker://NAME, oci:DIR, … (not in a container)")
     .addOption(
@@ -134,8 +130,12 @@ function withInstallOptions<
     .option("--run-fetch-check", "make sure the target can be fetched before touching a disk")
     .addOption(new Option("--skip-fetch-check").hideHelp())
     .option("--disable-selinux", "boot with selinux=0")
-    .option("--karg <arguments>", "a kernel argument, or several; repeat", collect)
-    .option("--karg-delete <argument>", "remove KEY or KEY=VALUE of the image; repeat", collect)
+    .option("--karg <arguments>", "a kernel argument, or several; repeat", collectValues)
+    .option(
+      "--karg-delete <argument>",
+      "remove KEY or KEY=VALUE of the image; repeat",
+      collectValues,
+    )
     .option("--root-ssh-authorized-keys <file>", "who may log in as root")
     .option("--generic-image", "leave firmware variables alone; for images of machines")
     .addOption(
@@ -146,11 +146,6 @@ function withInstallOptions<
     .option("--stateroot <name>", "name of the ostree stateroot; `default` by default")
     .option("--bootupd-skip-boot-uuid", "boot loader configuration without the UUID of /boot")
     .addOption(
-      new Option("--bootloader <name>", "which; else as the image has it").choices([
-        "grub",
-        "grub-cc",
-        "systemd",
-        "none",
-      ]),
+      new Option("--bootloader <name>", "which; else as the image has it").choices(BOOTLOADERS),
     );
 }

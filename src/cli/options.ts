@@ -148,6 +148,11 @@ export function offering<Flags extends string>(
   return new Option(flags, description).choices(values).argParser((value): string => value);
 }
 
+/** For an option that may be repeated. */
+export function collectValues(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
 function seconds<Flags extends string>(
   flags: Flags,
   description: string,

@@ -2,6 +2,7 @@
 import type { Context } from "../system/context.ts";
 import { type Command, Option, type OptionOf } from "./commander.ts";
 import {
+  collectValues,
   declared,
   lockTimeoutOption,
   transportOption,
@@ -18,7 +19,7 @@ export function declareOstreeContainer(parent: Command, ctx: Context, name: stri
   declareInfo(container, ctx);
   const image = container.command("image").description("images stored in a repository");
   declarePull(image, ctx);
-  declareLooks(image, ctx);
+  declareQueries(image, ctx);
   declareCopy(image, ctx);
   declareRemovals(image, ctx);
   declareDeploy(image, ctx);
@@ -61,7 +62,7 @@ function declareInfo(container: Command, ctx: Context): void {
     });
 }
 
-function declareLooks(image: Command, ctx: Context): void {
+function declareQueries(image: Command, ctx: Context): void {
   image
     .command("list")
     .description("list the images of a repository")
@@ -214,7 +215,7 @@ function declareDeploy(image: Command, ctx: Context): void {
     )
     .option("--target-imgref <imgref>", "the image that later updates come from")
     .addOption(plainFlag("--no-imgref", "keep no ref of the image"))
-    .option("--karg <argument>", "a kernel argument", collect, [])
+    .option("--karg <argument>", "a kernel argument", collectValues, [])
     .option("--write-commitid-to <file>", "write the checksum of the image's commit to this file")
     .option("--quiet", "show no progress");
   withPullOptions(withAccessOptions(command))
@@ -242,10 +243,6 @@ function plainFlag<Name extends string>(flags: `--no-${Name}`, description: stri
   const option = new Option<string>(flags, description);
   option.negate = false;
   return option as unknown as OptionOf<`--no${Capitalize<Name>}`>;
-}
-
-function collect(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value];
 }
 
 function declarePull(image: Command, ctx: Context): void {

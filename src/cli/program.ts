@@ -3,7 +3,7 @@ import { BootcError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { createContext } from "../system/run.ts";
 import { VERSION } from "../version.ts";
-import { asksForJson, commandAsked, nameOf, wordsToParse } from "./asked-command.ts";
+import { asksForJson, findCommand, fullNameOf, resolveHelp } from "./asked-command.ts";
 import { type AnyCommand, Command, CommanderError, Option } from "./commander.ts";
 import { declareCompletion } from "./completion.ts";
 import { declareHostCommands } from "./host.ts";
@@ -39,7 +39,7 @@ export async function runProgram(argv: readonly string[], { signal, form }: Run)
     isVerbose = verbose === true && command.options.includes(TRACE);
   });
   try {
-    await program.parseAsync([...wordsToParse(program, argv)], { from: "user" });
+    await program.parseAsync([...resolveHelp(program, argv)], { from: "user" });
     return 0;
   } catch (error) {
     form.isJson ||= asksForJson(program, argv);
@@ -61,7 +61,7 @@ export function usageError(text: string, program: AnyCommand, argv: readonly str
     .replace(/\. (Allowed|Expected) /, (_, word: string) => `: ${word.toLowerCase()} `)
     .replace(". ", ": ");
   const meant = /^\(Did you mean (.+)\?\)$/.exec(suggestion)?.[1];
-  const help = `see \`${nameOf(commandAsked(program, argv))} --help\``;
+  const help = `see \`${fullNameOf(findCommand(program, argv))} --help\``;
   return new BootcError(message, {
     kind: "usage",
     hint: meant === undefined ? help : `did you mean \`${meant}\`? ${help}`,

@@ -22,6 +22,11 @@ export interface CommandTree {
   readonly afterText: string;
 }
 
+interface OptionNames {
+  readonly short?: string | undefined;
+  readonly long?: string | undefined;
+}
+
 export interface OptionInfo {
   readonly short: string | undefined;
   readonly long: string | undefined;
@@ -53,7 +58,7 @@ export function readCommandTree(command: AnyCommand, above: readonly string[] = 
     description: command.description(),
     usage: command.usage(),
     options: visible.map(readOption),
-    hiddenValued: hidden.filter(takesValue).flatMap(namesOf),
+    hiddenValued: hidden.filter(takesValue).flatMap(optionNames),
     args: command.registeredArguments.map(readArgument),
     subcommands: commands
       .filter((it) => command.commands.includes(it))
@@ -78,10 +83,6 @@ function readOption(option: Option): OptionInfo {
 
 function takesValue(option: Option): boolean {
   return option.required || option.optional;
-}
-
-function namesOf({ short, long }: Option): readonly string[] {
-  return [short, long].filter((it) => it !== undefined);
 }
 
 function readDefault(option: Option): string | undefined {
@@ -124,6 +125,6 @@ export function commandNames({ path, aliases }: CommandTree): readonly string[] 
 }
 
 /** What can be typed for an option: `-v`, `--verbose`. */
-export function optionNames({ short, long }: OptionInfo): readonly string[] {
+export function optionNames({ short, long }: OptionNames): readonly string[] {
   return [short, long].filter((it) => it !== undefined);
 }

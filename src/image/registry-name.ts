@@ -40,9 +40,9 @@ export function requireRegistryName(text: string): RegistryName {
   });
 }
 
-/** An image from its bare name and the word for its transport. */
-export function parseNamedImage(name: string, transportWord: string): ImageReference {
-  const transport = parseTransport(transportWord);
+/** An image from its bare name and the text for its transport. */
+export function parseNamedImage(name: string, transportText: string): ImageReference {
+  const transport = parseTransport(transportText);
   if (transport === "registry") requireRegistryName(name);
   if (name === "") throw new BootcError("the name of the image is empty", { kind: "usage" });
   return { transport, name };

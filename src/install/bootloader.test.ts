@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import { decideBootloader } from "./bootloader.ts";
-import type { Bootloader } from "./plan/install-config.ts";
+import type { Bootloader } from "./plan/choices.ts";
 import type { Prepared } from "./prepared.ts";
 
 const BOOTUPD = ["/usr/bin/bootupctl", "/usr/lib/bootupd/updates"];

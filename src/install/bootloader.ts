@@ -25,9 +25,9 @@ export async function decideBootloader(
   { options, config }: Pick<Prepared, "options" | "config">,
   has: HasFile,
 ): Promise<BootloaderSetup> {
-  const wish = options.bootloader ?? config?.bootloader;
-  if (wish === "none") return { kind: "none" };
-  const isGrub = wish === undefined || wish === "grub";
+  const wanted = options.bootloader ?? config?.bootloader;
+  if (wanted === "none") return { kind: "none" };
+  const isGrub = wanted === undefined || wanted === "grub";
   const bootupd = isGrub ? await detectBootupd(has) : undefined;
   if (bootupd !== undefined) return { kind: "bootupd", program: bootupd };
   const grub = isGrub ? await detectGrub(has, process.arch) : undefined;
@@ -67,7 +67,7 @@ export async function installBootloader(ctx: Context, job: BootloaderJob): Promi
   await doing("installing the boot loader", async () => {
     const { options, config } = prepared;
     const skipsUuid = options.bootupdSkipBootUuid ?? config?.["skip-boot-uuid"] ?? false;
-    const wish = {
+    const request = {
       program: setup.program,
       disk: target.disk,
       isGeneric: options.genericImage ?? false,
@@ -75,8 +75,8 @@ export async function installBootloader(ctx: Context, job: BootloaderJob): Promi
       isVerbose: Boolean(ctx.env.BOOTC_BOOTLOADER_DEBUG),
     };
     await withChroot(ctx, { deployment, root: target.root }, async () => {
-      if (setup.kind === "bootupd") await installWithBootupd(ctx, deployment, wish);
-      else await installPlainGrub(ctx, deployment, { ...wish, physicalRoot: target.root });
+      if (setup.kind === "bootupd") await installWithBootupd(ctx, deployment, request);
+      else await installPlainGrub(ctx, deployment, { ...request, physicalRoot: target.root });
     });
   });
 }

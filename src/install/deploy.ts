@@ -66,7 +66,7 @@ async function fillRoot(ctx: Context, prepared: Prepared, target: InstallTarget)
       stateroot: prepared.stateroot,
       commit: pulled.commit,
       origin: `[origin]\ncontainer-image-reference=${formatOstreeReference(prepared.target)}\n`,
-      kargs: decideKargs(prepared, target, facts),
+      kargs: decideInstallKargs(prepared, target, facts),
     });
     return await findDeployed(target.root, { ...pulled, ...prepared });
   });
@@ -161,7 +161,7 @@ function requireInstallable(ctx: Context, { prepared, target, facts }: Installab
   }
 }
 
-function decideKargs(
+function decideInstallKargs(
   { options, config }: Prepared,
   target: InstallTarget,
   facts: ImageFacts,

@@ -20,7 +20,7 @@ import type { Prepared } from "./prepared.ts";
 import type { InstallOptions } from "./request.ts";
 
 /** How long a person has to change their mind before the running system is installed over. */
-const REGRET_MS = 20_000;
+const GRACE_MS = 20_000;
 
 export interface OntoFilesystem extends FilesystemOptions {
   readonly isAcknowledged: boolean;
@@ -65,9 +65,9 @@ function describeEsp({ options, config }: Prepared, mounted: MountedRoot): EspSe
 async function warnOfRunningRoot(ctx: Context, root: string): Promise<void> {
   ctx.note(`WARNING: \`${root}\` is the root of the running system.`);
   ctx.note("WARNING: This will OVERWRITE THE BOOTED HOST ROOT FILESYSTEM and is NOT REVERSIBLE.");
-  ctx.note(`Waiting ${REGRET_MS / 1000} s; Ctrl-C stops it, --acknowledge-destructive skips this.`);
+  ctx.note(`Waiting ${GRACE_MS / 1000} s; Ctrl-C stops it, --acknowledge-destructive skips this.`);
   await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(resolve, REGRET_MS);
+    const timer = setTimeout(resolve, GRACE_MS);
     ctx.signal.addEventListener("abort", () => {
       clearTimeout(timer);
       reject(ctx.signal.reason);

@@ -1,5 +1,5 @@
 // What every kind of installation is asked, whatever it installs to.
-import type { Bootloader } from "./plan/install-config.ts";
+import type { Bootloader } from "./plan/choices.ts";
 import type { MountSpec } from "./plan/install-plan.ts";
 
 export interface InstallOptions {

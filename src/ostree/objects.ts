@@ -142,7 +142,7 @@ export function formatDirmeta(meta: FileMetadata): Buffer {
 
 /** `a(ayay)`: the content of a `file-xattrs-link` object, which is empty for no attributes. */
 export function parseXattrs(bytes: Uint8Array): readonly Xattr[] {
-  return xattrsOf(parseVariant(XATTRS_TYPE, bytes));
+  return toXattrs(parseVariant(XATTRS_TYPE, bytes));
 }
 
 /** Sorted by name, each name with its final NUL. */
@@ -152,7 +152,7 @@ export function xattrsValue(xattrs: readonly Xattr[]): VariantValue {
     .sort(([a], [b]) => Buffer.compare(a, b));
 }
 
-function xattrsOf(value: VariantValue): readonly Xattr[] {
+function toXattrs(value: VariantValue): readonly Xattr[] {
   return (value as [Buffer, Buffer][]).map(([name, it]) => {
     if (name.length < 2 || name.indexOf(0) !== name.length - 1) {
       throw new BootcError("an extended attribute has no proper name", { kind: "integrity" });

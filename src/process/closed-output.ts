@@ -7,11 +7,11 @@ import { printError } from "./print-error.ts";
  * once and sets the exit status; the work itself goes on. Call this before printing anything.
  */
 export function tolerateClosedOutput(program: string): void {
-  let isTold = false;
+  let isReported = false;
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (cause) => {
-      if (errnoOf(cause) === "EPIPE" || isTold) return;
-      isTold = true;
+      if (errnoOf(cause) === "EPIPE" || isReported) return;
+      isReported = true;
       process.exitCode = exitStatusOf(cause);
       printError(new BootcError("writing the output", { cause }), { program, isJson: false });
     });

@@ -12,11 +12,11 @@ export function runToEnd(form: Readonly<ErrorForm>, main: () => Promise<number>)
     hint: `this is a defect of ${form.program}; please report it, with what --verbose shows`,
   });
   const unfinishedStatus = exitStatusOf(unfinished);
-  const tell = () => printError(unfinished, form);
+  const report = () => printError(unfinished, form);
   process.exitCode = unfinishedStatus;
-  process.once("beforeExit", tell);
+  process.once("beforeExit", report);
   void main().then((status) => {
-    process.off("beforeExit", tell);
+    process.off("beforeExit", report);
     // Output that could not be written may have set a status of its own.
     if (process.exitCode === unfinishedStatus) process.exitCode = status;
   });

@@ -60,6 +60,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/commands/ostree-container",
       "src/commands/ostree-container/image",
       "src/image",
+      "src/install/plan/choices.ts",
       "src/system",
       "src/version.ts",
     ],

@@ -1,5 +1,6 @@
 // Completion for bash: one function, without the package bash-completion.
 import { allCommands, type CommandTree, commandNames, optionNames } from "../tree.ts";
+import { quotePosix } from "./quote.ts";
 
 /** A script that defines the completion of `tree` when it is sourced. */
 export function formatBashCompletion(tree: CommandTree): string {
@@ -49,15 +50,15 @@ function formatSteps({ path, subcommands, aboutHelp }: CommandTree): readonly st
   const steps = subcommands.map((it) => ({ names: commandNames(it), to: it.path.join(" ") }));
   const help = aboutHelp === undefined ? [] : [{ names: ["help"], to: at }];
   return [...steps, ...help].map(({ names, to }) => {
-    const patterns = names.map((it) => quote(`${at} ${it}`)).join("|");
-    return `${patterns}) at=${quote(to)} position=0 ;;`;
+    const patterns = names.map((it) => quotePosix(`${at} ${it}`)).join("|");
+    return `${patterns}) at=${quotePosix(to)} position=0 ;;`;
   });
 }
 
 /** Options whose value is no word of its own. */
 function formatSkips({ path, options, hiddenValued }: CommandTree): readonly string[] {
   const valued = options.filter((it) => it.value?.isRequired).flatMap(optionNames);
-  const patterns = [...valued, ...hiddenValued].map((it) => quote(`${path.join(" ")} ${it}`));
+  const patterns = [...valued, ...hiddenValued].map((it) => quotePosix(`${path.join(" ")} ${it}`));
   if (patterns.length === 0) return [];
   return [`${patterns.join("|")}) [[ \${COMP_WORDS[++i]} == = ]] && ((++i)) ;;`];
 }
@@ -71,14 +72,14 @@ function formatValues({ path, options, hiddenValued }: CommandTree): readonly st
   return [
     ...chosen.map((it) => {
       const patterns = optionNames(it)
-        .map((option) => quote(`${at} ${option}`))
+        .map((option) => quotePosix(`${at} ${option}`))
         .join("|");
       const offer = `COMPREPLY=($(compgen -W ${quoteWords(it.choices)} -- "$cur"))`;
       return `${patterns}) ${offer}; return ;;`;
     }),
     ...(names.length === 0
       ? []
-      : [`${names.map((it) => quote(`${at} ${it}`)).join("|")}) return ;;`]),
+      : [`${names.map((it) => quotePosix(`${at} ${it}`)).join("|")}) return ;;`]),
   ];
 }
 
@@ -97,7 +98,7 @@ function formatWords(command: CommandTree): readonly string[] {
   const plain =
     names.length === 0 ? [] : [`elif ((position == 0)); then words+=${quoteWords(names)}`];
   return [
-    `${quote(path.join(" "))})`,
+    `${quotePosix(path.join(" "))})`,
     ...subcommands.flatMap(formatAliases).map((it) => `    ${it}`),
     `    if [[ $cur == -* ]]; then words=${dashed}`,
     ...[...plain, ...byPosition].map((it) => `    ${it}`),
@@ -108,14 +109,10 @@ function formatWords(command: CommandTree): readonly string[] {
 /** An alias is offered once what is typed cannot become the command's name any more. */
 function formatAliases({ path, aliases }: CommandTree): readonly string[] {
   if (aliases.length === 0) return [];
-  const isOther = `[[ ${quote(path.at(-1) ?? "")} == "$cur"* ]]`;
+  const isOther = `[[ ${quotePosix(path.at(-1) ?? "")} == "$cur"* ]]`;
   return [`${isOther} || ((position)) || words=${quoteWords(["", ...aliases, ""])}$words`];
 }
 
 function quoteWords(words: readonly string[]): string {
-  return quote(words.join(" "));
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+  return quotePosix(words.join(" "));
 }

@@ -6,6 +6,7 @@ import {
   commandNames,
   type OptionInfo,
 } from "../tree.ts";
+import { quotePosix } from "./quote.ts";
 
 /** A script for a folder of $fpath, named `_bootc`; sourcing it works as well. */
 export function formatZshCompletion(tree: CommandTree): string {
@@ -13,7 +14,7 @@ export function formatZshCompletion(tree: CommandTree): string {
   return `#compdef ${name}
 # zsh completion for ${name}; made from its command line
 
-${allCommands(tree).map(formatCommand).join("\n")}
+${allCommands(tree).map(formatFunction).join("\n")}
 if [[ $funcstack[1] == _${name} ]]; then
     _${name} "$@"
 elif (( $+functions[compdef] )); then
@@ -24,7 +25,7 @@ fi
 `;
 }
 
-function formatCommand(command: CommandTree): string {
+function formatFunction(command: CommandTree): string {
   const { options, hiddenValued, subcommands, args, aboutHelp } = command;
   const specs = [...options.flatMap(formatOption), ...hiddenValued.map(formatHidden)];
   if (subcommands.length === 0) {
@@ -34,7 +35,8 @@ function formatCommand(command: CommandTree): string {
   const described = subcommands.map((it) => [it.path.at(-1) ?? "", it.description] as const);
   if (aboutHelp !== undefined) described.push(["help", aboutHelp]);
   const names = described.map(([word, about]) => `        ${formatWord(word, about)}`);
-  const describe = `_describe -t commands ${quote(`${command.path.join(" ")} command`)} commands && ret=0`;
+  const title = quotePosix(`${command.path.join(" ")} command`);
+  const describe = `_describe -t commands ${title} commands && ret=0`;
   const cases = subcommands.map(
     (it) => `        ${commandNames(it).join("|")}) ${functionName(it)} ;;`,
   );
@@ -61,12 +63,12 @@ ${cases.join("\n")}
 
 /** A word as `_describe` takes it. */
 function formatWord(word: string, about: string): string {
-  return quote(`${word.replaceAll(":", "\\:")}:${about}`);
+  return quotePosix(`${word.replaceAll(":", "\\:")}:${about}`);
 }
 
 /** An alias is offered once what is typed cannot become the command's name any more. */
 function formatAliases({ path, aliases, description }: CommandTree): readonly string[] {
-  const isName = `[[ ${quote(path.at(-1) ?? "")} == "$PREFIX"* ]]`;
+  const isName = `[[ ${quotePosix(path.at(-1) ?? "")} == "$PREFIX"* ]]`;
   return aliases.map((it) => `${isName} || commands+=(${formatWord(it, description)})`);
 }
 
@@ -83,7 +85,7 @@ function formatOption({ short, long, description, value, choices }: OptionInfo):
   const names = [short, long].filter((it) => it !== undefined);
   if (value === undefined) {
     const together = names.length > 1 ? `(${names.join(" ")})` : "";
-    return names.map((it) => quote(`${together}${it}${about}`));
+    return names.map((it) => quotePosix(`${together}${it}${about}`));
   }
   const action = choices.length > 0 ? `(${choices.map(escapeSpec).join(" ")})` : "_default";
   const colon = value.isRequired ? ":" : "::";
@@ -98,26 +100,22 @@ function formatOption({ short, long, description, value, choices }: OptionInfo):
       : value.isRequired
         ? "+"
         : "-";
-    return quote(`*${it}${ending}${rest}`);
+    return quotePosix(`*${it}${ending}${rest}`);
   });
 }
 
 /** Understood with its value, never offered. */
 function formatHidden(name: string): string {
-  return quote(`!${name}${name.startsWith("--") ? "=" : "+"}:value:_default`);
+  return quotePosix(`!${name}${name.startsWith("--") ? "=" : "+"}:value:_default`);
 }
 
 function formatArgument({ name, isRequired, isVariadic, choices }: ArgumentInfo): string {
   const action = choices.length > 0 ? `(${choices.map(escapeSpec).join(" ")})` : "_default";
-  if (isVariadic) return quote(`*:${escapeSpec(name)}:${action}`);
-  return quote(`${isRequired ? ":" : "::"}${escapeSpec(name)}:${action}`);
+  if (isVariadic) return quotePosix(`*:${escapeSpec(name)}:${action}`);
+  return quotePosix(`${isRequired ? ":" : "::"}${escapeSpec(name)}:${action}`);
 }
 
 /** Brackets and colons end a part of a specification. */
 function escapeSpec(text: string): string {
   return text.replace(/[\\:[\]()]/g, "\\$&");
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -3,17 +3,14 @@ import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
 import { installTo } from "../../install/deploy.ts";
 import {
-  type DiskWish,
+  type DiskLayout,
   requireDevice,
   requireFreeDisk,
   withNewDisk,
 } from "../../install/disk/disk.ts";
 import { finalizeFilesystems } from "../../install/finalize.ts";
-import type {
-  BlockSetup,
-  FilesystemType,
-  InstallConfig,
-} from "../../install/plan/install-config.ts";
+import type { BlockSetup, FilesystemType } from "../../install/plan/choices.ts";
+import type { InstallConfig } from "../../install/plan/install-config.ts";
 import { parseSizeMiB } from "../../install/plan/partition-plan.ts";
 import { prepareInstall } from "../../install/prepare.ts";
 import type { Prepared } from "../../install/prepared.ts";
@@ -48,8 +45,8 @@ export async function installToDisk(
   const filesystem = decideFilesystem(options, prepared.config);
   const setup = decideBlockSetup(options, prepared.config);
   if (setup === "tpm2-luks") await requireTpm(ctx);
-  const wish = { setup, filesystem, rootSizeMiB };
-  const job = { prepared, wish, mayWipe: options.wipe ?? false };
+  const layout = { setup, filesystem, rootSizeMiB };
+  const job = { prepared, layout, mayWipe: options.wipe ?? false };
   if (isLoopback) await withLoopDevice(ctx, device, (loop) => install(ctx, loop, job));
   else await install(ctx, device, job);
   ctx.note("Installation complete!");
@@ -57,15 +54,15 @@ export async function installToDisk(
 
 interface Job {
   readonly prepared: Prepared;
-  readonly wish: DiskWish;
+  readonly layout: DiskLayout;
   readonly mayWipe: boolean;
 }
 
 async function install(ctx: Context, device: string, job: Job): Promise<void> {
-  const { prepared, wish, mayWipe } = job;
+  const { prepared, layout, mayWipe } = job;
   const disk = await requireFreeDisk(ctx, device, { mayWipe });
   await withNewDisk(ctx, disk, {
-    wish,
+    layout,
     async work({ rootDir, rootUuid, unlockKargs, boot }) {
       const isDiscoverable = prepared.config?.["discoverable-partitions"] ?? false;
       ctx.note(` Partitions: ${isDiscoverable ? "Discoverable" : "UUID"}`);
@@ -75,7 +72,7 @@ async function install(ctx: Context, device: string, job: Job): Promise<void> {
         ...(boot === undefined ? [] : [`boot=${boot.source}`]),
       ];
       await installTo(ctx, prepared, { root: rootDir, kargs, boot, disk: device });
-      const type = wish.filesystem;
+      const type = layout.filesystem;
       await finalizeFilesystems(ctx, [
         ...(boot === undefined ? [] : [{ path: join(rootDir, "boot"), type }]),
         { path: rootDir, type },

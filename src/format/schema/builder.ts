@@ -29,7 +29,7 @@ export function object(
 }
 
 /** One of several words, each with its meaning. */
-export function words(description: string, meanings: Readonly<Record<string, string>>): Schema {
+export function choice(description: string, meanings: Readonly<Record<string, string>>): Schema {
   const oneOf = Object.entries(meanings).map(([word, about]) => ({
     description: about,
     type: "string",

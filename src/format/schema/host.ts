@@ -1,5 +1,6 @@
 // The schema of the host document, as `bootc internals print-json-schema --of host` prints it.
 import {
+  choice,
   DRAFT,
   flag,
   list,
@@ -10,7 +11,6 @@ import {
   type Schema,
   text,
   whole,
-  words,
 } from "./builder.ts";
 
 const STRING_MAP: Schema = {
@@ -55,13 +55,13 @@ const ENTRY_DEFS: Readonly<Record<string, Schema>> = {
     ["verity", "bootType", "bootloader", "missingVerityAllowed"],
   ),
   BootType: { type: "string", enum: ["Bls", "Uki"] },
-  Bootloader: words("The boot loader", {
+  Bootloader: choice("The boot loader", {
     grub: "GRUB",
     "grub-cc": "GRUB for confidential clusters",
     systemd: "systemd-boot",
     none: "Not managed by bootc",
   }),
-  Store: words("A kind of image store", { ostreeContainer: "An ostree repository" }),
+  Store: choice("A kind of image store", { ostreeContainer: "An ostree repository" }),
 };
 
 const IMAGE_DEFS: Readonly<Record<string, Schema>> = {
@@ -130,7 +130,7 @@ const HOST_DEFS: Readonly<Record<string, Schema>> = {
     },
     [],
   ),
-  BootOrder: words("Which deployment boots next", {
+  BootOrder: choice("Which deployment boots next", {
     default: "The staged deployment, else the booted one",
     rollback: "The rollback deployment",
   }),
@@ -148,7 +148,7 @@ const HOST_DEFS: Readonly<Record<string, Schema>> = {
     },
     [],
   ),
-  HostType: words("A kind of host", { bootcHost: "It boots from an image" }),
+  HostType: choice("A kind of host", { bootcHost: "It boots from an image" }),
   FilesystemOverlay: object(
     "An overlay file system",
     {
@@ -160,11 +160,11 @@ const HOST_DEFS: Readonly<Record<string, Schema>> = {
     },
     ["accessMode", "persistence"],
   ),
-  FilesystemOverlayAccessMode: words("Whether an overlay can be written", {
+  FilesystemOverlayAccessMode: choice("Whether an overlay can be written", {
     readOnly: "It cannot",
     readWrite: "It can",
   }),
-  FilesystemOverlayPersistence: words("How long the content of an overlay lasts", {
+  FilesystemOverlayPersistence: choice("How long the content of an overlay lasts", {
     transient: "Until the next boot",
     persistent: "Beyond it",
   }),

@@ -18,7 +18,7 @@ import { settleDevices } from "../../programs/disk/udevadm.ts";
 import type { Context } from "../../system/context.ts";
 import { exists } from "../../system/files.ts";
 import { requirePrograms } from "../../system/find-program.ts";
-import type { BlockSetup, FilesystemType } from "../plan/install-config.ts";
+import type { BlockSetup, FilesystemType } from "../plan/choices.ts";
 import type { MountSpec } from "../plan/install-plan.ts";
 import {
   formatPartitionScript,
@@ -108,7 +108,7 @@ async function describeContents(ctx: Context, device: BlockDevice): Promise<read
   return contents;
 }
 
-export interface DiskWish {
+export interface DiskLayout {
   readonly setup: BlockSetup;
   readonly filesystem: FilesystemType;
   readonly rootSizeMiB: number | undefined;
@@ -124,7 +124,7 @@ export interface PreparedDisk {
 }
 
 export interface DiskJob<T> {
-  readonly wish: DiskWish;
+  readonly layout: DiskLayout;
   readonly work: (it: PreparedDisk) => Promise<T>;
 }
 
@@ -132,19 +132,19 @@ export interface DiskJob<T> {
 export async function withNewDisk<T>(
   ctx: Context,
   disk: FreeDisk,
-  { wish, work }: DiskJob<T>,
+  { layout, work }: DiskJob<T>,
 ): Promise<T> {
   const { path } = disk.device;
-  const isEncrypted = wish.setup === "tpm2-luks";
+  const isEncrypted = layout.setup === "tpm2-luks";
   // A boot loader reads /boot before anything could be opened.
-  const partitions = planPartitions({ arch: process.arch, hasBoot: isEncrypted, ...wish });
+  const partitions = planPartitions({ arch: process.arch, hasBoot: isEncrypted, ...layout });
   requireRoom(partitions, disk.device.sizeBytes);
-  requireMakers(ctx, partitions, wish.filesystem);
-  announce(ctx, disk, wish.setup);
+  requireMakers(ctx, partitions, layout.filesystem);
+  announce(ctx, disk, layout.setup);
   await doing(`erasing \`${path}\``, () => eraseDisk(ctx, disk));
   await doing(`partitioning \`${path}\``, () => partitionDisk(ctx, path, partitions));
   const nodes = findNodes(path, partitions);
-  const fill = (root: RootDevice) => withFilesystems(ctx, { root, nodes, wish, work });
+  const fill = (root: RootDevice) => withFilesystems(ctx, { root, nodes, layout, work });
   if (isEncrypted) return await withEncryption(ctx, nodes.root, fill);
   return await fill({ node: nodes.root, kargs: [] });
 }
@@ -176,11 +176,11 @@ interface Formatting<T> extends DiskJob<T> {
 
 async function withFilesystems<T>(
   ctx: Context,
-  { root, nodes, wish, work }: Formatting<T>,
+  { root, nodes, layout, work }: Formatting<T>,
 ): Promise<T> {
   const rootUuid = randomUUID();
   const bootUuid = randomUUID();
-  const type = wish.filesystem;
+  const type = layout.filesystem;
   if (nodes.esp !== undefined) await makeEsp(ctx, nodes.esp);
   if (nodes.boot !== undefined) {
     await makeFilesystem(ctx, type, { node: nodes.boot, label: "boot", uuid: bootUuid });

@@ -11,7 +11,7 @@ import { listDeploymentsOnDisk } from "../../sysroot/deployments.ts";
 import type { Context } from "../../system/context.ts";
 import { exists, readFileIfAny, readLinkIfAny } from "../../system/files.ts";
 import { type Mount, readMount, readMountsBelow } from "../../system/mounts.ts";
-import { FILESYSTEMS, type FilesystemType } from "../plan/install-config.ts";
+import { FILESYSTEMS, type FilesystemType } from "../plan/choices.ts";
 import {
   decideRootKargs,
   findFstabMount,
@@ -108,7 +108,7 @@ export async function unprotect(
   await remount(ctx, bootMount.path, "rw");
 }
 
-/** Refuses what is in the way of emptying the target as asked; without a wish it has to be empty already. */
+/** Refuses what prevents emptying the target as asked. Without `replace`, it must be empty already. */
 export async function requireEmptiable(
   ctx: Context,
   target: MountedRoot,
@@ -239,9 +239,9 @@ async function decideBoot(
   { config }: Prepared,
   { mounted, options }: { readonly mounted: MountedRoot; readonly options: FilesystemOptions },
 ): Promise<MountSpec | undefined> {
-  const wish = options.bootMountSpec ?? config?.["boot-mount-spec"];
-  if (wish === "") return undefined;
-  if (wish !== undefined) return withMountOption(parseMountSpec(wish, "/boot"), "ro");
+  const wanted = options.bootMountSpec ?? config?.["boot-mount-spec"];
+  if (wanted === "") return undefined;
+  if (wanted !== undefined) return withMountOption(parseMountSpec(wanted, "/boot"), "ro");
   const fstab = (await readFileIfAny(join(options.path, "etc/fstab"))) ?? "";
   const written = findFstabMount(fstab, "/boot");
   if (written?.source.startsWith("UUID=")) return withMountOption(written, "ro");

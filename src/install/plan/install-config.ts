@@ -3,15 +3,14 @@ import { BootcError } from "../../errors.ts";
 import { formatCanonicalJson } from "../../format/canonical-json.ts";
 import { parseToml } from "../../format/toml-file.ts";
 import { namesOfArchitecture } from "../../host/image-kargs.ts";
-
-export const FILESYSTEMS = ["xfs", "ext4", "btrfs"] as const;
-export type FilesystemType = (typeof FILESYSTEMS)[number];
-
-export const BLOCK_SETUPS = ["direct", "tpm2-luks"] as const;
-export type BlockSetup = (typeof BLOCK_SETUPS)[number];
-
-export const BOOTLOADERS = ["grub", "grub-cc", "systemd", "none"] as const;
-export type Bootloader = (typeof BOOTLOADERS)[number];
+import {
+  BLOCK_SETUPS,
+  type BlockSetup,
+  BOOTLOADERS,
+  type Bootloader,
+  FILESYSTEMS,
+  type FilesystemType,
+} from "./choices.ts";
 
 /** The merged configuration; keys are those of the files. */
 export interface InstallConfig {
@@ -140,14 +139,17 @@ function parseInstallConfig(file: ConfigFile, warn: (text: string) => void): Ins
   }
   return {
     ...(plain as InstallConfig),
-    ...parseFilesystem(file, table.filesystem as Table | undefined),
-    ...parseOstree(file, table.ostree as Table | undefined, warn),
-    ...parseBootupd(file, table.bootupd as Table | undefined),
+    ...parseFilesystemTable(file, table.filesystem as Table | undefined),
+    ...parseOstreeTable(file, table.ostree as Table | undefined, warn),
+    ...parseBootupdTable(file, table.bootupd as Table | undefined),
   };
 }
 
 /** `filesystem.root.type` and `root-fs-type` are two spellings of one key; the longer one counts. */
-function parseFilesystem(file: ConfigFile, table: Table = {}): Pick<InstallConfig, "root-fs-type"> {
+function parseFilesystemTable(
+  file: ConfigFile,
+  table: Table = {},
+): Pick<InstallConfig, "root-fs-type"> {
   const { root, ...others } = table;
   requireNoKeys(file, others, "install.filesystem.");
   if (root === undefined) return {};
@@ -160,7 +162,7 @@ function parseFilesystem(file: ConfigFile, table: Table = {}): Pick<InstallConfi
   return { "root-fs-type": type as FilesystemType };
 }
 
-function parseOstree(
+function parseOstreeTable(
   file: ConfigFile,
   table: Table = {},
   warn: (text: string) => void,
@@ -174,7 +176,10 @@ function parseOstree(
   return { "bls-append-except-default": bls as string };
 }
 
-function parseBootupd(file: ConfigFile, table: Table = {}): Pick<InstallConfig, "skip-boot-uuid"> {
+function parseBootupdTable(
+  file: ConfigFile,
+  table: Table = {},
+): Pick<InstallConfig, "skip-boot-uuid"> {
   const { "skip-boot-uuid": skip, ...others } = table;
   requireNoKeys(file, others, "install.bootupd.");
   if (skip === undefined) return {};

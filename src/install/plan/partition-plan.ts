@@ -31,7 +31,7 @@ export interface Partition {
   readonly isBootable: boolean;
 }
 
-export interface PartitionWish {
+export interface PartitionRequest {
   /** As Node names it. */
   readonly arch: string;
   readonly rootSizeMiB: number | undefined;
@@ -43,7 +43,7 @@ export function planPartitions({
   arch,
   rootSizeMiB,
   hasBoot,
-}: PartitionWish): readonly Partition[] {
+}: PartitionRequest): readonly Partition[] {
   const rootType = ROOT_TYPES[arch];
   if (rootType === undefined) {
     throw new BootcError(`\`${arch}\`: disks for this architecture are not partitioned by bootc`, {

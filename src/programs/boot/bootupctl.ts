@@ -13,7 +13,7 @@ export async function detectBootupd(
   return undefined;
 }
 
-export interface BootupdWish {
+export interface BootupdRequest {
   /** Path in the deployment. */
   readonly program: string;
   readonly disk: string | undefined;
@@ -26,17 +26,17 @@ export interface BootupdWish {
 export async function installWithBootupd(
   ctx: Context,
   deployment: string,
-  wish: BootupdWish,
+  request: BootupdRequest,
 ): Promise<void> {
   ctx.note("Installing bootloader via bootupd");
-  const program = [deployment, wish.program, "backend", "install"];
+  const program = [deployment, request.program, "backend", "install"];
   const help = await ctx.read("chroot", [...program, "--help"]);
   await ctx.run("chroot", [
     ...program,
-    wish.writesUuid ? "--write-uuid" : "--with-static-configs",
-    ...(wish.isVerbose ? ["-vvvv"] : []),
-    ...(wish.isGeneric ? [] : ["--update-firmware", "--auto"]),
-    ...whereTo(help, wish.disk),
+    request.writesUuid ? "--write-uuid" : "--with-static-configs",
+    ...(request.isVerbose ? ["-vvvv"] : []),
+    ...(request.isGeneric ? [] : ["--update-firmware", "--auto"]),
+    ...whereTo(help, request.disk),
     "/",
   ]);
 }

@@ -57,7 +57,7 @@ export function requireGrubDisk(disk: string | undefined): string {
   });
 }
 
-export interface GrubWish {
+export interface GrubRequest {
   /** Path in the deployment. */
   readonly program: string;
   readonly disk: string | undefined;
@@ -68,7 +68,7 @@ export interface GrubWish {
 export async function installPlainGrub(
   ctx: Context,
   deployment: string,
-  { program, disk, physicalRoot }: GrubWish,
+  { program, disk, physicalRoot }: GrubRequest,
 ): Promise<void> {
   const device = requireGrubDisk(disk);
   ctx.note("Installing GRUB of the image, without bootupd");

@@ -1,6 +1,6 @@
 // mkfs: file systems of a new disk, each with a UUID we know.
 import { doing } from "../../errors.ts";
-import type { FilesystemType } from "../../install/plan/install-config.ts";
+import type { FilesystemType } from "../../install/plan/choices.ts";
 import type { Context } from "../../system/context.ts";
 
 export interface NewFilesystem {

@@ -52,7 +52,7 @@ export async function imageDeploy(ctx: Context, options: ImageDeployOptions): Pr
   if (isBooted) await requireRoot(ctx);
   await makeRepositoryWritable(ctx, repo);
   const stateroot = decideStateroot(options, isBooted ? await readSysroot(ctx) : undefined);
-  const it: DeployRequest = { options, repo, reference, target, stateroot, isBooted };
+  const it: ImageDeployment = { options, repo, reference, target, stateroot, isBooted };
   // What is staged here is what the verbs look at and replace: they must not do so meanwhile.
   const timeoutMs = lockTimeoutOf(options);
   const commit = isBooted
@@ -61,7 +61,7 @@ export async function imageDeploy(ctx: Context, options: ImageDeployOptions): Pr
   if (options.writeCommitidTo !== undefined) await writeFile(options.writeCommitidTo, commit);
 }
 
-interface DeployRequest {
+interface ImageDeployment {
   readonly options: ImageDeployOptions;
   readonly repo: string;
   readonly reference: OstreeReference;
@@ -72,7 +72,7 @@ interface DeployRequest {
   readonly isBooted: boolean;
 }
 
-async function pullAndDeploy(ctx: Context, it: DeployRequest): Promise<string> {
+async function pullAndDeploy(ctx: Context, it: ImageDeployment): Promise<string> {
   const { options, repo, reference } = it;
   const request = { repo, reference, requiresBootable: true, ...repositoryPullOf(options) };
   return await withPlannedPull(ctx, request, async ({ plan, display }) => {
@@ -131,7 +131,7 @@ export function decideStateroot(
   return stateroot ?? booted?.stateroot ?? "default";
 }
 
-async function deploy(ctx: Context, it: DeployRequest, commit: string): Promise<void> {
+async function deploy(ctx: Context, it: ImageDeployment, commit: string): Promise<void> {
   const { options, stateroot } = it;
   const kargs = options.karg.length > 0 ? options.karg : undefined;
   const request = { stateroot, commit, origin: formatOrigin(it.target), kargs, isLocked: false };
@@ -140,7 +140,7 @@ async function deploy(ctx: Context, it: DeployRequest, commit: string): Promise<
   else await deployTo(ctx, options.sysroot, request);
 }
 
-async function complete(ctx: Context, { options, stateroot }: DeployRequest): Promise<void> {
+async function complete(ctx: Context, { options, stateroot }: ImageDeployment): Promise<void> {
   const { sysroot } = options;
   await completeInstall(ctx, { sysroot, boot: join(sysroot, "boot"), stateroot });
 }
