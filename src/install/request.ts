@@ -1,6 +1,6 @@
 // What every kind of installation is asked, whatever it installs to.
 import type { Bootloader } from "./plan/choices.ts";
-import type { MountSpec } from "./plan/install-plan.ts";
+import type { MountSpec } from "./plan/mount-spec.ts";
 
 export interface InstallOptions {
   /** `TRANSPORT:NAME`; without it the image is that of the container we run in. */

@@ -19,7 +19,7 @@ import type { Context } from "../../system/context.ts";
 import { exists } from "../../system/files.ts";
 import { requirePrograms } from "../../system/find-program.ts";
 import type { BlockSetup, FilesystemType } from "../plan/choices.ts";
-import type { MountSpec } from "../plan/install-plan.ts";
+import type { MountSpec } from "../plan/mount-spec.ts";
 import {
   formatPartitionScript,
   type Partition,

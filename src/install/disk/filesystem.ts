@@ -12,13 +12,13 @@ import type { Context } from "../../system/context.ts";
 import { exists, readFileIfAny, readLinkIfAny } from "../../system/files.ts";
 import { type Mount, readMount, readMountsBelow } from "../../system/mounts.ts";
 import { FILESYSTEMS, type FilesystemType } from "../plan/choices.ts";
+import { decideRootKargs } from "../plan/kargs.ts";
 import {
-  decideRootKargs,
   findFstabMount,
   type MountSpec,
   parseMountSpec,
   withMountOption,
-} from "../plan/install-plan.ts";
+} from "../plan/mount-spec.ts";
 import type { Prepared } from "../prepared.ts";
 import type { InstallTarget } from "../request.ts";
 import { ESP_DIRECTORY } from "./esp.ts";

@@ -1,0 +1,51 @@
+import { expect, test } from "vitest";
+import { decideRootKargs, orderKargs } from "./kargs.ts";
+
+const NONE = { root: [], config: [], image: [], deletes: [], user: [] };
+
+test("kernel arguments: root, configuration, image, minus deletions, then the user's", () => {
+  expect(
+    orderKargs({
+      root: ["root=UUID=1", "rw"],
+      config: ["console=tty0 quiet"],
+      image: ["console=ttyS0", "quiet"],
+      deletes: ["console=tty0", "quiet"],
+      user: ["quiet", "debug splash"],
+    }),
+  ).toEqual(["root=UUID=1", "rw", "console=ttyS0", "quiet", "debug", "splash"]);
+});
+
+test.each([
+  ["a key", ["a"], ["b=1"]],
+  ["a key with a value", ["a=1"], ["a=2", "b=1"]],
+  ["dash and underscore are one", ["b_"], ["a=1", "a=2", "b=1"]],
+  ["nothing that is there", ["c"], ["a=1", "a=2", "b=1"]],
+])("deleting %s", (_about, deletes, want) => {
+  expect(orderKargs({ ...NONE, config: ["a=1 a=2 b=1"], deletes })).toEqual(want);
+});
+
+const FS = { spec: undefined, inherited: undefined, uuid: "U", type: "ext4" };
+
+test.each([
+  ["by uuid", FS, ["root=UUID=U", "rw"]],
+  ["as asked for", { ...FS, spec: "LABEL=x" }, ["root=LABEL=x", "rw"]],
+  ["not at all", { ...FS, spec: "" }, ["rw"]],
+  [
+    "as the running system was",
+    { ...FS, inherited: ["quiet", "root=/dev/mapper/r", "rootflags=subvol=a", "rd.luks.uuid=1"] },
+    ["root=/dev/mapper/r", "rootflags=subvol=a", "rd.luks.uuid=1", "rw"],
+  ],
+  [
+    "by uuid when the running system does not say",
+    { ...FS, inherited: ["quiet"] },
+    ["root=UUID=U", "rw"],
+  ],
+  [
+    "a subvolume",
+    { ...FS, type: "btrfs", subvolume: "/root" },
+    ["root=UUID=U", "rootflags=subvol=/root", "rw"],
+  ],
+  ["btrfs at its top", { ...FS, type: "btrfs", subvolume: "/" }, ["root=UUID=U", "rw"]],
+])("the root is found %s", (_about, source, want) => {
+  expect(decideRootKargs(source)).toEqual(want);
+});
