@@ -1,7 +1,5 @@
 // An image's configuration: its architecture, labels and the digests of its uncompressed layers.
 import { BootcError } from "../errors.ts";
-import { printable } from "../printable.ts";
-import { requireDigest } from "./digest.ts";
 import {
   type JsonObject,
   parseJsonObject,
@@ -9,7 +7,9 @@ import {
   requireObject,
   requireString,
   requireStrings,
-} from "./json.ts";
+} from "../format/json.ts";
+import { printable } from "../printable.ts";
+import { requireDigest } from "./digest.ts";
 import type { ImageManifest, Platform } from "./manifest.ts";
 
 /** The document's other fields are kept; they just have no type here. */

@@ -1,7 +1,7 @@
 // The role of each layer of an image: the ostree commit, a chunk of its content, or a layer on top.
 import { BootcError } from "../errors.ts";
+import { malformed } from "../format/json.ts";
 import { type ImageConfig, labelsOf } from "./config.ts";
-import { malformed } from "./json.ts";
 import type { ImageManifest } from "./manifest.ts";
 
 /**

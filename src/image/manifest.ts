@@ -1,6 +1,5 @@
 // What an image consists of. Formats: OCI image manifest and index, Docker schema 2.
 import { BootcError } from "../errors.ts";
-import { requireDigest } from "./digest.ts";
 import {
   isObject,
   type JsonObject,
@@ -10,7 +9,8 @@ import {
   requireObject,
   requireString,
   requireStrings,
-} from "./json.ts";
+} from "../format/json.ts";
+import { requireDigest } from "./digest.ts";
 
 /** Points to a blob. The document's other fields are kept; they just have no type here. */
 export interface Descriptor {

@@ -103,7 +103,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/image": {
     question: "what is an image",
-    mayImport: [],
+    mayImport: ["src/format"],
   },
   "src/ostree": {
     question: "which formats does ostree use",
@@ -276,7 +276,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/programs/disk": {
     question: "who knows and changes disks",
-    mayImport: ["src/image/json.ts", "src/install/plan", "src/system"],
+    mayImport: ["src/format", "src/install/plan", "src/system"],
   },
   "src/programs/boot": {
     question: "who installs boot loaders",

@@ -6,7 +6,7 @@ import {
   requireArray,
   requireObject,
   requireString,
-} from "../../image/json.ts";
+} from "../../format/json.ts";
 import type { Context } from "../../system/context.ts";
 import { failureOf } from "../../system/run.ts";
 

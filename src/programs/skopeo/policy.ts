@@ -2,7 +2,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../../errors.ts";
-import { isObject, type JsonObject, parseJsonObject } from "../../image/json.ts";
+import { isObject, type JsonObject, parseJsonObject } from "../../format/json.ts";
 import type { Context } from "../../system/context.ts";
 import { exists } from "../../system/files.ts";
 

@@ -1,7 +1,7 @@
 // Images for podman: whether its own storage has them, and copies in a storage that comes with a machine.
 import { join } from "node:path";
+import { isObject, parseJson, requireArray, requireString } from "../../format/json.ts";
 import type { StorageImage } from "../../host/bound-images.ts";
-import { isObject, parseJson, requireArray, requireString } from "../../image/json.ts";
 import { formatSkopeoName, type ImageReference } from "../../image/reference.ts";
 import type { Context } from "../../system/context.ts";
 import { readFileIfAny } from "../../system/files.ts";

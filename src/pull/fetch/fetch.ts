@@ -2,8 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
+import { parseJsonObject, requireArray, requireObject, requireString } from "../../format/json.ts";
 import { shortDigest } from "../../image/digest.ts";
-import { parseJsonObject, requireArray, requireObject, requireString } from "../../image/json.ts";
 import type { ImageReference } from "../../image/reference.ts";
 import { parseRegistryName } from "../../image/registry-name.ts";
 import {
