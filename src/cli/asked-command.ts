@@ -1,13 +1,13 @@
-// Which command of the tree a command line asks for, before the parser sees it.
+// Finds out which command a command line asks for, before the parser sees it.
 import { BootcError } from "../errors.ts";
 import { type AnyCommand, Command, CommanderError } from "./commander.ts";
 
-/** The subcommand that `word` names, by its name or an alias. */
+/** The subcommand with the name or alias `word`. */
 export function findSubcommand(command: AnyCommand, word: string): AnyCommand | undefined {
   return command.commands.find((it) => [it.name(), ...it.aliases()].includes(word));
 }
 
-/** The command that the first words of `argv` name, as far as there is such a command. */
+/** The deepest command that the first words of `argv` name. */
 export function findCommand(program: AnyCommand, argv: readonly string[]): AnyCommand {
   let command = program;
   for (const word of argv) {
@@ -19,8 +19,8 @@ export function findCommand(program: AnyCommand, argv: readonly string[]): AnyCo
 }
 
 /**
- * Whether `argv` asks for JSON, for a command line that the parser refuses: it may not have come as far.
- * An option's value that looks like `--json` does not ask for it.
+ * Whether `argv` asks for JSON. For a command line that the parser refuses, possibly before it came to
+ * `--json`. An option's value that looks like `--json` does not count.
  */
 export function asksForJson(program: AnyCommand, argv: readonly string[]): boolean {
   const lenient = new Command().option("--json").exitOverride();
@@ -38,9 +38,9 @@ export function asksForJson(program: AnyCommand, argv: readonly string[]): boole
 }
 
 /**
- * What to parse in place of `argv`. `help VERB` becomes `VERB --help`, at every level. Behind a command
- * that does not exist nothing stays: the parser would answer a `--help` there with the help of the
- * group, as if all were well.
+ * What to parse in place of `argv`. `help VERB` becomes `VERB --help`, at every level. Words after an
+ * unknown command are dropped: for a `--help` among them, the parser would print the help of the group
+ * and succeed.
  */
 export function resolveHelp(program: AnyCommand, argv: readonly string[]): readonly string[] {
   let command = program;
@@ -56,7 +56,7 @@ export function resolveHelp(program: AnyCommand, argv: readonly string[]): reado
   return argv;
 }
 
-/** What stands for `help`, given to `group` with `words` behind it. */
+/** Translates `help` in `group`, followed by `words`. */
 function formatHelpRequest(group: AnyCommand, words: readonly string[]): readonly string[] {
   let command = group;
   for (const [i, word] of words.entries()) {

@@ -1,4 +1,4 @@
-// Commander's classes, under types that know each declared option. Types alone: nothing more is loaded.
+// Commander's classes, with types that know each declared option. The types load no further code.
 import type * as typed from "@commander-js/extra-typings";
 import { Argument as OwnArgument, Command as OwnCommand, Option as OwnOption } from "commander";
 
@@ -14,7 +14,7 @@ export type Argument = typed.Argument;
 export type Command = typed.Command;
 export type Option = typed.Option;
 
-/** The classes are the same; the package of types exports them once more. */
+/** The classes themselves are commander's; the package of types only re-exports them. */
 const classes = {
   Argument: OwnArgument,
   Command: OwnCommand,

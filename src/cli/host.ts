@@ -1,4 +1,4 @@
-// The verbs that look at and change the booted host.
+// Declares the verbs that show and change the booted host.
 import type { Context } from "../system/context.ts";
 import { type Command, Option } from "./commander.ts";
 import {
@@ -24,10 +24,10 @@ function declareUpgrade(program: Command, ctx: Context): void {
   const command = program
     .command("upgrade")
     .alias("update")
-    .description("stage the newest image behind the reference this host follows")
+    .description("stage the newest version of the image that this host follows")
     .option("--quiet", "show no progress")
     .addOption(
-      new Option("--check", "only look whether there is an update").conflicts([
+      new Option("--check", "only check whether there is an update").conflicts([
         "apply",
         "softReboot",
         "downloadOnly",
@@ -35,18 +35,20 @@ function declareUpgrade(program: Command, ctx: Context): void {
       ]),
     )
     .addOption(
-      new Option("--apply", "reboot into what is staged").conflicts(["check", "downloadOnly"]),
+      new Option("--apply", "reboot into the staged deployment").conflicts([
+        "check",
+        "downloadOnly",
+      ]),
     )
     .addOption(softRebootOption().conflicts(["check", "downloadOnly"]))
     .addOption(
-      new Option("--download-only", "stage, but do not apply at the next reboot").conflicts([
-        "check",
-        "apply",
-        "fromDownloaded",
-      ]),
+      new Option(
+        "--download-only",
+        "stage the update, but do not apply it at the next reboot",
+      ).conflicts(["check", "apply", "fromDownloaded"]),
     )
     .addOption(
-      new Option("--from-downloaded", "apply what --download-only staged").conflicts([
+      new Option("--from-downloaded", "apply what --download-only staged earlier").conflicts([
         "check",
         "downloadOnly",
       ]),
@@ -68,21 +70,24 @@ function declareUpgrade(program: Command, ctx: Context): void {
 function declareSwitch(program: Command, ctx: Context): void {
   const command = program
     .command("switch")
-    .description("follow another image from now on, and stage it")
+    .description("follow another image from now on, and stage that image")
     .argument("<target>", "the image, without its transport")
     .addOption(
       transportOption("--transport <transport>", "where images come from").default("registry"),
     )
     .option("--quiet", "show no progress")
-    .option("--apply", "reboot into what is staged")
+    .option("--apply", "reboot into the staged deployment")
     .addOption(softRebootOption())
-    .option("--enforce-container-sigpolicy", "have containers-policy.json vouch for the image")
+    .option(
+      "--enforce-container-sigpolicy",
+      "require that containers-policy.json accepts the image",
+    )
     .option("--retain", "keep the branch of a plain ostree installation")
-    .addOption(new Option("--no-signature-verification", "accepted, means nothing").hideHelp())
+    .addOption(new Option("--no-signature-verification", "accepted, but has no effect").hideHelp())
     .addOption(
-      new Option("--mutate-in-place", "only have the newest deployment follow it")
+      new Option("--mutate-in-place", "only change which image the newest deployment follows")
         .hideHelp()
-        // It stages nothing that could be booted or take the place of a branch.
+        // It stages nothing that could be booted or replace a branch.
         .conflicts(["apply", "softReboot", "retain"]),
     )
     .addOption(progressFdOption())
@@ -101,8 +106,8 @@ function declareSwitch(program: Command, ctx: Context): void {
 function declareRollback(program: Command, ctx: Context): void {
   program
     .command("rollback")
-    .description("boot the previous deployment next; once more takes that back")
-    .option("--apply", "reboot at once")
+    .description("boot the previous deployment next; a second call cancels that")
+    .option("--apply", "reboot immediately")
     .addOption(softRebootOption())
     .addOption(lockTimeoutOption())
     .addOption(jsonOption())
@@ -116,8 +121,11 @@ function declareRollback(program: Command, ctx: Context): void {
 function declareEdit(program: Command, ctx: Context): void {
   const command = program
     .command("edit")
-    .description("change what this host is meant to run by editing its document")
-    .option("-f, --filename <file>", "take the document from this file, without an editor")
+    .description("change what this host should run by editing its document")
+    .option(
+      "-f, --filename <file>",
+      "read the document from this file instead of starting an editor",
+    )
     .option("--quiet", "show no progress")
     .addOption(jsonOption());
   withPullOptions(command)
@@ -131,9 +139,9 @@ function declareEdit(program: Command, ctx: Context): void {
 function declareStatus(program: Command, ctx: Context): void {
   program
     .command("status")
-    .description("show what this host runs, what it will run next, and what it can go back to")
+    .description("show what this host runs, what it will run next, and what it can roll back to")
     .addOption(
-      new Option("--format <format>", "how to print it").choices(["humanreadable", "yaml", "json"]),
+      new Option("--format <format>", "output format").choices(["humanreadable", "yaml", "json"]),
     )
     .addOption(new Option("--json", "same as --format json").hideHelp())
     .addOption(
@@ -142,7 +150,7 @@ function declareStatus(program: Command, ctx: Context): void {
         "1",
       ]),
     )
-    .option("--booted", "show the booted deployment alone")
+    .option("--booted", "show only the booted deployment")
     .option("-v, --verbose", "show more of each deployment")
     .addHelpText(
       "after",
@@ -159,7 +167,10 @@ function declareUsrOverlay(program: Command, ctx: Context): void {
     .command("usr-overlay")
     .alias("usroverlay")
     .description("mount an overlay over /usr that lasts until the next boot")
-    .option("--read-only", "writable only where somebody remounts it in a private namespace")
+    .option(
+      "--read-only",
+      "keep /usr read-only, except where it is remounted in a private namespace",
+    )
     .addHelpText("after", "\nExamples:\n  bootc usr-overlay")
     .action(async (options) => {
       const { usrOverlay } = await import("../commands/usr-overlay.ts");

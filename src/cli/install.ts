@@ -1,11 +1,13 @@
-// The installation verbs and their options.
+// Declares the installation verbs and their options.
 import { BLOCK_SETUPS, BOOTLOADERS, FILESYSTEMS } from "../install/plan/choices.ts";
 import type { Context } from "../system/context.ts";
 import { type Command, type CommandOf, Option, type OptionValues } from "./commander.ts";
 import { collectValues, declared, transportOption } from "./options.ts";
 
 export function declareInstallCommands(program: Command, ctx: Context): void {
-  const install = program.command("install").description("install this, or another, image");
+  const install = program
+    .command("install")
+    .description("install this container's image, or another one");
   declareToDisk(install, ctx);
   declareToFilesystem(install, ctx);
   declareToExistingRoot(install, ctx);
@@ -16,12 +18,17 @@ function declareToDisk(install: Command, ctx: Context): void {
   const command = install
     .command("to-disk")
     .description("partition a disk and install to it; erases nothing without --wipe")
-    .argument("<device>", "the disk, or a file with --via-loopback")
-    .option("--wipe", "erase what is on the disk")
-    .addOption(new Option("--block-setup <setup>", "what the root is on").choices(BLOCK_SETUPS))
-    .addOption(new Option("--filesystem <type>", "of the root").choices(FILESYSTEMS))
-    .option("--root-size <size>", "of the root partition: 20G; a number alone is MiB")
-    .option("--via-loopback", "the device is a file with a disk image")
+    .argument("<device>", "the disk, or with --via-loopback a file")
+    .option("--wipe", "erase the disk's content")
+    .addOption(
+      new Option("--block-setup <setup>", "whether to encrypt the root").choices(BLOCK_SETUPS),
+    )
+    .addOption(new Option("--filesystem <type>", "file system of the root").choices(FILESYSTEMS))
+    .option(
+      "--root-size <size>",
+      "size of the root partition, such as 20G; a plain number means MiB",
+    )
+    .option("--via-loopback", "the device is a disk image in a file")
     .addHelpText(
       "after",
       "\nExamples:\n" +
@@ -38,13 +45,19 @@ function declareToDisk(install: Command, ctx: Context): void {
 function declareToFilesystem(install: Command, ctx: Context): void {
   const command = install
     .command("to-filesystem")
-    .description("install to a root file system that is mounted")
+    .description("install to a mounted root file system")
     .argument("<root-path>", "where the root is mounted, with /boot and the rest below it")
-    .option("--root-mount-spec <spec>", "what the root is found by: LABEL=root; empty for none")
-    .option("--boot-mount-spec <spec>", "the mount of /boot: UUID=… [/boot [TYPE [OPTIONS]]]")
+    .option(
+      "--root-mount-spec <spec>",
+      "how to find the root, such as LABEL=root; empty for no root=",
+    )
+    .option(
+      "--boot-mount-spec <spec>",
+      "the mount of /boot: UUID=… [/boot [TYPE [OPTIONS]]]; empty for none",
+    )
     .addOption(replaceOption())
     .option("--acknowledge-destructive", "do not wait before the running system is overwritten")
-    .option("--skip-finalize", "do not trim, flush and make read-only at the end")
+    .option("--skip-finalize", "do not trim, flush and remount read-only at the end")
     .addHelpText(
       "after",
       "\nExamples:\n  bootc install to-filesystem --root-mount-spec LABEL=root /mnt",
@@ -58,11 +71,11 @@ function declareToFilesystem(install: Command, ctx: Context): void {
 function declareToExistingRoot(install: Command, ctx: Context): void {
   const command = install
     .command("to-existing-root")
-    .description("install over the running system, which boots into the image next")
+    .description("install over the running system; the next boot starts the image")
     .argument("[root-path]", "where the root of the host is mounted", "/target")
     .addOption(replaceOption().default("alongside"))
     .option("--acknowledge-destructive", "do not wait before the running system is overwritten")
-    .option("--cleanup", "remove what is left of the old system at the first boot")
+    .option("--cleanup", "remove the rest of the old system at the first boot")
     .addHelpText(
       "after",
       "\nExamples:\n  podman run --rm --privileged --pid=host -v /:/target -v /dev:/dev \\\n" +
@@ -86,7 +99,7 @@ function declareForInstallers(install: Command, ctx: Context): void {
     });
   install
     .command("ensure-completion")
-    .description("for Anaconda: add what its own deployment of an image lacks")
+    .description("for Anaconda: complete an image that Anaconda itself deployed")
     .addHelpText("after", "\nExamples:\n  %post\n  bootc install ensure-completion\n  %end")
     .action(async () => {
       const command = await import("../commands/install/ensure-completion.ts");
@@ -95,7 +108,7 @@ function declareForInstallers(install: Command, ctx: Context): void {
   install
     .command("print-configuration")
     .description("print the merged install configuration as JSON")
-    .option("--all", "with the kernel arguments")
+    .option("--all", "include the kernel arguments")
     .addHelpText("after", "\nExamples:\n  bootc install print-configuration | jq .filesystem")
     .action(async (options) => {
       const command = await import("../commands/install/print-configuration.ts");
@@ -104,48 +117,62 @@ function declareForInstallers(install: Command, ctx: Context): void {
 }
 
 function replaceOption() {
-  return new Option("--replace <mode>", "what becomes of what is on the root").choices([
-    "wipe",
-    "alongside",
-  ]);
+  return new Option(
+    "--replace <mode>",
+    "delete existing content, or keep it except for boot files",
+  ).choices(["wipe", "alongside"]);
 }
 
-/** The options every kind of installation has. */
+/** Adds the options that all kinds of installation share. */
 function withInstallOptions<
   Args extends unknown[],
   Opts extends OptionValues,
   GlobalOpts extends OptionValues,
 >(command: CommandOf<Args, Opts, GlobalOpts>) {
   return command
-    .option("--source-imgref <image>", "the image: docker://NAME, oci:DIR, … (not in a container)")
+    .option(
+      "--source-imgref <image>",
+      "the image to install: docker://NAME, oci:DIR, … (default: this container's)",
+    )
     .addOption(
       transportOption(
         "--target-transport <transport>",
-        "of what it follows; `registry` by default",
+        "transport of the image to follow (default: registry)",
       ),
     )
-    .option("--target-imgref <name>", "what the machine follows; else the source")
+    .option("--target-imgref <name>", "the image that the machine follows (default: the source)")
     .addOption(new Option("--target-no-signature-verification").hideHelp())
-    .option("--enforce-container-sigpolicy", "updates must be signed as policy.json asks")
-    .option("--run-fetch-check", "make sure the target can be fetched before touching a disk")
+    .option(
+      "--enforce-container-sigpolicy",
+      "require that updates satisfy the machine's policy.json",
+    )
+    .option(
+      "--run-fetch-check",
+      "check that the image to follow can be fetched, before a disk is changed",
+    )
     .addOption(new Option("--skip-fetch-check").hideHelp())
     .option("--disable-selinux", "boot with selinux=0")
-    .option("--karg <arguments>", "a kernel argument, or several; repeat", collectValues)
+    .option("--karg <arguments>", "a kernel argument, or several; may be repeated", collectValues)
     .option(
       "--karg-delete <argument>",
-      "remove KEY or KEY=VALUE of the image; repeat",
+      "remove the arguments KEY or KEY=VALUE; may be repeated",
       collectValues,
     )
-    .option("--root-ssh-authorized-keys <file>", "who may log in as root")
-    .option("--generic-image", "leave firmware variables alone; for images of machines")
+    .option("--root-ssh-authorized-keys <file>", "authorized_keys file for logging in as root")
+    .option(
+      "--generic-image",
+      "do not change firmware variables, because another machine will boot the disk",
+    )
     .addOption(
-      new Option("--bound-images <mode>", "where images the image binds come from")
+      new Option("--bound-images <mode>", "where to get the images that are bound to the image")
         .choices(["stored", "pull", "skip"])
         .default("stored"),
     )
-    .option("--stateroot <name>", "name of the ostree stateroot; `default` by default")
-    .option("--bootupd-skip-boot-uuid", "boot loader configuration without the UUID of /boot")
+    .option("--stateroot <name>", "name of the ostree stateroot (default: default)")
+    .option("--bootupd-skip-boot-uuid", "let the boot loader find /boot without its UUID")
     .addOption(
-      new Option("--bootloader <name>", "which; else as the image has it").choices(BOOTLOADERS),
+      new Option("--bootloader <name>", "boot loader to install (default: the image's)").choices(
+        BOOTLOADERS,
+      ),
     );
 }

@@ -1,4 +1,4 @@
-// Commands for scripts, units and other programs; hidden from the overview.
+// Declares the commands for scripts, units and other programs. They are hidden from the overview.
 import type { Context } from "../system/context.ts";
 import { type Command, Option } from "./commander.ts";
 import { declared, lockTimeoutOption } from "./options.ts";
@@ -7,13 +7,13 @@ import { declareOstreeContainer } from "./ostree-container.ts";
 export function declareInternalCommands(program: Command, ctx: Context): void {
   const internals = program
     .command("internals", { hidden: true })
-    .description("commands for units, installers and other programs; not for people");
+    .description("commands for units, installers and other programs, not for people");
   declareBootInternals(internals, ctx);
   declareMaintenance(internals, ctx);
   declareOstreeContainer(internals, ctx, "ostree-container");
   const ext = internals
     .command("ostree-ext")
-    .description("what other programs call ostree's extension");
+    .description("the extension of ostree, under the name that other programs use");
   declareOstreeContainer(ext, ctx, "container");
   declareHostInternals(internals, ctx);
 }
@@ -30,7 +30,7 @@ function declareMaintenance(internals: Command, ctx: Context): void {
     });
   internals
     .command("fsck")
-    .description("look for damage that earlier versions are known to have left")
+    .description("look for damage that earlier versions are known to have caused")
     .addHelpText("after", "\nExamples:\n  bootc internals fsck")
     .action(async () => {
       const { fsck } = await import("../commands/internals/fsck.ts");
@@ -38,11 +38,11 @@ function declareMaintenance(internals: Command, ctx: Context): void {
     });
 }
 
-/** What our systemd units and generator call at boot and shutdown. */
+/** Commands that our systemd units and installers call. */
 function declareBootInternals(internals: Command, ctx: Context): void {
   internals
     .command("systemd-generator")
-    .description("add our units to this boot where the machine needs them")
+    .description("enable the units that this machine needs at this boot")
     .argument("<normal>", "directory for generated units")
     .argument("[early]", "directory of higher priority; unused")
     .argument("[late]", "directory of lower priority; unused")
@@ -52,14 +52,14 @@ function declareBootInternals(internals: Command, ctx: Context): void {
     });
   internals
     .command("fixup-etc-fstab")
-    .description("mount `/` read-only in /etc/fstab where an installer wrote it otherwise")
+    .description("make `/` read-only in /etc/fstab if an installer did not")
     .action(async () => {
       const { fixupEtcFstab } = await import("../commands/internals/fixup-etc-fstab.ts");
       await fixupEtcFstab(ctx);
     });
   internals
     .command("sysusers-sync")
-    .description("remove shadow entries of users that exist nowhere any more")
+    .description("remove shadow entries of users that no longer exist")
     .action(async () => {
       const { sysusersSync } = await import("../commands/internals/sysusers-sync.ts");
       await sysusersSync(ctx);
@@ -73,7 +73,7 @@ function declareBootInternals(internals: Command, ctx: Context): void {
     });
   internals
     .command("bootc-install-completion")
-    .description("add kernel arguments of configuration and image to a new deployment")
+    .description("complete a new deployment: kernel arguments and bound images")
     .argument("<sysroot>", "where the physical root is mounted")
     .argument("<stateroot>", "the stateroot of the deployment")
     .action(async (sysroot, stateroot) => {
@@ -82,11 +82,11 @@ function declareBootInternals(internals: Command, ctx: Context): void {
     });
 }
 
-/** About the booted host: schemas, reboot. */
+/** Schemas, reboot. */
 function declareHostInternals(internals: Command, ctx: Context): void {
   internals
     .command("print-json-schema")
-    .description("print the JSON schema of the host document or of the progress stream")
+    .description("print the JSON schema of the host document or the progress stream")
     .addOption(
       new Option("--of <document>", "which schema")
         .choices(["host", "progress"])

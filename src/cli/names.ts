@@ -1,12 +1,12 @@
-// Which command was meant, when the program was started under another name.
+// Maps other names of the program to the commands that they mean.
 
-/** Names the program answers to besides `bootc`, and the words they stand for. */
+/** Other names of the program, and the words that each one stands for. */
 const ALIASES: Readonly<Record<string, readonly string[]>> = {
   "bootc-systemd-generator": ["internals", "systemd-generator"],
   "ostree-container": ["internals", "ostree-container"],
 };
 
-/** The words after `bootc`, given `argv0` as the program was called and the words it was given. */
+/** The words after `bootc`, for a program that was started as `argv0` with `words`. */
 export function argvOfProcess(argv0: string, words: readonly string[]): readonly string[] {
   const name = argv0.slice(argv0.lastIndexOf("/") + 1);
   // `ostree container x` starts `ostree-container container x`.

@@ -1,10 +1,10 @@
-// Options that commands share: how they are declared, the flags a command reads, and what those mean.
+// Options that several commands share: their declarations, the flags that a command reads, and their meaning.
 import { TRANSPORTS } from "../image/reference.ts";
 import { type CommandOf, InvalidArgumentError, Option, type OptionValues } from "./commander.ts";
 
 /**
- * The parsed options, for a verb that reads `Wanted`. Does not compile when the verb reads an option that
- * the command does not declare: optional properties alone would let a renamed option pass.
+ * The parsed options, for a verb that reads `Wanted`. A verb that reads an option which the command does
+ * not declare does not compile; optional properties alone would accept a renamed option.
  */
 export function declared<Wanted extends object, Given extends Wanted>(
   options: Given & Undeclared<Exclude<keyof Wanted, keyof Given>>,
@@ -14,7 +14,7 @@ export function declared<Wanted extends object, Given extends Wanted>(
 
 type Undeclared<Names> = [Names] extends [never] ? unknown : { readonly undeclared: Names };
 
-/** How a registry is reached. */
+/** How to reach a registry. */
 export interface AccessFlags {
   readonly authfile?: string;
   readonly authAnonymous?: boolean;
@@ -43,7 +43,7 @@ export function accessOf(flags: AccessFlags) {
   };
 }
 
-/** How long another writer is waited for, in seconds. */
+/** How long to wait for another writer, in seconds. */
 export interface LockFlags {
   readonly lockTimeout?: number;
 }
@@ -72,14 +72,22 @@ export function withPullOptions<
   return command
     .addOption(lockTimeoutOption())
     .addOption(
-      seconds("--stall-timeout <seconds>", "restart a transfer that is stuck (default: 60)", {
-        isZeroAllowed: false,
-      }),
+      seconds(
+        "--stall-timeout <seconds>",
+        "restart a transfer that is stuck for this long (default: 60)",
+        {
+          isZeroAllowed: false,
+        },
+      ),
     )
     .addOption(
-      seconds("--give-up-after <seconds>", "fail when nothing comes for so long (default: 300)", {
-        isZeroAllowed: false,
-      }),
+      seconds(
+        "--give-up-after <seconds>",
+        "fail when no data arrives for this long (default: 300)",
+        {
+          isZeroAllowed: false,
+        },
+      ),
     );
 }
 
@@ -102,16 +110,16 @@ export function repositoryPullOf(flags: RepositoryPullFlags) {
   return { access: accessOf(flags), ...pullLimitsOf(flags), isQuiet: flags.quiet === true };
 }
 
-/** The answer is one JSON document. */
+/** Whether the answer is one JSON document. */
 export interface JsonFlags {
   readonly json?: boolean;
 }
 
 export function jsonOption() {
-  return new Option("--json", "answer with the host document, or with one error object, alone");
+  return new Option("--json", "print only the host document, or one error object");
 }
 
-/** A pull that is deployed on this host. */
+/** A pull whose image is deployed on this host. */
 export interface DeployFlags extends PullFlags, JsonFlags {
   readonly quiet?: boolean;
   readonly progressFd?: number;
@@ -134,12 +142,12 @@ export function progressFdOption() {
     });
 }
 
-/** Also understood are `docker`, and a transport with the colon that ends it in a reference. */
+/** Accepts `docker` as well, and a transport with its colon, as in a reference. */
 export function transportOption<Flags extends string>(flags: Flags, description: string) {
   return offering(flags, description, TRANSPORTS);
 }
 
-/** Help and completion show `values`; others are taken as well: whoever reads them knows more spellings. */
+/** Help and completion show `values`. Other values are accepted too; the verb that reads them checks them. */
 export function offering<Flags extends string>(
   flags: Flags,
   description: string,

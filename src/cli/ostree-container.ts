@@ -1,4 +1,4 @@
-// `internals ostree-container`: images in any ostree repository, for installers and image pipelines.
+// Declares `ostree container`: images in any ostree repository, for installers and image pipelines.
 import type { Context } from "../system/context.ts";
 import { type Command, Option, type OptionOf } from "./commander.ts";
 import {
@@ -10,7 +10,7 @@ import {
   withPullOptions,
 } from "./options.ts";
 
-/** Declares the group as `name` of `parent`. */
+/** Declares the group under `name` in `parent`. */
 export function declareOstreeContainer(parent: Command, ctx: Context, name: string): void {
   const container = parent
     .command(name)
@@ -29,10 +29,10 @@ function declareUnencapsulate(container: Command, ctx: Context): void {
   const command = container
     .command("unencapsulate")
     .alias("import")
-    .description("fetch the ostree commit out of an image that holds nothing else")
+    .description("fetch the ostree commit from an image that contains nothing else")
     .addOption(repoOption())
     .argument("<imgref>", "the image, for instance ostree-unverified-registry:quay.io/example/base")
-    .option("--write-ref <ref>", "make this ref name the commit")
+    .option("--write-ref <ref>", "point this ref to the commit")
     .option("--quiet", "show no progress");
   withPullOptions(withAccessOptions(command))
     .addHelpText(
@@ -49,7 +49,7 @@ function declareUnencapsulate(container: Command, ctx: Context): void {
 function declareInfo(container: Command, ctx: Context): void {
   const command = container
     .command("info")
-    .description("print the digest of the manifest an image reference names now")
+    .description("print the current manifest digest of an image reference")
     .argument("<imgref>", "the image, for instance ostree-unverified-registry:quay.io/example/os");
   withAccessOptions(command)
     .addHelpText(
@@ -74,7 +74,7 @@ function declareQueries(image: Command, ctx: Context): void {
     });
   image
     .command("history")
-    .description("show what made each layer of a stored image")
+    .description("show what created each layer of a stored image")
     .addOption(repoOption())
     .argument("<image>", "the image, for instance docker://quay.io/example/os")
     .addHelpText(
@@ -90,7 +90,7 @@ function declareQueries(image: Command, ctx: Context): void {
     .description("print the manifest of a stored image as JSON")
     .addOption(repoOption())
     .argument("<image>", "the image, for instance docker://quay.io/example/os")
-    .option("--config", "print its configuration instead")
+    .option("--config", "print the configuration instead")
     .addHelpText(
       "after",
       "\nExamples:\n  ostree container image metadata --repo repo docker://quay.io/example/os | jq .layers",
@@ -122,10 +122,10 @@ function declareCopy(image: Command, ctx: Context): void {
 function declareRemovals(image: Command, ctx: Context): void {
   image
     .command("remove")
-    .description("remove images from a repository, and layers that only they need")
+    .description("remove images from a repository, and the layers that only they need")
     .addOption(repoOption())
     .argument("<images...>", "the images, for instance docker://quay.io/example/os")
-    .option("--skip-gc", "leave the layers")
+    .option("--skip-gc", "keep the layers")
     .addOption(lockTimeoutOption())
     .addHelpText(
       "after",
@@ -151,10 +151,10 @@ function declareRemovals(image: Command, ctx: Context): void {
     .command("prune-images")
     .description("remove images that no deployment follows")
     .requiredOption("--sysroot <dir>", "the system's physical root")
-    .option("--and-layers", "also layers that are not needed then")
+    .option("--and-layers", "also remove layers that are no longer needed")
     .addOption(lockTimeoutOption())
     .addOption(
-      new Option("--full", "also layers and objects that are not needed then").conflicts(
+      new Option("--full", "also remove layers and objects that are no longer needed").conflicts(
         "andLayers",
       ),
     )
@@ -167,7 +167,7 @@ function declareRemovals(image: Command, ctx: Context): void {
     });
   image
     .command("clear-cached-update")
-    .description("forget the update that the last check saw")
+    .description("forget the update that the last check found")
     .addOption(repoOption())
     .addOption(lockTimeoutOption())
     .argument("<image>", "the image, for instance docker://quay.io/example/os")
@@ -191,31 +191,31 @@ function declareDeploy(image: Command, ctx: Context): void {
       "--imgref <imgref>",
       "the image, for instance ostree-image-signed:docker://quay.io/x/os",
     )
-    .option("--image <name>", "the image by its bare name")
+    .option("--image <name>", "the image, by its bare name")
     .addOption(
       transportOption(
         "--transport <transport>",
         "where --image comes from (default: registry)",
       ).conflicts("imgref"),
     )
-    .addOption(ofImage("--ostree-remote <remote>", "verify --image by this ostree remote's keys"))
     .addOption(
-      ofImage("--enforce-container-sigpolicy", "require that a policy vouches for --image"),
+      ofImage("--ostree-remote <remote>", "verify --image with the keys of this ostree remote"),
     )
-    // Anaconda gives it.
+    .addOption(ofImage("--enforce-container-sigpolicy", "require that a policy accepts --image"))
+    // Anaconda passes it.
     .addOption(
-      plainFlag("--no-signature-verification", "accepted, means nothing")
+      plainFlag("--no-signature-verification", "accepted, but has no effect")
         .conflicts("enforceContainerSigpolicy")
         .hideHelp(),
     )
     .option("--sysroot <dir>", "the system's physical root", "/")
     .option(
       "--stateroot <name>",
-      "whose deployment it becomes (default: the booted one's, or default)",
+      "the stateroot to deploy to (default: the booted one, or default)",
     )
-    .option("--target-imgref <imgref>", "the image that later updates come from")
-    .addOption(plainFlag("--no-imgref", "keep no ref of the image"))
-    .option("--karg <argument>", "a kernel argument", collectValues, [])
+    .option("--target-imgref <imgref>", "the image that updates come from")
+    .addOption(plainFlag("--no-imgref", "keep no ref to the image"))
+    .option("--karg <argument>", "a kernel argument; may be repeated", collectValues, [])
     .option("--write-commitid-to <file>", "write the checksum of the image's commit to this file")
     .option("--quiet", "show no progress");
   withPullOptions(withAccessOptions(command))
@@ -229,7 +229,7 @@ function declareDeploy(image: Command, ctx: Context): void {
     });
 }
 
-/** Beside an --imgref, which says all of this itself, it would mean nothing. */
+/** An option that only applies to `--image`: an `--imgref` already says all of this itself. */
 function ofImage<Flags extends string>(flags: Flags, description: string) {
   return new Option(flags, description).conflicts("imgref");
 }
@@ -238,7 +238,7 @@ function repoOption() {
   return new Option("--repo <repo>", "the repository's directory").makeOptionMandatory();
 }
 
-/** A flag that only looks like the negation of another option; commander takes `--no-x` for `--x`. */
+/** A flag that only looks like a negation; commander would take `--no-x` for the negation of `--x`. */
 function plainFlag<Name extends string>(flags: `--no-${Name}`, description: string) {
   const option = new Option<string>(flags, description);
   option.negate = false;

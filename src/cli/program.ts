@@ -1,4 +1,4 @@
-// Names, options and help of every command. No behaviour: each action loads the file of its verb.
+// The whole command line: names, options and help. Each action loads its verb's file when it runs.
 import { BootcError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { createContext } from "../system/run.ts";
@@ -18,16 +18,16 @@ const GROUPS = [
   declareCompletion,
 ] as const;
 
-/** `status` has a `--verbose` of its own: more rows, and no trace of commands. */
-const TRACE = new Option("--verbose", "show every outside command, as a line that can be pasted");
+/** `status` has its own `--verbose`, which shows more rows and does not trace commands. */
+const TRACE = new Option("--verbose", "show every external command, as a line that can be pasted");
 
 export interface Run {
   readonly signal: AbortSignal;
-  /** What errors look like; set as soon as the command line says it. */
+  /** What errors look like. Set as soon as the command line is understood. */
   readonly form: { isJson: boolean };
 }
 
-/** Parses `argv` (without the program's name), runs the verb it names, and gives the exit status. */
+/** Parses `argv` (without the program's name), runs the verb, and returns the exit status. */
 export async function runProgram(argv: readonly string[], { signal, form }: Run): Promise<number> {
   let isVerbose = false;
   const ctx = createContext({ signal, isVerbose: () => isVerbose });
@@ -47,12 +47,12 @@ export async function runProgram(argv: readonly string[], { signal, form }: Run)
     // Help and version end the parse with status 0.
     if (error.exitCode === 0) return 0;
     const isHelp = error.code === "commander.help";
-    if (isHelp && !form.isJson) return 2; // printed in place of a command that was left out
+    if (isHelp && !form.isJson) return 2; // printed because the command is missing
     throw usageError(isHelp ? "error: a command is missing" : error.message, program, argv);
   }
 }
 
-/** What the parser complains about, in the form of our own errors. */
+/** Turns a complaint of the parser into an error of ours. */
 export function usageError(text: string, program: AnyCommand, argv: readonly string[]): BootcError {
   const [first = "", suggestion = ""] = text.split("\n");
   const message = first
@@ -68,14 +68,14 @@ export function usageError(text: string, program: AnyCommand, argv: readonly str
   });
 }
 
-/** Commands without a meaning of their own for `--verbose` show what they run. */
+/** Adds `--verbose`, which traces commands, wherever `--verbose` has no other meaning. */
 function offerVerbose(command: AnyCommand): void {
   for (const it of command.commands) offerVerbose(it);
   if (command.commands.length > 0 || command.options.some((it) => it.long === "--verbose")) return;
   command.addOption(TRACE);
 }
 
-/** Groups list `help`; what it means is decided before the parser sees it. */
+/** Lists `help` in groups. `resolveHelp` replaces it before the parser sees it. */
 function offerHelp(command: AnyCommand): void {
   if (command.commands.length === 0) return;
   command.helpCommand("help [command...]", "print help, of a command if one is given");
@@ -89,9 +89,9 @@ export interface ProgramOptions {
 }
 
 /**
- * The whole command tree. What parses is also what man pages and completions are made of.
- * Once the command `asked` is declared, the groups after its own are left out: nobody sees them, and
- * declaring all costs a third of what a verb's start takes beyond the runtime's.
+ * The command tree, which man pages and completions are generated from. Groups after the one that
+ * declares the command `asked` are left out: nobody sees them, and declaring everything takes a third of
+ * a verb's start-up time, not counting the runtime's.
  */
 export function createProgram(
   ctx: Context,

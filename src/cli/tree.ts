@@ -1,22 +1,22 @@
-// The command line as data: what man pages and completions are made of is what parses.
+// The command line as data, from which man pages and completions are generated.
 import type { EventEmitter } from "node:events";
 import type { AnyCommand, Argument, Option } from "./commander.ts";
 
 export interface CommandTree {
-  /** From the program's name on: `["bootc", "image", "list"]`. */
+  /** Starts with the program's name: `["bootc", "image", "list"]`. */
   readonly path: readonly string[];
-  /** What can be typed in place of its last word. */
+  /** Other words for the last one of the path. */
   readonly aliases: readonly string[];
   readonly description: string;
-  /** As in help, without the path: `[options] <image>`. */
+  /** As help prints it, without the path: `[options] <image>`. */
   readonly usage: string;
   readonly options: readonly OptionInfo[];
-  /** Names of hidden options that take a value: what reads a command line has to know them. */
+  /** Names of hidden options that take a value; completions need them to understand a command line. */
   readonly hiddenValued: readonly string[];
   readonly args: readonly ArgumentInfo[];
-  /** Hidden ones left out. */
+  /** Without hidden ones. */
   readonly subcommands: readonly CommandTree[];
-  /** What `help` in place of a subcommand is said to do; none when it is not understood there. */
+  /** The description of `help` as a subcommand; undefined where `help` is not understood. */
   readonly aboutHelp: string | undefined;
   /** Text that help prints after the lists: examples. */
   readonly afterText: string;
@@ -31,7 +31,7 @@ export interface OptionInfo {
   readonly short: string | undefined;
   readonly long: string | undefined;
   readonly description: string;
-  /** The value's name, `format` of `--format <format>`; none for a switch. */
+  /** The value's name is `format` for `--format <format>`. Undefined for a switch. */
   readonly value: { readonly name: string; readonly isRequired: boolean } | undefined;
   readonly choices: readonly string[];
   readonly defaultText: string | undefined;
@@ -45,7 +45,7 @@ export interface ArgumentInfo {
   readonly choices: readonly string[];
 }
 
-/** The tree below `command`, hidden commands, options and arguments left out. */
+/** The tree below `command`, without hidden commands and options. */
 export function readCommandTree(command: AnyCommand, above: readonly string[] = []): CommandTree {
   const help = command.createHelp();
   const path = [...above, command.name()];
@@ -63,7 +63,7 @@ export function readCommandTree(command: AnyCommand, above: readonly string[] = 
     subcommands: commands
       .filter((it) => command.commands.includes(it))
       .map((it) => readCommandTree(it, path)),
-    // Commander adds a `help` of its own, which is nobody's command.
+    // `help` is commander's own command and not one of ours.
     aboutHelp: commands.find((it) => !command.commands.includes(it))?.description(),
     afterText: readAfterText(command),
   };
@@ -103,7 +103,7 @@ function readArgument(argument: Argument): ArgumentInfo {
   };
 }
 
-/** Commander hands the texts of `addHelpText` to whoever asks as it does itself. */
+/** Collects the texts of `addHelpText` with the event that commander itself emits for them. */
 function readAfterText(command: AnyCommand): string {
   let text = "";
   const write = (part: string) => {
@@ -119,12 +119,12 @@ export function allCommands(tree: CommandTree): readonly CommandTree[] {
   return [tree, ...tree.subcommands.flatMap(allCommands)];
 }
 
-/** What can be typed for a command in place of its last word, first its name. */
+/** The name of a command, followed by its aliases. */
 export function commandNames({ path, aliases }: CommandTree): readonly string[] {
   return [path.at(-1) ?? "", ...aliases];
 }
 
-/** What can be typed for an option: `-v`, `--verbose`. */
+/** The spellings of an option: `-v`, `--verbose`. */
 export function optionNames({ short, long }: OptionNames): readonly string[] {
   return [short, long].filter((it) => it !== undefined);
 }

@@ -1,4 +1,4 @@
-// Completion for bash: one function, without the package bash-completion.
+// Completion for bash: one function, which does not need the package bash-completion.
 import { allCommands, type CommandTree, commandNames, optionNames } from "../tree.ts";
 import { quotePosix } from "./quote.ts";
 
@@ -44,7 +44,7 @@ function indent(columns: number, lines: readonly string[]): string {
   return lines.map((it) => `${" ".repeat(columns)}${it}`).join("\n");
 }
 
-/** Where a subcommand's name leads; `help` changes nothing about what may follow. */
+/** Where a subcommand's name leads. After `help`, the same words may follow as before it. */
 function formatSteps({ path, subcommands, aboutHelp }: CommandTree): readonly string[] {
   const at = path.join(" ");
   const steps = subcommands.map((it) => ({ names: commandNames(it), to: it.path.join(" ") }));
@@ -55,7 +55,7 @@ function formatSteps({ path, subcommands, aboutHelp }: CommandTree): readonly st
   });
 }
 
-/** Options whose value is no word of its own. */
+/** Skips the value after an option that takes one. */
 function formatSkips({ path, options, hiddenValued }: CommandTree): readonly string[] {
   const valued = options.filter((it) => it.value?.isRequired).flatMap(optionNames);
   const patterns = [...valued, ...hiddenValued].map((it) => quotePosix(`${path.join(" ")} ${it}`));
@@ -63,7 +63,7 @@ function formatSkips({ path, options, hiddenValued }: CommandTree): readonly str
   return [`${patterns.join("|")}) [[ \${COMP_WORDS[++i]} == = ]] && ((++i)) ;;`];
 }
 
-/** After an option with a value come its choices, or whatever bash completes by itself: files. */
+/** After an option with a value: its choices, or else files, which bash completes by itself. */
 function formatValues({ path, options, hiddenValued }: CommandTree): readonly string[] {
   const at = path.join(" ");
   const chosen = options.filter((it) => it.value && it.choices.length > 0);
@@ -83,7 +83,7 @@ function formatValues({ path, options, hiddenValued }: CommandTree): readonly st
   ];
 }
 
-/** Options after a dash; otherwise subcommands, or the choices of the argument that comes next. */
+/** After a dash: options. Otherwise: subcommands, or the choices of the next argument. */
 function formatWords(command: CommandTree): readonly string[] {
   const { path, options, subcommands, args, aboutHelp } = command;
   const dashed = quoteWords(options.flatMap(optionNames));
@@ -106,7 +106,7 @@ function formatWords(command: CommandTree): readonly string[] {
   ];
 }
 
-/** An alias is offered once what is typed cannot become the command's name any more. */
+/** Offers an alias only when the typed text can no longer become the command's name. */
 function formatAliases({ path, aliases }: CommandTree): readonly string[] {
   if (aliases.length === 0) return [];
   const isOther = `[[ ${quotePosix(path.at(-1) ?? "")} == "$cur"* ]]`;

@@ -1,4 +1,4 @@
-// Completion for fish: a line for each word, under the condition that its command was typed.
+// Completion for fish: a line for each word, with the condition that its command was typed.
 import {
   allCommands,
   type CommandTree,
@@ -44,7 +44,7 @@ ${commands.flatMap((it) => formatLines(name, it)).join("\n")}
 `;
 }
 
-/** Where a subcommand's name leads; `help` changes nothing about what may follow. */
+/** Where a subcommand's name leads. After `help`, the same words may follow as before it. */
 function formatSteps(
   name: string,
   { path, subcommands, aboutHelp }: CommandTree,
@@ -73,7 +73,7 @@ function formatLines(name: string, command: CommandTree): readonly string[] {
   const when = (condition: string) => `complete -c ${name} -n ${quote(condition)}`;
   const place = (...range: readonly number[]) => [`__${name}_at "${at}"`, ...range].join(" ");
   const under = (...range: readonly number[]) => when(place(...range));
-  // An alias is offered once what is typed cannot become the command's name any more.
+  // An alias is offered only when the typed text can no longer become the command's name.
   const isOther = (word: string) => `not string match -q -- (commandline -ct)"*" ${word}`;
   return [
     ...subcommands.map(

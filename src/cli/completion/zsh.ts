@@ -1,4 +1,4 @@
-// Completion for zsh: a function for each command, in the terms of _arguments.
+// Completion for zsh: a function for each command, which calls _arguments.
 import {
   type ArgumentInfo,
   allCommands,
@@ -40,7 +40,7 @@ function formatFunction(command: CommandTree): string {
   const cases = subcommands.map(
     (it) => `        ${commandNames(it).join("|")}) ${functionName(it)} ;;`,
   );
-  // After `help` may follow what may stand in its place.
+  // After `help`, the same words may follow as before it.
   if (aboutHelp !== undefined) cases.push(`        help) ${functionName(command)} ;;`);
   return `${functionName(command)}() {
     local line state ret=1
@@ -61,12 +61,12 @@ ${cases.join("\n")}
 `;
 }
 
-/** A word as `_describe` takes it. */
+/** A word in the form that `_describe` expects. */
 function formatWord(word: string, about: string): string {
   return quotePosix(`${word.replaceAll(":", "\\:")}:${about}`);
 }
 
-/** An alias is offered once what is typed cannot become the command's name any more. */
+/** Offers an alias only when the typed text can no longer become the command's name. */
 function formatAliases({ path, aliases, description }: CommandTree): readonly string[] {
   const isName = `[[ ${quotePosix(path.at(-1) ?? "")} == "$PREFIX"* ]]`;
   return aliases.map((it) => `${isName} || commands+=(${formatWord(it, description)})`);
@@ -90,8 +90,8 @@ function formatOption({ short, long, description, value, choices }: OptionInfo):
   const action = choices.length > 0 ? `(${choices.map(escapeSpec).join(" ")})` : "_default";
   const colon = value.isRequired ? ":" : "::";
   const rest = `${about}${colon}${escapeSpec(value.name)}:${action}`;
-  // After a long option the value follows "=" or a space, after a short one at once or after a space.
-  // Without a value on its own word when it may be left out: the next word is another argument.
+  // The value of a long option follows "=" or a space; that of a short one follows directly or after a space.
+  // An optional value is never a word of its own: the next word is another argument.
   return names.map((it) => {
     const ending = it.startsWith("--")
       ? value.isRequired
@@ -104,7 +104,7 @@ function formatOption({ short, long, description, value, choices }: OptionInfo):
   });
 }
 
-/** Understood with its value, never offered. */
+/** A hidden option is understood, with its value, but never offered. */
 function formatHidden(name: string): string {
   return quotePosix(`!${name}${name.startsWith("--") ? "=" : "+"}:value:_default`);
 }
