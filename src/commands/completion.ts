@@ -1,4 +1,4 @@
-// `bootc completion`: a script that lets a shell complete our commands and options.
+// `bootc completion`: print a script with which a shell completes our commands and options.
 import type { AnyCommand } from "../cli/commander.ts";
 import { formatBashCompletion } from "../cli/completion/bash.ts";
 import { formatFishCompletion } from "../cli/completion/fish.ts";
@@ -11,7 +11,7 @@ export async function completion(ctx: Context, program: AnyCommand, shell: strin
   ctx.say(formatCompletion(program, shell).trimEnd());
 }
 
-/** The completion script for `shell`. Fails for a shell we have none for. */
+/** The completion script for `shell`; an unknown shell is a usage error. */
 export function formatCompletion(program: AnyCommand, shell: string): string {
   const tree = readCommandTree(program);
   switch (shell) {

@@ -1,4 +1,4 @@
-// `bootc edit`: change what this host is meant to run by changing its document.
+// `bootc edit`: change what this host should run by editing its document.
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ export interface EditOptions extends Omit<DeployFlags, "progressFd"> {
 
 export async function edit(ctx: Context, options: EditOptions): Promise<void> {
   await prepareForWrite(ctx);
-  // The editor may stay open for long; others must not have to wait for that.
+  // The editor may stay open for a long time; others must not have to wait for it, so no lock is held yet.
   const shown = assembleHost(await readSysroot(ctx));
   const text =
     options.filename === undefined ? await askEditor(ctx, shown) : await readSpec(options.filename);

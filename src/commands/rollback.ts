@@ -1,4 +1,4 @@
-// `bootc rollback`: boot the previous deployment next, or take that back.
+// `bootc rollback`: boot the previous deployment next, or cancel that.
 import { type JsonFlags, type LockFlags, lockTimeoutOf } from "../cli/options.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";

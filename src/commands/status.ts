@@ -1,4 +1,4 @@
-// `bootc status`: where this host stands.
+// `bootc status`: show what this host runs and what it will run next.
 import { readHost } from "../deploy/read-host.ts";
 import { BootcError, describeError } from "../errors.ts";
 import { formatCanonicalJson } from "../format/canonical-json.ts";
@@ -44,7 +44,7 @@ function noteAge(ctx: Context, host: HostDocument): void {
   );
 }
 
-/** Root leaves what users may not read for them; that this fails is no reason for status to fail. */
+/** As root, publishes the boot entries that users may not read. A failure of this is only noted. */
 async function publish(ctx: Context): Promise<void> {
   if ((await readHostKind(ctx)) !== "ostree" || !(await readPrivileges(ctx)).isRoot) return;
   try {
@@ -70,7 +70,7 @@ async function print(ctx: Context, host: HostDocument, options: StatusOptions): 
   }
 }
 
-/** `--format` wins over everything. */
+/** `--format` takes precedence over everything else. */
 export function decideFormat(ctx: Pick<Context, "terminal">, options: StatusOptions): StatusFormat {
   if (options.format !== undefined) return options.format;
   if (options.json === true) return "json";

@@ -48,7 +48,7 @@ export async function switchImage(
   if (outcome !== "nothing" && options.apply === true) await reboot(ctx);
 }
 
-/** `unchanged`: it was followed already, and something is staged. */
+/** `unchanged`: the host already follows the image, and something is staged. */
 type Outcome = "staged" | "unchanged" | "nothing";
 
 async function switchLocked(
@@ -65,7 +65,7 @@ async function switchLocked(
     return "unchanged";
   }
   const booted = requireBooted(sysroot);
-  // A host that was installed from a plain ostree branch keeps its content until the ref goes.
+  // On a host that was installed from a plain ostree branch, the ref keeps the branch's content.
   const abandonedRefspec = options.retain === true ? undefined : booted.origin.refspec;
   const request = { reference, booted, settings: deploySettingsOf(options) };
   await deployImage(ctx, request, { abandonedRefspec });

@@ -1,4 +1,4 @@
-// `bootc upgrade`: stage the newest image behind the reference this host follows.
+// `bootc upgrade`: stage the newest version of the image that this host follows.
 import { type DeployFlags, deploySettingsOf, lockTimeoutOf } from "../cli/options.ts";
 import { announceChange, requireReboot, withdrawReboot } from "../deploy/after-change.ts";
 import {
@@ -49,7 +49,7 @@ export async function upgrade(ctx: Context, options: UpgradeOptions): Promise<vo
   const quiet = quietFor(ctx, options);
   const timeoutMs = lockTimeoutOf(options);
   const work = () => upgradeOrCheck(quiet, options);
-  // A check changes no deployment, so that it need not wait for those that do.
+  // A check changes no deployment, so it need not wait for runs that do.
   const isStaged =
     options.check === true
       ? await work()
@@ -66,7 +66,7 @@ interface Upgrade {
   readonly reference: OstreeReference;
 }
 
-/** Whether something is staged afterwards that a reboot brings. */
+/** Returns whether something is staged afterwards. */
 async function upgradeOrCheck(ctx: Context, options: UpgradeOptions): Promise<boolean> {
   const sysroot = await readSysroot(ctx);
   const host = assembleHost(sysroot);
@@ -75,17 +75,18 @@ async function upgradeOrCheck(ctx: Context, options: UpgradeOptions): Promise<bo
     await applyLock(ctx, decideFromDownloaded(host.status.staged, reference), host.status.staged);
     return true;
   }
-  const it: Upgrade = { options, host, booted: requireBooted(sysroot), reference };
-  return options.check === true ? await check(ctx, it) : await pullAndStage(ctx, it);
+  const upgrade: Upgrade = { options, host, booted: requireBooted(sysroot), reference };
+  return options.check === true ? await check(ctx, upgrade) : await pullAndStage(ctx, upgrade);
 }
 
-async function check(ctx: Context, it: Upgrade): Promise<false> {
-  const settings = deploySettingsOf(it.options);
-  const plan = await withProgress(ctx, settings, () => planDeploy(ctx, { ...it, settings }));
+async function check(ctx: Context, upgrade: Upgrade): Promise<false> {
+  const { host, booted } = upgrade;
+  const settings = deploySettingsOf(upgrade.options);
+  const plan = await withProgress(ctx, settings, () => planDeploy(ctx, { ...upgrade, settings }));
   const image = plannedImage(plan);
-  const name = describeReference(it.reference);
-  if (decideUpgrade(it.host.status, image.manifestDigest) !== "available") {
-    await forgetSeen(ctx, it.host, plan);
+  const name = describeReference(upgrade.reference);
+  if (decideUpgrade(host.status, image.manifestDigest) !== "available") {
+    await forgetSeen(ctx, host, plan);
     ctx.say(`No changes in: ${name}`);
     return false;
   }
@@ -93,11 +94,11 @@ async function check(ctx: Context, it: Upgrade): Promise<false> {
   await announceChange(ctx);
   ctx.say(`Update available for: ${name}`);
   for (const line of describeContent(image)) ctx.say(line);
-  for (const line of describeDifference(it.booted, image)) ctx.say(line);
+  for (const line of describeDifference(booted, image)) ctx.say(line);
   return false;
 }
 
-/** An update that an earlier check saw and that is gone again must not be shown any longer. */
+/** Forgets the update that an earlier check found, if the registry no longer offers it. */
 async function forgetSeen(ctx: Context, host: HostDocument, plan: PullPlan): Promise<void> {
   const { staged, booted } = host.status;
   const seen = (staged ?? booted)?.cachedUpdate;
@@ -106,12 +107,13 @@ async function forgetSeen(ctx: Context, host: HostDocument, plan: PullPlan): Pro
   await announceChange(ctx);
 }
 
-async function pullAndStage(ctx: Context, it: Upgrade): Promise<boolean> {
-  const settings = deploySettingsOf(it.options);
-  const request = { reference: it.reference, booted: it.booted, settings };
+async function pullAndStage(ctx: Context, upgrade: Upgrade): Promise<boolean> {
+  const { reference, booted } = upgrade;
+  const settings = deploySettingsOf(upgrade.options);
+  const request = { reference, booted, settings };
   return await withProgress(ctx, settings, (display) =>
     withPulledImage(ctx, request, display, (image) =>
-      stageOrKeep(ctx, it, { request, image, display }),
+      stageOrKeep(ctx, upgrade, { request, image, display }),
     ),
   );
 }

@@ -9,7 +9,7 @@ test("usr-overlay leaves the mounting to ostree", async () => {
   const it = await machineOf("2025.2");
   const script: readonly ScriptLine[] = [["+ ostree admin unlock --transient"]];
   expect(await play(it, [], (ctx) => usrOverlay(ctx, { readOnly: true }))).toBe(
-    "\n\nerror: an overlay is mounted on /usr already\n",
+    "\n\nerror: an overlay is already mounted on /usr\n",
   );
   await rm(join(it.root, "run/ostree/deployment-state"), { recursive: true });
   expect(await play(it, script, (ctx) => usrOverlay(ctx, { readOnly: true }))).toBe(

@@ -10,7 +10,7 @@ export interface UsrOverlayOptions {
   readonly readOnly?: boolean;
 }
 
-/** In the host's own mount namespace: the overlay is for everybody. */
+/** Works in the host's mount namespace, so that everybody sees the overlay. */
 export async function usrOverlay(ctx: Context, options: UsrOverlayOptions): Promise<void> {
   if ((await readHostKind(ctx)) !== "ostree") {
     throw new BootcError("usroverlay only applies on booted hosts", { kind: "unsupported" });
@@ -18,8 +18,8 @@ export async function usrOverlay(ctx: Context, options: UsrOverlayOptions): Prom
   await requireRoot(ctx);
   const booted = (await readSysroot(ctx)).deployments.find((it) => it.isBooted);
   if (booted !== undefined && booted.unlocked !== "none") {
-    throw new BootcError("an overlay is mounted on /usr already", {
-      hint: "it stays until the next boot; `bootc status` tells of which kind it is",
+    throw new BootcError("an overlay is already mounted on /usr", {
+      hint: "it lasts until the next boot; `bootc status` shows what kind it is",
     });
   }
   await unlockUsr(ctx, options.readOnly === true ? "transient" : "writable");

@@ -263,7 +263,7 @@ describeEachOstree(() => {
   test("an image with layers on top of its commit is not unencapsulated", async () => {
     const refused = await container("unencapsulate", "--repo", repo, reference("a"));
     expect(refused).toMatchObject({ status: 3, stdout: "" });
-    expect(refused.stderr).toContain("has 2 layers that are no part of an ostree commit");
+    expect(refused.stderr).toContain("has 2 layers that do not belong to an ostree commit");
   });
 
   test("the checksum of the commit goes to a file", async () => {

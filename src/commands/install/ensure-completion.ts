@@ -1,4 +1,4 @@
-// `bootc install ensure-completion`: for Anaconda, whose own deployment lacks what our install adds.
+// `bootc install ensure-completion`: complete what Anaconda deployed itself, without our installation.
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError } from "../../errors.ts";
@@ -8,7 +8,7 @@ import type { Context } from "../../system/context.ts";
 import { exists } from "../../system/files.ts";
 import { requireRoot } from "../../system/privileges.ts";
 
-/** Says in the installer's own system that there is nothing left to do. */
+/** A file in the installer's system. It exists when there is nothing left to do. */
 const STAMP = "proc/1/root/run/bootc-install-reconciled";
 
 export async function ensureInstallCompletion(ctx: Context): Promise<void> {
@@ -23,7 +23,7 @@ export async function ensureInstallCompletion(ctx: Context): Promise<void> {
     ctx.note("Reconciliation already completed.");
     return;
   }
-  // In `%post` the new deployment is our root, with its boot file system mounted.
+  // In `%post`, our root is the new deployment, with its boot file system mounted.
   const own = join(ctx.root, "boot");
   const sysroot = join(ctx.root, "sysroot");
   const boot = (await exists(join(own, "loader"))) ? own : join(sysroot, "boot");
@@ -35,7 +35,7 @@ export async function ensureInstallCompletion(ctx: Context): Promise<void> {
   await writeFile(stamp, "");
 }
 
-/** Programs of the image that `%post` runs next are to know what kind of system they are on. */
+/** Shows the image's programs that `%post` runs next what kind of system they are on. */
 async function markBooted(ctx: Context): Promise<void> {
   const path = join(ctx.root, "run/ostree-booted");
   if (await exists(path)) return;

@@ -1,4 +1,4 @@
-// `bootc install print-configuration`: the merged install configuration, for other installers.
+// `bootc install print-configuration`: print the merged install configuration, for other installers.
 import { formatInstallConfig } from "../../install/plan/install-config.ts";
 import { readInstallConfig } from "../../install/read-config.ts";
 import type { Context } from "../../system/context.ts";

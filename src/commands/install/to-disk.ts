@@ -1,4 +1,4 @@
-// `bootc install to-disk`: partitions a disk and installs an image to it.
+// `bootc install to-disk`: partition a disk and install an image to it.
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
 import { installTo } from "../../install/deploy.ts";
@@ -100,7 +100,7 @@ function decideFilesystem(
   });
 }
 
-/** What the command line says, else what the image prefers; what it does not offer is refused. */
+/** The command line's choice, or else the image's. A setup that the image does not offer is refused. */
 function decideBlockSetup(options: ToDiskOptions, config: InstallConfig | undefined): BlockSetup {
   if (config === undefined) return options.blockSetup ?? "direct";
   const offered = config.block ?? ["direct"];

@@ -1,4 +1,4 @@
-// `bootc install to-existing-root`: installs an image over the running system, whatever that is.
+// `bootc install to-existing-root`: install an image over the running system, of whatever kind.
 import { mkdir, readlink, rmdir } from "node:fs/promises";
 import { BootcError } from "../../errors.ts";
 import { installOntoFilesystem } from "../../install/onto-filesystem.ts";
@@ -34,7 +34,7 @@ export async function installToExistingRoot(
   else await install();
 }
 
-/** Runs `work` with the running system's mounts at the default path, where there is nothing afterwards. */
+/** Runs `work` while the running system's mounts are also at the default path. */
 async function withRunningRoot(ctx: Context, work: () => Promise<void>): Promise<void> {
   await requireRoot(ctx);
   await requireHostMounts();
@@ -46,7 +46,7 @@ async function withRunningRoot(ctx: Context, work: () => Promise<void>): Promise
   }
 }
 
-/** The mounts of another namespace cannot be bound from here. */
+/** Refuses to go on in another mount namespace than the host's, whose mounts cannot be bound from there. */
 async function requireHostMounts(): Promise<void> {
   const [own, first] = await Promise.all([
     readlink("/proc/self/ns/mnt"),

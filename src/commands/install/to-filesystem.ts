@@ -1,4 +1,4 @@
-// `bootc install to-filesystem`: installs an image to a root file system that is mounted.
+// `bootc install to-filesystem`: install an image to a mounted root file system.
 import { installOntoFilesystem } from "../../install/onto-filesystem.ts";
 import type { InstallOptions } from "../../install/request.ts";
 import type { Context } from "../../system/context.ts";

@@ -1,4 +1,4 @@
-// `bootc internals bootc-install-completion`: what `ostree container image deploy` runs at its end.
+// `bootc internals bootc-install-completion`: complete a deployment that another installer made.
 import { join } from "node:path";
 import { completeInstall } from "../../install/complete.ts";
 import type { Context } from "../../system/context.ts";

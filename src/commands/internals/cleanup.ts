@@ -1,11 +1,9 @@
-// `bootc internals cleanup`: removes images, layers and downloads that nothing on this host needs.
+// `bootc internals cleanup`: remove images, layers and downloads that nothing on this host needs.
 import { join } from "node:path";
 import { type LockFlags, lockTimeoutOf } from "../../cli/options.ts";
 import { cleanHost } from "../../deploy/clean-host.ts";
 import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
-
 import { cleanDeployments } from "../../programs/ostree/admin.ts";
-
 import { systemRepo } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
 
@@ -15,7 +13,7 @@ export async function cleanup(ctx: Context, options: LockFlags): Promise<void> {
   const sysroot = join(ctx.root, "sysroot");
   const repo = systemRepo(ctx);
   const summary = await withHostLock(ctx, { purpose: "cleaning up", timeoutMs }, async () => {
-    // Deployments that are no longer listed go first, so that what they followed can go, too.
+    // Unlisted deployments are removed first, so that their images can be removed, too.
     await cleanDeployments(ctx);
     return await cleanHost(ctx, { sysroot, repo, lockTimeoutMs: timeoutMs });
   });

@@ -1,4 +1,4 @@
-// `bootc internals fixup-etc-fstab`: adds `ro` to the root in /etc/fstab, where an installer left it out.
+// `bootc internals fixup-etc-fstab`: add `ro` to the root in /etc/fstab if an installer left it out.
 import { join } from "node:path";
 import { doing } from "../../errors.ts";
 import { mendFstab } from "../../host/boot-units.ts";
@@ -8,7 +8,7 @@ import { readFileIfAny, replaceFile } from "../../system/files.ts";
 
 export async function fixupEtcFstab(ctx: Context): Promise<void> {
   const path = join(ctx.root, "etc/fstab");
-  await doing("mending `/etc/fstab`", async () => {
+  await doing("correcting `/etc/fstab`", async () => {
     const mended = mendFstab((await readFileIfAny(path)) ?? "");
     if (mended === undefined) return;
     await keepLabel(ctx, path, () => replaceFile(path, mended));

@@ -1,4 +1,4 @@
-// `bootc internals fsck`: looks for damage that earlier versions are known to have left on hosts.
+// `bootc internals fsck`: look for damage that earlier versions are known to have caused.
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { prepareForWrite } from "../../deploy/prepare-write.ts";
@@ -12,7 +12,7 @@ import { ifMissing, readFileIfAny } from "../../system/files.ts";
 
 type Check = (ctx: Context) => Promise<string | undefined>;
 
-/** Each gives what is wrong, if anything. In the order in which they are reported. */
+/** In the order of the report. Each check returns what is wrong, if anything. */
 const CHECKS: readonly (readonly [name: string, check: Check])[] = [
   ["etc-resolvconf", checkResolvConf],
   ["fsverity", checkVerity],
@@ -29,7 +29,7 @@ export async function fsck(ctx: Context): Promise<void> {
   if (errors > 0) throw new BootcError("Encountered errors", { kind: "integrity" });
 }
 
-/** Image builds leave an empty resolv.conf, which shadows the one made at run time. */
+/** Image builds leave an empty resolv.conf, which hides the one made at run time. */
 async function checkResolvConf(ctx: Context): Promise<string | undefined> {
   const { deployments } = await readSysroot(ctx);
   for (const it of deployments) {
@@ -44,7 +44,7 @@ async function isEmptyFile(path: string): Promise<boolean> {
   return found?.isFile() === true && found.size === 0;
 }
 
-/** Either every content object is protected by fs-verity or none; all, where the repository demands it. */
+/** fs-verity protects either all content objects or none; if the repository requires it, all. */
 async function checkVerity(ctx: Context): Promise<string | undefined> {
   const repo = systemRepo(ctx);
   const config = parseKeyfile((await readFileIfAny(join(repo, "config"))) ?? "");

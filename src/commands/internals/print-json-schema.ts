@@ -1,4 +1,4 @@
-// `bootc internals print-json-schema`: the schemas of what we print for programs.
+// `bootc internals print-json-schema`: print the schemas of our output for programs.
 import type { Context } from "../../system/context.ts";
 
 export async function printJsonSchema(

@@ -1,4 +1,4 @@
-// `bootc internals reboot`: reboots this machine.
+// `bootc internals reboot`: reboot this machine.
 import { reboot } from "../../programs/systemd.ts";
 import type { Context } from "../../system/context.ts";
 

@@ -1,4 +1,4 @@
-// `bootc internals systemd-generator`: adds our units to this boot where the machine needs them.
+// `bootc internals systemd-generator`: enable the units that this machine needs at this boot.
 import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type BootFacts, decideBootUnits } from "../../host/boot-units.ts";
@@ -6,7 +6,7 @@ import type { Context } from "../../system/context.ts";
 import { exists, readFileIfAny } from "../../system/files.ts";
 import { readMount } from "../../system/mounts.ts";
 
-/** `dir` is where systemd expects generated units of normal priority. */
+/** `dir` is systemd's directory for generated units of normal priority. */
 export async function systemdGenerator(ctx: Context, dir: string): Promise<void> {
   const { links, units } = decideBootUnits(await readBootFacts(ctx));
   for (const [path, text] of Object.entries(units)) {

@@ -1,4 +1,4 @@
-// `bootc internals sysusers-sync`: removes shadow entries of users that exist nowhere any more.
+// `bootc internals sysusers-sync`: remove shadow entries of users that no longer exist.
 import { link, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing, errnoOf } from "../../errors.ts";
@@ -7,7 +7,7 @@ import { keepLabel } from "../../programs/selinux.ts";
 import type { Context } from "../../system/context.ts";
 import { readFileIfAny, replaceFile } from "../../system/files.ts";
 
-/** A shadow file, and the database its names come from. */
+/** Shadow files, each with the database that its names come from. */
 const PAIRS = [
   ["shadow", "passwd"],
   ["gshadow", "group"],
@@ -15,13 +15,13 @@ const PAIRS = [
 
 export async function sysusersSync(ctx: Context): Promise<void> {
   for (const [shadow, database] of PAIRS) {
-    await doing(`mending \`/etc/${shadow}\``, () => sync(ctx, shadow, database));
+    await doing(`removing entries from \`/etc/${shadow}\``, () => sync(ctx, shadow, database));
   }
 }
 
 async function sync(ctx: Context, shadow: string, database: string): Promise<void> {
   const path = join(ctx.root, "etc", shadow);
-  // Nearly always there is nothing to do; then nothing is locked or written.
+  // Usually there is nothing to do; then nothing is locked or written.
   if ((await pruned(ctx, path, database)) === undefined) return;
   await withShadowLock(path, async () => {
     const text = await pruned(ctx, path, database);
@@ -39,8 +39,8 @@ async function pruned(ctx: Context, path: string, database: string): Promise<str
 }
 
 /**
- * Holds the lock of useradd and passwd: `FILE.lock`, a link to a file with our process id. The
- * other lock of these files, fcntl on /etc/.pwd.lock, is systemd-sysusers', which the unit precedes.
+ * Holds the lock of useradd and passwd: `FILE.lock`, a link to a file with our process id. These files
+ * have another lock, fcntl on /etc/.pwd.lock. Only systemd-sysusers takes it, and our unit runs before it.
  */
 async function withShadowLock(path: string, work: () => Promise<void>): Promise<void> {
   const own = `${path}.${process.pid}`;
@@ -61,7 +61,7 @@ async function withShadowLock(path: string, work: () => Promise<void>): Promise<
   }
 }
 
-/** Whether `lock` is ours now; false when it is somebody's. */
+/** Takes `lock`; false if somebody else holds it. */
 async function tryLink(own: string, lock: string): Promise<boolean> {
   try {
     await link(own, lock);
@@ -72,18 +72,18 @@ async function tryLink(own: string, lock: string): Promise<boolean> {
   }
 }
 
-/** A power cut leaves the lock in an /etc that stays, where its process is gone; as useradd judges it. */
+/** After a power cut, the lock is still in /etc, but its process is gone. Judges this as useradd does. */
 async function removeStaleLock(lock: string): Promise<void> {
   const text = await readFileIfAny(lock);
   if (text === undefined) return;
-  // Of no more digits than the kernel gives out.
+  // The kernel's process ids have at most seven digits.
   const pid = /^\d{1,7}(?!\d)/.exec(text)?.[0];
   if (pid !== undefined && isAlive(Number(pid))) throw heldByAnother(lock);
   await rm(lock, { force: true });
 }
 
 function isAlive(pid: number): boolean {
-  // Our own number in a lock that is not ours is that of a process of an earlier boot.
+  // If a lock that we do not hold has our number, a process of an earlier boot had that number.
   if (pid === process.pid || pid === 0) return false;
   try {
     process.kill(pid, 0);

@@ -1,4 +1,4 @@
-// `ostree container info`: which manifest a reference names right now.
+// `ostree container info`: print the current manifest digest of an image reference.
 import { type AccessFlags, accessOf } from "../../cli/options.ts";
 import { formatOstreeReference, parseOstreeReference } from "../../image/reference.ts";
 import { inspectReference } from "../../pull/plan/inspect.ts";

@@ -1,4 +1,4 @@
-// The beginning that all commands on a repository have that pull an image: writable, planned, progress shown.
+// The start of every pull into a repository: make it writable, show progress, plan the pull.
 import { type ProgressDisplay, showProgress } from "../../progress/show.ts";
 import { type PullPlan, planPull } from "../../pull/plan/plan.ts";
 import type { PullRequest } from "../../pull/request.ts";
@@ -6,7 +6,7 @@ import { makeRepositoryWritable } from "../../sysroot/writable.ts";
 import type { Context } from "../../system/context.ts";
 
 export interface PlannedPullRequest extends Omit<PullRequest, "onEvent" | "policyCommit"> {
-  /** Show no progress. */
+  /** Whether to show no progress. */
   readonly isQuiet: boolean;
 }
 
@@ -15,7 +15,7 @@ export interface PlannedPull {
   readonly display: ProgressDisplay;
 }
 
-/** Plans the pull and runs `work` on the plan; the display of progress is gone afterwards. */
+/** Plans the pull and runs `work` on the plan. Ends the progress display afterwards. */
 export async function withPlannedPull<T>(
   ctx: Context,
   { isQuiet, ...request }: PlannedPullRequest,

@@ -1,4 +1,4 @@
-// `ostree container unencapsulate`: the ostree commit out of an image that holds nothing else.
+// `ostree container unencapsulate`: fetch the ostree commit from an image that contains nothing else.
 import { type RepositoryPullFlags, repositoryPullOf } from "../../cli/options.ts";
 import { BootcError } from "../../errors.ts";
 import { formatOstreeReference, parseOstreeReference } from "../../image/reference.ts";
@@ -24,8 +24,8 @@ export async function unencapsulate(ctx: Context, options: UnencapsulateOptions)
       const derived = plan.layers.filter((it) => it.kind === "derived").length;
       if (derived > 0) {
         throw new BootcError(
-          `${formatOstreeReference(reference)} has ${derived} layers that are no part of an ostree commit`,
-          { kind: "unsupported", hint: "use `ostree container image pull` for it" },
+          `${formatOstreeReference(reference)} has ${derived} layers that do not belong to an ostree commit`,
+          { kind: "unsupported", hint: "use `ostree container image pull` instead" },
         );
       }
       return await pullBase(ctx, plan, { ref: writeRef, onEvent: display.onEvent });

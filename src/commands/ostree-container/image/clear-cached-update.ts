@@ -1,4 +1,4 @@
-// `ostree container image clear-cached-update`: forgets the update that the last check saw.
+// `ostree container image clear-cached-update`: forget the update that the last check found.
 import { type LockFlags, lockTimeoutOf } from "../../../cli/options.ts";
 import { parseImageReference } from "../../../image/reference.ts";
 import { writeCachedUpdate } from "../../../repository/image-commit.ts";

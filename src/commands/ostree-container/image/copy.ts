@@ -1,12 +1,10 @@
-// `ostree container image copy`: a stored image, with all its layers, into another repository.
+// `ostree container image copy`: copy a stored image, with all its layers, to another repository.
 import { type LockFlags, lockTimeoutOf } from "../../../cli/options.ts";
 import { BootcError, doing } from "../../../errors.ts";
 import { formatImageReference, parseOstreeReference } from "../../../image/reference.ts";
 import { canonicalizeReference } from "../../../image/registry-name.ts";
 import { blobRef, imageRef } from "../../../ostree/ref-names.ts";
-
 import { copyRefs } from "../../../programs/ostree/repo.ts";
-
 import { findLayersOf, requireStoredImage } from "../../../repository/images.ts";
 import { withRepositoryLock } from "../../../repository/lock.ts";
 import type { Context } from "../../../system/context.ts";
@@ -31,7 +29,7 @@ export async function imageCopy(ctx: Context, options: ImageCopyOptions): Promis
   const refs = [imageRef(name), ...new Set(layers.map((it) => blobRef(it.digest)))];
   const repo = options.destRepo;
   const work = () =>
-    // One transaction: the image is there whole or not at all.
+    // In one transaction, so that the image is there completely or not at all.
     copyRefs(ctx, repo, { from: options.srcRepo, refs });
   await doing(`copying ${name}`, () =>
     withRepositoryLock(ctx, repo, {

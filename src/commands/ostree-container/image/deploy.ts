@@ -1,6 +1,5 @@
-// `ostree container image deploy`: pulls an image into a sysroot and makes a deployment of it.
+// `ostree container image deploy`: pull an image into a sysroot and deploy it.
 import { writeFile } from "node:fs/promises";
-
 import { join } from "node:path";
 import { lockTimeoutOf, type RepositoryPullFlags, repositoryPullOf } from "../../../cli/options.ts";
 import { withHostLock } from "../../../deploy/prepare-write.ts";
@@ -52,12 +51,14 @@ export async function imageDeploy(ctx: Context, options: ImageDeployOptions): Pr
   if (isBooted) await requireRoot(ctx);
   await makeRepositoryWritable(ctx, repo);
   const stateroot = decideStateroot(options, isBooted ? await readSysroot(ctx) : undefined);
-  const it: ImageDeployment = { options, repo, reference, target, stateroot, isBooted };
-  // What is staged here is what the verbs look at and replace: they must not do so meanwhile.
+  const deployment: ImageDeployment = { options, repo, reference, target, stateroot, isBooted };
+  // Verbs look at the staged deployment and replace it; the lock keeps them from doing so meanwhile.
   const timeoutMs = lockTimeoutOf(options);
   const commit = isBooted
-    ? await withHostLock(ctx, { purpose: "deploying", timeoutMs }, () => pullAndDeploy(ctx, it))
-    : await pullAndDeploy(ctx, it);
+    ? await withHostLock(ctx, { purpose: "deploying", timeoutMs }, () =>
+        pullAndDeploy(ctx, deployment),
+      )
+    : await pullAndDeploy(ctx, deployment);
   if (options.writeCommitidTo !== undefined) await writeFile(options.writeCommitidTo, commit);
 }
 
@@ -65,15 +66,15 @@ interface ImageDeployment {
   readonly options: ImageDeployOptions;
   readonly repo: string;
   readonly reference: OstreeReference;
-  /** What the deployment follows from then on. */
+  /** The image that the deployment will follow. */
   readonly target: OstreeReference;
   readonly stateroot: string;
-  /** The sysroot is that of the system that runs. */
+  /** Whether the sysroot is the running system's. */
   readonly isBooted: boolean;
 }
 
-async function pullAndDeploy(ctx: Context, it: ImageDeployment): Promise<string> {
-  const { options, repo, reference } = it;
+async function pullAndDeploy(ctx: Context, deployment: ImageDeployment): Promise<string> {
+  const { options, repo, reference } = deployment;
   const request = { repo, reference, requiresBootable: true, ...repositoryPullOf(options) };
   return await withPlannedPull(ctx, request, async ({ plan, display }) => {
     const warning = describeBootcLabel(plannedImage(plan).config);
@@ -81,39 +82,42 @@ async function pullAndDeploy(ctx: Context, it: ImageDeployment): Promise<string>
     return await withProtection(ctx, repo, async (protection) => {
       const { onEvent } = display;
       const { commit, config } = await pullImage(ctx, plan, { protection, onEvent });
-      // The pull asks this of what is new to the repository alone.
+      // The pull checks this only for images that are new to the repository.
       requireBootable(config, platformOf(process.arch));
       onEvent({ type: "stage", stage: "deploying" });
       await withRepositoryLock(ctx, repo, {
         options: { purpose: "deploying", timeoutMs: lockTimeoutOf(options) },
         work: async () => {
-          await deploy(ctx, it, commit);
+          await deploy(ctx, deployment, commit);
           if (options.noImgref) await removeImages(ctx, repo, [formatImageReference(plan.image)]);
         },
       });
-      // What is staged on the booted system has no boot entry yet.
-      if (!it.isBooted) await complete(ctx, it);
+      // A staged deployment has no boot entry yet.
+      if (!deployment.isBooted) await complete(ctx, deployment);
       return commit;
     });
   });
 }
 
-/** The image by `--imgref`, or put together from `--image` and the options beside it. */
+/** The image of `--imgref`, or the one that `--image` and its options describe. */
 export function decideReference(options: ImageDeployOptions): OstreeReference {
   if (options.imgref !== undefined && options.image !== undefined) {
-    throw new BootcError("--imgref and --image exclude each other", { kind: "usage" });
+    throw new BootcError("--imgref and --image cannot be used together", { kind: "usage" });
   }
   if (options.imgref !== undefined) return parseOstreeReference(options.imgref);
   if (options.image === undefined) {
-    throw new BootcError("which image to deploy is not given", {
+    throw new BootcError("no image to deploy was given", {
       kind: "usage",
       hint: "use --imgref or --image",
     });
   }
   if (options.ostreeRemote !== undefined && options.enforceContainerSigpolicy) {
-    throw new BootcError("--ostree-remote and --enforce-container-sigpolicy exclude each other", {
-      kind: "usage",
-    });
+    throw new BootcError(
+      "--ostree-remote and --enforce-container-sigpolicy cannot be used together",
+      {
+        kind: "usage",
+      },
+    );
   }
   const image = parseNamedImage(options.image, options.transport ?? "registry");
   if (options.ostreeRemote !== undefined) {
@@ -122,7 +126,7 @@ export function decideReference(options: ImageDeployOptions): OstreeReference {
   return { image, verification: { kind: options.enforceContainerSigpolicy ? "policy" : "none" } };
 }
 
-/** Where `running` is the system that runs, a deployment beside its own would not be its next. */
+/** On the `running` system, only a deployment in the booted stateroot boots next. */
 export function decideStateroot(
   { stateroot }: Pick<ImageDeployOptions, "stateroot">,
   running: Sysroot | undefined,
@@ -131,12 +135,15 @@ export function decideStateroot(
   return stateroot ?? booted?.stateroot ?? "default";
 }
 
-async function deploy(ctx: Context, it: ImageDeployment, commit: string): Promise<void> {
-  const { options, stateroot } = it;
+async function deploy(
+  ctx: Context,
+  { options, target, stateroot, isBooted }: ImageDeployment,
+  commit: string,
+): Promise<void> {
   const kargs = options.karg.length > 0 ? options.karg : undefined;
-  const request = { stateroot, commit, origin: formatOrigin(it.target), kargs, isLocked: false };
-  // Given the path of the booted one, ostree takes it for another sysroot, and breaks what is staged.
-  if (it.isBooted) await stage(ctx, request);
+  const request = { stateroot, commit, origin: formatOrigin(target), kargs, isLocked: false };
+  // Given the path of the booted sysroot, ostree takes it for another one, and breaks what is staged.
+  if (isBooted) await stage(ctx, request);
   else await deployTo(ctx, options.sysroot, request);
 }
 

@@ -1,4 +1,4 @@
-// `ostree container image history`: what made each layer of a stored image.
+// `ostree container image history`: show what created each layer of a stored image.
 import { formatDecimalSize } from "../../../format/size.ts";
 import type { ImageConfig } from "../../../image/config.ts";
 import { shortDigest } from "../../../image/digest.ts";
@@ -18,7 +18,7 @@ export async function imageHistory(ctx: Context, options: ImageHistoryOptions): 
   for (const line of describeHistory(manifest, config)) ctx.say(line);
 }
 
-/** A table of layers, from the base upwards. Entries that made no layer are left out. */
+/** A table of layers, from the base upwards. Entries of the history without a layer are left out. */
 export function describeHistory(manifest: ImageManifest, config: ImageConfig): readonly string[] {
   const steps = (config.history ?? []).filter((it) => it.empty_layer !== true);
   const rows = manifest.layers.map(({ digest, size }, i) => [

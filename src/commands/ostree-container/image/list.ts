@@ -1,4 +1,4 @@
-// `ostree container image list`: the images stored in a repository, a line each.
+// `ostree container image list`: list the images of a repository, one per line.
 import { listStoredImages } from "../../../repository/images.ts";
 import type { Context } from "../../../system/context.ts";
 

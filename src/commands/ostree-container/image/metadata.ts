@@ -1,4 +1,4 @@
-// `ostree container image metadata`: the manifest or configuration of a stored image, as canonical JSON.
+// `ostree container image metadata`: print the manifest or configuration of a stored image as JSON.
 import { formatCanonicalJson } from "../../../format/canonical-json.ts";
 import { parseImageReference } from "../../../image/reference.ts";
 import { requireStoredImage } from "../../../repository/images.ts";

@@ -1,4 +1,4 @@
-// `ostree container image prune-images`: removes images that no deployment follows.
+// `ostree container image prune-images`: remove images that no deployment follows.
 import { join } from "node:path";
 import { type LockFlags, lockTimeoutOf } from "../../../cli/options.ts";
 import { pruneObjects } from "../../../programs/ostree/repo.ts";

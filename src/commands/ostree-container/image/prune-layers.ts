@@ -1,4 +1,4 @@
-// `ostree container image prune-layers`: removes layers that no image or deployment consists of.
+// `ostree container image prune-layers`: remove layers that no image or deployment needs.
 import { type LockFlags, lockTimeoutOf } from "../../../cli/options.ts";
 import { pruneLayers } from "../../../repository/cleanup.ts";
 import { withRepositoryLock } from "../../../repository/lock.ts";

@@ -1,4 +1,4 @@
-// `ostree container image pull`: an image becomes a commit in any repository, without a booted host.
+// `ostree container image pull`: fetch an image into a repository, even without a booted host.
 import { writeFile } from "node:fs/promises";
 import { type RepositoryPullFlags, repositoryPullOf } from "../../../cli/options.ts";
 import { formatCanonicalJson } from "../../../format/canonical-json.ts";

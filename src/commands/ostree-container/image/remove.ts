@@ -1,4 +1,4 @@
-// `ostree container image remove`: forgets images, and the layers that only they had.
+// `ostree container image remove`: remove images, and the layers that only they need.
 import { type LockFlags, lockTimeoutOf } from "../../../cli/options.ts";
 import { formatImageReference, parseImageReference } from "../../../image/reference.ts";
 import { pruneLayers, removeImages } from "../../../repository/cleanup.ts";
