@@ -50,7 +50,8 @@ describe.skipIf(process.arch !== "x64")("GRUB of the image where bootupd is miss
 
   test.each([undefined, "grub"] as const)("is refused with EFI, asked for: %s", async (option) => {
     await expect(decide(GRUB, option, { isEfi: true })).rejects.toMatchObject({
-      message: "this machine starts by EFI, and without bootupd GRUB is for a BIOS",
+      message:
+        "this machine starts by EFI, but without bootupd GRUB can only be installed for a BIOS",
       kind: "unsupported",
       hint: expect.stringContaining("--bootloader none"),
     });

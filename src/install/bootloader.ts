@@ -1,4 +1,4 @@
-// The boot loader: bootupd of the image where it has it, GRUB of the image otherwise, or none at all.
+// Installs a boot loader: with the image's bootupd if it has one, else the image's GRUB, or none.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../errors.ts";
@@ -10,7 +10,7 @@ import { withChroot } from "./machine/chroot.ts";
 import type { Prepared } from "./prepared.ts";
 import type { InstallTarget } from "./request.ts";
 
-/** What puts the boot loader on the machine. */
+/** The program that installs the boot loader. */
 export type BootloaderSetup =
   | { readonly kind: "bootupd"; readonly program: string }
   | { readonly kind: "plain-grub"; readonly program: string }
@@ -19,7 +19,7 @@ export type BootloaderSetup =
 /** Whether the image has a file at a path. */
 type HasFile = (path: string) => Promise<boolean>;
 
-/** Decides from the command line, the configuration, what the image contains and how this machine starts. */
+/** Decides by the command line, the configuration, the image's content and this machine's firmware. */
 export async function decideBootloader(
   ctx: Context,
   { options, config }: Pick<Prepared, "options" | "config">,
@@ -41,15 +41,18 @@ export async function decideBootloader(
   });
 }
 
-/** GRUB without bootupd is installed for a BIOS alone, and to the disk of this machine. */
+/** Without bootupd, GRUB can only be installed for machines with a BIOS. */
 async function requireBios(ctx: Context): Promise<void> {
   if (!(await exists(join(ctx.root, "sys/firmware/efi")))) return;
-  throw new BootcError("this machine starts by EFI, and without bootupd GRUB is for a BIOS", {
-    kind: "unsupported",
-    hint:
-      "add bootupd to the image, or install with `--bootloader none`; " +
-      "`--generic-image` installs for another machine",
-  });
+  throw new BootcError(
+    "this machine starts by EFI, but without bootupd GRUB can only be installed for a BIOS",
+    {
+      kind: "unsupported",
+      hint:
+        "add bootupd to the image, or install with `--bootloader none`; " +
+        "`--generic-image` installs for another machine",
+    },
+  );
 }
 
 export interface BootloaderJob {
@@ -81,7 +84,7 @@ export async function installBootloader(ctx: Context, job: BootloaderJob): Promi
   });
 }
 
-/** A boot loader without an entry to start would be one more thing that looks installed. */
+/** Without a boot entry, the machine would look installed but would not start. */
 async function requireBootEntry(root: string): Promise<void> {
   const dir = join(root, "boot/loader/entries");
   const names = (await exists(dir)) ? await readdir(dir) : [];

@@ -1,4 +1,4 @@
-// What an installer that deploys by itself leaves out: kernel arguments, and images the deployed one binds.
+// Adds what other installers leave out after they deploy an image: kernel arguments and bound images.
 import { join } from "node:path";
 import { fetchBoundImages } from "../deploy/bound-images/find.ts";
 import { labelEtc } from "../deploy/selinux-labels.ts";
@@ -22,13 +22,13 @@ import { readInstallConfig } from "./read-config.ts";
 export interface InstalledRoot {
   /** The physical root. */
   readonly sysroot: string;
-  /** The directory whose `loader` counts. */
+  /** The boot directory, which contains `loader`. */
   readonly boot: string;
-  /** Undefined: that of the first boot entry. */
+  /** Undefined means the stateroot of the first boot entry. */
   readonly stateroot: string | undefined;
 }
 
-/** Completes what boots next. Done twice, it changes nothing. */
+/** Completes the deployment that boots next. A second call changes nothing. */
 export async function completeInstall(ctx: Context, root: InstalledRoot): Promise<void> {
   await doing("completing the installation", async () => {
     const dir = join(root.boot, "loader/entries");
@@ -79,7 +79,7 @@ async function addArguments(
 async function requireEntry(dir: string, stateroot: string | undefined): Promise<FoundEntry> {
   const files = (await listEntryFiles(dir)) ?? [];
   const odd = files.find((it) => it.problem !== undefined);
-  // It may be the entry that boots next.
+  // The unreadable entry may be the one that boots next.
   if (odd !== undefined) throw new BootcError(`the boot entry \`${odd.name}\`: ${odd.problem}`);
   const entries = sortBootEntries(files.map((it) => parseBootEntry(it.name, it.text)));
   const entry = entries.find((it) => {
@@ -88,5 +88,5 @@ async function requireEntry(dir: string, stateroot: string | undefined): Promise
   });
   const text = files.find((it) => it.name === entry?.name)?.text;
   if (entry !== undefined && text !== undefined) return { entry, text };
-  throw new BootcError(`\`${dir}\` has no boot entry of a deployment`);
+  throw new BootcError(`\`${dir}\` has no boot entry for a deployment`);
 }

@@ -1,4 +1,4 @@
-// The core of every installation: ostree layout, image, first deployment, and what belongs beside it.
+// The core of every installation: the ostree layout, the image, the first deployment, the boot loader.
 import { mkdir, writeFile } from "node:fs/promises";
 import { release } from "node:os";
 import { dirname, join } from "node:path";
@@ -38,7 +38,7 @@ import type { Prepared } from "./prepared.ts";
 import type { InstallTarget } from "./request.ts";
 import { labelMachine } from "./selinux.ts";
 
-/** Installs to a root file system that is mounted. Nothing boots from it before this is done. */
+/** Installs to a mounted root file system, which does not boot before this is done. */
 export async function installTo(
   ctx: Context,
   prepared: Prepared,
@@ -56,7 +56,7 @@ async function fillRoot(ctx: Context, prepared: Prepared, target: InstallTarget)
   requireInstallable(ctx, { prepared, target, facts });
   const mode = prepared.options.boundImages;
   const bound = await requireBoundImages(ctx, { ...image, mode });
-  // Only now: up to here the system that is installed over still boots, whatever is refused.
+  // Not earlier: until here, the installation may be refused, and the old system must still boot.
   await target.emptyBoot?.();
   await configureRepo(ctx, target.root, repoSettings(prepared));
   await ensureStateroot(ctx, target.root, prepared.stateroot);
@@ -71,8 +71,8 @@ async function fillRoot(ctx: Context, prepared: Prepared, target: InstallTarget)
     });
     return await findDeployed(target.root, { ...pulled, ...prepared });
   });
-  const written = await writeBeside(ctx, { prepared, target, deployment, pulled, facts });
-  // Before the boot loader: a machine that starts has what its image counts on.
+  const written = await writeOwnFiles(ctx, { prepared, target, deployment, pulled, facts });
+  // Before the boot loader, so that a machine that starts has all the images it needs.
   await storeBoundImages(ctx, bound, { sysroot: target.root, mode });
   await installBootloader(ctx, { setup: facts.bootloader, prepared, target, deployment });
   if (facts.hasSelinuxPolicy && !prepared.options.disableSelinux) {
@@ -81,7 +81,7 @@ async function fillRoot(ctx: Context, prepared: Prepared, target: InstallTarget)
   await warnOfPartitionTable(ctx, target.disk);
 }
 
-/** The directory of the newest deployment of a commit: an earlier installation may have made others. */
+/** The newest deployment of a commit; an earlier installation may have made others. */
 async function findDeployed(
   root: string,
   { stateroot, commit }: Pick<Prepared, "stateroot"> & Pick<PulledImage, "commit">,
@@ -103,7 +103,7 @@ function repoSettings({ config }: Prepared): Readonly<Record<string, string>> {
   };
 }
 
-/** Pulls the source, and names it as what the machine will follow, so that updates find its layers. */
+/** Pulls the source under the name of the image to follow, so that updates find its layers. */
 async function pullForTarget(ctx: Context, prepared: Prepared, repo: string): Promise<PulledImage> {
   const reference = { verification: { kind: "none" }, image: prepared.source.image } as const;
   const display = showProgress(ctx, { isQuiet: false });
@@ -120,7 +120,7 @@ async function pullForTarget(ctx: Context, prepared: Prepared, repo: string): Pr
 }
 
 interface ImageFacts {
-  /** Undefined: it has no prepare-root.conf. */
+  /** Undefined if the image has no prepare-root.conf. */
   readonly prepareRoot: PrepareRoot | undefined;
   readonly hasSelinuxPolicy: boolean;
   readonly kargs: readonly string[];
@@ -185,22 +185,23 @@ interface Installed extends Installable {
   readonly pulled: PulledImage;
 }
 
-/** Gives what was written into the deployment, relative to its top. */
-async function writeBeside(ctx: Context, it: Installed): Promise<readonly string[]> {
+/** Returns the paths written into the deployment, relative to its top. */
+async function writeOwnFiles(ctx: Context, installed: Installed): Promise<readonly string[]> {
+  const { prepared, target, deployment } = installed;
   const written: string[] = [];
-  if (it.target.boot !== undefined) {
-    const path = join(it.deployment, FSTAB);
-    await replaceFile(path, withFstabMount((await readFileIfAny(path)) ?? "", it.target.boot));
+  if (target.boot !== undefined) {
+    const path = join(deployment, FSTAB);
+    await replaceFile(path, withFstabMount((await readFileIfAny(path)) ?? "", target.boot));
     written.push(FSTAB);
   }
-  if (it.prepared.sshKeys !== undefined) {
-    await writeKeys(ctx, it, it.prepared.sshKeys);
+  if (prepared.sshKeys !== undefined) {
+    await writeKeys(ctx, installed, prepared.sshKeys);
     written.push(SSH_KEYS);
   }
-  await replaceFile(join(it.target.root, ".bootc-aleph.json"), await describeAleph(ctx, it));
-  if (it.target.wantsCleanup) {
-    await mkdir(join(it.target.root, "etc"), { recursive: true });
-    await writeFile(join(it.target.root, "etc/bootc-destructive-cleanup"), "");
+  await replaceFile(join(target.root, ".bootc-aleph.json"), await describeAleph(ctx, installed));
+  if (target.wantsCleanup) {
+    await mkdir(join(target.root, "etc"), { recursive: true });
+    await writeFile(join(target.root, "etc/bootc-destructive-cleanup"), "");
   }
   return written;
 }

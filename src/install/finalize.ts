@@ -1,11 +1,11 @@
-// The end of an installation: everything is on the disk, and the file systems are clean.
+// Ends an installation: everything is on the disk, and the file systems are clean.
 import { flushJournal, trimFilesystem } from "../programs/disk/fs.ts";
 import { remount } from "../programs/disk/mount.ts";
 import type { Context } from "../system/context.ts";
 
 /**
- * Trims, makes read-only and flushes the journals of the file systems mounted at `paths`, so that a
- * boot loader, which replays no journal, sees what was written.
+ * Trims the file systems, remounts them read-only and flushes their journals. Boot loaders do not replay a
+ * journal, and could otherwise miss what was written.
  */
 export async function finalizeFilesystems(
   ctx: Context,

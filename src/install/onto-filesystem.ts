@@ -1,4 +1,4 @@
-// An installation onto a file system that is mounted: what to-filesystem and to-existing-root share.
+// Installs onto a mounted file system, for to-filesystem and to-existing-root.
 import type { Context } from "../system/context.ts";
 import { installTo } from "./deploy.ts";
 import { type EspSearch, withEsp } from "./disk/esp.ts";
@@ -19,7 +19,7 @@ import { prepareInstall } from "./prepare.ts";
 import type { Prepared } from "./prepared.ts";
 import type { InstallOptions } from "./request.ts";
 
-/** How long a person has to change their mind before the running system is installed over. */
+/** How long to wait for second thoughts before the running system is overwritten. */
 const GRACE_MS = 20_000;
 
 export interface OntoFilesystem extends FilesystemOptions {
@@ -38,7 +38,7 @@ export async function installOntoFilesystem(
   if (isRunning) await requireOtherStateroot(ctx, prepared.stateroot);
   await requireEmptiable(ctx, mounted, onto.replace);
   if (isRunning && !onto.isAcknowledged) await warnOfRunningRoot(ctx, mounted.root);
-  // Described first: what it is made of may be among what is wiped.
+  // Described before anything is wiped, because its fstab may be wiped.
   const target = await describeTarget(ctx, prepared, { mounted, options: onto });
   await unprotect(ctx, mounted, onto.replace);
   const work = async () => {

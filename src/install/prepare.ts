@@ -1,4 +1,4 @@
-// Before anything is touched: source, target, configuration, and whether the image can be installed.
+// Decides on source, target and configuration, and whether the image can be installed, before any change.
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,7 +27,7 @@ import { readInstallConfig } from "./read-config.ts";
 import type { InstallOptions } from "./request.ts";
 import { type InstallSource, requireSource } from "./source.ts";
 
-/** Asks, and refuses; changes nothing on the machine but what this container sees of it. */
+/** Collects and checks everything. Changes nothing, except what this container sees of the machine. */
 export async function prepareInstall(ctx: Context, options: InstallOptions): Promise<Prepared> {
   const source = await requireSource(ctx, options.sourceImgref);
   await showOsbuildImages(ctx);
@@ -57,7 +57,7 @@ export async function prepareInstall(ctx: Context, options: InstallOptions): Pro
   return { options, config, source, target, stateroot, sshKeys };
 }
 
-/** Of a container of the image; what is named is looked into only once it is pulled. */
+/** Whether the image of our container has an SELinux policy. A named source is checked after its pull. */
 async function hasPolicy(ctx: Context): Promise<boolean> {
   return await exists(join(ctx.root, "etc/selinux/config"));
 }
@@ -67,12 +67,12 @@ async function readKeys(path: string | undefined): Promise<string | undefined> {
   return await doing("reading --root-ssh-authorized-keys", () => readFile(path, "utf8"));
 }
 
-/** Refuses an image without prepare-root.conf, and one whose root would have to be sealed by fs-verity. */
-export function requireSupportedRoot(it: PrepareRoot | undefined): void {
-  if (it === undefined) throw noPrepareRoot();
-  const { composefs } = it;
+/** Refuses an image without prepare-root.conf, and one that requires fs-verity for its root. */
+export function requireSupportedRoot(prepareRoot: PrepareRoot | undefined): void {
+  if (prepareRoot === undefined) throw noPrepareRoot();
+  const { composefs } = prepareRoot;
   if (composefs !== "verity" && composefs !== "signed") return;
-  throw new BootcError(`the image asks for fs-verity: \`composefs.enabled\` is \`${composefs}\``, {
+  throw new BootcError(`the image requires fs-verity: \`composefs.enabled\` is \`${composefs}\``, {
     kind: "unsupported",
     hint: "build it with `enabled = yes` in ostree/prepare-root.conf",
   });
@@ -85,7 +85,7 @@ function noPrepareRoot(): BootcError {
   });
 }
 
-/** What the machine will follow. */
+/** The image that the machine will follow. */
 export function decideTarget(
   options: Pick<
     InstallOptions,
@@ -101,13 +101,13 @@ export function decideTarget(
   if (options.targetTransport !== undefined) {
     return { verification, image: { transport: parseTransport(options.targetTransport), name } };
   }
-  // A source that is named keeps its transport; that of a container is the storage it was started from.
+  // A named source keeps its transport. The transport of our own container is only the local storage.
   const isNamedSource = options.targetImgref === undefined && !source.isOwnContainer;
   const transport = isNamedSource ? source.image.transport : "registry";
   return { verification, image: { transport, name } };
 }
 
-/** Plans a pull into a repository that is thrown away: all checks of an image, and no disk needed. */
+/** Plans a pull into a temporary repository, which checks the image without needing a disk. */
 async function planAlone(ctx: Context, reference: OstreeReference): Promise<ImageContent> {
   const repo = await mkdtemp(join(tmpdir(), "bootc-install-check-"));
   try {

@@ -1,4 +1,4 @@
-// Install configuration on the running system: four directories, of which later ones mask earlier ones.
+// Reads the install configuration from four directories; later ones mask earlier ones.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { doing } from "../errors.ts";
@@ -8,7 +8,7 @@ import { type ConfigFile, type InstallConfig, mergeInstallConfig } from "./plan/
 
 const DIRS = ["usr/lib", "usr/local/lib", "etc", "run"];
 
-/** Undefined when nothing is configured. */
+/** Undefined if nothing is configured. */
 export async function readInstallConfig(ctx: Context): Promise<InstallConfig | undefined> {
   return await doing("reading the install configuration", async () => {
     const files = new Map<string, ConfigFile>();
@@ -18,7 +18,7 @@ export async function readInstallConfig(ctx: Context): Promise<InstallConfig | u
       }
     }
     const sorted = [...files].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-    // An empty file, or a link to /dev/null, is there to switch off one of its name.
+    // An empty file, or a link to /dev/null, disables the file of the same name.
     const used = sorted.map(([, file]) => file).filter((it) => it.text !== "");
     const { config, warnings } = mergeInstallConfig(used, process.arch);
     for (const warning of warnings) ctx.note(warning);

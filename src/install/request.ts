@@ -1,11 +1,11 @@
-// What every kind of installation is asked, whatever it installs to.
+// The options of every kind of installation, and the target it installs to.
 import type { Bootloader } from "./plan/choices.ts";
 import type { MountSpec } from "./plan/mount-spec.ts";
 
 export interface InstallOptions {
-  /** `TRANSPORT:NAME`; without it the image is that of the container we run in. */
+  /** `TRANSPORT:NAME`. Undefined means the image of the container that we run in. */
   readonly sourceImgref?: string;
-  /** Undefined: that of the source, where it is also the target; a registry otherwise. */
+  /** Undefined means a registry, except that a named source without a target keeps its own transport. */
   readonly targetTransport?: string;
   readonly targetImgref?: string;
   readonly enforceContainerSigpolicy?: boolean;
@@ -21,18 +21,18 @@ export interface InstallOptions {
   readonly bootloader?: Bootloader;
 }
 
-/** A root file system that is mounted and ready to be installed to. */
+/** A mounted root file system that is ready for the installation. */
 export interface InstallTarget {
-  /** Where the physical root is mounted. */
+  /** The mount point of the physical root. */
   readonly root: string;
-  /** How the initramfs finds it. */
+  /** The kernel arguments by which the initramfs finds the root. */
   readonly kargs: readonly string[];
-  /** The line of fstab for `/boot`, where that is a file system of its own. */
+  /** The mount of `/boot`, if that is a separate file system. */
   readonly boot: MountSpec | undefined;
-  /** The disk below the root, where a boot loader goes; undefined when there is no single one. */
+  /** The root's disk, on which to install a boot loader; undefined if the root is not on exactly one. */
   readonly disk: string | undefined;
-  /** Ask for the clean-up of the system that was installed over. */
+  /** Whether the first boot removes the rest of the old system. */
   readonly wantsCleanup?: boolean;
-  /** Removes the boot files of the system that is installed over; for when nothing is left to refuse. */
+  /** Removes the old system's boot files. Called when the installation can no longer be refused. */
   readonly emptyBoot?: () => Promise<void>;
 }

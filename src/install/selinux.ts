@@ -1,4 +1,4 @@
-// SELinux labels of a new machine: the image labelled what is in it, the rest is labelled here by its policy.
+// Labels the files of a new machine that are not part of its image, by the image's SELinux policy.
 import { lstat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
@@ -15,30 +15,30 @@ export interface LabelRequest {
   /** The physical root. */
   readonly root: string;
   readonly deployment: string;
-  /** What was written into the deployment, relative to its top. */
+  /** The paths written into the deployment, relative to its top. */
   readonly written: readonly string[];
 }
 
-/** Type of FAT in statfs(2). It has no place for labels. */
+/** The type of FAT in statfs(2). FAT cannot store labels. */
 const FAT = 0x4d44;
 
-/** Labels the physical root, `/boot`, `/ostree`, and what has no label in the deployment; not the ESP. */
-export async function labelMachine(ctx: Context, it: LabelRequest): Promise<void> {
-  const { root, deployment } = it;
+/** Labels the physical root, `/boot`, `/ostree`, and unlabelled files of the deployment; not the ESP. */
+export async function labelMachine(ctx: Context, request: LabelRequest): Promise<void> {
+  const { root, deployment } = request;
   const boot = join(root, "boot");
   const hasBoot = (await exists(boot)) && (await statfs(boot)).type !== FAT;
   await labelFiles(ctx, deployment, [
     ...(await listTop(root)),
     ...(hasBoot ? await listBoot(boot) : []),
     ...(await listTree({ top: join(root, "ostree"), path: "ostree", mapPath: mapOstree })),
-    ...(await listWritten(it)),
+    ...(await listWritten(request)),
   ]);
   await labelEtc(ctx, deployment);
   const storage = join(root, "ostree/bootc/storage");
   if (await exists(storage)) await labelStorage(ctx, deployment, storage);
 }
 
-/** The root itself, and what is ours there; a system that was installed over keeps its own labels. */
+/** The root itself and our files in it. The old system's files keep their labels. */
 async function listTop(root: string): Promise<readonly LabelledFile[]> {
   const files: LabelledFile[] = [{ file: root, path: "", kind: "directory" }];
   for (const path of ["lost+found", ".bootc-aleph.json", "etc/bootc-destructive-cleanup"]) {
@@ -48,8 +48,8 @@ async function listTop(root: string): Promise<readonly LabelledFile[]> {
 }
 
 /**
- * Without a file system of its own, /boot has kernels that are hard links of content in the repository: these
- * have the labels of the image, and with another the content would no longer be what its name says.
+ * Leaves out files with several links: without a separate /boot, kernels are hard links to objects of the
+ * repository. Their labels are the image's, and another label would no longer match the object's checksum.
  */
 async function listBoot(boot: string): Promise<readonly LabelledFile[]> {
   const files = await listTree({ top: boot, path: "boot" });
@@ -60,7 +60,7 @@ async function listBoot(boot: string): Promise<readonly LabelledFile[]> {
 async function listWritten({ deployment, written }: LabelRequest) {
   const paths = new Set(written.flatMap((it) => [dirname(it), it]));
   const lists = await Promise.all([...paths].map((it) => listOne(join(deployment, it), it)));
-  // A composefs image holds all of /usr.
+  // The composefs image contains all of /usr.
   const image = await listOne(join(deployment, ".ostree.cfs"), "usr/.ostree.cfs");
   return [...lists.flat(), ...image];
 }
@@ -76,13 +76,13 @@ const VAR = /^ostree\/deploy\/[^/]+\/var$/;
 const OBJECT = /^ostree\/repo\/objects\/[0-9a-f]{2}\/[0-9a-f]{62}\.(\w+)$/;
 
 /**
- * Deployments and the content they share with the repository carry the labels of the image, which are part
- * of what they are; /var is labelled by ostree, and the storage as another kind of thing.
+ * The path whose label a file gets; undefined for a file that is not labelled here. Deployments and content
+ * objects have the image's labels, ostree labels /var, and `labelStorage` labels the container storage.
  */
 function mapOstree(path: string): string | undefined {
   if (path === "ostree/bootc/storage" || DEPLOYMENT.test(path) || VAR.test(path)) return undefined;
   const kind = OBJECT.exec(path)?.[1];
   if (kind === undefined) return path;
-  // Thousands of objects need no stand-in each.
+  // One path for all objects of a kind, because each path costs a file for the policy query.
   return kind === "file" ? undefined : `ostree/repo/objects/00/object.${kind}`;
 }

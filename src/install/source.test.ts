@@ -25,7 +25,7 @@ test("what podman says about a container", () => {
 test.each([
   ["rootless podman", PODMAN.replace("rootless=0", "rootless=1"), "Cannot install from rootless"],
   ["another engine", PODMAN.replace("podman-4", "docker-4"), "`docker-4.3.1`"],
-  ["no image id", PODMAN.replace("c0ffee", ""), "which image it was made of"],
+  ["no image id", PODMAN.replace("c0ffee", ""), "which image it was created from"],
   ["an empty file, as without --privileged", "", "container engine"],
 ])("refuses %s", (_about, text, message) => {
   expect(() => requireContainer(parseContainerEnv(text))).toThrow(message);

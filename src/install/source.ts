@@ -1,4 +1,4 @@
-// Which image is installed: one that is named, or that of the podman container we run in.
+// Finds the image to install: a named one, or that of the podman container that we run in.
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../errors.ts";
@@ -10,13 +10,13 @@ import { requireRoot } from "../system/privileges.ts";
 
 export interface InstallSource {
   readonly image: ImageReference;
-  /** The name a target is followed by when no other is given: without a digest. */
+  /** The name, without a digest, that the machine follows by default. */
   readonly name: string;
-  /** We run inside the image that is installed. */
+  /** Whether we run inside the image that is installed. */
   readonly isOwnContainer: boolean;
 }
 
-/** Finds the source; refuses containers from which nothing can be installed. */
+/** Finds the source. Refuses containers from which nothing can be installed. */
 export async function requireSource(
   ctx: Context,
   sourceImgref: string | undefined,
@@ -44,7 +44,7 @@ async function requireHostProcesses(): Promise<void> {
       hint: "run podman as root",
     });
   }
-  // Alone in a process namespace of its own, the container cannot reach the host's podman.
+  // With its own process namespace, the container cannot reach the host's podman.
   if (process.pid === 1) {
     throw new BootcError("The container does not see the host's processes", {
       hint: "run the container with `podman run --pid=host`",
@@ -52,7 +52,7 @@ async function requireHostProcesses(): Promise<void> {
   }
 }
 
-/** What podman writes into a container's /run/.containerenv. */
+/** The content of /run/.containerenv, which podman writes. */
 export interface ContainerEnv {
   readonly engine: string;
   readonly image: string;
@@ -73,33 +73,33 @@ export function parseContainerEnv(text: string): ContainerEnv {
 }
 
 /** Refuses what upstream refuses: rootless podman, other engines, an unknown image. */
-export function requireContainer(it: ContainerEnv): ContainerEnv {
-  if (it.isRootless) {
+export function requireContainer(container: ContainerEnv): ContainerEnv {
+  if (container.isRootless) {
     throw new BootcError("Cannot install from rootless podman; this command must be run as root", {
       hint: "run podman as root",
     });
   }
-  if (!it.engine.startsWith("podman")) {
-    throw new BootcError(`Cannot install from the container engine \`${it.engine}\``, {
+  if (!container.engine.startsWith("podman")) {
+    throw new BootcError(`Cannot install from the container engine \`${container.engine}\``, {
       kind: "unsupported",
       hint: "use podman, or name the image with --source-imgref",
     });
   }
-  if (it.imageId === "") {
-    throw new BootcError("the container does not say which image it was made of", {
+  if (container.imageId === "") {
+    throw new BootcError("the container does not say which image it was created from", {
       hint: "run the container with `podman run --privileged`",
     });
   }
-  return it;
+  return container;
 }
 
 async function readOwnImage(ctx: Context, env: ContainerEnv): Promise<InstallSource> {
   const digest = await doing(`looking for the image of this container, ${env.imageId}`, () =>
-    // The image is in the host's storage, so the host's podman is asked.
+    // The image is in the host's storage, so we ask the host's podman.
     readHostImageDigest(ctx, env.imageId),
   );
   const name = env.image.replace(/@sha256:[0-9a-f]+$/, "");
-  // A tag and a digest together are one name too many for the container storage.
+  // The container storage does not accept a tag and a digest together.
   const bare = name.replace(/:[^:/]+$/, "");
   const image = { transport: "containers-storage" as const, name: `${bare}@${digest}` };
   return { image, name, isOwnContainer: true };

@@ -203,7 +203,7 @@ describe.skipIf(missing.length > 0)(
       expect(ran.status).toBe(3);
       expect(ran.stderr).toContain(
         `error: there are several EFI system partitions: ${esps.join(", ")}\n` +
-          "hint: mount the one to be used at /boot/efi of the root, or say `--bootloader none`\n",
+          "hint: mount the right one at /boot/efi of the root, or give `--bootloader none`\n",
       );
       expect(sh("find", root)).toBe(before);
       expect(contentOf(esps[0] ?? "")).toEqual(["EFI"]);

@@ -78,7 +78,7 @@ describe.skipIf(missing.length > 0)(
       expect(hash(path)).toBe(before);
     });
 
-    test("an image that asks for fs-verity is not deployed", async () => {
+    test("an image that requires fs-verity is not deployed", async () => {
       const sealed = await makeInstallableImage(join(dir, "sealed"), {
         version: "1",
         files: { "usr/lib/ostree/prepare-root.conf": "[composefs]\nenabled = verity\n" },
@@ -88,7 +88,7 @@ describe.skipIf(missing.length > 0)(
       expect([ran.status, ran.stderr]).toEqual([
         3,
         expect.stringContaining(
-          "error: the image asks for fs-verity: `composefs.enabled` is `verity`\n",
+          "error: the image requires fs-verity: `composefs.enabled` is `verity`\n",
         ),
       ]);
       expect(sh("find", join(root, "ostree/deploy"), "-mindepth", "1")).toBe("");

@@ -1,4 +1,4 @@
-// A whole disk for a new system: looked at, refused when in use, partitioned, formatted, mounted.
+// Prepares a whole disk: refuses a disk in use, then partitions, formats and mounts it.
 import { randomUUID } from "node:crypto";
 import { constants, mkdir, mkdtemp, open, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -34,14 +34,14 @@ const MOUNT_DIR = "run/bootc/mounts";
 /** How long the kernel may take to show new partitions, in milliseconds. */
 const NODES_LIMIT_MS = 30_000;
 
-/** A disk nobody uses; what is on it is known and may be erased. */
+/** A disk that nobody uses, and whose content may be erased. */
 export interface FreeDisk {
   readonly device: BlockDevice;
-  /** What is on it, a phrase for each thing. */
+  /** A phrase for each thing on the disk. */
   readonly contents: readonly string[];
 }
 
-/** Looks at a disk and refuses one that is in use, or not empty without `mayWipe`. Changes nothing. */
+/** Refuses a disk that is in use or, without `mayWipe`, not empty. Changes nothing. */
 export async function requireFreeDisk(
   ctx: Context,
   path: string,
@@ -50,7 +50,7 @@ export async function requireFreeDisk(
   const device = await readBlockDevice(ctx, path);
   if (device.type === "part") {
     throw new BootcError(
-      `Device ${path} is a partition, and a partition table needs a whole disk`,
+      `Device ${path} is a partition, but a partition table needs a whole disk`,
       {
         kind: "usage",
         hint: "give the disk, or make a file system and use `bootc install to-filesystem`",
@@ -62,29 +62,29 @@ export async function requireFreeDisk(
   const contents = await describeContents(ctx, device);
   if (mayWipe || contents.length === 0) return { device, contents };
   throw new BootcError(`Detected existing partitions on ${path}: ${contents.join("; ")}`, {
-    hint: `erase them with \`wipefs -a ${path}\`, or say \`--wipe\``,
+    hint: `erase them with \`wipefs -a ${path}\`, or give \`--wipe\``,
   });
 }
 
-function requireUnused(disk: string, it: BlockDevice): void {
-  const [where] = it.mountPoints;
+function requireUnused(disk: string, { path, type, mountPoints }: BlockDevice): void {
+  const [where] = mountPoints;
   if (where !== undefined) {
     const what = where === "[SWAP]" ? "used as swap" : `mounted at \`${where}\``;
-    const place = it.path === disk ? "" : `: \`${it.path}\` is ${what}`;
+    const place = path === disk ? "" : `: \`${path}\` is ${what}`;
     throw new BootcError(`Device ${disk} is mounted${place || ` at \`${where}\``}`, {
       kind: "busy",
-      hint: where === "[SWAP]" ? `run \`swapoff ${it.path}\`` : `run \`umount ${where}\``,
+      hint: where === "[SWAP]" ? `run \`swapoff ${path}\`` : `run \`umount ${where}\``,
     });
   }
-  if (!["disk", "loop", "part"].includes(it.type)) {
-    throw new BootcError(`Device ${disk} is in use: \`${it.path}\` (${it.type}) is made of it`, {
+  if (!["disk", "loop", "part"].includes(type)) {
+    throw new BootcError(`Device ${disk} is in use: \`${path}\` (${type}) is made of it`, {
       kind: "busy",
-      hint: "take that apart first",
+      hint: `disassemble \`${path}\` first`,
     });
   }
 }
 
-/** The kernel knows of users in other mount namespaces as well: it refuses to open for one alone. */
+/** Asks the kernel, which also knows users in other mount namespaces: an exclusive open fails with EBUSY. */
 async function requireUnclaimed(disk: string, node: string): Promise<void> {
   try {
     await (await open(node, constants.O_RDONLY | constants.O_EXCL)).close();
@@ -97,7 +97,7 @@ async function requireUnclaimed(disk: string, node: string): Promise<void> {
   }
 }
 
-/** What would be lost: devices with what is on each. */
+/** What would be lost: each device with its content. */
 async function describeContents(ctx: Context, device: BlockDevice): Promise<readonly string[]> {
   const contents: string[] = [];
   for (const it of flattenDevice(device)) {
@@ -117,18 +117,18 @@ export interface DiskLayout {
 export interface PreparedDisk {
   readonly rootUuid: string;
   readonly rootDir: string;
-  /** With which an initramfs opens what the root is on. */
+  /** Arguments with which an initramfs unlocks the root. */
   readonly unlockKargs: readonly string[];
-  /** The line of fstab for `/boot`, where that is a file system of its own. */
+  /** The mount of `/boot`, if that is a separate file system. */
   readonly boot: MountSpec | undefined;
 }
 
 export interface DiskJob<T> {
   readonly layout: DiskLayout;
-  readonly work: (it: PreparedDisk) => Promise<T>;
+  readonly work: (prepared: PreparedDisk) => Promise<T>;
 }
 
-/** Refuses what cannot succeed, says what is erased, erases it, makes and mounts file systems for `work`. */
+/** Announces what will be lost and erases it, then makes and mounts file systems for `work`. */
 export async function withNewDisk<T>(
   ctx: Context,
   disk: FreeDisk,
@@ -136,7 +136,7 @@ export async function withNewDisk<T>(
 ): Promise<T> {
   const { path } = disk.device;
   const isEncrypted = layout.setup === "tpm2-luks";
-  // A boot loader reads /boot before anything could be opened.
+  // A boot loader reads /boot before anything can be unlocked.
   const partitions = planPartitions({ arch: process.arch, hasBoot: isEncrypted, ...layout });
   requireRoom(partitions, disk.device.sizeBytes);
   requireMakers(ctx, partitions, layout.filesystem);
@@ -149,7 +149,7 @@ export async function withNewDisk<T>(
   return await fill({ node: nodes.root, kargs: [] });
 }
 
-/** The first of them is needed when nothing is left to go back to. */
+/** Checks for the programs now, because the first one runs when the old content is already erased. */
 function requireMakers(ctx: Context, partitions: readonly Partition[], type: FilesystemType): void {
   const hasEsp = partitions.some((it) => it.role === "esp");
   requirePrograms(ctx, ["sfdisk", filesystemMaker(type), ...(hasEsp ? [ESP_MAKER] : [])]);
@@ -195,7 +195,7 @@ async function withFilesystems<T>(
   );
 }
 
-/** Mounts in a directory of our own: two installations at once know nothing of each other. */
+/** Mounts in a new directory, so that two installations at once do not disturb each other. */
 async function withMounted<T>(
   ctx: Context,
   nodes: Pick<Nodes, "root" | "boot">,
@@ -209,7 +209,7 @@ async function withMounted<T>(
     await rmdir(dir);
     throw error;
   }
-  // After a failure something may still be at work in there; the file system goes when that ends.
+  // After a failure, something may still use the file system; a lazy unmount waits for that.
   let isLazy = true;
   try {
     const boot = join(dir, "boot");
@@ -233,7 +233,7 @@ function announce(ctx: Context, { device, contents }: FreeDisk, setup: BlockSetu
 }
 
 async function eraseDisk(ctx: Context, { device }: FreeDisk): Promise<void> {
-  // Signatures of what is on the partitions first: they would otherwise come back with a new table.
+  // Partitions first: with the new table, their old signatures could reappear.
   for (const it of [...flattenDevice(device)].reverse()) await eraseSignatures(ctx, it.path);
 }
 
@@ -246,27 +246,27 @@ async function partitionDisk(
   await writePartitions(ctx, path, input);
   await settleDevices(ctx);
   const last = partitionNode(path, partitions.length);
-  // A kernel built without this kind of table learns of the partitions from us.
+  // A kernel built without support for this kind of table has to be told.
   if (!(await exists(last))) await showPartitions(ctx, path);
   const end = Date.now() + NODES_LIMIT_MS;
   while (!(await exists(last))) {
-    if (Date.now() > end) throw new BootcError(`the kernel shows no \`${last}\``);
+    if (Date.now() > end) throw new BootcError(`the kernel does not show \`${last}\``);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
-/** Refuses a path that is not of the kind asked for. */
+/** Refuses a path that is not a block device or, with `isLoopback`, not a file. */
 export async function requireDevice(path: string, isLoopback: boolean): Promise<void> {
-  const it = await doing(`looking at \`${path}\``, () => stat(path));
-  if (isLoopback && !it.isFile()) {
+  const found = await doing(`looking at \`${path}\``, () => stat(path));
+  if (isLoopback && !found.isFile()) {
     throw new BootcError(`Not a regular file (to be used via loopback): ${path}`, {
       kind: "usage",
     });
   }
-  if (!isLoopback && !it.isBlockDevice()) {
+  if (!isLoopback && !found.isBlockDevice()) {
     throw new BootcError(`Not a block device: ${path}`, {
       kind: "usage",
-      hint: "a disk image in a file is installed to with `--via-loopback`",
+      hint: "to install to a disk image in a file, give `--via-loopback`",
     });
   }
 }

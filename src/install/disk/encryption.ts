@@ -1,4 +1,4 @@
-// A root that is encrypted: made, bound to the TPM of this machine, and open while it is installed to.
+// Encrypts the root, binds it to this machine's TPM, and keeps it open during the installation.
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,18 +7,18 @@ import { closeLuks, enrollTpm, formatLuks, openLuks } from "../../programs/disk/
 import type { Context } from "../../system/context.ts";
 import { cleanupContext } from "../../system/run.ts";
 
-/** What a root file system is made on. */
+/** The device for the root file system. */
 export interface RootDevice {
   readonly node: string;
-  /** With which an initramfs opens it. */
+  /** Arguments with which an initramfs opens the device. */
   readonly kargs: readonly string[];
 }
 
-/** Encrypts a partition for `work`. Its key is thrown away: what opens it later is the TPM. */
+/** Encrypts a partition for `work`. The key is thrown away: later, the TPM opens the partition. */
 export async function withEncryption<T>(
   ctx: Context,
   node: string,
-  work: (it: RootDevice) => Promise<T>,
+  work: (root: RootDevice) => Promise<T>,
 ): Promise<T> {
   const dir = await mkdtemp(join(tmpdir(), "bootc-luks-"));
   try {

@@ -1,4 +1,4 @@
-// The EFI system partition of a machine that is installed over: found on its disks, mounted meanwhile.
+// Finds and mounts the EFI system partition of a machine that is installed over.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../../errors.ts";
@@ -10,19 +10,19 @@ import { exists } from "../../system/files.ts";
 import { readMount } from "../../system/mounts.ts";
 import { isEspType } from "../plan/partition-plan.ts";
 
-/** Where in `/boot` the ESP is mounted. */
+/** The mount point of the ESP in `/boot`. */
 export const ESP_DIRECTORY = "efi";
 
 export interface EspSearch {
-  /** The `/boot` that boot loaders will be installed to. */
+  /** The `/boot` to which boot loaders will be installed. */
   readonly boot: string;
-  /** What the root file system is on. */
+  /** The device of the root file system. */
   readonly source: string;
-  /** Whether a boot loader is going to look for it. */
+  /** Whether a boot loader will look for the ESP. */
   readonly isNeeded: boolean;
 }
 
-/** Runs `work` with the ESP mounted at `/boot/efi`, if needed. One that was not mounted is not afterwards. */
+/** Runs `work` with the ESP mounted at `/boot/efi`, if needed. Afterwards, mounts are as before. */
 export async function withEsp<T>(
   ctx: Context,
   search: EspSearch,
@@ -42,9 +42,9 @@ export async function withEsp<T>(
   }
 }
 
-const ESP_HINT = "mount the one to be used at /boot/efi of the root, or say `--bootloader none`";
+const ESP_HINT = "mount the right one at /boot/efi of the root, or give `--bootloader none`";
 
-/** The one ESP on the disks of the root; undefined when there is none, as on a machine with a BIOS. */
+/** The ESP on the root's disks; undefined if there is none, as on a machine with a BIOS. */
 async function findEsp(ctx: Context, { source }: EspSearch): Promise<string | undefined> {
   const disks = await readParentDisks(ctx, source);
   const partitions = await Promise.all(disks.map((it) => readPartitions(ctx, it)));

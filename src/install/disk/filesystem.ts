@@ -1,4 +1,4 @@
-// A root file system somebody else made and mounted: looked at, emptied as asked, described as a target.
+// A root file system that somebody else made and mounted: checks it, empties it, describes it as a target.
 import { lstat, mkdir, readdir, realpath, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { BootcError, doing } from "../../errors.ts";
@@ -28,24 +28,24 @@ export interface FilesystemOptions {
   readonly replace?: "wipe" | "alongside";
   readonly rootMountSpec?: string;
   readonly bootMountSpec?: string;
-  /** The system that is installed over is the running one. */
+  /** Whether the running system is installed over. */
   readonly isExistingRoot: boolean;
   readonly wantsCleanup: boolean;
 }
 
-/** A mounted root, before anything on it has been touched. */
+/** A mounted root, before anything on it was changed. */
 export interface MountedRoot {
-  /** The physical root; below `path` when that is an ostree system of its own. */
+  /** The physical root, which is below `path` if that is an ostree system. */
   readonly root: string;
   readonly mount: Mount;
   readonly type: FilesystemType;
   readonly bootMount: Mount | undefined;
-  /** What is mounted at `/boot` is another file system, and not a part of the root as ostree mounts it. */
+  /** Whether `/boot` is a separate file system. ostree also mounts a part of the root there. */
   readonly hasOwnBoot: boolean;
   readonly hasOstree: boolean;
 }
 
-/** Looks at the directory to install to, and refuses what is no root file system. */
+/** Refuses a directory that is not a mounted root file system. */
 export async function requireMountedRoot(ctx: Context, path: string): Promise<MountedRoot> {
   const real = await doing(`looking at \`${path}\``, () => realpath(path));
   if (!(await lstat(real)).isDirectory()) throw new BootcError(`Not a directory: ${path}`);
@@ -55,7 +55,7 @@ export async function requireMountedRoot(ctx: Context, path: string): Promise<Mo
   const type = FILESYSTEMS.find((it) => it === mount.type);
   if (type === undefined) {
     throw new BootcError(
-      `\`${path}\` is ${mount.type}; a root is one of ${FILESYSTEMS.join(", ")}`,
+      `\`${path}\` is ${mount.type}, but a root must be one of ${FILESYSTEMS.join(", ")}`,
       {
         kind: "unsupported",
       },
@@ -76,14 +76,14 @@ async function requireMount(ctx: Context, path: string): Promise<Mount> {
   });
 }
 
-/** Where the boot files of a root are. */
+/** The directory with the root's boot files. */
 export function bootOf({ root, bootMount }: MountedRoot): string {
   return bootMount?.path ?? join(root, "boot");
 }
 
 /**
- * Runs `work` with the `/boot` of an ostree system in its physical root, where ostree writes to, and with
- * what is mounted in it: such a system has it beside.
+ * Runs `work` while the physical root shows the `/boot` of an ostree system, with all mounts in it. Such a
+ * system has `/boot` elsewhere, but ostree writes to the physical root.
  */
 export async function withBoot(
   ctx: Context,
@@ -128,32 +128,32 @@ export async function requireEmptiable(
   });
 }
 
-/** The physical root of an ostree system is mounted read-only, and may not be changed at its top. */
+/** The physical root of an ostree system is mounted read-only and is immutable at its top. */
 async function unprotectRoot(ctx: Context, { root, mount }: MountedRoot): Promise<void> {
   if (mount.isReadOnly) await remount(ctx, root, "rw");
   await clearImmutable(ctx, root);
 }
 
-/** Deletes everything that is on the root. */
+/** Deletes everything on the root. */
 export async function wipeRoot(ctx: Context, { root }: MountedRoot): Promise<void> {
   ctx.note(`Wiping contents of root: ${(await readdir(root)).join(", ") || "nothing"}`);
   await dropImmutableFlags(ctx, root);
   for (const name of await readdir(root)) await rm(join(root, name), { recursive: true });
 }
 
-/** ostree protects deployments from being changed, and so from being removed. */
+/** ostree protects deployments against changes, and thus against removal. */
 async function dropImmutableFlags(ctx: Context, root: string): Promise<void> {
   for (const { dir } of await listDeploymentsOnDisk(root)) await clearImmutable(ctx, dir);
 }
 
-/** Boot files of the old system go; an ostree's own entries are replaced by ostree itself. */
+/** Deletes the old system's boot files, except boot entries of ostree, which ostree replaces itself. */
 async function emptyBoot(ctx: Context, target: MountedRoot): Promise<void> {
   const boot = bootOf(target);
   if (!(await exists(boot))) return;
   const esp = join(boot, ESP_DIRECTORY);
   const hasEsp = (await readMount(ctx, esp)) !== undefined;
-  // Entries that are ostree's are behind a link. A directory is of another system, beside which an
-  // installation that came no further than its repository has left one.
+  // ostree's entries are behind a link. A directory belongs to another system, and the repository beside
+  // it to an installation that was not completed.
   const isOstrees = target.hasOstree && (await readLinkIfAny(join(boot, "loader"))) !== undefined;
   const names = (await readdir(boot)).filter((name) => {
     if (hasEsp && name === ESP_DIRECTORY) return false;
@@ -180,13 +180,13 @@ async function requireEmpty(ctx: Context, root: string): Promise<void> {
   }
 }
 
-/** A directory may stay when it holds nothing but mount points, as `/boot` prepared beforehand. */
+/** Accepts directories that contain only mount points, such as a prepared `/boot`. */
 async function requireOnlyMounts(
   path: string,
-  it: { readonly root: string; readonly mounted: readonly string[] },
+  within: { readonly root: string; readonly mounted: readonly string[] },
 ): Promise<void> {
-  if (it.mounted.includes(path)) return;
-  const name = relative(it.root, path);
+  if (within.mounted.includes(path)) return;
+  const name = relative(within.root, path);
   const dir = dirname(name);
   if (!(await lstat(path)).isDirectory()) {
     const isTop = dir === ".";
@@ -198,16 +198,16 @@ async function requireOnlyMounts(
   }
   const names = await readdir(path);
   if (names.length === 0) throw notEmpty(`Found empty directory: ${name}`);
-  for (const entry of names) await requireOnlyMounts(join(path, entry), it);
+  for (const entry of names) await requireOnlyMounts(join(path, entry), within);
 }
 
 function notEmpty(message: string): BootcError {
   return new BootcError(message, {
-    hint: "use an empty file system, or say what becomes of it with `--replace`",
+    hint: "use an empty file system, or say with `--replace` what to do with the content",
   });
 }
 
-/** What the installed machine finds its file systems by. */
+/** Describes the target: how the installed machine finds its file systems, and where boot loaders go. */
 export async function describeTarget(
   ctx: Context,
   prepared: Prepared,

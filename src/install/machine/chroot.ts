@@ -1,11 +1,11 @@
-// A deployment made usable as a root for programs of the image, while a boot loader is installed.
+// Makes a deployment usable as a root for the image's programs, while a boot loader is installed.
 import { join } from "node:path";
 import { bindTree, unmountTree } from "../../programs/disk/mount.ts";
 import type { Context } from "../../system/context.ts";
 
 export interface Chroot {
   readonly deployment: string;
-  /** The physical root, which programs see as /sysroot, and its /boot as /boot. */
+  /** The physical root. Programs see it as /sysroot, and its /boot as /boot. */
   readonly root: string;
 }
 

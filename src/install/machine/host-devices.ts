@@ -1,12 +1,12 @@
-// The devices of the host, in a container that was started with a selection of its own.
+// Shows the host's devices in a container that was started with only some of them.
 import { doing } from "../../errors.ts";
 import { mount } from "../../programs/disk/mount.ts";
 import type { Context } from "../../system/context.ts";
 import { readMount } from "../../system/mounts.ts";
 
 /**
- * Has `/dev` be that of the host: one made for a container never shows partitions and loop devices that
- * come later. There is one devtmpfs in a kernel, so mounting it is to see the host's.
+ * Mounts the host's `/dev`, because the one of a container never shows partitions and loop devices that
+ * appear later. A kernel has only one devtmpfs, so a new mount of it shows the host's devices.
  */
 export async function showHostDevices(ctx: Context): Promise<void> {
   if ((await readMount(ctx, "/dev"))?.type === "devtmpfs") return;

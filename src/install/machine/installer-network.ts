@@ -1,4 +1,4 @@
-// What an installer knows of the network and the system it has just made does not: names, credentials.
+// Gives a new system, while it is installed, the installer's DNS resolver and registry credentials.
 import { lstat, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readAuthFile } from "../../programs/skopeo/policy.ts";
@@ -9,7 +9,7 @@ import { findHostRoot } from "../../system/host-root.ts";
 const RESOLVER = "etc/resolv.conf";
 const AUTH = "run/ostree/auth.json";
 
-/** Runs `work` with the installer's resolver; ours, whatever it is, is back afterwards. */
+/** Runs `work` with the installer's resolv.conf, and restores our own afterwards. */
 export async function withInstallerNetwork<T>(ctx: Context, work: () => Promise<T>): Promise<T> {
   const root = await findHostRoot(ctx);
   if (root === undefined) return await work();
@@ -17,7 +17,7 @@ export async function withInstallerNetwork<T>(ctx: Context, work: () => Promise<
   const theirs = join(root, RESOLVER);
   const ours = join(ctx.root, RESOLVER);
   if (!(await exists(theirs)) || (await isSameFile(theirs, ours))) return await work();
-  // It may be a link to what only a running system has.
+  // Ours may be a link to a file that exists only on a running system.
   const aside = `${ours}.bootc-aside`;
   const hasOurs = await isThere(ours);
   if (hasOurs) await rename(ours, aside);
@@ -30,7 +30,7 @@ export async function withInstallerNetwork<T>(ctx: Context, work: () => Promise<
   }
 }
 
-/** Into /run, which the installed system does not keep. */
+/** Copies them into /run, which the installed system does not keep. */
 async function copyCredentials(ctx: Context, root: string): Promise<void> {
   const file = await readAuthFile({ ...ctx, root });
   const copy = join(ctx.root, AUTH);
@@ -39,7 +39,7 @@ async function copyCredentials(ctx: Context, root: string): Promise<void> {
   await replaceFile(copy, await readFile(file), { mode: 0o600 });
 }
 
-/** Also of a link that leads nowhere. */
+/** Whether there is anything at `path`, even a dangling link. */
 async function isThere(path: string): Promise<boolean> {
   try {
     await lstat(path);

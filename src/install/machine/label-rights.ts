@@ -1,4 +1,4 @@
-// Whether SELinux of the running system lets us set labels it does not know; those of the image may be such.
+// Whether the running SELinux lets us set labels that its policy does not know, as the image may have some.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,29 +9,26 @@ import { readFileIfAny } from "../../system/files.ts";
 import { findHostRoot } from "../../system/host-root.ts";
 import { failureOf } from "../../system/run.ts";
 
-/** Has enforcement switched off while labels are set, where nothing else helps. */
+/** If set, SELinux is switched to permissive where labels cannot be set otherwise. */
 const FALLBACK = "BOOTC_SETENFORCE0_FALLBACK";
 
-/** In no policy. */
+/** A label that no policy knows. */
 const UNKNOWN_LABEL = "system_u:object_r:invalid_bootcinstall_testlabel_t:s0";
 
-/** Refuses a machine that enforces its policy on us, unless it may be told not to. Changes nothing. */
+/** Refuses a machine whose SELinux rejects unknown labels, unless the fallback is set. Changes nothing. */
 export async function requireLabelRights(ctx: Context): Promise<void> {
   if (ctx.env[FALLBACK] !== undefined || (await findObstacle(ctx)) === undefined) return;
-  throw new BootcError(
-    "SELinux of this machine lets no labels be set that its policy does not know",
-    {
-      kind: "unsupported",
-      hint: `set \`${FALLBACK}=1\` to have it permissive while the image is installed`,
-    },
-  );
+  throw new BootcError("this machine's SELinux rejects labels that its policy does not know", {
+    kind: "unsupported",
+    hint: `set \`${FALLBACK}=1\` to make SELinux permissive while the image is installed`,
+  });
 }
 
-/** Runs `work` where labels can be set; with the fallback, enforcement is back on afterwards. */
+/** Runs `work`, with SELinux permissive meanwhile if the fallback is set and needed. */
 export async function withLabelRights<T>(ctx: Context, work: () => Promise<T>): Promise<T> {
   const switchFile = ctx.env[FALLBACK] === undefined ? undefined : await findObstacle(ctx);
   if (switchFile === undefined) return await work();
-  ctx.note("warning: SELinux of this machine is permissive until the image is installed");
+  ctx.note("warning: this machine's SELinux is permissive until the image is installed");
   await writeFile(switchFile, "0");
   try {
     return await work();
@@ -40,7 +37,7 @@ export async function withLabelRights<T>(ctx: Context, work: () => Promise<T>): 
   }
 }
 
-/** The switch of an SELinux that keeps us from setting labels; a container sees that of its host. */
+/** The file that switches enforcement, if SELinux rejects unknown labels. A container needs the host's. */
 async function findObstacle(ctx: Context): Promise<string | undefined> {
   const path = join((await findHostRoot(ctx)) ?? ctx.root, "sys/fs/selinux/enforce");
   if ((await readFileIfAny(path))?.trim() !== "1") return undefined;
@@ -53,7 +50,7 @@ async function canSetAnyLabel(ctx: Context): Promise<boolean> {
     await setLabel(ctx, dir, UNKNOWN_LABEL);
     return true;
   } catch (error) {
-    // A program that is missing, or was ended, says nothing of labels.
+    // A missing or killed program says nothing about labels.
     if (failureOf(error)?.exitCode === undefined) throw error;
     return false;
   } finally {

@@ -1,4 +1,4 @@
-// What an image says about how it wants to be installed: `/usr/lib/bootc/install/*.toml`, merged.
+// The image's configuration of its installation: `/usr/lib/bootc/install/*.toml`, merged.
 import { BootcError } from "../../errors.ts";
 import { formatCanonicalJson } from "../../format/canonical-json.ts";
 import { parseToml } from "../../format/toml-file.ts";
@@ -12,7 +12,7 @@ import {
   type FilesystemType,
 } from "./choices.ts";
 
-/** The merged configuration; keys are those of the files. */
+/** The merged configuration, with the keys of the files. */
 export interface InstallConfig {
   readonly "root-fs-type"?: FilesystemType;
   readonly block?: readonly BlockSetup[];
@@ -21,7 +21,7 @@ export interface InstallConfig {
   readonly "match-architectures"?: readonly string[];
   readonly "bls-append-except-default"?: string;
   readonly stateroot?: string;
-  /** The empty string means: no `root=` at all. */
+  /** The empty string means no `root=` at all. */
   readonly "root-mount-spec"?: string;
   readonly "boot-mount-spec"?: string;
   readonly "skip-boot-uuid"?: boolean;
@@ -36,12 +36,12 @@ export interface ConfigFile {
 }
 
 export interface MergedConfig {
-  /** Undefined when no file had anything to say. */
+  /** Undefined if no file applies. */
   readonly config: InstallConfig | undefined;
   readonly warnings: readonly string[];
 }
 
-/** Merges files in the order given, those for other architectures left out; `arch` as Node names it. */
+/** Merges files in the given order, without those for other architectures. Node names `arch`. */
 export function mergeInstallConfig(files: readonly ConfigFile[], arch: string): MergedConfig {
   const warnings: string[] = [];
   let config: InstallConfig | undefined;
@@ -51,7 +51,7 @@ export function mergeInstallConfig(files: readonly ConfigFile[], arch: string): 
     if (only && !only.some((it) => namesOfArchitecture(arch).includes(it))) continue;
     config = merge(config ?? {}, parsed);
   }
-  // Once somebody has configured anything, a plain disk is what they get without saying so.
+  // Any configuration at all makes `direct` the default.
   if (config !== undefined && config.block === undefined) config = { ...config, block: ["direct"] };
   return { config, warnings };
 }
@@ -70,25 +70,25 @@ export function formatInstallConfig(
   config: InstallConfig | undefined,
   isComplete: boolean,
 ): string {
-  const it = config ?? {};
-  const type = it["root-fs-type"];
-  const bls = it["bls-append-except-default"];
-  const skip = it["skip-boot-uuid"];
-  const kargs = isComplete ? { kargs: it.kargs, "karg-deletes": it["karg-deletes"] } : {};
+  const given = config ?? {};
+  const type = given["root-fs-type"];
+  const bls = given["bls-append-except-default"];
+  const skip = given["skip-boot-uuid"];
+  const kargs = isComplete ? { kargs: given.kargs, "karg-deletes": given["karg-deletes"] } : {};
   return formatCanonicalJson({
     "root-fs-type": type ?? null,
-    block: it.block ?? null,
+    block: given.block ?? null,
     filesystem: type === undefined ? null : { root: { type } },
     ...kargs,
-    "match-architectures": it["match-architectures"] ?? null,
+    "match-architectures": given["match-architectures"] ?? null,
     ostree: bls === undefined ? null : { "bls-append-except-default": bls },
-    stateroot: it.stateroot ?? null,
-    "root-mount-spec": it["root-mount-spec"] ?? null,
-    "boot-mount-spec": it["boot-mount-spec"] ?? null,
+    stateroot: given.stateroot ?? null,
+    "root-mount-spec": given["root-mount-spec"] ?? null,
+    "boot-mount-spec": given["boot-mount-spec"] ?? null,
     bootupd: skip === undefined ? null : { "skip-boot-uuid": skip },
-    bootloader: it.bootloader ?? null,
-    "discoverable-partitions": it["discoverable-partitions"] ?? null,
-    "enforce-container-sigpolicy": it["enforce-container-sigpolicy"] ?? null,
+    bootloader: given.bootloader ?? null,
+    "discoverable-partitions": given["discoverable-partitions"] ?? null,
+    "enforce-container-sigpolicy": given["enforce-container-sigpolicy"] ?? null,
   });
 }
 
@@ -107,7 +107,7 @@ const isListOf =
   (it) =>
     Array.isArray(it) && it.every(check);
 
-/** Keys of `[install]`: what a value has to be, in words and as a test. */
+/** Keys of `[install]`: what each value must be, in words and as a test. */
 const KEYS: Readonly<Record<string, readonly [what: string, check: Check]>> = {
   "root-fs-type": ["one of xfs, ext4, btrfs", isOneOf(FILESYSTEMS)],
   filesystem: ["a table", isTable],
@@ -145,7 +145,7 @@ function parseInstallConfig(file: ConfigFile, warn: (text: string) => void): Ins
   };
 }
 
-/** `filesystem.root.type` and `root-fs-type` are two spellings of one key; the longer one counts. */
+/** `filesystem.root.type` and `root-fs-type` are spellings of one key; the longer takes precedence. */
 function parseFilesystemTable(
   file: ConfigFile,
   table: Table = {},

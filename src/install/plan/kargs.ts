@@ -2,20 +2,20 @@
 import { addKargs, areEqualKargs, type Karg, parseKargs, removeKey } from "../../host/kargs.ts";
 
 export interface InstallKargs {
-  /** What finds the root file system. */
+  /** Those that find the root file system. */
   readonly root: readonly Karg[];
   readonly config: readonly string[];
   readonly image: readonly Karg[];
-  /** A key alone drops every argument with it, `key=value` only that one. */
+  /** A key alone deletes every argument with that key, `key=value` only this one. */
   readonly deletes: readonly string[];
-  /** Last of all, so that a user can put back what was deleted. */
+  /** Added last, so that a user can restore deleted ones. */
   readonly user: readonly string[];
 }
 
-export function orderKargs(it: InstallKargs): readonly Karg[] {
-  const all = addKargs(addKargs(it.root, it.config.flatMap(parseKargs)), it.image);
-  const kept = it.deletes.flatMap(parseKargs).reduce(deleteKarg, all);
-  return addKargs(kept, it.user.flatMap(parseKargs));
+export function orderKargs({ root, config, image, deletes, user }: InstallKargs): readonly Karg[] {
+  const all = addKargs(addKargs(root, config.flatMap(parseKargs)), image);
+  const kept = deletes.flatMap(parseKargs).reduce(deleteKarg, all);
+  return addKargs(kept, user.flatMap(parseKargs));
 }
 
 function deleteKarg(kargs: readonly Karg[], karg: Karg): readonly Karg[] {
@@ -24,22 +24,23 @@ function deleteKarg(kargs: readonly Karg[], karg: Karg): readonly Karg[] {
 }
 
 export interface RootSource {
-  /** Of the command line or the configuration; the empty string means: no `root=`. */
+  /** From the command line or the configuration. The empty string means no `root=`. */
   readonly spec: string | undefined;
-  /** The command line of the running system, when it is the one installed over. */
+  /** The running system's arguments, if that system is installed over. */
   readonly inherited: readonly Karg[] | undefined;
   readonly uuid: string;
   readonly type: string;
-  /** The subvolume of a btrfs that is mounted. */
+  /** The mounted subvolume of a btrfs. */
   readonly subvolume?: string | undefined;
 }
 
 /** The arguments with which an initramfs finds the root file system, ending in `rw`. */
-export function decideRootKargs(it: RootSource): readonly Karg[] {
-  if (it.spec !== undefined) return it.spec === "" ? ["rw"] : [`root=${it.spec}`, "rw"];
-  const inherited = it.inherited?.filter((karg) => /^(root=|rootflags=|rd\.)/.test(karg)) ?? [];
+export function decideRootKargs(source: RootSource): readonly Karg[] {
+  const { spec, uuid, type, subvolume } = source;
+  if (spec !== undefined) return spec === "" ? ["rw"] : [`root=${spec}`, "rw"];
+  const inherited = source.inherited?.filter((it) => /^(root=|rootflags=|rd\.)/.test(it)) ?? [];
   if (inherited.some((karg) => karg.startsWith("root="))) return [...inherited, "rw"];
-  const isSubvolume = it.type === "btrfs" && it.subvolume !== undefined && it.subvolume !== "/";
-  const flags = isSubvolume ? [`rootflags=subvol=${it.subvolume}`] : [];
-  return [`root=UUID=${it.uuid}`, ...flags, "rw"];
+  const isSubvolume = type === "btrfs" && subvolume !== undefined && subvolume !== "/";
+  const flags = isSubvolume ? [`rootflags=subvol=${subvolume}`] : [];
+  return [`root=UUID=${uuid}`, ...flags, "rw"];
 }

@@ -9,16 +9,18 @@ export interface MountSpec {
   readonly options: string;
 }
 
-/** Parses `SOURCE [TARGET [TYPE [OPTIONS]]]`; the target, when given, has to be `target`. */
+/** Parses `SOURCE [TARGET [TYPE [OPTIONS]]]`. The target, if given, must be `target`. */
 export function parseMountSpec(text: string, target: string): MountSpec {
   const [source, where = target, type = "auto", options = "", ...rest] = text.trim().split(/\s+/);
   if (source === undefined || source === "" || rest.length > 0) {
-    throw new BootcError(`\`${text}\` is no mount: want SOURCE [TARGET [TYPE [OPTIONS]]]`, {
+    throw new BootcError(`\`${text}\` is not a mount: expected SOURCE [TARGET [TYPE [OPTIONS]]]`, {
       kind: "usage",
     });
   }
   if (where !== target) {
-    throw new BootcError(`\`${text}\` mounts \`${where}\`, want \`${target}\``, { kind: "usage" });
+    throw new BootcError(`\`${text}\` mounts \`${where}\`; expected \`${target}\``, {
+      kind: "usage",
+    });
   }
   return { source, target, type, options };
 }
@@ -28,11 +30,11 @@ export function withMountOption(spec: MountSpec, option: string): MountSpec {
   return { ...spec, options: [...options.filter((it) => it !== option), option].join(",") };
 }
 
-export function formatFstabLine(it: MountSpec): string {
-  return `${it.source} ${it.target} ${it.type} ${it.options || "defaults"} 0 0`;
+export function formatFstabLine({ source, target, type, options }: MountSpec): string {
+  return `${source} ${target} ${type} ${options || "defaults"} 0 0`;
 }
 
-/** The mount of `target` in the text of an fstab. */
+/** Finds the mount of `target` in the text of an fstab. */
 export function findFstabMount(fstab: string, target: string): MountSpec | undefined {
   for (const line of fstab.split("\n")) {
     const [source = "", where, type = "auto", options = ""] = line.trim().split(/\s+/);
@@ -41,7 +43,7 @@ export function findFstabMount(fstab: string, target: string): MountSpec | undef
   return undefined;
 }
 
-/** An image's fstab with our line for `/boot` in place of its own; everything else stays. */
+/** An image's fstab with our line for `/boot` instead of its own. Everything else stays. */
 export function withFstabMount(fstab: string, spec: MountSpec): string {
   const kept = fstab.split("\n").filter((line) => {
     const [source = "", where] = line.trim().split(/\s+/);

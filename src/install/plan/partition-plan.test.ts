@@ -72,7 +72,7 @@ test.each([
 ])("size %s", (text, want) => expect(parseSizeMiB(text)).toBe(want));
 
 test.each(["", "0", "1.5G", "G", "10K", "-1"])("refuses the size `%s`", (text) => {
-  expect(() => parseSizeMiB(text)).toThrow("is no size");
+  expect(() => parseSizeMiB(text)).toThrow("is not a size");
 });
 
 test("nodes of partitions", () => {

@@ -1,4 +1,4 @@
-// The partitions of a new system disk, as input for sfdisk.
+// Plans the partitions of a new system disk, as input for sfdisk.
 import { BootcError } from "../../errors.ts";
 
 /** Partition types by architecture, from the Discoverable Partitions Specification. */
@@ -14,17 +14,17 @@ const PREP = "9E1A2D38-C612-4316-AA26-8B49521E5A8B";
 const ESP = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
 const LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
 
-/** The same in a table of the DOS kind. */
+/** The same in a DOS partition table. */
 const DOS_ESP = "ef";
 
-/** Whether a partition of this type, as sfdisk writes it, is what firmware starts from. */
+/** Whether a partition type, as sfdisk writes it, is that of an ESP. */
 export function isEspType(type: string): boolean {
   return [ESP, DOS_ESP].includes(type.toLowerCase());
 }
 
 export interface Partition {
   readonly role: "bios" | "prep" | "esp" | "boot" | "root";
-  /** Undefined: all the room that is left. */
+  /** Undefined means all remaining space. */
   readonly sizeMiB: number | undefined;
   readonly type: string;
   readonly name: string;
@@ -32,10 +32,10 @@ export interface Partition {
 }
 
 export interface PartitionRequest {
-  /** As Node names it. */
+  /** In Node's spelling. */
   readonly arch: string;
   readonly rootSizeMiB: number | undefined;
-  /** A boot file system of its own, as an encrypted root needs. */
+  /** Whether to make a separate boot file system, which an encrypted root needs. */
   readonly hasBoot: boolean;
 }
 
@@ -46,7 +46,7 @@ export function planPartitions({
 }: PartitionRequest): readonly Partition[] {
   const rootType = ROOT_TYPES[arch];
   if (rootType === undefined) {
-    throw new BootcError(`\`${arch}\`: disks for this architecture are not partitioned by bootc`, {
+    throw new BootcError(`\`${arch}\`: bootc cannot partition disks for this architecture`, {
       kind: "unsupported",
       hint: "partition the disk and use `bootc install to-filesystem`",
     });
@@ -66,7 +66,7 @@ export function planPartitions({
   ];
 }
 
-/** mkfs.xfs makes nothing smaller, and no system fits into less. */
+/** mkfs.xfs refuses smaller file systems, and no system would fit into one. */
 const LEAST_ROOT_MIB = 300;
 
 function requireRootSize(sizeMiB: number | undefined): void {
@@ -77,10 +77,10 @@ function requireRootSize(sizeMiB: number | undefined): void {
   });
 }
 
-/** sfdisk starts the first partition at 1 MiB, and the copy of a GPT is in the last. */
+/** sfdisk starts the first partition at 1 MiB, and the last MiB contains the copy of the GPT. */
 const TABLE_MIB = 2;
 
-/** Refuses a plan that a disk of this size has no room for. */
+/** Refuses a plan that does not fit on a disk of this size. */
 export function requireRoom(partitions: readonly Partition[], diskBytes: number): void {
   const sizes = partitions.map((it) => it.sizeMiB ?? LEAST_ROOT_MIB);
   const wantedMiB = sizes.reduce((sum, it) => sum + it, TABLE_MIB);
@@ -88,19 +88,19 @@ export function requireRoom(partitions: readonly Partition[], diskBytes: number)
   if (wantedMiB <= diskMiB) return;
   const parts = partitions.map((it, index) => `${it.name} ${sizes[index]}`).join(", ");
   throw new BootcError(
-    `the disk has ${diskMiB} MiB, and at least ${wantedMiB} are needed (in MiB: ${parts})`,
+    `the disk has ${diskMiB} MiB, but at least ${wantedMiB} MiB are needed (in MiB: ${parts})`,
     { kind: "space", hint: "use a larger disk, or a smaller `--root-size`" },
   );
 }
 
-/** What is to be said of a disk that somebody else partitioned; undefined when nothing is. */
+/** A warning about a disk that somebody else partitioned, if one is due. */
 export function describeTableWarning(type: string | undefined): string | undefined {
   if (type === undefined || type === "gpt") return undefined;
   if (type === "dos") return "Installing to `dos` format partitions is not recommended";
   return `Unknown partition table format: ${type}`;
 }
 
-/** The script for `sfdisk`: a new GPT with the partitions one after the other. */
+/** The script for `sfdisk`: a new GPT with these partitions in order. */
 export function formatPartitionScript(partitions: readonly Partition[]): string {
   const lines = partitions.map((it) => {
     const fields = [
@@ -124,18 +124,18 @@ const UNITS: Readonly<Record<string, number>> = {
   TiB: 1024 * 1024,
 };
 
-/** Parses a size like `20G`; a number alone counts MiB. */
+/** Parses a size like `20G`; a plain number means MiB. */
 export function parseSizeMiB(text: string): number {
   const [, digits = "", unit = ""] = /^(\d+)\s*([A-Za-z]*)$/.exec(text.trim()) ?? [];
   const factor = UNITS[unit];
   const size = Number(digits) * (factor ?? Number.NaN);
   if (digits !== "" && Number.isSafeInteger(size) && size > 0) return size;
-  throw new BootcError(`\`${text}\` is no size: want a whole number of M, G or T`, {
+  throw new BootcError(`\`${text}\` is not a size: expected a whole number with M, G or T`, {
     kind: "usage",
   });
 }
 
-/** The node of a disk's partition: `/dev/sda` and 3 give `/dev/sda3`, `/dev/loop0` `/dev/loop0p3`. */
+/** The node of a partition: `/dev/sda3` for `/dev/sda` and 3, `/dev/loop0p3` for `/dev/loop0`. */
 export function partitionNode(disk: string, number: number): string {
   return /\d$/.test(disk) ? `${disk}p${number}` : `${disk}${number}`;
 }
