@@ -78,7 +78,7 @@ describe("a soft reboot", () => {
       async () => void (await mkdir(join(it.root, "run/nextroot"))),
     ];
     expect(await run(it, [LOCK, version, prepare], "auto")).toContain(
-      "error: ostree prepared no soft reboot\n",
+      "error: ostree did not prepare a soft reboot\n",
     );
   });
 });

@@ -1,4 +1,4 @@
-// The user's editor, or the first one that is installed.
+// Starts the user's editor, or the first one that is installed.
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
@@ -6,7 +6,7 @@ import { exists } from "../system/files.ts";
 
 const FALLBACKS = ["nano", "vim", "vi"];
 
-/** Lets the user change the file at `path`; returns when the editor is closed. */
+/** Lets the user edit the file at `path`; returns when the editor is closed. */
 export async function editFile(ctx: Context, path: string): Promise<void> {
   const [program = "", ...args] = await findEditor(ctx);
   await ctx.run(program, [...args, path], { isInteractive: true });

@@ -1,4 +1,4 @@
-// podman of the host whose container we are in: the images in its storage.
+// The podman of our container's host: the images in its storage.
 import type { Context } from "../system/context.ts";
 
 /** The digest of an image's manifest. */

@@ -1,4 +1,4 @@
-// SELinux labels: those the policy of a system gives, which ostree computes, and setting them, by chcon.
+// SELinux labels: computes a policy's labels with ostree, and sets labels with chcon.
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -8,14 +8,14 @@ import { isSelinuxOn } from "../system/label.ts";
 import { initRepo } from "./ostree/repo.ts";
 
 export interface PolicyPath {
-  /** The path that the policy is asked about, relative to the root; the root itself is the empty string. */
+  /** The path to look up in the policy, relative to the root; the root itself is the empty string. */
   readonly path: string;
   readonly kind: "directory" | "file" | "link";
 }
 
 /**
- * The labels that the policy of the system at `policyRoot` gives to paths; those it has none for are missing.
- * ostree labels what it commits, so a tree of empty files is committed for it.
+ * The labels that the policy of the system at `policyRoot` gives to paths; paths without a label are
+ * missing. ostree labels what it commits, so this commits a tree of empty files.
  */
 export async function readPolicyLabels(
   ctx: Context,
@@ -47,7 +47,7 @@ export async function readPolicyLabels(
   }
 }
 
-/** ostree lists a path a line. No policy has a rule about names with line ends. */
+/** ostree lists one path per line, so line feeds are replaced. No policy has a rule about them. */
 function standInName(path: string): string {
   return path.replaceAll("\n", "_");
 }
@@ -78,10 +78,10 @@ export function parseLabels(text: string): ReadonlyMap<string, string> {
   );
 }
 
-/** How many files one run of a program is given; well below what a command line may hold. */
+/** How many files are passed to one run of a program; well below the limit of a command line. */
 const FILES_AT_ONCE = 500;
 
-/** Sets a label on each file, on links themselves where they are some. */
+/** Sets a label on each file; for a symbolic link, on the link itself. */
 export async function setLabels(
   ctx: Context,
   labels: readonly { readonly file: string; readonly label: string }[],
@@ -95,12 +95,12 @@ export async function setLabels(
   }
 }
 
-/** Sets one label. Fails where the kernel does not let us set this one. */
+/** Sets one label. Fails if the kernel does not allow this label. */
 export async function setLabel(ctx: Context, file: string, label: string): Promise<void> {
   await ctx.run("chcon", [label, file], { isQuiet: true });
 }
 
-/** Runs `replace`, after which the file at `path` has the label it had before. */
+/** Runs `replace`, and then restores the former label of the file at `path`. */
 export async function keepLabel(
   ctx: Context,
   path: string,
@@ -112,7 +112,7 @@ export async function keepLabel(
   await setLabel(ctx, path, label);
 }
 
-/** Which of the files have no label. What a link leads to is not looked at. */
+/** Finds files without a label, without following links. */
 export async function findUnlabelled(
   ctx: Context,
   files: readonly string[],
@@ -120,7 +120,7 @@ export async function findUnlabelled(
   const unlabelled = new Set<string>();
   for (let i = 0; i < files.length; i += FILES_AT_ONCE) {
     const some = files.slice(i, i + FILES_AT_ONCE);
-    // In the order given, names with line ends quoted: the lines are those of the files.
+    // One line per file, in the given order: line feeds in names are quoted.
     const words = ["--directory", "-U", "--context", "--quoting-style=c"];
     const lines = (await ctx.read("ls", [...words, "--", ...some])).trimEnd().split("\n");
     if (lines.length !== some.length)
@@ -132,7 +132,7 @@ export async function findUnlabelled(
   return unlabelled;
 }
 
-/** Where SELinux is on, the kernel has a name for files without a label. */
+/** Where SELinux is on, the kernel shows `unlabeled_t` for files without a label. */
 function isUnlabelled(line: string): boolean {
   const [label = ""] = line.trimStart().split(" ", 1);
   return label === "?" || label.includes(":unlabeled_t:");

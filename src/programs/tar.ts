@@ -1,4 +1,4 @@
-// tar: a file of an archive.
+// tar: reads a file from an archive.
 import type { Context } from "../system/context.ts";
 
 /** The text of the member `name`. */

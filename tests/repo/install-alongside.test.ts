@@ -148,7 +148,7 @@ describe.skipIf(missing.length > 0)(
         const ran = bootcWith({ PATH: `${bin}:${process.env.PATH}` }, ...args);
         expect([ran.status, ran.stderr]).toEqual([
           3,
-          expect.stringContaining("error: GRUB wants the one disk below the root"),
+          expect.stringContaining("error: GRUB needs exactly one disk below the root"),
         ]);
         expect(sh("find", join(root, "boot"))).toBe(before);
       },

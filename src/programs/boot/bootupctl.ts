@@ -1,10 +1,10 @@
-// bootupctl, run inside a deployment: puts the image's boot loader on the machine.
+// bootupctl, run inside a deployment: installs the image's boot loader on the machine.
 import { BootcError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
 
 const PROGRAMS = ["/usr/bin/bootupctl", "/usr/sbin/bootupctl"];
 
-/** The image's bootupctl, when it has both the program and something to install. */
+/** The path of the image's bootupctl, if the image has both the program and something to install. */
 export async function detectBootupd(
   has: (path: string) => Promise<boolean>,
 ): Promise<string | undefined> {
@@ -14,10 +14,10 @@ export async function detectBootupd(
 }
 
 export interface BootupdRequest {
-  /** Path in the deployment. */
+  /** The path in the deployment. */
   readonly program: string;
   readonly disk: string | undefined;
-  /** The disk will start on machines other than this one: firmware variables are left alone. */
+  /** Whether another machine will boot the disk; firmware variables are then not changed. */
   readonly isGeneric: boolean;
   readonly writesUuid: boolean;
   readonly isVerbose: boolean;
@@ -41,11 +41,11 @@ export async function installWithBootupd(
   ]);
 }
 
-/** Older versions want the disk; newer ones find it, or them, below a file system. */
+/** Older versions need the disk; newer ones find the disks below a file system. */
 function whereTo(help: string, disk: string | undefined): readonly string[] {
   if (help.includes("--filesystem")) return ["--filesystem", "/sysroot"];
   if (disk !== undefined) return ["--device", disk];
-  throw new BootcError("this bootupd wants the one disk below the root, and there is none", {
+  throw new BootcError("this version of bootupd needs exactly one disk below the root", {
     kind: "unsupported",
     hint: "use an image with a newer bootupd, or install with `--bootloader none`",
   });

@@ -1,5 +1,5 @@
-// GRUB without bootupd, run inside a deployment. It reads the menu ostree keeps for extlinux: GRUB as
-// Debian and others ship it cannot read boot entries, but it can read that, and ostree swaps both at once.
+// Installs GRUB without bootupd, inside a deployment. GRUB as Debian and others ship it cannot read boot
+// entries, but it can read the menu that ostree keeps for extlinux. ostree replaces both at once.
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
@@ -8,7 +8,7 @@ import { exists, replaceFile } from "../../system/files.ts";
 
 const PROGRAMS = ["/usr/sbin/grub-install", "/usr/sbin/grub2-install", "/usr/bin/grub-install"];
 
-/** The image's grub-install, when it has GRUB for machines with a BIOS, which this is about. */
+/** The path of the image's grub-install, if the image has GRUB for machines with a BIOS. */
 export async function detectGrub(
   has: (path: string) => Promise<boolean>,
   arch: string,
@@ -18,7 +18,7 @@ export async function detectGrub(
   return undefined;
 }
 
-/** The first menu, which ostree replaces; without one it does not start to keep it. */
+/** The first menu. ostree replaces the menu, but only if there is one. */
 const FIRST_MENU = "PROMPT 0\nTIMEOUT 10\n";
 
 const GRUB_CONFIG = `# Written once by bootc: the menu itself is what ostree writes for extlinux.
@@ -32,7 +32,7 @@ insmod syslinuxcfg
 syslinux_source -s -r / /boot/loader/syslinux.cfg
 `;
 
-/** Has ostree keep the menu of the deployments in `physicalRoot`; before the first one is made. */
+/** Makes ostree keep a menu of the deployments in `physicalRoot`. Call it before the first deployment. */
 export async function prepareGrubMenu(ctx: Context, physicalRoot: string): Promise<void> {
   const repo = join(physicalRoot, "ostree/repo");
   await ctx.run("ostree", ["config", `--repo=${repo}`, "set", "sysroot.bootloader", "syslinux"]);
@@ -48,23 +48,23 @@ export async function prepareGrubMenu(ctx: Context, physicalRoot: string): Promi
   await replaceFile(join(boot, "loader/syslinux.cfg"), FIRST_MENU);
 }
 
-/** GRUB for a BIOS is on the disk itself, in front of the partitions. */
+/** Requires a disk, because GRUB for a BIOS is on the disk itself, before the partitions. */
 export function requireGrubDisk(disk: string | undefined): string {
   if (disk !== undefined) return disk;
-  throw new BootcError("GRUB wants the one disk below the root, and there is none", {
+  throw new BootcError("GRUB needs exactly one disk below the root", {
     kind: "unsupported",
     hint: "install with `--bootloader none`",
   });
 }
 
 export interface GrubRequest {
-  /** Path in the deployment. */
+  /** The path in the deployment. */
   readonly program: string;
   readonly disk: string | undefined;
   readonly physicalRoot: string;
 }
 
-/** Puts GRUB on the disk; the deployment's /boot is that of the physical root. */
+/** Installs GRUB on the disk. The deployment's /boot must be that of the physical root. */
 export async function installPlainGrub(
   ctx: Context,
   deployment: string,

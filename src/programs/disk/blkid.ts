@@ -1,8 +1,8 @@
-// blkid: what a device holds.
+// blkid: what a device contains.
 import { BootcError, doing } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
 
-/** The UUID of the file system on a device, read from the device itself. */
+/** The UUID of the file system on a device, read from the device instead of udev's database. */
 export async function readFilesystemUuid(ctx: Context, device: string): Promise<string> {
   const args = ["--probe", "--output", "value", "--match-tag", "UUID", device];
   const uuid = await doing(`reading the UUID of \`${device}\``, () => ctx.read("blkid", args));
@@ -10,13 +10,13 @@ export async function readFilesystemUuid(ctx: Context, device: string): Promise<
   return uuid.trim();
 }
 
-/** The kind of partition table on a disk (`gpt`, `dos`), read from the disk itself; undefined without one. */
+/** The kind of partition table on a disk (`gpt`, `dos`), read from the disk; undefined without one. */
 export async function readPartitionTableType(
   ctx: Context,
   disk: string,
 ): Promise<string | undefined> {
   const args = ["--probe", "--output", "value", "--match-tag", "PTTYPE", disk];
-  // 2: it found nothing at all.
+  // Status 2 means that blkid found nothing.
   const text = await doing(`looking at \`${disk}\``, () =>
     ctx.read("blkid", args, { okStatuses: [0, 2] }),
   );

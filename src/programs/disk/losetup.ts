@@ -1,4 +1,4 @@
-// losetup: a disk image in a file as a block device, for as long as we live.
+// losetup: attaches a disk image in a file as a block device, for as long as we run.
 import { mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,8 +7,8 @@ import { BootcError, doing } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
 
 /**
- * Attaches `file`, gives its device to `work`, and detaches it however `work`, or we, end. Refuses one that
- * is attached already: two devices of one file know nothing of who uses the other.
+ * Attaches `file`, passes its device to `work`, and detaches it however `work`, or this process, ends.
+ * Refuses a file that is already attached, because two devices of one file do not see each other's users.
  */
 export async function withLoopDevice<T>(
   ctx: Context,
@@ -41,9 +41,9 @@ async function requireDetached(ctx: Context, file: string): Promise<void> {
 }
 
 /**
- * Attaches the device on our behalf, waits until its standard input ends, which it does even when we are
- * killed, and detaches it again. In a session of its own, so that Ctrl-C reaches us and not it, and deaf to
- * what we send to all our programs when we are told to end: its turn comes last.
+ * Attaches the device, waits until its standard input ends, and detaches the device. Its input ends even
+ * when we are killed. It runs in its own session, so that Ctrl-C does not reach it, and ignores the signals
+ * that we send to all our programs when we have to end: it must end last.
  */
 const GUARD = `trap '' INT TERM HUP
 device=$(losetup --show --find --partscan $2 "$1") || exit
@@ -74,7 +74,7 @@ async function startGuard(ctx: Context, file: string, answer: string) {
       for (;;) {
         const text = await readFile(answer, "utf8");
         if (text.endsWith("\n")) return text.trim();
-        if (hasEnded) throw failure ?? new BootcError("losetup gave no device");
+        if (hasEnded) throw failure ?? new BootcError("losetup did not print a device");
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },

@@ -1,4 +1,4 @@
-// lsattr: which files have which flags of the file system.
+// lsattr: the file system's flags on files.
 import type { Context } from "../../system/context.ts";
 import { failureOf } from "../../system/run.ts";
 
@@ -7,7 +7,7 @@ export interface VerityFlags {
   readonly disabled: number;
 }
 
-/** Content objects below `dir` with and without fs-verity; all without, where files have no flags. */
+/** Counts content objects below `dir` with and without fs-verity. Both are 0 if files have no flags. */
 export async function readVerityFlags(ctx: Context, dir: string): Promise<VerityFlags> {
   try {
     return parseVerityFlags(await ctx.read("lsattr", ["-R", dir]));
@@ -19,7 +19,7 @@ export async function readVerityFlags(ctx: Context, dir: string): Promise<Verity
   }
 }
 
-/** Lines of flags and a path: `-----------------V--- objects/ab/cd.file`. */
+/** Parses lines of flags and a path: `-----------------V--- objects/ab/cd.file`. */
 export function parseVerityFlags(text: string): VerityFlags {
   const flags = [...text.matchAll(/^(\S+) .*\.file$/gm)].map(([, it = ""]) => it);
   const enabled = flags.filter((it) => it.includes("V")).length;

@@ -1,15 +1,15 @@
-// lsblk: what a block device is made of, and who uses it.
+// lsblk and wipefs: what is on a block device, and which disks it is on.
 import { BootcError, doing } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
 
-/** A disk, or something on it. Names as lsblk has them. */
+/** A disk, or a device on it. */
 export interface BlockDevice {
   readonly path: string;
   readonly type: string;
   readonly sizeBytes: number;
   readonly model: string | undefined;
   readonly serial: string | undefined;
-  /** Where it is mounted in this mount namespace; `[SWAP]` for swap in use. */
+  /** The mount points in this mount namespace; `[SWAP]` for swap in use. */
   readonly mountPoints: readonly string[];
   readonly children: readonly BlockDevice[];
 }
@@ -22,7 +22,7 @@ export async function readBlockDevice(ctx: Context, path: string): Promise<Block
   );
 }
 
-/** The first device of lsblk's JSON. */
+/** Parses the first device of lsblk's JSON. */
 export function parseLsblk(text: string): BlockDevice {
   const { blockdevices } = JSON.parse(text) as { blockdevices?: readonly LsblkDevice[] };
   const [device] = blockdevices ?? [];
@@ -40,26 +40,26 @@ interface LsblkDevice {
   readonly children?: readonly LsblkDevice[];
 }
 
-function deviceOf(it: LsblkDevice): BlockDevice {
+function deviceOf(device: LsblkDevice): BlockDevice {
   return {
-    path: it.path,
-    type: it.type,
-    sizeBytes: Number(it.size),
-    model: it.model?.trim() || undefined,
-    serial: it.serial?.trim() || undefined,
-    mountPoints: (it.mountpoints ?? []).filter((point) => point !== null),
-    children: (it.children ?? []).map(deviceOf),
+    path: device.path,
+    type: device.type,
+    sizeBytes: Number(device.size),
+    model: device.model?.trim() || undefined,
+    serial: device.serial?.trim() || undefined,
+    mountPoints: (device.mountpoints ?? []).filter((it) => it !== null),
+    children: (device.children ?? []).map(deviceOf),
   };
 }
 
-/** What wipefs finds on a device: lsblk knows of file systems only where udev runs. */
+/** The signatures that wipefs finds on a device. lsblk knows file systems only where udev runs. */
 export async function readSignatures(ctx: Context, path: string): Promise<readonly string[]> {
   const args = ["--json", "--no-act", path];
   const text = await doing(`looking at \`${path}\``, () => ctx.read("wipefs", args));
   return parseSignatures(text);
 }
 
-/** `ext4 `label``, for each signature in wipefs' JSON, which is nothing at all when there is none. */
+/** Parses wipefs' JSON into phrases such as `ext4 `label``. Without signatures, the text is empty. */
 export function parseSignatures(text: string): readonly string[] {
   if (text.trim() === "") return [];
   const { signatures = [] } = JSON.parse(text) as {
@@ -69,18 +69,18 @@ export function parseSignatures(text: string): readonly string[] {
   return [...new Set(names)];
 }
 
-/** A device and everything on it, each once. */
+/** A device, followed by all devices on it. */
 export function flattenDevice(device: BlockDevice): readonly BlockDevice[] {
   return [device, ...device.children.flatMap(flattenDevice)];
 }
 
-/** The one disk a device is on; undefined when it is on several, or on none. */
+/** The disk that a device is on; undefined if it is not on exactly one. */
 export async function readParentDisk(ctx: Context, path: string): Promise<string | undefined> {
   const disks = await readParentDisks(ctx, path);
   return disks.length === 1 ? disks[0] : undefined;
 }
 
-/** The disks a device is on, each once. */
+/** The disks that a device is on. */
 export async function readParentDisks(ctx: Context, path: string): Promise<readonly string[]> {
   if (!path.startsWith("/dev/")) return [];
   const args = ["--inverse", "--list", "--noheadings", "--output", "PATH,TYPE", path];

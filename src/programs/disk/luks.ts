@@ -1,4 +1,4 @@
-// cryptsetup and systemd-cryptenroll: a device that is encrypted, and that the TPM of this machine opens.
+// cryptsetup and systemd-cryptenroll: encrypted devices that this machine's TPM opens.
 import { join } from "node:path";
 import { BootcError, doing } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
@@ -10,7 +10,7 @@ export async function requireTpm(ctx: Context): Promise<void> {
   if ((await listTpms(ctx)).includes("/dev/tpm")) return;
   throw new BootcError("this machine has no TPM2 to bind an encrypted root to", {
     kind: "unsupported",
-    hint: "say `--block-setup direct`, or make file systems and use `bootc install to-filesystem`",
+    hint: "give `--block-setup direct`, or make file systems and use `bootc install to-filesystem`",
   });
 }
 
@@ -18,7 +18,7 @@ async function listTpms(ctx: Context): Promise<string> {
   try {
     return await ctx.read("systemd-cryptenroll", ["--tpm2-device=list"]);
   } catch (error) {
-    // It fails where there is none; a program that is missing is an error of its own.
+    // It fails if there is no TPM. Only a missing program is an error.
     if (failureOf(error)?.exitCode === undefined) throw error;
     return "";
   }
@@ -28,19 +28,17 @@ export interface LuksDevice {
   /** The partition. */
   readonly node: string;
   readonly uuid: string;
-  /** A file with the key that opens it, until the TPM does. */
+  /** A file with the key that opens the device until the TPM is enrolled. */
   readonly keyFile: string;
 }
 
-/** Encrypts the device. What was on it is lost. */
-export async function formatLuks(ctx: Context, it: LuksDevice): Promise<void> {
-  const args = ["--batch-mode", "--type=luks2", `--uuid=${it.uuid}`, `--key-file=${it.keyFile}`];
-  await doing(`encrypting \`${it.node}\``, () =>
-    ctx.run("cryptsetup", ["luksFormat", ...args, it.node]),
-  );
+/** Encrypts the device. Its content is lost. */
+export async function formatLuks(ctx: Context, { node, uuid, keyFile }: LuksDevice): Promise<void> {
+  const args = ["--batch-mode", "--type=luks2", `--uuid=${uuid}`, `--key-file=${keyFile}`];
+  await doing(`encrypting \`${node}\``, () => ctx.run("cryptsetup", ["luksFormat", ...args, node]));
 }
 
-/** Has the TPM open the device from now on, and nothing else. */
+/** Lets the TPM open the device, and removes all other keys. */
 export async function enrollTpm(ctx: Context, { node, keyFile }: LuksDevice): Promise<void> {
   const args = [`--unlock-key-file=${keyFile}`, "--wipe-slot=all", "--tpm2-device=auto"];
   await doing(`binding \`${node}\` to the TPM`, () =>
@@ -48,21 +46,22 @@ export async function enrollTpm(ctx: Context, { node, keyFile }: LuksDevice): Pr
   );
 }
 
-/** Opens the device and gives that of what is inside. */
-export async function openLuks(ctx: Context, it: LuksDevice): Promise<string> {
-  const name = mapperName(it);
-  await doing(`opening \`${it.node}\``, () =>
-    ctx.run("cryptsetup", ["open", `--key-file=${it.keyFile}`, it.node, name]),
+/** Opens the device and returns the decrypted one. */
+export async function openLuks(ctx: Context, device: LuksDevice): Promise<string> {
+  const { node, keyFile } = device;
+  const name = mapperName(device);
+  await doing(`opening \`${node}\``, () =>
+    ctx.run("cryptsetup", ["open", `--key-file=${keyFile}`, node, name]),
   );
   return join("/dev/mapper", name);
 }
 
-/** Closes the device, as soon as nothing is mounted from it any more. */
-export async function closeLuks(ctx: Context, it: LuksDevice): Promise<void> {
-  await ctx.run("cryptsetup", ["close", "--deferred", mapperName(it)]);
+/** Closes the device as soon as nothing is mounted from it any more. */
+export async function closeLuks(ctx: Context, device: LuksDevice): Promise<void> {
+  await ctx.run("cryptsetup", ["close", "--deferred", mapperName(device)]);
 }
 
-/** As systemd names it when it opens one by its UUID. */
+/** The name that systemd gives to a device which it opens by UUID. */
 function mapperName({ uuid }: LuksDevice): string {
   return `luks-${uuid}`;
 }

@@ -1,4 +1,4 @@
-// mkfs: file systems of a new disk, each with a UUID we know.
+// mkfs: makes the file systems of a new disk, with given UUIDs.
 import { doing } from "../../errors.ts";
 import type { FilesystemType } from "../../install/plan/choices.ts";
 import type { Context } from "../../system/context.ts";
@@ -14,7 +14,7 @@ export async function makeFilesystem(
   type: FilesystemType,
   { node, label, uuid }: NewFilesystem,
 ): Promise<void> {
-  // fs-verity has to be switched on when an ext4 is made; others have it or can get it later.
+  // On ext4, fs-verity is enabled here; the other file systems have it always, or can get it later.
   const args = {
     ext4: ["-q", "-F", "-O", "verity", "-L", label, "-U", uuid, node],
     xfs: ["-q", "-f", "-L", label, "-m", `uuid=${uuid}`, node],
@@ -31,7 +31,7 @@ export function filesystemMaker(type: FilesystemType): string {
 /** The program that makes an ESP. */
 export const ESP_MAKER = "mkfs.fat";
 
-/** The file system firmware reads boot loaders from. */
+/** Makes an EFI system partition, from which firmware reads boot loaders. */
 export async function makeEsp(ctx: Context, node: string): Promise<void> {
   await doing("making the EFI system partition", () =>
     ctx.run(ESP_MAKER, ["-n", "EFI-SYSTEM", node], { isQuiet: true }),

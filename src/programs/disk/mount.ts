@@ -1,18 +1,18 @@
-// mount(8) and umount(8). What is mounted for a while is unmounted even after Ctrl-C.
+// mount(8) and umount(8). Temporary mounts are unmounted even after Ctrl-C.
 import type { Context, RunOptions } from "../../system/context.ts";
 import { readMount } from "../../system/mounts.ts";
 import { cleanupContext } from "../../system/run.ts";
 
 export interface MountOptions {
-  /** The kind of file system; found out by mount(8) when not given. */
+  /** The type of the file system; mount(8) detects it by default. */
   readonly type?: string;
-  /** As in fstab: `subvolid=5`. */
+  /** In fstab's form: `subvolid=5`. */
   readonly options?: string;
 }
 
 /**
- * Mounts a device (a name where the file system has none) at `path`. Leaves nothing mounted when it is
- * interrupted, although mount(8) may have done its work by then.
+ * Mounts a device (or any name, for a file system without a device) at `path`. Leaves nothing mounted when
+ * interrupted, even if mount(8) has already done its work.
  */
 export async function mount(
   ctx: Context,
@@ -32,12 +32,12 @@ export async function mount(
   }
 }
 
-/** Shows the directory `source` at `path` as well, without what is mounted below it. */
+/** Shows the directory `source` also at `path`, without the mounts below it. */
 export async function bindMount(ctx: Context, source: string, path: string): Promise<void> {
   await ctx.run("mount", ["--bind", source, path]);
 }
 
-/** The same with all that is mounted below it, now and later. Mounts at `path` do not reach `source`. */
+/** The same with all current and later mounts below it. Mounts at `path` do not appear at `source`. */
 export async function bindTree(ctx: Context, source: string, path: string): Promise<void> {
   await ctx.run("mount", ["--rbind", "--make-rslave", source, path]);
 }
@@ -56,7 +56,7 @@ export async function withTreeBound<T>(
   }
 }
 
-/** Changes whether what is mounted at `path` can be written to. */
+/** Makes the mount at `path` read-only or writable. */
 export async function remount(
   ctx: Context,
   path: string,
@@ -70,7 +70,7 @@ export async function unmount(ctx: Context, path: string): Promise<void> {
   await cleanupContext(ctx).run("umount", [path]);
 }
 
-/** Unmounts `path` and all below it; lazily, it goes out of sight and ends when nothing uses it any more. */
+/** Unmounts `path` and everything below it. A lazy unmount hides it and completes when it is unused. */
 export async function unmountTree(
   ctx: Context,
   path: string,

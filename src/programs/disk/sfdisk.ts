@@ -1,4 +1,4 @@
-// sfdisk and partx: the partitions a disk has, and those it is given.
+// sfdisk and partx: reads and writes the partitions of a disk.
 import { doing } from "../../errors.ts";
 import {
   isObject,
@@ -12,11 +12,11 @@ import { failureOf } from "../../system/run.ts";
 
 export interface TablePartition {
   readonly node: string;
-  /** A GUID in lower case; on a table of the DOS kind, two hex digits. */
+  /** A GUID in lower case; in a DOS partition table, one or two hex digits. */
   readonly type: string;
 }
 
-/** The partitions of a disk; none when it has no table. */
+/** The partitions of a disk; none if it has no partition table. */
 export async function readPartitions(
   ctx: Context,
   disk: string,
@@ -32,12 +32,12 @@ export async function readPartitions(
   });
 }
 
-/** Replaces the table of a disk by what a script of sfdisk describes. */
+/** Replaces the partition table of a disk with the one that a script for sfdisk describes. */
 export async function writePartitions(ctx: Context, disk: string, script: string): Promise<void> {
   await ctx.run("sfdisk", ["--wipe=always", "--quiet", disk], { input: script });
 }
 
-/** Tells the kernel of partitions that it did not find by itself. */
+/** Tells the kernel about partitions that it did not find itself. */
 export async function showPartitions(ctx: Context, disk: string): Promise<void> {
   await ctx.run("partx", ["--update", disk]);
 }

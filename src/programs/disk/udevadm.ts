@@ -1,4 +1,4 @@
-// udevadm: waits until udev, here or on the host of our container, is done with new devices.
+// udevadm: waits until udev, here or on our container's host, has processed new devices.
 import { join } from "node:path";
 import type { Context } from "../../system/context.ts";
 import { exists } from "../../system/files.ts";

@@ -1,5 +1,5 @@
-// `ostree admin`: what changes deployments. Never with --sysroot on a booted host: ostree then takes
-// itself for not booted and ignores, or even breaks, what is staged.
+// `ostree admin`: changes deployments. Never pass --sysroot on a booted host: ostree would then assume that
+// it is not booted, and ignore or even break the staged deployment.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,13 +15,13 @@ export interface StageRequest {
   readonly commit: string;
   /** The text of the new deployment's origin file. */
   readonly origin: string;
-  /** The whole command line without `ostree=`; undefined to inherit that of the booted deployment. */
+  /** All kernel arguments except `ostree=`; undefined to inherit those of the booted deployment. */
   readonly kargs: readonly Karg[] | undefined;
-  /** Staged, but not applied at shutdown. */
+  /** Whether the shutdown does not apply the deployment. */
   readonly isLocked: boolean;
 }
 
-/** Stages a deployment in place of what is staged, and looks that it is there. */
+/** Stages a deployment, replacing any staged one, and checks the result. */
 export async function stageDeployment(ctx: Context, request: StageRequest): Promise<void> {
   await withOriginFile(request, (originFile) =>
     ctx.run("ostree", formatStageArgs(request, originFile), { isQuiet: true }),
@@ -44,7 +44,7 @@ export function formatStageArgs(request: StageRequest, originFile: string): read
   ];
 }
 
-/** Deploys into a sysroot that is not the booted one, whose staged deployment ostree would break. */
+/** Deploys into a sysroot other than the booted one, for which ostree would break the staged deployment. */
 export async function deployTo(
   ctx: Context,
   sysroot: string,
@@ -75,7 +75,7 @@ async function withOriginFile(
   }
 }
 
-/** Removes the deployments that are listed no longer, and their refs. */
+/** Removes deployments that are no longer listed, and their refs. */
 export async function cleanDeployments(ctx: Context): Promise<void> {
   await ctx.run("ostree", ["admin", "cleanup"], { isQuiet: true });
 }
@@ -85,14 +85,14 @@ async function requireStaged(ctx: Context, request: StageRequest): Promise<void>
   const isThere = staged?.name.startsWith(`${request.commit}.`) === true;
   if (isThere && staged.isLocked === request.isLocked) return;
   const found = staged === undefined ? "nothing" : `\`${staged.name}\``;
-  throw new BootcError(`ostree staged ${found} where \`${request.commit}\` was asked for`, {
+  throw new BootcError(`ostree staged ${found} instead of \`${request.commit}\``, {
     kind: "integrity",
   });
 }
 
 const LOCK_FILE = "run/ostree/staged-deployment-locked";
 
-/** Has what is staged stay where it is at shutdown, or be applied after all. */
+/** Decides whether the shutdown applies the staged deployment. */
 export async function setFinalizationLock(
   ctx: Context,
   lock: "locked" | "unlocked",
@@ -101,20 +101,20 @@ export async function setFinalizationLock(
     const words = lock === "locked" ? [] : ["--unlock"];
     await ctx.run("ostree", ["admin", "lock-finalization", ...words], { isQuiet: true });
   } else if (lock === "locked") {
-    // Older versions have no command for it; the file is what their finalization looks at.
+    // Older versions have no such command, but their finalization checks this file.
     await writeFile(join(ctx.root, LOCK_FILE), "");
   } else {
     await rm(join(ctx.root, LOCK_FILE), { force: true });
   }
-  // A soft reboot does not ask whether it is locked.
+  // A soft reboot ignores the lock.
   if (lock === "locked") await cancelSoftReboot(ctx);
   const staged = await readStagedDeployment(ctx);
   if (staged?.isLocked === (lock === "locked")) return;
-  throw new BootcError(`what is staged could not be ${lock}`);
+  throw new BootcError(`the staged deployment could not be ${lock}`);
 }
 
 /**
- * Puts a deployment first, counted as `ostree admin status` lists them. Drops what is staged.
+ * Makes the deployment with this index in `ostree admin status` boot next. Drops the staged deployment.
  * Needs ostree 2023.6.
  */
 export async function setDefaultDeployment(ctx: Context, index: number): Promise<void> {
@@ -122,31 +122,31 @@ export async function setDefaultDeployment(ctx: Context, index: number): Promise
   await cancelSoftReboot(ctx);
 }
 
-/** Mounts an overlay over /usr: writable until the next boot, or read-only for all but private remounts. */
+/** Mounts an overlay over /usr until the next boot; `transient` is writable only by private remounts. */
 export async function unlockUsr(ctx: Context, mode: "writable" | "transient"): Promise<void> {
   const words = mode === "transient" ? ["--transient"] : [];
   await ctx.run("ostree", ["admin", "unlock", ...words]);
 }
 
-/** ostree's mark that /run/nextroot is a whole system; a failed attempt leaves the directory alone. */
+/** Marks that /run/nextroot is complete. A failed attempt may leave the directory, but not this file. */
 const SOFT_REBOOT_FILE = "run/ostree/nextroot-booted";
 
 /** Prepares /run/nextroot, so that the next reboot is a soft one. */
 export async function prepareSoftReboot(ctx: Context, index: number): Promise<void> {
   await changeSoftReboot(ctx, String(index));
   if (await exists(join(ctx.root, SOFT_REBOOT_FILE))) return;
-  throw new BootcError("ostree prepared no soft reboot");
+  throw new BootcError("ostree did not prepare a soft reboot");
 }
 
-/** Takes back a soft reboot that was prepared, as it leads past what is to boot next from now on. */
+/** Cancels a prepared soft reboot, which would bypass the deployment that boots next from now on. */
 async function cancelSoftReboot(ctx: Context): Promise<void> {
   if (!(await exists(join(ctx.root, SOFT_REBOOT_FILE)))) return;
   await changeSoftReboot(ctx, "--reset");
   if (!(await exists(join(ctx.root, SOFT_REBOOT_FILE)))) return;
-  throw new BootcError("ostree did not take back the soft reboot that was prepared");
+  throw new BootcError("ostree did not cancel the prepared soft reboot");
 }
 
-/** What is mounted on /run/nextroot is for systemd, in whose namespace it has to be; we are in our own. */
+/** Runs in systemd's mount namespace, because systemd needs the mounts on /run/nextroot there. */
 async function changeSoftReboot(ctx: Context, word: string): Promise<void> {
   const command = ["ostree", "admin", "prepare-soft-reboot", word];
   await ctx.run("nsenter", ["--target=1", "--mount", "--", ...command], { isQuiet: true });

@@ -1,10 +1,10 @@
-// ostree on a root that is being installed: layout, settings, the first deployment.
+// ostree on a new root: the layout, the settings, the first deployment.
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Context } from "../../system/context.ts";
 import { exists, replaceFile } from "../../system/files.ts";
 
-/** Makes the layout of an ostree system in `root`, or takes over one that is there. */
+/** Makes the layout of an ostree system in `root`, or reuses an existing one. */
 export async function initSysroot(ctx: Context, root: string): Promise<void> {
   if (await exists(join(root, "ostree/repo"))) {
     ctx.note("Reusing extant ostree layout");
@@ -14,7 +14,7 @@ export async function initSysroot(ctx: Context, root: string): Promise<void> {
   await ctx.run("ostree", ["admin", "init-fs", "--modern", root], { isQuiet: true });
 }
 
-/** Sets keys (`sysroot.readonly`) of the repository's configuration. */
+/** Sets keys, such as `sysroot.readonly`, in the repository's configuration. */
 export async function configureRepo(
   ctx: Context,
   root: string,
@@ -33,23 +33,27 @@ export async function ensureStateroot(ctx: Context, root: string, name: string):
 export interface FirstDeployment {
   readonly stateroot: string;
   readonly commit: string;
-  /** Text of the origin file. */
+  /** The text of the origin file. */
   readonly origin: string;
   readonly kargs: readonly string[];
 }
 
-/** Deploys a commit as what `root` boots; others stay. */
-export async function deployFirst(ctx: Context, root: string, it: FirstDeployment): Promise<void> {
-  const originFile = join(root, "ostree/deploy", it.stateroot, ".bootc-install.origin");
-  await replaceFile(originFile, it.origin);
+/** Deploys a commit, which `root` then boots. Other deployments are kept. */
+export async function deployFirst(
+  ctx: Context,
+  root: string,
+  { stateroot, commit, origin, kargs }: FirstDeployment,
+): Promise<void> {
+  const originFile = join(root, "ostree/deploy", stateroot, ".bootc-install.origin");
+  await replaceFile(originFile, origin);
   try {
     await ctx.run(
       "ostree",
       [
-        ...["admin", "deploy", `--sysroot=${root}`, `--os=${it.stateroot}`, "--retain"],
+        ...["admin", "deploy", `--sysroot=${root}`, `--os=${stateroot}`, "--retain"],
         ...[`--origin-file=${originFile}`, "--karg-none"],
-        ...it.kargs.map((karg) => `--karg-append=${karg}`),
-        it.commit,
+        ...kargs.map((it) => `--karg-append=${it}`),
+        commit,
       ],
       { isQuiet: true },
     );

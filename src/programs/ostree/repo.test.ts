@@ -10,7 +10,7 @@ test("what ostree's prune says is understood", () => {
     size: "44.3 kB",
   });
   expect(parsePruned("Total objects: 0\nNo unreachable objects\n").objects).toBe(0);
-  expect(() => parsePruned("what")).toThrow("nothing that is understood");
+  expect(() => parsePruned("what")).toThrow("was not understood");
 });
 
 test("what writes to a repository on behalf of a pull ends with it", async () => {

@@ -1,4 +1,4 @@
-// The `ostree` program on a repository: commits from a tar, local pulls, refs, pruning, checkouts.
+// `ostree` on a repository: commits, local pulls, refs, pruning, checkouts.
 import { BootcError } from "../../errors.ts";
 import { CHECKSUM } from "../../ostree/objects.ts";
 import type { Context } from "../../system/context.ts";
@@ -11,7 +11,7 @@ export interface TarCommit {
   readonly args: readonly string[];
 }
 
-/** `ostree commit` of a tar stream; the checksum of the commit `ref` points to then. */
+/** Commits a tar stream to `ref` and returns the checksum of the commit. */
 export async function commitTar(
   ctx: Context,
   { repo, ref, args }: TarCommit,
@@ -21,7 +21,7 @@ export async function commitTar(
   return requireChecksum(await feed(ctx, { program: "ostree", args: all }, tar));
 }
 
-/** `ostree commit` of a directory. */
+/** Commits a directory to `ref` and returns the checksum of the commit. */
 export async function commitDirectory(
   ctx: Context,
   { repo, ref, directory, args }: TarCommit & { readonly directory: string },
@@ -43,13 +43,13 @@ function requireChecksum(text: string): string {
 
 export interface LocalPull {
   readonly scratch: string;
-  /** In place of all refs of the scratch repository. */
+  /** The commits to pull instead of all refs of the scratch repository. */
   readonly commits?: readonly string[];
-  /** Objects are not hashed again, and of the same mode on the same file system they are hard-linked. */
+  /** Whether to trust the objects: not to hash them again, and to hard-link them where possible. */
   readonly isTrusted?: boolean;
 }
 
-/** Moves refs of a scratch repository with all that belongs to them into `repo`, in one transaction. */
+/** Pulls refs of a scratch repository, with all their objects, into `repo` in one transaction. */
 export async function pullLocal(
   ctx: Context,
   repo: string,
@@ -67,14 +67,14 @@ export async function pullLocal(
   }
 }
 
-/** Whether a failure of ostree's comes of a full disk, or of what it keeps free, by its words. */
+/** Whether ostree failed because of a full disk, a quota or `min-free-space`, according to its message. */
 export function isOutOfRoom(error: unknown): boolean {
   return (
     error instanceof BootcError && /No space left|min-free-space|Disk quota/.test(error.message)
   );
 }
 
-/** Makes an empty repository in the directory `repo`, which may be there. */
+/** Makes an empty repository in the directory `repo`, which may exist. */
 export async function initRepo(
   ctx: Context,
   repo: string,
@@ -83,7 +83,7 @@ export async function initRepo(
   await ctx.run("ostree", ["init", `--repo=${repo}`, `--mode=${mode}`], { isQuiet: true });
 }
 
-/** Copies refs and all that belongs to them, in one transaction. The commits carry refs of their origin. */
+/** Copies refs with all their objects in one transaction. Commits may be bound to refs of their origin. */
 export async function copyRefs(
   ctx: Context,
   repo: string,
@@ -95,7 +95,7 @@ export async function copyRefs(
   ]);
 }
 
-/** Has `ref` name a commit of the repository, whatever it named before. */
+/** Points `ref` to a commit of the repository, replacing any existing ref. */
 export async function createRef(
   ctx: Context,
   repo: string,
@@ -105,10 +105,10 @@ export async function createRef(
   await ctx.run("ostree", args, { isQuiet: true });
 }
 
-/** How many refs one run of ostree is given; well below what a command line may hold. */
+/** How many refs are passed to one run of ostree; well below the limit of a command line. */
 const REFS_AT_ONCE = 500;
 
-/** Deletes refs by their full names. Absent ones are no error. */
+/** Deletes refs by their full names. Missing refs are ignored. */
 export async function deleteRefs(
   ctx: Context,
   repo: string,
@@ -120,16 +120,16 @@ export async function deleteRefs(
   }
 }
 
-/** What ostree's prune removed. */
+/** What `ostree prune` removed. */
 export interface Pruned {
   readonly objects: number;
-  /** As ostree prints it. */
+  /** In ostree's own format. */
   readonly size: string;
 }
 
 /** Removes the objects that no ref leads to. */
 export async function pruneObjects(ctx: Context, repo: string): Promise<Pruned> {
-  // Without a depth parents would be followed, and an image's parent is its base of long ago.
+  // Without a depth, ostree would keep parents, but an image's parent is an old base.
   return parsePruned(
     await ctx.read("ostree", ["prune", `--repo=${repo}`, "--refs-only", "--depth=0"]),
   );
@@ -141,7 +141,7 @@ export function parsePruned(text: string): Pruned {
     return { objects: Number(objects), size: size.replace(/\s/g, " ") };
   }
   if (/^No unreachable objects$/m.test(text)) return { objects: 0, size: "0 bytes" };
-  throw new BootcError("`ostree prune` printed nothing that is understood");
+  throw new BootcError("the output of `ostree prune` was not understood");
 }
 
 export interface Checkout {
@@ -151,7 +151,10 @@ export interface Checkout {
   readonly args: readonly string[];
 }
 
-export async function checkout(ctx: Context, it: Checkout): Promise<void> {
-  const args = [`--repo=${it.repo}`, ...it.args, it.commit, it.directory];
-  await ctx.read("ostree", ["checkout", ...args], { endsWithUs: true });
+export async function checkout(
+  ctx: Context,
+  { repo, commit, directory, args }: Checkout,
+): Promise<void> {
+  const all = [`--repo=${repo}`, ...args, commit, directory];
+  await ctx.read("ostree", ["checkout", ...all], { endsWithUs: true });
 }

@@ -1,4 +1,4 @@
-// Whether an ostree remote's keys vouch for a commit.
+// Verifies commits with the keys of an ostree remote.
 import { BootcError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
 import { failureOf } from "../../system/run.ts";
@@ -11,8 +11,8 @@ export interface VerifyRequest {
 }
 
 /**
- * Refuses a commit that none of the remote's keys has signed. ostree checks signatures when it pulls,
- * so the commit is pulled from its own repository; `ostree show` would only print what it finds.
+ * Refuses a commit that none of the remote's keys has signed. ostree checks signatures when it pulls, so
+ * this pulls the commit from its own repository; `ostree show` would only print the signatures.
  */
 export async function requireSigned(ctx: Context, request: VerifyRequest): Promise<void> {
   const { repo, commit, remote } = request;

@@ -1,4 +1,4 @@
-// Which ostree is installed; some of what we ask of it came with a later version.
+// Finds out the installed version of ostree, on which some features depend.
 import { BootcError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
 
@@ -9,17 +9,17 @@ export interface Ostree {
   readonly features: ReadonlySet<string>;
 }
 
-/** A run of ours has one environment, and finds one ostree in it. */
+/** Answers by environment: one run of the program has one environment, and thus one ostree. */
 const known = new WeakMap<Context["env"], Promise<Ostree>>();
 
-/** Asks ostree which one it is, once in a run. */
+/** Asks ostree for its version and features, once per run. */
 export async function readOstree(ctx: Context): Promise<Ostree> {
   const answer = known.get(ctx.env) ?? ctx.read("ostree", ["--version"]).then(parseOstree);
   known.set(ctx.env, answer);
   try {
     return await answer;
   } catch (error) {
-    // Whoever asks next may not be interrupted.
+    // The failure may be an interruption, so the next caller asks again.
     if (known.get(ctx.env) === answer) known.delete(ctx.env);
     throw error;
   }
