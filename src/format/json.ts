@@ -1,4 +1,4 @@
-// JSON from outside: every unexpected value becomes an error that names the document.
+// Reads JSON from outside: every unexpected value becomes an error that names the document.
 import { BootcError } from "../errors.ts";
 import { placeOfMistake } from "./json-place.ts";
 

@@ -1,4 +1,4 @@
-// TOML written by hand: errors say what is wrong, and where.
+// Reads hand-written TOML: errors say what is wrong, and where.
 import { parse, TomlError } from "smol-toml";
 import { BootcError } from "../errors.ts";
 

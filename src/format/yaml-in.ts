@@ -21,7 +21,7 @@ export function parseYaml(what: string, text: string): unknown {
   try {
     return document.toJS();
   } catch (cause) {
-    // Only now are aliases resolved: one may be undefined, or expand to more than any document needs.
+    // Aliases are resolved only here: one may be undefined, or expand to more than any document needs.
     throw refuse(cause instanceof Error ? cause.message : String(cause));
   }
 }

@@ -36,8 +36,6 @@ export function formatVariant(type: string, value: VariantValue): Buffer {
   return formatValue(parseVariantType(type), value);
 }
 
-// ---- reading
-
 function parseValue(type: VariantType, bytes: Buffer): VariantValue {
   if (type.size > 0 && bytes.length !== type.size) throw notNormal();
   switch (type.kind) {
@@ -179,8 +177,6 @@ function offsetWidth(length: number): 1 | 2 | 4 | 8 {
 function notNormal(): BootcError {
   return new BootcError("data is not a GVariant of the expected type", { kind: "integrity" });
 }
-
-// ---- writing
 
 function formatValue(type: VariantType, value: VariantValue): Buffer {
   switch (type.kind) {

@@ -44,8 +44,6 @@ export interface FileMetadata {
   readonly xattrs: readonly Xattr[];
 }
 
-// ---- commits
-
 const COMMIT_TYPE = "(a{sv}aya(say)sstayay)";
 
 export interface Commit {
@@ -123,8 +121,6 @@ function checksumOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("hex");
 }
 
-// ---- directories: metadata
-
 /** The bits of a mode that give the type of the file. */
 export const FILE_TYPES = { directory: 0o040000, regular: 0o100000, symlink: 0o120000 } as const;
 
@@ -155,13 +151,11 @@ export function xattrsValue(xattrs: readonly Xattr[]): VariantValue {
 function toXattrs(value: VariantValue): readonly Xattr[] {
   return (value as [Buffer, Buffer][]).map(([name, it]) => {
     if (name.length < 2 || name.indexOf(0) !== name.length - 1) {
-      throw new BootcError("an extended attribute has no proper name", { kind: "integrity" });
+      throw new BootcError("an extended attribute has no valid name", { kind: "integrity" });
     }
     return { name: name.toString("utf8", 0, name.length - 1), value: it };
   });
 }
-
-// ---- files
 
 export interface FileHeader extends FileMetadata {
   /** The target of a symbolic link; empty for a regular file. */

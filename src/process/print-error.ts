@@ -1,4 +1,4 @@
-// How an error looks on standard error: one line and a hint, or one object with --json.
+// Prints an error on standard error: one line and a hint, or one object with --json.
 import { describeError, isInternalError, rootStack } from "../errors.ts";
 import { printableLines } from "../printable.ts";
 
@@ -6,7 +6,7 @@ import { printableLines } from "../printable.ts";
 export interface ErrorForm {
   /** The program's name, for the request to report a defect. */
   readonly program: string;
-  /** Set by whoever parses the command line; errors before that are for people. */
+  /** Set when the command line is parsed; earlier errors are for people. */
   isJson: boolean;
 }
 
@@ -18,7 +18,7 @@ export function printError(error: unknown, { program, isJson }: Readonly<ErrorFo
   }
   const hasColor = process.stderr.isTTY === true && !process.env.NO_COLOR;
   const label = hasColor ? "\u001b[31merror:\u001b[0m" : "error:";
-  // Much of it is quoted: names out of images, answers of registries.
+  // Much of the text is quoted: names from images, answers of registries.
   const text = printableLines([description.message, ...description.causes].join(": "));
   process.stderr.write(`${label} ${text}\n`);
   if (description.hint) process.stderr.write(`hint: ${printableLines(description.hint)}\n`);

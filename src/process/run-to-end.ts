@@ -1,4 +1,4 @@
-// From the start of a process to its exit status: ending before the work is done is an error.
+// Runs a process to its exit status; it is an error to end before the work is done.
 import { BootcError, exitStatusOf } from "../errors.ts";
 import { type ErrorForm, printError } from "./print-error.ts";
 
@@ -9,7 +9,7 @@ import { type ErrorForm, printError } from "./print-error.ts";
 export function runToEnd(form: Readonly<ErrorForm>, main: () => Promise<number>): void {
   const unfinished = new BootcError("the program ended before its work was done", {
     kind: "unfinished",
-    hint: `this is a defect of ${form.program}; please report it, with what --verbose shows`,
+    hint: `this is a defect of ${form.program}; please report it, with the output of --verbose`,
   });
   const unfinishedStatus = exitStatusOf(unfinished);
   const report = () => printError(unfinished, form);

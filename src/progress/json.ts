@@ -6,7 +6,7 @@ import type { LayerProgress, PullEvent, PullProgress, PullStage } from "./progre
 import { sumProgress } from "./progress.ts";
 
 export interface ProgressStream {
-  /** Lines for `event`. `progress` is the state after it; `nowMs` limits how often bytes are reported. */
+  /** Lines for `event`. `progress` is the state after it. `nowMs` limits how often bytes are reported. */
   next(event: PullEvent, progress: PullProgress, nowMs: number): readonly PipeLine[];
 }
 

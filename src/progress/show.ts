@@ -14,13 +14,13 @@ export interface ShowOptions {
 
 export interface ProgressDisplay {
   readonly onEvent: OnPullEvent;
-  /** Erases the bar. Call it in every case. */
+  /** Erases the bar. Must always be called. */
   end(): void;
-  /** The same, once the program that reads the stream has read it all, or has had enough time to. */
+  /** Does the same, after waiting for the reader of the JSON stream to read everything, but not for long. */
   finish(): Promise<void>;
 }
 
-/** How long the reader of the stream may take at the end, in milliseconds; then the rest is dropped. */
+/** How long to wait for the reader of the stream at the end, in milliseconds; the rest is then dropped. */
 const LAST_READ_MS = 5000;
 
 /** How often the bar is drawn, in milliseconds. */

@@ -4,7 +4,7 @@ import { shortDigest } from "../image/digest.ts";
 import type { LayerProgress, PullEvent, PullProgress } from "./progress.ts";
 import { sumProgress } from "./progress.ts";
 
-export interface ProgressLook {
+export interface ProgressView {
   readonly columns: number;
   /** The most lines to show. */
   readonly rows: number;
@@ -13,14 +13,14 @@ export interface ProgressLook {
 }
 
 /** Lines for a terminal: a bar with bytes, rate and remaining time, then the layers in progress. */
-export function describeProgress(progress: PullProgress, look: ProgressLook): readonly string[] {
+export function describeProgress(progress: PullProgress, view: ProgressView): readonly string[] {
   switch (progress.stage) {
     case undefined:
     case "committed":
     case "done":
       return [];
     case "layers":
-      return [describeBytes(progress, look), ...describeLayers(progress, look)];
+      return [describeBytes(progress, view), ...describeLayers(progress, view)];
     case "merging":
       return ["merging the layers"];
     case "deploying":
@@ -32,19 +32,19 @@ export function describeProgress(progress: PullProgress, look: ProgressLook): re
   }
 }
 
-function describeBytes(progress: PullProgress, look: ProgressLook): string {
+function describeBytes(progress: PullProgress, view: ProgressView): string {
   const { bytes, fetchedBytes, layers, importedLayers } = sumProgress(progress);
   const share = bytes === 0 ? 1 : fetchedBytes / bytes;
-  const rate = look.bytesPerSecond ?? 0;
+  const rate = view.bytesPerSecond ?? 0;
   const remaining = rate > 0 ? (bytes - fetchedBytes) / rate : undefined;
-  const words = [
+  const facts = [
     `${formatDecimalSize(fetchedBytes)} of ${formatDecimalSize(bytes)}`,
     ...(rate > 0 ? [`${formatDecimalSize(Math.round(rate))}/s`] : []),
     ...(remaining === undefined || remaining < 1 ? [] : [`${formatDuration(remaining)} left`]),
     `${importedLayers}/${layers} layers imported`,
   ].join(", ");
-  const width = Math.min(30, look.columns - words.length - 4);
-  return width < 5 ? words : `[${formatBar(share, width)}] ${words}`;
+  const width = Math.min(30, view.columns - facts.length - 4);
+  return width < 5 ? facts : `[${formatBar(share, width)}] ${facts}`;
 }
 
 function formatBar(share: number, width: number): string {
@@ -60,7 +60,7 @@ function formatDuration(seconds: number): string {
 }
 
 /** Lists layers that are fetched but not imported first, then waiting ones; the rest is only counted. */
-function describeLayers(progress: PullProgress, { rows }: ProgressLook): readonly string[] {
+function describeLayers(progress: PullProgress, { rows }: ProgressView): readonly string[] {
   const open = [...inState(progress, "fetched"), ...inState(progress, "waiting")];
   const room = Math.max(0, rows - 2);
   const shown = open.slice(0, Math.max(0, open.length > room ? room - 1 : room));
@@ -85,7 +85,7 @@ export function describeEvent(event: PullEvent, progress: PullProgress): string 
   switch (event.type) {
     case "planned": {
       const { layers, bytes } = sumProgress(progress);
-      if (layers === 0) return `fetching ${event.image}: every layer is here already`;
+      if (layers === 0) return `fetching ${event.image}: all layers are already present`;
       return `fetching ${event.image}: ${countLayers(layers)} (${formatDecimalSize(bytes)})`;
     }
     case "layer": {

@@ -149,7 +149,7 @@ describe("a process whose work is not done when nothing can happen any more", ()
       stdout: "",
       stderr:
         "error: the program ended before its work was done\n" +
-        "hint: this is a defect of bootc; please report it, with what --verbose shows\n",
+        "hint: this is a defect of bootc; please report it, with the output of --verbose\n",
     });
     const { status, stderr } = end("() => new Promise(() => {})", true);
     expect([status, JSON.parse(stderr).error.kind]).toEqual([11, "unfinished"]);

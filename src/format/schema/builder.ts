@@ -28,7 +28,7 @@ export function object(
   };
 }
 
-/** One of several words, each with its meaning. */
+/** A choice between words, each with its meaning. */
 export function choice(description: string, meanings: Readonly<Record<string, string>>): Schema {
   const oneOf = Object.entries(meanings).map(([word, about]) => ({
     description: about,
