@@ -1,6 +1,5 @@
 // Installs onto a mounted file system, for to-filesystem and to-existing-root.
 import type { Context } from "../system/context.ts";
-import { installTo } from "./deploy.ts";
 import { type EspSearch, withEsp } from "./disk/esp.ts";
 import {
   bootOf,
@@ -13,7 +12,8 @@ import {
   wipeRoot,
   withBoot,
 } from "./disk/filesystem.ts";
-import { finalizeFilesystems } from "./finalize.ts";
+import { finalizeFilesystems } from "./disk/finalize.ts";
+import { installTo } from "./install.ts";
 import { isRunningRoot, requireOtherStateroot } from "./machine/running-root.ts";
 import { prepareInstall } from "./prepare.ts";
 import type { Prepared } from "./prepared.ts";

@@ -1,14 +1,14 @@
 // `bootc install to-disk`: partition a disk and install an image to it.
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
-import { installTo } from "../../install/deploy.ts";
 import {
   type DiskLayout,
   requireDevice,
   requireFreeDisk,
   withNewDisk,
 } from "../../install/disk/disk.ts";
-import { finalizeFilesystems } from "../../install/finalize.ts";
+import { finalizeFilesystems } from "../../install/disk/finalize.ts";
+import { installTo } from "../../install/install.ts";
 import type { BlockSetup, FilesystemType } from "../../install/plan/choices.ts";
 import type { InstallConfig } from "../../install/plan/install-config.ts";
 import { parseSizeMiB } from "../../install/plan/partition-plan.ts";

@@ -1,7 +1,7 @@
 // Ends an installation: everything is on the disk, and the file systems are clean.
-import { flushJournal, trimFilesystem } from "../programs/disk/fs.ts";
-import { remount } from "../programs/disk/mount.ts";
-import type { Context } from "../system/context.ts";
+import { flushJournal, trimFilesystem } from "../../programs/disk/fs.ts";
+import { remount } from "../../programs/disk/mount.ts";
+import type { Context } from "../../system/context.ts";
 
 /**
  * Trims the file systems, remounts them read-only and flushes their journals. Boot loaders do not replay a
