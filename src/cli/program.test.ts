@@ -7,7 +7,7 @@ const { ctx } = scriptedContext("/nonexistent", []);
 
 const ACCESS = "--auth-anonymous --authfile --cert-dir --insecure-skip-tls-verification";
 
-/** What other implementations take, and callers of theirs may therefore give. */
+/** Options of other implementations, which their callers may therefore pass. */
 const TAKEN: Readonly<Record<string, string>> = {
   status: "--format --json --format-version --booted -v --verbose",
   upgrade:
@@ -37,7 +37,7 @@ const TAKEN: Readonly<Record<string, string>> = {
     `--target-imgref --no-imgref --no-signature-verification --karg --write-commitid-to ${ACCESS}`,
 };
 
-/** The command that words lead to, as `ostree container …` for those of ostree's. */
+/** Finds the command that the words name; `container …` is one of `ostree container`. */
 function find(words: string): AnyCommand {
   const path = words.startsWith("container ") ? `internals ostree-ext ${words}` : words;
   return path.split(" ").reduce<AnyCommand>((command, word) => {
@@ -61,7 +61,7 @@ test("every command takes --verbose", () => {
   expect(without.map((it) => it.name())).toEqual([]);
 });
 
-describe("words that would mean nothing beside each other are refused", () => {
+describe("words that have no meaning together are refused", () => {
   const deploy = "internals ostree-container image deploy --imgref ostree-unverified-registry:x";
   test.each([
     ["upgrade --check", "--apply"],

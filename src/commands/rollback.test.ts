@@ -9,7 +9,7 @@ const OSTREE_2025 = "libostree:\n Version: '2025.2'\n";
 
 const READ_ONLY = "30 1 8:1 / /sysroot ro,relatime - ext4 /dev/sda1 rw\n";
 
-test("rollback looks whether ostree did what it was asked for", async () => {
+test("rollback checks whether ostree did what it was told", async () => {
   const it = await machineOf("2025.2");
   const script: readonly ScriptLine[] = [
     LOCK,
@@ -38,7 +38,7 @@ test("rollback needs a newer ostree than 2022.7", async () => {
   `);
 });
 
-test("a medium that cannot be written is told from a mount that is read-only", async () => {
+test("a read-only medium is distinguished from a read-only mount", async () => {
   const it = await machineOf("2025.2");
   await writeFile(join(it.root, "proc/self/mountinfo"), READ_ONLY);
   await mkdir(join(it.root, "sys/dev/block/8:1"), { recursive: true });

@@ -3,7 +3,7 @@ import { machineOf, play } from "../testing/play-verb.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import { status } from "./status.ts";
 
-test("status asks no program", async () => {
+test("status starts no program", async () => {
   const it = await machineOf("2025.2");
   expect(
     await play(it, [], (ctx) => status(ctx, { format: "humanreadable", booted: true })),
@@ -17,7 +17,7 @@ test("status asks no program", async () => {
   `);
 });
 
-test("the format of status is what was asked for, else what suits the terminal", async () => {
+test("the format of status is the requested one, or the one that suits the terminal", async () => {
   const it = await machineOf("2025.2");
   const first = async (options: Parameters<typeof status>[1], isTerminal: boolean) => {
     const { ctx, transcript } = scriptedContext(it.root, [], { isTerminal });

@@ -8,7 +8,7 @@ import { switchImage } from "./switch.ts";
 
 const READ_ONLY = "30 1 8:1 / /sysroot ro,relatime - ext4 /dev/sda1 rw\n";
 
-test("switch --mutate-in-place answers in JSON where it is asked to", async () => {
+test("switch --mutate-in-place answers in JSON on request", async () => {
   const it = await machineOf("2025.2");
   const mutate = (json: boolean) =>
     play(it, [], (ctx) =>
@@ -22,7 +22,7 @@ test("switch --mutate-in-place answers in JSON where it is asked to", async () =
   expect(document).toMatch(/^\n> \{"apiVersion":.*quay\.io\/example\/new.*\(no newline\)\n$/);
 });
 
-test("switch to what is followed already changes nothing", async () => {
+test("switch to the image that is already followed changes nothing", async () => {
   const it = await machineOf("2025.2");
   const options = { transport: "registry" };
   expect(

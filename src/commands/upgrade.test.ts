@@ -5,7 +5,7 @@ import { expectRefused, LOCK, machineOf, play } from "../testing/play-verb.ts";
 import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
 import { upgrade } from "./upgrade.ts";
 
-test("upgrade --from-downloaded unlocks what is staged and looks that it is unlocked", async () => {
+test("upgrade --from-downloaded unlocks the staged deployment and checks the result", async () => {
   const script: readonly ScriptLine[] = [LOCK, ["? ostree --version", " Version: '2022.7'\n"]];
   const older = await machineOf("2022.7");
   expect(
@@ -42,7 +42,7 @@ test.each<[string, { readonly file?: string; readonly env?: Readonly<Record<stri
   ["there is a file `/run/.containerenv`", { file: "run/.containerenv" }],
   ["there is a file `/.dockerenv`", { file: ".dockerenv" }],
   ["the environment variable `container` is `podman`", { env: { container: "podman" } }],
-])("what looks like a container is told why: %s", async (why, { file, env = {} }) => {
+])("the refusal in a container says how it was detected: %s", async (why, { file, env = {} }) => {
   const { root } = await machineOf("2025.2");
   if (file !== undefined) await writeFile(join(root, file), "");
   const { ctx } = scriptedContext(root, [], { env });

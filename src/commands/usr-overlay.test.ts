@@ -5,7 +5,7 @@ import { machineOf, play } from "../testing/play-verb.ts";
 import type { ScriptLine } from "../testing/scripted-context.ts";
 import { usrOverlay } from "./usr-overlay.ts";
 
-test("usr-overlay leaves the mounting to ostree", async () => {
+test("usr-overlay leaves mounting to ostree", async () => {
   const it = await machineOf("2025.2");
   const script: readonly ScriptLine[] = [["+ ostree admin unlock --transient"]];
   expect(await play(it, [], (ctx) => usrOverlay(ctx, { readOnly: true }))).toBe(

@@ -10,7 +10,7 @@ test.each([
   ["a colon too few", '{"a" 1}', 1, 6],
   ["a key without quotes", "{\n\n a: 1}", 3, 2],
   ["a comment", '{\n  // why\n  "a": 1\n}', 2, 3],
-  ["a word that means nothing", '{"a": yes}', 1, 7],
+  ["a word without a meaning", '{"a": yes}', 1, 7],
   ["a string over two lines", '["a",\n "b\n"]', 2, 2],
   ["the wrong bracket", '{"a": [1}', 1, 9],
   ["more than one value", "{}\n{}", 2, 1],

@@ -6,7 +6,7 @@ test.each([
   ["an open list", "a: ["],
   ["an alias of nothing", "a: *b"],
   ["aliases that grow without end", "a: &a [1,1,1]\nb: &b [*a,*a]\n".concat(aliases(40))],
-])("YAML that is none, by %s, is a usage error of one line", (_what, text) => {
+])("invalid YAML, with %s, is a usage error of one line", (_what, text) => {
   const parse = () => parseYaml("the host document", text);
   expect(parse).toThrow(/^the host document is not valid YAML: .+$/);
   expect(parse).toThrow(BootcError);

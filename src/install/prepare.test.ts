@@ -66,7 +66,7 @@ test.each([
 });
 
 test.each([
-  ["no word of composefs", "[sysroot]\nreadonly=true\n", undefined],
+  ["composefs is not mentioned", "[sysroot]\nreadonly=true\n", undefined],
   ["composefs without fs-verity", "[composefs]\nenabled = yes\n", undefined],
   ["the same key elsewhere", "[root]\nenabled = verity\n", undefined],
   ["fs-verity", "[composefs]\nenabled = verity\n", "is `verity`"],

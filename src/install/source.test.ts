@@ -11,7 +11,7 @@ rootless=0
 graphRootMounted=1
 `;
 
-test("what podman says about a container", () => {
+test("parses what podman says about a container", () => {
   const env = parseContainerEnv(PODMAN);
   expect(env).toEqual({
     engine: "podman-4.3.1",

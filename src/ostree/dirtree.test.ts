@@ -3,7 +3,7 @@ import { type Dirtree, formatDirtree, parseDirtree } from "./dirtree.ts";
 import { formatVariant } from "./gvariant.ts";
 import { EMPTY_TREE } from "./objects.ts";
 
-/** The same by the writer for any type: names and checksums of files, then of directories. */
+/** The same bytes from the generic writer: names and checksums of files, then of directories. */
 function formatByType({ files, dirs }: Dirtree): Buffer {
   const sum = (it: string) => Buffer.from(it, "hex");
   return formatVariant("(a(say)a(sayay))", [
@@ -16,7 +16,7 @@ const file = (length: number) => ({ name: "f".repeat(length), checksum: EMPTY_TR
 const dir = (length: number) => ({ name: "d".repeat(length), tree: EMPTY_TREE, meta: EMPTY_TREE });
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
-// An offset takes one, two or four bytes, by the length of what it stands in: of an entry, a list, the whole.
+// An offset has one, two or four bytes, depending on the length of its entry, list or object.
 test.each<[string, readonly number[], (length: number) => Dirtree]>([
   ["a file around 255 bytes", range(210, 260), (it) => ({ files: [file(it)], dirs: [] })],
   ["a file around 64 KiB", range(65490, 65540), (it) => ({ files: [file(it)], dirs: [] })],
@@ -28,7 +28,7 @@ test.each<[string, readonly number[], (length: number) => Dirtree]>([
     range(65400, 65480),
     (it) => ({ files: [file(it), { ...file(1), name: "g" }], dirs: [] }),
   ],
-])("offsets are as wide as the format wants: %s", (_, lengths, make) => {
+])("offsets are as wide as the format requires: %s", (_, lengths, make) => {
   for (const length of lengths) {
     const tree = make(length);
     const bytes = formatDirtree(tree);
@@ -37,13 +37,13 @@ test.each<[string, readonly number[], (length: number) => Dirtree]>([
   }
 });
 
-test("nothing is two empty lists", () => {
+test("an empty directory has two empty lists", () => {
   const nothing = { files: [], dirs: [] };
   expect(formatDirtree(nothing)).toEqual(formatByType(nothing));
   expect(parseDirtree(formatDirtree(nothing))).toEqual(nothing);
 });
 
-test.each(["", ".", "..", "a/b", "/", "../a"])("the name %j is damage", (name) => {
+test.each(["", ".", "..", "a/b", "/", "../a"])("the name %j is refused as damage", (name) => {
   const bad = [
     { files: [{ ...file(1), name }], dirs: [] },
     { files: [], dirs: [{ ...dir(1), name }] },

@@ -15,8 +15,8 @@ test.each([
   ["a tuple that ends as another", "(s}"],
   ["an entry of one", "{s}"],
   ["an entry of three", "{sss}"],
-  ["an entry by something that is no key", "{ays}"],
-])("%s is none: %j", (_, text) => {
+  ["an entry whose first member cannot be a key", "{ays}"],
+])("%s is not a type: %j", (_, text) => {
   expect(() => parseVariantType(text)).toThrow("type");
 });
 
@@ -27,7 +27,7 @@ test.each([
 ])("%s nest 32 deep and no deeper", (_, nested) => {
   expect(() => parseVariantType(nested(32))).not.toThrow();
   expect(() => parseVariantType(nested(33))).toThrow("type");
-  // Deep enough for the stack of calls, if nobody counted.
+  // Without a limit, this would overflow the call stack.
   expect(() => parseVariantType(nested(100_000))).toThrow(/type/);
 });
 

@@ -31,7 +31,7 @@ test("values are read with their escapes", () => {
   expect(hasGroup(it, "rpmostree")).toBe(false);
 });
 
-test("everything that is not edited stays as it was", () => {
+test("everything that is not edited stays unchanged", () => {
   expect(formatKeyfile(parseKeyfile(ORIGIN))).toBe(ORIGIN);
   const changed = withKeyfileValue(parseKeyfile(ORIGIN), "origin", {
     key: "container-image-reference",
@@ -58,7 +58,7 @@ test("a new key goes to the end of its group, a new group to the end", () => {
 test.each([
   [" \t a \t b ", "\\s\\t\\sa \t b "],
   ["a\\b\nc\r", "a\\\\b\\nc\\r"],
-])("of white space, what stands in front is escaped: %j", (value, written) => {
+])("only leading white space is escaped: %j", (value, written) => {
   const keyfile = withKeyfileValue(parseKeyfile(""), "a", { key: "z", value });
   expect(formatKeyfile(keyfile)).toBe(`[a]\nz=${written}\n`);
 });
@@ -67,7 +67,7 @@ test("an entry before every group belongs to none", () => {
   expect(keyfileValue(parseKeyfile("x=1\n[a]\n"), "", "x")).toBe("1");
 });
 
-test("a key and a group can be taken out", () => {
+test("a key can be removed", () => {
   expect(
     formatKeyfile(withoutKeyfileKey(parseKeyfile(ORIGIN), "libostree-transient", "pinned")),
   ).toBe(ORIGIN.replace("pinned=true\n", ""));

@@ -29,7 +29,7 @@ test.each([
   expect(parseOrigin(text)).toEqual({ ...NOTHING, ...want });
 });
 
-test("a reference that is not understood is an error, and no mistake in typing", () => {
+test("a reference that is not understood is an error, but not a usage error", () => {
   expect(() => parseOrigin("[origin]\ncontainer-image-reference=what:ever\n")).toThrow(
     expect.objectContaining({ name: "BootcError", kind: "failed" }),
   );
@@ -39,7 +39,7 @@ test("a new origin names the image and nothing else", () => {
   expect(formatOrigin(IMAGE)).toBe(`[origin]\ncontainer-image-reference=${REFERENCE}\n`);
 });
 
-test("following another image, what else is said stays, other sources go", () => {
+test("when the image changes, other keys stay and other sources go", () => {
   const text = [
     "# a comment",
     "[origin]",
@@ -57,3 +57,32 @@ test("following another image, what else is said stays, other sources go", () =>
     kept.join("\n").replace("ostree-unverified-registry:quay.io/old", REFERENCE),
   );
 });
+
+const UNVERIFIED = parseOstreeReference("ostree-unverified-registry:quay.io/example/os:latest");
+
+test("a new origin is what upstream programs read", () => {
+  expect(formatOrigin(UNVERIFIED)).toBe(
+    "[origin]\ncontainer-image-reference=ostree-unverified-registry:quay.io/example/os:latest\n",
+  );
+  expect(parseOrigin(formatOrigin(UNVERIFIED)).image).toEqual(UNVERIFIED);
+});
+
+test("another image replaces a branch, and all else stays", () => {
+  const text = "[origin]\nrefspec=a:b\ncustom-url=x\n\n[libostree-transient]\npinned=true\n";
+  const replaced = replaceOriginImage(text, UNVERIFIED);
+  expect(replaced).toContain("custom-url=x\n");
+  expect(parseOrigin(replaced)).toEqual({
+    image: UNVERIFIED,
+    refspec: undefined,
+    isIncompatible: false,
+    isPinned: true,
+    isHotfix: false,
+  });
+});
+
+test.each(["rpmostree", "packages", "overrides", "modules"])(
+  "the group %s is rpm-ostree's",
+  (group) => {
+    expect(parseOrigin(`[origin]\n[${group}]\n`).isIncompatible).toBe(true);
+  },
+);

@@ -34,7 +34,7 @@ test("a line with the causes, and a hint", () => {
 
 test.each([
   ["a terminal", { isTTY: true }, true],
-  ["a terminal of somebody who wants none", { isTTY: true, noColor: "1" }, false],
+  ["a terminal with NO_COLOR", { isTTY: true, noColor: "1" }, false],
   ["a file", {}, false],
 ])("on %s the color is there: %3$s", (_, options, hasColor) => {
   expect(print(ERROR, options).startsWith("\u001b[31merror:\u001b[0m it is wrong")).toBe(hasColor);
@@ -53,7 +53,7 @@ test("what a registry or an image wrote does not command the terminal", () => {
   expect(print(error)).toBe(`error: no: ${shown}\nhint: ${shown}\n`);
 });
 
-test("with --json neither, and the text is the same", () => {
+test("nor does it with --json, and the text is the same", () => {
   const hostile = "\u009b1mgone \u202e";
   const json = print(new BootcError("no", { cause: new BootcError(hostile) }), { isJson: true });
   expect(json).not.toMatch(/[\u009b\u202e]/);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { parseLabels } from "./selinux.ts";
 
-// What ostree 2022.7 prints.
+// Output of ostree 2022.7.
 const LISTING = `d00755 0 0      0 { [(b'security.selinux', b'system_u:object_r:root_t:s0')] } /
 -00644 0 0      0 { [(b'security.selinux', b'system_u:object_r:boot_t:s0')] } /boot/a b
 l00777 0 0      0 { [(b'security.selinux', b'system_u:object_r:boot_t:s0:c1,c2')] } /boot/loader -> x
@@ -9,7 +9,7 @@ d00755 0 0      0 { @a(ayay) [] } /boot/lost+found
 -00644 0 0 123456 { [(b'security.selinux', b'a:b:c:s0'), (b'user.x', b'1')] } /etc/fstab
 `;
 
-test("labels are found by path; what has none is not there", () => {
+test("labels are found by path; a path without a label is missing", () => {
   expect([...parseLabels(LISTING)]).toEqual([
     ["", "system_u:object_r:root_t:s0"],
     ["boot/a b", "system_u:object_r:boot_t:s0"],

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createLiveLines } from "./live-lines.ts";
 
-/** What is written to a terminal of so many columns, with the escape character as `^`. */
+/** The output on a terminal with this many columns, with `^` for the escape character. */
 function linesOn(columns: number) {
   const terminal = {
     isStdoutTerminal: true,
@@ -16,7 +16,7 @@ function linesOn(columns: number) {
   return { live, written };
 }
 
-test("lines are drawn over those that were shown, in one piece", () => {
+test("lines replace the earlier ones in one write", () => {
   const { live, written } = linesOn(80);
   live.draw(["a", "b"]);
   live.draw(["c"]);
@@ -25,7 +25,7 @@ test("lines are drawn over those that were shown, in one piece", () => {
   expect(written).toEqual(["a\nb\n", "^[2A^[Jc\n", "^[1A^[J", "d\n"]);
 });
 
-test("a note stays above, and the lines come again below it", () => {
+test("a note stays above, and the lines are drawn again below it", () => {
   const { live, written } = linesOn(80);
   live.note("first");
   live.draw(["a", "b"]);
@@ -49,7 +49,7 @@ test.each([
   [2, "a"],
   [1, "a"],
   [0, "a"],
-])("in %d columns a line is cut before the last", (columns, want) => {
+])("in %d columns, a line is cut before the last column", (columns, want) => {
   const { live, written } = linesOn(columns);
   live.draw(["abcdefgh"]);
   live.note("a note is not cut");
@@ -57,7 +57,7 @@ test.each([
   expect(written[1]).toBe(`^[1A^[Ja note is not cut\n${want}\n`);
 });
 
-test("controls in what is drawn or noted are shown, and count as what is shown", () => {
+test("control characters are drawn visibly, and count with their visible width", () => {
   const { live, written } = linesOn(8);
   live.draw(["\u001b[2J"]);
   live.note("\u001b[2J");

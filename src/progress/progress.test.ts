@@ -91,13 +91,13 @@ test("a log gets a line for each stage", () => {
 });
 
 test("a terminal gets bytes, rate, remaining time and each layer's state", () => {
-  const look = { columns: 100, rows: 10, bytesPerSecond: 500_000 };
-  expect(describeProgress(after(3), look)).toEqual([
+  const view = { columns: 100, rows: 10, bytesPerSecond: 500_000 };
+  expect(describeProgress(after(3), view)).toEqual([
     "[###############               ] 2.0 MB of 4.0 MB, 500.0 kB/s, 4 s left, 0/2 layers imported",
     "  cccccccccccc    1.0 MB  fetched, being imported",
     "  bbbbbbbbbbbb    3.0 MB  waiting",
   ]);
-  expect(describeProgress(after(3), { ...look, columns: 20, rows: 2 })).toEqual([
+  expect(describeProgress(after(3), { ...view, columns: 20, rows: 2 })).toEqual([
     "2.0 MB of 4.0 MB, 500.0 kB/s, 4 s left, 0/2 layers imported",
   ]);
 });
@@ -119,7 +119,7 @@ test("programs get a stream that follows the published schema and starts once", 
   expect(documents.filter((it) => it.type === "Start")).toHaveLength(1);
 });
 
-test("bytes are reported at most five times in a second", () => {
+test("bytes are reported at most five times per second", () => {
   const stream = createProgressStream();
   const events = Array.from(
     { length: 100 },

@@ -43,7 +43,7 @@ test("arguments of configuration and image join the entry, once", async () => {
   expect(await readFile(join(root, ENTRY), "utf8")).toBe(text);
 });
 
-test("a directory among the files of the configuration or the image is no file", async () => {
+test("a directory among the files of the configuration or the image is ignored", async () => {
   const root = await installed("root=UUID=1 ostree=/ostree/boot.1/default/sum/0");
   const kargsDir = join(root, DEPLOYMENT, "usr/lib/bootc/kargs.d");
   await mkdir(join(kargsDir, "old"));

@@ -42,7 +42,7 @@ test("sysusers-sync leaves the file alone while another program holds its lock",
 
 test.each([
   ["whose process is gone", () => `${deadPid()}\0`],
-  ["with the number this process happens to have", () => `${process.pid}\0`],
+  ["with the number that this process happens to have", () => `${process.pid}\0`],
   ["cut short before it had a number", () => ""],
   ["with something else in it", () => "useradd\n"],
   ["with a number no process can have", () => "99999999999999999999\0"],
@@ -57,7 +57,7 @@ test.each([
   expect(await readdir(join(root, "etc"))).toEqual(["passwd", "shadow"]);
 });
 
-/** A number that a process had which has ended and is waited for. */
+/** The number of a process that has ended. */
 function deadPid(): number {
   return spawnSync("true").pid;
 }

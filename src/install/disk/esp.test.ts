@@ -7,7 +7,7 @@ import { withEsp } from "./esp.ts";
 
 const DISKS = "? lsblk --inverse --list --noheadings --output PATH,TYPE /dev/sda2";
 
-/** A machine whose root is on /dev/sda2, of a disk with partitions of these types. */
+/** A machine whose root is on /dev/sda2, with partitions of these types. */
 async function machine({ isEfi, types }: { isEfi: boolean; types: readonly string[] }) {
   const root = await mkdtemp(join(tmpdir(), "esp-"));
   if (isEfi) await mkdir(join(root, "sys/firmware/efi"), { recursive: true });
@@ -40,7 +40,7 @@ test.each([
   ["none", [LINUX, LINUX]],
   ["one", [ESP, LINUX]],
   ["several", [ESP, ESP, LINUX]],
-])("without a boot loader no ESP is looked for: there is %s", async (_about, types) => {
+])("without a boot loader, no ESP is searched for: there is %s", async (_about, types) => {
   const { ctx, transcript } = await machine({ isEfi: true, types });
   expect(await withEsp(ctx, { ...search, isNeeded: false }, async () => "done")).toBe("done");
   expect(transcript().trim()).toBe("");

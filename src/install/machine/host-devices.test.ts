@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { scriptedContext } from "../../testing/scripted-context.ts";
 import { showHostDevices } from "./host-devices.ts";
 
-/** A machine on whose `/dev` file systems of these types are mounted, one over the other. */
+/** A machine with file systems of these types on `/dev`, one over the other. */
 async function layOutMounts(...types: readonly string[]): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), "host-devices-"));
   onTestFinished(() => rm(root, { recursive: true }));
@@ -17,7 +17,7 @@ async function layOutMounts(...types: readonly string[]): Promise<string> {
   return root;
 }
 
-test("a container with devices of its own gets the host's", async () => {
+test("a container with its own devices gets the host's", async () => {
   const { ctx, transcript } = scriptedContext(await layOutMounts("tmpfs"), [
     ["+ mount -t devtmpfs devtmpfs /dev"],
   ]);

@@ -7,13 +7,13 @@ import { createContext } from "../../system/run.ts";
 import { requireLabelRights, withLabelRights } from "./label-rights.ts";
 
 interface Machine {
-  /** What its switch says; undefined without SELinux. */
+  /** The content of its switch file; undefined without SELinux. */
   readonly enforce: string | undefined;
   readonly mayLabel: boolean;
   readonly hasFallback?: boolean;
 }
 
-/** A machine whose chcon ends as its policy would have it. */
+/** A machine whose chcon succeeds or fails according to its policy. */
 async function machineOf({ enforce, mayLabel, hasFallback }: Machine) {
   const root = await mkdtemp(join(tmpdir(), "labels-"));
   const switchFile = join(root, "proc/1/root/sys/fs/selinux/enforce");
@@ -39,7 +39,7 @@ test.each<[string, Machine, boolean]>([
 test.each<[string, Machine, string]>([
   ["off with the fallback", { enforce: "1", mayLabel: false, hasFallback: true }, "0"],
   ["on without it", { enforce: "1", mayLabel: false }, "1"],
-  ["on where it is in nobody's way", { enforce: "1", mayLabel: true, hasFallback: true }, "1"],
+  ["on where it causes no failure", { enforce: "1", mayLabel: true, hasFallback: true }, "1"],
 ])("enforcement during the work is %s, and on after it", async (_about, machine, want) => {
   const { ctx, read } = await machineOf(machine);
   expect(await withLabelRights(ctx, read)).toBe(want);

@@ -7,7 +7,7 @@ import { isRunningRoot, requireOtherStateroot } from "./running-root.ts";
 
 const CMDLINE = `root=UUID=1 ostree=/ostree/boot.1/default/${"a".repeat(64)}/0 quiet\n`;
 
-/** A container with these files of its own, on a host with those; file systems are those of this machine. */
+/** A container with its own files, on a host with others. The file systems are those of this machine. */
 async function containerOn(
   host: Readonly<Record<string, string>>,
   own: Readonly<Record<string, string>> = {},
@@ -25,7 +25,7 @@ async function containerOn(
   return { root, ctx: scriptedContext(root, []).ctx };
 }
 
-test("the stateroot of the running system is refused, in a container with a /run of its own as well", async () => {
+test("the stateroot of the running system is refused, even in a container with its own /run", async () => {
   const { ctx } = await containerOn({ "run/ostree-booted": "" });
   await expect(requireOtherStateroot(ctx, "default")).rejects.toThrow(
     "Cannot redeploy over booted stateroot default",
@@ -33,7 +33,7 @@ test("the stateroot of the running system is refused, in a container with a /run
   await requireOtherStateroot(ctx, "other");
 });
 
-test("a host that is no ostree system has no stateroot, whatever is in the container's /run", async () => {
+test("a host that is not an ostree system has no stateroot, whatever the container's /run contains", async () => {
   const { ctx } = await containerOn({}, { "run/ostree-booted": "" });
   await requireOtherStateroot(ctx, "default");
 });
@@ -42,7 +42,7 @@ test("the running root is known by its own file system or by that of its physica
   const { ctx, root } = await containerOn({});
   expect(await isRunningRoot(ctx, ["/proc"])).toBe(false);
   expect(await isRunningRoot(ctx, ["/proc", root])).toBe(true);
-  // As with composefs, where `/` is something else than what is below `/sysroot`.
+  // With composefs, `/` is another file system than `/sysroot`.
   await symlink("/proc", join(root, "host/sysroot"));
   expect(await isRunningRoot(ctx, ["/proc"])).toBe(true);
 });

@@ -34,7 +34,7 @@ test("later files win, kernel arguments add up, one spelling of the file system 
   expect(formatInstallConfig(config, false)).not.toContain("kargs");
 });
 
-test("without any file nothing has a default", () => {
+test("without any file, nothing has a default", () => {
   const { config } = mergeInstallConfig([], "x64");
   expect(config).toBeUndefined();
   expect(JSON.parse(formatInstallConfig(config, true))).toMatchObject({ block: null });

@@ -18,8 +18,8 @@ test("kernel arguments: root, configuration, image, minus deletions, then the us
 test.each([
   ["a key", ["a"], ["b=1"]],
   ["a key with a value", ["a=1"], ["a=2", "b=1"]],
-  ["dash and underscore are one", ["b_"], ["a=1", "a=2", "b=1"]],
-  ["nothing that is there", ["c"], ["a=1", "a=2", "b=1"]],
+  ["dash and underscore are the same", ["b_"], ["a=1", "a=2", "b=1"]],
+  ["a key that is not there", ["c"], ["a=1", "a=2", "b=1"]],
 ])("deleting %s", (_about, deletes, want) => {
   expect(orderKargs({ ...NONE, config: ["a=1 a=2 b=1"], deletes })).toEqual(want);
 });

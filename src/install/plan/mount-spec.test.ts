@@ -19,7 +19,7 @@ test.each(["", "  ", "a /boot b c d", "a /home"])("refuses the mount spec `%s`",
   expect(() => parseMountSpec(text, "/boot")).toThrow("mount");
 });
 
-test("an image's own fstab stays, but for /boot", () => {
+test("an image's own fstab stays, except for /boot", () => {
   const fstab = "# mine\nUUID=9 /data xfs defaults 0 0\nUUID=8 /boot ext4 defaults 0 0\n";
   const spec = withMountOption(parseMountSpec("UUID=1", "/boot"), "ro");
   expect(withFstabMount(fstab, spec)).toBe(

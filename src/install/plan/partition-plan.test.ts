@@ -43,7 +43,7 @@ test.each([
   else expect(check).toThrow(`the disk has ${diskMiB} MiB`);
 });
 
-test("a root that no file system fits in is refused", () => {
+test("a root that is too small for any file system is refused", () => {
   expect(() => planPartitions({ arch: "x64", rootSizeMiB: 299, hasBoot: false })).toThrow(
     "a root of 299 MiB is too small",
   );

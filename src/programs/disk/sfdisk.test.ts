@@ -19,7 +19,7 @@ const GPT = JSON.stringify({
   },
 });
 
-test("what firmware starts from is known by its type, in tables of both kinds", () => {
+test("an ESP is recognized by its type in tables of both kinds", () => {
   const found = parsePartitions(GPT).filter((it) => isEspType(it.type));
   expect(found.map((it) => it.node)).toEqual(["/dev/loop0p1"]);
   const dos = { partitiontable: { label: "dos", partitions: [{ node: "/dev/sda1", type: "ef" }] } };

@@ -2,19 +2,15 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { parseOstreeReference } from "../../image/reference.ts";
 import { formatDictionary } from "../../ostree/objects.ts";
-import { formatOrigin, parseOrigin, replaceOriginImage } from "../../ostree/origin.ts";
-import { type Context, withSignal } from "../../system/context.ts";
+import type { Context } from "../../system/context.ts";
 import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
-import { formatRecord } from "../systemd.ts";
 import {
   formatStageArgs,
   setDefaultDeployment,
   setFinalizationLock,
   stageDeployment,
 } from "./admin.ts";
-import { isAtLeast, parseOstree, readOstree } from "./version.ts";
 
 const request = {
   stateroot: "default",
@@ -38,80 +34,10 @@ test("arguments are inherited unless they are given, each in one word", () => {
   ]);
 });
 
-test.each([
-  ["libostree:\n Version: '2022.7'\n Git: x", "2022.7"],
-  ["libostree:\n Version: 2026.4\n", "2026.4"],
-])("%j says version %s", (text, want) => expect(parseOstree(text).version).toBe(want));
-
-test("features are the names in the list", () => {
-  const { features } = parseOstree(
-    "libostree:\n Version: '2022.7'\n Features:\n  - inode64\n  - gpgme\n",
-  );
-  expect([...features]).toEqual(["inode64", "gpgme"]);
-});
-
-test("ostree is asked once in a run, and again after it did not answer", async () => {
-  const { ctx, requireAllUsed } = scriptedContext("/", [
-    ["? ostree --version", new Error("interrupted")],
-    ["? ostree --version", " Version: '2025.7'\n"],
-  ]);
-  await expect(readOstree(ctx)).rejects.toThrow("interrupted");
-  const of = withSignal(ctx, new AbortController().signal);
-  const answers = await Promise.all([readOstree(ctx), readOstree(of), readOstree(ctx)]);
-  expect(answers.map((it) => it.version)).toEqual(["2025.7", "2025.7", "2025.7"]);
-  requireAllUsed();
-});
-
-test.each([
-  ["2023.6", "2023.6", true],
-  ["2023.10", "2023.6", true],
-  ["2023.5", "2023.6", false],
-  ["2024.1", "2023.6", true],
-  ["2022.7", "2023.6", false],
-])("%s is at least %s: %s", (version, wanted, want) => {
-  expect(isAtLeast(version, wanted)).toBe(want);
-});
-
-const image = parseOstreeReference("ostree-unverified-registry:quay.io/example/os:latest");
-
-test("a new origin is what upstream programs read", () => {
-  expect(formatOrigin(image)).toBe(
-    "[origin]\ncontainer-image-reference=ostree-unverified-registry:quay.io/example/os:latest\n",
-  );
-  expect(parseOrigin(formatOrigin(image)).image).toEqual(image);
-});
-
-test("another image replaces a branch, and all else stays", () => {
-  const text = "[origin]\nrefspec=a:b\ncustom-url=x\n\n[libostree-transient]\npinned=true\n";
-  const replaced = replaceOriginImage(text, image);
-  expect(replaced).toContain("custom-url=x\n");
-  expect(parseOrigin(replaced)).toEqual({
-    image,
-    refspec: undefined,
-    isIncompatible: false,
-    isPinned: true,
-    isHotfix: false,
-  });
-});
-
-test.each(["rpmostree", "packages", "overrides", "modules"])(
-  "the group %s is rpm-ostree's",
-  (group) => {
-    expect(parseOrigin(`[origin]\n[${group}]\n`).isIncompatible).toBe(true);
-  },
-);
-
-test("a journal record is a field a line, and no value can add one", () => {
-  const fields = { BOOTC_X: "a\nMESSAGE_ID=b" };
-  expect(formatRecord({ messageId: "m", message: "text", fields })).toBe(
-    "MESSAGE_ID=m\nMESSAGE=text\nPRIORITY=6\nSYSLOG_IDENTIFIER=bootc\nBOOTC_X=a MESSAGE_ID=b\n",
-  );
-});
-
-describe("a soft reboot that was prepared is taken back", () => {
+describe("a prepared soft reboot is cancelled", () => {
   const RESET = "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot --reset";
 
-  /** Plays `change` on a host where one was prepared. */
+  /** Plays `change` on a host with a prepared soft reboot. */
   async function play(
     scriptOf: (staged: string) => readonly ScriptLine[],
     change: (ctx: Context) => Promise<void>,
@@ -152,14 +78,14 @@ describe("a soft reboot that was prepared is taken back", () => {
     );
   });
 
-  test("when another deployment is to boot next", async () => {
+  test("when another deployment will boot next", async () => {
     await play(
       () => [["+ ostree admin set-default 1"]],
       (ctx) => setDefaultDeployment(ctx, 1),
     );
   });
 
-  test("when what is staged is not to be applied", async () => {
+  test("when the staged deployment will not be applied", async () => {
     await play(
       (staged) => [
         ["? ostree --version", " Version: '2025.7'\n"],

@@ -1,10 +1,9 @@
-// What the output of the ostree program is taken for.
 import { expect, test } from "vitest";
 import type { RunOptions } from "../../system/context.ts";
 import { scriptedContext } from "../../testing/scripted-context.ts";
 import { checkout, commitDirectory, parsePruned, pullLocal } from "./repo.ts";
 
-test("what ostree's prune says is understood", () => {
+test("the output of `ostree prune` is understood", () => {
   expect(parsePruned("Total objects: 6\nDeleted 6 objects, 44.3\u00a0kB freed\n")).toEqual({
     objects: 6,
     size: "44.3 kB",
@@ -13,7 +12,7 @@ test("what ostree's prune says is understood", () => {
   expect(() => parsePruned("what")).toThrow("was not understood");
 });
 
-test("what writes to a repository on behalf of a pull ends with it", async () => {
+test("programs that write to a repository for a pull end with it", async () => {
   const repo = "/r";
   const started: RunOptions[] = [];
   const { ctx } = scriptedContext("/", []);

@@ -4,7 +4,7 @@ import { layOutMachine } from "../../../testing/machine-fixture.ts";
 import { scriptedContext } from "../../../testing/scripted-context.ts";
 import { decideReference, decideStateroot } from "./deploy.ts";
 
-test("the stateroot is the one named, that of the system that runs, or `default`", async () => {
+test("the stateroot is the named one, the running system's, or `default`", async () => {
   const fixture = new URL("../../../sysroot/fixtures/ostree-2025.2-staged.json", import.meta.url);
   const { root } = await layOutMachine(fixture);
   const read = await readSysroot(scriptedContext(root, []).ctx);
