@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { HOST_SCHEMA } from "../format/schema/host.ts";
 import { parseOstreeReference } from "../image/reference.ts";
 import { deployment as sampleDeployment } from "../testing/deployment.ts";
-import { assembleHost, keptDeployments, onlyBooted } from "./assemble-host.ts";
+import { assembleHost, onlyBooted } from "./assemble-host.ts";
 import type { Deployment, Sysroot } from "./deployment.ts";
 import { formatHumanStatus } from "./human-status.ts";
 
@@ -253,19 +253,4 @@ test("if no deployment is the booted one, all are shown below that line", () => 
     "",
     "   Other image: quay.io/example/os:latest",
   ]);
-});
-
-const running = deployment("b", { isBooted: true });
-const pinned = deployment("p", { isPinned: true });
-const elsewhere = deployment("e", { stateroot: "other" });
-
-test.each([
-  ["the booted one", running, true],
-  ["a pinned one", pinned, true],
-  ["one of another stateroot", elsewhere, true],
-  ["the staged one", deployment("c", { isStaged: true }), false],
-  ["the rollback", deployment("a"), false],
-])("whether a new deployment leaves in place: %s", (_, it, isKept) => {
-  const others = it === running ? [] : [running];
-  expect(keptDeployments([it, ...others]).includes(it)).toBe(isKept);
 });

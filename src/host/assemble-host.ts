@@ -126,14 +126,3 @@ function toUsrOverlay(unlocked: Unlocked): UsrOverlay | null {
       return { accessMode: "readOnly", persistence: "transient" };
   }
 }
-
-/**
- * Which deployments a new one leaves in place, by the rule of `ostree admin deploy`: the booted one, pinned
- * ones and those of other stateroots.
- */
-export function keptDeployments(deployments: readonly Deployment[]): readonly Deployment[] {
-  const { booted } = assignSlots(deployments);
-  return deployments.filter(
-    (it) => it === booted || it.isPinned || it.stateroot !== booted?.stateroot,
-  );
-}

@@ -8,7 +8,7 @@ import {
   parseBootEntry,
   parseBootTarget,
   sortBootEntries,
-} from "../host/boot-entry.ts";
+} from "../host/boot/boot-entry.ts";
 import { collectKargs } from "../host/image-kargs.ts";
 import { addKargs, formatKargs, parseKargs } from "../host/kargs.ts";
 import { listEntryFiles, resolveEntry } from "../sysroot/boot-entries.ts";

@@ -9,7 +9,7 @@ import {
   parseBootEntry,
   parseBootTarget,
   sortBootEntries,
-} from "../host/boot-entry.ts";
+} from "../host/boot/boot-entry.ts";
 import type { UnreadableEntry } from "../host/deployment.ts";
 import type { Context } from "../system/context.ts";
 import {

@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { parseEntryNames, pruneShadow } from "../../src/host/shadow.ts";
+import { parseEntryNames, pruneShadow } from "../../src/host/boot/shadow.ts";
 
 const SCRIPTS = join(import.meta.dirname, "../../packaging/rootfs/usr/lib/bootc");
 

@@ -11,7 +11,7 @@ export const DOORS: Readonly<Record<string, string>> = {
   "node:ffi": "src/native",
 };
 
-const PURE = ["src/format", "src/host", "src/image", "src/ostree"];
+const PURE = ["src/format", "src/host", "src/host/boot", "src/image", "src/ostree"];
 const PROGRAMS = [
   "src/programs",
   "src/programs/boot",
@@ -117,6 +117,10 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     question: "what do we know and decide",
     mayImport: ["src/format", "src/image", "src/ostree"],
   },
+  "src/host/boot": {
+    question: "what is the next boot, and what does a boot need",
+    mayImport: ["src/host"],
+  },
   "src/sysroot": {
     question: "where does this host stand",
     // A soft reboot depends on ostree's version; what is mounted read-only is made writable.
@@ -193,7 +197,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/progress": {
     question: "what do we report meanwhile",
-    mayImport: ["src/format", "src/host", "src/image", "src/system"],
+    mayImport: ["src/format", "src/host", "src/host/boot", "src/image", "src/system"],
   },
   "src/deploy": {
     question: "how does a commit become what boots next",

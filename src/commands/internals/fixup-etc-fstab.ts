@@ -1,7 +1,7 @@
 // `bootc internals fixup-etc-fstab`: add `ro` to the root in /etc/fstab if an installer left it out.
 import { join } from "node:path";
 import { doing } from "../../errors.ts";
-import { mendFstab } from "../../host/boot-units.ts";
+import { mendFstab } from "../../host/boot/boot-units.ts";
 import { keepLabel } from "../../programs/selinux.ts";
 import type { Context } from "../../system/context.ts";
 import { readFileIfAny, replaceFile } from "../../system/files.ts";

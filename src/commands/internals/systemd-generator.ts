@@ -1,7 +1,7 @@
 // `bootc internals systemd-generator`: enable the units that this machine needs at this boot.
 import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type BootFacts, decideBootUnits } from "../../host/boot-units.ts";
+import { type BootFacts, decideBootUnits } from "../../host/boot/boot-units.ts";
 import type { Context } from "../../system/context.ts";
 import { exists, readFileIfAny } from "../../system/files.ts";
 import { readMount } from "../../system/mounts.ts";

@@ -2,7 +2,7 @@
 import { link, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing, errnoOf } from "../../errors.ts";
-import { parseEntryNames, pruneShadow } from "../../host/shadow.ts";
+import { parseEntryNames, pruneShadow } from "../../host/boot/shadow.ts";
 import { keepLabel } from "../../programs/selinux.ts";
 import type { Context } from "../../system/context.ts";
 import { readFileIfAny, replaceFile } from "../../system/files.ts";

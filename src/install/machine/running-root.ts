@@ -2,7 +2,7 @@
 import { stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
-import { parseBootTarget } from "../../host/boot-entry.ts";
+import { parseBootTarget } from "../../host/boot/boot-entry.ts";
 import type { Context } from "../../system/context.ts";
 import { exists, readFileIfAny } from "../../system/files.ts";
 import { findHostRoot } from "../../system/host-root.ts";

@@ -87,7 +87,7 @@ test.each([
 });
 
 test("no unit that udev waits for waits for a mount", async () => {
-  const units = join(import.meta.dirname, "../../packaging/rootfs/usr/lib/systemd/system");
+  const units = join(import.meta.dirname, "../../../packaging/rootfs/usr/lib/systemd/system");
   const text = await readFile(join(units, "bootc-sysusers-shadow-sync.service"), "utf8");
   expect(text).toContain("Before=systemd-sysusers.service");
   expect([...text.matchAll(/^After=(.*)$/gm)].map((it) => it[1])).toEqual([

@@ -1,5 +1,5 @@
 // Boot loader entries (Boot Loader Specification, type 1) as ostree writes them.
-import { parseKargs } from "./kargs.ts";
+import { parseKargs } from "../kargs.ts";
 
 export interface BootLoaderEntry {
   /** File name. */
