@@ -5,7 +5,8 @@ import { chmod, copyFile, cp, mkdir, mkdtemp, rename, rm, stat, writeFile } from
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { Option } from "../src/cli/commander.ts";
 import { declared } from "../src/cli/options.ts";
-import { BootcError, doing, errnoOf } from "../src/errors.ts";
+import { BootcError, doing } from "../src/errors.ts";
+import { ifMissing } from "../src/system/files.ts";
 import {
   type ArchiveEntry,
   type ArchiveFormat,
@@ -120,10 +121,7 @@ async function runVendor(
 async function projectFolder({ top }: Tree, { manifestPath }: VendorOptions): Promise<string> {
   if (manifestPath === undefined) return top;
   const path = resolve(manifestPath);
-  const found = await stat(path).catch((error: unknown) => {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
-    throw error;
-  });
+  const found = await stat(path).catch(ifMissing(undefined));
   if (found?.isDirectory()) return path;
   if (found !== undefined && basename(path) === "package.json") return dirname(path);
   const problem =

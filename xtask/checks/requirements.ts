@@ -1,8 +1,9 @@
 // The system programs that our tasks start, their packages, and how a distribution installs those.
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
 import type { Context } from "../../src/system/context.ts";
+import { readFileIfAny } from "../../src/system/files.ts";
 import type { Tree } from "../task.ts";
 
 /** Package names by family of distributions. */
@@ -76,7 +77,7 @@ const INSTALLERS: readonly Installer[] = [
 export async function requirePrograms(tree: Tree, names: readonly string[]): Promise<void> {
   const missing = names.filter((it) => !isOnPath(tree.ctx.env, it));
   if (missing.length === 0) return;
-  const installer = decideInstaller(readOsRelease(tree.ctx));
+  const installer = decideInstaller(await readOsRelease(tree.ctx));
   if (installer === undefined || !tree.mayInstall) throw missingError(missing, installer);
   await installPrograms(tree, missing, installer);
 }
@@ -146,13 +147,11 @@ export function isOnPath(env: Context["env"], name: string): boolean {
   });
 }
 
-function readOsRelease(ctx: Context): string {
+/** Without such a file, only the hint's command is missing. */
+async function readOsRelease(ctx: Context): Promise<string> {
   for (const path of ["etc/os-release", "usr/lib/os-release"]) {
-    try {
-      return readFileSync(join(ctx.root, path), "utf8");
-    } catch {
-      // Try the next place. Without any, only the hint's command is missing.
-    }
+    const text = await readFileIfAny(join(ctx.root, path));
+    if (text !== undefined) return text;
   }
   return "";
 }

@@ -1,9 +1,10 @@
 // The token file that `copr-cli` users already have: ~/.config/copr, as shown on the server's /api page.
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { BootcError, errnoOf } from "../../src/errors.ts";
+import { BootcError, doing } from "../../src/errors.ts";
 import type { Context } from "../../src/system/context.ts";
+import { isMissing, readFileIfAny } from "../../src/system/files.ts";
 
 export interface Credentials {
   /** The server, without a slash at the end. */
@@ -34,8 +35,11 @@ export async function readCredentials(ctx: Context, path?: string): Promise<Cred
 /** Whether there is a token in one of the usual places. */
 export async function hasCredentials(ctx: Context): Promise<boolean> {
   if (textInEnvironment(ctx) !== undefined) return true;
-  const found = await stat(usualFile(ctx)).catch((error: unknown) => errnoOf(error));
-  return found !== "ENOENT" && found !== "ENOTDIR";
+  // A file that cannot be looked at exists; reading it will say why.
+  return await stat(usualFile(ctx)).then(
+    () => true,
+    (error: unknown) => !isMissing(error),
+  );
 }
 
 function textInEnvironment(ctx: Context): string | undefined {
@@ -47,17 +51,12 @@ function usualFile(ctx: Context): string {
 }
 
 async function readTokenFile(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    if (errnoOf(cause) !== "ENOENT") {
-      throw new BootcError(`cannot read the token file \`${file}\``, { cause });
-    }
-    throw new BootcError(`there is no token file \`${file}\``, {
-      kind: "authentication",
-      hint: `log in at ${DEFAULT_URL}/api/ and save what it shows as ${file}`,
-    });
-  }
+  const text = await doing(`cannot read the token file \`${file}\``, () => readFileIfAny(file));
+  if (text !== undefined) return text;
+  throw new BootcError(`there is no token file \`${file}\``, {
+    kind: "authentication",
+    hint: `log in at ${DEFAULT_URL}/api/ and save what it shows as ${file}`,
+  });
 }
 
 async function warnIfReadableByOthers(ctx: Context, file: string): Promise<void> {

@@ -1,7 +1,8 @@
 // `xtask copr webhook`: what was typed, turned into showing, renewing, installing and testing.
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, doing, errnoOf } from "../../src/errors.ts";
+import { BootcError, doing } from "../../src/errors.ts";
+import { readFileIfAny } from "../../src/system/files.ts";
 import { readGit } from "../checkout/git.ts";
 import { connectGitHub, readRepository } from "../release/github.ts";
 import { installHook } from "../release/hooks.ts";
@@ -97,14 +98,11 @@ async function runTest(tree: Tree, opened: Opened, options: WebhookFlags): Promi
 }
 
 async function readSavedUrl(top: string): Promise<string> {
-  try {
-    return (await readFile(join(top, "target/copr-webhook-url"), "utf8")).trim();
-  } catch (error) {
-    if (errnoOf(error) !== "ENOENT") throw error;
-    throw new BootcError("the address of the webhook is not known here", {
-      hint: "make a new secret with: npm run xtask -- copr webhook --install (or --rotate)",
-    });
-  }
+  const text = await readFileIfAny(join(top, "target/copr-webhook-url"));
+  if (text !== undefined) return text.trim();
+  throw new BootcError("the address of the webhook is not known here", {
+    hint: "make a new secret with: npm run xtask -- copr webhook --install (or --rotate)",
+  });
 }
 
 /** What a push would report: the commit the branch is at. */

@@ -1,8 +1,8 @@
 // The verdicts so far, one a line: a run that was interrupted goes on where it was.
 import { createHash } from "node:crypto";
-import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { errnoOf } from "../../src/errors.ts";
+import { readFileIfAny } from "../../src/system/files.ts";
 import type { Tree } from "../task.ts";
 import { type Baseline, readTexts, type Verdict } from "./judge.ts";
 import { type Mutant, nameOf } from "./mutants.ts";
@@ -18,7 +18,7 @@ export async function openLedger(tree: Tree, baseline: Baseline): Promise<Ledger
   const hash = createHash("sha256");
   for (const text of await readTexts(tree, baseline)) hash.update(text).update("\0");
   const state = JSON.stringify({ state: hash.digest("hex") });
-  const [first, ...lines] = (await readIfThere(path)).split("\n");
+  const [first, ...lines] = ((await readFileIfAny(path)) ?? "").split("\n");
   const known = first === state ? parseVerdicts(lines) : new Map<string, Verdict>();
   if (first !== state) {
     await mkdir(dirname(path), { recursive: true });
@@ -34,13 +34,4 @@ function parseVerdicts(lines: readonly string[]): Map<string, Verdict> {
   // The last line of a run that was killed may be half a line; it is judged again.
   const whole = lines.filter((it) => it.endsWith("]"));
   return new Map(whole.map((it) => JSON.parse(it) as [string, Verdict]));
-}
-
-async function readIfThere(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return "";
-    throw error;
-  }
 }

@@ -1,8 +1,9 @@
 // Packages from the registry npm is configured for, by the digest the lockfile gives them.
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { BootcError, doing, errnoOf, kindOf } from "../../src/errors.ts";
+import { BootcError, doing, kindOf } from "../../src/errors.ts";
+import { readBytesIfAny } from "../../src/system/files.ts";
 import { cacheFolder } from "../archive/make-once.ts";
 import { writeWhole } from "../archive/write-whole.ts";
 import type { Tree } from "../task.ts";
@@ -107,12 +108,8 @@ export function requireIntegrity(wanted: PackageId, bytes: Uint8Array): string {
 }
 
 async function isIntact(path: string, want: Integrity): Promise<boolean> {
-  try {
-    return matchIntegrity(want, await readFile(path)) !== undefined;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return false;
-    throw error;
-  }
+  const bytes = await readBytesIfAny(path);
+  return bytes !== undefined && matchIntegrity(want, bytes) !== undefined;
 }
 
 /** One question to npm for all downloads of a run. */

@@ -1,9 +1,10 @@
 // What a release consists of: `manifest.json` and `SHA256SUMS` beside the files, written last, read first.
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, errnoOf } from "../../src/errors.ts";
+import { BootcError } from "../../src/errors.ts";
+import { readFileIfAny } from "../../src/system/files.ts";
 import { writeWhole } from "../archive/write-whole.ts";
 
 /** Where `release --build` puts everything, relative to the checkout. */
@@ -102,14 +103,11 @@ function notAsBuilt(files: readonly Pick<ReleaseFile, "name">[], what: string): 
 }
 
 async function readManifestText(folder: string): Promise<string> {
-  try {
-    return await readFile(join(folder, MANIFEST), "utf8");
-  } catch (cause) {
-    if (errnoOf(cause) !== "ENOENT") throw cause;
-    throw new BootcError("nothing has been built to publish", {
-      hint: "build it: npm run xtask -- release --build",
-    });
-  }
+  const text = await readFileIfAny(join(folder, MANIFEST));
+  if (text !== undefined) return text;
+  throw new BootcError("nothing has been built to publish", {
+    hint: "build it: npm run xtask -- release --build",
+  });
 }
 
 function parseManifest(text: string): ReleaseManifest {

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
+import { readNamesIfAny } from "../../src/system/files.ts";
 import { cacheFolder } from "../archive/make-once.ts";
 import { requirePrograms } from "../checks/requirements.ts";
 import type { Tree } from "../task.ts";
@@ -83,8 +84,7 @@ async function formatBinfmt({ ctx }: Tree, { qemu, magic, mask }: Emulated): Pro
 /** A folder with the other machine's system libraries, fetched once from Debian's archive. */
 async function fetchLibraries(tree: Tree, { debian }: Emulated): Promise<string> {
   const path = join(cacheFolder(tree), `libraries-${debian}`);
-  const known = await readdir(path).catch(() => []);
-  if (known.length > 0) return path;
+  if ((await readNamesIfAny(path)).length > 0) return path;
   await requirePrograms(tree, ["apt-get", "dpkg-deb"]);
   tree.ctx.note(`fetching the system libraries of ${debian}, once`);
   await mkdir(dirname(path), { recursive: true });

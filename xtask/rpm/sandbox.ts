@@ -1,6 +1,7 @@
 // A small build chroot: no network, another user, an empty environment, and without the system's Node.
-import { access, readdir, readlink } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { exists, readLinkIfAny } from "../../src/system/files.ts";
 
 /** The path of a sandbox's only writable folder. */
 export const BUILD_FOLDER = "/builddir";
@@ -64,22 +65,11 @@ async function readHiddenPrograms(): Promise<readonly string[]> {
 }
 
 async function placeTop(path: string): Promise<readonly string[]> {
-  try {
-    return ["--symlink", await readlink(path), path];
-  } catch {
-    // Not a link: a folder, or missing.
-    return ["--ro-bind-try", path, path];
-  }
+  const target = await readLinkIfAny(path);
+  return target === undefined ? ["--ro-bind-try", path, path] : ["--symlink", target, path];
 }
 
 async function existing(paths: readonly string[]): Promise<readonly string[]> {
-  const known = await Promise.all(
-    paths.map((it) =>
-      access(it).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  );
+  const known = await Promise.all(paths.map(exists));
   return paths.filter((_, i) => known[i]);
 }

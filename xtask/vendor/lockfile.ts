@@ -1,8 +1,8 @@
 // package.json and package-lock.json as we read them, and the ways in which they can be wrong.
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, errnoOf } from "../../src/errors.ts";
+import { BootcError } from "../../src/errors.ts";
+import { readFileIfAny } from "../../src/system/files.ts";
 import type { PlatformLimits } from "./platform.ts";
 
 export type Ranges = Readonly<Record<string, string>>;
@@ -71,12 +71,9 @@ const NO_MANIFEST = "name a package.json with --manifest-path";
 const NO_LOCKFILE = "make it with `npm install --package-lock-only`";
 
 async function readRequired(path: string, hint: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    if (errnoOf(cause) !== "ENOENT") throw cause;
-    throw new BootcError(`there is no \`${path}\``, { hint });
-  }
+  const text = await readFileIfAny(path);
+  if (text !== undefined) return text;
+  throw new BootcError(`there is no \`${path}\``, { hint });
 }
 
 export function parseManifest(text: string): Manifest {
