@@ -105,6 +105,7 @@ function causeChain(error: unknown): readonly unknown[] {
   return chain;
 }
 
-function messageOf(error: unknown): string {
+/** What an error itself says, without its causes. */
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

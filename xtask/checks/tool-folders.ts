@@ -97,7 +97,7 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "xtask/npm": {
     question: "how does a package come from a registry",
-    mayImport: [...TASK, "xtask/archive"],
+    mayImport: [...TASK, "xtask/archive", "xtask/remote"],
     sizeReason: "npm's settings and a fetch",
   },
   "xtask/release": {

@@ -3,6 +3,7 @@ import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
 import { request } from "../remote/http.ts";
+import { type PollPlan, pollUntil } from "../remote/retry.ts";
 import {
   generateWebhookSecret,
   getCommittish,
@@ -57,11 +58,9 @@ export async function saveWebhook(top: string, webhook: Webhook): Promise<string
   return path;
 }
 
-export interface WaitForBuild {
+export interface WaitForBuild extends PollPlan {
   /** The commit that was reported: somebody else's build proves nothing. */
   readonly sha: string;
-  readonly timeLimitMs: number;
-  readonly intervalMs: number;
 }
 
 /**
@@ -76,15 +75,15 @@ export async function requireTriggeredBuild(
   const list = () => listBuilds(copr, { owner: file.owner, project: file.project, limit: 20 });
   const known = new Set((await list()).map(({ id }) => id));
   await it.trigger();
-  const startedMs = copr.clock.now();
-  for (;;) {
+  const found = await pollUntil(copr, it, async () => {
     for (const build of (await list()).filter(({ id }) => !known.has(id))) {
       known.add(build.id);
       if ((await getCommittish(copr, build.id)) === it.sha) return build;
     }
-    if (copr.clock.now() - startedMs >= it.timeLimitMs) throw nothingBuilt(file);
-    await copr.clock.pause(it.intervalMs, copr.signal);
-  }
+    return undefined;
+  });
+  if (found === undefined) throw nothingBuilt(file);
+  return found;
 }
 
 function nothingBuilt(file: ProjectFile): BootcError {

@@ -1,11 +1,12 @@
 // Packages from the registry npm is configured for, by the digest the lockfile gives them.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { BootcError, doing, kindOf } from "../../src/errors.ts";
 import { readBytesIfAny } from "../../src/system/files.ts";
 import { cacheFolder } from "../archive/make-once.ts";
 import { writeWhole } from "../archive/write-whole.ts";
+import { realClock } from "../remote/clock.ts";
+import { tryRepeatedly } from "../remote/retry.ts";
 import type { Tree } from "../task.ts";
 import { type NpmOptions, readNpmOptions } from "./config.ts";
 import { describeMismatch, type Integrity, matchIntegrity, parseIntegrity } from "./integrity.ts";
@@ -129,19 +130,16 @@ async function download(
   { name, version }: PackageId,
   options: NpmOptions,
 ): Promise<Buffer> {
-  for (const pauseMs of [...PAUSES_MS, undefined]) {
-    try {
-      return await attempt(name, version, { ...options, signal: ctx.signal });
-    } catch (error) {
-      ctx.signal.throwIfAborted();
-      if (pauseMs === undefined || kindOf(error) !== "network") throw error;
-      ctx.note(`${name}@${version}: ${String(error)}; trying again`);
-    }
-    await setTimeout(pauseMs, undefined, { signal: ctx.signal }).catch(() => {
-      ctx.signal.throwIfAborted();
-    });
-  }
-  throw new Error("unreachable: the last attempt throws");
+  const plan = {
+    triesMax: PAUSES_MS.length + 1,
+    pauseMs: (failures: number) => PAUSES_MS[failures - 1] ?? 0,
+    mayRetry: (error: unknown) => kindOf(error) === "network",
+    describe: (message: string) => `${name}@${version}: ${message}; trying again`,
+  };
+  const patience = { clock: realClock, signal: ctx.signal, note: ctx.note };
+  return await tryRepeatedly(patience, plan, () =>
+    attempt(name, version, { ...options, signal: ctx.signal }),
+  );
 }
 
 async function attempt(name: string, version: string, options: NpmOptions): Promise<Buffer> {

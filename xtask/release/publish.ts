@@ -2,11 +2,12 @@
 // looks first at what is there, so that a run after an interruption carries on where the last one stopped.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { BootcError, kindOf } from "../../src/errors.ts";
+import { BootcError, kindOf, messageOf } from "../../src/errors.ts";
 import type { Terminal } from "../../src/system/context.ts";
 import { byteProgress, formatBytes } from "../remote/byte-progress.ts";
 import { openToSend } from "../remote/file-to-send.ts";
 import { asksForPatience, request } from "../remote/http.ts";
+import { tryRepeatedly } from "../remote/retry.ts";
 import { ask, type GitHub } from "./github.ts";
 import type { ReleaseFile } from "./manifest.ts";
 import type { Agreed } from "./preconditions.ts";
@@ -152,28 +153,21 @@ interface AssetWork {
 
 /** Uploads unless it is there. A try that failed may have left a part of the file, or all of it. */
 async function putAsset(github: GitHub, it: Publication, work: AssetWork): Promise<void> {
-  for (let tried = 1; ; tried += 1) {
-    if (await hasAsset(github, work)) return;
-    try {
-      await upload(github, it, work);
-      return;
-    } catch (error) {
-      github.signal.throwIfAborted();
-      if (!mayTryAgain(error) || tried >= UPLOAD_TRIES) throw error;
-      github.note(`${work.file.name}: ${messageOf(error)}; trying again`);
-      await github.clock.pause(2000 * 2 ** tried, github.signal);
-    }
-  }
+  const plan = {
+    triesMax: UPLOAD_TRIES,
+    pauseMs: (failures: number) => 2000 * 2 ** failures,
+    mayRetry: mayTryAgain,
+    describe: (message: string) => `${work.file.name}: ${message}; trying again`,
+  };
+  await tryRepeatedly(github, plan, async () => {
+    if (!(await hasAsset(github, work))) await upload(github, it, work);
+  });
 }
 
 /** Also for a name that exists: an upload whose answer was lost has arrived. */
 function mayTryAgain(error: unknown): boolean {
   if (asksForPatience(error)) return false;
   return kindOf(error) === "network" || /already_exists/.test(messageOf(error));
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Deletes what has the name but not the content; whether the right one is there. */

@@ -1,7 +1,7 @@
 // Runs rpmbuild so that user, machine and clock do not influence its packages.
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, kindOf } from "../../src/errors.ts";
+import { BootcError, kindOf, messageOf } from "../../src/errors.ts";
 import type { Tree } from "../task.ts";
 
 /** rpm's macros by name. */
@@ -46,7 +46,7 @@ export async function explainRpmbuild<T>(what: string, work: () => Promise<T>): 
 }
 
 function rpmbuildError(what: string, cause: unknown): unknown {
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const text = messageOf(cause);
   if (/No space left on device|ENOSPC/.test(text)) {
     return new BootcError(`${what}: the disk is full`, {
       kind: "space",

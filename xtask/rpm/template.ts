@@ -1,6 +1,6 @@
 // Renders a template for rpm: escapes the values, and fails when a value is missing.
 import ejs from "ejs";
-import { BootcError } from "../../src/errors.ts";
+import { BootcError, messageOf } from "../../src/errors.ts";
 
 /**
  * Renders `template`, which finds its values in `it`: `<%= %>` escapes for rpm, `<%- %>` inserts text as it
@@ -23,7 +23,7 @@ export function renderTemplate(path: string, template: string, values: object): 
   } catch (cause) {
     if (cause instanceof BootcError) throw cause;
     throw new BootcError(`\`${path}\` cannot be rendered`, {
-      cause: new BootcError(cause instanceof Error ? cause.message : String(cause)),
+      cause: new BootcError(messageOf(cause)),
       hint: `correct \`${path}\`; all its values are below \`it\``,
     });
   }

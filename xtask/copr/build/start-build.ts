@@ -1,9 +1,10 @@
 // Starting a build: of the package as the server knows it, of another commit, or of a source RPM.
 import { basename } from "node:path";
-import { BootcError, kindOf } from "../../../src/errors.ts";
+import { BootcError, kindOf, messageOf } from "../../../src/errors.ts";
 import type { Terminal } from "../../../src/system/context.ts";
 import { byteProgress } from "../../remote/byte-progress.ts";
 import { RequestError } from "../../remote/http.ts";
+import { pollUntil } from "../../remote/retry.ts";
 import {
   checkBeforeBuild,
   createBuild,
@@ -23,8 +24,7 @@ export type BuildSource =
   | { readonly kind: "srpm"; readonly path: string };
 
 /** The webhook and the push that causes it race; this is how long we leave it to win. */
-const WEBHOOK_LOOKS = 3;
-const WEBHOOK_PAUSE_MS = 20_000;
+const WEBHOOK_WAIT = { intervalMs: 20_000, timeLimitMs: 40_000 };
 const NEWEST_BUILDS = 10;
 
 /**
@@ -38,15 +38,14 @@ export async function findBuildOf(
   chroots: readonly string[] = [],
 ): Promise<Build | undefined> {
   const wanted = chroots.length > 0 ? chroots : await listProjectChroots(copr, file);
-  for (let looks = 1; ; looks += 1) {
-    const it = { owner: file.owner, project: file.project, limit: NEWEST_BUILDS };
-    for (const build of await listBuilds(copr, it)) {
+  return await pollUntil(copr, WEBHOOK_WAIT, async () => {
+    const newest = { owner: file.owner, project: file.project, limit: NEWEST_BUILDS };
+    for (const build of await listBuilds(copr, newest)) {
       const isUsable = isUsableFor(build, { packageName: file.package.name, chroots: wanted });
       if (isUsable && (await getCommittish(copr, build.id)) === committish) return build;
     }
-    if (looks === WEBHOOK_LOOKS) return undefined;
-    await copr.clock.pause(WEBHOOK_PAUSE_MS, copr.signal);
-  }
+    return undefined;
+  });
 }
 
 function isUsableFor(
@@ -117,8 +116,7 @@ async function startOnce(copr: Connection, path: string, json: object): Promise<
   } catch (error) {
     const isAnswered = !copr.signal.aborted && kindOf(error) !== "network";
     if (isAnswered || (error instanceof RequestError && error.wasNotCarriedOut)) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new BootcError(`${reason}: whether the build was started is not known`, {
+    throw new BootcError(`${messageOf(error)}: whether the build was started is not known`, {
       kind: kindOf(error),
       hint: "look before you start it again: npm run xtask -- copr status",
     });

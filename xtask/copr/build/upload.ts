@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { kindOf } from "../../../src/errors.ts";
 import { type FileToSend, openToSend } from "../../remote/file-to-send.ts";
 import { asksForPatience } from "../../remote/http.ts";
+import { tryRepeatedly } from "../../remote/retry.ts";
 import { listBuilds, type ProjectName, parseBuild } from "../api.ts";
 import { type Connection, call } from "../connection.ts";
 import type { Build } from "./build-state.ts";
@@ -18,28 +19,42 @@ export interface Upload extends ProjectName {
 const TRIES = 3;
 
 /**
- * Uploads and starts the build. After a broken connection the server is asked whether a build came
- * of it, so that a second try never makes a second build.
+ * Uploads the source RPM, which starts the build. After a lost connection, asks the server whether the upload
+ * became a build, so that a second try never starts a second one.
  */
 export async function uploadBuild(copr: Connection, upload: Upload): Promise<Build> {
-  const before = await newestBuildId(copr, upload);
-  for (let tried = 1; ; tried += 1) {
-    try {
-      return await send(copr, upload);
-    } catch (error) {
-      copr.signal.throwIfAborted();
-      if (kindOf(error) !== "network" || asksForPatience(error)) throw error;
-      // First the pause: behind a proxy that gave up, the server may still be at it.
-      await copr.clock.pause(2000 * 2 ** tried, copr.signal);
-      const build = await findNewBuild(copr, upload, before);
-      if (build !== undefined) {
-        copr.note(`the answer was lost, but the server has made build ${build.id} of the upload`);
-        return build;
-      }
-      if (tried >= TRIES) throw error;
-      copr.note(`${error instanceof Error ? error.message : String(error)}; sending it again`);
-    }
+  const newestId = await newestBuildId(copr, upload);
+  const plan = {
+    triesMax: TRIES,
+    // The pause comes before the question.
+    pauseMs: () => 0,
+    mayRetry: isLost,
+    describe: (message: string) => `${message}; sending it again`,
+  };
+  return await tryRepeatedly(copr, plan, (tried) => sendOrFind(copr, upload, { newestId, tried }));
+}
+
+async function sendOrFind(
+  copr: Connection,
+  upload: Upload,
+  { newestId, tried }: { readonly newestId: number; readonly tried: number },
+): Promise<Build> {
+  try {
+    return await send(copr, upload);
+  } catch (error) {
+    copr.signal.throwIfAborted();
+    if (!isLost(error)) throw error;
+    // Behind a proxy that gave up, the server may still be at it.
+    await copr.clock.pause(2000 * 2 ** tried, copr.signal);
+    const build = await findNewBuild(copr, upload, newestId);
+    if (build === undefined) throw error;
+    copr.note(`the answer was lost, but the server has made build ${build.id} of the upload`);
+    return build;
   }
+}
+
+function isLost(error: unknown): boolean {
+  return kindOf(error) === "network" && !asksForPatience(error);
 }
 
 async function newestBuildId(copr: Connection, it: ProjectName): Promise<number> {

@@ -1,5 +1,5 @@
 // Watching a build to its end: polite polling, a live table on a terminal, a line per change elsewhere.
-import { BootcError, kindOf } from "../../../src/errors.ts";
+import { BootcError, kindOf, messageOf } from "../../../src/errors.ts";
 import type { Terminal } from "../../../src/system/context.ts";
 import type { Clock } from "../../remote/clock.ts";
 import { asksForPatience } from "../../remote/http.ts";
@@ -120,10 +120,6 @@ async function readPatiently(copr: Connection, it: Look): Promise<Progress | und
     copr.note(`${messageOf(error)}; still watching`);
     return undefined;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Everything about a build, with no more questions than its state makes worthwhile. */
