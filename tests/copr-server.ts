@@ -629,8 +629,9 @@ function getSourceChroot(server: CoprServer, { path }: Received, [id]: readonly 
 function getSourceBuildConfig(server: CoprServer, _it: Received, [id]: readonly string[]): Reply {
   const build = buildOf(server, id);
   if (build === undefined) return notFound(`Build ${id} does not exist.`);
-  const { committish = "", clone_url = "" } = build.request;
-  const source_dict = { type: "git", clone_url, committish, srpm_build_method: "make_srpm" };
+  const { committish = "", clone_url = "", subdirectory = "", spec = "" } = build.request;
+  const place = { clone_url, committish, subdirectory, spec };
+  const source_dict = { type: "git", ...place, srpm_build_method: "make_srpm" };
   return { status: 200, json: { source_type: "scm", source_dict, timeout: 18_000 } };
 }
 

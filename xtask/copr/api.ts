@@ -175,15 +175,31 @@ export async function getSourceBuild(
   return { state: parseState(json.state), resultUrl: textOf(json.result_url) };
 }
 
-/** The commit a build from git was asked for; `undefined` for an upload. */
-export async function getCommittish(copr: Connection, id: number): Promise<string | undefined> {
+/** What a build from git was told to build. */
+export interface GitSource {
+  readonly committish: string;
+  readonly cloneUrl: string | undefined;
+  readonly subdirectory: string | undefined;
+  readonly spec: string | undefined;
+}
+
+/** `undefined` for a build that is not from git, such as an upload. */
+export async function getGitSource(copr: Connection, id: number): Promise<GitSource | undefined> {
   const answer = await call(copr, {
     method: "GET",
     path: `/build/source-build-config/${id}`,
     subject: `the source of build ${id}`,
   });
   const json = requireRecord(answer, "the source of a build");
-  return isRecord(json.source_dict) ? textOf(json.source_dict.committish) : undefined;
+  const source = isRecord(json.source_dict) ? json.source_dict : {};
+  const committish = textOf(source.committish);
+  if (committish === undefined) return undefined;
+  return {
+    committish,
+    cloneUrl: textOf(source.clone_url),
+    subdirectory: textOf(source.subdirectory),
+    spec: textOf(source.spec),
+  };
 }
 
 export async function cancelBuild(copr: Connection, id: number): Promise<Build> {

@@ -6,7 +6,7 @@ import { request } from "../remote/http.ts";
 import { type PollPlan, pollUntil } from "../remote/retry.ts";
 import {
   generateWebhookSecret,
-  getCommittish,
+  getGitSource,
   getProject,
   listBuilds,
   type WebhookSecret,
@@ -78,7 +78,7 @@ export async function requireTriggeredBuild(
   const found = await pollUntil(copr, it, async () => {
     for (const build of (await list()).filter(({ id }) => !known.has(id))) {
       known.add(build.id);
-      if ((await getCommittish(copr, build.id)) === it.sha) return build;
+      if ((await getGitSource(copr, build.id))?.committish === it.sha) return build;
     }
     return undefined;
   });

@@ -8,12 +8,13 @@ import { pollUntil } from "../../remote/retry.ts";
 import {
   checkBeforeBuild,
   createBuild,
-  getCommittish,
+  type GitSource,
+  getGitSource,
   listBuilds,
   listProjectChroots,
 } from "../api.ts";
 import type { Connection } from "../connection.ts";
-import type { ProjectFile } from "../project/project-file.ts";
+import type { PackageSettings, ProjectFile } from "../project/project-file.ts";
 import { type Build, isFinal, isSuccess } from "./build-state.ts";
 import { uploadBuild } from "./upload.ts";
 
@@ -28,8 +29,8 @@ const WEBHOOK_WAIT = { intervalMs: 20_000, timeLimitMs: 40_000 };
 const NEWEST_BUILDS = 10;
 
 /**
- * A build of `committish` that somebody else started, usually the webhook, that has not failed, and that
- * builds at least `chroots`, which are all of the project when empty.
+ * A build of our package at `committish` that somebody else started, usually the webhook. It has not failed,
+ * and it covers at least `chroots`; none means all of the project.
  */
 export async function findBuildOf(
   copr: Connection,
@@ -41,22 +42,34 @@ export async function findBuildOf(
   return await pollUntil(copr, WEBHOOK_WAIT, async () => {
     const newest = { owner: file.owner, project: file.project, limit: NEWEST_BUILDS };
     for (const build of await listBuilds(copr, newest)) {
-      const isUsable = isUsableFor(build, { packageName: file.package.name, chroots: wanted });
-      if (isUsable && (await getCommittish(copr, build.id)) === committish) return build;
+      if (!isCandidate(build, file.package.name, wanted)) continue;
+      const source = await getGitSource(copr, build.id);
+      if (source?.committish === committish && isOurs(build, source, file.package)) return build;
     }
     return undefined;
   });
 }
 
-function isUsableFor(
-  build: Build,
-  it: { readonly packageName: string; readonly chroots: readonly string[] },
-): boolean {
+function isCandidate(build: Build, packageName: string, chroots: readonly string[]): boolean {
   if (isFinal(build.state) && !isSuccess(build.state)) return false;
-  // Unknown until the source RPM has told it, unless the build was one of a package.
-  if (build.packageName !== undefined && build.packageName !== it.packageName) return false;
-  // None yet means that nobody chose any: it will be all of the project.
-  return build.chroots.length === 0 || it.chroots.every((name) => build.chroots.includes(name));
+  if (build.packageName !== undefined && build.packageName !== packageName) return false;
+  // A build of a commit for which nobody chose chroots has none until its source RPM is imported. Then the
+  // server gives it all of the project.
+  if (build.chroots.length === 0) return !isFinal(build.state);
+  return chroots.every((name) => build.chroots.includes(name));
+}
+
+/**
+ * Whether a build is of our package. The server names the package of a build of a commit only when the source
+ * RPM is there; before that, only the place of the sources tells it from another package at the same commit.
+ */
+function isOurs({ packageName }: Build, source: GitSource, ours: PackageSettings): boolean {
+  if (packageName !== undefined) return packageName === ours.name;
+  return (
+    source.cloneUrl === ours.cloneUrl &&
+    (source.subdirectory ?? "") === (ours.subdirectory ?? "") &&
+    (source.spec ?? "") === (ours.spec ?? "")
+  );
 }
 
 export interface StartBuild {
