@@ -306,9 +306,8 @@ test.each([{ followFedoraBranching: true }, {}])(
     expect(describeChanges(unchanged).filter((it) => !it.startsWith("?"))).toEqual([]);
     expect(notes).toEqual([
       "fedora-46-aarch64, fedora-46-x86_64: left as the server added them when Fedora branched; " +
-        "list them in copr/project.json to make them yours",
+        "list them in copr/project.json: in `chroots` to manage them, in `excludedChroots` to remove them",
     ]);
-
     // When there is a difference, they stay as well. A chroot of ours that is no longer listed goes.
     const next = { ...file, chroots: ["centos-stream-10-x86_64", ...chroots.slice(1)] };
     const changes = await readChanges(copr, next);
@@ -325,6 +324,10 @@ test.each([{ followFedoraBranching: true }, {}])(
     const ours = { ...next, chroots: [...next.chroots, "fedora-46-aarch64", "fedora-46-x86_64"] };
     await readChanges(copr, ours);
     expect(notes).toEqual([]);
+
+    const without = { ...next, excludedChroots: ["fedora-46-aarch64", "fedora-46-x86_64"] };
+    await applyChanges(copr, without, await readChanges(copr, without));
+    expect(project?.chroots).toEqual(next.chroots.toSorted());
   },
 );
 

@@ -39,7 +39,7 @@ export async function readChanges(copr: Connection, file: ProjectFile): Promise<
   if (kept.length > 0) {
     copr.note(
       `${kept.join(", ")}: left as the server added them when Fedora branched; ` +
-        `list them in ${PROJECT_FILE} to make them yours`,
+        `list them in ${PROJECT_FILE}: in \`chroots\` to manage them, in \`excludedChroots\` to remove them`,
     );
   }
   return decideChanges(file, { project, pkg, kept });
@@ -47,7 +47,8 @@ export async function readChanges(copr: Connection, file: ProjectFile): Promise<
 
 function keptChroots(file: ProjectFile, project: Settings): readonly string[] {
   const isFollowing = file.followFedoraBranching ?? project.follow_fedora_branching === true;
-  return isFollowing ? findBranched(file.chroots, chrootsOf(project)) : [];
+  const branched = isFollowing ? findBranched(file.chroots, chrootsOf(project)) : [];
+  return branched.filter((it) => file.excludedChroots?.includes(it) !== true);
 }
 
 /** A chroot the server does not offer is found before anything is changed. */

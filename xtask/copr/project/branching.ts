@@ -8,8 +8,9 @@ interface FedoraChroot {
 }
 
 /**
- * Those of `present` that the server has added to `listed`. A chroot that was taken out of the list is told
- * from them by its age: the server only ever adds a Fedora that is newer than all others.
+ * Those of `present` that the server has added to `listed`. It only ever adds a Fedora that is newer than all
+ * others, so an older one was taken out of the list. A newer one that was taken out looks just like one that
+ * the server added; the project file can exclude it.
  */
 export function findBranched(
   listed: readonly string[],

@@ -71,6 +71,13 @@ test("a setting that is missing", () => {
   );
 });
 
+test("a chroot that is both wanted and excluded", () => {
+  const text = JSON.stringify({ ...good, excludedChroots: ["epel-9-x86_64", ...good.chroots] });
+  expect(messageOf(text)).toBe(
+    `copr/project.json:1: \`${good.chroots[0]}\` is in \`chroots\` as well`,
+  );
+});
+
 test("a comma too many is told with its line", () => {
   expect(messageOf('{\n  "owner": "a",,\n  "project": "b"\n}')).toMatch(/^copr\/project.json:2: /);
 });

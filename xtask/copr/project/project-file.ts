@@ -21,6 +21,8 @@ export interface ProjectFile {
   readonly homepage?: string;
   readonly contact?: string;
   readonly chroots: readonly string[];
+  /** To be switched off although the server added them. */
+  readonly excludedChroots?: readonly string[];
   readonly enableNet?: boolean;
   readonly followFedoraBranching?: boolean;
   readonly unlistedOnHomepage?: boolean;
@@ -67,12 +69,27 @@ export function parseProjectFile(
 
   const validate = new Ajv({ allErrors: true, verbose: true, formats: FORMATS }).compile(schema);
   const value = document.toJS() as unknown;
-  if (validate(value)) return value as ProjectFile;
+  const valid = validate(value) ? (value as ProjectFile) : undefined;
   const lineAt = (path: readonly string[]): number => {
     const node = document.getIn(path, true) as { range?: readonly number[] } | undefined;
     return lines.linePos(node?.range?.[0] ?? 0).line;
   };
+  if (valid !== undefined) {
+    requireOneList(valid, (i) => `${file}:${lineAt(["excludedChroots", String(i)])}`);
+    return valid;
+  }
   throw badFile((validate.errors ?? []).map((it) => `${file}:${lineOf(it, lineAt)}: ${tell(it)}`));
+}
+
+/** A chroot is either wanted or not. */
+function requireOneList(
+  { chroots, excludedChroots = [] }: ProjectFile,
+  placeOf: (index: number) => string,
+): void {
+  const twice = excludedChroots.flatMap((name, i) =>
+    chroots.includes(name) ? [`${placeOf(i)}: \`${name}\` is in \`chroots\` as well`] : [],
+  );
+  if (twice.length > 0) throw badFile(twice);
 }
 
 /** YAML beyond JSON, such as comments, would be refused by every other reader of the file. */
