@@ -55,7 +55,7 @@ const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
     "pull damaged layers and documents with the executable, and judge each",
     () => import("./hostile-inputs.ts"),
   ],
-  ci: ["everything that has to be true of a commit", () => import("./ci.ts")],
+  ci: ["run every check that a commit must pass", () => import("./ci.ts")],
   clean: [
     "remove what was made; --all: also what is kept between runs",
     () => import("./clean.ts"),
