@@ -3,7 +3,13 @@ import { glob, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError } from "../src/errors.ts";
 import { FOLDERS } from "./checks/folders.ts";
-import { findCircles, findImportViolations, type SourceFile, TEST_FILE } from "./checks/imports.ts";
+import {
+  findCircles,
+  findImportViolations,
+  findProgramStarts,
+  type SourceFile,
+  TEST_FILE,
+} from "./checks/imports.ts";
 import { findPageProblems } from "./checks/pages.ts";
 import { defineTask } from "./task.ts";
 
@@ -35,7 +41,7 @@ export async function findViolations(top: string): Promise<readonly string[]> {
   const product = files.filter((it) => !TEST_FILE.test(it.path));
   return [
     ...files.flatMap((it) => [...findLengthViolations(it), ...findHeaderViolations(it)]),
-    ...product.flatMap((it) => findImportViolations(it)),
+    ...product.flatMap((it) => [...findImportViolations(it), ...findProgramStarts(it)]),
     ...findCircles(product),
     ...findSizeViolations(product.map((it) => it.path)),
     ...findUndocumented(await readFile(join(top, ARCHITECTURE), "utf8")),

@@ -5,11 +5,17 @@ import { TOOL_FOLDERS } from "./tool-folders.ts";
 /** Every folder may import these. */
 export const ALWAYS: readonly string[] = ["src/errors.ts", "src/printable.ts"];
 
-/** Packages and modules that only one place may import: the doors to processes and to the C library. */
-export const DOORS: Readonly<Record<string, string>> = {
-  execa: "src/system",
-  "node:ffi": "src/native",
+/** Packages and modules that few folders may import: the doors to processes and to the C library. */
+export const DOORS: Readonly<Record<string, readonly string[]>> = {
+  execa: ["src/system"],
+  child_process: [],
+  // Benchmarks measure processes with as little as possible around them.
+  "node:child_process": ["src/system", "bench"],
+  "node:ffi": ["src/native"],
 };
+
+/** The folders of the product that may start programs; everything else calls a function of theirs. */
+export const STARTING = /^src\/(programs|process|system)\//;
 
 const PURE = ["src/format", "src/host", "src/host/boot", "src/image", "src/ostree"];
 const PROGRAMS = [

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { findCircles, findImportViolations } from "./imports.ts";
+import { findCircles, findImportViolations, findProgramStarts } from "./imports.ts";
 
 test.each([
   {
@@ -22,6 +22,18 @@ test.each([
     text: 'import { execa } from "execa";',
     want: ["src/pull/a.ts: src/pull may not import execa"],
   },
+  ...["node:child_process", "child_process"].map((module) => ({
+    path: "src/programs/disk/a.ts",
+    text: `import { spawn } from "${module}";`,
+    want: [`src/programs/disk/a.ts: src/programs/disk may not import ${module}`],
+  })),
+  {
+    path: "xtask/rpm/a.ts",
+    text: 'import { spawn } from "node:child_process";',
+    want: ["xtask/rpm/a.ts: xtask/rpm may not import node:child_process"],
+  },
+  { path: "src/system/feed.ts", text: 'import { spawn } from "node:child_process";', want: [] },
+  { path: "bench/a.ts", text: 'import { spawn } from "node:child_process";', want: [] },
   {
     path: "src/system/a.ts",
     text: 'import ffi from "node:ffi";',
@@ -78,6 +90,26 @@ test.each([
   { path: "bench/a.ts", text: 'import { c } from "../tests/repo/c.ts";', want: [] },
 ])("$path: $text", ({ path, text, want }) => {
   expect(findImportViolations({ path, text })).toEqual(want);
+});
+
+test.each([
+  { path: "src/pull/a.ts", text: 'await ctx.run("true", []);', isFound: true },
+  { path: "src/deploy/bound-images/a.ts", text: 'await ctx.read("true", []);', isFound: true },
+  {
+    path: "src/install/a.ts",
+    text: 'await withSignal(ctx, signal).run("true", []);',
+    isFound: true,
+  },
+  { path: "src/install/a.ts", text: 'await cleanupContext(ctx).run("true", []);', isFound: true },
+  { path: "src/programs/disk/a.ts", text: 'await ctx.run("true", []);', isFound: false },
+  { path: "src/process/a.ts", text: 'await ctx.run("true", []);', isFound: false },
+  { path: "src/system/a.ts", text: 'await ctx.run("true", []);', isFound: false },
+  { path: "src/pull/a.test.ts", text: 'await ctx.run("true", []);', isFound: false },
+  { path: "xtask/a.ts", text: 'await ctx.run("true", []);', isFound: false },
+  { path: "src/pull/a.ts", text: "await step.run(); spool.read(content);", isFound: false },
+])("$path starts a program by `$text`: $isFound", ({ path, text, isFound }) => {
+  const want = `${path}:2: only src/programs, src/process and src/system may start programs`;
+  expect(findProgramStarts({ path, text: `\n${text}` })).toEqual(isFound ? [want] : []);
 });
 
 const imports = (path: string, ...names: readonly string[]) => ({

@@ -1,7 +1,7 @@
 // Finds imports that the table of folders does not allow, and circles of imports.
 import { dirname, join, normalize } from "node:path";
 import type { Folder } from "./folder.ts";
-import { ALWAYS, DOORS, FOLDERS } from "./folders.ts";
+import { ALWAYS, DOORS, FOLDERS, STARTING } from "./folders.ts";
 
 /** Tests and their helpers may import more; the product may not import them. */
 export const TEST_FILE = /\.test\.ts$|^src\/testing\/|^tests\//;
@@ -30,11 +30,20 @@ function isAllowed(from: string, folder: Folder, target: string): boolean {
   if (ALWAYS.includes(target)) return true;
   if (TEST_FILE.test(target)) return from === "bench";
   const door = DOORS[target];
-  if (door !== undefined) return from === door;
+  if (door !== undefined) return door.includes(from);
   if (!/^(src|xtask|bench)\//.test(target)) return true;
   if (folder.mayImport.includes(target)) return true;
   const to = dirname(target);
   return to === from ? folder.isApart !== true : folder.mayImport.includes(to);
+}
+
+/** Lines of the product that start a program outside the folders meant for it. */
+export function findProgramStarts({ path, text }: SourceFile): readonly string[] {
+  if (!path.startsWith("src/") || STARTING.test(path) || TEST_FILE.test(path)) return [];
+  return text.split("\n").flatMap((line, i) => {
+    if (!/\bctx(, \w+)?\)?\.(run|read)\(/.test(line)) return [];
+    return [`${path}:${i + 1}: only src/programs, src/process and src/system may start programs`];
+  });
 }
 
 /** What the file imports: paths relative to the checkout, and names of packages. */
