@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { BootcError } from "../src/errors.ts";
 import type { Context } from "../src/system/context.ts";
 import { formatCommand } from "../src/system/quote.ts";
-import { requirePrograms } from "../xtask/checks/requirements.ts";
+import { ensurePrograms } from "../xtask/checks/requirements.ts";
 import type { Tree } from "../xtask/task.ts";
 
 /** One of the commands compared. */
@@ -52,7 +52,7 @@ export async function measure(
   contenders: readonly Contender[],
   { rounds, warmUps = 1 }: MeasureOptions,
 ): Promise<readonly Measured[]> {
-  await requirePrograms(tree, ["bash", "time"]);
+  await ensurePrograms(tree, ["bash", "time"]);
   const folder = await mkdtemp(join(tmpdir(), "bootc-bench-"));
   const samples = contenders.map((): Sample[] => []);
   try {

@@ -25,7 +25,8 @@ const apply = {
       withServer(command)
         .option("--dry-run", "print the difference and change nothing")
         .addHelpText("after", examples("apply --dry-run", "apply")),
-    run: async (tree, options) => (await import("./copr/verbs.ts")).apply(tree, declared(options)),
+    run: async (tree, options) =>
+      (await import("./copr/verbs.ts")).applyVerb(tree, declared(options)),
   }),
 };
 
@@ -46,7 +47,8 @@ const build = {
           "after",
           examples("build --wait", "build --srpm --chroot fedora-rawhide-x86_64 --wait"),
         ),
-    run: async (tree, options) => (await import("./copr/verbs.ts")).build(tree, declared(options)),
+    run: async (tree, options) =>
+      (await import("./copr/verbs.ts")).buildVerb(tree, declared(options)),
   }),
 };
 
@@ -59,7 +61,7 @@ const status = {
         .option("--limit <count>", "how many of the newest builds", "5")
         .addHelpText("after", examples("status", "status 1234567 --json")),
     run: async (tree, options, words) =>
-      (await import("./copr/verbs.ts")).status(tree, declared(options), words),
+      (await import("./copr/verbs.ts")).statusVerb(tree, declared(options), words),
   }),
 };
 
@@ -73,7 +75,7 @@ const watch = {
         .option(...INTERVAL_OPTION)
         .addHelpText("after", examples("watch", "watch 1234567 --time-limit 2h")),
     run: async (tree, options, words) =>
-      (await import("./copr/verbs.ts")).watch(tree, declared(options), words),
+      (await import("./copr/verbs.ts")).watchVerb(tree, declared(options), words),
   }),
 };
 
@@ -88,7 +90,7 @@ const logs = {
         .option("--tail <lines>", "only the last lines of each")
         .addHelpText("after", examples("logs", "logs 1234567 --chroot source --tail 50")),
     run: async (tree, options, words) =>
-      (await import("./copr/verbs.ts")).logs(tree, declared(options), words),
+      (await import("./copr/verbs.ts")).logsVerb(tree, declared(options), words),
   }),
 };
 
@@ -100,7 +102,7 @@ const cancel = {
         .argument("<build>", "number of the build")
         .addHelpText("after", examples("cancel 1234567")),
     run: async (tree, options, words) =>
-      (await import("./copr/verbs.ts")).cancel(tree, declared(options), words),
+      (await import("./copr/verbs.ts")).cancelVerb(tree, declared(options), words),
   }),
 };
 
@@ -110,7 +112,7 @@ const monitor = {
     declare: (command) =>
       withServer(command).addHelpText("after", examples("monitor", "monitor --json")),
     run: async (tree, options) =>
-      (await import("./copr/verbs.ts")).monitor(tree, declared(options)),
+      (await import("./copr/verbs.ts")).monitorVerb(tree, declared(options)),
   }),
 };
 
@@ -126,7 +128,7 @@ const webhook = {
         .option(...INTERVAL_OPTION)
         .addHelpText("after", examples("webhook", "webhook --install", "webhook --test")),
     run: async (tree, options) =>
-      (await import("./copr/webhook-verb.ts")).webhook(tree, declared(options)),
+      (await import("./copr/webhook-verb.ts")).webhookVerb(tree, declared(options)),
   }),
 };
 
@@ -141,7 +143,7 @@ const emulate = {
         .option("--fresh", "download and compress everything anew, as a builder does")
         .addHelpText("after", examples("emulate", "emulate --subdirectory rpm --srpm-only")),
     run: async (tree, options) =>
-      (await import("./copr/emulate.ts")).emulate(tree, declared(options)),
+      (await import("./copr/emulate.ts")).emulateCopr(tree, declared(options)),
   }),
 };
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { BootcError } from "../src/errors.ts";
 import { readFileIfAny } from "../src/system/files.ts";
 import { buildHere } from "./build.ts";
-import { requirePrograms } from "./checks/requirements.ts";
+import { ensurePrograms } from "./checks/requirements.ts";
 import { reportPath } from "./suites/counts.ts";
 import { defineTask, type Tree } from "./task.ts";
 
@@ -38,7 +38,7 @@ export const task = defineTask({
         hint: "run it as root",
       });
     }
-    await requirePrograms(tree, ["ostree", "skopeo"]);
+    await ensurePrograms(tree, ["ostree", "skopeo"]);
     const executable = options.executable ?? (await buildHere(tree));
     const isAll = options.only === undefined;
     const report = reportPath(tree, "hostile-inputs");

@@ -1,7 +1,7 @@
 // `xtask lint`: formatter, linter, compiler and the repository's own rules, all of them before failing.
 import { BootcError, describeError } from "../src/errors.ts";
 import { findWorkflowProblems } from "./checks/workflows.ts";
-import { readChangelog } from "./release/changelog.ts";
+import { readChangelogFile } from "./release/changelog.ts";
 import { defineTask, type Tree } from "./task.ts";
 import { findViolations } from "./tidy.ts";
 
@@ -14,7 +14,7 @@ export const task = defineTask({
     const failures = [
       ...(await failuresOf(() => checkFormatAndLint(tree, options.fix === true))),
       ...(await failuresOf(() => checkTypes(tree))),
-      ...(await failuresOf(() => readChangelog(tree.top))),
+      ...(await failuresOf(() => readChangelogFile(tree.top))),
       ...(await findViolations(tree.top)),
       ...(await findWorkflowProblems(tree.top)),
     ];

@@ -71,7 +71,7 @@ const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
 };
 
 /** Runs the task that `argv` names, to an exit status. */
-export async function main(argv: readonly string[], form: ErrorForm): Promise<number> {
+export async function runTask(argv: readonly string[], form: ErrorForm): Promise<number> {
   const interrupt = new AbortController();
   tolerateClosedOutput("xtask");
   // Listening to the end: execa's own listener ends the process when it finds itself alone.

@@ -7,12 +7,12 @@ import { BootcError } from "../src/errors.ts";
 import { TEST_FILE } from "./checks/imports.ts";
 import { judgeMutant, readBaseline } from "./mutate/judge.ts";
 import { openLedger } from "./mutate/ledger.ts";
-import { findMutants, nameOf, sampleOf } from "./mutate/mutants.ts";
+import { findMutants, mutantKey, sampleOf } from "./mutate/mutants.ts";
 import {
   type FileReport,
   formatJson,
+  formatScores,
   formatSurvivors,
-  formatTable,
   type Judged,
 } from "./mutate/report.ts";
 import { defineTask, type Tree } from "./task.ts";
@@ -46,7 +46,7 @@ export const task = defineTask({
     const reports: FileReport[] = [];
     for (const path of paths) reports.push(await mutate(tree, path, { count, seed }));
     if (options.json === true) return formatJson(seed, reports);
-    return [...reports.flatMap(formatSurvivors), "", formatTable(reports)].join("\n");
+    return [...reports.flatMap(formatSurvivors), "", formatScores(reports)].join("\n");
   },
 });
 
@@ -73,7 +73,7 @@ async function mutate(
   const ledger = await openLedger(tree, baseline);
   const judged: Judged[] = [];
   for (const mutant of sampleOf(all, count, seed)) {
-    const known = ledger.known.get(nameOf(mutant));
+    const known = ledger.known.get(mutantKey(mutant));
     const verdict = known ?? (await judgeMutant(tree, baseline, mutant));
     if (known === undefined) await ledger.add(mutant, verdict);
     judged.push({ ...mutant, verdict });

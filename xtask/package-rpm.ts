@@ -5,15 +5,15 @@ import { Option } from "../src/cli/commander.ts";
 import { declared } from "../src/cli/options.ts";
 import { BootcError } from "../src/errors.ts";
 import { writeWhole } from "./archive/write-whole.ts";
-import { requirePrograms } from "./checks/requirements.ts";
+import { ensurePrograms } from "./checks/requirements.ts";
 import { type PackagedFlags, packageSrpm, readPackagedCheckout } from "./package-srpm.ts";
-import { emulate } from "./rpm/emulation.ts";
+import { runEmulated } from "./rpm/emulation.ts";
 import { explainRpmbuild, formatDefinitions, NEUTRAL, withScratch } from "./rpm/rpmbuild.ts";
 import { ACCOUNTS, BUILD_FOLDER, sandboxCommand } from "./rpm/sandbox.ts";
 import { defineTask, type Tree } from "./task.ts";
 
 const MACHINES = ["x86_64", "aarch64"] as const;
-export type Machine = (typeof MACHINES)[number];
+export type RpmMachine = (typeof MACHINES)[number];
 
 /** What `packageRpm` starts, and what rpm itself starts to unpack the sources. */
 export const REBUILD_PROGRAMS = ["rpmbuild", "bwrap", "tar", "zstd"] as const;
@@ -40,7 +40,7 @@ export const task = defineTask({
         ].join("\n"),
       ),
   async run(tree, options) {
-    await requirePrograms(tree, REBUILD_PROGRAMS);
+    await ensurePrograms(tree, REBUILD_PROGRAMS);
     return await packageRpm(tree, {
       srpm: options.srpm ?? (await makeSrpm(tree, declared(options))),
       machine: options.target ?? ownMachine(),
@@ -54,13 +54,13 @@ async function makeSrpm(tree: Tree, options: PackagedFlags): Promise<string> {
   return await packageSrpm(tree, await readPackagedCheckout(tree, options));
 }
 
-export function ownMachine(): Machine {
+export function ownMachine(): RpmMachine {
   return process.arch === "arm64" ? "aarch64" : "x86_64";
 }
 
 export interface RpmOptions {
   readonly srpm: string;
-  readonly machine: Machine;
+  readonly machine: RpmMachine;
   /** rpm's `_binary_payload`; the distribution's own when undefined. */
   readonly payload: string | undefined;
   /** Relative to the checkout, or absolute. */
@@ -111,7 +111,7 @@ async function rebuild(tree: Tree, scratch: string, options: RpmOptions): Promis
     if (options.machine === ownMachine()) {
       const [program = "", ...args] = await sandboxCommand({ folder: scratch, env: {} });
       await ctx.run(program, [...args, ...rpmbuild]);
-    } else await emulate(tree, options.machine, { folder: scratch, command: rpmbuild });
+    } else await runEmulated(tree, options.machine, { folder: scratch, command: rpmbuild });
   });
 }
 

@@ -3,11 +3,11 @@ import { chmod, copyFile, readdir, utimes } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { declared } from "../src/cli/options.ts";
 import { BootcError } from "../src/errors.ts";
-import { digestFile } from "./archive/digest.ts";
+import { sha256OfFile } from "./archive/digest.ts";
 import { makeOnce } from "./archive/make-once.ts";
 import { writeWhole } from "./archive/write-whole.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
-import { requirePrograms } from "./checks/requirements.ts";
+import { ensurePrograms } from "./checks/requirements.ts";
 import { explainRpmbuild, formatDefinitions, NEUTRAL, withScratch } from "./rpm/rpmbuild.ts";
 import { packSources } from "./rpm/sources.ts";
 import { BUILD_PROGRAMS } from "./setup.ts";
@@ -50,14 +50,17 @@ export async function packageSrpm(
   checkout: Checkout,
   outdir = "target",
 ): Promise<string> {
-  await requirePrograms(tree, BUILD_PROGRAMS);
+  await ensurePrograms(tree, BUILD_PROGRAMS);
   const sources = await packSources(tree, checkout);
   const files = [sources.source, sources.vendor.path, sources.runtime.path];
   const spec = await writeSpec(tree, checkout, sources);
   const paths = [...files, spec].map((it) => join(tree.top, it));
-  const digests = paths.map(async (it) => (await digestFile("sha256", it)).toString("hex"));
   const rpm = await tree.ctx.read("rpmbuild", ["--version"]);
-  const inputs = [...(await Promise.all(digests)), String(checkout.commitEpoch), rpm];
+  const inputs = [
+    ...(await Promise.all(paths.map(sha256OfFile))),
+    String(checkout.commitEpoch),
+    rpm,
+  ];
   const name = `bootc-${checkout.version}-${RELEASE}`;
   const made = await makeOnce(tree, { name, suffix: ".src.rpm", inputs }, async (temp) => {
     await withScratch(tree, "srpm", async (scratch) => {

@@ -1,5 +1,5 @@
 // `xtask setup`: everything a fresh machine lacks for building and testing, in one go.
-import { requirePrograms } from "./checks/requirements.ts";
+import { ensurePrograms } from "./checks/requirements.ts";
 import { defineTask } from "./task.ts";
 
 /** What making the packages needs. */
@@ -53,7 +53,7 @@ export const task = defineTask({
       .addHelpText("after", "\nExamples:\n  npm run xtask -- setup --yes --tests"),
   async run(tree, options) {
     const extra = options.tests === true ? TEST_PROGRAMS : [];
-    await requirePrograms(tree, [...BUILD_PROGRAMS, ...extra]);
+    await ensurePrograms(tree, [...BUILD_PROGRAMS, ...extra]);
     tree.ctx.note("everything is there");
     return undefined;
   },

@@ -1,6 +1,6 @@
 // `xtask test`: the test suites, by name, one after the other; then what came of all of them.
 import { BootcError } from "../src/errors.ts";
-import { requirePrograms } from "./checks/requirements.ts";
+import { ensurePrograms } from "./checks/requirements.ts";
 import { TEST_PROGRAMS } from "./setup.ts";
 import {
   describeCounts,
@@ -42,7 +42,7 @@ export const task = defineTask({
     }
     if (options.counts === true) return describeCounts(await readCounts(tree, REPORTS));
     // Without leave to install, suites skip what they cannot do here and say why.
-    if (tree.mayInstall && suites.some(isOfSystem)) await requirePrograms(tree, TEST_PROGRAMS);
+    if (tree.mayInstall && suites.some(isOfSystem)) await ensurePrograms(tree, TEST_PROGRAMS);
     const failed: Suite[] = [];
     for (const suite of suites)
       if (!(await runOne(tree, suite, options.filter))) failed.push(suite);

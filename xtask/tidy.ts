@@ -2,6 +2,7 @@
 import { glob, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError } from "../src/errors.ts";
+import { findDoubleExports } from "./checks/exports.ts";
 import { FOLDERS } from "./checks/folders.ts";
 import {
   findCircles,
@@ -43,6 +44,7 @@ export async function findViolations(top: string): Promise<readonly string[]> {
     ...files.flatMap((it) => [...findLengthViolations(it), ...findHeaderViolations(it)]),
     ...product.flatMap((it) => [...findImportViolations(it), ...findProgramStarts(it)]),
     ...findCircles(product),
+    ...findDoubleExports(product),
     ...findSizeViolations(product.map((it) => it.path)),
     ...findUndocumented(await readFile(join(top, ARCHITECTURE), "utf8")),
     ...(await findPageProblems(top)),

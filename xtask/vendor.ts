@@ -1,5 +1,4 @@
 // `xtask vendor`: from a lockfile to everything a build without network needs, filtered and reproducible.
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, copyFile, cp, mkdir, mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
@@ -13,6 +12,7 @@ import {
   describeWriter,
   writeArchive,
 } from "./archive/archive.ts";
+import { sha256Of } from "./archive/digest.ts";
 import { makeOnce } from "./archive/make-once.ts";
 import { writeWhole } from "./archive/write-whole.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
@@ -23,8 +23,8 @@ import { decideClosure } from "./vendor/closure.ts";
 import {
   decideFilter,
   KEEP_DEP_KINDS,
-  parseConfig,
   parseExclusion,
+  parseVendorConfig,
   type VendorConfig,
   type VendorFilter,
 } from "./vendor/config.ts";
@@ -173,7 +173,7 @@ async function readFiltered(
 ): Promise<Filtered> {
   const project = await readProject(folder);
   if (fromOptions !== undefined) return { project, filter: decideFilter(fromOptions) };
-  const { config, unknown } = parseConfig(project.manifest.vendorFilter);
+  const { config, unknown } = parseVendorConfig(project.manifest.vendorFilter);
   for (const key of unknown) ctx.note(`warning: \`vendorFilter.${key}\` is unknown and ignored`);
   return { project, filter: decideFilter(config) };
 }
@@ -312,8 +312,7 @@ async function placeArchive(tree: Tree, set: VendoredSet, placing: Placing): Pro
 }
 
 function digestEntry({ path, content }: ArchiveEntry, manifest: VendorManifest): string {
-  if (content.kind === "bytes")
-    return `${path} ${createHash("sha256").update(content.bytes).digest("hex")}`;
+  if (content.kind === "bytes") return `${path} ${sha256Of(content.bytes)}`;
   return `${path} ${manifest.packages.find((it) => it.file === path)?.integrity}`;
 }
 

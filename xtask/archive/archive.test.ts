@@ -7,7 +7,7 @@ import { Readable } from "node:stream";
 import { zstdDecompressSync } from "node:zlib";
 import { list } from "tar";
 import { expect, test } from "vitest";
-import { readTar } from "../vendor/tar-read.ts";
+import { unpackTar } from "../vendor/tar-read.ts";
 import { type ArchiveEntry, formatTar, writeArchive } from "./archive.ts";
 import { writeWhole } from "./write-whole.ts";
 
@@ -64,7 +64,7 @@ test("names and targets of any length and letters are read by us, by tar and by 
     { path: "link", content: { kind: "link", target } },
   ];
   const tar = formatTar(entries, 1);
-  expect(readTar(tar).map((it) => it.path)).toEqual(paths.toSorted(byBytes));
+  expect(unpackTar(tar).map((it) => it.path)).toEqual(paths.toSorted(byBytes));
   const args = ["--quoting-style=literal", "-tvf", "-"];
   const listed = execFileSync("tar", args, { input: tar }).toString();
   for (const path of paths) expect(listed).toContain(` ${path}\n`);

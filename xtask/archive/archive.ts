@@ -1,5 +1,4 @@
 // Archives whose bytes depend on their content alone: one tar writer, one way to compress.
-import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { lstat, readdir, readlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -8,6 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { constants, createGzip, createZstdCompress } from "node:zlib";
 import { Header, Pax } from "tar";
 import { BootcError } from "../../src/errors.ts";
+import { sha256Of } from "./digest.ts";
 import { writeWhole } from "./write-whole.ts";
 
 /** One file of an archive; the folders above it need no entry of their own. */
@@ -88,7 +88,7 @@ export function formatTar(entries: readonly ArchiveEntry[], mtimeEpoch: number):
 export function describeWriter(): string {
   const link = { kind: "link", target: "b".repeat(200) } as const;
   const sample = formatTar([{ path: `folder/${"a".repeat(200)}`, content: link }], 1);
-  const digest = createHash("sha256").update(sample).digest("hex");
+  const digest = sha256Of(sample);
   return [digest, process.versions.zlib, process.versions.zstd].join(" ");
 }
 

@@ -1,11 +1,14 @@
-// The digest of a file that is too large to hold.
+// SHA-256 digests in hex: of what is in memory, and of files too large for that.
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 
-/** The digest of a file's content, by the algorithm's name as OpenSSL has it. */
-export async function digestFile(algorithm: string, path: string): Promise<Buffer> {
-  const hash = createHash(algorithm);
+export function sha256Of(content: string | Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
+}
+
+export async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
   await pipeline(createReadStream(path), hash);
-  return hash.digest();
+  return hash.digest("hex");
 }

@@ -1,10 +1,9 @@
 // What is kept between runs, named by what it was made from: nothing is made twice from the same inputs.
-import { createHash } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { exists, readFileIfAny } from "../../src/system/files.ts";
 import type { Tree } from "../task.ts";
-import { digestFile } from "./digest.ts";
+import { sha256Of, sha256OfFile } from "./digest.ts";
 import { writeWhole } from "./write-whole.ts";
 
 /** The folder of what is kept between runs: `$BOOTC_CACHE` when set, which several checkouts may share. */
@@ -30,18 +29,18 @@ export async function makeOnce(
   { name, suffix, inputs }: MadeOnce,
   make: (temp: string) => Promise<void>,
 ): Promise<string> {
-  const key = createHash("sha256").update(JSON.stringify(inputs)).digest("hex").slice(0, 32);
+  const key = sha256Of(JSON.stringify(inputs)).slice(0, 32);
   const path = join(cacheFolder(tree), "made", `${name}-${key}${suffix}`);
   if (await isIntact(path)) return path;
   await rm(`${path}.sha256`, { force: true });
   await writeWhole(path, make);
-  const digest = await digestFile("sha256", path);
-  await writeWhole(`${path}.sha256`, (temp) => writeFile(temp, digest.toString("hex")));
+  const digest = await sha256OfFile(path);
+  await writeWhole(`${path}.sha256`, (temp) => writeFile(temp, digest));
   return path;
 }
 
 async function isIntact(path: string): Promise<boolean> {
   const noted = await readFileIfAny(`${path}.sha256`);
   if (noted === undefined || !(await exists(path))) return false;
-  return (await digestFile("sha256", path)).toString("hex") === noted;
+  return (await sha256OfFile(path)) === noted;
 }

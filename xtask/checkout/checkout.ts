@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
 import { ifMissing } from "../../src/system/files.ts";
-import { requirePrograms } from "../checks/requirements.ts";
+import { ensurePrograms } from "../checks/requirements.ts";
 import type { Tree } from "../task.ts";
 import { readGit } from "./git.ts";
 import { readPackageJson } from "./package-json.ts";
@@ -54,7 +54,7 @@ export async function readCheckout(
   { allowDirty = false, untagged = "tell" }: CheckoutOptions = {},
 ): Promise<Checkout> {
   if (!existsSync(join(tree.top, ".git"))) return await readVersionFile(tree.top);
-  await requirePrograms(tree, ["git"]);
+  await ensurePrograms(tree, ["git"]);
   const { commit, commitEpoch } = await readCommit(tree);
   const changes = await readChanges(tree);
   if (changes.length > 0 && !allowDirty) throw dirtyError(changes);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { type ArchiveEntry, formatTar } from "../archive/archive.ts";
-import { compareFolders, describeDifference } from "./compare.ts";
+import { compareFolders, describeFileDifference } from "./compare.ts";
 
 function tarOf(files: Readonly<Record<string, string>>, mtime = 0): Buffer {
   const entries = Object.entries(files).map(
@@ -21,7 +21,7 @@ test.each([
   { one: "abc", two: "abcd", want: "f: differs at byte 3 (3 and 4 bytes)" },
   { one: "x".repeat(200_000), two: `${"x".repeat(150_000)}y`, want: "f: differs at byte 150000" },
 ])("$want", ({ one, two, want }) => {
-  expect(describeDifference("f", Buffer.from(one), Buffer.from(two))).toContain(want);
+  expect(describeFileDifference("f", Buffer.from(one), Buffer.from(two))).toContain(want);
 });
 
 test.each([
@@ -34,10 +34,10 @@ test.each([
   },
 ])("inside an archive: $want", ({ two, want }) => {
   const one = tarOf({ a: "1", b: "2" });
-  expect(describeDifference("f.tar.zst", zstdCompressSync(one), zstdCompressSync(two))).toContain(
-    want,
-  );
-  expect(describeDifference("f.tar.gz", gzipSync(one), gzipSync(two))).toContain(want);
+  expect(
+    describeFileDifference("f.tar.zst", zstdCompressSync(one), zstdCompressSync(two)),
+  ).toContain(want);
+  expect(describeFileDifference("f.tar.gz", gzipSync(one), gzipSync(two))).toContain(want);
 });
 
 test("files are compared by path; a file in only one folder is a difference", async () => {

@@ -2,8 +2,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import { digestFile } from "../archive/digest.ts";
-import { readTar, type TarFile } from "../vendor/tar-read.ts";
+import { sha256OfFile } from "../archive/digest.ts";
+import { type TarFile, unpackTar } from "../vendor/tar-read.ts";
 
 export interface Comparison {
   /** By path below the folders, sorted. */
@@ -27,10 +27,12 @@ export async function compareFolders(
     else if (!right?.includes(path)) differences.push(`${path}: made the first time only`);
     else {
       const [first, second] = [join(one, path), join(two, path)];
-      const [was, is] = [await sha256(first), await sha256(second)];
+      const [was, is] = [await sha256OfFile(first), await sha256OfFile(second)];
       if (was === is) same.push({ path, sha256: was });
       else
-        differences.push(describeDifference(path, await readFile(first), await readFile(second)));
+        differences.push(
+          describeFileDifference(path, await readFile(first), await readFile(second)),
+        );
     }
   }
   return { same, differences };
@@ -47,12 +49,8 @@ async function listFiles(
     .filter(isArtifact);
 }
 
-async function sha256(path: string): Promise<string> {
-  return (await digestFile("sha256", path)).toString("hex");
-}
-
 /** Where two files differ; for archives, the first member that differs. */
-export function describeDifference(path: string, one: Buffer, two: Buffer): string {
+export function describeFileDifference(path: string, one: Buffer, two: Buffer): string {
   const offset = firstDifference(one, two);
   const whole = `${path}: differs at byte ${offset} (${one.length} and ${two.length} bytes)`;
   const inside = differenceInside(path, one, two);
@@ -79,7 +77,7 @@ function unpackerOf(path: string): ((bytes: Buffer) => ReadonlyMap<string, TarFi
       ? gunzipSync
       : undefined;
   if (decompress === undefined) return undefined;
-  return (bytes) => new Map(readTar(decompress(bytes)).map((it) => [it.path, it] as const));
+  return (bytes) => new Map(unpackTar(decompress(bytes)).map((it) => [it.path, it] as const));
 }
 
 function isSame(one: TarFile | undefined, two: TarFile | undefined): boolean {

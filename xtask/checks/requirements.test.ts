@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { createContext } from "../../src/system/run.ts";
-import { decideInstaller, requirePrograms } from "./requirements.ts";
+import { decideInstaller, ensurePrograms } from "./requirements.ts";
 
 const root = mkdtempSync(join(tmpdir(), "requirements-test-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -30,7 +30,7 @@ test.each([
   { id: "fedora", want: "run `dnf install -y rpm-build git-core` as root" },
   { id: "plan9", want: "install what provides `rpmbuild`, `git` on this system" },
 ])("on $id the error says: $want", async ({ id, want }) => {
-  const error = await requirePrograms(treeWith(id), ["rpmbuild", "git"]).catch((it) => it);
+  const error = await ensurePrograms(treeWith(id), ["rpmbuild", "git"]).catch((it) => it);
   expect(error.message).toBe("`rpmbuild`, `git` are not installed");
   expect(error.hint).toContain(want);
 });

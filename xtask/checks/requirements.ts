@@ -74,7 +74,7 @@ const INSTALLERS: readonly Installer[] = [
 ];
 
 /** Makes sure that the programs exist. The error names the command that installs the missing ones. */
-export async function requirePrograms(tree: Tree, names: readonly string[]): Promise<void> {
+export async function ensurePrograms(tree: Tree, names: readonly string[]): Promise<void> {
   const missing = names.filter((it) => !isOnPath(tree.ctx.env, it));
   if (missing.length === 0) return;
   const installer = decideInstaller(await readOsRelease(tree.ctx));

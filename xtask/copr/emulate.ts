@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
 import { cacheFolder } from "../archive/make-once.ts";
 import { readGit } from "../checkout/git.ts";
-import { requirePrograms } from "../checks/requirements.ts";
+import { ensurePrograms } from "../checks/requirements.ts";
 import { ownMachine, packageRpm, REBUILD_PROGRAMS } from "../package-rpm.ts";
 import type { Tree } from "../task.ts";
 
@@ -49,10 +49,10 @@ interface EmulateFlags {
   readonly srpmOnly?: boolean;
 }
 
-export async function emulate(tree: Tree, options: EmulateFlags): Promise<string> {
+export async function emulateCopr(tree: Tree, options: EmulateFlags): Promise<string> {
   const isWhole = options.srpmOnly !== true;
   const rebuild = isWhole ? REBUILD_PROGRAMS : [];
-  await requirePrograms(tree, ["git", "make", "setpriv", ...rebuild]);
+  await ensurePrograms(tree, ["git", "make", "setpriv", ...rebuild]);
   const srpm = await buildSourceRpm(tree, {
     subdirectory: options.subdirectory,
     spec: options.spec,

@@ -9,7 +9,7 @@ import { parseDuration } from "./build/duration.ts";
 import { type LogName, lastLines, listLogPlaces, readLog } from "./build/logs.ts";
 import { progressLines } from "./build/progress-table.ts";
 import { type BuildSource, findBuildOf, startBuild } from "./build/start-build.ts";
-import { formatDuration, formatTable, formatTime } from "./build/table.ts";
+import { alignColumns, formatDuration, formatTime } from "./build/table.ts";
 import { readProgress, requireSuccess, watchBuild } from "./build/watch.ts";
 import { type Connection, connect } from "./connection.ts";
 import { applyChanges, describeChanges, readChanges } from "./project/apply.ts";
@@ -50,7 +50,7 @@ interface LogFlags extends ServerFlags {
 /** Fewer seconds between two questions than this are impolite to a public server. */
 const INTERVAL_MS_MIN = 5000;
 
-export async function apply(
+export async function applyVerb(
   tree: Tree,
   options: ServerFlags & { readonly dryRun?: boolean },
 ): Answer {
@@ -64,7 +64,7 @@ export async function apply(
   return options.json === true ? formatJson({ url, isChanged, changes }) : url;
 }
 
-export async function build(tree: Tree, options: BuildFlags): Answer {
+export async function buildVerb(tree: Tree, options: BuildFlags): Answer {
   const { copr, file } = await open(tree, options, { needsToken: true });
   const watching = watchOptions(tree, copr, options);
   const source = await chooseSource(tree, options);
@@ -124,7 +124,7 @@ async function makeSourceRpm(tree: Tree): Promise<string> {
   );
 }
 
-export async function watch(tree: Tree, options: WatchFlags, words: Words): Answer {
+export async function watchVerb(tree: Tree, options: WatchFlags, words: Words): Answer {
   const { copr, file } = await open(tree, options, { needsToken: false });
   const watching = watchOptions(tree, copr, options);
   const { id } = await chooseBuild(copr, file, words[0]);
@@ -146,7 +146,7 @@ async function finish(tree: Tree, copr: Connection, it: Finish): Answer {
   return it.options.json === true ? undefined : answer;
 }
 
-export async function status(
+export async function statusVerb(
   tree: Tree,
   options: ServerFlags & { readonly limit: string },
   words: Words,
@@ -161,7 +161,7 @@ export async function status(
   const limit = parseCount(options.limit, "--limit");
   const builds = await listBuilds(copr, { owner: file.owner, project: file.project, limit });
   if (options.json === true) return formatJson(builds);
-  return formatTable([
+  return alignColumns([
     ["BUILD", "STATE", "VERSION", "SUBMITTED", "TIME"],
     ...builds.map((it) => rowOf(it, copr.clock.now() / 1000)),
   ]).join("\n");
@@ -177,7 +177,7 @@ function rowOf(it: Build, nowEpoch: number): readonly string[] {
   ];
 }
 
-export async function logs(tree: Tree, options: LogFlags, words: Words): Answer {
+export async function logsVerb(tree: Tree, options: LogFlags, words: Words): Answer {
   const { copr, file } = await open(tree, options, { needsToken: false });
   const name = parseLogName(options.log);
   const tail = options.tail === undefined ? undefined : parseCount(options.tail, "--tail");
@@ -204,18 +204,18 @@ export async function logs(tree: Tree, options: LogFlags, words: Words): Answer 
   return found.map((it) => `${header(it.where)}${it.text}`).join("\n\n");
 }
 
-export async function cancel(tree: Tree, options: ServerFlags, words: Words): Answer {
+export async function cancelVerb(tree: Tree, options: ServerFlags, words: Words): Answer {
   const { copr } = await open(tree, options, { needsToken: true });
   const id = parseBuildId(words[0] ?? "");
   const canceled = await cancelBuild(copr, id);
   return options.json === true ? formatJson(canceled) : `build ${id}: ${canceled.state}`;
 }
 
-export async function monitor(tree: Tree, options: ServerFlags): Answer {
+export async function monitorVerb(tree: Tree, options: ServerFlags): Answer {
   const { copr, file } = await open(tree, options, { needsToken: false });
   const rows = await getMonitor(copr, file);
   if (options.json === true) return formatJson(rows);
-  return formatTable([
+  return alignColumns([
     ["PACKAGE", "CHROOT", "STATE", "BUILD", "VERSION"],
     ...rows.map((it) => [
       it.packageName,

@@ -29,7 +29,7 @@ interface WebhookFlags extends ServerFlags {
   readonly interval?: string;
 }
 
-export async function webhook(tree: Tree, options: WebhookFlags): Promise<string | undefined> {
+export async function webhookVerb(tree: Tree, options: WebhookFlags): Promise<string | undefined> {
   const needsToken = options.rotate === true || options.install === true;
   const opened = await open(tree, options, { needsToken });
   const chosen = (["rotate", "install", "test"] as const).filter((it) => options[it] === true);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { doing } from "../../src/errors.ts";
 import { packageOf } from "../runtime/locked.ts";
 import type { Tree } from "../task.ts";
-import { type Lockfile, type Manifest, parseLockfile } from "../vendor/lockfile.ts";
+import { type Lockfile, type PackageManifest, parseLockfile } from "../vendor/lockfile.ts";
 import {
   parseVendorManifest,
   type VendoredPackage,
@@ -13,7 +13,7 @@ import {
 import { requireKnownParts } from "./runtime.ts";
 
 export interface Inside {
-  readonly project: Manifest;
+  readonly project: PackageManifest;
   readonly lock: Lockfile;
   readonly manifest: VendorManifest;
   /** LICENSE of the runtime. */
@@ -34,7 +34,9 @@ export async function readInside(tree: Tree, options: InsideOptions): Promise<In
   const runtime = options.runtime ?? join(tree.top, "node_modules", packageOf(hostArchitecture()));
   const runtimeText = await readFile(join(runtime, "LICENSE"), "utf8");
   requireKnownParts(runtimeText);
-  const project = JSON.parse(await readFile(join(tree.top, "package.json"), "utf8")) as Manifest;
+  const project = JSON.parse(
+    await readFile(join(tree.top, "package.json"), "utf8"),
+  ) as PackageManifest;
   const packages =
     options.vendored === undefined ? await readFromLock(tree) : await readFolder(options.vendored);
   return { project, runtimeText, ...packages };

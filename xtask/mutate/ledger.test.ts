@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { scriptedContext } from "../../src/testing/scripted-context.ts";
 import { openLedger } from "./ledger.ts";
-import { findMutants, nameOf } from "./mutants.ts";
+import { findMutants, mutantKey } from "./mutants.ts";
 
 const baseline = { path: "a.ts", tests: [["a.test.ts"]], limitMs: 1 };
 const [first, second] = findMutants("f(1, 2)");
@@ -30,7 +30,7 @@ async function fill(): Promise<void> {
 test("verdicts outlive the run", async () => {
   expect((await open()).known.size).toBe(0);
   await fill();
-  const names = [first, second].map((it) => (it === undefined ? "" : nameOf(it)));
+  const names = [first, second].map((it) => (it === undefined ? "" : mutantKey(it)));
   expect([...(await open()).known]).toEqual([
     [names[0], "killed"],
     [names[1], "survived"],

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { readFileIfAny } from "../../src/system/files.ts";
 import type { Tree } from "../task.ts";
 import { type Baseline, readTexts, type Verdict } from "./judge.ts";
-import { type Mutant, nameOf } from "./mutants.ts";
+import { type Mutant, mutantKey } from "./mutants.ts";
 
 export interface Ledger {
   readonly known: ReadonlyMap<string, Verdict>;
@@ -26,7 +26,7 @@ export async function openLedger(tree: Tree, baseline: Baseline): Promise<Ledger
   }
   return {
     known,
-    add: (mutant, verdict) => appendFile(path, `${JSON.stringify([nameOf(mutant), verdict])}\n`),
+    add: (mutant, verdict) => appendFile(path, `${JSON.stringify([mutantKey(mutant), verdict])}\n`),
   };
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { applyChange, findMutants, nameOf, sampleOf } from "./mutants.ts";
+import { applyChange, findMutants, mutantKey, sampleOf } from "./mutants.ts";
 import type { ChangeKind } from "./operators.ts";
 
 /** Every changed text of one kind. */
@@ -62,7 +62,7 @@ test("lines and places count characters, not bytes", () => {
 });
 
 test("a name belongs to one mutant alone", () => {
-  const names = findMutants("if (a < 1 && b) f(a ?? 2);").map(nameOf);
+  const names = findMutants("if (a < 1 && b) f(a ?? 2);").map(mutantKey);
   expect(new Set(names).size).toBe(names.length);
 });
 

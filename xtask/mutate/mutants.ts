@@ -1,8 +1,8 @@
 // Every small change of a source file, each of which some test ought to notice; and a sample of them.
 import { parseAst } from "vitest/node";
-import { type Change, changesOf, isNode, type Node } from "./operators.ts";
+import { type CodeChange, changesOf, isNode, type Node } from "./operators.ts";
 
-export interface Mutant extends Change {
+export interface Mutant extends CodeChange {
   /** Counted from 1. */
   readonly line: number;
   /** The text that is replaced. */
@@ -20,18 +20,18 @@ export function findMutants(text: string): readonly Mutant[] {
   return mutants.sort((a, b) => a.start - b.start || a.end - b.end);
 }
 
-function describe(change: Change, text: string): Mutant {
+function describe(change: CodeChange, text: string): Mutant {
   const line = text.slice(0, change.start).split("\n").length;
   return { ...change, line, original: text.slice(change.start, change.end) };
 }
 
 /** The source with one change. */
-export function applyChange(text: string, { start, end, replacement }: Change): string {
+export function applyChange(text: string, { start, end, replacement }: CodeChange): string {
   return text.slice(0, start) + replacement + text.slice(end);
 }
 
 /** Of one file: the same change at the same place is the same mutant. */
-export function nameOf({ start, end, replacement }: Change): string {
+export function mutantKey({ start, end, replacement }: CodeChange): string {
   return `${start}-${end} ${replacement}`;
 }
 

@@ -9,7 +9,7 @@ export interface Node {
 }
 
 /** Text that takes the place of a piece of the source. */
-export interface Change {
+export interface CodeChange {
   readonly kind: ChangeKind;
   readonly start: number;
   readonly end: number;
@@ -59,7 +59,7 @@ const OPERATORS: Readonly<Record<string, string>> = {
 };
 
 /** Every change of `node` alone; its children have their own. */
-export function changesOf(node: Node, text: string): readonly Change[] {
+export function changesOf(node: Node, text: string): readonly CodeChange[] {
   switch (node.type) {
     case "BinaryExpression":
     case "LogicalExpression":
@@ -90,7 +90,7 @@ export function changesOf(node: Node, text: string): readonly Change[] {
   }
 }
 
-function changeOperator(node: Node, text: string): readonly Change[] {
+function changeOperator(node: Node, text: string): readonly CodeChange[] {
   const [left, right] = [asNode(node.left), asNode(node.right)];
   const operator = String(node.operator);
   if (operator === "??") {
@@ -112,7 +112,7 @@ function isText(node: Node): boolean {
   return node.type === "TemplateLiteral" || typeof node.value === "string";
 }
 
-function changeLiteral(node: Node): readonly Change[] {
+function changeLiteral(node: Node): readonly CodeChange[] {
   const { value } = node;
   if (typeof value === "boolean") return [replace(node, "boolean", String(!value))];
   if (typeof value === "bigint") return [replace(node, "number", `${value + 1n}n`)];
@@ -122,7 +122,10 @@ function changeLiteral(node: Node): readonly Change[] {
 }
 
 /** A pattern that is no longer tied to the beginning or to the end. */
-function changePattern(node: Node, regex: Readonly<Record<string, unknown>>): readonly Change[] {
+function changePattern(
+  node: Node,
+  regex: Readonly<Record<string, unknown>>,
+): readonly CodeChange[] {
   const pattern = String(regex.pattern);
   const loose = [pattern.replace(/^\^/, ""), pattern.replace(/(?<!\\)\$$/, "")];
   return loose
@@ -134,7 +137,7 @@ function replace(
   { start, end }: Pick<Node, "start" | "end">,
   kind: ChangeKind,
   replacement: string,
-): Change {
+): CodeChange {
   return { kind, start, end, replacement };
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { findMutants } from "./mutants.ts";
-import { formatSurvivors, formatTable } from "./report.ts";
+import { formatScores, formatSurvivors } from "./report.ts";
 
 const text = `f();\nif (a) throw new Error("${"x".repeat(80)}");\n`;
 const report = {
@@ -23,7 +23,7 @@ test("a long piece is cut", () => {
 });
 
 test("the table counts what was tried", () => {
-  expect(formatTable([report, { ...report, judged: [] }])).toMatchInlineSnapshot(`
+  expect(formatScores([report, { ...report, judged: [] }])).toMatchInlineSnapshot(`
     "| File | Test files | Mutants | Tried | Noticed | Survived | Share |
     | --- | ---: | ---: | ---: | ---: | ---: | ---: |
     | src/a.ts | 2 | 9 | 2 | 1 | 1 | 50 % |

@@ -32,7 +32,7 @@ function shorten(text: string): string {
 }
 
 /** The table of docs/testing.md. */
-export function formatTable(reports: readonly FileReport[]): string {
+export function formatScores(reports: readonly FileReport[]): string {
   const rows = reports.map((it) => {
     const count = (verdict: Verdict) => it.judged.filter((one) => one.verdict === verdict).length;
     const noticed = it.judged.length - count("survived");

@@ -18,7 +18,7 @@ export interface PackageId {
   readonly integrity: string;
 }
 
-export interface FetchOptions {
+export interface PackageFetchOptions {
   /** Take what the cache has and fail for what it has not. */
   readonly isOffline?: boolean;
   /** Whose npm configuration holds, when not the checkout's. */
@@ -37,7 +37,7 @@ const PAUSES_MS = [500, 2000, 6000];
 export async function fetchPackage(
   tree: Tree,
   wanted: PackageId,
-  options: FetchOptions = {},
+  options: PackageFetchOptions = {},
 ): Promise<string> {
   const { name, version } = wanted;
   const want = requireDigests(wanted);
@@ -65,7 +65,7 @@ export async function fetchPackage(
 export async function fetchPackages(
   tree: Tree,
   wanted: readonly PackageId[],
-  options: FetchOptions = {},
+  options: PackageFetchOptions = {},
 ): Promise<readonly string[]> {
   const paths: string[] = [];
   const left = [...wanted.entries()];

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { parseChangelog, readChangelog } from "./changelog.ts";
+import { parseChangelog, readChangelogFile } from "./changelog.ts";
 
 const GOOD = `# Changelog
 
@@ -43,7 +43,7 @@ test("entries, newest first, with their text", () => {
 });
 
 test("the changelog of this repository", async () => {
-  expect((await readChangelog(join(import.meta.dirname, "../.."))).length).toBeGreaterThan(0);
+  expect((await readChangelogFile(join(import.meta.dirname, "../.."))).length).toBeGreaterThan(0);
 });
 
 test.each([

@@ -7,7 +7,7 @@ import { defineTask } from "../task.ts";
 
 export const CHANGELOG = "CHANGELOG.md";
 
-export interface ChangelogEntry {
+export interface ChangelogVersion {
   /** `2.0.0`, `2.1.0-rc.1`, or `Unreleased`. */
   readonly version: string;
   /** `2026-11-23`; none for what is unreleased. */
@@ -32,7 +32,7 @@ export const task = defineTask({
         "\nExamples:\n  npm run xtask changelog\n  npm run xtask -- changelog --notes 2.0.0",
       ),
   async run({ top }, options) {
-    const entries = await readChangelog(top);
+    const entries = await readChangelogFile(top);
     if (typeof options.notes !== "string") return CHANGELOG;
     const entry = entries.find((it) => it.version === options.notes);
     if (entry !== undefined) return entry.body;
@@ -43,11 +43,11 @@ export const task = defineTask({
 });
 
 /** The entries of the checkout's changelog, newest first; an error that lists every mistake otherwise. */
-export async function readChangelog(top: string): Promise<readonly ChangelogEntry[]> {
+export async function readChangelogFile(top: string): Promise<readonly ChangelogVersion[]> {
   return parseChangelog(await readFile(join(top, CHANGELOG), "utf8"));
 }
 
-export function parseChangelog(text: string): readonly ChangelogEntry[] {
+export function parseChangelog(text: string): readonly ChangelogVersion[] {
   const entries = splitEntries(text);
   const problems = [...findTitleProblems(text, entries), ...entries.flatMap(findEntryProblems)];
   problems.push(...findOrderProblems(entries));
@@ -57,7 +57,7 @@ export function parseChangelog(text: string): readonly ChangelogEntry[] {
   });
 }
 
-function splitEntries(text: string): readonly ChangelogEntry[] {
+function splitEntries(text: string): readonly ChangelogVersion[] {
   const lines = text.split("\n");
   const starts = lines.flatMap((line, i) => (line.startsWith("## ") ? [i] : []));
   return starts.map((start, i) => {
@@ -69,14 +69,14 @@ function splitEntries(text: string): readonly ChangelogEntry[] {
   });
 }
 
-function findTitleProblems(text: string, entries: readonly ChangelogEntry[]): readonly string[] {
+function findTitleProblems(text: string, entries: readonly ChangelogVersion[]): readonly string[] {
   const problems = text.startsWith("# Changelog\n")
     ? []
     : [`${CHANGELOG}:1: the first line is not \`# Changelog\``];
   return entries.length > 0 ? problems : [...problems, `${CHANGELOG}:1: there is no version`];
 }
 
-function findEntryProblems(it: ChangelogEntry): readonly string[] {
+function findEntryProblems(it: ChangelogVersion): readonly string[] {
   const at = `${CHANGELOG}:${it.line}`;
   const problems: string[] = [];
   if (it.version === "Unreleased") {
@@ -89,7 +89,7 @@ function findEntryProblems(it: ChangelogEntry): readonly string[] {
   return [...problems, ...findBodyProblems(it)];
 }
 
-function findBodyProblems({ body, bodyLine }: ChangelogEntry): readonly string[] {
+function findBodyProblems({ body, bodyLine }: ChangelogVersion): readonly string[] {
   const problems: string[] = [];
   let hasSection = false;
   for (const [i, text] of body.split("\n").entries()) {
@@ -111,7 +111,7 @@ function isDate(text: string | undefined): boolean {
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }
 
-function findOrderProblems(entries: readonly ChangelogEntry[]): readonly string[] {
+function findOrderProblems(entries: readonly ChangelogVersion[]): readonly string[] {
   return entries.slice(1).flatMap((it, i) => {
     const newer = entries[i];
     if (newer === undefined) return [];

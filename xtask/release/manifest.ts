@@ -1,10 +1,9 @@
 // What a release consists of: `manifest.json` and `SHA256SUMS` beside the files, written last, read first.
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
 import { readFileIfAny } from "../../src/system/files.ts";
+import { sha256Of, sha256OfFile } from "../archive/digest.ts";
 import { writeWhole } from "../archive/write-whole.ts";
 
 /** Where `release --build` puts everything, relative to the checkout. */
@@ -56,12 +55,6 @@ export async function describeFile(
   return { name, about, sizeBytes: size, sha256: await sha256OfFile(path) };
 }
 
-export async function sha256OfFile(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest("hex");
-}
-
 /** Writes both index files; the manifest last, because it says that the folder is complete. */
 export async function writeManifest(folder: string, manifest: ReleaseManifest): Promise<void> {
   const sums = formatChecksums(manifest.files);
@@ -86,7 +79,7 @@ export async function readRelease(folder: string): Promise<{
   const missing = expected.filter((it) => !names.includes(it.name));
   if (missing.length > 0) throw notAsBuilt(missing, "missing since the build");
   const files = await Promise.all(expected.map((it) => describeFile(folder, it)));
-  const sums = createHash("sha256").update(formatChecksums(manifest.files)).digest("hex");
+  const sums = sha256Of(formatChecksums(manifest.files));
   const built = [...manifest.files, { name: CHECKSUMS, sha256: sums }];
   const changed = built.filter(
     (it) => files.find((file) => file.name === it.name)?.sha256 !== it.sha256,

@@ -4,13 +4,13 @@ import { formatReleasedVersion } from "../checkout/checkout.ts";
 import { readGit } from "../checkout/git.ts";
 import { readPackageJson } from "../checkout/package-json.ts";
 import type { Tree } from "../task.ts";
-import { type ChangelogEntry, readChangelog } from "./changelog.ts";
+import { type ChangelogVersion, readChangelogFile } from "./changelog.ts";
 import type { ReleaseManifest } from "./manifest.ts";
 
 export interface Facts {
   readonly tag: string | undefined;
   readonly packageVersion: string;
-  readonly newestEntry: ChangelogEntry | undefined;
+  readonly newestEntry: ChangelogVersion | undefined;
   readonly headCommit: string;
   readonly tagCommit: string | undefined;
   readonly manifest: Pick<ReleaseManifest, "version" | "builtVersion" | "commit">;
@@ -21,7 +21,7 @@ export async function readFacts(
   { tag, manifest }: { readonly tag: string | undefined; readonly manifest: ReleaseManifest },
 ): Promise<Facts> {
   const [entries, { version }] = await Promise.all([
-    readChangelog(tree.top),
+    readChangelogFile(tree.top),
     readPackageJson(tree.top),
   ]);
   const chosen = tag ?? (await readTag(tree));

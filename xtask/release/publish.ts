@@ -1,9 +1,9 @@
 // `xtask release --publish`: a draft, its assets, their digests, and only then the release. Every step
 // looks first at what is there, so that a run after an interruption carries on where the last one stopped.
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { BootcError, kindOf, messageOf } from "../../src/errors.ts";
 import type { Terminal } from "../../src/system/context.ts";
+import { sha256Of } from "../archive/digest.ts";
 import { byteProgress, formatBytes } from "../remote/byte-progress.ts";
 import { openToSend } from "../remote/file-to-send.ts";
 import { asksForPatience, request } from "../remote/http.ts";
@@ -245,7 +245,7 @@ async function digestOf(github: GitHub, asset: Asset): Promise<string> {
       kind: "network",
     });
   }
-  return createHash("sha256").update(answer.body).digest("hex");
+  return sha256Of(answer.body);
 }
 
 async function verifyAssets(github: GitHub, { files }: Publication, id: number): Promise<void> {

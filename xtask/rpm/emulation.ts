@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
 import { readNamesIfAny } from "../../src/system/files.ts";
 import { cacheFolder } from "../archive/make-once.ts";
-import { requirePrograms } from "../checks/requirements.ts";
+import { ensurePrograms } from "../checks/requirements.ts";
 import type { Tree } from "../task.ts";
 import { sandboxCommand } from "./sandbox.ts";
 
@@ -37,13 +37,13 @@ export interface EmulatedCommand {
 }
 
 /** Runs `command` in a sandbox where executables for `machine` run as if they were native. */
-export async function emulate(
+export async function runEmulated(
   tree: Tree,
   machine: string,
   { folder, command }: EmulatedCommand,
 ): Promise<void> {
   const emulated = requireEmulated(machine);
-  await requirePrograms(tree, [emulated.qemu, "unshare", "bwrap"]);
+  await ensurePrograms(tree, [emulated.qemu, "unshare", "bwrap"]);
   const libraries = await fetchLibraries(tree, emulated);
   const sandbox = await sandboxCommand({
     folder,
@@ -85,7 +85,7 @@ async function formatBinfmt({ ctx }: Tree, { qemu, magic, mask }: Emulated): Pro
 async function fetchLibraries(tree: Tree, { debian }: Emulated): Promise<string> {
   const path = join(cacheFolder(tree), `libraries-${debian}`);
   if ((await readNamesIfAny(path)).length > 0) return path;
-  await requirePrograms(tree, ["apt-get", "dpkg-deb"]);
+  await ensurePrograms(tree, ["apt-get", "dpkg-deb"]);
   tree.ctx.note(`fetching the system libraries of ${debian}, once`);
   await mkdir(dirname(path), { recursive: true });
   const work = await mkdtemp(`${path}-`);

@@ -1,5 +1,4 @@
 // Extracts from a runtime's package its licence and bin/node, without the sections that are never mapped.
-import { createHash } from "node:crypto";
 import { list } from "tar";
 import { BootcError, doing } from "../../src/errors.ts";
 import { dropSections } from "../elf/drop-sections.ts";
@@ -53,8 +52,4 @@ async function readFromTarball(
       return file;
     }),
   );
-}
-
-export function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }

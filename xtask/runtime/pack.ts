@@ -2,10 +2,11 @@
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ArchiveEntry, describeWriter, writeArchive } from "../archive/archive.ts";
+import { sha256Of } from "../archive/digest.ts";
 import { makeOnce } from "../archive/make-once.ts";
 import { writeWhole } from "../archive/write-whole.ts";
 import type { Tree } from "../task.ts";
-import { type ExtractedRuntime, extractRuntime, sha256 } from "./extract.ts";
+import { type ExtractedRuntime, extractRuntime } from "./extract.ts";
 import { type Architecture, type LockedRuntime, readLockedRuntimes } from "./locked.ts";
 
 /** A packed runtime and its origin. Digests are SHA-256 in hex. */
@@ -97,7 +98,7 @@ async function readOrMakeManifest(
   extract: Extract,
 ): Promise<RuntimeManifest> {
   const code = await Promise.all(CODE.map((it) => readFile(join(tree.top, it))));
-  const inputs = [...locked.map((it) => it.integrity), ...code.map(sha256)];
+  const inputs = [...locked.map((it) => it.integrity), ...code.map((it) => sha256Of(it))];
   const path = await makeOnce(tree, { name: "runtimes", suffix: ".json", inputs }, async (temp) => {
     await writeFile(temp, formatManifest(manifestOf(await extract())));
   });
@@ -110,11 +111,11 @@ function manifestOf(extracted: readonly ExtractedRuntime[]): RuntimeManifest {
     {
       package: `${runtime.name}@${runtime.version}`,
       integrity: runtime.integrity,
-      originalSha256: sha256(original),
+      originalSha256: sha256Of(original),
       originalBytes: original.length,
-      strippedSha256: sha256(stripped),
+      strippedSha256: sha256Of(stripped),
       strippedBytes: stripped.length,
-      licenseSha256: sha256(license),
+      licenseSha256: sha256Of(license),
     } satisfies RuntimeRecord,
   ]);
   return { version: extracted[0]?.runtime.version ?? "", runtimes: Object.fromEntries(records) };

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
 import { list } from "tar";
 import { BootcError } from "../../src/errors.ts";
+import { sha256Of } from "../archive/digest.ts";
 import type { Tree } from "../task.ts";
-import { extractRuntime, sha256 } from "./extract.ts";
+import { extractRuntime } from "./extract.ts";
 import { readLockedRuntimes } from "./locked.ts";
 import { packRuntimes, type RuntimeManifest } from "./pack.ts";
 
@@ -16,9 +17,9 @@ export async function verifyRuntimes(tree: Tree): Promise<string> {
   const wanted = new Map<string, string>();
   for (const locked of await readLockedRuntimes(tree.top)) {
     const { runtime, original, stripped, license } = await extractRuntime(tree, locked);
-    wanted.set(`${folder}/${runtime.architecture}/bin/node`, sha256(stripped));
-    wanted.set(`${folder}/${runtime.architecture}/LICENSE`, sha256(license));
-    requireRecorded(packed.manifest, runtime.architecture, sha256(original));
+    wanted.set(`${folder}/${runtime.architecture}/bin/node`, sha256Of(stripped));
+    wanted.set(`${folder}/${runtime.architecture}/LICENSE`, sha256Of(license));
+    requireRecorded(packed.manifest, runtime.architecture, sha256Of(original));
   }
   const paths = new Set([...wanted.keys(), ...packed.files.keys()]);
   const differences = [...paths].filter((it) => wanted.get(it) !== packed.files.get(it));
@@ -53,7 +54,7 @@ async function readPacked(archive: string): Promise<Packed> {
   for (const [path, content] of contents) {
     const bytes = await content;
     if (path.endsWith("/runtime.json")) manifest = JSON.parse(bytes.toString()) as RuntimeManifest;
-    else files.set(path, sha256(bytes));
+    else files.set(path, sha256Of(bytes));
   }
   if (manifest === undefined) throw new BootcError("the archive contains no `runtime.json`");
   return { manifest, files };

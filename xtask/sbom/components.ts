@@ -122,6 +122,6 @@ export function uuidOf(content: string): string {
   return [8, 12, 16, 20, 32].map((end, i, ends) => hex.slice(ends[i - 1] ?? 0, end)).join("-");
 }
 
-export function formatTime(epoch: number): string {
+export function formatTimestamp(epoch: number): string {
   return new Date(epoch * 1000).toISOString().replace(".000Z", "Z");
 }

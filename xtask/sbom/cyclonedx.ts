@@ -1,5 +1,5 @@
 // CycloneDX 1.6 in JSON: https://cyclonedx.org/docs/1.6/json/
-import { type BillOfMaterials, type Component, formatTime, uuidOf } from "./components.ts";
+import { type BillOfMaterials, type Component, formatTimestamp, uuidOf } from "./components.ts";
 
 export function formatCycloneDx(bill: BillOfMaterials): string {
   const { program, packages, runtime, runtimeParts, epoch } = bill;
@@ -12,7 +12,7 @@ export function formatCycloneDx(bill: BillOfMaterials): string {
   ];
   const content = {
     metadata: {
-      timestamp: formatTime(epoch),
+      timestamp: formatTimestamp(epoch),
       tools: {
         components: [{ type: "application", name: "bootc xtask", version: program.version }],
       },

@@ -2,7 +2,7 @@ import { Ajv } from "ajv";
 import { expect, test } from "vitest";
 import type { Inside } from "../licenses/inside.ts";
 import type { VendoredPackage } from "../vendor/manifest.ts";
-import { decideBill, formatTime, uuidOf } from "./components.ts";
+import { decideBill, formatTimestamp, uuidOf } from "./components.ts";
 import { formatCycloneDx } from "./cyclonedx.ts";
 import { formatSpdx } from "./spdx.ts";
 
@@ -253,5 +253,5 @@ test("the same content has the same identifier, other content another", () => {
 test("identifiers are those of RFC 9562, version 5", () => {
   // uuid.uuid5(uuid.NAMESPACE_URL, "abc") of Python 3.11
   expect(uuidOf("abc")).toBe("68661508-f3c4-55b4-945d-ae2b4dfe5db4");
-  expect(formatTime(1_700_000_000)).toBe("2023-11-14T22:13:20Z");
+  expect(formatTimestamp(1_700_000_000)).toBe("2023-11-14T22:13:20Z");
 });

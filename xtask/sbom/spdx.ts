@@ -1,5 +1,5 @@
 // SPDX 2.3 in JSON: https://spdx.github.io/spdx-spec/v2.3/
-import { type BillOfMaterials, type Component, formatTime, uuidOf } from "./components.ts";
+import { type BillOfMaterials, type Component, formatTimestamp, uuidOf } from "./components.ts";
 
 export function formatSpdx(bill: BillOfMaterials): string {
   const { program, packages, runtime, runtimeParts, epoch } = bill;
@@ -24,7 +24,7 @@ export function formatSpdx(bill: BillOfMaterials): string {
     name,
     // An identifier, not an address: SPDX 2.3 section 6.5 requires one that nobody else uses.
     documentNamespace: `https://spdx.org/spdxdocs/${encodeURIComponent(name)}-${uuidOf(JSON.stringify(content))}`,
-    creationInfo: { created: formatTime(epoch), creators: ["Tool: bootc-xtask"] },
+    creationInfo: { created: formatTimestamp(epoch), creators: ["Tool: bootc-xtask"] },
     ...content,
   };
   return `${JSON.stringify(document, undefined, 2)}\n`;

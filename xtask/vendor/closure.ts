@@ -5,23 +5,23 @@ import {
   effectiveRanges,
   type LockEntry,
   type Lockfile,
-  nameOf,
   type Ranges,
+  registryName,
   resolvePlace,
 } from "./lockfile.ts";
-import { type Platform, runsOn } from "./platform.ts";
+import { type NodePlatform, runsOn } from "./platform.ts";
 
 /** Why a package is there: the product runs with it, building needs it, or only developing. */
-export type Kind = "normal" | "build" | "dev";
+export type DependencyKind = "normal" | "build" | "dev";
 
-export const KINDS: readonly Kind[] = ["normal", "build", "dev"];
+export const KINDS: readonly DependencyKind[] = ["normal", "build", "dev"];
 
 export interface Filter {
-  readonly kinds: readonly Kind[];
+  readonly kinds: readonly DependencyKind[];
   /** Development dependencies, by name, that building needs. */
   readonly buildDependencies: readonly string[];
   /** None: packages of every platform are kept. */
-  readonly platforms: readonly Platform[];
+  readonly platforms: readonly NodePlatform[];
   /** Patterns of names that are left out wherever they are optional. */
   readonly excludePackages: readonly string[];
 }
@@ -29,7 +29,7 @@ export interface Filter {
 export interface KeptPackage {
   readonly place: string;
   readonly name: string;
-  readonly kind: Kind;
+  readonly kind: DependencyKind;
   readonly entry: LockEntry;
 }
 
@@ -47,7 +47,7 @@ export interface Closure {
   readonly kept: readonly KeptPackage[];
   readonly dropped: readonly DroppedPackage[];
   /** The project's own dependencies that were kept, by kind. */
-  readonly roots: Readonly<Record<Kind, ReadonlySet<string>>>;
+  readonly roots: Readonly<Record<DependencyKind, ReadonlySet<string>>>;
 }
 
 /** A dependency on the way from one package to another. */
@@ -73,7 +73,7 @@ export function decideClosure(lock: Lockfile, filter: Filter): Closure {
       for (const [place, reason] of seen ?? []) skipped.set(place, reason);
       return [kind, reached];
     }),
-  ) as Record<Kind, ReadonlySet<string>>;
+  ) as Record<DependencyKind, ReadonlySet<string>>;
   const keptPlaces = new Set(filter.kinds.flatMap((kind) => [...byKind[kind]]));
   const places = Object.keys(lock.packages).filter((it) => it !== "");
   const kept = places.filter((it) => keptPlaces.has(it)).map((it) => describe(lock, it, byKind));
@@ -93,7 +93,7 @@ function requireKnown(lock: Lockfile, names: readonly string[]): void {
   });
 }
 
-function rootEdges(lock: Lockfile, kind: Kind, filter: Filter): readonly Edge[] {
+function rootEdges(lock: Lockfile, kind: DependencyKind, filter: Filter): readonly Edge[] {
   const root = lock.packages[""] ?? {};
   const dev = Object.entries(root.devDependencies ?? {});
   const isBuild = ([name]: readonly [string, string]) => filter.buildDependencies.includes(name);
@@ -139,7 +139,7 @@ function walk(
     }
     if (reached.has(place)) continue;
     const entry = lock.packages[place] ?? {};
-    const reason = reasonToSkip(nameOf(place, entry), entry, filter);
+    const reason = reasonToSkip(registryName(place, entry), entry, filter);
     if (reason !== undefined) {
       if (skipped !== undefined) requireMayBeSkipped(next, place, entry, reason);
       skipped?.set(place, reason);
@@ -169,7 +169,7 @@ function requireMayBeMissing(it: Edge): void {
 
 function requireMayBeSkipped(it: Edge, place: string, entry: LockEntry, reason: DropReason): void {
   if (it.isOptional || it.isPeer || entry.optional) return;
-  const name = nameOf(place, entry);
+  const name = registryName(place, entry);
   const why = reason === "platform" ? "runs on none of the chosen platforms" : "is excluded";
   throw new BootcError(`\`${name}\` ${why}, but ${needer(it)} needs it`, {
     hint: reason === "platform" ? "add a platform" : "take it out of excludePackages",
@@ -220,19 +220,22 @@ function requireVendorable({ place, name, entry }: KeptPackage): void {
 function describe(
   lock: Lockfile,
   place: string,
-  byKind: Readonly<Record<Kind, ReadonlySet<string>>>,
+  byKind: Readonly<Record<DependencyKind, ReadonlySet<string>>>,
 ): KeptPackage {
   const entry = lock.packages[place] ?? {};
   const kind = KINDS.find((it) => byKind[it].has(place)) ?? "dev";
-  return { place, name: nameOf(place, entry), kind, entry };
+  return { place, name: registryName(place, entry), kind, entry };
 }
 
 function drop(lock: Lockfile, place: string, reason: DropReason): DroppedPackage {
   const entry = lock.packages[place] ?? {};
-  return { place, name: nameOf(place, entry), version: entry.version ?? "", reason };
+  return { place, name: registryName(place, entry), version: entry.version ?? "", reason };
 }
 
-function reasonOf(place: string, byKind: Readonly<Record<Kind, ReadonlySet<string>>>): DropReason {
+function reasonOf(
+  place: string,
+  byKind: Readonly<Record<DependencyKind, ReadonlySet<string>>>,
+): DropReason {
   return KINDS.some((it) => byKind[it].has(place)) ? "kind" : "unreached";
 }
 
@@ -240,8 +243,8 @@ function keptRoots(
   lock: Lockfile,
   filter: Filter,
   kept: ReadonlySet<string>,
-): Readonly<Record<Kind, ReadonlySet<string>>> {
-  const namesOf = (kind: Kind) => {
+): Readonly<Record<DependencyKind, ReadonlySet<string>>> {
+  const namesOf = (kind: DependencyKind) => {
     if (!filter.kinds.includes(kind)) return new Set<string>();
     const names = rootEdges(lock, kind, filter).map((it) => it.name);
     return new Set(names.filter((it) => kept.has(`node_modules/${it}`)));

@@ -1,8 +1,8 @@
 // How vendoring is configured: the key `vendorFilter` of package.json, or the command line instead of it.
 import { isAbsolute } from "node:path";
 import { BootcError } from "../../src/errors.ts";
-import { type Filter, KINDS, type Kind } from "./closure.ts";
-import { decidePlatforms, formatPlatform, type Platform, platformsOfTier } from "./platform.ts";
+import { type DependencyKind, type Filter, KINDS } from "./closure.ts";
+import { decidePlatforms, formatPlatform, type NodePlatform, platformsOfTier } from "./platform.ts";
 
 /** Files of a package that are left out: `*` as name stands for every package. */
 export interface PathExclusion {
@@ -53,7 +53,7 @@ export interface ParsedConfig {
 }
 
 /** Fails, naming the key, on a value of the wrong shape. */
-export function parseConfig(value: unknown): ParsedConfig {
+export function parseVendorConfig(value: unknown): ParsedConfig {
   if (value === undefined) return { config: {}, unknown: [] };
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw shapeError("vendorFilter", "an object");
@@ -110,7 +110,7 @@ export function decideFilter(config: VendorConfig): VendorFilter {
   };
 }
 
-function decideKinds(keep: string): readonly Kind[] {
+function decideKinds(keep: string): readonly DependencyKind[] {
   if (!(KEEP_DEP_KINDS as readonly string[]).includes(keep)) {
     throw new BootcError(`there is no kind of dependency \`${keep}\``, {
       kind: "usage",
@@ -121,7 +121,7 @@ function decideKinds(keep: string): readonly Kind[] {
   return KINDS.filter((it) => (keep.startsWith("no-") ? keep !== `no-${it}` : keep === it));
 }
 
-function platformsOf({ platforms = [], tier }: VendorConfig): readonly Platform[] {
+function platformsOf({ platforms = [], tier }: VendorConfig): readonly NodePlatform[] {
   const byTier = tier === undefined ? [] : platformsOfTier(tier === 1 ? 1 : 2);
   return decidePlatforms([...platforms, ...byTier.map(formatPlatform)]);
 }

@@ -7,7 +7,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { formatTar } from "../archive/archive.ts";
 import { readContents } from "./contents.ts";
-import { readTar, readTarball } from "./tar-read.ts";
+import { readTarball, unpackTar } from "./tar-read.ts";
 
 const DEEP = `${"deep/".repeat(40)}file.js`;
 
@@ -45,7 +45,7 @@ test("reads what we write, long names too", () => {
     path,
     content: { kind: "bytes", bytes: Buffer.from(path) } as const,
   });
-  const files = readTar(formatTar([entry(`package/${DEEP}`), entry("package/ä")], 0));
+  const files = unpackTar(formatTar([entry(`package/${DEEP}`), entry("package/ä")], 0));
   expect(files.map((it) => [it.path, it.bytes.toString()])).toEqual([
     [`package/${DEEP}`, `package/${DEEP}`],
     ["package/ä", "package/ä"],

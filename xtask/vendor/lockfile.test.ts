@@ -2,13 +2,13 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { decideFilter, parseConfig, parseExclusion } from "./config.ts";
+import { decideFilter, parseExclusion, parseVendorConfig } from "./config.ts";
 import {
   type Lockfile,
-  nameOf,
   parseLockfile,
-  parseManifest,
+  parsePackageManifest,
   readProject,
+  registryName,
   resolvePlace,
 } from "./lockfile.ts";
 
@@ -56,7 +56,9 @@ test("npm-shrinkwrap.json goes before package-lock.json, and errors name it", as
 });
 
 test("workspaces are refused", () => {
-  expect(() => parseManifest('{"workspaces":["a"]}')).toThrow("workspaces cannot be vendored");
+  expect(() => parsePackageManifest('{"workspaces":["a"]}')).toThrow(
+    "workspaces cannot be vendored",
+  );
 });
 
 test("a missing file is named, with the way to get it", async () => {
@@ -106,8 +108,8 @@ test.each([
 });
 
 test("an alias has the name of what it stands for", () => {
-  expect(nameOf("node_modules/x/node_modules/@s/c", {})).toBe("@s/c");
-  expect(nameOf("node_modules/alias", { name: "real" })).toBe("real");
+  expect(registryName("node_modules/x/node_modules/@s/c", {})).toBe("@s/c");
+  expect(registryName("node_modules/alias", { name: "real" })).toBe("real");
 });
 
 test.each([
@@ -120,7 +122,7 @@ test.each([
 });
 
 test("unknown keys are told, not refused", () => {
-  expect(parseConfig({ platforms: [], future: 1 }).unknown).toEqual(["future"]);
+  expect(parseVendorConfig({ platforms: [], future: 1 }).unknown).toEqual(["future"]);
 });
 
 test.each([
@@ -129,7 +131,7 @@ test.each([
   { config: { tier: 3 }, want: "`vendorFilter.tier` of package.json is not 1 or 2" },
   { config: { excludePackagePaths: [{ name: "a" }] }, want: "`vendorFilter.excludePackagePaths`" },
 ])("$want", ({ config, want }) => {
-  expect(() => parseConfig(config)).toThrow(want);
+  expect(() => parseVendorConfig(config)).toThrow(want);
 });
 
 test.each([

@@ -15,7 +15,7 @@ export interface Dependencies {
   readonly peerDependencies?: Ranges;
 }
 
-export interface Manifest extends Dependencies {
+export interface PackageManifest extends Dependencies {
   readonly name?: string;
   readonly version?: string;
   readonly license?: unknown;
@@ -51,7 +51,7 @@ export interface Lockfile {
 
 export interface Project {
   readonly folder: string;
-  readonly manifest: Manifest;
+  readonly manifest: PackageManifest;
   readonly lock: Lockfile;
 }
 
@@ -60,10 +60,12 @@ const LOCKFILES = ["npm-shrinkwrap.json", "package-lock.json"] as const;
 
 /** Reads the project in `folder`. Fails unless its lockfile is there and up to date. */
 export async function readProject(folder: string): Promise<Project> {
-  const manifest = parseManifest(await readRequired(join(folder, "package.json"), NO_MANIFEST));
+  const manifest = parsePackageManifest(
+    await readRequired(join(folder, "package.json"), NO_MANIFEST),
+  );
   const file = LOCKFILES.find((it) => existsSync(join(folder, it))) ?? "package-lock.json";
   const lock = parseLockfile(await readRequired(join(folder, file), NO_LOCKFILE), file);
-  requireAgreement(manifest, lock, file);
+  requireLockfileAgreement(manifest, lock, file);
   return { folder, manifest, lock };
 }
 
@@ -76,8 +78,8 @@ async function readRequired(path: string, hint: string): Promise<string> {
   throw new BootcError(`there is no \`${path}\``, { hint });
 }
 
-export function parseManifest(text: string): Manifest {
-  const manifest = parseObject("package.json", text) as Manifest;
+export function parsePackageManifest(text: string): PackageManifest {
+  const manifest = parseObject("package.json", text) as PackageManifest;
   if (manifest.workspaces === undefined) return manifest;
   throw new BootcError("workspaces cannot be vendored: their packages are in no registry", {
     kind: "unsupported",
@@ -122,7 +124,11 @@ const KINDS = [
 ] as const;
 
 /** Fails, naming every difference, unless the lockfile was made for this package.json. */
-export function requireAgreement(manifest: Manifest, lock: Lockfile, file: string): void {
+export function requireLockfileAgreement(
+  manifest: PackageManifest,
+  lock: Lockfile,
+  file: string,
+): void {
   const root = lock.packages[""] ?? {};
   const differences = KINDS.flatMap((kind) => {
     const have = effectiveRanges(root, kind);
@@ -147,7 +153,7 @@ export function effectiveRanges(from: Dependencies, kind: (typeof KINDS)[number]
 }
 
 /** The name a package has in the registry; an alias carries it in the entry. */
-export function nameOf(place: string, entry: LockEntry): string {
+export function registryName(place: string, entry: LockEntry): string {
   return entry.name ?? place.slice(place.lastIndexOf("node_modules/") + "node_modules/".length);
 }
 

@@ -1,6 +1,6 @@
 // What a vendored set says about itself: one list that licences, bundled provides and the SBOM are made of.
 import { BootcError } from "../../src/errors.ts";
-import type { Kind } from "./closure.ts";
+import type { DependencyKind } from "./closure.ts";
 import type { PlatformLimits } from "./platform.ts";
 
 /** `manifest.json` of a vendored set. */
@@ -18,7 +18,7 @@ export interface VendorManifest {
 export interface VendoredPackage extends PlatformLimits {
   readonly name: string;
   readonly version: string;
-  readonly kind: Kind;
+  readonly kind: DependencyKind;
   /** Where it is installed, relative to the project. */
   readonly paths: readonly string[];
   /** The tarball, relative to the manifest. */

@@ -3,7 +3,7 @@ import { BootcError } from "../../src/errors.ts";
 import { nearestPlatform } from "./platform-names.ts";
 
 /** A platform to vendor for. `libc` is known for Linux alone. */
-export interface Platform {
+export interface NodePlatform {
   readonly os: string;
   readonly cpu: string;
   readonly libc?: string;
@@ -41,7 +41,7 @@ const TIERS: Readonly<Record<string, 1 | 2 | 3>> = {
 };
 
 /** `linux-x64-glibc`, `darwin-arm64`. Fails on anything that has not two or three parts. */
-export function parsePlatform(text: string): Platform {
+export function parsePlatform(text: string): NodePlatform {
   const [os, cpu, libc, ...more] = text.split("-");
   const isWhole = [os, cpu, libc ?? "x"].every((it) => it !== undefined && /^\w+$/.test(it));
   if (!os || !cpu || !isWhole || more.length > 0 || (libc !== undefined && os !== "linux")) {
@@ -53,7 +53,7 @@ export function parsePlatform(text: string): Platform {
   return libc === undefined ? { os, cpu } : { os, cpu, libc };
 }
 
-export function formatPlatform({ os, cpu, libc }: Platform): string {
+export function formatPlatform({ os, cpu, libc }: NodePlatform): string {
   return [os, cpu, libc].filter((it) => it !== undefined).join("-");
 }
 
@@ -61,7 +61,7 @@ export function formatPlatform({ os, cpu, libc }: Platform): string {
  * The platforms that `patterns` name; in each part `*` stands for anything. A pattern without `*` need
  * not be in the table. Fails when a pattern names none that Node knows, with the nearest that it does.
  */
-export function decidePlatforms(patterns: readonly string[]): readonly Platform[] {
+export function decidePlatforms(patterns: readonly string[]): readonly NodePlatform[] {
   const names = patterns.flatMap((pattern) => {
     const found = pattern.includes("*")
       ? Object.keys(TIERS).filter((it) => matchesPattern(it, pattern))
@@ -84,7 +84,7 @@ function unknownPlatform(pattern: string): BootcError {
 }
 
 /** The platforms that Node supports at `tier` or better. */
-export function platformsOfTier(tier: 1 | 2): readonly Platform[] {
+export function platformsOfTier(tier: 1 | 2): readonly NodePlatform[] {
   return Object.keys(TIERS)
     .filter((it) => (TIERS[it] ?? 3) <= tier)
     .map(parsePlatform);
@@ -97,7 +97,7 @@ function matchesPattern(name: string, pattern: string): boolean {
 }
 
 /** Does a package with these limits install on `platform`? As npm-install-checks 8 decides it. */
-export function runsOn(limits: PlatformLimits, platform: Platform): boolean {
+export function runsOn(limits: PlatformLimits, platform: NodePlatform): boolean {
   if (!isAllowed(platform.os, limits.os) || !isAllowed(platform.cpu, limits.cpu)) return false;
   if (limits.libc === undefined) return true;
   // A platform that names no C library takes whatever there is; other systems than Linux have none.
@@ -113,7 +113,7 @@ function isAllowed(value: string, limits: string | readonly string[] | undefined
 }
 
 /** The platform this process runs on. */
-export function thisPlatform(): Platform {
+export function thisPlatform(): NodePlatform {
   const { platform, arch } = process;
   if (platform !== "linux") return { os: platform, cpu: arch };
   // Otherwise the report looks up names of network addresses, which takes seconds without a network.

@@ -3,7 +3,7 @@ import type { Closure, KeptPackage } from "./closure.ts";
 import {
   type LockEntry,
   type Lockfile,
-  type Manifest,
+  type PackageManifest,
   type Ranges,
   resolvePlace,
 } from "./lockfile.ts";
@@ -19,9 +19,9 @@ export interface VendoredTarball {
  * Without scripts, which would run at install and are not part of what is vendored, and without
  * development dependencies that were left out.
  */
-export function pruneManifest(manifest: Manifest, closure: Closure): Manifest {
+export function pruneManifest(manifest: PackageManifest, closure: Closure): PackageManifest {
   const { scripts: _scripts, vendorFilter: _filter, devEngines: _engines, ...rest } = manifest;
-  return withRanges(rest as Manifest, pruneRanges(manifest, closure));
+  return withRanges(rest as PackageManifest, pruneRanges(manifest, closure));
 }
 
 /** Entries point at the vendored tarballs; flags say what holds in the smaller tree. */
@@ -48,7 +48,7 @@ interface RootRanges {
   readonly peerDependencies: Ranges;
 }
 
-function pruneRanges(from: Manifest | LockEntry, { roots }: Closure): RootRanges {
+function pruneRanges(from: PackageManifest | LockEntry, { roots }: Closure): RootRanges {
   const only = (ranges: Ranges | undefined, ...names: readonly ReadonlySet<string>[]): Ranges =>
     Object.fromEntries(
       Object.entries(ranges ?? {}).filter(([name]) => names.some((it) => it.has(name))),
@@ -62,7 +62,7 @@ function pruneRanges(from: Manifest | LockEntry, { roots }: Closure): RootRanges
 }
 
 /** Keys without a range in them are left out, as npm leaves them out. */
-function withRanges<T extends Manifest | LockEntry>(from: T, ranges: RootRanges): T {
+function withRanges<T extends PackageManifest | LockEntry>(from: T, ranges: RootRanges): T {
   const kept = Object.entries(from).flatMap(([key, value]) => {
     if (!(key in ranges)) return [[key, value] as const];
     const mine = ranges[key as keyof RootRanges];

@@ -23,11 +23,11 @@ export function readTarball(gzipped: Uint8Array): readonly TarFile[] {
       cause: new BootcError(String(cause)),
     });
   }
-  return readTar(tar);
+  return unpackTar(tar);
 }
 
 /** The files of a tar: ustar, with the long names of POSIX (pax) and of GNU tar. */
-export function readTar(tar: Buffer): readonly TarFile[] {
+export function unpackTar(tar: Buffer): readonly TarFile[] {
   const files: TarFile[] = [];
   let longPath: string | undefined;
   for (let at = 0; at + BLOCK <= tar.length && tar[at] !== 0; ) {

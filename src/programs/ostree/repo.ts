@@ -144,7 +144,7 @@ export function parsePruned(text: string): Pruned {
   throw new BootcError("the output of `ostree prune` was not understood");
 }
 
-export interface Checkout {
+export interface CommitCheckout {
   readonly repo: string;
   readonly commit: string;
   readonly directory: string;
@@ -153,7 +153,7 @@ export interface Checkout {
 
 export async function checkout(
   ctx: Context,
-  { repo, commit, directory, args }: Checkout,
+  { repo, commit, directory, args }: CommitCheckout,
 ): Promise<void> {
   const all = [`--repo=${repo}`, ...args, commit, directory];
   await ctx.read("ostree", ["checkout", ...all], { endsWithUs: true });

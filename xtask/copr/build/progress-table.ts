@@ -1,7 +1,7 @@
 // A build as a table: its phase, and a row per chroot with state and times.
 import type { Terminal } from "../../../src/system/context.ts";
 import { describePhase, isFinal, lastMoment, type Progress, stateOfChroot } from "./build-state.ts";
-import { colorState, formatDuration, formatTable, formatTime } from "./table.ts";
+import { alignColumns, colorState, formatDuration, formatTime } from "./table.ts";
 
 /** Lines no wider than the terminal, so that drawing over them hits as many rows as were drawn. */
 export function progressLines(
@@ -25,7 +25,7 @@ export function progressLines(
       cells: [it.name, state, formatTime(it.startedOn), formatDuration(it.startedOn, until)],
     };
   });
-  const table = formatTable([
+  const table = alignColumns([
     ["CHROOT", "STATE", "STARTED", "TIME"],
     ...rows.map((it) => it.cells),
   ]);

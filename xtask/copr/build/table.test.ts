@@ -1,12 +1,15 @@
 import { expect, test } from "vitest";
-import { colorState, formatDuration, formatTable, formatTime } from "./table.ts";
+import { alignColumns, colorState, formatDuration, formatTime } from "./table.ts";
 
 test("columns are as wide as their widest cell, without space at the end", () => {
   const rows = [
     ["CHROOT", "STATE", "TIME"],
     ["fedora-44-x86_64", "failed", ""],
   ];
-  expect(formatTable(rows)).toEqual(["CHROOT            STATE   TIME", "fedora-44-x86_64  failed"]);
+  expect(alignColumns(rows)).toEqual([
+    "CHROOT            STATE   TIME",
+    "fedora-44-x86_64  failed",
+  ]);
 });
 
 test.each([

@@ -2,7 +2,7 @@
 import { type BuildState, isFinal } from "./build-state.ts";
 
 /** Columns as wide as their widest cell, two spaces apart. */
-export function formatTable(rows: readonly (readonly string[])[]): readonly string[] {
+export function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = rows.reduce<number[]>(
     (result, row) => row.map((cell, i) => Math.max(result[i] ?? 0, cell.length)),
     [],

@@ -18,7 +18,7 @@ import {
 import { type LogPlace, lastLines, logUrl, readLog } from "./logs.ts";
 import { progressLines } from "./progress-table.ts";
 
-export interface WatchOptions {
+export interface WatchBuildOptions {
   readonly terminal: Terminal;
   /** Milliseconds after which we stop watching a build that is not over. */
   readonly timeLimitMs?: number | undefined;
@@ -37,7 +37,7 @@ const TAIL_LINES = 30;
 export async function watchBuild(
   copr: Connection,
   id: number,
-  options: WatchOptions,
+  options: WatchBuildOptions,
 ): Promise<Progress> {
   const screen = openScreen(copr, options.terminal);
   const note = (line: string) => {
@@ -52,7 +52,7 @@ export async function watchBuild(
   }
 }
 
-interface Following extends WatchOptions {
+interface Following extends WatchBuildOptions {
   readonly screen: Screen;
   /** Places whose log has been shown. */
   readonly told: Set<string>;
