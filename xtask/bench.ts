@@ -9,9 +9,9 @@ import { defineTask } from "./task.ts";
 export const task = defineTask({
   declare: (command) =>
     command
-      .argument("[names...]", "which benchmarks; all when none is named")
-      .option("--rounds <number>", "how often each command is run")
-      .option("--layers <number>", "measure with images of that many layers alone")
+      .argument("[names...]", "which benchmarks to run; all by default")
+      .option("--rounds <number>", "how often to run each command")
+      .option("--layers <number>", "measure only with images of this many layers")
       .option("--json", "print figures for scripts")
       .option("--check", "fail when a figure exceeds its limit")
       .addHelpText(
@@ -40,7 +40,7 @@ export const task = defineTask({
   },
 });
 
-/** A benchmark is a file of bench/ that says so: `export const bench`. */
+/** A file in bench/ is a benchmark if it has `export const bench`. */
 async function findBenches(folder: string): Promise<readonly string[]> {
   const files = (await readdir(folder)).filter((it) => it.endsWith(".ts")).sort();
   const texts = await Promise.all(files.map((it) => readFile(join(folder, it), "utf8")));
@@ -61,13 +61,13 @@ function requireKnown(words: readonly string[], names: readonly string[]): void 
 function parseCount(what: string, value: string): number {
   const count = Number(value);
   if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new BootcError(`\`${value}\` is no number of ${what}`, { kind: "usage" });
+  throw new BootcError(`\`${value}\` is not a number of ${what}`, { kind: "usage" });
 }
 
 function requireLimits(reports: readonly Report[]): void {
   const exceeded = reports.flatMap(findExceeded);
   if (exceeded.length === 0) return;
   throw new BootcError(`too slow: ${exceeded.join("; ")}`, {
-    hint: "run it again on an idle machine before you look for the cause",
+    hint: "repeat this on an idle machine before you look for the cause",
   });
 }

@@ -1,4 +1,4 @@
-// `xtask build`: bootc as one executable: bundle, blob, and both inside the pinned runtime.
+// `xtask build`: makes bootc one executable, from the bundle, its blob and the pinned runtime.
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { Option } from "../src/cli/commander.ts";
@@ -23,13 +23,13 @@ const ENGINES = ["injector", "builtin"] as const;
 
 export interface BuildOptions {
   readonly architecture: Architecture;
-  /** `injector` is ours; `builtin` is Node's `--build-sea`, whose result no `strip` may touch. */
+  /** `injector` is ours; `builtin` is Node's `--build-sea`, whose result breaks when it is stripped. */
   readonly engine: (typeof ENGINES)[number];
-  /** Where the executable goes, absolute. */
+  /** Absolute path of the executable to make. */
   readonly out: string;
-  /** Folder of an unpacked runtime, with `bin/node` in it. The lockfile's when not given. */
+  /** Folder of an unpacked runtime, which contains `bin/node`; the lockfile's runtime by default. */
   readonly runtime?: string | undefined;
-  /** The version it reports. The checkout's when not given. */
+  /** The version that it reports; the checkout's by default. */
   readonly version?: string | undefined;
 }
 
@@ -37,18 +37,21 @@ export const task = defineTask({
   declare: (command) =>
     command
       .addOption(
-        new Option("--arch <arch>", "for which architecture; this machine's if not given").choices(
+        new Option("--arch <arch>", "architecture to build for; this machine's by default").choices(
           ARCHITECTURES,
         ),
       )
       .addOption(
-        new Option("--engine <engine>", "who puts the program into the runtime")
+        new Option("--engine <engine>", "what puts the program into the runtime")
           .choices(ENGINES)
           .default("injector"),
       )
-      .option("--out <file>", "where to write it; target/bootc if not given")
-      .option("--runtime <folder>", "an unpacked runtime (bin/node) in place of the lockfile's")
-      .option("--version-string <version>", "the version it reports; the checkout's if not given")
+      .option("--out <file>", "where to write it; target/bootc by default")
+      .option("--runtime <folder>", "use an unpacked runtime (bin/node) instead of the lockfile's")
+      .option(
+        "--version-string <version>",
+        "the version that it reports; the checkout's by default",
+      )
       .addHelpText(
         "after",
         "\nExamples:\n  npm run xtask build\n  npm run xtask -- build --arch arm64 --out target/bootc.arm64",
@@ -57,7 +60,7 @@ export const task = defineTask({
     relative(tree.top, await build(tree, parseOptions(tree, declared(options)))),
 });
 
-/** target/bootc, for this machine; its path. */
+/** Builds target/bootc for this machine and returns its path. */
 export async function buildHere(tree: Tree): Promise<string> {
   return await build(tree, parseOptions(tree, { engine: "injector" }));
 }
@@ -85,7 +88,7 @@ function parseOptions(tree: Tree, options: BuildFlags): BuildOptions {
   };
 }
 
-/** Builds the executable; its path. The same commit gives the same bytes, wherever it lies. */
+/** Builds the executable and returns its path. The same commit gives the same bytes in every folder. */
 export async function build(tree: Tree, options: BuildOptions): Promise<string> {
   const version = options.version ?? (await readCheckout(tree, { allowDirty: true })).version;
   const runtime = await readRuntime(tree, options.architecture, options.runtime);
@@ -102,7 +105,7 @@ export async function build(tree: Tree, options: BuildOptions): Promise<string> 
   return options.out;
 }
 
-/** A code cache is made by running the code, so only for the architecture we run on. */
+/** Making a code cache runs the code, so there is none for another architecture. */
 function seaConfig(architecture: Architecture): SeaConfig {
   return { ...SEA_CONFIG, useCodeCache: architecture === process.arch };
 }

@@ -1,4 +1,4 @@
-// `xtask check-buildsys`: everything made twice, in two clones and surroundings, has to be the same.
+// `xtask check-buildsys`: makes everything twice, in different clones and surroundings, and compares.
 import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
@@ -9,7 +9,7 @@ import { readGit } from "./checkout/git.ts";
 import { type Comparison, compareFolders } from "./checks/compare.ts";
 import { defineTask, type Tree } from "./task.ts";
 
-/** Everything that is made of a commit and leaves this machine. */
+/** The tasks that make everything that leaves this machine. */
 const TASKS: readonly (readonly string[])[] = [
   ["package-srpm"],
   ["build"],
@@ -20,7 +20,7 @@ const TASKS: readonly (readonly string[])[] = [
   ["sbom", "--format", "spdx"],
 ];
 
-/** What must not matter, different in the two runs. */
+/** Surroundings that must not matter, different in the two runs. */
 const SURROUNDINGS = [
   { folder: "one", umask: "022", env: { TZ: "UTC", LC_ALL: "C.UTF-8" } },
   { folder: "the-other", umask: "077", env: { TZ: "Asia/Tokyo", LC_ALL: "C", COLUMNS: "40" } },
@@ -29,14 +29,14 @@ const SURROUNDINGS = [
 export const task = defineTask({
   declare: (command) =>
     command
-      .option("--rpm", "rebuild the source package twice as well, without network")
-      .option("--quick", "take the compressed runtimes from the cache: two minutes less")
+      .option("--rpm", "also rebuild the source package twice, without network")
+      .option("--quick", "take the compressed runtimes from the cache, which saves two minutes")
       .addHelpText(
         "after",
         [
           "",
-          "Clones the commit twice below target/, with empty caches but for downloaded packages, and",
-          "prints the digest of everything made. On a difference the clones are kept to look at.",
+          "Clones the commit twice below target/, with caches that hold only downloaded packages, and",
+          "prints the digest of everything made. If anything differs, the clones are kept.",
           "",
           "Examples:",
           "  npm run xtask check-buildsys",
@@ -61,7 +61,7 @@ export const task = defineTask({
     });
     for (const difference of comparison.differences) tree.ctx.note(difference);
     if (comparison.differences.length > 0) {
-      throw new BootcError(`${comparison.differences.length} file(s) are not reproducible`, {
+      throw new BootcError(`${comparison.differences.length} files are not reproducible`, {
         hint: `see the lines above; both clones are kept in \`${relative(tree.top, work)}\``,
       });
     }
@@ -75,7 +75,7 @@ interface Plan {
   /** An empty folder. */
   readonly work: string;
   readonly tasks: readonly (readonly string[])[];
-  /** Compress the runtimes zero times instead of twice. */
+  /** Takes the compressed runtimes from the cache instead of compressing them twice. */
   readonly isQuick: boolean;
 }
 
@@ -93,7 +93,7 @@ async function makeTwice(tree: Tree, plan: Plan): Promise<Comparison> {
   return await compareFolders(one, two, isArtifact);
 }
 
-/** Neither caches nor scratch folders are anything that leaves this machine. */
+/** Caches and scratch folders do not leave this machine. */
 function isArtifact(path: string): boolean {
   return !path.split("/").some((it) => it.startsWith(".") || it === "cache");
 }
@@ -105,7 +105,7 @@ async function cloneCommit(tree: Tree, commit: string, folder: string): Promise<
   });
 }
 
-/** Downloads are verified whenever they are used; all that is made is made again. */
+/** Takes over downloads, which are verified at every use; everything else is made again. */
 async function fillCache(tree: Tree, to: string, isQuick: boolean): Promise<void> {
   const from = cacheFolder(tree);
   await mkdir(join(to, "made"), { recursive: true });

@@ -1,4 +1,4 @@
-// `xtask clean`: removes what was made; what was downloaded or took minutes stays unless --all.
+// `xtask clean`: removes what tasks made, and with --all also the cache, which took minutes to fill.
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { readNamesIfAny } from "../src/system/files.ts";
@@ -7,7 +7,7 @@ import { defineTask } from "./task.ts";
 export const task = defineTask({
   declare: (command) =>
     command
-      .option("--all", "also what is kept between runs")
+      .option("--all", "also remove the cache")
       .addHelpText("after", "\nExamples:\n  npm run xtask clean\n  npm run xtask -- clean --all"),
   async run({ top }, options) {
     const target = join(top, "target");

@@ -1,11 +1,11 @@
-// `xtask completions`: the completion scripts, by the names under which the shells look for them.
+// `xtask completions`: writes the completion scripts, with the names that the shells look for.
 import { join, relative, resolve } from "node:path";
 import { SHELLS } from "../src/cli/completion.ts";
 import { createProgram } from "../src/cli/program.ts";
 import { type GeneratedFiles, requireFresh, writeGenerated } from "./man/generated.ts";
 import { defineTask, type Tree } from "./task.ts";
 
-/** Where each shell's script lies below the folder. */
+/** The path of each shell's script below the folder. */
 const FILES: Readonly<Record<(typeof SHELLS)[number], string>> = {
   bash: "bash/bootc",
   zsh: "zsh/_bootc",
@@ -15,8 +15,8 @@ const FILES: Readonly<Record<(typeof SHELLS)[number], string>> = {
 export const task = defineTask({
   declare: (command) =>
     command
-      .option("--out <folder>", "where to; target/completions when not given")
-      .option("--check", "write nothing; fail when the folder is not up to date")
+      .option("--out <folder>", "folder to write to; target/completions by default")
+      .option("--check", "write nothing, and fail if the folder is not up to date")
       .addHelpText("after", "\nExamples:\n  npm run xtask completions"),
   async run(tree, options) {
     const files = await readScripts(tree);

@@ -1,15 +1,18 @@
-// `xtask copr`: the verbs, their options and help. What they do stands in xtask/copr/.
+// `xtask copr`: the verbs with their options and help. xtask/copr/ contains what they do.
 import type { Command } from "../src/cli/commander.ts";
 import { declared } from "../src/cli/options.ts";
 import { defineTask, type TaskGroup } from "./task.ts";
 
 const JSON_OPTION = ["--json", "print the answer as JSON"] as const;
-const CONFIG_OPTION = ["--config <file>", "token file instead of ~/.config/copr"] as const;
+const CONFIG_OPTION = ["--config <file>", "token file to use instead of ~/.config/copr"] as const;
 const LIMIT_OPTION = [
   "--time-limit <duration>",
-  "stop watching after this long (90m, 2h); the build goes on, exit status 10",
+  "stop watching after this time (90m, 2h) with exit status 10; the build continues",
 ] as const;
-const INTERVAL_OPTION = ["--interval <seconds>", "time between two looks, 5 s at least"] as const;
+const INTERVAL_OPTION = [
+  "--interval <seconds>",
+  "time between two requests, at least 5 s",
+] as const;
 
 const examples = (...lines: readonly string[]) =>
   `\nExamples:\n${lines.map((it) => `  npm run xtask -- copr ${it}`).join("\n")}`;
@@ -23,7 +26,7 @@ const apply = {
   ...defineTask({
     declare: (command) =>
       withServer(command)
-        .option("--dry-run", "print the difference and change nothing")
+        .option("--dry-run", "print the difference, and change nothing")
         .addHelpText("after", examples("apply --dry-run", "apply")),
     run: async (tree, options) =>
       (await import("./copr/verbs.ts")).applyVerb(tree, declared(options)),
@@ -36,9 +39,9 @@ const build = {
     declare: (command) =>
       withServer(command)
         .option("--commit <committish>", "build this commit, tag or branch of the repository")
-        .option("--srpm [path]", "upload this source RPM; without a path, make it first")
-        .option("--chroot <names...>", "only these chroots")
-        .option("--reuse", "with --commit: take a build of that commit that covers the chroots")
+        .option("--srpm [path]", "upload this source RPM; without a path, make one first")
+        .option("--chroot <names...>", "build only in these chroots")
+        .option("--reuse", "with --commit: use an existing build of that commit for these chroots")
         .option("--background", "give way to builds that people wait for")
         .option("--wait", "watch the build; exit status 1 when it fails")
         .option(...LIMIT_OPTION)
@@ -58,7 +61,7 @@ const status = {
     declare: (command) =>
       withServer(command)
         .argument("[build]", "number of the build")
-        .option("--limit <count>", "how many of the newest builds", "5")
+        .option("--limit <count>", "show this many of the newest builds", "5")
         .addHelpText("after", examples("status", "status 1234567 --json")),
     run: async (tree, options, words) =>
       (await import("./copr/verbs.ts")).statusVerb(tree, declared(options), words),
@@ -70,7 +73,7 @@ const watch = {
   ...defineTask({
     declare: (command) =>
       withServer(command)
-        .argument("[build]", "number of the build; the newest when not given")
+        .argument("[build]", "number of the build; the newest by default")
         .option(...LIMIT_OPTION)
         .option(...INTERVAL_OPTION)
         .addHelpText("after", examples("watch", "watch 1234567 --time-limit 2h")),
@@ -84,10 +87,10 @@ const logs = {
   ...defineTask({
     declare: (command) =>
       withServer(command)
-        .argument("[build]", "number of the build; the newest when not given")
-        .option("--chroot <name>", "of this chroot alone; `source` is the source RPM")
+        .argument("[build]", "number of the build; the newest by default")
+        .option("--chroot <name>", "only the log of this chroot; `source` means the source RPM")
         .option("--log <name>", "builder-live or backend", "builder-live")
-        .option("--tail <lines>", "only the last lines of each")
+        .option("--tail <lines>", "only this many lines from the end of each")
         .addHelpText("after", examples("logs", "logs 1234567 --chroot source --tail 50")),
     run: async (tree, options, words) =>
       (await import("./copr/verbs.ts")).logsVerb(tree, declared(options), words),
@@ -121,8 +124,11 @@ const webhook = {
   ...defineTask({
     declare: (command) =>
       withServer(command)
-        .option("--rotate", "make a new secret; the old address stops working")
-        .option("--install", "make a new secret and set the webhook on GitHub (GITHUB_TOKEN)")
+        .option("--rotate", "make a new secret, after which the old address stops working")
+        .option(
+          "--install",
+          "make a new secret, and set the webhook on GitHub (needs GITHUB_TOKEN)",
+        )
         .option("--test", "report a push to the saved address and wait for a build to appear")
         .option("--time-limit <duration>", "how long --test waits", "2m")
         .option(...INTERVAL_OPTION)
@@ -133,14 +139,14 @@ const webhook = {
 };
 
 const emulate = {
-  about: "build as COPR does, on this machine: make_srpm from a fresh clone, then offline",
+  about: "build on this machine as COPR does: make_srpm in a fresh clone, then offline",
   ...defineTask({
     declare: (command) =>
       command
-        .option("--subdirectory <path>", "the package's subdirectory, where make is run", "")
+        .option("--subdirectory <path>", "the package's subdirectory, in which make runs", "")
         .option("--spec <name>", "the package's spec file, as COPR passes it", "")
         .option("--srpm-only", "stop after the source RPM")
-        .option("--fresh", "download and compress everything anew, as a builder does")
+        .option("--fresh", "download and compress everything again, as a builder does")
         .addHelpText("after", examples("emulate", "emulate --subdirectory rpm --srpm-only")),
     run: async (tree, options) =>
       (await import("./copr/emulate.ts")).emulateCopr(tree, declared(options)),

@@ -1,4 +1,4 @@
-// `xtask hostile-inputs`: puts damaged layers and documents through the executable, and judges each.
+// `xtask hostile-inputs`: lets the executable pull damaged layers and documents, and judges each result.
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../src/errors.ts";
@@ -15,14 +15,14 @@ export const task = defineTask({
   declare: (command) =>
     command
       .option("--tars <number>", "how many damaged layers", "200")
-      .option("--documents <number>", "how many damaged manifests, configurations, …", "50")
-      .option("--seed <text>", "repeats the inputs; the date if not given")
-      .option("--jobs <number>", "how many at a time; one for each processor if not given")
-      .option("--only <name>", "one input alone, by its name: tar-17")
-      .option("--executable <file>", "the program; this checkout's, built first, if not given")
+      .option("--documents <number>", "how many damaged manifests, configurations and so on", "50")
+      .option("--seed <text>", "repeats the inputs; the date by default")
+      .option("--jobs <number>", "how many at a time; one for each processor by default")
+      .option("--only <name>", "only the input with this name, such as tar-17")
+      .option("--executable <file>", "the program; by default, this checkout's is built and used")
       .option(
         "--journal <path>",
-        "a seed goes on after what is in it",
+        "continues after the results of the same seed in this file",
         "target/hostile/journal.jsonl",
       )
       .option("--json", "print figures for scripts")
@@ -33,16 +33,16 @@ export const task = defineTask({
       ),
   async run(tree, options) {
     if (process.getuid?.() !== 0) {
-      throw new BootcError("images are pulled into repositories of root's", {
+      throw new BootcError("pulling images into test repositories needs root", {
         kind: "unsupported",
-        hint: "run it as root",
+        hint: "run this as root",
       });
     }
     await ensurePrograms(tree, ["ostree", "skopeo"]);
     const executable = options.executable ?? (await buildHere(tree));
     const isAll = options.only === undefined;
     const report = reportPath(tree, "hostile-inputs");
-    // A run that dies must not be judged by what an earlier one left.
+    // Otherwise, a run that dies would be judged by the results of an earlier one.
     for (const it of [join(tree.top, SUMMARY), ...(isAll ? [report] : [])]) {
       await rm(it, { force: true });
     }
@@ -66,7 +66,7 @@ async function runInputs(
     const value = options[name];
     return value === undefined ? [] : [`--${name}`, value];
   });
-  // The tests are not the product's: this task starts them, and imports nothing of theirs.
+  // Tests are not part of the product, so this task starts them and imports nothing from them.
   await ctx.run(process.execPath, ["tests/hostile/hostile-inputs.ts", ...words, ...more], {
     cwd: top,
   });

@@ -1,4 +1,4 @@
-// `xtask licenses`: under which licences the executable is, and all their texts in one file.
+// `xtask licenses`: the licences of the executable's contents, with all their texts in one file.
 import { writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { BootcError } from "../src/errors.ts";
@@ -9,13 +9,22 @@ import { defineTask } from "./task.ts";
 export const task = defineTask({
   declare: (command) =>
     command
-      .option("--out <file>", "where the texts go; target/LICENSE.dependencies when not given")
-      .option("--expression", "print the SPDX expression alone; write nothing")
-      .option("--json", "print expression and packages as JSON; write nothing")
-      .option("--vendored <folder>", "take packages from an unpacked vendored set; fetch nothing")
-      .option("--license <expression>", "the expression of the whole, when it is known already")
-      .option("--runtime <folder>", "an unpacked runtime (LICENSE) in place of the installed one")
-      .option("--no-runtime-text", "leave out the runtime's own LICENSE, which goes beside it")
+      .option("--out <file>", "file for the texts; target/LICENSE.dependencies by default")
+      .option("--expression", "print only the SPDX expression, and write nothing")
+      .option("--json", "print the expression and the packages as JSON, and write nothing")
+      .option(
+        "--vendored <folder>",
+        "take packages from an unpacked vendored set instead of fetching them",
+      )
+      .option("--license <expression>", "the expression for everything, if it is already known")
+      .option(
+        "--runtime <folder>",
+        "use an unpacked runtime (LICENSE) instead of the installed one",
+      )
+      .option(
+        "--no-runtime-text",
+        "leave out the runtime's own LICENSE, which is shipped as another file",
+      )
       .addHelpText(
         "after",
         "\nExamples:\n  npm run xtask licenses\n  npm run xtask -- licenses --expression",
@@ -44,7 +53,7 @@ async function readExpression(inside: Inside, known: string | undefined): Promis
 
 function ownLicense({ project }: Inside): string {
   if (typeof project.license === "string") return project.license;
-  throw new BootcError("package.json states no `license`");
+  throw new BootcError("package.json has no `license`");
 }
 
 function formatJson(expression: string, { manifest }: Inside): string {
@@ -57,7 +66,7 @@ function formatJson(expression: string, { manifest }: Inside): string {
   return JSON.stringify({ expression, packages });
 }
 
-/** A heading and the text for each package, equal texts once; the runtime's own collection last. */
+/** The texts with a heading each, equal texts only once, and the runtime's own collection last. */
 export async function formatTexts(
   expression: string,
   inside: Inside,

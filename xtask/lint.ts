@@ -1,4 +1,4 @@
-// `xtask lint`: formatter, linter, compiler and the repository's own rules, all of them before failing.
+// `xtask lint`: runs the formatter, the linter, the compiler and our own checks, all of them before failing.
 import { BootcError, describeError } from "../src/errors.ts";
 import { findWorkflowProblems } from "./checks/workflows.ts";
 import { readChangelogFile } from "./release/changelog.ts";
@@ -8,7 +8,7 @@ import { findViolations } from "./tidy.ts";
 export const task = defineTask({
   declare: (command) =>
     command
-      .option("--fix", "mend what can be mended by machine")
+      .option("--fix", "fix what can be fixed automatically")
       .addHelpText("after", "\nExamples:\n  npm run xtask lint\n  npm run xtask -- lint --fix"),
   async run(tree, options) {
     const failures = [
@@ -20,17 +20,17 @@ export const task = defineTask({
     ];
     for (const failure of failures) tree.ctx.note(failure);
     if (failures.length === 0) return undefined;
-    throw new BootcError(`${failures.length} check(s) failed`, {
-      hint: "see the lines above; `npm run xtask -- lint --fix` mends format",
+    throw new BootcError(`${failures.length} checks failed`, {
+      hint: "see the lines above; `npm run xtask -- lint --fix` fixes the format",
     });
   },
 });
 
-async function checkFormatAndLint({ ctx, top }: Tree, mend: boolean): Promise<void> {
+async function checkFormatAndLint({ ctx, top }: Tree, fix: boolean): Promise<void> {
   const biome = "node_modules/@biomejs/biome/bin/biome";
   await ctx.run(
     process.execPath,
-    [biome, "check", ...(mend ? ["--write"] : []), "--error-on-warnings"],
+    [biome, "check", ...(fix ? ["--write"] : []), "--error-on-warnings"],
     { cwd: top },
   );
 }

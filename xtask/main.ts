@@ -1,4 +1,4 @@
-// The runner: a list of tasks. Reading it top to bottom is reading the packaging pipeline.
+// The runner of tasks. The list of tasks follows the packaging pipeline from top to bottom.
 import { dirname } from "node:path";
 import { asksForJson, resolveHelp } from "../src/cli/asked-command.ts";
 import { type AnyCommand, Command, CommanderError } from "../src/cli/commander.ts";
@@ -12,25 +12,25 @@ import type { Task, TaskGroup, Tree } from "./task.ts";
 type Load = () => Promise<{ readonly task: Task | TaskGroup }>;
 
 const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
-  setup: ["make sure that the system programs are there", () => import("./setup.ts")],
+  setup: ["make sure that the required programs are installed", () => import("./setup.ts")],
   version: ["print the version of this checkout", () => import("./version.ts")],
   build: ["make the executable target/bootc", () => import("./build.ts")],
   runtime: [
-    "the pinned Node for both architectures: check, fetch, pack, verify",
+    "check, fetch, pack or verify the pinned Node for both architectures",
     () => import("./runtime.ts"),
   ],
-  man: ["a man page for every command -> target/man", () => import("./man.ts")],
+  man: ["write a man page for every command to target/man", () => import("./man.ts")],
   completions: [
-    "completion scripts for bash, zsh and fish -> target/completions",
+    "write completion scripts for bash, zsh and fish to target/completions",
     () => import("./completions.ts"),
   ],
   licenses: [
-    "the licences of everything inside -> target/LICENSE.dependencies",
+    "write the licences of everything inside to target/LICENSE.dependencies",
     () => import("./licenses.ts"),
   ],
-  sbom: ["what is inside the executable -> target/bootc.cdx.json", () => import("./sbom.ts")],
+  sbom: ["list what is inside the executable in target/bootc.cdx.json", () => import("./sbom.ts")],
   vendor: [
-    "the locked dependencies -> an archive that a build without network uses",
+    "pack the locked dependencies into an archive for builds without network",
     () => import("./vendor.ts"),
   ],
   bench: ["measure against named baselines", () => import("./bench.ts")],
@@ -39,12 +39,12 @@ const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
   "package-srpm": ["make the source package that COPR builds", () => import("./package-srpm.ts")],
   "package-rpm": ["rebuild the source package offline", () => import("./package-rpm.ts")],
   "check-buildsys": [
-    "everything twice, in two clones: the same bytes, or where they differ",
+    "make everything twice, in two clones, and say where the bytes differ",
     () => import("./check-buildsys.ts"),
   ],
   test: ["run the tests: unit, cli, repo, packages, vm", () => import("./test.ts")],
   mutate: [
-    "change a source file bit by bit, and list what no unit test notices",
+    "change a source file in small ways, and list what no unit test notices",
     () => import("./mutate.ts"),
   ],
   "power-cuts": [
@@ -52,32 +52,29 @@ const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
     () => import("./power-cuts.ts"),
   ],
   "hostile-inputs": [
-    "pull damaged layers and documents with the executable, and judge each",
+    "pull damaged layers and documents with the executable, and judge each result",
     () => import("./hostile-inputs.ts"),
   ],
   ci: ["run every check that a commit must pass", () => import("./ci.ts")],
-  clean: [
-    "remove what was made; --all: also what is kept between runs",
-    () => import("./clean.ts"),
-  ],
+  clean: ["remove what tasks made; with --all, also the cache", () => import("./clean.ts")],
   lint: ["check format, lint, types and the rules of the repository", () => import("./lint.ts")],
   copr: ["build the package on COPR, and follow the builds", () => import("./copr.ts")],
-  release: ["build what a release consists of; publish it on GitHub", () => import("./release.ts")],
+  release: ["build the files of a release; publish them on GitHub", () => import("./release.ts")],
   changelog: ["check the format of CHANGELOG.md", () => import("./release/changelog.ts")],
   tidy: [
-    "check what the compiler cannot: imports between folders, length",
+    "check what the compiler cannot: imports between folders, sizes, pages",
     () => import("./tidy.ts"),
   ],
 };
 
-/** Runs the task that `argv` names, to an exit status. */
+/** Runs the task that `argv` names and returns the exit status. */
 export async function runTask(argv: readonly string[], form: ErrorForm): Promise<number> {
   const interrupt = new AbortController();
   tolerateClosedOutput("xtask");
-  // Listening to the end: execa's own listener ends the process when it finds itself alone.
+  // We keep listening: if execa's listener is the only one, it ends the process.
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () =>
-      interrupt.abort(new BootcError("interrupted", { hint: "run it again to carry on" })),
+      interrupt.abort(new BootcError("interrupted", { hint: "run it again to continue" })),
     );
   }
   let isVerbose = false;
@@ -106,7 +103,7 @@ export async function runTask(argv: readonly string[], form: ErrorForm): Promise
   }
 }
 
-/** A full disk is met by whatever writes next; the way out is always the same. */
+/** Whatever writes next meets a full disk, and the way out is always the same. */
 function explain(error: unknown): unknown {
   if (kindOf(error) !== "space" || describeError(error).hint !== null) return error;
   return new BootcError("the disk is full", {
@@ -121,7 +118,7 @@ function createRunner(): Command {
     .description("Build, check, package and publish bootc")
     .helpOption("-h, --help", "print help")
     .helpCommand(false)
-    .showHelpAfterError("hint: `npm run xtask` lists all tasks, `--help` tells of each")
+    .showHelpAfterError("hint: `npm run xtask` lists all tasks, `--help` describes each")
     .exitOverride()
     .addHelpText(
       "after",
@@ -129,7 +126,7 @@ function createRunner(): Command {
     );
 }
 
-/** All tasks by name; only the one asked for is loaded and declares its options. */
+/** Declares all tasks by name; only the requested one is loaded and declares its options. */
 async function declareTasks(runner: Command, tree: Tree, argv: readonly string[]): Promise<void> {
   for (const [name, [about, load]] of Object.entries(TASKS)) {
     const command = runner.command(name).description(about).exitOverride();
@@ -140,7 +137,7 @@ async function declareTasks(runner: Command, tree: Tree, argv: readonly string[]
 
 interface Asked {
   readonly task: Task | TaskGroup;
-  /** The second word, which names a verb when the task has verbs. */
+  /** The second word: a verb, if the task has verbs. */
   readonly verb?: string | undefined;
 }
 
@@ -159,7 +156,7 @@ async function declareTask(command: Command, tree: Tree, { task, verb }: Asked):
     return;
   }
   const common = command
-    .option("--verbose", "show every command that is run")
+    .option("--verbose", "show every command before it runs")
     .option("--yes", "install missing system packages without asking");
   task.declare(command);
   await requireNothingSwallowed(process.env, command, readOwnOf(tree));

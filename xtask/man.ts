@@ -1,4 +1,4 @@
-// `xtask man`: a man page for every command, made from the definitions that parse the command line.
+// `xtask man`: writes a man page for every command, from the definitions that parse the command line.
 import { join, relative, resolve } from "node:path";
 import { createProgram } from "../src/cli/program.ts";
 import { type CommandTree, readCommandTree } from "../src/cli/tree.ts";
@@ -10,8 +10,8 @@ import { defineTask, type Tree } from "./task.ts";
 export const task = defineTask({
   declare: (command) =>
     command
-      .option("--out <folder>", "where to; target/man when not given")
-      .option("--check", "write nothing; fail when the folder is not up to date")
+      .option("--out <folder>", "folder to write to; target/man by default")
+      .option("--check", "write nothing, and fail if the folder is not up to date")
       .addHelpText("after", "\nExamples:\n  npm run xtask man\n  npm run xtask -- man --check"),
   async run(tree, options) {
     const checkout = await readCheckout(tree, { allowDirty: true });
@@ -27,7 +27,7 @@ export function manFolder({ top }: Tree): string {
   return join(top, "target", "man");
 }
 
-/** All pages by file name, `bootc-status.8`. */
+/** All pages by file name, such as `bootc-status.8`. */
 export function formatPages(
   program: CommandTree,
   { version, commitEpoch }: Pick<Checkout, "version" | "commitEpoch">,

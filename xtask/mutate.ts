@@ -1,4 +1,4 @@
-// `xtask mutate`: changes one thing of a source file at a time, and lists what no unit test notices.
+// `xtask mutate`: makes one small change to a source file at a time, and lists what no unit test notices.
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setPriority } from "node:os";
@@ -20,16 +20,16 @@ import { defineTask, type Tree } from "./task.ts";
 export const task = defineTask({
   declare: (command) =>
     command
-      .argument("<files...>", "source files; test files among them are left out")
-      .option("--sample <number>", "try at most that many mutants of each file")
-      .option("--seed <number>", "which sample; printed, so that it can be repeated")
-      .option("--json", "print every mutant and its verdict for scripts")
+      .argument("<files...>", "source files; test files among them are skipped")
+      .option("--sample <number>", "try at most this many mutants of each file")
+      .option("--seed <number>", "chooses the sample; printed, so that it can be repeated")
+      .option("--json", "print every mutant and its verdict as JSON")
       .addHelpText(
         "after",
         [
           "",
-          "docs/testing.md says what is changed and how to read the answer. A run that was",
-          "interrupted goes on where it was.",
+          "docs/testing.md lists the changes and explains the results. A run that was interrupted",
+          "is continued by the next one.",
           "",
           "Examples:",
           "  npm run xtask mutate src/ostree/keyfile.ts",
@@ -41,7 +41,7 @@ export const task = defineTask({
     const count = parseNumber("sample", options.sample) ?? Number.POSITIVE_INFINITY;
     const seed = parseNumber("seed", options.seed) ?? Date.now() % 1_000_000;
     if (Number.isFinite(count)) tree.ctx.note(`seed ${seed}`);
-    // Thousands of short programs: whatever else this machine does comes first.
+    // Thousands of short programs follow; everything else on this machine comes first.
     setPriority(19);
     const reports: FileReport[] = [];
     for (const path of paths) reports.push(await mutate(tree, path, { count, seed }));

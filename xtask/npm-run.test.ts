@@ -13,7 +13,7 @@ const npm = { npm_command: "run-script", npm_lifecycle_event: "xtask" };
 /** An npm that nothing is configured for. */
 const nothing = async () => undefined;
 
-test("an option that npm took is told with the whole command", async () => {
+test("an option that npm took is reported with the whole command", async () => {
   const env = { ...npm, npm_config_dry_run: "true" };
   await expect(requireNothingSwallowed(env, verb, nothing)).rejects.toMatchObject({
     message: "npm kept `--dry-run` for itself",
@@ -41,7 +41,7 @@ test.each([
     command: new Command("xtask").command("test").option("--filter <text>", "x"),
     hint: "put two dashes in front: npm test -- --filter <text>",
   },
-])("$what is told", async ({ env, command, hint }) => {
+])("$what is reported", async ({ env, command, hint }) => {
   const work = requireNothingSwallowed(env, command, nothing);
   await expect(work).rejects.toMatchObject({ kind: "usage", hint });
 });

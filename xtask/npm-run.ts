@@ -1,4 +1,4 @@
-// `npm run` keeps options for itself unless they follow `--`: tell the user, instead of ignoring them.
+// `npm run` keeps options for itself unless they follow `--`. We report that instead of ignoring them.
 import { readFile } from "node:fs/promises";
 import type { AnyCommand, Option } from "../src/cli/commander.ts";
 import { BootcError, doing, errnoOf } from "../src/errors.ts";
@@ -6,15 +6,15 @@ import type { Context } from "../src/system/context.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Settings npm exports to every script, whatever was typed: no sign of a swallowed option. */
+/** Settings that npm exports to every script, so they do not show that npm swallowed an option. */
 const ALWAYS_EXPORTED = new Set(["prefix", "cache", "version"]);
 
-/** What npm's own configuration says of a setting, whatever was typed: as a variable holds it. */
+/** The value of a setting in npm's own configuration, in the form that a variable has. */
 export type ReadOwn = (setting: string) => Promise<string | undefined>;
 
 /**
- * Fails with usage when npm took an option that belongs to `command`. A setting of the same name in
- * npm's configuration is no such option.
+ * Fails with kind `usage` if npm took an option that belongs to `command`. A setting with the same name in
+ * npm's configuration does not count.
  */
 export async function requireNothingSwallowed(
   env: Env,
@@ -33,12 +33,12 @@ export async function requireNothingSwallowed(
   const named = swallowed.map((it) => `\`${it.long}\``).join(", ");
   throw new BootcError(`npm kept ${named} for itself`, {
     kind: "usage",
-    // npm keeps the option and lets its value go, so the value is not known any more.
+    // npm keeps the option and drops its value, so we do not know the value.
     hint: `put two dashes in front: ${start} ${swallowed.map((it) => it.flags).join(" ")}`,
   });
 }
 
-/** Asks the environment that npm was started in, then npm for its files. */
+/** Looks into the environment in which npm was started, then asks npm about its files. */
 export function readOwnOf({ ctx, top }: { readonly ctx: Context; readonly top: string }): ReadOwn {
   return async (setting) => {
     const npmEnv = await readNpmEnv();
@@ -53,7 +53,7 @@ async function readFromFiles(
   top: string,
   setting: string,
 ): Promise<string | undefined> {
-  // What `npm run` exports would answer for the files.
+  // Without this, npm would report what `npm run` exported instead of what its files say.
   const mine = Object.keys(ctx.env).filter(
     (it) => /^npm_config_/i.test(it) && !/_(user|global)config$/i.test(it),
   );
@@ -65,16 +65,16 @@ async function readFromFiles(
   return value === "undefined" || value === "null" ? undefined : value;
 }
 
-/** The variables of the npm that started us: none of them comes from its command line. */
+/** The environment of the npm that started us, which its command line has not changed. */
 async function readNpmEnv(): Promise<Env> {
   try {
     for (let pid = process.ppid; pid > 1; pid = await readParent(pid)) {
-      // npm writes what it does over its command line, without options.
+      // npm overwrites its command line with a title that has no options.
       const title = await readFile(`/proc/${pid}/cmdline`, "utf8");
       if (title.startsWith("npm ")) return parseEnv(await readFile(`/proc/${pid}/environ`, "utf8"));
     }
   } catch (error) {
-    // Another user's npm, or one that has ended: its files remain to be asked.
+    // npm belongs to another user, or has ended. Its files can still be read.
     if (!["EACCES", "ENOENT", "ESRCH"].includes(errnoOf(error) ?? "")) throw error;
   }
   return {};
@@ -82,7 +82,7 @@ async function readNpmEnv(): Promise<Env> {
 
 async function readParent(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-  // The name before it may hold anything.
+  // The name before it may contain anything.
   return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
 }
 
@@ -93,30 +93,30 @@ function parseEnv(text: string): Env {
   );
 }
 
-/** How npm was asked for `command`, up to where its options belong; undefined when npm was not. */
+/** The npm command that started `command`, up to the place for options; undefined if npm did not start it. */
 function startOf(env: Env, command: AnyCommand): string | undefined {
   const script = env.npm_lifecycle_event;
   if (!["run-script", "run", "test"].includes(env.npm_command ?? "")) return undefined;
   if (script === "xtask") return `npm run xtask -- ${nameOf(command)}`;
-  // What tests start in turn was not typed behind `npm test`.
+  // Commands that tests start were not typed after `npm test`.
   return script === "test" && nameOf(command) === "test" ? "npm test --" : undefined;
 }
 
-/** `copr build`: a verb with the task it belongs to, without the runner's own name. */
+/** `copr build`: a verb with its task, without the runner's name. */
 function nameOf(command: AnyCommand): string {
   const names = [command.name()];
   for (let it = command.parent; it?.parent; it = it.parent) names.unshift(it.name());
   return names.join(" ");
 }
 
-/** The setting npm takes an option for. */
+/** The setting for which npm takes an option. */
 function settingOf({ long = "", negate }: Option): string {
   const name = long.replace(negate ? /^--no-/ : /^--/, "");
-  // npm reads --verbose as a log level of its own.
+  // For npm, --verbose is a log level.
   return name === "verbose" ? "loglevel" : name;
 }
 
-/** The variable for a setting, which may be in capitals. */
+/** The value of the variable for a setting; its name may be in capitals. */
 function valueIn(env: Env, setting: string): string | undefined {
   const variable = `npm_config_${setting.replaceAll("-", "_")}`;
   return env[variable] ?? env[Object.keys(env).find((it) => it.toLowerCase() === variable) ?? ""];
@@ -125,7 +125,7 @@ function valueIn(env: Env, setting: string): string | undefined {
 function isSwallowed({ long = "", negate }: Option, value: string | undefined): boolean {
   if (ALWAYS_EXPORTED.has(long.slice(2))) return false;
   if (long === "--verbose") return value === "verbose";
-  // npm exports what was switched off as nothing.
+  // npm exports a setting that is off as an empty value.
   if (negate) return value === "" || value === "false";
   return value !== undefined && value !== "" && value !== "false";
 }

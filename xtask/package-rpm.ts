@@ -1,4 +1,4 @@
-// `xtask package-rpm`: the source package rebuilt as COPR does it: another user, no network, no Node.
+// `xtask package-rpm`: rebuilds the source package as COPR does: as another user, without network or Node.
 import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { Option } from "../src/cli/commander.ts";
@@ -15,24 +15,28 @@ import { defineTask, type Tree } from "./task.ts";
 const MACHINES = ["x86_64", "aarch64"] as const;
 export type RpmMachine = (typeof MACHINES)[number];
 
-/** What `packageRpm` starts, and what rpm itself starts to unpack the sources. */
+/** The programs that `packageRpm` starts, and those that rpm starts to unpack the sources. */
 export const REBUILD_PROGRAMS = ["rpmbuild", "bwrap", "tar", "zstd"] as const;
 
 export const task = defineTask({
   declare: (command) =>
     command
-      .option("--srpm <file>", "rebuild this source package; without it, that of this checkout")
-      .addOption(new Option("--target <machine>", "for which machine").choices(MACHINES))
-      .option("--payload <io>", "rpm's compression of the result, such as w3.zstdio")
-      .option("--outdir <folder>", "where to put it instead of target/")
-      .option("--allow-dirty", "pack uncommitted changes too, and mark the version")
-      .option("--allow-untagged", "pack although tags of releases are lacking here")
+      .option("--srpm <file>", "source package to rebuild; this checkout's by default")
+      .addOption(
+        new Option("--target <machine>", "machine to build for; this one by default").choices(
+          MACHINES,
+        ),
+      )
+      .option("--payload <io>", "rpm's compression for the result, such as w3.zstdio")
+      .option("--outdir <folder>", "folder to write to instead of target/")
+      .option("--allow-dirty", "include uncommitted changes, and mark the version")
+      .option("--allow-untagged", "build even if this clone lacks the tags of releases")
       .addHelpText(
         "after",
         [
           "",
-          "The machine's own Node, npm and its cache, the network and the environment are out of",
-          "reach. A package for another machine is built under emulation, in a few minutes.",
+          "The build cannot reach this machine's Node, npm and its cache, network or environment. A",
+          "package for another machine is built under emulation, which takes a few minutes.",
           "",
           "Examples:",
           "  npm run xtask package-rpm",
@@ -61,13 +65,13 @@ export function ownMachine(): RpmMachine {
 export interface RpmOptions {
   readonly srpm: string;
   readonly machine: RpmMachine;
-  /** rpm's `_binary_payload`; the distribution's own when undefined. */
+  /** rpm's `_binary_payload`; the distribution's default if undefined. */
   readonly payload: string | undefined;
   /** Relative to the checkout, or absolute. */
   readonly outdir: string;
 }
 
-/** Rebuilds a source package in a sandbox; gives the path of the package it made. */
+/** Rebuilds a source package in a sandbox and returns the path of the new package. */
 export async function packageRpm(tree: Tree, options: RpmOptions): Promise<string> {
   return await withScratch(tree, "rpm", async (scratch) => {
     await copyFile(resolve(tree.top, options.srpm), join(scratch, "bootc.src.rpm"));
@@ -100,7 +104,7 @@ async function rebuild(tree: Tree, scratch: string, options: RpmOptions): Promis
   const rpmbuild = [
     "rpmbuild",
     "--rebuild",
-    // What is installed is not recorded in an rpm database on every distribution.
+    // Not every distribution records what is installed in an rpm database.
     "--nodeps",
     ...(macros === undefined ? [] : [`--load=${BUILD_FOLDER}/${basename(macros)}`]),
     ...(options.machine === ownMachine() ? [] : ["--target", options.machine]),
@@ -115,7 +119,7 @@ async function rebuild(tree: Tree, scratch: string, options: RpmOptions): Promis
   });
 }
 
-/** The file of macros to load where rpm knows none of Fedora's. */
+/** The file of macros to load if rpm lacks Fedora's. */
 async function readFedoraMacros({ ctx }: Tree): Promise<string | undefined> {
   const known = await ctx.read("rpmbuild", ["--eval", "%{?_unitdir}"]);
   return known.trim() === "" ? "rpm/macros.fedora" : undefined;

@@ -1,4 +1,4 @@
-// `xtask package-srpm`: everything COPR needs to build the package without network, in one file.
+// `xtask package-srpm`: makes one file with everything that COPR needs to build without network.
 import { chmod, copyFile, readdir, utimes } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { declared } from "../src/cli/options.ts";
@@ -17,9 +17,9 @@ import { defineTask, type Tree } from "./task.ts";
 export const task = defineTask({
   declare: (command) =>
     command
-      .option("--allow-dirty", "pack uncommitted changes too, and mark the version")
-      .option("--allow-untagged", "pack although tags of releases are lacking here")
-      .option("--outdir <folder>", "where to put it instead of target/")
+      .option("--allow-dirty", "include uncommitted changes, and mark the version")
+      .option("--allow-untagged", "build even if this clone lacks the tags of releases")
+      .option("--outdir <folder>", "folder to write to instead of target/")
       .addHelpText(
         "after",
         "\nExamples:\n  npm run xtask package-srpm\n  node xtask/run.cjs package-srpm --outdir /tmp",
@@ -31,7 +31,7 @@ export const task = defineTask({
   },
 });
 
-/** The checkout as the options of a task that makes packages ask for it. */
+/** Options of the tasks that make packages. */
 export interface PackagedFlags {
   readonly allowDirty?: boolean;
   readonly allowUntagged?: boolean;
@@ -44,7 +44,7 @@ export async function readPackagedCheckout(tree: Tree, options: PackagedFlags): 
   });
 }
 
-/** Makes the source package in `outdir` (relative to the checkout, or absolute); gives its path. */
+/** Makes the source package in `outdir` (relative to the checkout, or absolute) and returns its path. */
 export async function packageSrpm(
   tree: Tree,
   checkout: Checkout,
@@ -91,15 +91,15 @@ async function buildSrpm({ ctx }: Tree, { checkout, paths, scratch }: SrpmWork):
   }
   const definitions = {
     ...NEUTRAL,
-    // Relative: the package records its spec with all macros expanded, these folders among them.
+    // They are relative because the package records its spec with all macros expanded, including these.
     ...Object.fromEntries(FOLDERS.map((it) => [it, "."])),
-    // What is in the sources is compressed already: again costs a minute and ties us to a compressor.
+    // The sources are compressed already. Doing it again takes a minute and ties the bytes to a compressor.
     _source_payload: "w.ufdio",
     dist: "%{nil}",
   };
   const spec = basename(paths.at(-1) ?? "");
   const args = ["-bs", "--nodeps", ...formatDefinitions(definitions), spec];
-  // With a home of its own no ~/.rpmmacros has a say.
+  // A different home folder keeps ~/.rpmmacros out.
   const env = { HOME: scratch, SOURCE_DATE_EPOCH: String(checkout.commitEpoch) };
   await explainRpmbuild("making the source package", () =>
     ctx.read("rpmbuild", args, { cwd: scratch, env }),

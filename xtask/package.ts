@@ -1,4 +1,4 @@
-// `xtask package`: the source archive of the commit that is checked out.
+// `xtask package`: packs the source of the commit that is checked out.
 import { readCheckout } from "./checkout/checkout.ts";
 import { packSource } from "./rpm/sources.ts";
 import { defineTask } from "./task.ts";
@@ -6,7 +6,7 @@ import { defineTask } from "./task.ts";
 export const task = defineTask({
   declare: (command) =>
     command
-      .option("--allow-dirty", "pack uncommitted changes too, and mark the version")
+      .option("--allow-dirty", "include uncommitted changes, and mark the version")
       .addHelpText(
         "after",
         "\nExamples:\n  npm run xtask package\n  npm run xtask -- package --allow-dirty",

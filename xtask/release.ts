@@ -1,4 +1,4 @@
-// `xtask release`: building and publishing, as two separate switches of one task.
+// `xtask release`: builds or publishes a release, by two separate options.
 import { join } from "node:path";
 import { declared } from "../src/cli/options.ts";
 import { BootcError } from "../src/errors.ts";
@@ -8,16 +8,16 @@ export const task = defineTask({
   declare: (command) =>
     command
       .option("--build", "make the files of the release in target/release")
-      .option("--publish", "publish target/release on GitHub (GITHUB_TOKEN)")
-      .option("--tag <tag>", "the tag to publish; the one at this commit when not given")
-      .option("--dry-run", "with --publish: look at everything and change nothing")
+      .option("--publish", "publish target/release on GitHub (needs GITHUB_TOKEN)")
+      .option("--tag <tag>", "the tag to publish; the one at this commit by default")
+      .option("--dry-run", "with --publish: check everything, and change nothing")
       .option("--json", "print the answer as JSON")
       .addHelpText(
         "after",
         [
           "",
-          "Publishing needs the same version in the tag, in package.json and at the top of",
-          "CHANGELOG.md. Both switches may be repeated: what is there already is not made again.",
+          "The version has to be the same in the tag, in package.json and at the top of CHANGELOG.md.",
+          "Both options may be repeated; what exists already is not made again.",
           "",
           "Examples:",
           "  npm run xtask -- release --build",

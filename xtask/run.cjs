@@ -1,5 +1,5 @@
-// The door to xtask, in JavaScript that Node 20 runs as it is: it makes sure that the locked
-// dependencies are installed, then goes on under the pinned Node, which runs TypeScript directly.
+// The entry to xtask, in JavaScript that Node 20 can run: makes sure that the locked dependencies are
+// installed, then continues under the pinned Node, which runs TypeScript directly.
 "use strict";
 const { spawn, spawnSync } = require("node:child_process");
 const { createHash } = require("node:crypto");
@@ -12,7 +12,7 @@ const { withNpmSettings } = require("./install/npm-settings.cjs");
 
 const ROOT = resolve(__dirname, "..");
 const STAMP = join(ROOT, "node_modules", ".xtask-lock-sha256");
-/** What npm itself says it installed; whatever changes the tree later changes this. */
+/** npm's own record of what it installed; every later change of the tree changes it. */
 const NPM_STAMP = join(ROOT, "node_modules", ".package-lock.json");
 const FORWARDED = ["SIGINT", "SIGTERM", "SIGHUP"];
 
@@ -25,7 +25,7 @@ async function main() {
   runPinned(pinnedNode());
 }
 
-/** Signals go to npm, which ends on them; only then there is nothing left to tidy up. */
+/** Signals go to npm, which ends on them. Only after that can we remove everything and end. */
 async function installUninterrupted(lock) {
   let isInterrupted = false;
   const onInterrupt = () => {
@@ -34,13 +34,13 @@ async function installUninterrupted(lock) {
   for (const name of FORWARDED) process.on(name, onInterrupt);
   const failure = await install(lock);
   if (isInterrupted) {
-    fail("interrupted while installing the dependencies", "run it again to carry on");
+    fail("interrupted while installing the dependencies", "run it again to continue");
   }
   for (const name of FORWARDED) process.off(name, onInterrupt);
   if (failure) fail(...failure);
 }
 
-/** The bytes that decide what is installed. */
+/** The content of the files that decide what is installed. */
 function readLock() {
   try {
     return Buffer.concat(
@@ -54,7 +54,7 @@ function readLock() {
   }
 }
 
-/** What the stamp holds after an installation of `lock`: it ends with any change that npm makes. */
+/** The content of the stamp after an installation of `lock`; any later change by npm makes it invalid. */
 function formatStamp(lock) {
   const installed = existsSync(NPM_STAMP) ? readFileSync(NPM_STAMP) : "";
   return createHash("sha256").update(lock).update(installed).digest("hex");
@@ -68,7 +68,7 @@ function isInstalled(lock) {
   );
 }
 
-/** Installs; what went wrong and what to do about it, if anything. */
+/** Installs; returns the message and the hint of a failure, or undefined. */
 async function install(lock) {
   process.stderr.write("installing the locked dependencies with `npm ci`\n");
   let done = await runNpmCi();
@@ -78,25 +78,25 @@ async function install(lock) {
   try {
     writeFileSync(STAMP, formatStamp(lock));
   } catch (error) {
-    return [`cannot write \`${STAMP}\`: ${error.message}`, "free some space, and run it again"];
+    return [`cannot write \`${STAMP}\`: ${error.message}`, "free some space, then run this again"];
   }
   return undefined;
 }
 
 const NPM_FAILED = [
   "`npm ci` failed",
-  "read what npm says above; if the lockfile disagrees with package.json, run `npm install --package-lock-only`",
+  "see npm's output above; if the lockfile disagrees with package.json, run `npm install --package-lock-only`",
 ];
 
 function explainNoNpm() {
   const command = npmInstaller();
   const hint = command
-    ? `run \`${command.join(" ")}\` as root, or this again with --yes`
+    ? `run \`${command.join(" ")}\` as root, or run this again with --yes`
     : "install npm, which comes with Node";
   return ["`npm` is not installed", hint];
 }
 
-/** npm's status is 0 although it left something out; half a tree must not count as a whole one. */
+/** npm ends with status 0 even if it left something out, and half a tree must not count as a whole one. */
 function explainMissing() {
   const lock = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8"));
   const missing = findMissing(ROOT, lock).map((it) => `\`${it}\``);
@@ -110,14 +110,14 @@ function explainMissing() {
   const more = missing.length > 3 ? ` and ${missing.length - 3} more` : "";
   return [
     `\`npm ci\` left out ${missing.slice(0, 3).join(", ")}${more}`,
-    "look at npm's log for the reason, often the network, and run it again",
+    "look for the reason in npm's log (it is often the network), then run this again",
   ];
 }
 
-/** How npm ended: `status`, or the `error` that kept it from starting. */
+/** npm's result: its `status`, or the `error` that kept it from starting. */
 async function runNpmCi() {
   return await withNpmSettings(process.env, ({ args, env }) => {
-    // Our standard output carries a task's answer alone.
+    // Our standard output carries only a task's answer.
     const child = spawn("npm", ["ci", ...args], { cwd: ROOT, stdio: ["ignore", 2, 2], env });
     const forward = (name) => child.kill(name);
     for (const name of FORWARDED) process.on(name, forward);
@@ -131,12 +131,12 @@ async function runNpmCi() {
 }
 
 function mayInstall() {
-  // Commander may not be installed yet; this, too, tells options from what follows `--`.
+  // Commander may not be installed yet. parseArgs also ignores what follows `--`.
   const { values } = parseArgs({ strict: false, options: { yes: { type: "boolean" } } });
   return values.yes === true || process.env.CI === "true";
 }
 
-/** What installs npm on this distribution; undefined where we do not know. */
+/** The command that installs npm on this distribution; undefined if we do not know it. */
 function npmInstaller() {
   const release = existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "";
   const like = (names) => new RegExp(`^ID(_LIKE)?=.*\\b(${names})\\b`, "m").test(release);
@@ -144,12 +144,12 @@ function npmInstaller() {
   return like("fedora|rhel|centos") ? ["dnf", "install", "-y", "nodejs-npm"] : undefined;
 }
 
-/** Whether npm got installed. */
+/** Tries to install npm; returns whether that succeeded. */
 function installNpm() {
   const [program, ...args] = npmInstaller() ?? [];
   if (program === undefined) return false;
   const stdio = ["ignore", 2, 2];
-  // A fresh container of Debian has no package lists.
+  // A fresh Debian container has no package lists.
   if (program === "apt-get") spawnSync(program, ["update", "--quiet"], { stdio });
   return spawnSync(program, args, { stdio }).status === 0;
 }
@@ -162,7 +162,7 @@ function runPinned(node) {
   const child = spawn(node, [join(ROOT, "xtask", "entry.ts"), ...process.argv.slice(2)], {
     stdio: "inherit",
   });
-  // A terminal sends Ctrl-C to the child as well; waiting for it here lets it clean up.
+  // A terminal also sends Ctrl-C to the child. We wait for it, so that it can clean up.
   for (const name of FORWARDED) process.on(name, () => child.kill(name));
   child.on("error", (error) =>
     fail(`cannot start the pinned Node: ${error.message}`, "remove node_modules and try again"),
@@ -177,4 +177,4 @@ function fail(message, hint) {
   process.exit(1);
 }
 
-main().catch((error) => fail(error.message, "correct that, and run it again"));
+main().catch((error) => fail(error.message, "correct that, then run this again"));

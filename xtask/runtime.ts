@@ -1,4 +1,4 @@
-// `xtask runtime`: the pinned Node for both architectures: what exists, fetched, packed, verified.
+// `xtask runtime`: checks, fetches, packs or verifies the pinned Node for both architectures.
 import { BootcError } from "../src/errors.ts";
 import { fetchPackage } from "./npm/fetch.ts";
 import { describeAvailable, readAvailable } from "./runtime/available.ts";
@@ -31,10 +31,10 @@ export const task = defineTask({
         [
           "",
           "Steps:",
-          "  check   which versions of Node exist for both architectures, and which one is pinned",
-          "  fetch   download the pinned packages, verified against the lockfile; prints their paths",
-          "  pack    both, without what nothing runs, in one archive in target/",
-          "  verify  derive the archive's content again from the packages and compare",
+          "  check   show which versions of Node exist for both architectures, and which one is pinned",
+          "  fetch   download the pinned packages, verify them by the lockfile, and print their paths",
+          "  pack    put both, without the parts that never run, into one archive in target/",
+          "  verify  derive the archive's content from the packages again, and compare",
           "",
           "Examples:",
           "  npm run xtask runtime check",

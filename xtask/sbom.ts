@@ -1,4 +1,4 @@
-// `xtask sbom`: what is inside the executable, for programs that look for vulnerabilities and licences.
+// `xtask sbom`: lists the contents of the executable for tools that check vulnerabilities and licences.
 import { writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { Option } from "../src/cli/commander.ts";
@@ -27,9 +27,18 @@ export const task = defineTask({
           .choices(["cyclonedx", "spdx"])
           .default("cyclonedx"),
       )
-      .option("--out <file>", "where it goes; target/bootc.cdx.json or target/bootc.spdx.json")
-      .option("--vendored <folder>", "take packages from an unpacked vendored set; fetch nothing")
-      .option("--runtime <folder>", "an unpacked runtime (LICENSE) in place of the installed one")
+      .option(
+        "--out <file>",
+        "file to write; target/bootc.cdx.json or target/bootc.spdx.json by default",
+      )
+      .option(
+        "--vendored <folder>",
+        "take packages from an unpacked vendored set instead of fetching them",
+      )
+      .option(
+        "--runtime <folder>",
+        "use an unpacked runtime (LICENSE) instead of the installed one",
+      )
       .addHelpText(
         "after",
         "\nExamples:\n  npm run xtask sbom\n  npm run xtask -- sbom --format spdx",
@@ -46,7 +55,7 @@ export const task = defineTask({
 
 export interface BillOptions extends InsideOptions {
   readonly format: BillFormat;
-  /** Where it goes, absolute. */
+  /** Absolute path of the file to write. */
   readonly out: string;
 }
 
@@ -61,12 +70,12 @@ export async function makeBill(tree: Tree, { format, out, ...options }: BillOpti
   await writeWhole(out, (temp) => writeFile(temp, FORMATS[format].format(bill)));
 }
 
-/** The versions listed are those of the Node that runs this. */
+/** The bill lists the versions of the Node that runs this, so that has to be the pinned one. */
 async function requirePinned(tree: Tree): Promise<void> {
   const [pinned] = await readLockedRuntimes(tree.top);
   if (pinned?.version === process.versions.node) return;
   throw new BootcError(
-    `this runs under Node ${process.versions.node}, and ${pinned?.version} is the pinned one`,
+    `this runs under Node ${process.versions.node}, but ${pinned?.version} is pinned`,
     { hint: "start it as `npm run xtask sbom`" },
   );
 }

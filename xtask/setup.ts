@@ -1,11 +1,11 @@
-// `xtask setup`: everything a fresh machine lacks for building and testing, in one go.
+// `xtask setup`: installs what a fresh machine lacks for building and testing.
 import { ensurePrograms } from "./checks/requirements.ts";
 import { defineTask } from "./task.ts";
 
-/** What making the packages needs. */
+/** The programs that making the packages needs. */
 export const BUILD_PROGRAMS = ["git", "rpmbuild"] as const;
 
-/** What the tests need besides; without root, users leave this to CI. */
+/** The programs that the tests need in addition. Users without root leave those tests to CI. */
 export const TEST_PROGRAMS = [
   "rpm",
   "rpmlint",
@@ -38,7 +38,7 @@ export const TEST_PROGRAMS = [
   "partx",
   "wipefs",
   "sefcontext_compile",
-  // A virtual machine to boot.
+  // For a virtual machine.
   "qemu-system-x86_64",
   "qemu-io",
   "buildah",
@@ -49,12 +49,12 @@ export const TEST_PROGRAMS = [
 export const task = defineTask({
   declare: (command) =>
     command
-      .option("--tests", "also what the tests need")
+      .option("--tests", "also the programs that the tests need")
       .addHelpText("after", "\nExamples:\n  npm run xtask -- setup --yes --tests"),
   async run(tree, options) {
     const extra = options.tests === true ? TEST_PROGRAMS : [];
     await ensurePrograms(tree, [...BUILD_PROGRAMS, ...extra]);
-    tree.ctx.note("everything is there");
+    tree.ctx.note("everything is installed");
     return undefined;
   },
 });

@@ -40,7 +40,7 @@ test.each([
   "packaging/rootfs/usr/lib/a b",
   "packaging/rootfs/usr/lib/%{a}",
 ])("%s has no place in the package", (name) => {
-  expect(() => placesOf([name])).toThrow("is no place for a file of the package");
+  expect(() => placesOf([name])).toThrow("is not a valid place for a file of the package");
 });
 
 /** Programs a literal call of `ctx.read` or `ctx.run` in `text` starts. */

@@ -1,4 +1,4 @@
-// `xtask spec`: rpm/bootc.spec.ejs, filled in with what the lockfile, git and the tree say.
+// `xtask spec`: fills in rpm/bootc.spec.ejs from the lockfile, git and the files of the checkout.
 import { readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { BootcError } from "../src/errors.ts";
@@ -12,23 +12,23 @@ import { type PackageSources, packSources, readSourceNames } from "./rpm/sources
 import { renderTemplate } from "./rpm/template.ts";
 import { defineTask, type Tree } from "./task.ts";
 
-/** Of a version, always the first build: a change of the package alone is a commit like any other. */
+/** Always 1: a change to the packaging alone is a commit, so it has a version of its own. */
 export const RELEASE = "1";
 
 const TEMPLATE = "rpm/bootc.spec.ejs";
 const ROOTFS = "packaging/rootfs/";
 const UNIT = /^\/usr\/lib\/systemd\/system\/([^/]+\.(?:service|timer|path|socket))$/;
 
-/** Folders of additions to units of other packages, which do not own them. */
+/** Folders with additions to units of other packages, which do not own these folders. */
 const DROP_INS = /^(\/usr\/lib\/systemd\/system\/[^/]+\.d)\//;
 
-/** Folders that are the package's though nothing of the package lies in them. */
+/** Folders that the package owns although it puts nothing into them. */
 const FOLDERS = ["bound-images.d", "install", "kargs.d"].map((it) => `/usr/lib/bootc/${it}`);
 
 export const task = defineTask({
   declare: (command) =>
     command
-      .option("--allow-dirty", "describe uncommitted changes too, and mark the version")
+      .option("--allow-dirty", "include uncommitted changes, and mark the version")
       .addHelpText(
         "after",
         "\nExamples:\n  npm run xtask spec\n  npm run xtask -- spec --allow-dirty",
@@ -39,7 +39,7 @@ export const task = defineTask({
   },
 });
 
-/** Writes `target/bootc.spec`; gives its path. */
+/** Writes `target/bootc.spec` and returns its path. */
 export async function writeSpec(
   tree: Tree,
   checkout: Checkout,
@@ -91,7 +91,7 @@ function projectValues({ license, homepage, rpm = {} }: PackageJson): ProjectVal
   };
 }
 
-/** What of the committed files is installed as it is, by its place on the machine. */
+/** The committed files that are installed unchanged, by their paths on the machine. */
 export function placesOf(sourceNames: readonly string[]): {
   readonly rootfs: readonly string[];
   readonly units: readonly string[];
@@ -102,7 +102,7 @@ export function placesOf(sourceNames: readonly string[]): {
     .map((it) => it.slice(ROOTFS.length - 1));
   const odd = places.find((it) => !/^\/usr\/(bin|lib|libexec|share)\/[\w@.+/-]+$/.test(it));
   if (odd !== undefined) {
-    throw new BootcError(`\`${odd}\` is no place for a file of the package`, {
+    throw new BootcError(`\`${odd}\` is not a valid place for a file of the package`, {
       hint: "files in packaging/rootfs belong below usr/bin, usr/lib, usr/libexec or usr/share",
     });
   }

@@ -1,4 +1,4 @@
-// `xtask test`: the test suites, by name, one after the other; then what came of all of them.
+// `xtask test`: runs test suites one after the other, then prints the sum of their results.
 import { BootcError } from "../src/errors.ts";
 import { ensurePrograms } from "./checks/requirements.ts";
 import { TEST_PROGRAMS } from "./setup.ts";
@@ -14,7 +14,7 @@ import {
 import { runSuite } from "./suites/suite.ts";
 import { defineTask, type Tree } from "./task.ts";
 
-/** How long no test of a suite may begin or end, in minutes: longer than any takes under a heavy load. */
+/** Minutes without the beginning or end of a test after which a suite is ended: more than any test takes. */
 const MINUTES_STILL: Readonly<Record<Suite, number>> = {
   unit: 10,
   cli: 15,
@@ -26,10 +26,10 @@ const MINUTES_STILL: Readonly<Record<Suite, number>> = {
 export const task = defineTask({
   declare: (command) =>
     command
-      .argument("[suites...]", `which suites: ${SUITES.join(", ")}; all but vm when none is named`)
+      .argument("[suites...]", `suites to run: ${SUITES.join(", ")}; all but vm by default`)
       .option("--filter <text>", "only test files whose path contains this")
       .option("--watch", "run again when a file changes")
-      .option("--counts", "run nothing; add up what the last run of each suite came to")
+      .option("--counts", "run nothing; add up the results of the last run of each suite")
       .addHelpText(
         "after",
         "\nExamples:\n  npm run xtask test unit\n  npm run xtask -- test repo --filter merge",
@@ -41,7 +41,7 @@ export const task = defineTask({
       return undefined;
     }
     if (options.counts === true) return describeCounts(await readCounts(tree, REPORTS));
-    // Without leave to install, suites skip what they cannot do here and say why.
+    // If we may not install programs, suites skip what they cannot do here and say why.
     if (tree.mayInstall && suites.some(isOfSystem)) await ensurePrograms(tree, TEST_PROGRAMS);
     const failed: Suite[] = [];
     for (const suite of suites)
@@ -51,12 +51,12 @@ export const task = defineTask({
     if (failed.length === 0 && counts.failed === 0) return undefined;
     const where = failed.length > 0 ? failed : suites;
     throw new BootcError(`tests failed in ${where.map((it) => `\`${it}\``).join(", ")}`, {
-      hint: "read what is said above about each; `--filter` runs one file alone",
+      hint: "see the failures above; `--filter` runs one file alone",
     });
   },
 });
 
-/** Whether a suite needs more of the system than this checkout's own Node. */
+/** Whether a suite needs more than this checkout's own Node. */
 function isOfSystem(suite: Suite): boolean {
   return suite !== "unit" && suite !== "cli";
 }
@@ -70,14 +70,14 @@ function requireSuite(name: string): Suite {
   });
 }
 
-/** Runs one suite to its end; whether it succeeded. Its report lies in target/tests afterwards. */
+/** Runs a suite, leaves its report in target/tests, and returns whether it succeeded. */
 async function runOne(tree: Tree, suite: Suite, filter?: string): Promise<boolean> {
   tree.ctx.note(`test suite \`${suite}\``);
   return await runSuite(tree, {
     name: suite,
     words: [
       `--project=${suite}`,
-      // With --filter there may be nothing to run in a suite.
+      // With --filter, a suite may have nothing to run.
       ...(filter === undefined ? [] : ["--passWithNoTests", filter]),
     ],
     report: reportPath(tree, suite),

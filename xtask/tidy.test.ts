@@ -16,7 +16,7 @@ test("a folder that holds too few or too many files, or is not there, is named",
   expect(findSizeViolations(paths)).toEqual([
     "src/image: 2 files beside tests, want 3 to 17",
     "src/install: 18 files beside tests, want 3 to 17",
-    "src/install/plan: in the table of folders, and not in the checkout",
+    "src/install/plan: in the table of folders, but not in the checkout",
   ]);
 });
 

@@ -1,4 +1,4 @@
-// `xtask tidy`: the architecture as a table that fails the build. Lists every violation before failing.
+// `xtask tidy`: checks the architecture and other rules of the repository, and lists every violation.
 import { glob, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError } from "../src/errors.ts";
@@ -16,7 +16,7 @@ import { defineTask } from "./task.ts";
 
 const LINES_MAX = 400;
 const COLUMNS_MAX = 110;
-/** Files beside tests that a folder holds: fewer are no folder's worth, more are hard to survey. */
+/** The number of files, without tests, in a folder: fewer are not worth a folder, more are hard to survey. */
 const FILES_MIN = 3;
 const FILES_MAX = 17;
 const ARCHITECTURE = "docs/architecture.md";
@@ -27,13 +27,13 @@ export const task = defineTask({
     const violations = await findViolations(top);
     for (const violation of violations) ctx.note(violation);
     if (violations.length === 0) return undefined;
-    throw new BootcError(`${violations.length} rule(s) of the repository broken`, {
-      hint: `the rules stand in ${ARCHITECTURE}`,
+    throw new BootcError(`${violations.length} rules of the repository are broken`, {
+      hint: `${ARCHITECTURE} explains the rules`,
     });
   },
 });
 
-/** Every broken rule of the checkout at `top`, one line each. */
+/** Every violation in the checkout at `top`, one line each. */
 export async function findViolations(top: string): Promise<readonly string[]> {
   const files: SourceFile[] = [];
   for await (const path of glob("{src,xtask,tests,bench}/**/*.ts", { cwd: top })) {
@@ -51,17 +51,17 @@ export async function findViolations(top: string): Promise<readonly string[]> {
   ].sort();
 }
 
-/** Folders that hold too few or too many of `paths`, and rows of the table without a folder. */
+/** Folders with too few or too many of `paths`, and rows of the table without a folder. */
 export function findSizeViolations(paths: readonly string[]): readonly string[] {
   return Object.entries(FOLDERS).flatMap(([folder, { sizeReason }]) => {
     const count = paths.filter((it) => dirname(it) === folder).length;
-    if (count === 0) return [`${folder}: in the table of folders, and not in the checkout`];
+    if (count === 0) return [`${folder}: in the table of folders, but not in the checkout`];
     if (sizeReason !== undefined || (count >= FILES_MIN && count <= FILES_MAX)) return [];
     return [`${folder}: ${count} files beside tests, want ${FILES_MIN} to ${FILES_MAX}`];
   });
 }
 
-/** Folders whose question the page of the architecture does not show. */
+/** Folders that lack their row on the architecture page. */
 export function findUndocumented(page: string): readonly string[] {
   return Object.entries(FOLDERS).flatMap(([folder, { question }]) => {
     const row = `| \`${folder}/\` | ${question} |`;

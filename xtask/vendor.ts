@@ -1,4 +1,5 @@
-// `xtask vendor`: from a lockfile to everything a build without network needs, filtered and reproducible.
+// `xtask vendor`: packs the locked dependencies that a build without network needs, filtered and
+// reproducibly.
 import { existsSync } from "node:fs";
 import { chmod, copyFile, cp, mkdir, mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
@@ -38,30 +39,50 @@ const FORMATS = ["dir", "tar", "tar.gz", "tar.zst"] as const;
 export const task = defineTask({
   declare: (command) =>
     command
-      .argument("[out]", "where to; without it target/vendor, target/NAME-vendor.tar.zst and so on")
+      .argument(
+        "[out]",
+        "file or folder to write; target/NAME-vendor.tar.zst, target/vendor and so on by default",
+      )
       .option("--manifest-path <file>", "package.json of another project, or its folder")
-      .option("--platform <pattern>", "keep what runs here: linux-x64-glibc, linux-*-*", collect)
-      .option("--tier <number>", "keep what runs on the platforms Node supports at tier 1, or 2")
-      .addOption(
-        new Option("--keep-dep-kinds <kinds>", "what dependencies are for").choices(KEEP_DEP_KINDS),
+      .option(
+        "--platform <pattern>",
+        "keep what runs on these: linux-x64-glibc, linux-*-*",
+        collect,
       )
-      .option("--build-dependency <name>", "a development dependency that builds need", collect)
-      .option("--exclude-package <pattern>", "leave out where optional", collect)
-      .option("--exclude-package-path <name#glob>", "leave files of a package out", collect)
-      .addOption(
-        new Option("--format <format>", "what to make").choices(FORMATS).default("tar.zst"),
+      .option(
+        "--tier <number>",
+        "keep what runs on the platforms that Node supports at tier 1, or 1 and 2",
       )
-      .option("--prefix <folder>", "top folder inside an archive", "vendor")
-      .option("--dry-run", "tell what would be kept and dropped; fetch and write nothing")
-      .option("--offline", "fetch nothing, use what was fetched before")
+      .addOption(
+        new Option("--keep-dep-kinds <kinds>", "kinds of dependencies to keep").choices(
+          KEEP_DEP_KINDS,
+        ),
+      )
+      .option(
+        "--build-dependency <name>",
+        "treat this development dependency as one that builds need",
+        collect,
+      )
+      .option(
+        "--exclude-package <pattern>",
+        "leave out these packages where they are optional",
+        collect,
+      )
+      .option("--exclude-package-path <name#glob>", "leave these files out of a package", collect)
+      .addOption(
+        new Option("--format <format>", "kind of result").choices(FORMATS).default("tar.zst"),
+      )
+      .option("--prefix <folder>", "top folder in an archive", "vendor")
+      .option("--dry-run", "print what would be kept and dropped; fetch and write nothing")
+      .option("--offline", "fetch nothing, and use only what was fetched before")
       .option("--json", "print the answer as JSON")
       .addHelpText("after", HELP),
   run: (tree, options, words) => runVendor(tree, declared(options), words),
 });
 
 const HELP = `
-Without filters on the command line the key \`vendorFilter\` of package.json holds; any filter there
-replaces it as a whole.
+The filters are those of the key \`vendorFilter\` in package.json, unless the command line has a filter:
+then the key is ignored.
 
 Examples:
   npm run xtask vendor
@@ -132,14 +153,14 @@ async function projectFolder({ top }: Tree, { manifestPath }: VendorOptions): Pr
   });
 }
 
-/** What packaging gets: the archive, and what is in it. */
+/** The archive for the package, and its contents. */
 export interface PackedVendor {
   /** Absolute path of `target/bootc-<git version>-vendor.tar.zst`. */
   readonly path: string;
   readonly manifest: VendorManifest;
 }
 
-/** Vendors this checkout as package.json configures it; unpacks into `vendor/`. Quiet when nothing is new. */
+/** Vendors this checkout by the filters in package.json. The top folder of the archive is `vendor`. */
 export async function packVendor(tree: Tree, checkout: Checkout): Promise<PackedVendor> {
   const { project, filter } = await readFiltered(tree, tree.top, undefined);
   const mtimeEpoch = checkout.commitEpoch;
@@ -151,7 +172,7 @@ export async function packVendor(tree: Tree, checkout: Checkout): Promise<Packed
   return { path, manifest: set.manifest };
 }
 
-/** What `packVendor` packs, without packing it. */
+/** The set that `packVendor` packs. */
 export async function readVendoredSet(
   tree: Tree,
 ): Promise<{ readonly set: VendoredSet; readonly lock: Lockfile }> {
@@ -165,7 +186,7 @@ interface Filtered {
   readonly filter: VendorFilter;
 }
 
-/** The command line's filter replaces that of package.json as a whole. */
+/** A filter on the command line replaces the whole filter in package.json. */
 async function readFiltered(
   { ctx }: Tree,
   folder: string,
@@ -231,15 +252,15 @@ async function defaultOut(
 
 function requireFree(out: string, format: VendorOptions["format"]): void {
   if (format !== "dir" || !existsSync(out)) return;
-  throw new BootcError(`\`${out}\` exists already`, { hint: "remove it, or name another folder" });
+  throw new BootcError(`\`${out}\` already exists`, { hint: "remove it, or name another folder" });
 }
 
-/** What npm writes into every tarball it packs: 1985-10-26. */
+/** The time in every tarball that npm packs: 1985-10-26. */
 const TIMELESS_EPOCH = 499_162_500;
 
 /**
- * The only clock that reaches an archive: $SOURCE_DATE_EPOCH, or the time of the commit. A folder can do
- * without: of all its content, only packages that files were left out of carry a time.
+ * The time in the archive: $SOURCE_DATE_EPOCH, or the time of the commit. A folder does not need one, because
+ * only repacked tarballs in it have a time.
  */
 async function readEpoch(
   tree: Tree,
@@ -249,7 +270,7 @@ async function readEpoch(
   const given = tree.ctx.env.SOURCE_DATE_EPOCH;
   if (given !== undefined && given !== "") {
     if (/^\d+$/.test(given)) return Number(given);
-    throw new BootcError(`SOURCE_DATE_EPOCH is no number of seconds: \`${given}\``, {
+    throw new BootcError(`SOURCE_DATE_EPOCH is not a number of seconds: \`${given}\``, {
       kind: "usage",
     });
   }
@@ -293,7 +314,7 @@ interface Placing {
   readonly format: ArchiveFormat;
 }
 
-/** Compressed once for the same content, then copied to where it is wanted. */
+/** Compresses the same content only once, then copies the archive. */
 async function placeArchive(tree: Tree, set: VendoredSet, placing: Placing): Promise<void> {
   const { out, prefix, format, mtimeEpoch } = placing;
   const entries = set.entries.map((it) => ({ ...it, path: join(prefix, it.path) }));
@@ -326,7 +347,7 @@ async function writeFolder(out: string, entries: readonly ArchiveEntry[]): Promi
       if (content.kind === "file") await cp(content.from, to);
       if (content.kind === "bytes") await writeFile(to, content.bytes);
     }
-    await chmod(temp, 0o755); // mkdtemp makes folders for their owner alone
+    await chmod(temp, 0o755); // mkdtemp makes folders that only their owner may read
     await rename(temp, out);
   } catch (error) {
     await rm(temp, { recursive: true, force: true });

@@ -119,7 +119,7 @@ test.each([
     status: 403,
     body: '{"error":"not yours"}',
     want: 5,
-    text: /does not let this user do that: not yours/,
+    text: /does not allow this user to do that: not yours/,
   },
   {
     status: 404,
@@ -578,7 +578,7 @@ test("an unknown state is an error", async () => {
   const error = await fails(watchBuild(copr, id, { terminal: TERMINAL, timeLimitMs: 60_000_000 }));
   expect(error).toMatchObject({
     status: 4,
-    text: expect.stringMatching(/reports the state `unknown`/),
+    text: expect.stringMatching(/reports the unknown state `unknown`/),
   });
 });
 
@@ -588,7 +588,7 @@ test("a build that never ends: status 10 at the time limit, and how to come back
   const error = await fails(watchBuild(copr, id, { terminal: TERMINAL, timeLimitMs: 3_600_000 }));
   expect(error.status).toBe(10);
   expect(error.text).toMatch(
-    /goes on: not over after 60 min\nhint: come back with: .* copr watch 1001/,
+    /continues: not over after 60 min\nhint: watch it again with: .* copr watch 1001/,
   );
 });
 
@@ -609,7 +609,7 @@ test("a start whose answer is lost is not repeated, and the error says what is u
   const error = await fails(startBuild(copr, FILE, it));
   expect(error.status).toBe(4);
   expect(error.text).toMatch(
-    /whether the build was started is not known\nhint: look .* copr status/,
+    /the build may have been started or not\nhint: before you start it again, look .* copr status/,
   );
   expect(server.builds.size).toBe(1);
 });
@@ -623,7 +623,7 @@ test("the error of an interrupted start says what is unknown", async () => {
   await expect.poll(() => server.builds.size).toBe(1);
   interrupt.abort(new BootcError("interrupted"));
   expect((await fails(started)).text).toMatch(
-    /^interrupted: whether the build was started is not known\nhint: look .* copr status/,
+    /^interrupted: the build may have been started or not\nhint: before you start it again, look .* copr status/,
   );
 });
 

@@ -220,7 +220,7 @@ test("a time limit is status 10", async () => {
     "0.2s",
   );
   expect(status).toBe(10);
-  expect(stderr).toContain("hint: come back with: npm run xtask -- copr watch 1001");
+  expect(stderr).toContain("hint: watch it again with: npm run xtask -- copr watch 1001");
 });
 
 test("Ctrl-C while watching leaves the build running, status 10", async () => {
@@ -236,7 +236,7 @@ test("Ctrl-C while watching leaves the build running, status 10", async () => {
   });
   const { status, stderr } = await ended(child);
   expect(status).toBe(10);
-  expect(stderr).toContain(`stopped watching build ${id}, which goes on: interrupted`);
+  expect(stderr).toContain(`stopped watching build ${id}, which continues: interrupted`);
   expect(stderr).toContain(`copr watch ${id}`);
   expect(server.seen.some((it) => it.path.startsWith("/build/cancel"))).toBe(false);
 });
@@ -313,9 +313,7 @@ test("webhook --install sets it on GitHub, and --test proves it by a build", asy
   });
   const failed = await ended(start(["webhook", "--install"], env));
   expect(failed.status).toBe(4);
-  expect(failed.stderr).toMatch(
-    /the old address has stopped working.*\nhint: run the same command/,
-  );
+  expect(failed.stderr).toMatch(/the old address no longer works.*\nhint: run the same command/);
 
   const installed = await ended(start(["webhook", "--install"], env));
   expect(installed.stdout).toBe(`made ${server.url}/webhooks/github/500/***/bootc/\n`);
@@ -355,9 +353,9 @@ test("an unreachable server is status 4", async () => {
 }, 60_000);
 
 test.each([
-  [["watch", "abc"], "`abc` is no number of a build"],
-  [["build", "--wait", "--time-limit", "soon"], "--time-limit: `soon` is no duration"],
-  [["build", "--srpm", "x.rpm"], "`x.rpm` is no source RPM"],
+  [["watch", "abc"], "`abc` is not the number of a build"],
+  [["build", "--wait", "--time-limit", "soon"], "--time-limit: `soon` is not a duration"],
+  [["build", "--srpm", "x.rpm"], "`x.rpm` is not a source RPM"],
   [["build", "--srpm", "x.src.rpm", "--commit", "y"], "--srpm and --commit exclude each other"],
   [["build", "--srpm", "x.src.rpm"], "there is no file `x.src.rpm`"],
   [["nonsense"], "unknown command 'nonsense'"],

@@ -132,7 +132,7 @@ test("publishing again changes nothing", async () => {
   await run();
   requirePublished();
   expect(uploads()).toHaveLength(before);
-  expect(notes.at(-1)).toBe("v2.0.0 is published already, with these very files");
+  expect(notes.at(-1)).toBe("v2.0.0 is already published with exactly these files");
 });
 
 test("a published release with other files is an error, and stays as it is", async () => {
@@ -151,7 +151,7 @@ test("--dry-run only looks", async () => {
   await run({ isDryRun: true });
   expect(server.releases).toEqual([]);
   expect(server.seen.every((it) => it.startsWith("GET "))).toBe(true);
-  expect(notes).toContain("would make a draft of v2.0.0");
+  expect(notes).toContain("would create a draft of v2.0.0");
 });
 
 test("a run continues the draft of an earlier one, and does not send files again", async () => {
@@ -188,7 +188,7 @@ test("a damaged upload is never published", async () => {
   const error = await fails(run());
   expect(error).toMatchObject({
     status: 6,
-    text: expect.stringMatching(/tar.zst has another content/),
+    text: expect.stringMatching(/tar.zst has different content/),
   });
   expect(server.releases[0]?.fields.draft).toBe(true);
   await run();

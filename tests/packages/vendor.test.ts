@@ -256,7 +256,7 @@ describe("for another project", () => {
     expect(`sha512-${createHash("sha512").update(tarball).digest("base64")}`).toBe(ours.integrity);
     const again = xtask(["vendor", out, ...args, ...manifest]);
     expect(again).toMatchObject({ status: 1, stdout: "" });
-    expect(again.stderr).toContain(`error: \`${out}\` exists already`);
+    expect(again.stderr).toContain(`error: \`${out}\` already exists`);
   });
 
   test.skipIf(!canUnshare || !hasNpm)(
@@ -292,7 +292,7 @@ describe("for another project", () => {
     { files: { "package.json": "{}" }, want: "package-lock.json`" },
     {
       files: { "package.json": "{}", "package-lock.json": '{"lockfileVersion":1}' },
-      want: "package-lock.json has version 1, want 2 or 3",
+      want: "package-lock.json has version 1 instead of 2 or 3",
     },
   ])("fails well: $want", ({ files, want }) => {
     const folder = fresh();

@@ -97,13 +97,15 @@ test("tar.zst holds the same tar, twice the same bytes, and the tar program take
 test.each([{ path: "../up" }, { path: "/abs" }, { path: "a//b" }, { path: "" }])(
   "the path `$path` is refused",
   ({ path }) => {
-    expect(() => formatTar([{ path, content: { kind: "folder" } }], 0)).toThrow("is no path");
+    expect(() => formatTar([{ path, content: { kind: "folder" } }], 0)).toThrow(
+      "is not a valid path",
+    );
   },
 );
 
 test("the same file twice is refused", () => {
   const twice = [ENTRIES[1], ENTRIES[1]] as ArchiveEntry[];
-  expect(() => formatTar(twice, 0)).toThrow("`a.txt` is twice in the archive");
+  expect(() => formatTar(twice, 0)).toThrow("`a.txt` occurs twice in the archive");
 });
 
 test("a failed write leaves nothing behind", async () => {

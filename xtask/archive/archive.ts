@@ -1,4 +1,4 @@
-// Archives whose bytes depend on their content alone: one tar writer, one way to compress.
+// Archives whose bytes depend only on their content: one tar writer, one way to compress.
 import { createReadStream, createWriteStream } from "node:fs";
 import { lstat, readdir, readlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -10,9 +10,9 @@ import { BootcError } from "../../src/errors.ts";
 import { sha256Of } from "./digest.ts";
 import { writeWhole } from "./write-whole.ts";
 
-/** One file of an archive; the folders above it need no entry of their own. */
+/** A file in an archive; the folders above it need no entries. */
 export interface ArchiveEntry {
-  /** Where it lies in the archive: relative, parts separated by `/`. */
+  /** Its path in the archive: relative, with `/` between the parts. */
   readonly path: string;
   readonly content:
     | { readonly kind: "bytes"; readonly bytes: Uint8Array }
@@ -29,11 +29,11 @@ export interface ArchiveOptions {
   /** Modification time of every entry, in seconds since 1970. */
   readonly mtimeEpoch: number;
   /**
-   * Binary logarithm of the window zstd looks back in, 27 at most (what `zstd -d` takes unasked).
-   * Pays when the content repeats itself far apart, as two builds of one program do.
+   * Binary logarithm of the window in which zstd looks back, at most 27 (what `zstd -d` accepts by default).
+   * A large one pays when content repeats itself far apart, as two builds of one program do.
    */
   readonly windowLog?: number;
-  /** zstd's level; 19 when not given. */
+  /** zstd's level; 19 by default. */
   readonly level?: number;
   readonly signal?: AbortSignal;
 }
@@ -41,7 +41,7 @@ export interface ArchiveOptions {
 const BLOCK = 512;
 const CHUNK = 1 << 20;
 
-/** Writes an archive of `entries` to `path`, which appears whole or not at all. */
+/** Writes an archive of `entries` to `path`, which appears complete or not at all. */
 export async function writeArchive(
   path: string,
   entries: readonly ArchiveEntry[],
@@ -55,7 +55,7 @@ export async function writeArchive(
     const signal = options.signal === undefined ? {} : { signal: options.signal };
     const compress = compressor(options, total);
     await pipeline(source, compress, target, signal).catch((error: unknown) => {
-      // Why it was aborted says more than that it was.
+      // The reason for the abort says more than the abort itself.
       options.signal?.throwIfAborted();
       throw error;
     });
@@ -73,7 +73,7 @@ function compressor(options: ArchiveOptions, totalBytes: number): Transform {
   }
 }
 
-/** The tar of `entries`, uncompressed, in memory; all contents must be bytes, links or folders. */
+/** The uncompressed tar of `entries`, in memory; every content must be bytes, a link or a folder. */
 export function formatTar(entries: readonly ArchiveEntry[], mtimeEpoch: number): Buffer {
   const parts = withFolders(entries).flatMap((entry) => {
     const { content } = entry;
@@ -84,7 +84,7 @@ export function formatTar(entries: readonly ArchiveEntry[], mtimeEpoch: number):
   return Buffer.concat([...parts, Buffer.alloc(2 * BLOCK)]);
 }
 
-/** Changes whenever the same entries would become other bytes: what is kept of archives is named by it. */
+/** Changes whenever the same entries would become different bytes; names of cached archives depend on it. */
 export function describeWriter(): string {
   const link = { kind: "link", target: "b".repeat(200) } as const;
   const sample = formatTar([{ path: `folder/${"a".repeat(200)}`, content: link }], 1);
@@ -92,7 +92,7 @@ export function describeWriter(): string {
   return [digest, process.versions.zlib, process.versions.zstd].join(" ");
 }
 
-/** Everything below `folder` as entries below `prefix`; modes are read as executable or not. */
+/** Everything below `folder` as entries below `prefix`; of a mode, only "executable" counts. */
 export async function readEntries(
   folder: string,
   prefix: string,
@@ -115,14 +115,14 @@ interface SizedEntry extends ArchiveEntry {
   readonly sizeBytes: number;
 }
 
-/** Sorted by name, with every folder on the way, each path once. */
+/** Sorts by path and adds every folder on the way; each path occurs once. */
 function withFolders(entries: readonly ArchiveEntry[]): readonly ArchiveEntry[] {
   const byPath = new Map<string, ArchiveEntry>();
   for (const entry of entries) {
     requireRelative(entry.path);
     const known = byPath.get(entry.path);
     if (known !== undefined && !(isFolder(known) && isFolder(entry)))
-      throw new BootcError(`\`${entry.path}\` is twice in the archive`);
+      throw new BootcError(`\`${entry.path}\` occurs twice in the archive`);
     byPath.set(entry.path, entry);
   }
   for (const { path } of entries) {
@@ -141,7 +141,7 @@ function isFolder(entry: ArchiveEntry): boolean {
 function requireRelative(path: string): void {
   const parts = path.split("/");
   if (parts.some((it) => it === "" || it === "." || it === ".."))
-    throw new BootcError(`\`${path}\` is no path for an archive`);
+    throw new BootcError(`\`${path}\` is not a valid path in an archive`);
 }
 
 async function measure(entries: readonly ArchiveEntry[]): Promise<readonly SizedEntry[]> {
@@ -186,7 +186,7 @@ function padding(sizeBytes: number): Buffer {
   return Buffer.alloc((BLOCK - (sizeBytes % BLOCK)) % BLOCK);
 }
 
-/** As POSIX has it, so that every tar reads it; an extended header says what the plain one cannot. */
+/** A POSIX header, which every tar reads, with an extended header for what does not fit into it. */
 function formatHeader(entry: ArchiveEntry, sizeBytes: number, mtimeEpoch: number): Buffer {
   const { content } = entry;
   const fields = {
@@ -212,7 +212,7 @@ function modeOf({ content, isExecutable }: ArchiveEntry): number {
   return content.kind === "folder" || isExecutable ? 0o755 : 0o644;
 }
 
-/** One thread, and the size told beforehand: the same bytes whatever the machine. */
+/** One thread, and a size that is known beforehand, give the same bytes on every machine. */
 function zstdOptions(options: ArchiveOptions, totalBytes: number): object {
   const window =
     options.windowLog === undefined

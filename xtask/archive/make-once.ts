@@ -1,4 +1,4 @@
-// What is kept between runs, named by what it was made from: nothing is made twice from the same inputs.
+// A cache between runs, with names derived from the inputs: nothing is made twice from the same inputs.
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { exists, readFileIfAny } from "../../src/system/files.ts";
@@ -6,23 +6,23 @@ import type { Tree } from "../task.ts";
 import { sha256Of, sha256OfFile } from "./digest.ts";
 import { writeWhole } from "./write-whole.ts";
 
-/** The folder of what is kept between runs: `$BOOTC_CACHE` when set, which several checkouts may share. */
+/** The folder of the cache: `$BOOTC_CACHE`, which several checkouts may share, or one below target/. */
 export function cacheFolder({ ctx, top }: Tree): string {
   return ctx.env.BOOTC_CACHE || join(top, "target", "cache");
 }
 
 export interface MadeOnce {
-  /** What it is, a word: part of the file's name. */
+  /** A word that says what it is; part of the file's name. */
   readonly name: string;
-  /** How the file's name ends, with its dot. */
+  /** The end of the file's name, with its dot. */
   readonly suffix: string;
-  /** All that the result depends on, as text: digests, options, versions. */
+  /** Everything that the result depends on, as text: digests, options, versions. */
   readonly inputs: readonly string[];
 }
 
 /**
- * The path of what `make` makes from `inputs`; made now only if it was not made before. `make` writes
- * to the temporary path it is given. What was kept is used only when its digest is still the one noted.
+ * The path of what `make` makes from `inputs`. Calls `make`, with a temporary path to write to, only if the
+ * cache has no result, or one whose digest is no longer the recorded one.
  */
 export async function makeOnce(
   tree: Tree,
@@ -40,7 +40,7 @@ export async function makeOnce(
 }
 
 async function isIntact(path: string): Promise<boolean> {
-  const noted = await readFileIfAny(`${path}.sha256`);
-  if (noted === undefined || !(await exists(path))) return false;
-  return (await sha256OfFile(path)) === noted;
+  const recorded = await readFileIfAny(`${path}.sha256`);
+  if (recorded === undefined || !(await exists(path))) return false;
+  return (await sha256OfFile(path)) === recorded;
 }

@@ -1,11 +1,11 @@
-// Files that appear whole or not at all. Without dependencies: a build without network writes with it.
+// Writes files that appear complete or not at all. Has no dependencies, because offline builds use it.
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { BootcError, kindOf } from "../../src/errors.ts";
 
 /**
- * Has `write` make a temporary file next to `path`, then gives it its name: nobody ever sees half
- * of it. The folder is made when it is missing; the temporary file is gone after a failure.
+ * Lets `write` make a temporary file next to `path`, then renames it to `path`, so that nobody ever sees half
+ * a file. Makes the folder if it is missing, and removes the temporary file after a failure.
  */
 export async function writeWhole(
   path: string,
@@ -27,7 +27,7 @@ export async function writeWhole(
   }
 }
 
-/** Two writers of one process must not share a temporary name. */
+/** Keeps two writers in one process from using the same temporary name. */
 let sequence = 0;
 
 async function syncFile(path: string): Promise<void> {

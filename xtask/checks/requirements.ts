@@ -114,7 +114,7 @@ function missingError(missing: readonly string[], installer: Installer | undefin
   const hint =
     command === undefined
       ? `install what provides ${named} on this system`
-      : `run \`${command.join(" ")}\` as root, or this again with --yes`;
+      : `run \`${command.join(" ")}\` as root, or run this again with --yes`;
   return new BootcError(`${named} ${verb} not installed`, { hint });
 }
 

@@ -1,7 +1,7 @@
-// The architecture of xtask and bench: which question each folder answers, and whom it may import.
+// The architecture of xtask and bench: which question each folder answers, and what it may import.
 import type { Folder } from "./folder.ts";
 
-/** What every file behind a task may use. */
+/** What the code of every task may use. */
 const TASK = ["src/process", "src/system", "xtask/task.ts"];
 
 export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
@@ -76,7 +76,7 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
     ],
   },
   "xtask/copr/project": {
-    question: "what is COPR told of the project",
+    question: "which settings does the project have on COPR",
     mayImport: [...TASK, "xtask/copr/api.ts", "xtask/copr/connection.ts"],
   },
   "xtask/elf": {

@@ -1,5 +1,5 @@
-// The calls of COPR's API v3 that we make, each as a function. Source: the frontend at 5d37cd8
-// (2026-08-07), /api_3/swagger.json, and answers measured on a frontend run from that tree.
+// A function for each call of COPR's API v3 that we make. Source: the frontend at 5d37cd8
+// (2026-08-07), /api_3/swagger.json, and the answers of a frontend that we ran from that tree.
 import { BootcError } from "../../src/errors.ts";
 import {
   type Build,
@@ -17,14 +17,14 @@ export interface ProjectName {
   readonly project: string;
 }
 
-/** A project as the server describes it; `undefined` when there is none. */
-export async function getProject(copr: Connection, it: ProjectName): Promise<Json | undefined> {
+/** A project as the server describes it; `undefined` if it does not exist. */
+export async function getProject(copr: Connection, name: ProjectName): Promise<Json | undefined> {
   const answer = await call(copr, {
     method: "GET",
     path: "/project/",
-    query: { ownername: it.owner, projectname: it.project },
+    query: { ownername: name.owner, projectname: name.project },
     acceptStatuses: [404],
-    subject: `project ${it.owner}/${it.project}`,
+    subject: `project ${name.owner}/${name.project}`,
   });
   return answer.status === 404 ? undefined : requireRecord(answer, "a project");
 }
@@ -37,16 +37,16 @@ export function chrootsOf(project: Json): readonly string[] {
 /** The chroots that are switched on in a project. */
 export async function listProjectChroots(
   copr: Connection,
-  it: ProjectName,
+  name: ProjectName,
 ): Promise<readonly string[]> {
-  return chrootsOf((await getProject(copr, it)) ?? {});
+  return chrootsOf((await getProject(copr, name)) ?? {});
 }
 
 export async function addProject(copr: Connection, owner: string, json: Json): Promise<Json> {
   const answer = await call(copr, {
     method: "POST",
     path: `/project/add/${encodeURIComponent(owner)}`,
-    // The server compares with this very spelling.
+    // The server accepts only this spelling.
     query: { exist_ok: "True" },
     json,
     isRepeatable: true,
@@ -55,25 +55,25 @@ export async function addProject(copr: Connection, owner: string, json: Json): P
   return requireRecord(answer, "a project");
 }
 
-export async function editProject(copr: Connection, it: ProjectName, json: Json): Promise<void> {
+export async function editProject(copr: Connection, name: ProjectName, json: Json): Promise<void> {
   await call(copr, {
     method: "PUT",
-    path: `/project/edit/${encodeURIComponent(it.owner)}/${encodeURIComponent(it.project)}`,
+    path: `/project/edit/${encodeURIComponent(name.owner)}/${encodeURIComponent(name.project)}`,
     json,
     isRepeatable: true,
-    subject: `project ${it.owner}/${it.project}`,
+    subject: `project ${name.owner}/${name.project}`,
   });
 }
 
 export async function getPackage(
   copr: Connection,
-  it: ProjectName,
+  project: ProjectName,
   name: string,
 ): Promise<Json | undefined> {
   const answer = await call(copr, {
     method: "GET",
     path: "/package/",
-    query: { ownername: it.owner, projectname: it.project, packagename: name },
+    query: { ownername: project.owner, projectname: project.project, packagename: name },
     acceptStatuses: [404],
     subject: `package ${name}`,
   });
@@ -82,16 +82,16 @@ export async function getPackage(
 
 export async function putPackage(
   copr: Connection,
-  it: ProjectName,
+  name: ProjectName,
   { verb, json }: { readonly verb: "add" | "edit"; readonly json: Json },
 ): Promise<void> {
-  const names = [it.owner, it.project, String(json.package_name)].map(encodeURIComponent);
+  const names = [name.owner, name.project, String(json.package_name)].map(encodeURIComponent);
   await call(copr, {
     method: "POST",
     path: `/package/${verb}/${names.join("/")}/scm`,
     json,
     isRepeatable: true,
-    // An addition that was repeated after a lost answer: the package is there, which is all we want.
+    // If the answer to an addition was lost and it is repeated, the package exists, which is all we want.
     acceptStatuses: verb === "add" ? [409] : [],
     subject: `package ${String(json.package_name)}`,
   });
@@ -117,28 +117,28 @@ export interface ListBuilds extends ProjectName {
   readonly limit: number;
 }
 
-/** The newest builds first. A page of the server holds at most 100, so more are read page by page. */
-export async function listBuilds(copr: Connection, it: ListBuilds): Promise<readonly Build[]> {
+/** The newest builds first. A page has at most 100, so more are read page by page. */
+export async function listBuilds(copr: Connection, wanted: ListBuilds): Promise<readonly Build[]> {
   const builds: Build[] = [];
   for (;;) {
-    const limit = Math.min(100, it.limit - builds.length);
+    const limit = Math.min(100, wanted.limit - builds.length);
     const answer = await call(copr, {
       method: "GET",
       path: "/build/list",
       query: {
-        ownername: it.owner,
-        projectname: it.project,
-        packagename: it.packageName,
+        ownername: wanted.owner,
+        projectname: wanted.project,
+        packagename: wanted.packageName,
         limit,
         offset: builds.length,
         order: "id",
         order_type: "DESC",
       },
-      subject: `builds of ${it.owner}/${it.project}`,
+      subject: `builds of ${wanted.owner}/${wanted.project}`,
     });
     const page = requireItems(answer, "a list of builds").map(parseBuild);
     builds.push(...page);
-    if (page.length < limit || builds.length >= it.limit) return builds;
+    if (page.length < limit || builds.length >= wanted.limit) return builds;
   }
 }
 
@@ -157,8 +157,8 @@ export async function listBuildChroots(
 }
 
 /**
- * The build of the source RPM. Before it runs the server answers 500 and notes an error in its log, so do
- * not ask while the build is pending or starting.
+ * The build of the source RPM. Before it runs, the server answers 500 and logs an error, so do not ask while
+ * the build is pending or starting.
  */
 export async function getSourceBuild(
   copr: Connection,
@@ -219,13 +219,13 @@ export interface WebhookSecret {
 /** Makes a new secret. The old one stops working at once. */
 export async function generateWebhookSecret(
   copr: Connection,
-  it: ProjectName,
+  name: ProjectName,
 ): Promise<WebhookSecret> {
   const answer = await call(copr, {
     method: "POST",
-    path: `/webhook/generate/${encodeURIComponent(it.owner)}/${encodeURIComponent(it.project)}`,
+    path: `/webhook/generate/${encodeURIComponent(name.owner)}/${encodeURIComponent(name.project)}`,
     isRepeatable: true,
-    subject: `webhook of ${it.owner}/${it.project}`,
+    subject: `webhook of ${name.owner}/${name.project}`,
   });
   const json = requireRecord(answer, "a webhook secret");
   const secret = textOf(json.webhook_secret);
@@ -233,18 +233,18 @@ export async function generateWebhookSecret(
   return { projectId: numberOf(json.id, "a webhook secret"), secret };
 }
 
-/** Fails when a build would be refused, for instance because a chroot is not enabled. */
+/** Fails if the server would refuse a build, for example because a chroot is not enabled. */
 export async function checkBeforeBuild(
   copr: Connection,
-  it: ProjectName,
+  name: ProjectName,
   chroots: readonly string[],
 ): Promise<void> {
   await call(copr, {
     method: "POST",
     path: "/build/check-before-build",
-    json: { ownername: it.owner, projectname: it.project, chroots },
+    json: { ownername: name.owner, projectname: name.project, chroots },
     isRepeatable: true,
-    subject: `builds in ${it.owner}/${it.project}`,
+    subject: `builds in ${name.owner}/${name.project}`,
   });
 }
 
@@ -266,17 +266,17 @@ export interface MonitorRow {
 /** The newest build of every package in every chroot. */
 export async function getMonitor(
   copr: Connection,
-  it: ProjectName,
+  name: ProjectName,
 ): Promise<readonly MonitorRow[]> {
   const answer = await call(copr, {
     method: "GET",
     path: "/monitor",
     query: {
-      ownername: it.owner,
-      projectname: it.project,
+      ownername: name.owner,
+      projectname: name.project,
       "additional_fields[]": "url_build_log",
     },
-    subject: `project ${it.owner}/${it.project}`,
+    subject: `project ${name.owner}/${name.project}`,
   });
   const json = requireRecord(answer, "a monitor");
   if (!Array.isArray(json.packages)) throw malformed("a monitor");

@@ -1,4 +1,4 @@
-// How to talk to a COPR server: API v3 over HTTP, basic authentication, errors as JSON or a proxy's HTML.
+// Talks to a COPR server: API v3 over HTTP, basic authentication, errors as JSON or as a proxy's HTML.
 import { BootcError } from "../../src/errors.ts";
 import type { Context } from "../../src/system/context.ts";
 import { type Clock, realClock } from "../remote/clock.ts";
@@ -15,7 +15,7 @@ import {
 
 export interface Connection {
   readonly url: string;
-  /** None for what only reads: the server shows every project to everybody. */
+  /** Not needed for reading, because the server shows every project to everybody. */
   readonly credentials: Credentials | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -24,18 +24,18 @@ export interface Connection {
 
 export interface Call {
   readonly method: "GET" | "POST" | "PUT";
-  /** Below `/api_3`, as in `/build/12`. */
+  /** The path below `/api_3`, such as `/build/12`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly json?: object;
   readonly body?: FormData;
-  /** As of an `HttpRequest`. */
+  /** As in `HttpRequest`. */
   readonly isLarge?: boolean;
-  /** Sent again after an answer that leaves open whether it was carried out. GET always is. */
+  /** Whether to repeat the call if it may have been carried out already. GET is always repeated. */
   readonly isRepeatable?: boolean;
-  /** Statuses that are answers to this call. */
+  /** Statuses of errors that count as answers to this call. */
   readonly acceptStatuses?: readonly number[];
-  /** What it was about, for error messages: `build 12`. */
+  /** The subject of the call for error messages, such as `build 12`. */
   readonly subject: string;
 }
 
@@ -45,16 +45,16 @@ export interface Answer {
 }
 
 export interface ConnectOptions {
-  /** A token file other than the usual one. */
+  /** A token file to use instead of the usual one. */
   readonly config?: string | undefined;
-  /** The server of copr/project.json; without one, the token file says which. */
+  /** The server in copr/project.json; by default, the one in the token file. */
   readonly server?: string | undefined;
-  /** False for what only reads. A token that is there is used all the same. */
+  /** False for reading, which still uses a token if there is one. */
   readonly needsToken: boolean;
   readonly clock?: Clock;
 }
 
-/** Opens the server that the token file names, which has to be the one of copr/project.json. */
+/** Connects to the server in the token file, which has to be the one in copr/project.json. */
 export async function connect(
   { ctx }: Tree,
   { clock = realClock, ...options }: ConnectOptions,
@@ -76,11 +76,11 @@ async function readCredentialsFor(
   if (server === undefined || withoutSlash(server) === credentials.url) return credentials;
   throw new BootcError(`the token file is for \`${credentials.url}\`, not for \`${server}\``, {
     kind: "authentication",
-    hint: "log in on that server and save what its /api page shows; --config names another file",
+    hint: "log in on that server and save what its /api page shows, or name another file with --config",
   });
 }
 
-/** The token, unless there is none, or one that is of no use and not needed to know the server. */
+/** The token, if there is a usable one. An unusable one is an error only if it has to name the server. */
 async function readCredentialsIfAny(
   ctx: Context,
   options: ConnectOptions,
@@ -98,41 +98,41 @@ async function readCredentialsIfAny(
 
 const withoutSlash = (url: string): string => url.replace(/\/+$/, "");
 
-/** Carries out one call and parses its JSON; anything but success or an accepted status is an error. */
-export async function call(connection: Connection, it: Call): Promise<Answer> {
+/** Makes a call and parses the JSON of its answer. Fails unless the status means success or is accepted. */
+export async function call(connection: Connection, what: Call): Promise<Answer> {
   const { clock, note, signal } = connection;
   const answer = await request(
     {
-      method: it.method,
-      url: urlOf(connection, it),
-      isRepeatable: it.method === "GET" || it.isRepeatable === true,
-      headers: headersOf(connection, it),
-      isLarge: it.isLarge === true,
-      acceptStatuses: it.acceptStatuses ?? [],
-      ...bodyOf(it),
+      method: what.method,
+      url: urlOf(connection, what),
+      isRepeatable: what.method === "GET" || what.isRepeatable === true,
+      headers: headersOf(connection, what),
+      isLarge: what.isLarge === true,
+      acceptStatuses: what.acceptStatuses ?? [],
+      ...bodyOf(what),
     },
     { clock, note, signal },
   );
-  const isAccepted = it.acceptStatuses?.includes(answer.status) === true;
+  const isAccepted = what.acceptStatuses?.includes(answer.status) === true;
   if (!isAccepted && (answer.status < 200 || answer.status > 299)) {
-    throw statusError(connection, it, answer);
+    throw statusError(connection, what, answer);
   }
-  return { status: answer.status, json: parseAnswer(connection, it, { answer, isAccepted }) };
+  return { status: answer.status, json: parseAnswer(connection, what, { answer, isAccepted }) };
 }
 
-function urlOf({ url }: Connection, it: Call): string {
-  const result = new URL(`${url}/api_3${it.path}`);
-  for (const [key, value] of Object.entries(it.query ?? {})) {
+function urlOf({ url }: Connection, what: Call): string {
+  const result = new URL(`${url}/api_3${what.path}`);
+  for (const [key, value] of Object.entries(what.query ?? {})) {
     if (value !== undefined) result.searchParams.set(key, String(value));
   }
   return result.href;
 }
 
-function headersOf({ credentials }: Connection, it: Call) {
+function headersOf({ credentials }: Connection, what: Call) {
   return {
     accept: "application/json",
     ...(credentials === undefined ? {} : { authorization: formatBasic(credentials) }),
-    ...(it.json === undefined ? {} : { "content-type": "application/json" }),
+    ...(what.json === undefined ? {} : { "content-type": "application/json" }),
   };
 }
 
@@ -147,17 +147,17 @@ function bodyOf({ body, json }: Call) {
 
 function parseAnswer(
   connection: Connection,
-  it: Call,
+  what: Call,
   { answer, isAccepted }: { readonly answer: HttpAnswer; readonly isAccepted: boolean },
 ): unknown {
   try {
     return JSON.parse(decodeText(answer.body)) as unknown;
   } catch (cause) {
     if (isAccepted) return undefined;
-    // Not the text itself: an answer that was cut short may have been about to tell a secret.
+    // The text itself is not shown: an answer that was cut short may contain a secret.
     const title = redact(titleOf(decodeText(answer.body)) ?? "", connection.credentials);
     const shown = title === "" ? undefined : new BootcError(title);
-    throw new BootcError(`\`${connection.url}\` did not answer with JSON about ${it.subject}`, {
+    throw new BootcError(`\`${connection.url}\` did not answer with JSON about ${what.subject}`, {
       kind: "network",
       cause: cause instanceof SyntaxError ? shown : cause,
       hint: "is `copr_url` in the token file the address of a COPR server?",
@@ -166,14 +166,15 @@ function parseAnswer(
 }
 
 const HINT_404 =
-  "make the project and the package with: npm run xtask -- copr apply; " +
+  "create the project and the package with: npm run xtask -- copr apply; " +
   "list the builds with: npm run xtask -- copr status";
 
-/** The error for a status that is no success: what the server said, and what can be done about it. */
-function statusError(connection: Connection, it: Call, answer: HttpAnswer): BootcError {
+/** The error for a status other than success, with what the server said and a hint. */
+function statusError(connection: Connection, what: Call, answer: HttpAnswer): BootcError {
   const { status, headers } = answer;
   const said = redact(describeText(answer), connection.credentials);
-  const tell = (problem: string) => `${it.subject}: ${problem}${said === "" ? "" : `: ${said}`}`;
+  const explain = (problem: string) =>
+    `${what.subject}: ${problem}${said === "" ? "" : `: ${said}`}`;
   if (status >= 300 && status < 400) {
     return new BootcError(`\`${connection.url}\` moved to \`${headers.get("location")}\``, {
       kind: "network",
@@ -181,26 +182,26 @@ function statusError(connection: Connection, it: Call, answer: HttpAnswer): Boot
     });
   }
   if (status === 401) {
-    return new BootcError(tell("the server refuses the token"), {
+    return new BootcError(explain("the server refuses the token"), {
       kind: "authentication",
       hint: hintForToken(connection),
     });
   }
   if (status === 403) {
-    return new BootcError(tell("the server does not let this user do that"), {
+    return new BootcError(explain("the server does not allow this user to do that"), {
       kind: "authentication",
       hint: "ask an administrator of the project for permission, or log in as its owner",
     });
   }
   if (status === 429 || status >= 500) {
-    return new BootcError(tell(`the server answered ${status}`), {
+    return new BootcError(explain(`the server answered ${status}`), {
       kind: "network",
-      hint: "the server has trouble; run the same command again later",
+      hint: "the server has problems; run the same command again later",
     });
   }
   if (status === 404)
-    return new BootcError(tell("the server does not know it"), { hint: HINT_404 });
-  return new BootcError(tell(status === 409 ? "not possible now" : `refused (${status})`));
+    return new BootcError(explain("the server does not know it"), { hint: HINT_404 });
+  return new BootcError(explain(status === 409 ? "not possible now" : `refused (${status})`));
 }
 
 function hintForToken({ credentials, clock, url }: Connection): string {
@@ -210,7 +211,7 @@ function hintForToken({ credentials, clock, url }: Connection): string {
   );
 }
 
-/** One line of what a server said: its `error` field, or the title of a proxy's HTML page. */
+/** What the server said, on one line: its `error` field, or the title of a proxy's HTML page. */
 function describeText({ body }: HttpAnswer): string {
   const text = decodeText(body.subarray(0, 65_536)).trim();
   const json = tryJson(text);
@@ -228,7 +229,7 @@ function tryJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    // It was no JSON: the caller shows the text itself.
+    // It is not JSON, so the caller shows the text itself.
     return undefined;
   }
 }

@@ -46,7 +46,7 @@ test.each([
   },
   {
     text: "[copr-cli]\nlogin = a\ntoken = b\ncopr_url = copr.example",
-    want: "the token file f has `copr_url = copr.example`, which is no URL",
+    want: "the token file f has `copr_url = copr.example`, which is not a URL",
   },
 ])("$want", ({ text, want }) => {
   let error: unknown;
@@ -107,7 +107,7 @@ test.each([
   { now: "2027-04-20", want: /^the token ends on 2027-05-01; get a new one at https:/ },
   { now: "2027-05-01T23:00:00Z", want: /^the token ends on 2027-05-01/ },
   { now: "2027-05-02T01:00:00Z", want: /^the token ended on 2027-05-01/ },
-])("on $now the expiry is told: $want", ({ now, want }) => {
+])("on $now the expiry is reported: $want", ({ now, want }) => {
   const said = describeExpiry(parseCredentials(FILE, "f"), Date.parse(now));
   if (want === undefined) expect(said).toBeUndefined();
   else expect(said).toMatch(want);

@@ -1,4 +1,4 @@
-// The token file that `copr-cli` users already have: ~/.config/copr, as shown on the server's /api page.
+// Reads the token file that `copr-cli` also uses: ~/.config/copr, as shown on the server's /api page.
 import { stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -7,17 +7,17 @@ import type { Context } from "../../src/system/context.ts";
 import { isMissing, readFileIfAny } from "../../src/system/files.ts";
 
 export interface Credentials {
-  /** The server, without a slash at the end. */
+  /** Address of the server, without a slash at the end. */
   readonly url: string;
   readonly username: string | undefined;
   readonly login: string;
   readonly token: string;
-  /** The day the token ends, as the file's comment says it: `2027-05-01`. */
+  /** The last day of the token, from the file's comment: `2027-05-01`. */
   readonly expiresOn: string | undefined;
 }
 
 export const DEFAULT_URL = "https://copr.fedorainfracloud.org";
-/** For CI, where the file's text is a secret in the environment and need not touch a disk. */
+/** For CI: the file's text is a secret in the environment, and is never written to a disk. */
 const VARIABLE = "COPR_TOKEN_FILE_TEXT";
 const WARN_DAYS = 14;
 const DAY_MS = 86_400_000;
@@ -32,7 +32,7 @@ export async function readCredentials(ctx: Context, path?: string): Promise<Cred
   return credentials;
 }
 
-/** Whether there is a token in one of the usual places. */
+/** Whether one of the usual places has a token. */
 export async function hasCredentials(ctx: Context): Promise<boolean> {
   if (textInEnvironment(ctx) !== undefined) return true;
   // A file that cannot be looked at exists; reading it will say why.
@@ -55,17 +55,19 @@ async function readTokenFile(file: string): Promise<string> {
   if (text !== undefined) return text;
   throw new BootcError(`there is no token file \`${file}\``, {
     kind: "authentication",
-    hint: `log in at ${DEFAULT_URL}/api/ and save what it shows as ${file}`,
+    hint: `log in at ${DEFAULT_URL}/api/ and save the text shown there as ${file}`,
   });
 }
 
 async function warnIfReadableByOthers(ctx: Context, file: string): Promise<void> {
   const { mode } = await stat(file);
   if ((mode & 0o077) === 0) return;
-  ctx.note(`warning: others may read the token in ${file}; \`chmod 600 ${file}\` prevents it`);
+  ctx.note(
+    `warning: other users can read the token in ${file}; \`chmod 600 ${file}\` prevents that`,
+  );
 }
 
-/** Parses the ini file `copr-cli` reads; `name` is what errors call it. They never repeat its text. */
+/** Parses the ini file that `copr-cli` reads. Errors call it `name` and never repeat its content. */
 export function parseCredentials(text: string, name: string): Credentials {
   const sections = parseIni(text);
   const own = sections.get("copr-cli");
@@ -97,14 +99,14 @@ function requireEncryption(
 ): void {
   const protocol = URL.parse(url)?.protocol;
   if (protocol === "https:" || (protocol === "http:" && isOptedOut)) return;
-  if (protocol !== "http:") throw badFile(name, `has \`copr_url = ${url}\`, which is no URL`);
+  if (protocol !== "http:") throw badFile(name, `has \`copr_url = ${url}\`, which is not a URL`);
   throw new BootcError(`${name}: \`${url}\` would send the token unencrypted`, {
     kind: "authentication",
-    hint: "use https, or for a server of your own add `encrypted = false`",
+    hint: "use https, or add `encrypted = false` for your own server",
   });
 }
 
-/** A boolean as Python's configparser spells it, which `copr-cli` reads the file with. */
+/** Parses a boolean like Python's configparser, with which `copr-cli` reads the file. */
 function parseBoolean(
   section: ReadonlyMap<string, string>,
   key: string,
@@ -120,7 +122,7 @@ function parseBoolean(
 function badFile(name: string, problem: string): BootcError {
   return new BootcError(`the token file ${name} ${problem}`, {
     kind: "authentication",
-    hint: `log in at ${DEFAULT_URL}/api/ and save what it shows`,
+    hint: `log in at ${DEFAULT_URL}/api/ and save the text shown there`,
   });
 }
 
@@ -140,10 +142,10 @@ function parseIni(text: string): ReadonlyMap<string, ReadonlyMap<string, string>
   return sections;
 }
 
-/** What to say about the end of the token on the day `nowMs`; `undefined` when there is time. */
+/** A warning about the end of the token, as of `nowMs`; `undefined` if there is enough time. */
 export function describeExpiry(credentials: Credentials, nowMs: number): string | undefined {
   if (credentials.expiresOn === undefined) return undefined;
-  // It still works on its last day.
+  // The token still works on its last day.
   const days = Math.floor((Date.parse(credentials.expiresOn) + DAY_MS - nowMs) / DAY_MS);
   const where = `get a new one at ${credentials.url}/api/`;
   if (days < 0) return `the token ended on ${credentials.expiresOn}; ${where}`;
@@ -151,7 +153,7 @@ export function describeExpiry(credentials: Credentials, nowMs: number): string 
   return undefined;
 }
 
-/** `text` without the login and the token, should a server ever repeat them. */
+/** `text` without the login and the token, in case a server repeats them. */
 export function redact(text: string, credentials: Credentials | undefined): string {
   if (credentials === undefined) return text;
   const secrets = [credentials.token, credentials.login].filter(Boolean);

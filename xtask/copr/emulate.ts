@@ -1,5 +1,5 @@
-// `xtask copr emulate`: the two phases of a build on COPR, on this machine. First the Makefile in a fresh
-// clone, as root without capabilities and with COPR's variables; then the rebuild without network.
+// `xtask copr emulate`: runs the two phases of a COPR build on this machine. First the Makefile, in a fresh
+// clone, as root with few capabilities and with COPR's variables; then the rebuild without network.
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
@@ -10,17 +10,17 @@ import { ownMachine, packageRpm, REBUILD_PROGRAMS } from "../package-rpm.ts";
 import type { Tree } from "../task.ts";
 
 /**
- * What root keeps in the chroot of the source build. COPR drops most others (copr-rpmbuild's mock
- * configuration for systemd-nspawn); dropping all others proves more.
+ * The capabilities that root keeps in the chroot of the source build. COPR drops most others (copr-rpmbuild's
+ * mock configuration for systemd-nspawn); dropping all others is a stricter test.
  */
 export const KEPT_CAPABILITIES = ["chown", "dac_override", "fowner", "fsetid"] as const;
 
-/** How deep COPR clones before it falls back to everything. */
+/** The depth of COPR's clones; only if that is not enough does it clone everything. */
 const CLONE_DEPTH = "500";
 const FOLDER = "target/copr-emulation";
-/** Whoever clones on the builder is not root: git then asks whether the clone is trusted. */
+/** On a builder, the owner of the clone is not root, so git does not trust the clone by itself. */
 const CLONE_OWNER = "65534:65534";
-/** What the network of a developer's machine may need; a builder has the network as it is. */
+/** Variables that the network of a developer's machine may need; a builder needs none. */
 const NETWORK_VARIABLES = [
   "http_proxy",
   "https_proxy",
@@ -34,11 +34,11 @@ const NETWORK_VARIABLES = [
 ];
 
 export interface SourceBuildOptions {
-  /** Below the clone; where COPR runs make. */
+  /** The folder in the clone in which COPR runs make. */
   readonly subdirectory: string;
-  /** The package's spec file as the project names it; may be empty. */
+  /** The package's spec file in the project's settings; may be empty. */
   readonly spec: string;
-  /** As on a builder, where nothing was downloaded before. */
+  /** Starts without cached downloads, like a builder. */
   readonly isFresh: boolean;
 }
 
@@ -66,7 +66,7 @@ export async function emulateCopr(tree: Tree, options: EmulateFlags): Promise<st
   );
 }
 
-/** The phase that has the network: clone, make_srpm, one source RPM. Its path in the checkout. */
+/** Runs the phase with network: clone, make_srpm. Returns the path of the source RPM in the checkout. */
 export async function buildSourceRpm(tree: Tree, options: SourceBuildOptions): Promise<string> {
   const folder = join(tree.top, FOLDER);
   await rm(folder, { recursive: true, force: true });
@@ -86,11 +86,11 @@ export async function buildSourceRpm(tree: Tree, options: SourceBuildOptions): P
   return join(FOLDER, "results", requireOne(await readdir(outdir)));
 }
 
-/** A clone of what is committed, as shallow as COPR's, owned by somebody else. */
+/** Clones what is committed, as shallowly as COPR and owned by another user. */
 async function cloneFresh(tree: Tree, clone: string): Promise<void> {
   const commit = await readGit(tree, ["rev-parse", "HEAD"]);
   const quiet = ["-c", "advice.detachedHead=false"];
-  // Only over a transport does git honour the depth.
+  // git honours the depth only over a transport.
   const source = `file://${tree.top}`;
   const args = ["clone", "--quiet", "--depth", CLONE_DEPTH, "--no-single-branch", source, clone];
   await readGit(tree, [...quiet, ...args]);
@@ -98,7 +98,7 @@ async function cloneFresh(tree: Tree, clone: string): Promise<void> {
   if (process.getuid?.() === 0) await tree.ctx.run("chown", ["--recursive", CLONE_OWNER, clone]);
 }
 
-/** What COPR leaves in the chroot's home: trust in the clone, and macros. */
+/** Writes what COPR puts into the chroot's home: trust in the clone, and macros. */
 async function writeHome(home: string, clone: string): Promise<void> {
   const trusted = [clone, `${clone}/*`].map((it) => `\tdirectory = ${it}\n`).join("");
   await writeFile(join(home, ".gitconfig"), `[safe]\n${trusted}`);
@@ -119,12 +119,12 @@ interface MakeOptions extends Omit<SourceBuildOptions, "isFresh"> {
   readonly outdir: string;
 }
 
-/** The command copr-rpmbuild runs in the chroot, below a root that can do little. */
+/** The command that copr-rpmbuild runs in the chroot, as a root with few capabilities. */
 export function makeCommand({ clone, outdir, subdirectory, spec }: MakeOptions): {
   readonly program: string;
   readonly args: readonly string[];
 } {
-  // Without a spec the variable is the folder.
+  // Without a spec, the variable names the folder.
   const specPath = join(clone, subdirectory, spec);
   const make = [
     "make",
@@ -136,7 +136,7 @@ export function makeCommand({ clone, outdir, subdirectory, spec }: MakeOptions):
   ];
   const bounding = ["-all", ...KEPT_CAPABILITIES.map((it) => `+${it}`)].join(",");
   const limited = ["setpriv", "--bounding-set", bounding, "--inh-caps", "-all", "--", ...make];
-  // Root of a namespace of our own is root enough where we are not.
+  // If we are not root, being root in a user namespace is enough.
   const isRoot = process.getuid?.() === 0;
   const [program = "", ...args] = isRoot
     ? limited
@@ -144,7 +144,7 @@ export function makeCommand({ clone, outdir, subdirectory, spec }: MakeOptions):
   return { program, args };
 }
 
-/** `env -i`: every variable of ours, taken away. */
+/** Removes all our variables, like `env -i`. */
 function withoutAll({ ctx }: Tree): Readonly<Record<string, undefined>> {
   return Object.fromEntries(Object.keys(ctx.env).map((name) => [name, undefined]));
 }
@@ -169,7 +169,7 @@ function environmentOf(
   };
 }
 
-/** Under `npm run` the path begins with programs that no clone has. */
+/** Removes the folders that `npm run` adds, which a clone does not have. */
 function pathOf(path = "/usr/bin:/usr/sbin"): string {
   return path
     .split(":")
@@ -177,11 +177,11 @@ function pathOf(path = "/usr/bin:/usr/sbin"): string {
     .join(":");
 }
 
-/** COPR takes the first one it finds, so there has to be exactly one. */
+/** COPR takes the first one that it finds, so there has to be exactly one. */
 export function requireOne(names: readonly string[]): string {
   const found = names.filter((it) => it.endsWith(".src.rpm"));
   if (found[0] !== undefined && found.length === 1) return found[0];
   throw new BootcError(`make_srpm left ${found.length} source RPMs instead of one`, {
-    hint: found.length > 1 ? `COPR would take any of ${found.join(", ")}` : "see what make printed",
+    hint: found.length > 1 ? `COPR would take one of ${found.join(", ")}` : "see what make printed",
   });
 }

@@ -1,4 +1,4 @@
-// What the verbs of `xtask copr` do with what was typed: open the server, do the work, say the answer.
+// The verbs of `xtask copr`: each connects to the server, does the work and returns the answer.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
@@ -15,7 +15,6 @@ import { type Connection, connect } from "./connection.ts";
 import { applyChanges, describeChanges, readChanges } from "./project/apply.ts";
 import { type ProjectFile, readProjectFile } from "./project/project-file.ts";
 
-type Words = readonly string[];
 type Answer = Promise<string | undefined>;
 
 export interface ServerFlags {
@@ -30,7 +29,7 @@ interface WatchFlags extends ServerFlags {
 
 interface SourceFlags {
   readonly commit?: string;
-  /** `true`: make it first. */
+  /** `true` means: make one first. */
   readonly srpm?: string | true;
 }
 
@@ -47,7 +46,7 @@ interface LogFlags extends ServerFlags {
   readonly tail?: string;
 }
 
-/** Fewer seconds between two questions than this are impolite to a public server. */
+/** Shorter intervals are impolite to a public server. */
 const INTERVAL_MS_MIN = 5000;
 
 export async function applyVerb(
@@ -107,16 +106,16 @@ async function chooseSource(tree: Tree, options: SourceFlags): Promise<BuildSour
   if (options.srpm === true) return { kind: "srpm", path: await makeSourceRpm(tree) };
   const path = options.srpm;
   if (!/\.(src|nosrc)\.rpm$/.test(path)) {
-    throw new BootcError(`\`${path}\` is no source RPM`, {
+    throw new BootcError(`\`${path}\` is not a source RPM`, {
       kind: "usage",
-      hint: "its name ends in .src.rpm",
+      hint: "the name of a source RPM ends in .src.rpm",
     });
   }
   if (existsSync(path)) return { kind: "srpm", path };
   throw new BootcError(`there is no file \`${path}\``, { kind: "usage" });
 }
 
-/** The source RPM of this checkout, as the task makes it for everybody. */
+/** Makes the source RPM of this checkout, like `xtask package-srpm`. */
 async function makeSourceRpm(tree: Tree): Promise<string> {
   const { packageSrpm, readPackagedCheckout } = await import("../package-srpm.ts");
   return await doing("`xtask package-srpm`", async () =>
@@ -124,7 +123,7 @@ async function makeSourceRpm(tree: Tree): Promise<string> {
   );
 }
 
-export async function watchVerb(tree: Tree, options: WatchFlags, words: Words): Answer {
+export async function watchVerb(tree: Tree, options: WatchFlags, words: readonly string[]): Answer {
   const { copr, file } = await open(tree, options, { needsToken: false });
   const watching = watchOptions(tree, copr, options);
   const { id } = await chooseBuild(copr, file, words[0]);
@@ -137,19 +136,19 @@ interface Finish {
   readonly watching: Parameters<typeof watchBuild>[2];
 }
 
-async function finish(tree: Tree, copr: Connection, it: Finish): Answer {
-  const progress = await watchBuild(copr, it.id, it.watching);
-  // The answer is printed for a failed build as well: a script wants to know which chroot it was.
-  const answer = describeProgress(copr, progress, it.options);
-  if (it.options.json === true) tree.ctx.say(answer);
+async function finish(tree: Tree, copr: Connection, what: Finish): Answer {
+  const progress = await watchBuild(copr, what.id, what.watching);
+  // A failed build also gets its answer, because scripts want to know which chroot failed.
+  const answer = describeProgress(copr, progress, what.options);
+  if (what.options.json === true) tree.ctx.say(answer);
   requireSuccess(progress);
-  return it.options.json === true ? undefined : answer;
+  return what.options.json === true ? undefined : answer;
 }
 
 export async function statusVerb(
   tree: Tree,
   options: ServerFlags & { readonly limit: string },
-  words: Words,
+  words: readonly string[],
 ): Answer {
   const { copr, file } = await open(tree, options, { needsToken: false });
   if (words[0] !== undefined) {
@@ -167,17 +166,17 @@ export async function statusVerb(
   ]).join("\n");
 }
 
-function rowOf(it: Build, nowEpoch: number): readonly string[] {
+function rowOf(build: Build, nowEpoch: number): readonly string[] {
   return [
-    String(it.id),
-    it.state,
-    it.packageVersion ?? "",
-    formatTime(it.submittedOn),
-    formatDuration(it.submittedOn, lastMoment(it, nowEpoch)),
+    String(build.id),
+    build.state,
+    build.packageVersion ?? "",
+    formatTime(build.submittedOn),
+    formatDuration(build.submittedOn, lastMoment(build, nowEpoch)),
   ];
 }
 
-export async function logsVerb(tree: Tree, options: LogFlags, words: Words): Answer {
+export async function logsVerb(tree: Tree, options: LogFlags, words: readonly string[]): Answer {
   const { copr, file } = await open(tree, options, { needsToken: false });
   const name = parseLogName(options.log);
   const tail = options.tail === undefined ? undefined : parseCount(options.tail, "--tail");
@@ -204,7 +203,11 @@ export async function logsVerb(tree: Tree, options: LogFlags, words: Words): Ans
   return found.map((it) => `${header(it.where)}${it.text}`).join("\n\n");
 }
 
-export async function cancelVerb(tree: Tree, options: ServerFlags, words: Words): Answer {
+export async function cancelVerb(
+  tree: Tree,
+  options: ServerFlags,
+  words: readonly string[],
+): Answer {
   const { copr } = await open(tree, options, { needsToken: true });
   const id = parseBuildId(words[0] ?? "");
   const canceled = await cancelBuild(copr, id);
@@ -232,7 +235,7 @@ export interface Opened {
   readonly file: ProjectFile;
 }
 
-/** The project file and the server it names. The file comes first: a mistake there costs no request. */
+/** Reads the project file, then connects to its server, so that a mistake in the file costs no request. */
 export async function open(
   tree: Tree,
   { config }: ServerFlags,
@@ -255,9 +258,12 @@ export function parseInterval(copr: Connection, interval: string | undefined): n
   const milliseconds = parseDuration(interval, "--interval");
   const isLocal = /^https?:\/\/(127\.|localhost|\[::1\])/.test(copr.url);
   if (isLocal || milliseconds >= INTERVAL_MS_MIN) return milliseconds;
-  throw new BootcError(`--interval: less than 5 s between two looks burdens \`${copr.url}\``, {
-    kind: "usage",
-  });
+  throw new BootcError(
+    `--interval: less than 5 s between two requests would burden \`${copr.url}\``,
+    {
+      kind: "usage",
+    },
+  );
 }
 
 async function chooseBuild(
@@ -274,15 +280,15 @@ async function chooseBuild(
 }
 
 function parseBuildId(word: string): number {
-  // People paste the page's address.
+  // People also paste the address of the build's page.
   const digits = /^(?:https?:\/\/.*\/build\/)?(\d{1,12})\/?$/.exec(word)?.[1];
   if (digits !== undefined) return Number(digits);
-  throw new BootcError(`\`${word}\` is no number of a build`, { kind: "usage" });
+  throw new BootcError(`\`${word}\` is not the number of a build`, { kind: "usage" });
 }
 
 function parseCount(text: string, option: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  throw new BootcError(`${option}: \`${text}\` is no count`, { kind: "usage" });
+  throw new BootcError(`${option}: \`${text}\` is not a positive number`, { kind: "usage" });
 }
 
 function parseLogName(text: string): LogName {

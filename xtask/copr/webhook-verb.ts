@@ -1,4 +1,4 @@
-// `xtask copr webhook`: what was typed, turned into showing, renewing, installing and testing.
+// `xtask copr webhook`: shows, renews, installs or tests the webhook.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
@@ -53,26 +53,28 @@ async function carryOut(tree: Tree, opened: Opened, options: WebhookFlags): Prom
   if (options.rotate === true) {
     const made = await rotateWebhook(copr, file);
     const path = await save(tree, made);
-    tree.ctx.note(`the webhook is ${made.shown}; ${path} has it whole`);
+    tree.ctx.note(`the webhook is ${made.shown}; ${path} contains the full address`);
     tree.ctx.note(
-      "set it on GitHub: Settings, Webhooks, content type application/json, just the push event",
+      "set it on GitHub under Settings, Webhooks: content type application/json, only the push event",
     );
     return { text: path, url: made.shown };
   }
   const shown = await describeWebhook(copr, file);
-  tree.ctx.note("the server tells the secret only when it makes a new one: --rotate, or --install");
+  tree.ctx.note(
+    "the server shows the secret only when it makes a new one, for --rotate or --install",
+  );
   return { text: shown, url: shown };
 }
 
 async function install(tree: Tree, { copr, file }: Opened): Promise<WebhookAnswer> {
-  // Permission first: a rotated secret that cannot be set would break the webhook that works.
+  // First make sure that we may set it: a new secret that GitHub does not get breaks a working webhook.
   const github = await connectGitHub(tree, await readRepository(tree));
   await github.requireHooks();
   const made = await rotateWebhook(copr, file);
   await save(tree, made);
   const prefix = made.shown.split("***", 1)[0] ?? "";
   const hook = await doing(
-    "setting the new webhook on GitHub, while the old address has stopped working",
+    "setting the new webhook on GitHub (the old address no longer works)",
     () => installHook(github, { url: made.url, prefix }),
   );
   return { text: `${hook} ${made.shown}`, url: made.shown };
@@ -100,12 +102,12 @@ async function runTest(tree: Tree, opened: Opened, options: WebhookFlags): Promi
 async function readSavedUrl(top: string): Promise<string> {
   const text = await readFileIfAny(join(top, "target/copr-webhook-url"));
   if (text !== undefined) return text.trim();
-  throw new BootcError("the address of the webhook is not known here", {
+  throw new BootcError("the address of the webhook is not saved here", {
     hint: "make a new secret with: npm run xtask -- copr webhook --install (or --rotate)",
   });
 }
 
-/** What a push would report: the commit the branch is at. */
+/** The commit that a push would report: the head of the branch. */
 async function readHead(tree: Tree, { file }: Opened): Promise<string> {
   const { cloneUrl } = file.package;
   const branch = branchOf(file.package);

@@ -1,4 +1,4 @@
-// The webhook that turns pushes into builds: where it points, a new secret, and whether it works.
+// The webhook that turns pushes into builds: its address, a new secret, and a test.
 import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
@@ -16,33 +16,37 @@ import type { Connection } from "./connection.ts";
 import { branchOf, type ProjectFile } from "./project/project-file.ts";
 
 export interface Webhook {
-  /** With the secret: never to be printed. */
+  /** Contains the secret, so it must never be printed. */
   readonly url: string;
-  /** With stars in place of the secret. */
+  /** The same with stars instead of the secret. */
   readonly shown: string;
 }
 
-/** The address GitHub has to call. The server only tells the secret when it makes a new one. */
-export function formatWebhook(copr: Connection, it: WebhookSecret, packageName: string): Webhook {
+/** The address that GitHub has to call. The server shows the secret only when it makes a new one. */
+export function formatWebhook(
+  copr: Connection,
+  webhook: WebhookSecret,
+  packageName: string,
+): Webhook {
   const url = (secret: string) =>
-    `${copr.url}/webhooks/github/${it.projectId}/${secret}/${encodeURIComponent(packageName)}/`;
-  return { url: url(encodeURIComponent(it.secret)), shown: url("***") };
+    `${copr.url}/webhooks/github/${webhook.projectId}/${secret}/${encodeURIComponent(packageName)}/`;
+  return { url: url(encodeURIComponent(webhook.secret)), shown: url("***") };
 }
 
-/** The address with the secret left out. */
+/** The address without the secret. */
 export async function describeWebhook(copr: Connection, file: ProjectFile): Promise<string> {
   const project = await getProject(copr, file);
   if (project === undefined || typeof project.id !== "number") throw noProject(file);
   return formatWebhook(copr, { projectId: project.id, secret: "" }, file.package.name).shown;
 }
 
-/** A new secret; the old address stops working. */
+/** Makes a new secret, after which the old address stops working. */
 export async function rotateWebhook(copr: Connection, file: ProjectFile): Promise<Webhook> {
   const secret = await generateWebhookSecret(copr, file);
   return formatWebhook(copr, secret, file.package.name);
 }
 
-/** Writes the address where only this user can read it; the path, relative to `top`. */
+/** Writes the address to a file that only this user can read, and returns its path relative to `top`. */
 export async function saveWebhook(top: string, webhook: Webhook): Promise<string> {
   const path = "target/copr-webhook-url";
   const temporary = join(top, `${path}.new`);
@@ -59,26 +63,26 @@ export async function saveWebhook(top: string, webhook: Webhook): Promise<string
 }
 
 export interface WaitForBuild extends PollPlan {
-  /** The commit that was reported: somebody else's build proves nothing. */
+  /** The reported commit. A build of another commit proves nothing. */
   readonly sha: string;
 }
 
 /**
- * Waits for a build that `trigger` causes. The server answers 200 to every webhook, whether it builds
- * or not, so the list of builds before and after is the only proof.
+ * Waits for the build that `trigger` causes. The server answers 200 to every webhook, whether it builds or
+ * not, so a new build is the only proof.
  */
 export async function requireTriggeredBuild(
   copr: Connection,
   file: ProjectFile,
-  it: WaitForBuild & { readonly trigger: () => Promise<void> },
+  wait: WaitForBuild & { readonly trigger: () => Promise<void> },
 ): Promise<Build> {
   const list = () => listBuilds(copr, { owner: file.owner, project: file.project, limit: 20 });
   const known = new Set((await list()).map(({ id }) => id));
-  await it.trigger();
-  const found = await pollUntil(copr, it, async () => {
+  await wait.trigger();
+  const found = await pollUntil(copr, wait, async () => {
     for (const build of (await list()).filter(({ id }) => !known.has(id))) {
       known.add(build.id);
-      if ((await getGitSource(copr, build.id))?.committish === it.sha) return build;
+      if ((await getGitSource(copr, build.id))?.committish === wait.sha) return build;
     }
     return undefined;
   });
@@ -99,16 +103,16 @@ function nothingBuilt(file: ProjectFile): BootcError {
 
 function noProject(file: ProjectFile): BootcError {
   return new BootcError(`there is no project \`${file.owner}/${file.project}\``, {
-    hint: "make it with: npm run xtask -- copr apply",
+    hint: "create it with: npm run xtask -- copr apply",
   });
 }
 
-/** The server wants a file below the package's subdirectory; the folder itself does not count. */
+/** The server expects a file in the package's subdirectory; the folder itself does not count. */
 function touchedFile({ package: { subdirectory = "" } }: ProjectFile): string {
   return `${subdirectory === "" ? "." : subdirectory}/webhook-test`;
 }
 
-/** Calls the webhook as GitHub does for a push of `sha` to the package's branch. */
+/** Calls the webhook as GitHub does after a push of `sha` to the package's branch. */
 export async function postPush(
   copr: Connection,
   url: string,
@@ -132,16 +136,16 @@ export async function postPush(
   );
   if (answer.status === 200) return;
   if (answer.status === 403) {
-    throw new BootcError("the server refuses the secret of the webhook", {
+    throw new BootcError("the server refuses the webhook's secret", {
       kind: "authentication",
       hint: "make a new one with: npm run xtask -- copr webhook --rotate",
     });
   }
   if (answer.status === 404) {
-    throw new BootcError("the server does not know the project of the webhook's address", {
+    throw new BootcError("the server does not know the project in the webhook's address", {
       hint:
-        "make the project with: npm run xtask -- copr apply; " +
-        "then a new address with: npm run xtask -- copr webhook --rotate",
+        "create the project with: npm run xtask -- copr apply; " +
+        "then get a new address with: npm run xtask -- copr webhook --rotate",
     });
   }
   const isTrouble = answer.status === 429 || answer.status >= 500;

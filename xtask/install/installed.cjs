@@ -1,11 +1,11 @@
-// What the lockfile says this machine must have, held against what is in node_modules.
+// Compares what the lockfile requires on this machine with what is in node_modules.
 "use strict";
 const { readFileSync } = require("node:fs");
 const { join } = require("node:path");
 
 /**
- * `NAME@VERSION` of every package that `lock` wants here and `top` has not in that version. npm leaves out
- * without a word what is optional and could not be had, and so do its own settings.
+ * `NAME@VERSION` of every package that `lock` requires here and that `top` lacks in that version. npm
+ * silently leaves out optional packages that it cannot get, and packages that its settings exclude.
  */
 function findMissing(top, lock) {
   const here = { os: process.platform, cpu: process.arch, libc: libcOf() };
@@ -16,7 +16,7 @@ function findMissing(top, lock) {
     .map(([place, it]) => `${place.replace(/^.*node_modules\//, "")}@${it.version}`);
 }
 
-/** An optional package without limits belongs to one that runs elsewhere: those for here are named. */
+/** Optional packages without limits belong to packages for other platforms, so they are not required. */
 function isWanted(entry, here) {
   const limits = ["os", "cpu", "libc"].filter((it) => entry[it] !== undefined);
   if (entry.optional && limits.length === 0) return false;
@@ -28,18 +28,18 @@ function isAllowed(value, limits) {
   return limits.includes(value) || limits.every((it) => it.startsWith("!"));
 }
 
-/** The version of the package that lies at `place`; undefined when none does. */
+/** The version of the package at `place`; undefined if there is none. */
 function versionIn(top, place) {
   try {
     return JSON.parse(readFileSync(join(top, place, "package.json"), "utf8")).version;
   } catch {
-    // Missing or cut short: both want the same answer.
+    // The file is missing or cut short, which means the same here.
     return undefined;
   }
 }
 
 function libcOf() {
-  // Otherwise the report looks up names of network addresses, which takes seconds without a network.
+  // Otherwise, the report looks up the names of network addresses, which takes seconds without a network.
   process.report.excludeNetwork = true;
   return process.report.getReport().header.glibcVersionRuntime === undefined ? "musl" : "glibc";
 }

@@ -1,11 +1,11 @@
-// npm as `npm ci` needs it: of the user's configuration, what says where packages come from, and no more.
+// Settings for `npm ci`: of the user's configuration, only what says where packages come from.
 "use strict";
 const { spawnSync } = require("node:child_process");
 const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { homedir, tmpdir } = require("node:os");
 const { join } = require("node:path");
 
-/** How packages are reached. Everything else decides what is installed, which the lockfile does here. */
+/** Settings for reaching packages. Others affect what is installed, which the lockfile decides here. */
 const CARRIED = new Set([
   "registry",
   "replace-registry-host",
@@ -32,12 +32,12 @@ const CARRIED = new Set([
   "fetch-timeout",
 ]);
 
-/** What decides where npm looks for the file of the whole machine. */
+/** Settings that decide where npm looks for the configuration of the whole machine. */
 const OF_PLACE = new Set(["prefix", "globalconfig"]);
 
 const PREFER_OFFLINE = "npm_config_prefer_offline";
 
-/** Settings that would change the tree, set where no file and no variable comes before. */
+/** Settings that would change the tree, as arguments, which win over files and variables. */
 const FIXED = [
   "--include=dev",
   "--include=optional",
@@ -50,8 +50,8 @@ const FIXED = [
 ];
 
 /**
- * Runs `work` with what npm has to be started with: arguments, and the environment. The files among the
- * arguments are gone afterwards, because they hold the user's credentials.
+ * Calls `work` with the arguments and the environment for npm. Removes the files that the arguments name
+ * afterwards, because they contain the user's credentials.
  */
 async function withNpmSettings(env, work) {
   const folder = mkdtempSync(join(tmpdir(), "xtask-npm-"));
@@ -69,7 +69,7 @@ async function withNpmSettings(env, work) {
   }
 }
 
-/** The path of npm's file for the whole machine, which npm alone can tell; undefined without npm. */
+/** The path of npm's configuration for the whole machine, which only npm knows; undefined without npm. */
 function machineConfig(env, user, folder) {
   const known = variableOf(env, "globalconfig");
   if (known !== undefined) return known;
@@ -85,7 +85,7 @@ function machineConfig(env, user, folder) {
   return asked.status === 0 ? asked.stdout.trim() : undefined;
 }
 
-/** The value of npm's setting `name` in the environment; names may be in capitals. */
+/** The value of npm's setting `name` in the environment, in which names may be in capitals. */
 function variableOf(env, name) {
   const found = Object.keys(env).find((it) => it.toLowerCase() === `npm_config_${name}`);
   return (found && env[found]) || undefined;
@@ -101,7 +101,7 @@ function readIfThere(path) {
   }
 }
 
-/** Without npm's other settings, and without the variable that npm takes for `omit=dev`. */
+/** The environment without npm's other settings, and without NODE_ENV, which npm reads as `omit=dev`. */
 function carriedEnv(env, names = CARRIED) {
   const entries = Object.entries(env).flatMap(([name, value]) => {
     const setting = /^npm_config_(.*)$/i.exec(name)?.[1];
@@ -112,12 +112,12 @@ function carriedEnv(env, names = CARRIED) {
   return Object.fromEntries(entries);
 }
 
-/** As npm reads a variable's name; a leading underscore belongs to it: `_auth`. */
+/** Reads a variable's name like npm, which keeps a leading underscore: `_auth`. */
 function dashed(setting) {
   return setting.replace(/(?!^)_/g, "-").toLowerCase();
 }
 
-/** The lines of an npmrc that are carried. Below the head of a section npm has no settings. */
+/** The lines to keep of an npmrc. npm has no settings below the head of a section. */
 function carriedLines(text, names = CARRIED) {
   const kept = [];
   for (const line of text.replace(/^\uFEFF/, "").split(/\r?\n/)) {
@@ -130,15 +130,15 @@ function carriedLines(text, names = CARRIED) {
   return kept.join("");
 }
 
-/** The setting that `key` goes on as; undefined when it does not. */
+/** The setting as which `key` is kept; undefined if it is not. */
 function carriedKey(key, names) {
-  // Credentials, by registry or for the only one, and the registry of a scope.
+  // Credentials, with or without a registry, and the registry of a scope.
   if (names === CARRIED && /^\/\/|^@[^:]+:registry$|^_/.test(key)) return key;
   if (isOffline(key) && names === CARRIED) return "prefer-offline";
   return names.has(key) ? key : undefined;
 }
 
-/** Carried in a weaker form: what is in npm's cache is taken from there, and only what is not is fetched. */
+/** Kept in a weaker form: npm prefers its cache, and fetches what is not in it. */
 function isOffline(key) {
   return key.toLowerCase() === "offline";
 }

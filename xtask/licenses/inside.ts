@@ -1,4 +1,4 @@
-// Everything inside the executable, with its licence and texts: from the lockfile, or from a vendored set.
+// Reads what is inside the executable, with licences and texts, from the lockfile or a vendored set.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { doing } from "../../src/errors.ts";
@@ -16,20 +16,20 @@ export interface Inside {
   readonly project: PackageManifest;
   readonly lock: Lockfile;
   readonly manifest: VendorManifest;
-  /** LICENSE of the runtime. */
+  /** The runtime's LICENSE. */
   readonly runtimeText: string;
-  /** A licence text, by its path in the manifest. */
+  /** Reads a licence text, by its path in the manifest. */
   readonly readText: (path: string) => Promise<string>;
 }
 
 export interface InsideOptions {
-  /** An unpacked vendored set: nothing is fetched then. */
+  /** An unpacked vendored set, from which nothing has to be fetched. */
   readonly vendored?: string | undefined;
-  /** Folder of an unpacked runtime, with `LICENSE` in it. The installed one's when not given. */
+  /** Folder of an unpacked runtime, which contains `LICENSE`; the installed one by default. */
   readonly runtime?: string | undefined;
 }
 
-/** Reads what is inside. Fails when the runtime's LICENSE has parts nobody has looked at. */
+/** Fails if the runtime's LICENSE lists parts that nobody has examined. */
 export async function readInside(tree: Tree, options: InsideOptions): Promise<Inside> {
   const runtime = options.runtime ?? join(tree.top, "node_modules", packageOf(hostArchitecture()));
   const runtimeText = await readFile(join(runtime, "LICENSE"), "utf8");
@@ -49,7 +49,7 @@ function hostArchitecture(): "x64" | "arm64" {
 type Packages = Pick<Inside, "lock" | "manifest" | "readText">;
 
 async function readFromLock(tree: Tree): Promise<Packages> {
-  // What fetches is no part of an offline build.
+  // An offline build does not contain the code that fetches.
   const { readVendoredSet } = await import("../vendor.ts");
   const { set, lock } = await readVendoredSet(tree);
   const texts = new Map(
@@ -71,7 +71,7 @@ async function readFolder(folder: string): Promise<Packages> {
   });
 }
 
-/** Packages that are in the executable; what builds it leaves nothing of itself there. */
+/** The packages in the executable. Those that only build it leave nothing of themselves in it. */
 export function packagesInside({ packages }: VendorManifest): readonly VendoredPackage[] {
   return packages.filter((it) => it.kind === "normal");
 }

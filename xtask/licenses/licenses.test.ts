@@ -18,18 +18,18 @@ test.each([
 });
 
 test.each([
-  { text: "", want: "the licence of x is no SPDX expression: ``" },
-  { text: "MIT AND", want: "is no SPDX expression" },
-  { text: "(MIT", want: "is no SPDX expression" },
-  { text: "MIT ISC", want: "is no SPDX expression: `MIT ISC`" },
-  { text: "mit", want: "is no SPDX expression" },
+  { text: "", want: "the licence of x is not an SPDX expression: ``" },
+  { text: "MIT AND", want: "is not an SPDX expression" },
+  { text: "(MIT", want: "is not an SPDX expression" },
+  { text: "MIT ISC", want: "is not an SPDX expression: `MIT ISC`" },
+  { text: "mit", want: "is not an SPDX expression" },
   {
     text: "Apache-2.0 WITH LLVM-exception",
     want: "`Apache-2.0 WITH LLVM-exception`, which nobody",
   },
-  { text: "Zlib+", want: "x is under `Zlib+`, which nobody has looked at" },
-  { text: "SEE LICENSE IN x", want: "is no SPDX expression" },
-  { text: "GPL-3.0-only OR MIT", want: "x is under `GPL-3.0-only`, which nobody has looked at" },
+  { text: "Zlib+", want: "x is under `Zlib+`, which nobody has examined" },
+  { text: "SEE LICENSE IN x", want: "is not an SPDX expression" },
+  { text: "GPL-3.0-only OR MIT", want: "x is under `GPL-3.0-only`, which nobody has examined" },
 ])("$text: $want", ({ text, want }) => {
   expect(() => parseExpression("x", text)).toThrow(want);
 });
@@ -51,7 +51,7 @@ test("the tables know every part that the pinned runtime's LICENSE names", () =>
   requireKnownParts(RUNTIME_LICENSE);
 });
 
-test("a part that comes or goes is told", () => {
+test("a part that comes or goes is reported", () => {
   const text = RUNTIME_LICENSE.replace("- zlib, located at", "- zlib-rs, located at");
   expect(() => requireKnownParts(text)).toThrow(
     "the runtime's LICENSE has changed: `zlib-rs` is new, `zlib` is gone",
@@ -105,14 +105,14 @@ test("what only builds is not inside", () => {
   expect(formatLicense("MIT", manifest)).not.toContain("0BSD");
 });
 
-test("all packages without licence or text are told at once", () => {
+test("all packages without licence or text are reported at once", () => {
   const manifest = manifestOf(
     packageOf({ license: "" }),
     packageOf({ name: "b", licenseFiles: [] }),
     packageOf({ name: "c", kind: "build", license: "" }),
   );
   expect(() => formatLicense("MIT", manifest)).toThrow(
-    "`a@1.0.0` states no licence, `b@1.0.0` has no licence text",
+    "`a@1.0.0` has no licence, `b@1.0.0` has no licence text",
   );
 });
 

@@ -1,16 +1,16 @@
-// What Node's executable is made of and under which licences, checked against the LICENSE of its release.
+// The parts of Node's executable and their licences, checked against the LICENSE of its release.
 import { BootcError } from "../../src/errors.ts";
 
 export interface RuntimePart {
   /** As the runtime's LICENSE names it, or as `process.versions` does where LICENSE is silent. */
   readonly name: string;
-  /** SPDX expression. */
+  /** An SPDX expression. */
   readonly license: string;
-  /** Its key in `process.versions`, for those that have a version of their own. */
+  /** Its key in `process.versions`, if it has a version there. */
   readonly key?: string;
 }
 
-/** Compiled into `bin/node`, by the LICENSE of Node 26.10.0 and the sources it points at. */
+/** Compiled into `bin/node`, according to the LICENSE of Node 26.10.0 and the sources that it names. */
 export const PARTS_INSIDE: readonly RuntimePart[] = [
   { name: "Acorn", license: "MIT", key: "acorn" },
   { name: "c-ares", license: "MIT", key: "ares" },
@@ -18,7 +18,7 @@ export const PARTS_INSIDE: readonly RuntimePart[] = [
   { name: "ittapi", license: "BSD-3-Clause" },
   { name: "amaro", license: "MIT", key: "amaro" },
   { name: "swc", license: "Apache-2.0" },
-  // The word lists of its break iterators have licences of their own.
+  // The word lists of its break iterators have their own licences.
   {
     name: "ICU",
     license: "Unicode-3.0 AND BSD-2-Clause AND BSD-3-Clause AND NAIST-2003",
@@ -53,7 +53,7 @@ export const PARTS_INSIDE: readonly RuntimePart[] = [
   { name: "sonic-boom", license: "MIT" },
 ];
 
-/** In no list of LICENSE, but with a version of their own. */
+/** Not listed in LICENSE, but with a version in `process.versions`. */
 export const PARTS_UNLISTED: readonly RuntimePart[] = [
   { name: "sqlite", license: "blessing", key: "sqlite" },
   { name: "libffi", license: "MIT", key: "libffi" },
@@ -61,7 +61,7 @@ export const PARTS_UNLISTED: readonly RuntimePart[] = [
   { name: "ncrypto", license: "MIT", key: "ncrypto" },
 ];
 
-/** Named by LICENSE, and not in `bin/node`: package managers, and what builds and tests Node. */
+/** Listed in LICENSE, but not in `bin/node`: package managers, and tools that build and test Node. */
 const PARTS_OUTSIDE: readonly string[] = [
   "corepack",
   "postject",
@@ -74,12 +74,12 @@ const PARTS_OUTSIDE: readonly string[] = [
   "gtest",
 ];
 
-/** Of Node's own code. */
+/** The licence of Node's own code. */
 export const RUNTIME_LICENSE = "MIT";
 
 /**
- * Fails, naming them, when LICENSE lists parts that the tables above do not know, or no longer lists
- * one they know: with a new version of Node somebody has to look.
+ * Fails if LICENSE lists parts that the tables above lack, or no longer lists one of theirs, and names all of
+ * them: with a new version of Node, somebody has to examine its parts.
  */
 export function requireKnownParts(licenseText: string): void {
   const listed = [...licenseText.matchAll(/^- (.+?), located at /gm)].map(([, name = ""]) => name);

@@ -1,12 +1,12 @@
-// SPDX licence expressions: read, checked against the licences we have looked at, and combined.
-// A build without network has no parser and does without this file.
+// Parses SPDX licence expressions, checks them against the licences we have examined, and combines them.
+// An offline build has no parser and does without this file.
 import parse, { type Info as Expression } from "spdx-expression-parse";
 import { BootcError } from "../../src/errors.ts";
 import type { VendorManifest } from "../vendor/manifest.ts";
 import { packagesInside } from "./inside.ts";
 import { PARTS_INSIDE, PARTS_UNLISTED, RUNTIME_LICENSE } from "./runtime.ts";
 
-/** Licences that may be inside, each read once by a person: all of them let us ship the whole. */
+/** The licences that may be inside. A person has read each of them; all allow us to ship the whole. */
 const ACCEPTED = new Set([
   "0BSD",
   "Apache-2.0",
@@ -22,16 +22,16 @@ const ACCEPTED = new Set([
   "blessing",
 ]);
 
-/** One SPDX expression for everything inside. Fails, naming every package without licence or text. */
+/** One SPDX expression for everything inside. Fails and names every package without a licence or text. */
 export function formatLicense(own: string, manifest: VendorManifest): string {
   const packages = packagesInside(manifest);
   const problems = packages.flatMap(({ name, version, license, licenseFiles }) => [
-    ...(license === "" ? [`\`${name}@${version}\` states no licence`] : []),
+    ...(license === "" ? [`\`${name}@${version}\` has no licence`] : []),
     ...(licenseFiles.length === 0 ? [`\`${name}@${version}\` has no licence text`] : []),
   ]);
   if (problems.length > 0) {
     throw new BootcError(problems.join(", "), {
-      hint: "ask its author, or use another package",
+      hint: "ask the author, or use another package",
     });
   }
   const parts = [...PARTS_INSIDE, ...PARTS_UNLISTED];
@@ -42,20 +42,20 @@ export function formatLicense(own: string, manifest: VendorManifest): string {
   ]);
 }
 
-/** Reads an expression of `what`. Fails on bad syntax, and on licences nobody has looked at. */
+/** Parses the expression of `what`. Fails on wrong syntax, and on licences that nobody has examined. */
 export function parseExpression(what: string, text: string): Expression {
   let expression: Expression;
   try {
     expression = parse(text);
   } catch (cause) {
-    throw new BootcError(`the licence of ${what} is no SPDX expression: \`${text}\``, {
+    throw new BootcError(`the licence of ${what} is not an SPDX expression: \`${text}\``, {
       cause: new BootcError(String(cause)),
     });
   }
   for (const id of licensesIn(expression))
     if (!ACCEPTED.has(id))
-      throw new BootcError(`${what} is under \`${id}\`, which nobody has looked at`, {
-        hint: "read it; if it may be inside, add it to the accepted ones in xtask/licenses/spdx.ts",
+      throw new BootcError(`${what} is under \`${id}\`, which nobody has examined`, {
+        hint: "read the licence; if it is acceptable, add it to ACCEPTED in xtask/licenses/spdx.ts",
       });
   return expression;
 }
@@ -65,7 +65,7 @@ function licensesIn(expression: Expression): readonly string[] {
   return [expression.left, expression.right].flatMap(licensesIn);
 }
 
-/** Alternatives inside a conjunction stand in parentheses. */
+/** Puts parentheses around alternatives inside a conjunction. */
 export function formatExpression(expression: Expression): string {
   if ("license" in expression) {
     const { license, plus, exception } = expression;
@@ -76,7 +76,7 @@ export function formatExpression(expression: Expression): string {
   return [left, right].map(format).join(` ${conjunction.toUpperCase()} `);
 }
 
-/** All of `own` and `others` hold: ours first, every other term once and sorted. */
+/** The conjunction of `own` and `others`: our terms first, then every other term once, sorted. */
 export function combineExpressions(own: Expression, others: readonly Expression[]): string {
   const terms = new Set(others.flatMap(termsOf).map(formatTerm));
   const first = termsOf(own).map(formatTerm);

@@ -1,4 +1,4 @@
-// Whether a unit test notices a mutant: vitest, with the tests that import the file, under a time limit.
+// Runs the tests that import a file, under a time limit, to find out whether they notice a mutant.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { BootcError } from "../../src/errors.ts";
@@ -8,22 +8,22 @@ import { applyChange, type Mutant } from "./mutants.ts";
 
 export type Verdict = "killed" | "timeout" | "survived";
 
-/** The unit tests of one file, as they are without a change. */
+/** The unit tests of a file without a change. */
 export interface Baseline {
   /** Relative to the checkout. */
   readonly path: string;
   /** Test files that import it, relative to the checkout; those beside it come first. */
   readonly tests: readonly (readonly string[])[];
-  /** How long a run with a change may take. */
+  /** The time limit for a run with a change. */
   readonly limitMs: number;
 }
 
 const CONFIG = "xtask/mutate/vitest.config.ts";
-/** A run takes a second at least, and several on a machine that has other things to do. */
+/** A run takes at least a second, and several on a busy machine. */
 const LIMIT_MIN_MS = 15_000;
 const LIMIT_FACTOR = 4;
 
-/** Runs the tests of the unchanged file: they have to succeed, or every mutant would look noticed. */
+/** Runs the tests of the unchanged file. They have to succeed, or every mutant would seem noticed. */
 export async function readBaseline(tree: Tree, path: string): Promise<Baseline> {
   const report = join(await workDir(tree), "baseline.json");
   const since = performance.now();
@@ -33,7 +33,7 @@ export async function readBaseline(tree: Tree, path: string): Promise<Baseline> 
   }).catch((cause: unknown) => {
     throw new BootcError(`the unit tests of ${path} fail without a change`, {
       cause,
-      hint: "`xtask test unit` says more",
+      hint: "`xtask test unit` shows which",
     });
   });
   const all = parseTests(await readFile(report, "utf8"), tree.top);
@@ -53,7 +53,7 @@ function parseTests(text: string, top: string): readonly string[] {
   return testResults.map(({ name }) => relative(top, name)).sort();
 }
 
-/** The tests beside the file first: they are quick, and notice most. */
+/** Runs the tests beside the file first, which are quick and notice most mutants. */
 export async function judgeMutant(
   tree: Tree,
   { path, tests, limitMs }: Baseline,
@@ -74,7 +74,7 @@ export async function judgeMutant(
   return "survived";
 }
 
-/** Statuses of timeout(1): it ended with the program by SIGKILL, as a shell would say, or by itself. */
+/** Statuses of timeout(1) after a timeout, with the second for a program that it had to kill. */
 const TIMED_OUT = [124, 137];
 
 function verdictOf(error: unknown): Verdict {
@@ -86,8 +86,8 @@ function verdictOf(error: unknown): Verdict {
 }
 
 /**
- * A change may make a loop endless, in a process that vitest started: timeout(1) ends the whole group of
- * processes.
+ * A change may make a loop endless in a process that vitest started, so timeout(1) ends the whole process
+ * group.
  */
 async function runVitest(
   { ctx, top }: Tree,
@@ -112,7 +112,7 @@ async function workDir({ top }: Tree): Promise<string> {
   return dir;
 }
 
-/** What the tests and the file say: a verdict holds while that stays as it is. */
+/** The texts of the file and of its tests; a verdict holds until one of them changes. */
 export async function readTexts(
   { top }: Tree,
   { path, tests }: Baseline,

@@ -1,4 +1,4 @@
-// The verdicts so far, one a line: a run that was interrupted goes on where it was.
+// Keeps the verdicts so far, one per line, so that an interrupted run can be continued.
 import { createHash } from "node:crypto";
 import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -12,7 +12,7 @@ export interface Ledger {
   add(mutant: Mutant, verdict: Verdict): Promise<void>;
 }
 
-/** Verdicts on another state of the file or of its tests are forgotten. */
+/** Drops verdicts that were reached with another version of the file or of its tests. */
 export async function openLedger(tree: Tree, baseline: Baseline): Promise<Ledger> {
   const path = join(tree.top, "target/mutants", `${baseline.path}.jsonl`);
   const hash = createHash("sha256");
@@ -31,7 +31,7 @@ export async function openLedger(tree: Tree, baseline: Baseline): Promise<Ledger
 }
 
 function parseVerdicts(lines: readonly string[]): Map<string, Verdict> {
-  // The last line of a run that was killed may be half a line; it is judged again.
+  // A killed run may leave half a line at the end; that mutant is judged again.
   const whole = lines.filter((it) => it.endsWith("]"));
   return new Map(whole.map((it) => JSON.parse(it) as [string, Verdict]));
 }

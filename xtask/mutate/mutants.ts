@@ -1,11 +1,11 @@
-// Every small change of a source file, each of which some test ought to notice; and a sample of them.
+// Finds every small change to a source file that a test ought to notice, and takes samples of them.
 import { parseAst } from "vitest/node";
 import { type CodeChange, changesOf, isNode, type Node } from "./operators.ts";
 
 export interface Mutant extends CodeChange {
   /** Counted from 1. */
   readonly line: number;
-  /** The text that is replaced. */
+  /** The replaced text. */
   readonly original: string;
 }
 
@@ -30,12 +30,12 @@ export function applyChange(text: string, { start, end, replacement }: CodeChang
   return text.slice(0, start) + replacement + text.slice(end);
 }
 
-/** Of one file: the same change at the same place is the same mutant. */
+/** Identifies a mutant within a file: the same change at the same place. */
 export function mutantKey({ start, end, replacement }: CodeChange): string {
   return `${start}-${end} ${replacement}`;
 }
 
-/** What has no effect at run time, or is the name of something instead of a value. */
+/** Nodes without an effect at run time, and fields that hold a name instead of a value. */
 const TYPES_ALONE = /^(TS(?!AsExpression|NonNullExpression|SatisfiesExpression)|Import)/;
 const NAMES: Readonly<Record<string, readonly string[]>> = {
   Property: ["key"],
@@ -57,7 +57,7 @@ function walk(node: Node, visit: (node: Node) => void): void {
   }
 }
 
-/** At most `count` of them, in their order; the same for the same `seed`. */
+/** At most `count` of them, in their order; the same `seed` gives the same sample. */
 export function sampleOf<T>(all: readonly T[], count: number, seed: number): readonly T[] {
   const random = createRandom(seed);
   const left = all.map((_, i) => i);
@@ -73,7 +73,7 @@ export function sampleOf<T>(all: readonly T[], count: number, seed: number): rea
     });
 }
 
-/** mulberry32: numbers from 0 to below 1. */
+/** mulberry32: numbers from 0 up to, but not including, 1. */
 function createRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -1,6 +1,6 @@
-// What is done to a piece of code to see whether a test notices: one list of changes for each kind of node.
+// The changes that a test ought to notice, for each kind of node in the syntax tree.
 
-/** A node of the syntax tree, as ESTree has it; the fields depend on `type`. */
+/** A node of the syntax tree in ESTree format; the fields depend on `type`. */
 export interface Node {
   readonly type: string;
   readonly start: number;
@@ -8,7 +8,7 @@ export interface Node {
   readonly [field: string]: unknown;
 }
 
-/** Text that takes the place of a piece of the source. */
+/** Text that replaces a piece of the source. */
 export interface CodeChange {
   readonly kind: ChangeKind;
   readonly start: number;
@@ -58,7 +58,7 @@ const OPERATORS: Readonly<Record<string, string>> = {
   "-=": "+=",
 };
 
-/** Every change of `node` alone; its children have their own. */
+/** Every change to `node` itself; its children have their own. */
 export function changesOf(node: Node, text: string): readonly CodeChange[] {
   switch (node.type) {
     case "BinaryExpression":
@@ -96,7 +96,7 @@ function changeOperator(node: Node, text: string): readonly CodeChange[] {
   if (operator === "??") {
     return [left, right].map((it) => replace(node, "operator", text.slice(it.start, it.end)));
   }
-  // Taking one text from another gives NaN, which says nothing about the tests.
+  // Subtracting one text from another gives NaN, which says nothing about the tests.
   if (operator.startsWith("+") && (isText(left) || isText(right))) return [];
   const start = text.indexOf(operator, left.end);
   const place = { start, end: start + operator.length };
@@ -121,7 +121,7 @@ function changeLiteral(node: Node): readonly CodeChange[] {
   return isObject(node.regex) ? changePattern(node, node.regex) : [];
 }
 
-/** A pattern that is no longer tied to the beginning or to the end. */
+/** The pattern without `^` at its beginning, and without `$` at its end. */
 function changePattern(
   node: Node,
   regex: Readonly<Record<string, unknown>>,
@@ -143,7 +143,7 @@ function replace(
 
 function sourceOf(node: unknown, text: string): string {
   const { start, end } = asNode(node);
-  // In brackets, as what stood before it bound it.
+  // The parentheses keep the precedence.
   return `(${text.slice(start, end)})`;
 }
 

@@ -1,4 +1,4 @@
-// What came of the mutants of a file, for people and for scripts.
+// Reports the verdicts on the mutants of files, for people and for scripts.
 import type { Verdict } from "./judge.ts";
 import type { Mutant } from "./mutants.ts";
 
@@ -11,7 +11,7 @@ export interface FileReport {
   readonly path: string;
   /** How many test files import it. */
   readonly tests: number;
-  /** How many mutants there are; those in `judged` may be a sample. */
+  /** The number of all mutants, of which `judged` may be a sample. */
   readonly mutants: number;
   readonly judged: readonly Judged[];
 }

@@ -1,8 +1,8 @@
-// The unit tests, with one file changed on its way into them: the checkout stays as it is.
+// Runs the unit tests with another text for one file, without touching the checkout.
 import { readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
-/** Absolute path of the file that is changed, and that of the text that is taken instead. */
+/** Absolute paths of the file to be replaced, and of the text to use instead. */
 const { BOOTC_MUTATED: mutated, BOOTC_MUTANT: mutant } = process.env;
 
 export default defineConfig({
@@ -12,7 +12,7 @@ export default defineConfig({
       name: "mutant",
       enforce: "pre",
       load: (id) => (id === mutated && mutant ? readFileSync(mutant, "utf8") : null),
-      // Vitest keeps what it made of a file between runs, and does not ask where its text came from.
+      // Vitest caches transformed files between runs, and would not notice the other text.
       configureVitest: ({ defineCacheKeyGenerator }) =>
         defineCacheKeyGenerator(({ id }) => (id === mutated ? false : null)),
     },
@@ -20,7 +20,7 @@ export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "xtask/**/*.test.ts", "tests/hostile/**/*.test.ts"],
     testTimeout: 30_000,
-    // What fails once has noticed.
+    // One failing test is enough to notice a mutant.
     bail: process.env.BOOTC_MUTANT === undefined ? 0 : 1,
   },
 });

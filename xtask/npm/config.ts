@@ -1,11 +1,11 @@
-// Where packages come from: npm's own configuration, asked once and only when something is downloaded.
+// Reads npm's own configuration, once and only when something is downloaded.
 import { BootcError, doing } from "../../src/errors.ts";
 import type { Context } from "../../src/system/context.ts";
 
-/** npm's configuration in the form its libraries take: registries, proxies, certificates, credentials. */
+/** npm's configuration as its libraries take it: registries, proxies, certificates, credentials. */
 export type NpmOptions = Readonly<Record<string, unknown>>;
 
-/** Reads npm's configuration as it holds in `folder`. */
+/** Reads the configuration that npm uses in `folder`. */
 export async function readNpmOptions(ctx: Context, folder: string): Promise<NpmOptions> {
   const text = await doing("asking npm where its packages come from", () =>
     ctx.read("npm", ["config", "list", "--json"], { cwd: folder }),
@@ -19,11 +19,11 @@ function parseSettings(text: string): Readonly<Record<string, unknown>> {
   try {
     return JSON.parse(text) as Record<string, unknown>;
   } catch (cause) {
-    throw new BootcError("npm printed something else than its configuration", { cause });
+    throw new BootcError("npm printed something other than its configuration", { cause });
   }
 }
 
-/** npm does not print credentials, but names the files that hold them. */
+/** npm does not print credentials, but it names the files that contain them. */
 async function readFiles(
   ctx: Context,
   folder: string,
@@ -35,7 +35,7 @@ async function readFiles(
   const { default: Config } = await import("@npmcli/config");
   const config = new Config({
     ...(await loadDefinitions()),
-    // Only npm knows where npm is, and it has printed what its folder configures.
+    // Only npm knows its own folder, and it has already printed the settings from there.
     npmPath: folder,
     argv: [],
     env: { ...ctx.env, ...Object.fromEntries(files) },

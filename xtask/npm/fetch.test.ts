@@ -70,7 +70,7 @@ function freshTree(): Tree {
   return treeOf({ settings: { registry }, userconfig: [`${registry.slice(5)}:_authToken=tok`] });
 }
 
-test("a package is fetched once, with credentials, and its path is told", async () => {
+test("a package is fetched once, with credentials, and its path is reported", async () => {
   const tree = freshTree();
   const wanted = { name: "@a/b", version: "1.0.0", integrity: INTEGRITY };
   const path = await fetchPackage(tree, wanted);

@@ -1,4 +1,4 @@
-// Packages from the registry npm is configured for, by the digest the lockfile gives them.
+// Fetches packages from the registry that npm is configured for, and verifies them by the lockfile.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing, kindOf } from "../../src/errors.ts";
@@ -14,14 +14,14 @@ import { describeMismatch, type Integrity, matchIntegrity, parseIntegrity } from
 export interface PackageId {
   readonly name: string;
   readonly version: string;
-  /** Subresource integrity, as the lockfile has it: `sha512-` and base64. */
+  /** Subresource integrity as in the lockfile: `sha512-` and base64. */
   readonly integrity: string;
 }
 
 export interface PackageFetchOptions {
-  /** Take what the cache has and fail for what it has not. */
+  /** Use only the cache, and fail if a package is not in it. */
   readonly isOffline?: boolean;
-  /** Whose npm configuration holds, when not the checkout's. */
+  /** The folder whose npm configuration applies; the checkout by default. */
   readonly folder?: string;
 }
 
@@ -31,8 +31,8 @@ const AT_ONCE = 8;
 const PAUSES_MS = [500, 2000, 6000];
 
 /**
- * The path of a package's tarball, downloaded unless it is in the cache, in both cases verified
- * against `integrity`. Fails with `integrity`, `network` or `authentication`, naming the package.
+ * The path of a package's tarball, which is downloaded unless the cache has it, and verified by `integrity`
+ * in both cases. Fails with kind `integrity`, `network` or `authentication`, and names the package.
  */
 export async function fetchPackage(
   tree: Tree,
@@ -50,7 +50,7 @@ export async function fetchPackage(
   if (options.isOffline)
     throw new BootcError(`\`${name}@${version}\` is not in the cache`, {
       kind: "network",
-      hint: "run it once without --offline",
+      hint: "run this once without --offline",
     });
   const folder = options.folder ?? tree.top;
   const bytes = await doing(`fetching \`${name}@${version}\``, async () =>
@@ -61,7 +61,7 @@ export async function fetchPackage(
   return path;
 }
 
-/** As `fetchPackage` for many, eight at a time; the paths in the order of `wanted`. */
+/** Like `fetchPackage`, for many packages, eight at a time; returns paths in the order of `wanted`. */
 export async function fetchPackages(
   tree: Tree,
   wanted: readonly PackageId[],
@@ -97,14 +97,14 @@ function requireDigests({ name, version, integrity }: PackageId): Integrity {
   });
 }
 
-/** The digest of `bytes`. Fails with `integrity`, naming the package, when the lockfile wants another. */
+/** The digest of `bytes`. Fails with kind `integrity` if the lockfile has another one. */
 export function requireIntegrity(wanted: PackageId, bytes: Uint8Array): string {
   const want = requireDigests(wanted);
   const matched = matchIntegrity(want, bytes);
   if (matched !== undefined) return matched;
   throw new BootcError(
     `\`${wanted.name}@${wanted.version}\` is not what the lockfile says: ${describeMismatch(want, bytes)}`,
-    { kind: "integrity", hint: "find out who changed it before you go on" },
+    { kind: "integrity", hint: "find out who changed it before you continue" },
   );
 }
 
@@ -113,7 +113,7 @@ async function isIntact(path: string, want: Integrity): Promise<boolean> {
   return bytes !== undefined && matchIntegrity(want, bytes) !== undefined;
 }
 
-/** One question to npm for all downloads of a run. */
+/** npm is asked once for all downloads of a run. */
 const configs = new Map<string, Promise<NpmOptions>>();
 
 function configOf({ ctx }: Tree, folder: string): Promise<NpmOptions> {
@@ -154,12 +154,12 @@ async function attempt(name: string, version: string, options: NpmOptions): Prom
   }
 }
 
-/** The cache and the pauses are ours; after an interrupt, npm's would go on trying. */
+/** We have our own cache and retries: npm's retries would continue after an interruption. */
 const ONE_REQUEST = { cache: undefined, offline: false, retry: { retries: 0 } };
 
 interface FetchFailure extends Error {
   readonly code?: string;
-  /** Of an answer that is an error. */
+  /** Set when the server answered with an error. */
   readonly statusCode?: number;
 }
 

@@ -26,7 +26,7 @@ test.each([
   expect(integrity && matchIntegrity(integrity, BYTES)).toBe(want);
 });
 
-test("what matches nothing is told with all that would have", () => {
+test("what matches nothing is reported with all that would have", () => {
   const told = describeMismatch({ algorithm: "sha512", digests: ["AA", "BB"] }, BYTES);
   expect(told).toBe(`want sha512-AA or sha512-BB, got ${SHA512}`);
 });

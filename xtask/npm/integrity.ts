@@ -1,14 +1,14 @@
-// Subresource integrity as lockfiles have it. Without dependencies, for the installer.
+// Subresource integrity as in lockfiles. Has no dependencies, because the installer uses it.
 import { createHash } from "node:crypto";
 
-/** The digests of the strongest algorithm that an integrity has; what matches any of them is intact. */
+/** The digests of the strongest algorithm in an integrity; content that matches one of them is intact. */
 export interface Integrity {
   readonly algorithm: string;
   /** In base64; not empty. */
   readonly digests: readonly string[];
 }
 
-/** Undefined without a SHA-2 digest; SHA-1 alone protects nothing. */
+/** Undefined if there is no SHA-2 digest; SHA-1 alone protects nothing. */
 export function parseIntegrity(text: string): Integrity | undefined {
   const all = text.split(/\s+/).flatMap((it) => {
     const [, algorithm, digest] = /^(sha512|sha384|sha256)-([A-Za-z0-9+/]+=*)/.exec(it) ?? [];
@@ -20,13 +20,13 @@ export function parseIntegrity(text: string): Integrity | undefined {
   return { algorithm, digests };
 }
 
-/** The digest of `bytes` among those of `want`; undefined when it is none of them. */
+/** The digest of `bytes` if it is one of `want`; otherwise undefined. */
 export function matchIntegrity(want: Integrity, bytes: Uint8Array): string | undefined {
   const got = digestOf(want, bytes);
   return want.digests.includes(got) ? `${want.algorithm}-${got}` : undefined;
 }
 
-/** `want sha512-…, got sha512-…`: what is said of bytes that match nothing. */
+/** Describes bytes that match nothing: `want sha512-…, got sha512-…`. */
 export function describeMismatch(want: Integrity, bytes: Uint8Array): string {
   const wanted = want.digests.map((it) => `${want.algorithm}-${it}`).join(" or ");
   return `want ${wanted}, got ${want.algorithm}-${digestOf(want, bytes)}`;

@@ -1,4 +1,4 @@
-// What we use of npm's own libraries, which come without types.
+// Types for what we use of npm's own libraries, which have none.
 
 declare module "npm-registry-fetch" {
   type Options = Readonly<Record<string, unknown>>;
@@ -7,7 +7,7 @@ declare module "npm-registry-fetch" {
   }
   function fetchFromRegistry(url: string, options: Options): Promise<Response>;
   namespace fetchFromRegistry {
-    /** The address of the registry for a package's scope. */
+    /** The address of the registry for a package, which depends on its scope. */
     function pickRegistry(name: string, options: Options): string;
   }
   export = fetchFromRegistry;

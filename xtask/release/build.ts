@@ -1,4 +1,4 @@
-// `xtask release --build`: everything a release consists of, in one folder, with checksums and manifest.
+// `xtask release --build`: makes all files of a release in one folder, with checksums and a manifest.
 import { createReadStream, createWriteStream } from "node:fs";
 import { copyFile, mkdir, readdir, rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
@@ -23,25 +23,25 @@ import {
   writeManifest,
 } from "./manifest.ts";
 
-/** A file still to be made: `make` gives it its place. */
+/** A file that is still to be made, by calling `make` with its path. */
 interface Ingredient {
   readonly name: string;
   readonly about: string;
   readonly make: (path: string) => Promise<void>;
 }
 
-/** What `uname -m` calls them, as people who look for a download do. */
+/** The names that `uname -m` prints, and by which people look for downloads. */
 const MACHINE: Readonly<Record<Architecture, string>> = { x64: "x86_64", arm64: "aarch64" };
-/** 19 takes six times as long for a twentieth less. */
+/** 19 takes six times as long and saves a twentieth. */
 const LEVEL = 12;
 
-/** Builds what is committed; gives the folder, relative to the checkout. */
+/** Builds what is committed and returns the folder, relative to the checkout. */
 export async function buildRelease(tree: Tree): Promise<string> {
   const checkout = await readCheckout(tree, { untagged: "refuse" });
   const { version } = await readPackageJson(tree.top);
   const folder = join(tree.top, RELEASE_FOLDER);
   await mkdir(folder, { recursive: true });
-  // Without the manifest the folder cannot be published, whatever an interruption leaves in it.
+  // Without the manifest, the folder cannot be published, whatever an interruption leaves in it.
   await rm(join(folder, MANIFEST), { force: true });
   const sources = await packSources(tree, checkout);
   const files: ReleaseFile[] = [];
@@ -106,7 +106,7 @@ async function writeBill(tree: Tree, format: BillFormat, out: string): Promise<v
 interface Executable {
   readonly architecture: Architecture;
   readonly version: string;
-  /** Where the compressed one goes. */
+  /** The path of the compressed executable. */
   readonly to: string;
 }
 
@@ -129,7 +129,7 @@ async function makeExecutable(
   await rm(out);
 }
 
-/** What an earlier build of another commit left. */
+/** Removes files that are left from an earlier build of another commit. */
 async function removeOthers(folder: string, names: ReadonlySet<string>): Promise<void> {
   for (const name of await readdir(folder)) {
     if (!names.has(name)) await rm(join(folder, name), { recursive: true });

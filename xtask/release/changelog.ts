@@ -1,4 +1,4 @@
-// `xtask changelog`: CHANGELOG.md as data; what is wrong with its format, line by line.
+// `xtask changelog`: parses CHANGELOG.md, and lists mistakes in its format with their lines.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import lte from "semver/functions/lte.js";
@@ -10,13 +10,13 @@ export const CHANGELOG = "CHANGELOG.md";
 export interface ChangelogVersion {
   /** `2.0.0`, `2.1.0-rc.1`, or `Unreleased`. */
   readonly version: string;
-  /** `2026-11-23`; none for what is unreleased. */
+  /** `2026-11-23`; undefined for `Unreleased`. */
   readonly date: string | undefined;
-  /** The text below the heading, without it. */
+  /** The text below the heading. */
   readonly body: string;
-  /** Of the heading. */
+  /** Line of the heading. */
   readonly line: number;
-  /** Of the body's first line. */
+  /** Line of the body's beginning. */
   readonly bodyLine: number;
 }
 
@@ -26,7 +26,7 @@ const SECTIONS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Securit
 export const task = defineTask({
   declare: (command) =>
     command
-      .option("--notes <version>", "print the text of this version, for a release's page")
+      .option("--notes <version>", "print the text about this version, for the page of a release")
       .addHelpText(
         "after",
         "\nExamples:\n  npm run xtask changelog\n  npm run xtask -- changelog --notes 2.0.0",
@@ -42,7 +42,7 @@ export const task = defineTask({
   },
 });
 
-/** The entries of the checkout's changelog, newest first; an error that lists every mistake otherwise. */
+/** The versions in the checkout's changelog, newest first. Fails with a list of all mistakes. */
 export async function readChangelogFile(top: string): Promise<readonly ChangelogVersion[]> {
   return parseChangelog(await readFile(join(top, CHANGELOG), "utf8"));
 }
@@ -76,17 +76,17 @@ function findTitleProblems(text: string, entries: readonly ChangelogVersion[]): 
   return entries.length > 0 ? problems : [...problems, `${CHANGELOG}:1: there is no version`];
 }
 
-function findEntryProblems(it: ChangelogVersion): readonly string[] {
-  const at = `${CHANGELOG}:${it.line}`;
+function findEntryProblems(entry: ChangelogVersion): readonly string[] {
+  const at = `${CHANGELOG}:${entry.line}`;
   const problems: string[] = [];
-  if (it.version === "Unreleased") {
-    if (it.date !== undefined) problems.push(`${at}: what is unreleased has no date`);
+  if (entry.version === "Unreleased") {
+    if (entry.date !== undefined) problems.push(`${at}: \`Unreleased\` must not have a date`);
   } else {
-    if (!VERSION.test(it.version)) problems.push(`${at}: \`${it.version}\` is no version`);
-    if (!isDate(it.date)) problems.push(`${at}: \`${it.date ?? ""}\` is no date`);
-    if (it.body === "") problems.push(`${at}: ${it.version} says nothing`);
+    if (!VERSION.test(entry.version)) problems.push(`${at}: \`${entry.version}\` is not a version`);
+    if (!isDate(entry.date)) problems.push(`${at}: \`${entry.date ?? ""}\` is not a date`);
+    if (entry.body === "") problems.push(`${at}: ${entry.version} has no text`);
   }
-  return [...problems, ...findBodyProblems(it)];
+  return [...problems, ...findBodyProblems(entry)];
 }
 
 function findBodyProblems({ body, bodyLine }: ChangelogVersion): readonly string[] {
@@ -96,11 +96,11 @@ function findBodyProblems({ body, bodyLine }: ChangelogVersion): readonly string
     const at = `${CHANGELOG}:${bodyLine + i}`;
     const section = /^### (.*)$/.exec(text)?.[1];
     if (section !== undefined && !SECTIONS.includes(section)) {
-      problems.push(`${at}: \`${section}\` is none of ${SECTIONS.join(", ")}`);
+      problems.push(`${at}: \`${section}\` is not one of ${SECTIONS.join(", ")}`);
     }
     hasSection ||= section !== undefined;
-    if (/^[*+-] /.test(text) && !hasSection) problems.push(`${at}: a change outside of a section`);
-    if (/^[*+] /.test(text)) problems.push(`${at}: a change starts with \`- \``);
+    if (/^[*+-] /.test(text) && !hasSection) problems.push(`${at}: a change outside a section`);
+    if (/^[*+] /.test(text)) problems.push(`${at}: a change has to start with \`- \``);
   }
   return problems;
 }
@@ -116,7 +116,7 @@ function findOrderProblems(entries: readonly ChangelogVersion[]): readonly strin
     const newer = entries[i];
     if (newer === undefined) return [];
     const at = `${CHANGELOG}:${it.line}`;
-    if (it.version === "Unreleased") return [`${at}: what is unreleased stands first`];
+    if (it.version === "Unreleased") return [`${at}: \`Unreleased\` has to come first`];
     if (newer.version === "Unreleased") return [];
     const problems: string[] = [];
     const areVersions = [newer, it].every(({ version }) => VERSION.test(version));

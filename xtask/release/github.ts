@@ -1,4 +1,4 @@
-// GitHub's REST API: where it is, who we are, and its errors as ours.
+// Connects to GitHub's REST API, and turns its errors into ours.
 import type { Octokit } from "@octokit/rest";
 import { BootcError } from "../../src/errors.ts";
 import { readPackageJson } from "../checkout/package-json.ts";
@@ -16,16 +16,16 @@ export interface GitHub extends HttpOptions {
   readonly octokit: Octokit;
   readonly repository: Repository;
   readonly authorization: string;
-  /** Fails unless the token may set webhooks, before anything is changed. */
+  /** Fails unless the token allows setting webhooks, before anything is changed. */
   requireHooks(): Promise<void>;
 }
 
-/** `owner/repo` of GITHUB_REPOSITORY, as in a workflow, or of package.json. */
+/** Reads `owner/repo` from GITHUB_REPOSITORY, which workflows have, or from package.json. */
 export async function readRepository({ ctx, top }: Tree): Promise<Repository> {
   const text = ctx.env.GITHUB_REPOSITORY ?? (await readPackageJson(top)).repository?.url ?? "";
   const [, owner, repo] = /^(?:.*github\.com\/)?([^/]+)\/([^/]+?)(?:\.git)?$/.exec(text) ?? [];
   if (owner !== undefined && repo !== undefined) return { owner, repo };
-  throw new BootcError(`\`${text}\` is no repository on GitHub`, {
+  throw new BootcError(`\`${text}\` is not a repository on GitHub`, {
     hint: "set `repository.url` in package.json",
   });
 }
@@ -33,7 +33,7 @@ export async function readRepository({ ctx, top }: Tree): Promise<Repository> {
 export interface GitHubOptions {
   readonly clock?: Clock;
   readonly fetch?: typeof fetch;
-  /** GitHub asks for a second between two changes; a stand-in does not. */
+  /** GitHub asks for a second between two changes; tests do not. */
   readonly pace?: Pace;
 }
 
@@ -47,7 +47,7 @@ export async function connectGitHub(
   if (!token) {
     throw new BootcError("there is no token for GitHub", {
       kind: "authentication",
-      hint: "set GITHUB_TOKEN, for instance to what `gh auth token` prints",
+      hint: "set GITHUB_TOKEN, for example to the output of `gh auth token`",
     });
   }
   const http = { signal: ctx.signal, clock, note: ctx.note, fetch: fetcher };
@@ -67,7 +67,7 @@ export async function connectGitHub(
   };
 }
 
-/** Octokit hands on as text what is not JSON; a success of the API always is. */
+/** Octokit returns text if the answer is not JSON, but the API's successful answers always are. */
 function requireJson(status: number, data: unknown): void {
   if (status < 300 && (typeof data === "object" || data === "")) return;
   const problem =
@@ -76,11 +76,11 @@ function requireJson(status: number, data: unknown): void {
       : `GitHub answered with a redirect (${status})`;
   throw new BootcError(problem, {
     kind: "network",
-    hint: "is something between here and GitHub? Run the same command again later",
+    hint: "is there a proxy between here and GitHub? Run the same command again later",
   });
 }
 
-/** Runs a call of Octokit; its errors become ours, about `subject`. */
+/** Makes a call by Octokit, and turns its errors into ours, about `subject`. */
 export async function ask<T>(subject: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -98,21 +98,21 @@ function explain(subject: string, error: unknown): unknown {
   if (isRateLimit(status, said, response.headers)) {
     return new BootcError(message, {
       kind: "network",
-      hint: "wait some minutes and run the same command again; it goes on where it stopped",
+      hint: "wait some minutes, then run the same command again; it continues where it stopped",
     });
   }
   if (status === 401) {
-    const hint = "GITHUB_TOKEN is wrong or has ended; make a new one";
+    const hint = "GITHUB_TOKEN is wrong or has expired; make a new one";
     return new BootcError(message, { kind: "authentication", hint });
   }
   if (status === 403 || status === 404) {
     return new BootcError(message, {
       kind: status === 403 ? "authentication" : "failed",
-      hint: "does the token have the right to write here? GitHub also answers 404 when it has none",
+      hint: "does the token have the right to write here? If not, GitHub may also answer 404",
     });
   }
   if (status >= 500) {
-    const hint = "run the same command again later; it goes on where it stopped";
+    const hint = "run the same command again later; it continues where it stopped";
     return new BootcError(message, { kind: "network", hint });
   }
   return new BootcError(message);

@@ -1,14 +1,14 @@
-// The webhook of the repository on GitHub: there once, with the newest address.
+// Makes sure that the repository on GitHub has our webhook once, with the newest address.
 import { ask, type GitHub } from "./github.ts";
 
 export interface Hook {
-  /** With its secret: never to be printed. */
+  /** Contains the secret, so it must never be printed. */
   readonly url: string;
-  /** What every address of this webhook begins with, whatever its secret. */
+  /** The beginning of the address, which is the same for every secret. */
   readonly prefix: string;
 }
 
-/** Makes the webhook, or gives the one that is there the new address. Says which. */
+/** Makes the webhook, or gives an existing one the new address; returns which of the two. */
 export async function installHook(
   { octokit, repository }: GitHub,
   { url, prefix }: Hook,

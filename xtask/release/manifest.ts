@@ -1,4 +1,4 @@
-// What a release consists of: `manifest.json` and `SHA256SUMS` beside the files, written last, read first.
+// The index files of a release, `manifest.json` and `SHA256SUMS`, which are written last and read first.
 import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
@@ -6,15 +6,15 @@ import { readFileIfAny } from "../../src/system/files.ts";
 import { sha256Of, sha256OfFile } from "../archive/digest.ts";
 import { writeWhole } from "../archive/write-whole.ts";
 
-/** Where `release --build` puts everything, relative to the checkout. */
+/** The folder of `release --build`, relative to the checkout. */
 export const RELEASE_FOLDER = "target/release";
 export const MANIFEST = "manifest.json";
 export const CHECKSUMS = "SHA256SUMS";
 
 export interface ReleaseFile {
-  /** As GitHub will call it. */
+  /** Its name on GitHub. */
   readonly name: string;
-  /** What it is, in words. */
+  /** Says what it is. */
   readonly about: string;
   readonly sizeBytes: number;
   /** In hex. */
@@ -25,22 +25,22 @@ export interface ReleaseManifest {
   readonly formatVersion: 1;
   /** As in package.json: `2.0.0-rc.1`. */
   readonly version: string;
-  /** As the files call themselves, in RPM's notation: `2.0.0~rc.1`, or a snapshot when there was no tag. */
+  /** The version in the files, in RPM's notation: `2.0.0~rc.1`, or a snapshot if there was no tag. */
   readonly builtVersion: string;
-  /** The commit everything was built from. */
+  /** The commit from which everything was built. */
   readonly commit: string;
   readonly files: readonly ReleaseFile[];
 }
 
-/** Also listed in a release, but not in themselves. */
+/** Also published, but not listed in the manifest. */
 const INDEX_FILES = [
   { name: CHECKSUMS, about: "SHA-256 of every file" },
   { name: MANIFEST, about: "what every file is, as JSON" },
 ];
 
 /**
- * GitHub replaces other characters in the names of assets; `~` and `^` of RPM versions are such.
- * Naming the files so from the start keeps checksums and names together.
+ * GitHub replaces other characters in the names of assets, such as `~` and `^` in RPM versions. We use such
+ * names from the start, so that the checksums have the right names.
  */
 export function assetName(name: string): string {
   return name.replaceAll(/[^A-Za-z0-9._+-]+/g, ".");
@@ -55,7 +55,7 @@ export async function describeFile(
   return { name, about, sizeBytes: size, sha256: await sha256OfFile(path) };
 }
 
-/** Writes both index files; the manifest last, because it says that the folder is complete. */
+/** Writes both index files. The manifest comes last, because it means that the folder is complete. */
 export async function writeManifest(folder: string, manifest: ReleaseManifest): Promise<void> {
   const sums = formatChecksums(manifest.files);
   await writeWhole(join(folder, CHECKSUMS), async (temp) => await writeFile(temp, sums));
@@ -63,12 +63,12 @@ export async function writeManifest(folder: string, manifest: ReleaseManifest): 
   await writeWhole(join(folder, MANIFEST), async (temp) => await writeFile(temp, json));
 }
 
-/** As `sha256sum --check` reads them. */
+/** In the format of `sha256sum --check`. */
 function formatChecksums(files: readonly ReleaseFile[]): string {
   return files.map((it) => `${it.sha256}  ${it.name}\n`).join("");
 }
 
-/** The files to publish. Fails when one is missing or is not what the manifest says. */
+/** The files to publish. Fails if one is missing, or differs from the manifest. */
 export async function readRelease(folder: string): Promise<{
   readonly manifest: ReleaseManifest;
   readonly files: readonly ReleaseFile[];

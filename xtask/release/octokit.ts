@@ -1,4 +1,4 @@
-// Octokit with patience: which requests to GitHub are tried again, after which pause, and what never is.
+// Configures which requests to GitHub Octokit repeats, and after which pause.
 import { retry } from "@octokit/plugin-retry";
 import { type ThrottlingOptions, throttling } from "@octokit/plugin-throttling";
 import { Octokit } from "@octokit/rest";
@@ -11,10 +11,10 @@ import {
   wasNeverSent,
 } from "../remote/http.ts";
 
-/** The groups of requests between which the throttling plugin leaves time. */
+/** The groups of requests for which the throttling plugin makes pauses. */
 export type Pace = Pick<ThrottlingOptions, "write" | "notifications">;
 
-/** The list of the plugin, and 429, which is left to the other plugin. */
+/** The retry plugin's own list, and 429, which the throttling plugin handles. */
 const NOT_RETRIED = [400, 401, 403, 404, 410, 422, 429, 451];
 const LIMIT_RETRIES = 4;
 const SECONDARY = /\bsecondary rate\b/i;
@@ -34,11 +34,11 @@ export function createOctokit(
     auth: token,
     baseUrl,
     userAgent: USER_AGENT,
-    // A redirect of an API call is a wrong address, and must not take the token along.
+    // A redirected API call means a wrong address, which must not get the token.
     request: { fetch: timedFetch(http), redirect: "manual" },
     retry: { retryAfterBaseValue: 0, doNotRetry: NOT_RETRIED },
     throttle: { ...pace, ...limitHandlers(http), retryAfterBaseValue: 0 },
-    // It would print to standard output what we report as errors.
+    // Octokit would print to standard output what we report as errors.
     log: { debug: () => {}, info: () => {}, warn: http.note, error: () => {} },
   });
 }
@@ -46,8 +46,8 @@ export function createOctokit(
 type Core = Parameters<typeof retry>[0];
 
 /**
- * A plugin below the others, which decide what is tried again. Their own pauses would outlast an
- * interruption, and a test; so they are set to nothing, and made here before the next try.
+ * A plugin below the others, which decide what is repeated. Their own pauses cannot be interrupted, and tests
+ * would have to wait for them, so they are 0, and this plugin pauses before the next try.
  */
 function politeness({ clock, note, signal }: HttpOptions) {
   return ({ hook }: Core): void => {
@@ -62,7 +62,7 @@ function politeness({ clock, note, signal }: HttpOptions) {
     hook.error("request", (error, { method, request }) => {
       signal.throwIfAborted();
       nameLimit(error);
-      // Whatever the plugins think: it may have been carried out.
+      // Whatever the plugins decide, the request may have been carried out.
       if (method === "POST" && !wasNeverSent(error)) request.retries = 0;
       else planPause(request, error);
       throw error;
@@ -70,7 +70,7 @@ function politeness({ clock, note, signal }: HttpOptions) {
   };
 }
 
-/** The pause before the next try, should the retry plugin make one. A limit is not its concern. */
+/** Plans the pause before the next try of the retry plugin, which does not handle rate limits. */
 function planPause(request: Record<string, unknown>, error: Error): void {
   if (isLimit(error)) return;
   const { failures = 0 } = request as Pending;
@@ -85,7 +85,7 @@ function isLimit(error: Error): error is Error & Failure {
   return isFailure(error) && (error.status === 403 || error.status === 429);
 }
 
-/** The throttling plugin knows a secondary limit by its words, which not every answer has. */
+/** The throttling plugin recognises a secondary limit by words that not every answer contains. */
 function nameLimit(error: Error): void {
   if (!isLimit(error)) return;
   const { headers = {} } = error.response ?? {};
@@ -94,7 +94,7 @@ function nameLimit(error: Error): void {
   error.message = `secondary rate limit: ${error.message}`;
 }
 
-/** Above the other plugins, which keep counts in an object that Octokit gives to all requests alike. */
+/** A plugin above the others, which count in an object that Octokit would share between all requests. */
 function countAnew({ hook }: Core): void {
   hook.wrap("request", async (send, options) => {
     options.request = { ...options.request };
@@ -108,15 +108,15 @@ function countAnew({ hook }: Core): void {
   });
 }
 
-/** What is kept with a request from one try to the next. */
+/** Data that stays with a request from one try to the next. */
 interface Pending {
   readonly failures?: number;
   readonly pause?: { readonly milliseconds: number; readonly reason: string };
-  /** The pause that GitHub asked for, when it was too long. */
+  /** The pause that GitHub asked for, if it was too long. */
   readonly refusedMs?: number;
 }
 
-/** Waits as long as the throttling plugin says; whether it may try again. */
+/** Waits as long as the throttling plugin says, and returns whether it may try again. */
 function limitHandlers({ clock, note, signal }: HttpOptions) {
   const wait: ThrottlingOptions["onRateLimit"] = async (seconds, { request }, _, retryCount) => {
     const pauseMs = seconds * 1000;
@@ -126,7 +126,7 @@ function limitHandlers({ clock, note, signal }: HttpOptions) {
     try {
       await clock.pause(pauseMs, signal);
     } catch (error) {
-      // The next try ends with the interruption; from here an error would only be printed.
+      // The next try ends because of the interruption; an error from here would only be printed.
       if (!signal.aborted) throw error;
     }
     return true;
@@ -134,7 +134,7 @@ function limitHandlers({ clock, note, signal }: HttpOptions) {
   return { onRateLimit: wait, onSecondaryRateLimit: wait };
 }
 
-/** An upload may take any time; everything else is answered soon, or is lost. */
+/** An upload may take any time; any other request without an early answer counts as lost. */
 function timedFetch({ fetch: fetcher = fetch, signal }: HttpOptions): typeof fetch {
   return (input, init = {}) => {
     const limits = init.body instanceof Blob ? [] : [AbortSignal.timeout(TIMEOUT_MS)];

@@ -39,7 +39,7 @@ test.each<[Partial<Facts>, readonly string[]]>([
     { manifest: { version: "1.9.0", builtVersion: "1.9.0", commit: "b".repeat(40) } },
     [
       "what was built is `1.9.0`, not `2.0.0`",
-      "what was built is not of the commit that is checked out",
+      "what was built is not from the commit that is checked out",
     ],
   ],
   [

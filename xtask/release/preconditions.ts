@@ -1,4 +1,4 @@
-// Whether a release may be published: tag, package.json, changelog, commit and files have to agree.
+// Checks that a release may be published: tag, package.json, changelog, commit and files have to agree.
 import { BootcError } from "../../src/errors.ts";
 import { formatReleasedVersion } from "../checkout/checkout.ts";
 import { readGit } from "../checkout/git.ts";
@@ -35,7 +35,7 @@ export async function readFacts(
   };
 }
 
-/** The tag a workflow runs for, or the one that HEAD has. */
+/** The tag for which a workflow runs, or the one at HEAD. */
 async function readTag(tree: Tree): Promise<string | undefined> {
   const { env } = tree.ctx;
   if (env.GITHUB_REF_TYPE === "tag") return env.GITHUB_REF_NAME;
@@ -51,7 +51,7 @@ async function commitOf(tree: Tree, tag: string | undefined): Promise<string | u
     : undefined;
 }
 
-/** Every disagreement, as a line. */
+/** Every disagreement, one line each. */
 export function findDisagreements(facts: Facts): readonly string[] {
   const { tag, packageVersion, newestEntry, manifest } = facts;
   const problems: string[] = [];
@@ -78,7 +78,7 @@ export function findDisagreements(facts: Facts): readonly string[] {
     );
   }
   if (manifest.commit !== facts.headCommit) {
-    problems.push("what was built is not of the commit that is checked out");
+    problems.push("what was built is not from the commit that is checked out");
   }
   return problems;
 }
@@ -97,6 +97,6 @@ export function requireAgreement(facts: Facts): Agreed {
     return { tag, version, commit, notes: newestEntry.body };
   }
   throw new BootcError(`this cannot be published: ${problems.join("; ")}`, {
-    hint: "docs/releasing.md has the steps in their order",
+    hint: "docs/releasing.md lists the steps in order",
   });
 }

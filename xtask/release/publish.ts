@@ -1,5 +1,6 @@
-// `xtask release --publish`: a draft, its assets, their digests, and only then the release. Every step
-// looks first at what is there, so that a run after an interruption carries on where the last one stopped.
+// `xtask release --publish`: makes a draft, uploads and verifies its assets, and only then publishes it.
+// Every step first looks at what exists, so that a run after an interruption continues where the last one
+// stopped.
 import { join } from "node:path";
 import { BootcError, kindOf, messageOf } from "../../src/errors.ts";
 import type { Terminal } from "../../src/system/context.ts";
@@ -25,34 +26,34 @@ type Asset = Release["assets"][number] & { readonly digest?: string | null };
 
 const UPLOAD_TRIES = 4;
 
-/** The release's address. With `isDryRun` everything is looked at and nothing changed. */
+/** Publishes the release and returns its address. With `isDryRun`, checks everything and changes nothing. */
 export async function publish(
   github: GitHub,
-  it: Publication,
+  publication: Publication,
   { isDryRun }: { readonly isDryRun: boolean },
 ): Promise<string> {
-  await requireTag(github, it.agreed);
-  const existing = await findRelease(github, it.agreed.tag);
+  await requireTag(github, publication.agreed);
+  const existing = await findRelease(github, publication.agreed.tag);
   if (existing !== undefined && !existing.draft)
-    return await confirmPublished(github, it, existing);
-  if (isDryRun) return await describePlan(github, it, existing);
-  const draft = await putDraft(github, it.agreed, existing);
-  await putAssets(github, it, draft);
-  await verifyAssets(github, it, draft.id);
-  const release = await undraft(github, it.agreed, draft.id);
+    return await confirmPublished(github, publication, existing);
+  if (isDryRun) return await describePlan(github, publication, existing);
+  const draft = await putDraft(github, publication.agreed, existing);
+  await putAssets(github, publication, draft);
+  await verifyAssets(github, publication, draft.id);
+  const release = await undraft(github, publication.agreed, draft.id);
   return release.html_url;
 }
 
 /**
- * The tag has to be on GitHub, at this commit: publishing a draft whose tag is missing would make
- * the tag at the tip of the default branch.
+ * Requires the tag on GitHub at this commit: publishing a draft without its tag would make the tag at the tip
+ * of the default branch.
  */
 async function requireTag({ octokit, repository }: GitHub, { tag, commit }: Agreed): Promise<void> {
   const found = await ask(`tag ${tag}`, async () => {
     const { data } = await octokit.git.listMatchingRefs({ ...repository, ref: `tags/${tag}` });
     const ref = data.find((it) => it.ref === `refs/tags/${tag}`);
     if (ref === undefined || ref.object.type !== "tag") return ref?.object.sha;
-    // An annotated tag is an object of its own, which names the commit.
+    // An annotated tag is a separate object, which names the commit.
     const annotated = await octokit.git.getTag({ ...repository, tag_sha: ref.object.sha });
     return annotated.data.object.sha;
   });
@@ -64,7 +65,7 @@ async function requireTag({ octokit, repository }: GitHub, { tag, commit }: Agre
   });
 }
 
-/** Drafts have no tag yet, so they are only found in the list. */
+/** Drafts have no tag yet, so only the list contains them. */
 async function findRelease(
   { octokit, repository }: GitHub,
   tag: string,
@@ -77,18 +78,18 @@ async function findRelease(
   if (published !== undefined) return published;
   if (named.length <= 1) return named[0];
   throw new BootcError(`there are ${named.length} drafts for \`${tag}\``, {
-    hint: "delete all of them but one on the releases page",
+    hint: "delete all but one of them on the releases page",
   });
 }
 
-/** A release that is out already is right, or an error; it is never changed. */
+/** A published release is never changed; if it differs, that is an error. */
 async function confirmPublished(
   github: GitHub,
-  it: Publication,
+  publication: Publication,
   release: Release,
 ): Promise<string> {
-  await verifyAssets(github, it, release.id);
-  github.note(`${it.agreed.tag} is published already, with these very files`);
+  await verifyAssets(github, publication, release.id);
+  github.note(`${publication.agreed.tag} is already published with exactly these files`);
   return release.html_url;
 }
 
@@ -99,12 +100,14 @@ async function describePlan(
 ): Promise<string> {
   const assets = existing === undefined ? [] : await listAssets(github, existing.id);
   github.note(
-    existing === undefined ? `would make a draft of ${agreed.tag}` : "would use the draft",
+    existing === undefined
+      ? `would create a draft of ${agreed.tag}`
+      : "would use the existing draft",
   );
   for (const file of files) {
     const asset = assets.find((it) => it.name === file.name);
     const isThere = asset !== undefined && (await isSame(github, asset, file));
-    const verb = isThere ? "is there" : asset === undefined ? "would upload" : "would replace";
+    const verb = isThere ? "exists" : asset === undefined ? "would upload" : "would replace";
     github.note(`${verb}: ${file.name}, ${formatBytes(file.sizeBytes)}, sha256:${file.sha256}`);
   }
   github.note(`would publish ${agreed.tag} with the notes:\n${agreed.notes}`);
@@ -127,17 +130,17 @@ async function putDraft(
   };
   return await ask(`the draft of ${tag}`, async () => {
     if (existing === undefined) {
-      note(`making a draft of ${tag}`);
+      note(`creating a draft of ${tag}`);
       return (await octokit.repos.createRelease(settings)).data;
     }
-    note(`carrying on with the draft of ${tag}`);
+    note(`continuing with the draft of ${tag}`);
     return (await octokit.repos.updateRelease({ ...settings, release_id: existing.id })).data;
   });
 }
 
-async function putAssets(github: GitHub, it: Publication, draft: Release): Promise<void> {
-  for (const file of it.files) await putAsset(github, it, { draft, file });
-  const names = new Set(it.files.map((file) => file.name));
+async function putAssets(github: GitHub, publication: Publication, draft: Release): Promise<void> {
+  for (const file of publication.files) await putAsset(github, publication, { draft, file });
+  const names = new Set(publication.files.map((file) => file.name));
   const strange = (await listAssets(github, draft.id)).filter((asset) => !names.has(asset.name));
   if (strange.length === 0) return;
   throw new BootcError(
@@ -151,8 +154,8 @@ interface AssetWork {
   readonly file: ReleaseFile;
 }
 
-/** Uploads unless it is there. A try that failed may have left a part of the file, or all of it. */
-async function putAsset(github: GitHub, it: Publication, work: AssetWork): Promise<void> {
+/** Uploads a file unless it exists. A failed try may have left a part of the file, or all of it. */
+async function putAsset(github: GitHub, publication: Publication, work: AssetWork): Promise<void> {
   const plan = {
     triesMax: UPLOAD_TRIES,
     pauseMs: (failures: number) => 2000 * 2 ** failures,
@@ -160,17 +163,17 @@ async function putAsset(github: GitHub, it: Publication, work: AssetWork): Promi
     describe: (message: string) => `${work.file.name}: ${message}; trying again`,
   };
   await tryRepeatedly(github, plan, async () => {
-    if (!(await hasAsset(github, work))) await upload(github, it, work);
+    if (!(await hasAsset(github, work))) await upload(github, publication, work);
   });
 }
 
-/** Also for a name that exists: an upload whose answer was lost has arrived. */
+/** Also if the name exists, which happens when an upload arrived and its answer was lost. */
 function mayTryAgain(error: unknown): boolean {
   if (asksForPatience(error)) return false;
   return kindOf(error) === "network" || /already_exists/.test(messageOf(error));
 }
 
-/** Deletes what has the name but not the content; whether the right one is there. */
+/** Whether the right asset exists. Deletes one with the same name and other content. */
 async function hasAsset(github: GitHub, { draft, file }: AssetWork): Promise<boolean> {
   const asset = (await listAssets(github, draft.id)).find((it) => it.name === file.name);
   if (asset === undefined) return false;
@@ -180,7 +183,7 @@ async function hasAsset(github: GitHub, { draft, file }: AssetWork): Promise<boo
   return false;
 }
 
-/** A missing asset counts as deleted: the answer to an earlier try may have been lost. */
+/** A missing asset counts as deleted, because the answer to an earlier try may have been lost. */
 async function deleteAsset({ octokit, repository }: GitHub, id: number): Promise<void> {
   try {
     await octokit.repos.deleteReleaseAsset({ ...repository, asset_id: id });
@@ -189,13 +192,17 @@ async function deleteAsset({ octokit, repository }: GitHub, id: number): Promise
   }
 }
 
-async function upload(github: GitHub, it: Publication, { draft, file }: AssetWork): Promise<void> {
-  const { show } = byteProgress(it.terminal, github.note, `uploading ${file.name}`);
-  const path = join(it.folder, file.name);
+async function upload(
+  github: GitHub,
+  publication: Publication,
+  { draft, file }: AssetWork,
+): Promise<void> {
+  const { show } = byteProgress(publication.terminal, github.note, `uploading ${file.name}`);
+  const path = join(publication.folder, file.name);
   const type = contentTypeOf(file.name);
   const data = await openToSend({ path, type, onProgress: show });
   await ask(`asset ${file.name}`, () =>
-    // Not `uploadReleaseAsset`, whose types know text alone. The release names the address, on another host.
+    // The types of `uploadReleaseAsset` allow only text. The release names the address, on another host.
     github.octokit.request({
       method: "POST",
       url: draft.upload_url,
@@ -223,21 +230,21 @@ async function listAssets({ octokit, repository }: GitHub, id: number): Promise<
   );
 }
 
-/** `starter` is what a broken upload leaves. */
+/** Broken uploads leave an asset in the state `starter`. */
 async function isSame(github: GitHub, asset: Asset, file: ReleaseFile): Promise<boolean> {
   if (asset.state !== "uploaded" || asset.size !== file.sizeBytes) return false;
   return (await digestOf(github, asset)) === file.sha256;
 }
 
-/** GitHub computes a digest of every asset; an older server does not, so the asset is downloaded. */
+/** GitHub knows the digest of every asset. Older servers do not, so the asset is downloaded. */
 async function digestOf(github: GitHub, asset: Asset): Promise<string> {
   const [algorithm, hex] = asset.digest?.split(":") ?? [];
   if (algorithm === "sha256" && hex !== undefined) return hex;
-  github.note(`${asset.name}: GitHub knows no digest; downloading it`);
+  github.note(`${asset.name}: GitHub does not know its digest; downloading it`);
   const headers = { accept: "application/octet-stream", authorization: github.authorization };
   const get = { method: "GET", isRepeatable: true, isLarge: true };
   const first = await request({ ...get, url: asset.url, headers }, github);
-  // The content lies elsewhere, at an address that needs no token and must not get it.
+  // The content is on another host, which needs no token and must not get it.
   const location = first.headers.get("location");
   const answer = location === null ? first : await request({ ...get, url: location }, github);
   if (answer.status !== 200) {
@@ -254,12 +261,12 @@ async function verifyAssets(github: GitHub, { files }: Publication, id: number):
   for (const file of files) {
     const asset = assets.find((it) => it.name === file.name);
     if (asset === undefined) wrong.push(`${file.name} is missing`);
-    else if (!(await isSame(github, asset, file))) wrong.push(`${file.name} has another content`);
+    else if (!(await isSame(github, asset, file))) wrong.push(`${file.name} has different content`);
   }
   if (wrong.length === 0) return;
   throw new BootcError(`the release on GitHub is not what was built: ${wrong.join("; ")}`, {
     kind: "integrity",
-    hint: "a draft is mended by the same command; what is published is never changed: make a new version",
+    hint: "the same command repairs a draft; a published release is never changed, so make a new version",
   });
 }
 

@@ -1,4 +1,4 @@
-// The progress of a transfer: a line that is drawn over on a terminal, every tenth elsewhere.
+// Shows the progress of a transfer: a line that is redrawn on a terminal, or a line for every tenth.
 import type { Terminal } from "../../src/system/context.ts";
 
 export interface ByteProgress {
@@ -34,7 +34,7 @@ function everyTenth(note: (line: string) => void, what: string): ByteProgress {
   return {
     show(doneBytes, sizeBytes) {
       const tenth = sizeBytes === 0 ? 10 : Math.floor((doneBytes / sizeBytes) * 10);
-      // A new try starts from the beginning.
+      // Compares for equality because a new try starts from the beginning.
       if (tenth === said) return;
       said = tenth;
       note(`${what}: ${describe(doneBytes, sizeBytes)}`);
@@ -47,7 +47,7 @@ function describe(doneBytes: number, sizeBytes: number): string {
   return `${percent}% of ${formatBytes(sizeBytes)}`;
 }
 
-/** `51.3 MB`, decimal as on GitHub and in package listings. */
+/** Formats a size like `51.3 MB`, in decimal units as GitHub and package listings use them. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;

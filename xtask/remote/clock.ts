@@ -1,11 +1,11 @@
-// Time, so that tests need not wait: the hour, and pauses that end early when the work is interrupted.
+// The time, and pauses that end early when the work is interrupted. Tests replace it and need not wait.
 import { setTimeout as pauseFor } from "node:timers/promises";
 
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
   pause(milliseconds: number, signal: AbortSignal): Promise<void>;
-  /** A number from 0 up to 1, to spread the requests of many clients. */
+  /** A random number from 0 up to 1, which spreads the requests of many clients. */
   random(): number;
 }
 

@@ -1,4 +1,4 @@
-// A file as the body of a request, or as a part of a form: streamed, its length known, its way shown.
+// A file as a request body or as a part of a form: streamed, with its length, and with progress.
 import { openAsBlob } from "node:fs";
 import { basename } from "node:path";
 
@@ -6,11 +6,11 @@ export interface FileToSend {
   readonly path: string;
   /** Its media type. */
   readonly type: string;
-  /** Told how much of the file has been sent. */
+  /** Called with the number of bytes sent so far. */
   readonly onProgress: (sentBytes: number, sizeBytes: number) => void;
 }
 
-/** The file, which `fetch` reads anew for each request. */
+/** Opens the file, which `fetch` reads again for each request. */
 export async function openToSend({ path, type, onProgress }: FileToSend): Promise<File> {
   return new CountedFile(await openAsBlob(path), { name: basename(path), type, onProgress });
 }

@@ -1,4 +1,4 @@
-// Requests to a service over HTTP, by ky: which of them may be repeated, when, and one kind of error.
+// Makes HTTP requests by ky: decides which may be repeated and when, and turns failures into one error.
 import ky, { isHTTPError, isTimeoutError } from "ky";
 import { BootcError, type BootcErrorOptions } from "../../src/errors.ts";
 import type { Clock } from "./clock.ts";
@@ -9,13 +9,13 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | FormData;
   /**
-   * The request may be sent again although it might have been carried out. One that may not is only
-   * repeated after an answer or an error that proves that it was not.
+   * Whether the request may be sent again even if it may have been carried out. Otherwise, it is repeated
+   * only after an answer or an error that proves that it was not.
    */
   readonly isRepeatable: boolean;
-  /** Statuses that are answers here, although they usually ask for another try. */
+  /** Statuses that count as answers here, although they usually cause another try. */
   readonly acceptStatuses?: readonly number[];
-  /** A file goes or comes: a try may take any time, and Node ends it after five minutes of silence. */
+  /** Transfers a file: a try may take any time, but Node ends it after five minutes of silence. */
   readonly isLarge?: boolean;
 }
 
@@ -39,11 +39,11 @@ interface RequestErrorOptions extends BootcErrorOptions {
   readonly asksForPatience?: boolean;
 }
 
-/** A request that failed, and what its sender may do next. */
+/** A failed request, with what its sender may do next. */
 export class RequestError extends BootcError {
-  /** Proved: the request changed nothing on the server. */
+  /** It is certain that the request changed nothing on the server. */
   readonly wasNotCarriedOut: boolean;
-  /** The server asked to be left alone for long: nobody above may try again either. */
+  /** The server asked for a long pause, so callers must not try again either. */
   readonly asksForPatience: boolean;
 
   constructor(message: string, options: RequestErrorOptions) {
@@ -63,11 +63,11 @@ const RETRIES = 4;
 const METHODS = ["get", "post", "put", "delete"];
 const FIRST_PAUSE_MS = 1000;
 const RATE_PAUSE_MS = 60_000;
-/** How long an answer may take, unless it is large. */
+/** The time limit for an answer, unless it is large. */
 export const TIMEOUT_MS = 60_000;
-/** A server that asks for more patience than this is reported instead of waited for. */
+/** If a server asks for a longer pause than this, we fail instead of waiting. */
 export const LONGEST_PAUSE_MS = 15 * 60_000;
-/** Larger answers are no JSON of ours and no log anybody reads. */
+/** No JSON that we expect, and no log that anybody reads, is larger. */
 const ANSWER_BYTES_MAX = 256 << 20;
 const NEVER_SENT = new Set([
   "ECONNREFUSED",
@@ -78,20 +78,20 @@ const NEVER_SENT = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
-/** The answer of the last try; throws a `RequestError` when there is none. */
+/** The answer to the last try. Throws a `RequestError` if there is none. */
 export async function request(what: HttpRequest, options: HttpOptions): Promise<HttpAnswer> {
   let answer: HttpAnswer | undefined;
   const send = async (input: FetchInput): Promise<Response> => {
     answer = undefined;
     answer = await fetchWhole(what, input, options.fetch ?? fetch);
-    // ky judges by status and headers; each try has the body read to its end already.
+    // ky judges only by status and headers. We have read the body already.
     return new Response(null, answer);
   };
   try {
     await ky(what.url, {
       method: what.method,
       headers: { "user-agent": USER_AGENT, ...what.headers },
-      // A redirect of an API call is a wrong address, and must not take the credentials along.
+      // A redirected API call means a wrong address, which must not get the credentials.
       redirect: what.headers?.authorization === undefined ? "follow" : "manual",
       signal: options.signal,
       timeout: what.isLarge === true ? false : TIMEOUT_MS,
@@ -100,7 +100,7 @@ export async function request(what: HttpRequest, options: HttpOptions): Promise<
       retry: {
         limit: RETRIES,
         methods: METHODS,
-        // ky's own pauses follow no clock but the machine's, and know no end to patience.
+        // ky's own pauses use the real clock and have no limit, so `shouldRetry` makes ours.
         delay: () => 0,
         shouldRetry: ({ error, retryCount }) => waitToRetry(what, options, { error, retryCount }),
       },
@@ -122,7 +122,7 @@ interface Failed {
   readonly retryCount: number;
 }
 
-/** Waits for the moment to try again; false when this outcome stands. */
+/** Waits until it is time to try again; returns false if there is no other try. */
 async function waitToRetry(
   what: HttpRequest,
   { clock, note, signal }: HttpOptions,
@@ -156,13 +156,13 @@ function decideRetry(
   }
   const { status, headers } = error.response;
   const askedMs = askedPauseMs(headers, clock);
-  // A refusal for the sake of the rate was not carried out, whatever the method.
+  // A request over the rate limit was not carried out, whatever its method.
   if (status === 429) return { pauseMs: askedMs ?? RATE_PAUSE_MS, reason: "asks to slow down" };
   if (!isRepeatable) return undefined;
   return { pauseMs: askedMs ?? backOffMs, reason: `answered ${status}` };
 }
 
-/** What `Retry-After` asks for, in seconds or as a date. */
+/** The pause that `Retry-After` asks for, in seconds or by a date. */
 function askedPauseMs(headers: Headers, clock: Clock): number | undefined {
   const after = headers.get("retry-after")?.trim() ?? "";
   if (/^\d+$/.test(after)) return Number(after) * 1000;
@@ -170,7 +170,7 @@ function askedPauseMs(headers: Headers, clock: Clock): number | undefined {
   return Number.isNaN(date) ? undefined : Math.max(0, date - clock.now());
 }
 
-/** One try. The body goes past ky, which would keep a copy of it in memory for the next one. */
+/** Makes one try. The body bypasses ky, which would keep a copy in memory for the next try. */
 async function fetchWhole(
   { body }: HttpRequest,
   input: FetchInput,
@@ -200,7 +200,7 @@ function reasonOf(error: unknown): string {
   if (isTimeoutError(error)) return "no answer in time";
   const root = rootOf(error);
   if (!(root instanceof Error)) return String(root);
-  // Of several addresses tried, only the code is told.
+  // An error about several addresses has only a code.
   return root.message || ("code" in root ? String(root.code) : "the request failed");
 }
 
@@ -221,7 +221,7 @@ export function tooPatient(url: string, pauseMs: number): RequestError {
   const minutes = Math.ceil(pauseMs / 60_000);
   return new RequestError(`\`${originOf(url)}\` refuses more requests for ${minutes} minutes`, {
     asksForPatience: true,
-    hint: "run the same command again after that; it goes on where it stopped",
+    hint: "run the same command again after that; it continues where it stopped",
   });
 }
 
@@ -229,7 +229,7 @@ export function decodeText(body: Uint8Array): string {
   return new TextDecoder().decode(body);
 }
 
-/** The server alone: what follows in an address may be a secret. */
+/** Only the server, because the rest of an address may contain a secret. */
 function originOf(url: string): string {
-  return URL.parse(url)?.origin ?? "an address that is no URL";
+  return URL.parse(url)?.origin ?? "an address that is not a URL";
 }

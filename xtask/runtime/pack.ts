@@ -1,4 +1,4 @@
-// Both runtimes as one source of the package: what runs of them, in one archive of half the size.
+// Packs the parts of both runtimes that run into one archive, which is half as large as their packages.
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ArchiveEntry, describeWriter, writeArchive } from "../archive/archive.ts";

@@ -236,7 +236,7 @@ test("packages carry the registry's digest and what they need; build tools are l
   expect(bill.program.needs).toEqual(["pkg:npm/a@1.0.0-rc.1%2Bx", "pkg:generic/node@26.10.0"]);
 });
 
-test("the runtime's parts have the names the world knows; numbers of interfaces are no parts", () => {
+test("the runtime's parts have the names the world knows; versions of interfaces are not parts", () => {
   const names = decideBill(INSIDE, FACTS).runtimeParts.map((it) => `${it.name} ${it.version}`);
   expect(names.sort()).toEqual(["libuv 1.52.1", "openssl 3.5.8", "v8 14.6"]);
 });

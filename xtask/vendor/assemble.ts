@@ -1,4 +1,4 @@
-// From a lockfile and a filter to the files of a vendored set, and what it says about itself.
+// Assembles the files of a vendored set, and its manifest, from a lockfile and a filter.
 import { readFile, stat } from "node:fs/promises";
 import type { ArchiveEntry } from "../archive/archive.ts";
 import { fetchPackages, type PackageId, requireIntegrity } from "../npm/fetch.ts";
@@ -21,12 +21,12 @@ export interface VendoredSet {
 
 export interface AssembleOptions {
   readonly filter: VendorFilter;
-  /** Time of files inside repacked tarballs, in seconds since 1970. */
+  /** The time of files in repacked tarballs, in seconds since 1970. */
   readonly mtimeEpoch: number;
   readonly isOffline: boolean;
 }
 
-/** One tarball, however often the tree holds its package. */
+/** A tarball, whose package may occur several times in the tree. */
 interface Tarball {
   readonly file: string;
   readonly packages: readonly KeptPackage[];
@@ -66,9 +66,9 @@ function groupByTarball(kept: readonly KeptPackage[]): readonly Tarball[] {
   return [...groups].map(([file, packages]) => ({ file, packages }));
 }
 
-function packageIdOf(it: KeptPackage | undefined): PackageId {
-  const { version = "", integrity = "" } = it?.entry ?? {};
-  return { name: it?.name ?? "", version, integrity };
+function packageIdOf(kept: KeptPackage | undefined): PackageId {
+  const { version = "", integrity = "" } = kept?.entry ?? {};
+  return { name: kept?.name ?? "", version, integrity };
 }
 
 interface Part {
@@ -101,7 +101,7 @@ async function readPart(
       file,
       sizeBytes,
       licenseFiles,
-      // The one that matched, of as many as the lockfile has.
+      // Of all digests in the lockfile, the one that matched.
       integrity: requireIntegrity(packageIdOf(first), bytes),
     }),
     entries: [{ path: file, content: tarball }, ...texts],
@@ -155,7 +155,7 @@ function describeSet(
   };
 }
 
-/** By code units: what a language's order is depends on the machine. */
+/** Compares code units, because the order of a language depends on the machine. */
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

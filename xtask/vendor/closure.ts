@@ -1,4 +1,4 @@
-// Which packages of a lockfile a build needs, and why the others were left out.
+// Decides which packages of a lockfile a build needs, and why the others are left out.
 import { matchesGlob } from "node:path";
 import { BootcError } from "../../src/errors.ts";
 import {
@@ -11,18 +11,18 @@ import {
 } from "./lockfile.ts";
 import { type NodePlatform, runsOn } from "./platform.ts";
 
-/** Why a package is there: the product runs with it, building needs it, or only developing. */
+/** What needs a package: the running product, a build, or only development. */
 export type DependencyKind = "normal" | "build" | "dev";
 
 export const KINDS: readonly DependencyKind[] = ["normal", "build", "dev"];
 
 export interface Filter {
   readonly kinds: readonly DependencyKind[];
-  /** Development dependencies, by name, that building needs. */
+  /** Names of development dependencies that a build needs. */
   readonly buildDependencies: readonly string[];
-  /** None: packages of every platform are kept. */
+  /** Empty means that packages for every platform are kept. */
   readonly platforms: readonly NodePlatform[];
-  /** Patterns of names that are left out wherever they are optional. */
+  /** Patterns for the names of packages to leave out wherever they are optional. */
   readonly excludePackages: readonly string[];
 }
 
@@ -46,11 +46,11 @@ export interface Closure {
   /** In the lockfile's order. */
   readonly kept: readonly KeptPackage[];
   readonly dropped: readonly DroppedPackage[];
-  /** The project's own dependencies that were kept, by kind. */
+  /** The project's own dependencies that are kept, by kind. */
   readonly roots: Readonly<Record<DependencyKind, ReadonlySet<string>>>;
 }
 
-/** A dependency on the way from one package to another. */
+/** A dependency of one package on another. */
 interface Edge {
   readonly from: string;
   readonly name: string;
@@ -59,14 +59,14 @@ interface Edge {
   readonly isPeer: boolean;
 }
 
-/** Fails when something kept is not in the lockfile, or cannot be vendored. */
+/** Fails if a package to keep is not in the lockfile, or cannot be vendored. */
 export function decideClosure(lock: Lockfile, filter: Filter): Closure {
   requireKnown(lock, filter.buildDependencies);
   const skipped = new Map<string, DropReason>();
   const byKind = Object.fromEntries(
     KINDS.map((kind) => {
       const isKept = filter.kinds.includes(kind);
-      // What is left out anyway is left out for its kind, and must not make the vendoring fail.
+      // A kind that is left out must not make vendoring fail, so it is walked without filters.
       const seen = isKept ? new Map<string, DropReason>() : undefined;
       const mine = isKept ? filter : { ...filter, platforms: [], excludePackages: [] };
       const reached = walk(lock, rootEdges(lock, kind, filter), mine, seen);
@@ -107,7 +107,7 @@ function rootEdges(lock: Lockfile, kind: DependencyKind, filter: Filter): readon
   }
 }
 
-/** What a package needs besides itself; development dependencies of packages are nobody's business. */
+/** What a package needs. Development dependencies of packages do not matter. */
 export function edgesOf(from: string, entry: LockEntry): readonly Edge[] {
   const of = (ranges: Ranges | undefined, rest: Partial<Edge> = {}) =>
     Object.entries(ranges ?? {}).map((it) => ({ ...edge(from, it), ...rest }));
@@ -122,7 +122,7 @@ function edge(from: string, [name, range]: readonly [string, string]): Edge {
   return { from, name, range, isOptional: false, isPeer: false };
 }
 
-/** Everything reachable over `start`. With `skipped`, left-out packages are noted and errors thrown. */
+/** Everything reachable from `start`. With `skipped`, records packages that are left out, and may fail. */
 function walk(
   lock: Lockfile,
   start: readonly Edge[],
@@ -159,33 +159,38 @@ function reasonToSkip(name: string, entry: LockEntry, filter: Filter): DropReaso
   return "platform";
 }
 
-function requireMayBeMissing(it: Edge): void {
-  // npm leaves out peers with --legacy-peer-deps, and optional packages it could not get.
-  if (it.isOptional || it.isPeer) return;
-  throw new BootcError(`\`${it.name}\`, which ${needer(it)} needs, is not in the lockfile`, {
+function requireMayBeMissing(edge: Edge): void {
+  // npm leaves out peers with --legacy-peer-deps, and optional packages that it cannot get.
+  if (edge.isOptional || edge.isPeer) return;
+  throw new BootcError(`\`${edge.name}\`, which ${needer(edge)} needs, is not in the lockfile`, {
     hint: "renew the lockfile with `npm install --package-lock-only`",
   });
 }
 
-function requireMayBeSkipped(it: Edge, place: string, entry: LockEntry, reason: DropReason): void {
-  if (it.isOptional || it.isPeer || entry.optional) return;
+function requireMayBeSkipped(
+  edge: Edge,
+  place: string,
+  entry: LockEntry,
+  reason: DropReason,
+): void {
+  if (edge.isOptional || edge.isPeer || entry.optional) return;
   const name = registryName(place, entry);
   const why = reason === "platform" ? "runs on none of the chosen platforms" : "is excluded";
-  throw new BootcError(`\`${name}\` ${why}, but ${needer(it)} needs it`, {
+  throw new BootcError(`\`${name}\` ${why}, but ${needer(edge)} needs it`, {
     hint: reason === "platform" ? "add a platform" : "take it out of excludePackages",
   });
 }
 
-function requireRegistry(it: Edge): void {
-  const kind = kindOfRange(it.range);
+function requireRegistry(edge: Edge): void {
+  const kind = kindOfRange(edge.range);
   if (kind === undefined) return;
-  throw new BootcError(`${needer(it)} takes \`${it.name}\` from ${kind}: \`${it.range}\``, {
+  throw new BootcError(`${needer(edge)} takes \`${edge.name}\` from ${kind}: \`${edge.range}\``, {
     kind: "unsupported",
     hint: "depend on a release in a registry, which has an integrity",
   });
 }
 
-/** What else than a registry a version range names, if so. */
+/** The source that a range names, if it is not a registry. */
 function kindOfRange(range: string): string | undefined {
   if (/^git[+:]|^(github|gitlab|bitbucket|gist):|^git@|^[\w.-]+\/[\w.-]+(#|$)/.test(range))
     return "git";
@@ -194,8 +199,8 @@ function kindOfRange(range: string): string | undefined {
   return /^workspace:/.test(range) ? "a workspace" : undefined;
 }
 
-function needer(it: Edge): string {
-  return it.from === "" ? "package.json" : `\`${it.from.replace(/^.*node_modules\//, "")}\``;
+function needer(edge: Edge): string {
+  return edge.from === "" ? "package.json" : `\`${edge.from.replace(/^.*node_modules\//, "")}\``;
 }
 
 function requireVendorable({ place, name, entry }: KeptPackage): void {

@@ -1,17 +1,17 @@
-// How vendoring is configured: the key `vendorFilter` of package.json, or the command line instead of it.
+// The configuration of vendoring: the key `vendorFilter` in package.json, or the command line instead.
 import { isAbsolute } from "node:path";
 import { BootcError } from "../../src/errors.ts";
 import { type DependencyKind, type Filter, KINDS } from "./closure.ts";
 import { decidePlatforms, formatPlatform, type NodePlatform, platformsOfTier } from "./platform.ts";
 
-/** Files of a package that are left out: `*` as name stands for every package. */
+/** Files to leave out of a package; the name `*` means every package. */
 export interface PathExclusion {
   readonly name: string;
-  /** Relative to the package; a folder stands for all that is in it. */
+  /** Relative to the package; a folder means everything in it. */
   readonly exclude: string;
 }
 
-/** `vendorFilter` as written. */
+/** `vendorFilter` as it is written. */
 export interface VendorConfig {
   readonly platforms?: readonly string[];
   readonly tier?: number;
@@ -21,7 +21,7 @@ export interface VendorConfig {
   readonly excludePackagePaths?: readonly PathExclusion[];
 }
 
-/** `vendorFilter` as it works. */
+/** `vendorFilter` as it is applied. */
 export interface VendorFilter extends Filter {
   readonly keepDepKinds: string;
   readonly excludePackagePaths: readonly PathExclusion[];
@@ -48,11 +48,11 @@ export const KEEP_DEP_KINDS = [
 
 export interface ParsedConfig {
   readonly config: VendorConfig;
-  /** Keys nobody knows: a newer tool may, so they only warn. */
+  /** Unknown keys. They only cause a warning, because a newer version may know them. */
   readonly unknown: readonly string[];
 }
 
-/** Fails, naming the key, on a value of the wrong shape. */
+/** Fails and names the key if a value has the wrong form. */
 export function parseVendorConfig(value: unknown): ParsedConfig {
   if (value === undefined) return { config: {}, unknown: [] };
   if (typeof value !== "object" || value === null || Array.isArray(value))
@@ -84,7 +84,7 @@ function isExclusion(value: unknown): boolean {
   return typeof it?.name === "string" && typeof it.exclude === "string";
 }
 
-/** `NAME#GLOB`, as on the command line. */
+/** Parses `NAME#GLOB` from the command line. */
 export function parseExclusion(text: string): PathExclusion {
   const at = text.indexOf("#");
   if (at > 0 && at < text.length - 1)
@@ -95,7 +95,7 @@ export function parseExclusion(text: string): PathExclusion {
   });
 }
 
-/** What `config` means. Fails on names of kinds and platforms that do not exist. */
+/** Applies the defaults. Fails on unknown names of kinds and platforms. */
 export function decideFilter(config: VendorConfig): VendorFilter {
   const keepDepKinds = config.keepDepKinds ?? "all";
   const excludePackagePaths = config.excludePackagePaths ?? [];
@@ -112,7 +112,7 @@ export function decideFilter(config: VendorConfig): VendorFilter {
 
 function decideKinds(keep: string): readonly DependencyKind[] {
   if (!(KEEP_DEP_KINDS as readonly string[]).includes(keep)) {
-    throw new BootcError(`there is no kind of dependency \`${keep}\``, {
+    throw new BootcError(`\`${keep}\` is not a kind of dependency`, {
       kind: "usage",
       hint: `choose from ${KEEP_DEP_KINDS.join(", ")}`,
     });

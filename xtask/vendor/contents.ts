@@ -1,4 +1,4 @@
-// What one package contributes: its tarball as registered or filtered, its licence, its licence texts.
+// Reads what a package contributes: its tarball, filtered if necessary, its licence and the texts.
 import { createHash } from "node:crypto";
 import { matchesGlob } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -8,7 +8,7 @@ import type { PathExclusion } from "./config.ts";
 import { readTarball, type TarFile } from "./tar-read.ts";
 
 export interface PackageContents {
-  /** The smaller tarball, when files were left out. */
+  /** The smaller tarball, if files were left out. */
   readonly repacked?: { readonly bytes: Buffer; readonly integrity: string };
   readonly filteredFiles: readonly string[];
   readonly filteredBytes: number;
@@ -19,11 +19,11 @@ export interface PackageContents {
   readonly used: readonly PathExclusion[];
 }
 
-/** Files at the top of a package that carry its licence, whatever their suffix; code is none. */
+/** Files with licence texts at the top of a package, with any suffix except those of code. */
 const LICENSE_FILE = /^((un)?licen[cs]es?|copying|copyright|notice)([-._][^/]*)?$/i;
 const CODE_FILE = /\.([cm]?[jt]s|json|map)$/i;
 
-/** Reads a package's tarball. Files that an exclusion names are left out and told. */
+/** Reads a package's tarball, leaves out files that an exclusion names, and lists them. */
 export function readContents(
   name: string,
   tarball: Uint8Array,
@@ -55,12 +55,12 @@ export function readContents(
   };
 }
 
-/** Everything in a package lies below one folder, by custom `package`. */
+/** Everything in a package is in one folder, usually `package`. */
 function withoutTop(path: string): string {
   return path.slice(path.indexOf("/") + 1);
 }
 
-/** A pattern names files, or folders with all that is in them. */
+/** A pattern matches files, or folders with everything in them. */
 function isExcluded(path: string, pattern: string): boolean {
   const parts = path.split("/");
   const bare = pattern.replace(/\/+$/, "");
@@ -80,14 +80,14 @@ function repack(
   return { bytes, integrity: `sha512-${createHash("sha512").update(bytes).digest("base64")}` };
 }
 
-/** `license` as SPDX wants it; the older spellings are an object and a list of objects. */
+/** The SPDX expression in `license`; older spellings are an object and a list of objects. */
 function licenseOf(packageJson: Buffer | undefined): string {
   if (packageJson === undefined) return "";
   let manifest: { readonly license?: unknown; readonly licenses?: unknown };
   try {
     manifest = JSON.parse(packageJson.toString("utf8").replace(/^\uFEFF/, ""));
   } catch {
-    // Not ours to judge here: `xtask licenses` names every package without a licence.
+    // This is not the place to fail: `xtask licenses` names every package without a licence.
     return "";
   }
   const typeOf = (it: unknown): string =>

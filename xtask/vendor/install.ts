@@ -8,7 +8,7 @@ import { describeMismatch, matchIntegrity, parseIntegrity } from "../npm/integri
 import { type PlatformLimits, runsOn, thisPlatform } from "./platform.ts";
 import { readTarball } from "./tar-read.ts";
 
-/** What it reads of an entry of the vendored lockfile. */
+/** The fields that we read of an entry in the vendored lockfile. */
 interface Entry extends PlatformLimits {
   readonly version?: string;
   readonly resolved?: string;
@@ -17,14 +17,14 @@ interface Entry extends PlatformLimits {
 }
 
 /**
- * Makes `target`/node_modules of the vendored set in `vendor`: every tarball verified, then unpacked;
- * packages for other platforms left out. The folder appears whole or not at all. Gives the number of
- * packages. Fails with `integrity`, naming the package, when a tarball is not what the lockfile says.
+ * Makes `target`/node_modules from the vendored set in `vendor`: verifies and unpacks every tarball, except
+ * those for other platforms. The folder appears complete or not at all. Returns the number of packages. Fails
+ * with kind `integrity`, and names the package, if a tarball differs from the lockfile.
  */
 export async function installVendored(vendor: string, target: string): Promise<number> {
   const place = join(target, "node_modules");
   if (existsSync(place))
-    throw new BootcError(`\`${place}\` exists already`, { hint: "remove it first" });
+    throw new BootcError(`\`${place}\` already exists`, { hint: "remove it first" });
   const here = thisPlatform();
   const entries = Object.entries(await readLock(vendor)).filter(
     ([path, it]) => path !== "" && runsOn(it, here),
@@ -49,7 +49,7 @@ async function readLock(vendor: string): Promise<Readonly<Record<string, Entry>>
     };
     if (packages !== undefined) return packages;
   } catch (cause) {
-    // A syntax error of the file is no defect of ours.
+    // A syntax error in the file is not a defect of this program.
     throw noLock(path, cause instanceof SyntaxError ? new BootcError(cause.message) : cause);
   }
   throw noLock(path, new BootcError("it names no packages"));
@@ -60,7 +60,7 @@ function noLock(path: string, cause: unknown): BootcError {
   return new BootcError(`cannot read \`${path}\``, { cause, hint });
 }
 
-/** The path below node_modules; one that leads elsewhere is refused. */
+/** The path below node_modules. Fails if it leads elsewhere. */
 function requireInside(path: string): string {
   const parts = path.split("/");
   if (
@@ -97,11 +97,12 @@ async function installPackage(
 
 function requireIntegrity(bytes: Buffer, integrity: string): void {
   const want = parseIntegrity(integrity);
-  if (want === undefined) throw new BootcError(`no integrity we know: \`${integrity}\``);
+  if (want === undefined)
+    throw new BootcError(`its integrity is not a SHA-2 digest: \`${integrity}\``);
   if (matchIntegrity(want, bytes) !== undefined) return;
   throw new BootcError(
     `its tarball is not what the lockfile says: ${describeMismatch(want, bytes)}`,
-    { kind: "integrity", hint: "fetch the vendored archive again, or make it anew" },
+    { kind: "integrity", hint: "fetch the vendored archive again, or make a new one" },
   );
 }
 
@@ -110,7 +111,7 @@ function binsOf({ bin }: Entry): readonly string[] {
   return paths.map((it) => it.replace(/^\.\//, ""));
 }
 
-/** Modes do not depend on the umask of whoever builds. */
+/** Sets modes that do not depend on the umask. */
 async function writeOne(path: string, bytes: Buffer, isExecutable: boolean): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, bytes);
@@ -120,10 +121,13 @@ async function writeOne(path: string, bytes: Buffer, isExecutable: boolean): Pro
 async function main([vendor, target, ...more]: readonly string[]): Promise<number> {
   try {
     if (vendor === undefined || target === undefined || more.length > 0)
-      throw new BootcError("want two folders: the vendored set, and where node_modules goes", {
-        kind: "usage",
-        hint: "node xtask/vendor/install.ts VENDOR_DIR TARGET_DIR",
-      });
+      throw new BootcError(
+        "this needs two folders: the vendored set, and the place for node_modules",
+        {
+          kind: "usage",
+          hint: "node xtask/vendor/install.ts VENDOR_DIR TARGET_DIR",
+        },
+      );
     const count = await installVendored(vendor, target);
     process.stderr.write(`installed ${count} packages into ${join(target, "node_modules")}\n`);
     return 0;

@@ -14,9 +14,9 @@ import {
 
 test.each([
   { text: "{", want: "package-lock.json is not valid JSON" },
-  { text: "[]", want: "package-lock.json holds no object" },
-  { text: '{"lockfileVersion":1}', want: "package-lock.json has version 1, want 2 or 3" },
-  { text: '{"lockfileVersion":4,"packages":{"":{}}}', want: "has version 4, want 2 or 3" },
+  { text: "[]", want: "package-lock.json does not contain an object" },
+  { text: '{"lockfileVersion":1}', want: "package-lock.json has version 1 instead of 2 or 3" },
+  { text: '{"lockfileVersion":4,"packages":{"":{}}}', want: "has version 4 instead of 2 or 3" },
   { text: '{"lockfileVersion":2}', want: "package-lock.json names no packages" },
   { text: '{"lockfileVersion":3}', want: "package-lock.json names no packages" },
 ])("$want", ({ text, want }) => {
@@ -71,7 +71,7 @@ test("a missing file is named, with the way to get it", async () => {
   });
 });
 
-test("all differences between package.json and lockfile are told at once", async () => {
+test("all differences between package.json and lockfile are reported at once", async () => {
   const folder = mkdtempSync(join(tmpdir(), "project-"));
   const manifest = { dependencies: { a: "2", b: "1" }, devDependencies: { c: "1" } };
   const root = { dependencies: { a: "1", b: "1" }, devDependencies: { d: "1" } };
@@ -121,7 +121,7 @@ test.each([
   expect(decideFilter({ keepDepKinds: keep }).kinds).toEqual(want);
 });
 
-test("unknown keys are told, not refused", () => {
+test("unknown keys are reported, not refused", () => {
   expect(parseVendorConfig({ platforms: [], future: 1 }).unknown).toEqual(["future"]);
 });
 
@@ -135,7 +135,7 @@ test.each([
 });
 
 test.each([
-  { keepDepKinds: "some", want: "there is no kind of dependency `some`" },
+  { keepDepKinds: "some", want: "`some` is not a kind of dependency" },
   {
     excludePackagePaths: [{ name: "a", exclude: "../b" }],
     want: "`a#../b` leads out of the package",

@@ -1,4 +1,4 @@
-// package.json and package-lock.json as we read them, and the ways in which they can be wrong.
+// Reads package.json and package-lock.json, and checks that they agree.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
@@ -7,7 +7,7 @@ import type { PlatformLimits } from "./platform.ts";
 
 export type Ranges = Readonly<Record<string, string>>;
 
-/** What package.json and an entry of the lockfile have in common. */
+/** The fields that package.json and the entries of a lockfile have in common. */
 export interface Dependencies {
   readonly dependencies?: Ranges;
   readonly devDependencies?: Ranges;
@@ -39,13 +39,13 @@ export interface LockEntry extends Dependencies, PlatformLimits {
   readonly peer?: boolean;
 }
 
-/** A lockfile of version 3, or one of version 2 without what that repeats for npm 6. */
+/** A lockfile of version 3, or of version 2 without the part that is for npm 6. */
 export interface Lockfile {
   readonly name?: string;
   readonly version?: string;
   readonly lockfileVersion: 3;
   readonly requires?: boolean;
-  /** By place in the tree: `` is the project, `node_modules/a/node_modules/b` a nested package. */
+  /** By place in the tree: "" is the project, `node_modules/a/node_modules/b` is a nested package. */
   readonly packages: Readonly<Record<string, LockEntry>>;
 }
 
@@ -55,10 +55,10 @@ export interface Project {
   readonly lock: Lockfile;
 }
 
-/** npm reads the first of them that is there. */
+/** npm reads the first of these that exists. */
 const LOCKFILES = ["npm-shrinkwrap.json", "package-lock.json"] as const;
 
-/** Reads the project in `folder`. Fails unless its lockfile is there and up to date. */
+/** Reads the project in `folder`. Fails unless its lockfile exists and is up to date. */
 export async function readProject(folder: string): Promise<Project> {
   const manifest = parsePackageManifest(
     await readRequired(join(folder, "package.json"), NO_MANIFEST),
@@ -81,18 +81,21 @@ async function readRequired(path: string, hint: string): Promise<string> {
 export function parsePackageManifest(text: string): PackageManifest {
   const manifest = parseObject("package.json", text) as PackageManifest;
   if (manifest.workspaces === undefined) return manifest;
-  throw new BootcError("workspaces cannot be vendored: their packages are in no registry", {
-    kind: "unsupported",
-    hint: "vendor the workspace that is shipped, with a package.json and lockfile of its own",
-  });
+  throw new BootcError(
+    "workspaces cannot be vendored, because their packages are not in a registry",
+    {
+      kind: "unsupported",
+      hint: "vendor the workspace that is shipped, with its own package.json and lockfile",
+    },
+  );
 }
 
-/** Fails on lockfiles of version 1, which say too little, and on unknown ones. `file` is for errors. */
+/** Fails on version 1, which has too little information, and on unknown versions. Errors name `file`. */
 export function parseLockfile(text: string, file = "package-lock.json"): Lockfile {
   const { dependencies: _old, ...lock } = parseObject(file, text);
   if (lock.lockfileVersion !== 3 && lock.lockfileVersion !== 2) {
     const version = JSON.stringify(lock.lockfileVersion);
-    throw new BootcError(`${file} has version ${version}, want 2 or 3`, {
+    throw new BootcError(`${file} has version ${version} instead of 2 or 3`, {
       kind: "unsupported",
       hint: "renew it with `npm install --package-lock-only --lockfile-version 3`",
     });
@@ -106,14 +109,14 @@ export function parseLockfile(text: string, file = "package-lock.json"): Lockfil
 function parseObject(name: string, text: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
-    // Some editors begin a file with a byte-order mark, which npm reads over.
+    // Some editors write a byte-order mark at the beginning, which npm ignores.
     value = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (cause) {
     throw new BootcError(`${name} is not valid JSON`, { cause: new BootcError(String(cause)) });
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
-  throw new BootcError(`${name} holds no object`);
+  throw new BootcError(`${name} does not contain an object`);
 }
 
 const KINDS = [
@@ -123,7 +126,7 @@ const KINDS = [
   "peerDependencies",
 ] as const;
 
-/** Fails, naming every difference, unless the lockfile was made for this package.json. */
+/** Fails and names every difference if the lockfile was not made for this package.json. */
 export function requireLockfileAgreement(
   manifest: PackageManifest,
   lock: Lockfile,
@@ -144,7 +147,7 @@ export function requireLockfileAgreement(
   });
 }
 
-/** npm lets an optional dependency win over an ordinary one of the same name. */
+/** In npm, an optional dependency overrides an ordinary one with the same name. */
 export function effectiveRanges(from: Dependencies, kind: (typeof KINDS)[number]): Ranges {
   const ranges = from[kind] ?? {};
   if (kind !== "dependencies") return ranges;
@@ -152,12 +155,12 @@ export function effectiveRanges(from: Dependencies, kind: (typeof KINDS)[number]
   return Object.fromEntries(Object.entries(ranges).filter(([name]) => !(name in optional)));
 }
 
-/** The name a package has in the registry; an alias carries it in the entry. */
+/** The name of a package in the registry, which the entry has if the place has an alias. */
 export function registryName(place: string, entry: LockEntry): string {
   return entry.name ?? place.slice(place.lastIndexOf("node_modules/") + "node_modules/".length);
 }
 
-/** Where Node finds `name` from `place`: the nearest node_modules on the way up. */
+/** Where Node finds `name` from `place`: in the nearest node_modules on the way up. */
 export function resolvePlace(lock: Lockfile, place: string, name: string): string | undefined {
   for (let at = place; ; at = at.includes("/") ? at.slice(0, at.lastIndexOf("/")) : "") {
     const isInside = at === "node_modules" || at.endsWith("/node_modules");

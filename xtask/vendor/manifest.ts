@@ -1,4 +1,4 @@
-// What a vendored set says about itself: one list that licences, bundled provides and the SBOM are made of.
+// The manifest of a vendored set, from which licences, bundled provides and the SBOM are made.
 import { BootcError } from "../../src/errors.ts";
 import type { DependencyKind } from "./closure.ts";
 import type { PlatformLimits } from "./platform.ts";
@@ -8,10 +8,10 @@ export interface VendorManifest {
   readonly formatVersion: 1;
   readonly name: string;
   readonly version: string;
-  /** `linux-x64-glibc`; none means that packages of every platform were kept. */
+  /** Such as `linux-x64-glibc`; empty means that packages for every platform were kept. */
   readonly platforms: readonly string[];
   readonly keepDepKinds: string;
-  /** By name, then version. */
+  /** Sorted by name, then by version. */
   readonly packages: readonly VendoredPackage[];
 }
 
@@ -19,19 +19,19 @@ export interface VendoredPackage extends PlatformLimits {
   readonly name: string;
   readonly version: string;
   readonly kind: DependencyKind;
-  /** Where it is installed, relative to the project. */
+  /** The places where it is installed, relative to the project. */
   readonly paths: readonly string[];
   /** The tarball, relative to the manifest. */
   readonly file: string;
   readonly sizeBytes: number;
-  /** Of the tarball as vendored. */
+  /** The integrity of the vendored tarball. */
   readonly integrity: string;
-  /** Of the registry's tarball, when files were left out of it. */
+  /** The integrity of the registry's tarball, if files were left out of it. */
   readonly originalIntegrity?: string;
   /** Files of the registry's tarball that were left out. */
   readonly filteredFiles: readonly string[];
   readonly filteredBytes: number;
-  /** SPDX expression from the package's own package.json; empty when it has none. */
+  /** The SPDX expression from the package's own package.json; empty if there is none. */
   readonly license: string;
   /** Licence texts, relative to the manifest. */
   readonly licenseFiles: readonly string[];
@@ -41,7 +41,7 @@ export function formatVendorManifest(manifest: VendorManifest): string {
   return `${JSON.stringify(manifest, undefined, 2)}\n`;
 }
 
-/** Fails on text that is no manifest of a version we know. */
+/** Fails unless the text is a manifest of a known version. */
 export function parseVendorManifest(text: string): VendorManifest {
   let manifest: Partial<VendorManifest>;
   try {

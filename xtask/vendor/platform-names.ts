@@ -1,6 +1,6 @@
-// The names Node has for systems, processors and C libraries, and what others call the same.
+// Node's names for systems, processors and C libraries, and other names for the same.
 
-/** By part of a platform: `process.platform`, `process.arch`, and what npm calls the C library. */
+/** For each part of a platform: `process.platform`, `process.arch`, and npm's names for C libraries. */
 const KNOWN = {
   os: [
     "aix",
@@ -34,7 +34,7 @@ const KNOWN = {
   libc: ["glibc", "musl"],
 } as const;
 
-/** What container images, Debian, GNU and Apple say. */
+/** Names in container images, Debian, GNU and on Apple systems. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   aarch64: "arm64",
   amd64: "x64",
@@ -54,7 +54,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 
 const PARTS = ["os", "cpu", "libc"] as const;
 
-/** `platform` in Node's names, `*` and the parts it knows as they are; undefined where nothing is near. */
+/** `platform` in Node's names. Keeps `*` and known parts; undefined if no known name is near. */
 export function nearestPlatform(platform: string): string | undefined {
   const parts = platform.split("-").map((it, i) => {
     const known: readonly string[] = KNOWN[PARTS[i] ?? "libc"];
@@ -66,7 +66,7 @@ export function nearestPlatform(platform: string): string | undefined {
 function nearestOf(word: string, known: readonly string[]): string | undefined {
   const elsewhere = ELSEWHERE[word];
   if (elsewhere !== undefined && known.includes(elsewhere)) return elsewhere;
-  // `arm64v8`, `ppc64le`: the name with something behind it.
+  // `arm64v8`, `ppc64le`: a known name with a suffix.
   const begins = known.filter((it) => word.startsWith(it)).sort((a, b) => b.length - a.length);
   if (begins[0] !== undefined) return begins[0];
   const [best] = known
@@ -75,7 +75,7 @@ function nearestOf(word: string, known: readonly string[]): string | undefined {
   return best !== undefined && best.distance <= word.length / 3 ? best.name : undefined;
 }
 
-/** How many letters are to be changed, put in or left out. */
+/** The number of letters to change, insert or remove. */
 function distanceOf(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (const letter of a) {

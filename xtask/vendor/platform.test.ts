@@ -95,9 +95,9 @@ test("tiers are Node's", () => {
 });
 
 test.each([
-  { text: "linux", want: "`linux` is no platform" },
-  { text: "linux-x64-glibc-2", want: "is no platform" },
-  { text: "win32-x64-glibc", want: "is no platform" },
+  { text: "linux", want: "`linux` is not a platform" },
+  { text: "linux-x64-glibc-2", want: "is not a platform" },
+  { text: "win32-x64-glibc", want: "is not a platform" },
   { text: "plan9-*", want: "no platform is called `plan9-*`" },
 ])("$text: $want", ({ text, want }) => {
   expect(() => decidePlatforms([text])).toThrow(want);

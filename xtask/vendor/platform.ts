@@ -1,15 +1,15 @@
-// Platforms as npm tells them apart: system, processor, C library. Without dependencies, for the installer.
+// Platforms as npm distinguishes them. Has no dependencies, because the installer uses it.
 import { BootcError } from "../../src/errors.ts";
 import { nearestPlatform } from "./platform-names.ts";
 
-/** A platform to vendor for. `libc` is known for Linux alone. */
+/** A platform to vendor for. Only Linux has `libc`. */
 export interface NodePlatform {
   readonly os: string;
   readonly cpu: string;
   readonly libc?: string;
 }
 
-/** What a package says about where it runs, as package.json and lockfile have it. */
+/** The platforms on which a package runs, as in package.json and lockfiles. */
 export interface PlatformLimits {
   readonly os?: string | readonly string[];
   readonly cpu?: string | readonly string[];
@@ -17,8 +17,8 @@ export interface PlatformLimits {
 }
 
 /**
- * Support tiers of Node itself, from the platform list in BUILDING.md of Node 24; 3 is experimental.
- * Patterns are looked up here, so this is also the list of what `*` can stand for.
+ * Node's own support tiers, from the platform list in BUILDING.md of Node 24; 3 is experimental. Patterns are
+ * looked up here, so this also lists everything that `*` can mean.
  */
 const TIERS: Readonly<Record<string, 1 | 2 | 3>> = {
   "aix-ppc64": 2,
@@ -40,12 +40,12 @@ const TIERS: Readonly<Record<string, 1 | 2 | 3>> = {
   "win32-x64": 1,
 };
 
-/** `linux-x64-glibc`, `darwin-arm64`. Fails on anything that has not two or three parts. */
+/** Parses names like `linux-x64-glibc` and `darwin-arm64`. Fails unless there are two or three parts. */
 export function parsePlatform(text: string): NodePlatform {
   const [os, cpu, libc, ...more] = text.split("-");
   const isWhole = [os, cpu, libc ?? "x"].every((it) => it !== undefined && /^\w+$/.test(it));
   if (!os || !cpu || !isWhole || more.length > 0 || (libc !== undefined && os !== "linux")) {
-    throw new BootcError(`\`${text}\` is no platform`, {
+    throw new BootcError(`\`${text}\` is not a platform`, {
       kind: "usage",
       hint: "write os-cpu, or linux-cpu-libc: linux-x64-glibc, linux-*-glibc, darwin-arm64",
     });
@@ -58,8 +58,8 @@ export function formatPlatform({ os, cpu, libc }: NodePlatform): string {
 }
 
 /**
- * The platforms that `patterns` name; in each part `*` stands for anything. A pattern without `*` need
- * not be in the table. Fails when a pattern names none that Node knows, with the nearest that it does.
+ * The platforms that `patterns` name; `*` means any name of a part. A pattern without `*` need not be in the
+ * table. Fails if Node knows no platform for a pattern, and names the nearest one.
  */
 export function decidePlatforms(patterns: readonly string[]): readonly NodePlatform[] {
   const names = patterns.flatMap((pattern) => {
@@ -96,11 +96,11 @@ function matchesPattern(name: string, pattern: string): boolean {
   return want.length === have.length && want.every((it, i) => it === "*" || it === have[i]);
 }
 
-/** Does a package with these limits install on `platform`? As npm-install-checks 8 decides it. */
+/** Whether a package with these limits installs on `platform`, as npm-install-checks 8 decides it. */
 export function runsOn(limits: PlatformLimits, platform: NodePlatform): boolean {
   if (!isAllowed(platform.os, limits.os) || !isAllowed(platform.cpu, limits.cpu)) return false;
   if (limits.libc === undefined) return true;
-  // A platform that names no C library takes whatever there is; other systems than Linux have none.
+  // A platform without a C library accepts any; systems other than Linux have none.
   if (platform.os !== "linux") return false;
   return platform.libc === undefined || isAllowed(platform.libc, limits.libc);
 }
@@ -112,11 +112,11 @@ function isAllowed(value: string, limits: string | readonly string[] | undefined
   return list.includes(value) || list.every((it) => it.startsWith("!"));
 }
 
-/** The platform this process runs on. */
+/** The platform on which this process runs. */
 export function thisPlatform(): NodePlatform {
   const { platform, arch } = process;
   if (platform !== "linux") return { os: platform, cpu: arch };
-  // Otherwise the report looks up names of network addresses, which takes seconds without a network.
+  // Otherwise, the report looks up the names of network addresses, which takes seconds without a network.
   Object.assign(process.report, { excludeNetwork: true }); // unknown to @types/node 26.6
   const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
   const libc = report.header?.glibcVersionRuntime === undefined ? "musl" : "glibc";

@@ -1,4 +1,4 @@
-// package.json and package-lock.json of the vendored set: what was kept and nothing else, a pair that agrees.
+// Reduces package.json and package-lock.json to what was kept, so that they still agree.
 import type { Closure, KeptPackage } from "./closure.ts";
 import {
   type LockEntry,
@@ -8,7 +8,7 @@ import {
   resolvePlace,
 } from "./lockfile.ts";
 
-/** What the vendored lockfile says about a tarball. */
+/** The fields of a tarball in the vendored lockfile. */
 export interface VendoredTarball {
   /** Relative to the lockfile. */
   readonly file: string;
@@ -16,15 +16,15 @@ export interface VendoredTarball {
 }
 
 /**
- * Without scripts, which would run at install and are not part of what is vendored, and without
- * development dependencies that were left out.
+ * Removes scripts, which would run at installation and are not vendored, and development dependencies that
+ * were left out.
  */
 export function pruneManifest(manifest: PackageManifest, closure: Closure): PackageManifest {
   const { scripts: _scripts, vendorFilter: _filter, devEngines: _engines, ...rest } = manifest;
   return withRanges(rest as PackageManifest, pruneRanges(manifest, closure));
 }
 
-/** Entries point at the vendored tarballs; flags say what holds in the smaller tree. */
+/** Makes entries refer to the vendored tarballs, and sets the flags for the smaller tree. */
 export function pruneLock(
   lock: Lockfile,
   closure: Closure,
@@ -61,7 +61,7 @@ function pruneRanges(from: PackageManifest | LockEntry, { roots }: Closure): Roo
   };
 }
 
-/** Keys without a range in them are left out, as npm leaves them out. */
+/** Leaves out keys without a range, like npm. */
 function withRanges<T extends PackageManifest | LockEntry>(from: T, ranges: RootRanges): T {
   const kept = Object.entries(from).flatMap(([key, value]) => {
     if (!(key in ranges)) return [[key, value] as const];
@@ -71,7 +71,7 @@ function withRanges<T extends PackageManifest | LockEntry>(from: T, ranges: Root
   return Object.fromEntries(kept) as T;
 }
 
-/** npm takes a lockfile for outdated when it names an optional package and has no entry for it. */
+/** For npm, a lockfile that names an optional package without having an entry for it is outdated. */
 function withoutDropped(
   lock: Lockfile,
   { place, entry }: KeptPackage,
@@ -110,7 +110,7 @@ interface Reachability {
   readonly withoutBoth: ReadonlySet<string>;
 }
 
-/** As npm marks them: for development only, optional only, or one of the two on every way. */
+/** npm's flags: only for development, only optional, or one of the two on every path. */
 function flagsOf(place: string, reach: Reachability): Partial<LockEntry> {
   if (reach.withoutBoth.has(place)) return {};
   const isDev = !reach.withoutDev.has(place);

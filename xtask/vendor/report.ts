@@ -1,12 +1,12 @@
-// What vendoring tells: how much was kept, and what was dropped for which reason.
+// Describes the result of vendoring: what was kept, and what was dropped for which reason.
 import type { Closure, DropReason } from "./closure.ts";
 import type { VendorManifest } from "./manifest.ts";
 
 const REASONS: Readonly<Record<DropReason, string>> = {
-  kind: "not of the kinds that are kept",
+  kind: "of other kinds",
   platform: "for other platforms",
   excluded: "excluded by name",
-  unreached: "needed by nothing that is kept",
+  unreached: "that nothing kept needs",
 };
 
 /** `kept 24 packages, 4.77 MB: 21 normal, 3 build` */
@@ -17,7 +17,7 @@ export function describeKept({ packages }: VendorManifest): string {
   return `kept ${packages.length} packages, ${formatMegabytes(bytes)}: ${counts || "none"}`;
 }
 
-/** A line for each reason; with `isVerbose` the packages as well. */
+/** A line for each reason; with `isVerbose`, also the packages. */
 export function describeDropped({ dropped }: Closure, isVerbose: boolean): readonly string[] {
   const groups = Map.groupBy(dropped, (it) => it.reason);
   return (Object.keys(REASONS) as DropReason[]).flatMap((reason) => {

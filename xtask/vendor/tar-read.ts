@@ -1,10 +1,10 @@
-// Reads the tarballs packages come in. No dependency but Node: the installer of an offline build uses it.
+// Reads package tarballs, as leniently as npm. Depends only on Node, because the offline installer uses it.
 import { gunzipSync } from "node:zlib";
 import { BootcError } from "../../src/errors.ts";
 
-/** A regular file of a tarball. Links are left out, as npm leaves them out. */
+/** A regular file in a tarball. Links are left out, as by npm. */
 export interface TarFile {
-  /** As in the tarball, with its first folder: `package/index.js`. */
+  /** Its path in the tarball, with the first folder: `package/index.js`. */
   readonly path: string;
   readonly bytes: Buffer;
   readonly isExecutable: boolean;
@@ -12,7 +12,7 @@ export interface TarFile {
 
 const BLOCK = 512;
 
-/** The files of a gzipped tarball. Fails on a damaged one, and on a path that leads out of it. */
+/** The files in a gzipped tarball. Fails if it is damaged, or if a path leads out of it. */
 export function readTarball(gzipped: Uint8Array): readonly TarFile[] {
   let tar: Buffer;
   try {
@@ -26,7 +26,7 @@ export function readTarball(gzipped: Uint8Array): readonly TarFile[] {
   return unpackTar(tar);
 }
 
-/** The files of a tar: ustar, with the long names of POSIX (pax) and of GNU tar. */
+/** The files in a tar: ustar with the long names of POSIX (pax) and of GNU tar. */
 export function unpackTar(tar: Buffer): readonly TarFile[] {
   const files: TarFile[] = [];
   let longPath: string | undefined;
@@ -66,7 +66,7 @@ function readOctal(header: Buffer, offset: number, length: number): number {
     .replace(/[\0 ]+/g, " ")
     .trim();
   if (/^[0-7]*$/.test(text)) return Number.parseInt(text || "0", 8);
-  throw damaged("a header holds no number where one belongs");
+  throw damaged("a number in a header is malformed");
 }
 
 function readText(bytes: Buffer, offset: number, length: number): string {
@@ -82,7 +82,7 @@ function readPath(header: Buffer): string {
   return prefix === "" ? name : `${prefix}/${name}`;
 }
 
-/** pax(1): records `LENGTH KEY=VALUE\n`, the length counting itself. */
+/** Reads pax(1) records, `LENGTH KEY=VALUE\n`, whose length includes itself. */
 function readPaxPath(bytes: Buffer): string | undefined {
   let path: string | undefined;
   for (let at = 0; at < bytes.length; ) {
@@ -103,7 +103,7 @@ function isExecutable(header: Buffer): boolean {
 function requireInside(path: string): string {
   const parts = path.split("/").filter((it) => it !== "" && it !== ".");
   if (!path.startsWith("/") && !parts.includes("..") && parts.length > 0) return parts.join("/");
-  throw new BootcError(`the tarball holds the path \`${path}\`, which leads out of it`, {
+  throw new BootcError(`the tarball contains the path \`${path}\`, which leads out of it`, {
     kind: "integrity",
   });
 }

@@ -55,7 +55,7 @@ test.each<[BuildState, BuildState | undefined, BuildState, BuildState, string]>(
 
 test.each<[string, BuildState, string | undefined, boolean]>([
   ["there is a source RPM, and its half failed", "failed", "2.0-1", true],
-  ["there is no source RPM", "failed", undefined, false],
+  ["there is not a source RPM", "failed", undefined, false],
   ["a chroot failed", "succeeded", "2.0-1", false],
 ])("whether an import failed: %s", (_, sourceState, packageVersion, want) => {
   const progress = {
@@ -73,5 +73,5 @@ test("the chroots of a canceled build, which the server leaves waiting, are canc
 });
 
 test.each(["unknown", "", undefined, 3])("the state %s is an error", (state) => {
-  expect(() => parseState(state)).toThrow("which means nothing");
+  expect(() => parseState(state)).toThrow("reports the unknown state");
 });

@@ -1,4 +1,4 @@
-// The states of a build, which come twice: what they mean, taken together with those of its chroots.
+// What a build's state means: the same states occur in both of its phases, so the chroots' states count too.
 import { BootcError } from "../../../src/errors.ts";
 
 /** The names of copr_common's `StatusEnum`, in the order of its numbers. */
@@ -39,28 +39,28 @@ export interface BuildChroot {
   readonly state: BuildState;
   readonly startedOn: number | undefined;
   readonly endedOn: number | undefined;
-  /** Where results and logs are; none before the build starts there. */
+  /** The folder of results and logs; undefined before the build starts in this chroot. */
   readonly resultUrl: string | undefined;
 }
 
-/** The build of the source RPM, which every build begins with. */
+/** The build of the source RPM, with which every build begins. */
 export interface SourceBuild {
   readonly state: BuildState;
   readonly resultUrl: string | undefined;
 }
 
-/** All that is known of a build at one moment. */
+/** Everything known about a build at one moment. */
 export interface Progress {
   readonly build: Build;
   readonly source: SourceBuild | undefined;
   readonly chroots: readonly BuildChroot[];
 }
 
-/** A state as the server wrote it. `unknown`, and what this program does not know, are errors. */
+/** Parses a state that the server sent. Unknown states are errors, and so is `unknown`. */
 export function parseState(value: unknown): BuildState {
   const state = STATES.find((it) => it === value);
   if (state !== undefined) return state;
-  throw new BootcError(`the server reports the state \`${String(value)}\`, which means nothing`, {
+  throw new BootcError(`the server reports the unknown state \`${String(value)}\``, {
     kind: "network",
   });
 }
@@ -75,8 +75,8 @@ export function isSuccess(state: BuildState): boolean {
 }
 
 /**
- * Until when something has taken time, in seconds since the epoch. The server never gives an end to a build
- * that was canceled or skipped, or whose import failed; then nothing is known rather than that it goes on.
+ * The end of the time that something has taken so far, in seconds since the epoch. For a build that was
+ * canceled or skipped, or whose import failed, the server never reports an end; then the end is unknown.
  */
 export function lastMoment(
   { state, endedOn }: { readonly state: BuildState; readonly endedOn: number | undefined },
@@ -86,29 +86,29 @@ export function lastMoment(
 }
 
 /**
- * What a chroot shows. When the build is over, one that still waits on the server will do so for ever:
- * the build was canceled, or there is no source RPM to build from.
+ * The state to show for a chroot. Once the build is over, a chroot that still waits will wait for ever,
+ * because the build was canceled or has no source RPM.
  */
 export function stateOfChroot(build: Build, chroot: BuildChroot): BuildState {
   return isFinal(build.state) && !isFinal(chroot.state) ? "canceled" : chroot.state;
 }
 
 /**
- * Whether the source RPM was made and COPR's dist-git did not take it. The server reports a failed source
- * build either way; the version, which the source RPM has told, is what tells the two apart.
+ * Whether the source RPM was made, but not accepted by COPR's dist-git. The server reports a failed source
+ * build in both cases; only here does it know the version, which it reads from the source RPM.
  */
 export function hasFailedImport({ build, source }: Omit<Progress, "chroots">): boolean {
   return source?.state === "failed" && build.packageVersion !== undefined;
 }
 
-/** What is going on, in words: the same `pending` and `running` stand for both halves of a build. */
+/** Says what is going on; `pending` and `running` alone can mean either phase of a build. */
 export function describePhase({ build, source, chroots }: Progress): string {
   if (hasFailedImport({ build, source })) return "failed to be imported";
   if (isFinal(build.state)) return build.state;
   if (build.state === "importing") return "importing the source RPM";
   const isAnyChrootBusy = chroots.some((it) => it.state !== "waiting");
   if (isAnyChrootBusy) return build.state === "pending" ? "waiting for builders" : "building";
-  // The build and its parts are asked one after the other: the source RPM may be done by now.
+  // The server was asked about the build first, so the source RPM may be finished by now.
   if (build.state !== "pending") return "building the source RPM";
   const isSourceDone = source !== undefined && isFinal(source.state);
   return isSourceDone ? "waiting for builders" : "waiting for a builder for the source RPM";

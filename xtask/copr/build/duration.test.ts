@@ -11,6 +11,6 @@ test.each([
   expect(parseDuration(text, "--x")).toBe(want);
 });
 
-test.each(["", "soon", "-1s", "1d", "1h30m"])("`%s` is no duration", (text) => {
-  expect(() => parseDuration(text, "--x")).toThrow(`--x: \`${text}\` is no duration`);
+test.each(["", "soon", "-1s", "1d", "1h30m"])("`%s` is not a duration", (text) => {
+  expect(() => parseDuration(text, "--x")).toThrow(`--x: \`${text}\` is not a duration`);
 });

@@ -1,9 +1,9 @@
-// A build as a table: its phase, and a row per chroot with state and times.
+// Formats a build as a table: its phase, and a row with state and times for each chroot.
 import type { Terminal } from "../../../src/system/context.ts";
 import { describePhase, isFinal, lastMoment, type Progress, stateOfChroot } from "./build-state.ts";
 import { alignColumns, colorState, formatDuration, formatTime } from "./table.ts";
 
-/** Lines no wider than the terminal, so that drawing over them hits as many rows as were drawn. */
+/** Lines that fit into the terminal, so that redrawing covers exactly the rows that were drawn. */
 export function progressLines(
   progress: Progress,
   nowEpoch: number,

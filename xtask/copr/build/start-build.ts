@@ -1,4 +1,4 @@
-// Starting a build: of the package as the server knows it, of another commit, or of a source RPM.
+// Starts a build of the package as the server knows it, of a commit, or of a source RPM.
 import { basename } from "node:path";
 import { BootcError, kindOf, messageOf } from "../../../src/errors.ts";
 import type { Terminal } from "../../../src/system/context.ts";
@@ -19,12 +19,12 @@ import { type Build, isFinal, isSuccess } from "./build-state.ts";
 import { uploadBuild } from "./upload.ts";
 
 export type BuildSource =
-  /** What `copr/project.json` names: the head of its branch. */
+  /** The head of the branch in `copr/project.json`. */
   | { readonly kind: "package" }
   | { readonly kind: "commit"; readonly committish: string }
   | { readonly kind: "srpm"; readonly path: string };
 
-/** The webhook and the push that causes it race; this is how long we leave it to win. */
+/** After a push, the webhook may need this long to start its build. */
 const WEBHOOK_WAIT = { intervalMs: 20_000, timeLimitMs: 40_000 };
 const NEWEST_BUILDS = 10;
 
@@ -74,9 +74,9 @@ function isOurs({ packageName }: Build, source: GitSource, ours: PackageSettings
 
 export interface StartBuild {
   readonly source: BuildSource;
-  /** All of the project when empty. */
+  /** Empty means all of the project's chroots. */
   readonly chroots: readonly string[];
-  /** Behind the builds that people wait for. */
+  /** Gives way to builds that people wait for. */
   readonly isBackground: boolean;
   readonly terminal: Terminal;
 }
@@ -84,17 +84,17 @@ export interface StartBuild {
 export async function startBuild(
   copr: Connection,
   file: ProjectFile,
-  it: StartBuild,
+  request: StartBuild,
 ): Promise<Build> {
   const settings = {
     ownername: file.owner,
     projectname: file.project,
-    ...(it.chroots.length === 0 ? {} : { chroots: it.chroots }),
+    ...(request.chroots.length === 0 ? {} : { chroots: request.chroots }),
     timeout: file.package.timeoutSeconds,
-    background: it.isBackground,
+    background: request.isBackground,
     enable_net: file.enableNet ?? false,
   };
-  switch (it.source.kind) {
+  switch (request.source.kind) {
     case "package":
       return await startOnce(copr, "/package/build", {
         ...settings,
@@ -104,34 +104,34 @@ export async function startBuild(
       return await startOnce(copr, "/build/create/scm", {
         ...settings,
         clone_url: file.package.cloneUrl,
-        committish: it.source.committish,
+        committish: request.source.committish,
         subdirectory: file.package.subdirectory ?? "",
         spec: file.package.spec ?? "",
         scm_type: "git",
         source_build_method: "make_srpm",
       });
     case "srpm": {
-      // Refused here rather than after fifty megabytes.
-      await checkBeforeBuild(copr, file, it.chroots);
+      // Finds out before fifty megabytes are sent.
+      await checkBeforeBuild(copr, file, request.chroots);
       const { owner, project } = file;
-      const { path } = it.source;
-      const progress = byteProgress(it.terminal, copr.note, `uploading ${basename(path)}`);
+      const { path } = request.source;
+      const progress = byteProgress(request.terminal, copr.note, `uploading ${basename(path)}`);
       const upload = { owner, project, path, settings, onProgress: progress.show };
       return await uploadBuild(copr, upload);
     }
   }
 }
 
-/** Starts a build, and never a second one: when the answer is lost, somebody has to look. */
+/** Starts a build, but never a second one: if the answer is lost, a person has to look. */
 async function startOnce(copr: Connection, path: string, json: object): Promise<Build> {
   try {
     return await createBuild(copr, path, { ...json });
   } catch (error) {
     const isAnswered = !copr.signal.aborted && kindOf(error) !== "network";
     if (isAnswered || (error instanceof RequestError && error.wasNotCarriedOut)) throw error;
-    throw new BootcError(`${messageOf(error)}: whether the build was started is not known`, {
+    throw new BootcError(`${messageOf(error)}: the build may have been started or not`, {
       kind: kindOf(error),
-      hint: "look before you start it again: npm run xtask -- copr status",
+      hint: "before you start it again, look with: npm run xtask -- copr status",
     });
   }
 }

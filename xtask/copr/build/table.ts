@@ -1,4 +1,4 @@
-// Tables and times for people: columns aligned, states coloured where the terminal has colour.
+// Formats tables and times for people, with coloured states if the terminal has colours.
 import { type BuildState, isFinal } from "./build-state.ts";
 
 /** Columns as wide as their widest cell, two spaces apart. */
@@ -15,7 +15,7 @@ export function alignColumns(rows: readonly (readonly string[])[]): readonly str
   );
 }
 
-/** `4m 02s`, `1h 04m`; empty when it has not begun. Both in seconds since the epoch. */
+/** Like `4m 02s` or `1h 04m`; empty if a time is unknown. Takes seconds since the epoch. */
 export function formatDuration(from: number | undefined, to: number | undefined): string {
   if (from === undefined || to === undefined) return "";
   const seconds = Math.max(0, Math.round(to - from));
@@ -25,13 +25,13 @@ export function formatDuration(from: number | undefined, to: number | undefined)
   return `${Math.floor(seconds / 3600)}h ${two(Math.floor((seconds % 3600) / 60))}m`;
 }
 
-/** `2026-11-23 16:04:05Z` of seconds since the epoch. */
+/** Formats seconds since the epoch like `2026-11-23 16:04:05Z`. */
 export function formatTime(epoch: number | undefined): string {
   if (epoch === undefined) return "";
   return `${new Date(epoch * 1000).toISOString().slice(0, 19).replace("T", " ")}Z`;
 }
 
-/** Colours the first occurrence of a state in a line that has been padded already. */
+/** Colours the first occurrence of a state in a padded line. */
 export function colorState(line: string, state: BuildState): string {
   const code = { failed: 31, canceled: 33, succeeded: 32, running: 36 }[state as string];
   if (code === undefined || (!isFinal(state) && state !== "running")) return line;

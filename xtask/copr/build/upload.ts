@@ -1,4 +1,4 @@
-// Sending a source RPM to COPR: one multipart request, streamed, found again when its answer is lost.
+// Sends a source RPM to COPR in one streamed request, and finds its build if the answer is lost.
 import { basename } from "node:path";
 import { kindOf } from "../../../src/errors.ts";
 import { type FileToSend, openToSend } from "../../remote/file-to-send.ts";
@@ -9,9 +9,9 @@ import { type Connection, call } from "../connection.ts";
 import type { Build } from "./build-state.ts";
 
 export interface Upload extends ProjectName {
-  /** Path of the `.src.rpm`. */
+  /** Path of the `.src.rpm` file. */
   readonly path: string;
-  /** Options of the build, as the server's form names them. */
+  /** Options of the build, with the names in the server's form. */
   readonly settings: object;
   readonly onProgress: FileToSend["onProgress"];
 }
@@ -44,7 +44,7 @@ async function sendOrFind(
   } catch (error) {
     copr.signal.throwIfAborted();
     if (!isLost(error)) throw error;
-    // Behind a proxy that gave up, the server may still be at it.
+    // Behind a proxy that gave up, the server may still be working.
     await copr.clock.pause(2000 * 2 ** tried, copr.signal);
     const build = await findNewBuild(copr, upload, newestId);
     if (build === undefined) throw error;
@@ -57,25 +57,25 @@ function isLost(error: unknown): boolean {
   return kindOf(error) === "network" && !asksForPatience(error);
 }
 
-async function newestBuildId(copr: Connection, it: ProjectName): Promise<number> {
-  const [newest] = await listBuilds(copr, { owner: it.owner, project: it.project, limit: 1 });
+async function newestBuildId(copr: Connection, name: ProjectName): Promise<number> {
+  const [newest] = await listBuilds(copr, { owner: name.owner, project: name.project, limit: 1 });
   return newest?.id ?? 0;
 }
 
-/** A build of this user that was not there before the upload. */
+/** A build by this user that did not exist before the upload. */
 async function findNewBuild(
   copr: Connection,
-  it: ProjectName,
+  name: ProjectName,
   before: number,
 ): Promise<Build | undefined> {
-  const builds = await listBuilds(copr, { owner: it.owner, project: it.project, limit: 10 });
+  const builds = await listBuilds(copr, { owner: name.owner, project: name.project, limit: 10 });
   const username = copr.credentials?.username;
   return builds.find(
     (build) => build.id > before && (username === undefined || build.submitter === username),
   );
 }
 
-/** `fetch` states the length of a form, without which a WSGI server finds nothing in it. */
+/** `fetch` sends the length of a form, which a WSGI server needs to find anything in it. */
 async function send(copr: Connection, { path, settings, onProgress }: Upload): Promise<Build> {
   const file = await openToSend({ path, type: "application/x-rpm", onProgress });
   const form = new FormData();

@@ -1,4 +1,4 @@
-// Watching a build to its end: polite polling, a live table on a terminal, a line per change elsewhere.
+// Watches a build to its end: polls politely, and shows a live table or, without a terminal, each change.
 import { BootcError, kindOf, messageOf } from "../../../src/errors.ts";
 import type { Terminal } from "../../../src/system/context.ts";
 import type { Clock } from "../../remote/clock.ts";
@@ -20,19 +20,19 @@ import { progressLines } from "./progress-table.ts";
 
 export interface WatchBuildOptions {
   readonly terminal: Terminal;
-  /** Milliseconds after which we stop watching a build that is not over. */
+  /** Milliseconds after which we stop watching, even if the build is not over. */
   readonly timeLimitMs?: number | undefined;
-  /** Milliseconds between two looks; by age of the build when not given. */
+  /** Milliseconds between two requests; by default, this depends on how long we have watched. */
   readonly intervalMs?: number | undefined;
 }
 
-/** The server may be away this long before watching gives up. */
+/** How long the server may be unavailable before we give up. */
 const OUTAGE_MS = 15 * 60_000;
 const TAIL_LINES = 30;
 
 /**
- * Watches build `id` until it is over. Throws `queued` when time is up or the user has stopped
- * watching, `failed` when the build failed or was canceled.
+ * Watches build `id` until it is over. Fails with kind `queued` if the time is up or the user stops watching,
+ * and with `failed` if the build failed or was canceled.
  */
 export async function watchBuild(
   copr: Connection,
@@ -54,7 +54,7 @@ export async function watchBuild(
 
 interface Following extends WatchBuildOptions {
   readonly screen: Screen;
-  /** Places whose log has been shown. */
+  /** The places whose logs have been shown. */
   readonly told: Set<string>;
 }
 
@@ -81,22 +81,22 @@ async function follow(copr: Connection, id: number, options: Following): Promise
   }
 }
 
-/** The time limit also holds while a request waits for a server in trouble. */
+/** Applies the time limit also while a request waits for a server in trouble. */
 function clockUntil(
   clock: Clock,
-  it: { readonly endMs: number; readonly id: number; readonly startedMs: number },
+  watch: { readonly endMs: number; readonly id: number; readonly startedMs: number },
 ): Clock {
   return {
     ...clock,
     async pause(milliseconds, signal) {
-      const leftMs = Math.max(0, it.endMs - clock.now());
+      const leftMs = Math.max(0, watch.endMs - clock.now());
       await clock.pause(Math.min(milliseconds, leftMs), signal);
-      if (leftMs <= milliseconds) throw timeIsUp(it.id, clock.now() - it.startedMs);
+      if (leftMs <= milliseconds) throw timeIsUp(watch.id, clock.now() - watch.startedMs);
     },
   };
 }
 
-/** Often in the first minute, then every half minute; spread, so that clients do not march in step. */
+/** Short in the first minute, then half a minute; random, so that clients do not act in step. */
 export function decidePause(watchedMs: number, random: number): number {
   return (watchedMs < 60_000 ? 10_000 : 30_000) * (0.8 + 0.4 * random);
 }
@@ -107,14 +107,14 @@ interface Look {
   readonly answeredMs: number;
 }
 
-/** A server in trouble does not end the watch before it has been away for long. */
-async function readPatiently(copr: Connection, it: Look): Promise<Progress | undefined> {
+/** Continues watching while the server has trouble, unless that lasts too long. */
+async function readPatiently(copr: Connection, look: Look): Promise<Progress | undefined> {
   try {
-    return await readProgress(copr, it.id, it.last);
+    return await readProgress(copr, look.id, look.last);
   } catch (error) {
     copr.signal.throwIfAborted();
-    const isFirstLook = it.last === undefined;
-    const isLongAway = copr.clock.now() - it.answeredMs > OUTAGE_MS;
+    const isFirstLook = look.last === undefined;
+    const isLongAway = copr.clock.now() - look.answeredMs > OUTAGE_MS;
     const mayAskAgain = kindOf(error) === "network" && !asksForPatience(error);
     if (!mayAskAgain || isFirstLook || isLongAway) throw error;
     copr.note(`${messageOf(error)}; still watching`);
@@ -122,7 +122,7 @@ async function readPatiently(copr: Connection, it: Look): Promise<Progress | und
   }
 }
 
-/** Everything about a build, with no more questions than its state makes worthwhile. */
+/** Everything about a build. Asks only questions whose answers can have changed. */
 export async function readProgress(
   copr: Connection,
   id: number,
@@ -130,29 +130,31 @@ export async function readProgress(
 ): Promise<Progress> {
   const build = await getBuild(copr, id);
   const source = await readSource(copr, { id, state: build.state, last: last?.source });
-  // The one phase in which nothing can happen to the chroots, once they are known.
+  // In this phase, nothing can happen to chroots that are already known.
   const isBuildingSource = build.state === "running" && source?.state === "running";
   const chroots =
     isBuildingSource && last !== undefined ? last.chroots : await listBuildChroots(copr, id);
   return { build, source, chroots };
 }
 
-/** States in which the server may not know the source build yet: asked for it, it fails and logs an error. */
+/** States in which the server may not know the source build yet; asking makes it fail and log an error. */
 const WITHOUT_SOURCE: readonly BuildState[] = ["pending", "starting", "canceled"];
 
 async function readSource(
   copr: Connection,
-  it: {
+  watch: {
     readonly id: number;
     readonly state: BuildState;
     readonly last: SourceBuild | undefined;
   },
 ): Promise<SourceBuild | undefined> {
-  const isKnown = it.last !== undefined && isFinal(it.last.state);
-  return isKnown || WITHOUT_SOURCE.includes(it.state) ? it.last : await getSourceBuild(copr, it.id);
+  const isKnown = watch.last !== undefined && isFinal(watch.last.state);
+  return isKnown || WITHOUT_SOURCE.includes(watch.state)
+    ? watch.last
+    : await getSourceBuild(copr, watch.id);
 }
 
-/** What a chroot said last, as soon as it has failed: others may take hours yet. */
+/** Shows the end of a log as soon as its chroot has failed, because others may take hours. */
 async function reportFailures(
   copr: Connection,
   progress: Progress,
@@ -160,14 +162,14 @@ async function reportFailures(
 ): Promise<void> {
   for (const place of failedPlaces(progress).filter((it) => !told.has(it.where))) {
     const lines = await describeFailure(copr, place);
-    // The log may take a moment to be where it belongs.
+    // The log may take a moment to appear.
     if (lines === undefined && !isFinal(progress.build.state)) continue;
     told.add(place.where);
     for (const line of lines ?? [`${place.where}: there is no log`]) copr.note(line);
   }
 }
 
-/** The end of a log; `undefined` while there is none. A host of logs that is away ends no watch. */
+/** The end of a log; `undefined` while it does not exist. A log host in trouble does not end the watch. */
 async function describeFailure(
   copr: Connection,
   place: LogPlace,
@@ -184,7 +186,7 @@ async function describeFailure(
   }
 }
 
-/** Where the logs with the reason are. A failed import has its log only on the server's page. */
+/** The places of the logs that have the reason. The log of a failed import is only on the server's page. */
 function failedPlaces({ build, source, chroots }: Progress): readonly LogPlace[] {
   if (hasFailedImport({ build, source })) return [];
   if (source?.state === "failed") return [{ where: "source", resultUrl: source.resultUrl }];
@@ -193,13 +195,13 @@ function failedPlaces({ build, source, chroots }: Progress): readonly LogPlace[]
     .map((it) => ({ where: it.name, resultUrl: it.resultUrl }));
 }
 
-/** A build that did not succeed, as the error that ends the command. */
+/** Fails with the reason if the build did not succeed. */
 export function requireSuccess(progress: Progress): void {
   const { build } = progress;
   if (isSuccess(build.state)) return;
   if (hasFailedImport(progress)) {
     throw new BootcError(`build ${build.id} failed in the import into COPR's dist-git`, {
-      hint: `the page of the build has a link to the import's log: /coprs/build/${build.id}`,
+      hint: `the build's page links to the log of the import: /coprs/build/${build.id}`,
     });
   }
   const places = failedPlaces(progress).map((it) =>
@@ -207,7 +209,7 @@ export function requireSuccess(progress: Progress): void {
   );
   const where = places.length > 0 ? ` in ${places.join(", ")}` : "";
   throw new BootcError(`build ${build.id} ${build.state}${where}`, {
-    hint: `read everything with: npm run xtask -- copr logs ${build.id}`,
+    hint: `read its logs with: npm run xtask -- copr logs ${build.id}`,
   });
 }
 
@@ -216,10 +218,10 @@ function timeIsUp(id: number, watchedMs: number): BootcError {
 }
 
 function stoppedWatching(id: number, why: string): BootcError {
-  return new BootcError(`stopped watching build ${id}, which goes on: ${why}`, {
+  return new BootcError(`stopped watching build ${id}, which continues: ${why}`, {
     kind: "queued",
     hint:
-      `come back with: npm run xtask -- copr watch ${id}; ` +
+      `watch it again with: npm run xtask -- copr watch ${id}; ` +
       `end it with: npm run xtask -- copr cancel ${id}`,
   });
 }
@@ -231,7 +233,7 @@ function describeMs(milliseconds: number): string {
 
 interface Screen {
   show(progress: Progress): void;
-  /** Something else is going to be written: what was drawn stays. */
+  /** Keeps what was drawn, because something else will be written. */
   leave(): void;
 }
 
@@ -239,7 +241,7 @@ function openScreen(copr: Connection, terminal: Terminal): Screen {
   return terminal.isStderrTerminal ? liveTable(copr, terminal) : linePerChange(copr);
 }
 
-/** Draws over what it drew before. */
+/** Draws over the previous table. */
 function liveTable(copr: Connection, terminal: Terminal): Screen {
   let drawn = 0;
   return {

@@ -1,4 +1,4 @@
-// `xtask copr apply`: make the project and the package on the server match copr/project.json.
+// `xtask copr apply`: makes the project and the package on the server match copr/project.json.
 import { BootcError } from "../../../src/errors.ts";
 import {
   addProject,
@@ -17,20 +17,20 @@ type Settings = Readonly<Record<string, unknown>>;
 
 export interface Change {
   readonly subject: "project" | "package";
-  /** `add` makes it; otherwise the fields that differ. */
+  /** With `add`, everything is new; with `edit`, only the listed fields change. */
   readonly action: "add" | "edit";
   readonly fields: readonly FieldChange[];
 }
 
 export interface FieldChange {
   readonly name: string;
-  /** False for a setting that the server takes but never shows: it is set again every time. */
+  /** False for a setting that the server accepts but never shows, so it is set every time. */
   readonly isReported: boolean;
   readonly from: unknown;
   readonly to: unknown;
 }
 
-/** What has to change on the server for it to match `file`. */
+/** The changes that make the server match `file`. */
 export async function readChanges(copr: Connection, file: ProjectFile): Promise<readonly Change[]> {
   await requireChroots(copr, file);
   const project = await getProject(copr, file);
@@ -51,7 +51,7 @@ function keptChroots(file: ProjectFile, project: Settings): readonly string[] {
   return branched.filter((it) => file.excludedChroots?.includes(it) !== true);
 }
 
-/** A chroot the server does not offer is found before anything is changed. */
+/** Finds chroots that the server does not offer before anything is changed. */
 async function requireChroots(copr: Connection, file: ProjectFile): Promise<void> {
   const offered = await listMockChroots(copr);
   const unknown = file.chroots.filter((it) => !offered.includes(it));
@@ -59,7 +59,7 @@ async function requireChroots(copr: Connection, file: ProjectFile): Promise<void
   throw new BootcError(
     `\`${copr.url}\` does not offer ${unknown.map((it) => `\`${it}\``).join(", ")}`,
     {
-      hint: "take the chroot out of copr/project.json; old releases are switched off on the server",
+      hint: "remove the chroot from copr/project.json; the server switches off old releases",
     },
   );
 }
@@ -67,7 +67,7 @@ async function requireChroots(copr: Connection, file: ProjectFile): Promise<void
 interface ServerState {
   readonly project: Settings | undefined;
   readonly pkg: Settings | undefined;
-  /** Chroots of the project that are the server's own. */
+  /** The project's chroots that the server added. */
   readonly kept: readonly string[];
 }
 
@@ -97,7 +97,7 @@ function changesOf(
   return [{ subject, action: have === undefined ? "add" : "edit", fields }];
 }
 
-/** A form on the way may end lines its own way, and take space off the end. */
+/** Forms may change the ends of lines, and remove space at the end. */
 function isSame(have: unknown, want: unknown): boolean {
   const plain = (value: unknown) =>
     typeof value === "string" ? value.replaceAll("\r\n", "\n").trimEnd() : JSON.stringify(value);
@@ -117,21 +117,21 @@ function projectFields(file: ProjectFile, kept: readonly string[]): Settings {
   });
 }
 
-function packageFields(it: PackageSettings): Settings {
+function packageFields(settings: PackageSettings): Settings {
   return withoutUndefined({
-    clone_url: it.cloneUrl,
-    committish: it.committish,
-    subdirectory: it.subdirectory ?? "",
-    spec: it.spec ?? "",
+    clone_url: settings.cloneUrl,
+    committish: settings.committish,
+    subdirectory: settings.subdirectory ?? "",
+    spec: settings.spec ?? "",
     scm_type: "git",
     source_build_method: "make_srpm",
-    webhook_rebuild: it.webhookRebuild ?? true,
-    max_builds: it.maxBuilds,
-    timeout: it.timeoutSeconds,
+    webhook_rebuild: settings.webhookRebuild ?? true,
+    max_builds: settings.maxBuilds,
+    timeout: settings.timeoutSeconds,
   });
 }
 
-/** The answer calls some fields otherwise than the request that sets them. */
+/** Gives the fields of an answer the names that they have in requests. */
 function flatPackage(pkg: Settings): Settings {
   const source = isRecord(pkg.source_dict) ? pkg.source_dict : {};
   return {
@@ -151,14 +151,14 @@ function withoutUndefined(settings: Settings): Settings {
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 
-/** Carries the changes out. Repeating it after an interruption is safe: it starts from what is there. */
+/** Makes the changes. This can be repeated after an interruption, because it starts from what exists. */
 export async function applyChanges(
   copr: Connection,
   file: ProjectFile,
   changes: readonly Change[],
 ): Promise<void> {
   for (const change of changes) {
-    copr.note(`${change.action === "add" ? "making" : "changing"} the ${change.subject}`);
+    copr.note(`${change.action === "add" ? "creating" : "changing"} the ${change.subject}`);
     if (change.subject === "project") await applyToProject(copr, file, change);
     else await applyToPackage(copr, file, change);
   }
@@ -173,7 +173,7 @@ async function applyToProject(copr: Connection, file: ProjectFile, change: Chang
 }
 
 async function applyToPackage(copr: Connection, file: ProjectFile, change: Change): Promise<void> {
-  // The form is filled in whole: an older server takes a field that is left out for an empty one.
+  // Fills in the whole form, because older servers treat missing fields as empty.
   const json = { package_name: file.package.name, ...packageFields(file.package) };
   await putPackage(copr, file, { verb: change.action, json });
 }
@@ -182,7 +182,7 @@ function fieldsOf(change: Change): Settings {
   return Object.fromEntries(change.fields.map((it) => [it.name, it.to]));
 }
 
-/** The difference as lines: `~ package committish: "main" -> "next"`. */
+/** The differences, one line each: `~ package committish: "main" -> "next"`. */
 export function describeChanges(changes: readonly Change[]): readonly string[] {
   return changes.flatMap((change) =>
     change.fields.map((field) => {

@@ -1,5 +1,6 @@
-// Which chroots of a project are not ours but the server's. While it follows Fedora's branching, the server
-// adds every new release beside rawhide. Switching one off deletes its results a week later.
+// Finds the chroots of a project that the server added. While a project follows Fedora's branching, the
+// server adds every new release beside rawhide. The results of a chroot are deleted a week after it is
+// switched off.
 
 interface FedoraChroot {
   /** `45` or `rawhide`. */
@@ -25,13 +26,13 @@ export function findBranched(
   );
 }
 
-/** Whether a Fedora has branched since `listed` did. */
+/** Whether Fedora branched `release` after `listed`. */
 function isNewer(release: string, listed: string): boolean {
   if (release === "rawhide") return false;
   return listed === "rawhide" || Number(release) > Number(listed);
 }
 
-/** One chroot, or none when the name is not that of a Fedora. */
+/** One chroot, or none if the name is not that of a Fedora release. */
 function parseFedora(name: string): readonly FedoraChroot[] {
   const [, release, arch] = /^fedora-(\d+|rawhide)-(.+)$/.exec(name) ?? [];
   return release === undefined || arch === undefined ? [] : [{ release, arch }];

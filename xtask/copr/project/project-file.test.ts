@@ -31,7 +31,7 @@ test("the file of this repository is valid, and names no network in builds", asy
   expect(project.chroots.every((it) => /-(x86_64|aarch64)$/.test(it))).toBe(true);
 });
 
-test("every problem is told with its line", () => {
+test("every problem is reported with its line", () => {
   const text = JSON.stringify(
     { ...good, chroots: ["Windows"], extra: 1, owner: "a b" },
     undefined,
@@ -39,12 +39,12 @@ test("every problem is told with its line", () => {
   );
   expect(messageOf(text).split("\n")).toEqual([
     "copr/project.json:13: `extra` is not a setting",
-    "copr/project.json:2: owner is `a b`, which is no valid value",
-    "copr/project.json:6: chroots.0 is `Windows`, which is no valid value",
+    "copr/project.json:2: owner is `a b`, which is not valid",
+    "copr/project.json:6: chroots.0 is `Windows`, which is not valid",
   ]);
 });
 
-test("what the server's forms would refuse is told with its line", () => {
+test("what the server's forms would refuse is reported with its line", () => {
   const text = JSON.stringify(
     {
       ...good,
@@ -56,11 +56,11 @@ test("what the server's forms would refuse is told with its line", () => {
     2,
   );
   expect(messageOf(text).split("\n")).toEqual([
-    "copr/project.json:14: homepage is `https://localhost/`, which is no URL the server takes",
+    "copr/project.json:14: homepage is `https://localhost/`, which is not a URL that the server accepts",
     "copr/project.json:15: contact is `me@localhost`, which is neither an e-mail address nor a URL " +
-      "the server takes",
-    "copr/project.json:10: package.cloneUrl is `https://localhost/x.git`, which is no URL the server takes",
-    "copr/project.json:12: package.spec is `.spec`, which is no valid value",
+      "that the server accepts",
+    "copr/project.json:10: package.cloneUrl is `https://localhost/x.git`, which is not a URL that the server accepts",
+    "copr/project.json:12: package.spec is `.spec`, which is not valid",
   ]);
 });
 
@@ -78,7 +78,7 @@ test("a chroot that is both wanted and excluded", () => {
   );
 });
 
-test("a comma too many is told with its line", () => {
+test("a comma too many is reported with its line", () => {
   expect(messageOf('{\n  "owner": "a",,\n  "project": "b"\n}')).toMatch(/^copr\/project.json:2: /);
 });
 

@@ -1,4 +1,4 @@
-// copr/project.json: who builds the package, for what. Errors name the line they are about.
+// Reads copr/project.json: the project, its chroots and the package. Errors name the line.
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Ajv, type ErrorObject } from "ajv";
@@ -9,7 +9,7 @@ import { isServerContact, isServerUrl } from "./server-forms.ts";
 export const PROJECT_FILE = "copr/project.json";
 const SCHEMA_FILE = "copr/project.schema.json";
 
-/** Formats of the schema, which other readers of it may ignore. */
+/** The formats in the schema, which other readers may ignore. */
 const FORMATS = { "copr-url": isServerUrl, "copr-contact": isServerContact };
 
 export interface ProjectFile {
@@ -40,7 +40,7 @@ export interface PackageSettings {
   readonly timeoutSeconds?: number;
 }
 
-/** The branch a committish means; `heads/main` and `refs/heads/main` are more exact names of `main`. */
+/** The branch that a committish names; `heads/main` and `refs/heads/main` are exact names of `main`. */
 export function branchOf({ committish }: PackageSettings): string {
   return committish.replace(/^(refs\/)?heads\//, "");
 }
@@ -53,13 +53,13 @@ export async function readProjectFile(top: string, file = PROJECT_FILE): Promise
   return parseProjectFile(text, { file, schema: JSON.parse(schema) as object });
 }
 
-/** Checks `text` against the schema; one error lists every problem with its line. */
+/** Checks `text` by the schema; one error lists every problem with its line. */
 export function parseProjectFile(
   text: string,
   { file, schema }: { readonly file: string; readonly schema: object },
 ): ProjectFile {
   const lines = new LineCounter();
-  // JSON is YAML, and this parser remembers where things stand. It also lists every syntax error.
+  // JSON is YAML, and this parser knows the position of everything. It also lists every syntax error.
   const document = parseDocument(text, { lineCounter: lines, schema: "json", uniqueKeys: true });
   const broken = document.errors.map(
     (it) => `${file}:${lines.linePos(it.pos[0]).line}: ${it.message.split("\n", 1)[0]}`,
@@ -78,7 +78,9 @@ export function parseProjectFile(
     requireOneList(valid, (i) => `${file}:${lineAt(["excludedChroots", String(i)])}`);
     return valid;
   }
-  throw badFile((validate.errors ?? []).map((it) => `${file}:${lineOf(it, lineAt)}: ${tell(it)}`));
+  throw badFile(
+    (validate.errors ?? []).map((it) => `${file}:${lineOf(it, lineAt)}: ${describe(it)}`),
+  );
 }
 
 /** A chroot is either wanted or not. */
@@ -92,7 +94,7 @@ function requireOneList(
   if (twice.length > 0) throw badFile(twice);
 }
 
-/** YAML beyond JSON, such as comments, would be refused by every other reader of the file. */
+/** Refuses YAML that is not JSON, such as comments, because other readers of the file would. */
 function requireJson(text: string, file: string): void {
   try {
     JSON.parse(text);
@@ -108,7 +110,7 @@ function lineOf(error: ErrorObject, lineAt: (path: readonly string[]) => number)
   return lineAt(extra === undefined ? path : [...path, extra]);
 }
 
-function tell(error: ErrorObject): string {
+function describe(error: ErrorObject): string {
   const where = error.instancePath.slice(1).replaceAll("/", ".") || "the file";
   const { params } = error;
   if (error.keyword === "additionalProperties") {
@@ -116,11 +118,11 @@ function tell(error: ErrorObject): string {
   }
   if (error.keyword === "required") return `${where} lacks \`${String(params.missingProperty)}\``;
   if (error.keyword === "pattern")
-    return `${where} is \`${String(error.data)}\`, which is no valid value`;
+    return `${where} is \`${String(error.data)}\`, which is not valid`;
   if (error.keyword === "format") {
     const what =
-      params.format === "copr-contact" ? "neither an e-mail address nor a URL" : "no URL";
-    return `${where} is \`${String(error.data)}\`, which is ${what} the server takes`;
+      params.format === "copr-contact" ? "neither an e-mail address nor a URL" : "not a URL";
+    return `${where} is \`${String(error.data)}\`, which is ${what} that the server accepts`;
   }
   return `${where} ${error.message ?? "is wrong"}`;
 }

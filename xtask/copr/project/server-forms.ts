@@ -1,5 +1,5 @@
-// What the server's forms take for a URL and a contact: WTForms 3 (`URL`, `HostnameValidation`) and
-// email-validator 2, so that a mistake is found with its line before anything is sent.
+// Checks URLs and contacts as the server's forms do: WTForms 3 (`URL`, `HostnameValidation`) and
+// email-validator 2. This finds mistakes, with their lines, before anything is sent.
 import { isIPv4 } from "node:net";
 import { domainToASCII } from "node:url";
 
@@ -8,10 +8,10 @@ const LABEL_MAX = 63;
 const LOCAL_MAX = 64;
 const ADDRESS_MAX = 254;
 
-/** Top-level names that no mail can be sent to. */
+/** Top-level names to which no mail can be sent. */
 const SPECIAL_USE = new Set(["arpa", "invalid", "local", "localhost", "onion", "test"]);
 
-/** A URL with the full name of a host, or its IPv4 address; the scheme is letters alone. */
+/** A URL with the full name of a host or an IPv4 address; its scheme has only letters. */
 export function isServerUrl(text: string): boolean {
   const host = /^[a-z]+:\/\/([^/?:]+)(:[0-9]+)?(\/.*?)?(\?.*)?$/i.exec(text)?.[1];
   if (host === undefined) return false;
@@ -30,7 +30,7 @@ function isHostOfUrl(host: string): boolean {
   );
 }
 
-/** An e-mail address that could be delivered to, or a URL. */
+/** An e-mail address to which mail could be delivered, or a URL. */
 export function isServerContact(text: string): boolean {
   return isServerUrl(text) || isAddress(text);
 }
@@ -59,7 +59,7 @@ function isDomainOfAddress(domain: string): boolean {
   );
 }
 
-/** Only names in other scripts: the function takes `300.0.2.1` for an address and `a b` for nothing. */
+/** Leaves ASCII alone: domainToASCII takes `300.0.2.1` for an address, and gives nothing for `a b`. */
 function toAscii(host: string): string {
   return /^[\u0020-\u007e]*$/.test(host) ? host : domainToASCII(host);
 }
