@@ -12,7 +12,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["src/**/*.test.ts", "xtask/**/*.test.ts", "tests/hostile/**/*.test.ts"],
+          include: ["{src,xtask,bench}/**/*.test.ts", "tests/hostile/**/*.test.ts"],
           testTimeout: 30_000,
           ...noted,
         },

@@ -7,9 +7,10 @@ export interface BenchOptions {
   readonly rounds?: number;
   /** Restricts a benchmark that compares several images to the one with this many layers. */
   readonly layers?: number;
+  /** Another program with the command line of our pulls, which is measured beside ours. */
+  readonly against?: string;
 }
 
-/** Each file named after a benchmark exports one as `bench`. */
 export interface Bench {
   readonly run: (tree: Tree, options: BenchOptions) => Promise<readonly Report[]>;
 }

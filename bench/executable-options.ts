@@ -36,7 +36,9 @@ export const bench: Bench = {
   async run(tree, { rounds = 25 }) {
     const runtime = await bareRuntime(tree);
     const programs = [];
-    for (const it of VARIANTS) programs.push({ name: it.name, program: await make(tree, it) });
+    for (const variant of VARIANTS) {
+      programs.push({ name: variant.name, program: await make(tree, variant) });
+    }
     const reports = [];
     for (const verb of VERBS) {
       const contenders = programs.map((it) => ({ ...it, args: [verb] }));

@@ -14,6 +14,8 @@ export interface Row {
   readonly cpuMs: number;
   /** The largest resident set of any single process. */
   readonly peakBytes: number;
+  /** What a run wrote to the disk. */
+  readonly writtenBytes: number;
   /** The median minus the baseline's median; negative when faster. */
   readonly moreMs: number;
   /** The ratio of the median to the baseline's, with the floor subtracted from both. */
@@ -22,16 +24,24 @@ export interface Row {
   readonly cpuRatio: number;
 }
 
-/** The limits for a contender; at least one is given. */
-export interface Limit {
-  readonly name: string;
+/** How slow or large a contender may be, in comparison to the baseline unless it says otherwise. */
+export interface Bounds {
   readonly ratioMax?: number;
-  /** The most milliseconds over the baseline's median. */
+  /** The most milliseconds over the baseline's median. With `ratioMax`, one of the two suffices. */
   readonly moreMsMax?: number;
+  readonly cpuRatioMax?: number;
+  /** Of any single process, whatever the baseline takes. */
   readonly peakBytesMax?: number;
 }
 
+/** The bounds for a contender. */
+export interface Limit extends Bounds {
+  readonly name: string;
+}
+
 export interface Report {
+  /** Names the case in files: the same for reports of the same runs. */
+  readonly name: string;
   readonly title: string;
   readonly machine: string;
   readonly date: string;
@@ -43,6 +53,8 @@ export interface Report {
 }
 
 export interface ReportOptions {
+  /** By default, the title in small letters. */
+  readonly name?: string;
   readonly title: string;
   readonly notes?: readonly string[];
   /** The name of the contender that the others are compared with. */
@@ -63,6 +75,7 @@ export function createReport(measured: readonly Measured[], options: ReportOptio
     );
   };
   return {
+    name: options.name ?? options.title.toLowerCase().replaceAll(/\W+/g, "-"),
     title: options.title,
     machine: describeMachine(),
     date: new Date().toISOString().slice(0, 10),
@@ -73,7 +86,7 @@ export function createReport(measured: readonly Measured[], options: ReportOptio
       ratio: ratioOf(it, "wallMs"),
       cpuRatio: ratioOf(it, "cpuMs"),
     })),
-    notes: options.notes ?? [],
+    notes: [...(options.notes ?? []), ...new Set(measured.map((it) => it.written))],
     limits: options.limits ?? [],
   };
 }
@@ -83,9 +96,10 @@ export function findExceeded({ rows, limits }: Report): readonly string[] {
   return limits.flatMap((limit) => {
     const row = rows.find((it) => it.name === limit.name);
     if (row === undefined) return [`${limit.name}: was not measured`];
-    return partsOf(limit, row)
-      .filter((it) => !(it.got <= it.max))
-      .map((it) => `${row.name}: ${it.format(it.got)}, at most ${it.format(it.max)}`);
+    return alternativesOf(limit, row)
+      .filter((parts) => !parts.some((part) => part.got <= part.max))
+      .flat()
+      .map((part) => `${row.name}: ${part.format(part.got)}, at most ${part.format(part.max)}`);
   });
 }
 
@@ -95,23 +109,37 @@ interface LimitPart {
   readonly format: (value: number) => string;
 }
 
-function partsOf(limit: Limit, row?: Row): readonly LimitPart[] {
-  const parts = [
+/** Groups of bounds, of each of which one has to be kept. */
+function alternativesOf(limit: Limit, row?: Row): readonly (readonly LimitPart[])[] {
+  const time = [
     { got: row?.ratio, max: limit.ratioMax, format: formatRatio },
     { got: row?.moreMs, max: limit.moreMsMax, format: (ms: number) => `${formatMs(ms)} more` },
-    { got: row?.peakBytes, max: limit.peakBytesMax, format: formatMemory },
   ];
-  return parts.flatMap(({ got = Number.NaN, max, format }) =>
-    max === undefined ? [] : [{ got, max, format }],
-  );
+  const cpu = { got: row?.cpuRatio, max: limit.cpuRatioMax, format: formatCpuRatio };
+  const peak = { got: row?.peakBytes, max: limit.peakBytesMax, format: formatMemory };
+  return [time, [cpu], [peak]]
+    .map((parts) =>
+      parts.flatMap(({ got = Number.NaN, max, format }) =>
+        max === undefined ? [] : [{ got, max, format }],
+      ),
+    )
+    .filter((parts) => parts.length > 0);
+}
+
+function formatCpuRatio(ratio: number): string {
+  return `${formatRatio(ratio)} the CPU`;
 }
 
 function formatRatio(ratio: number): string {
   return `${ratio.toFixed(2)} times`;
 }
 
-function formatMemory(bytes: number): string {
+export function formatMemory(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+}
+
+export function formatWritten(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 /** Formats the report as a Markdown table. */
@@ -124,6 +152,7 @@ export function formatReport(report: Report): string {
       "fastest",
       "CPU",
       "peak memory",
+      "written",
       "more",
       "ratio",
       "of CPU",
@@ -136,6 +165,7 @@ export function formatReport(report: Report): string {
       formatMs(it.minMs),
       formatMs(it.cpuMs),
       formatMemory(it.peakBytes),
+      formatWritten(it.writtenBytes),
       it.name === report.baseline ? "" : formatMs(it.moreMs),
       ...[it.ratio, it.cpuRatio].map((n) => (it.name === report.baseline ? "1" : n.toFixed(2))),
       formatLimit(report.limits.find((limit) => limit.name === it.name)),
@@ -151,10 +181,10 @@ export function formatReport(report: Report): string {
   ].join("\n");
 }
 
-function formatLimit(limit: Limit | undefined): string {
+export function formatLimit(limit: Limit | undefined): string {
   if (limit === undefined) return "";
-  return partsOf(limit)
-    .map((it) => it.format(it.max))
+  return alternativesOf(limit)
+    .map((parts) => parts.map((part) => part.format(part.max)).join(" or "))
     .join(", ");
 }
 
@@ -176,6 +206,7 @@ function rowOf(measured: Measured): Omit<Row, "moreMs" | "ratio" | "cpuRatio"> {
     quartilesMs: [quantile(walls, 0.25), quantile(walls, 0.75)],
     cpuMs: medianOf(measured, "cpuMs"),
     peakBytes: medianOf(measured, "peakBytes"),
+    writtenBytes: medianOf(measured, "writtenBytes"),
   };
 }
 
@@ -186,7 +217,7 @@ function medianOf({ samples }: Measured, of: keyof Sample): number {
   );
 }
 
-function formatTable(cells: readonly (readonly string[])[]): readonly string[] {
+export function formatTable(cells: readonly (readonly string[])[]): readonly string[] {
   const [head = []] = cells;
   const widths = head.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)));
   const pad = (cell: string, i: number) =>

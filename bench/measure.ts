@@ -9,6 +9,7 @@ import type { Context } from "../src/system/context.ts";
 import { formatCommand } from "../src/system/quote.ts";
 import { ensurePrograms } from "../xtask/checks/requirements.ts";
 import type { Tree } from "../xtask/task.ts";
+import { createDisk, type Disk } from "./disk.ts";
 
 /** One of the commands compared. */
 export interface Contender {
@@ -35,12 +36,16 @@ export interface Sample {
   readonly cpuMs: number;
   /** The largest resident set of any single process. */
   readonly peakBytes: number;
+  /** What the run wrote to the disk. */
+  readonly writtenBytes: number;
 }
 
 /** All runs of one contender. */
 export interface Measured {
   readonly name: string;
   readonly samples: readonly Sample[];
+  /** How the bytes written were counted. */
+  readonly written: string;
 }
 
 /**
@@ -54,6 +59,7 @@ export async function measure(
 ): Promise<readonly Measured[]> {
   await ensurePrograms(tree, ["bash", "time"]);
   const folder = await mkdtemp(join(tmpdir(), "bootc-bench-"));
+  const disk = await createDisk(tree.ctx, folder);
   const samples = contenders.map((): Sample[] => []);
   try {
     for (let round = -warmUps; round < rounds; round++) {
@@ -64,7 +70,10 @@ export async function measure(
         const index = (i + round + warmUps) % contenders.length;
         const contender = contenders[index];
         if (contender === undefined) continue;
-        const sample = await measureOnce(tree.ctx, contender, join(folder, "usage"));
+        const sample = await measureOnce(tree.ctx, contender, {
+          disk,
+          usage: join(folder, "usage"),
+        });
         if (isCounted) samples[index]?.push(sample);
         progress.add(`${contender.name} ${formatMs(sample.wallMs)}`);
       }
@@ -73,7 +82,11 @@ export async function measure(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  return contenders.map(({ name }, i) => ({ name, samples: samples[i] ?? [] }));
+  return contenders.map(({ name }, i) => ({
+    name,
+    samples: samples[i] ?? [],
+    written: disk.about,
+  }));
 }
 
 /** The shortest time between lines of progress; short runs share a line. */
@@ -81,28 +94,39 @@ const LINE_MS = 1000;
 
 /** Reports how long each run of a round took, as soon as it is known. */
 function createProgress(ctx: Context, shown: string) {
-  let told = Date.now();
+  let shownAt = Date.now();
   let runs: string[] = [];
-  const tell = () => {
+  const show = () => {
     if (runs.length > 0) ctx.note(`${shown}: ${runs.join(", ")}`);
-    told = Date.now();
+    shownAt = Date.now();
     runs = [];
   };
   return {
     add(run: string): void {
       runs.push(run);
-      if (Date.now() - told >= LINE_MS) tell();
+      if (Date.now() - shownAt >= LINE_MS) show();
     },
-    end: tell,
+    end: show,
   };
 }
 
 /** A program that does nothing, whose time is what the measurement itself adds. */
 export const FLOOR: Contender = { name: "nothing (true)", program: "true", args: [] };
 
-async function measureOnce(ctx: Context, contender: Contender, usage: string): Promise<Sample> {
+interface Meters {
+  readonly disk: Disk;
+  /** The file that run-once.sh writes. */
+  readonly usage: string;
+}
+
+async function measureOnce(
+  ctx: Context,
+  contender: Contender,
+  { disk, usage }: Meters,
+): Promise<Sample> {
   ctx.signal.throwIfAborted();
   await contender.prepare?.();
+  const readWritten = await disk.start();
   const child = spawn(
     "bash",
     [join(import.meta.dirname, "run-once.sh"), usage, contender.program, ...contender.args],
@@ -112,28 +136,31 @@ async function measureOnce(ctx: Context, contender: Contender, usage: string): P
       signal: ctx.signal,
     },
   );
-  let said = "";
+  let complaint = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    said = `${said}${text}`.slice(-2000);
+    complaint = `${complaint}${text}`.slice(-2000);
   });
   const [status] = await once(child, "close");
   if (status !== 0) {
-    throw new BootcError(
-      `\`${formatCommand(contender.program, contender.args)}\` failed with status ${status}: ${said.trim()}`,
-    );
+    const command = formatCommand(contender.program, contender.args);
+    throw new BootcError(`\`${command}\` failed with status ${status}: ${complaint.trim()}`);
   }
+  const written = await readWritten();
   await contender.verify?.();
-  return parseUsage(await readFile(usage, "utf8"));
+  const sample = parseUsage(await readFile(usage, "utf8"));
+  return written === undefined ? sample : { ...sample, writtenBytes: written };
 }
 
 /** Parses the line that run-once.sh writes. */
 function parseUsage(text: string): Sample {
   const numbers = text.trim().split(/\s+/).map(Number);
-  const [start = NaN, end = NaN, user = NaN, system = NaN, kibibytes = NaN] = numbers;
+  const [start = NaN, end = NaN, user = NaN, system = NaN] = numbers;
+  const [written = NaN, kibibytes = NaN] = numbers.slice(4);
   return {
     wallMs: (end - start) * 1000,
     cpuMs: (user + system) * 1000,
     peakBytes: kibibytes * 1024,
+    writtenBytes: written,
   };
 }
 

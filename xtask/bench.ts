@@ -1,7 +1,4 @@
 // `xtask bench`: measures, and prints a table for people or JSON for scripts.
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import type { Bench } from "../bench/bench.ts";
 import { findExceeded, formatReport, type Report } from "../bench/figures.ts";
 import { BootcError } from "../src/errors.ts";
 import { defineTask } from "./task.ts";
@@ -9,9 +6,10 @@ import { defineTask } from "./task.ts";
 export const task = defineTask({
   declare: (command) =>
     command
-      .argument("[names...]", "which benchmarks to run; all by default")
-      .option("--rounds <number>", "how often to run each command")
-      .option("--layers <number>", "measure only with images of this many layers")
+      .argument("[names...]", "which benchmarks; all when none is named")
+      .option("--rounds <number>", "how often each command is run")
+      .option("--layers <number>", "measure with generated images of that many layers alone")
+      .option("--against <command>", "pull with another program too, in turn with ours")
       .option("--json", "print figures for scripts")
       .option("--check", "fail when a figure exceeds its limit")
       .addHelpText(
@@ -19,18 +17,20 @@ export const task = defineTask({
         "\nExamples:\n  npm run xtask bench start-up\n  npm run xtask -- bench start-up --json",
       ),
   async run(tree, options, words) {
-    const folder = join(tree.top, "bench");
-    const names = await findBenches(folder);
-    requireKnown(words, names);
+    // Loaded here because the benchmarks use most of xtask.
+    const { BENCHES, GROUPS } = await import("../bench/benches.ts");
+    const names =
+      words.length > 0 ? words.flatMap((it) => GROUPS[it] ?? [it]) : Object.keys(BENCHES);
+    requireKnown(names, [...Object.keys(GROUPS), ...Object.keys(BENCHES)]);
     const chosen = {
       ...(options.rounds === undefined ? {} : { rounds: parseCount("rounds", options.rounds) }),
       ...(options.layers === undefined ? {} : { layers: parseCount("layers", options.layers) }),
+      ...(options.against === undefined ? {} : { against: options.against }),
     };
     const reports: Report[] = [];
-    for (const name of words.length > 0 ? words : names) {
-      const { bench } = (await import(join(folder, `${name}.ts`))) as { readonly bench: Bench };
+    for (const name of names) {
       tree.ctx.note(`benchmark ${name}`);
-      const made = await bench.run(tree, chosen);
+      const made = (await BENCHES[name]?.run(tree, chosen)) ?? [];
       reports.push(...made);
       if (options.json !== true) for (const it of made) tree.ctx.say(`${formatReport(it)}\n`);
     }
@@ -39,15 +39,6 @@ export const task = defineTask({
     return undefined;
   },
 });
-
-/** A file in bench/ is a benchmark if it has `export const bench`. */
-async function findBenches(folder: string): Promise<readonly string[]> {
-  const files = (await readdir(folder)).filter((it) => it.endsWith(".ts")).sort();
-  const texts = await Promise.all(files.map((it) => readFile(join(folder, it), "utf8")));
-  return files
-    .filter((_, i) => texts[i]?.includes("export const bench: Bench"))
-    .map((it) => it.slice(0, -".ts".length));
-}
 
 function requireKnown(words: readonly string[], names: readonly string[]): void {
   const unknown = words.find((it) => !names.includes(it));

@@ -9,6 +9,7 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
     question: "what can a maintainer ask for",
     mayImport: [
       "bench/bench.ts",
+      "bench/benches.ts",
       "bench/figures.ts",
       "src/cli",
       "src/process",
@@ -149,6 +150,7 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
     question: "how fast is it, against what",
     mayImport: [
       ...TASK,
+      "bench/pulls/cases.ts",
       "src/pull/merge",
       "xtask",
       "xtask/archive",
@@ -157,6 +159,20 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
       "xtask/elf",
       "xtask/runtime",
     ],
-    sizeReason: "one file a benchmark",
+  },
+  "bench/images": {
+    question: "which images are pulled",
+    mayImport: [...TASK, "xtask/archive", "xtask/checks"],
+  },
+  "bench/pulls": {
+    question: "which pulls are compared",
+    mayImport: [
+      ...TASK,
+      "bench/bench.ts",
+      "bench/figures.ts",
+      "bench/images",
+      "bench/measure.ts",
+      "bench/start-up.ts",
+    ],
   },
 };

@@ -30,14 +30,21 @@ export type EncapsulationSource = Pick<TestRepo, "repo" | "ostree">;
 
 const REPO = "sysroot/ostree/repo";
 
+export interface EncapsulationOptions {
+  readonly style: EncapsulationStyle;
+  readonly chunkCount: number;
+  /** The chunk of an object, from 1, or 0 for the commit layer; by default, each takes its turn. */
+  readonly chunkOf?: (object: ContentObject, index: number) => number;
+}
+
 /** Splits `commit` of a bare repository into `chunkCount` chunk layers and the commit layer. */
 export function encapsulate(
   it: EncapsulationSource,
   commit: string,
-  { style, chunkCount }: { readonly style: EncapsulationStyle; readonly chunkCount: number },
+  { style, chunkCount, chunkOf = (_, i) => i % (chunkCount + 1) }: EncapsulationOptions,
 ): Encapsulated {
   const objects = listContent(it, commit);
-  const inChunk = (wanted: number) => objects.filter((_, i) => i % (chunkCount + 1) === wanted);
+  const inChunk = (wanted: number) => objects.filter((object, i) => chunkOf(object, i) === wanted);
   const skeleton = [
     dir("."),
     dir("sysroot"),
@@ -60,7 +67,7 @@ export function encapsulate(
 export function encapsulatedTars(
   it: EncapsulationSource,
   commit: string,
-  options: { readonly style: EncapsulationStyle; readonly chunkCount: number },
+  options: EncapsulationOptions,
 ): { readonly commitLayer: Buffer; readonly chunks: readonly Buffer[] } {
   const { commitLayer, chunks } = encapsulate(it, commit, options);
   return { commitLayer: makeTar(commitLayer), chunks: chunks.map(makeTar) };

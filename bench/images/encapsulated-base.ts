@@ -1,9 +1,9 @@
 // Splits an ostree commit of given files into the layers of a container image.
 import { execFileSync } from "node:child_process";
-import { encapsulatedTars } from "../tests/repo/images/encapsulate.ts";
-import { machineOstree } from "../tests/repo/ostree-versions.ts";
-import { createTestRepo } from "../tests/repo/test-repo.ts";
-import { type ArchiveEntry, formatTar } from "../xtask/archive/archive.ts";
+import { encapsulatedTars } from "../../tests/repo/images/encapsulate.ts";
+import { machineOstree } from "../../tests/repo/ostree-versions.ts";
+import { createTestRepo } from "../../tests/repo/test-repo.ts";
+import { type ArchiveEntry, formatTar } from "../../xtask/archive/archive.ts";
 
 export interface EncapsulatedBase {
   readonly commit: string;
