@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Context } from "../../src/system/context.ts";
 import { wholeSelinuxPolicy } from "../../tests/repo/images/selinux-policy.ts";
 import { cached } from "../../tests/vm/cache.ts";
-import { requirePrograms } from "../../xtask/checks/requirements.ts";
+import { ensurePrograms } from "../../xtask/checks/requirements.ts";
 import type { Tree } from "../../xtask/task.ts";
 import { fileContent } from "./noise.ts";
 
@@ -41,7 +41,7 @@ export interface DebianSystem {
 
 /** Makes the tree at `root`, which must not exist. The packages are downloaded once. */
 export async function makeDebianSystem(tree: Tree, root: string): Promise<DebianSystem> {
-  await requirePrograms(tree, ["apt-get", "debootstrap", "dpkg-deb", "sefcontext_compile"]);
+  await ensurePrograms(tree, ["apt-get", "debootstrap", "dpkg-deb", "sefcontext_compile"]);
   const owners = await unpack(tree, await downloadPackages(tree), root);
   for (const [path, owner] of await addKernel(root)) owners.set(path, owner);
   await layOut(root);

@@ -10,7 +10,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   execa: ["src/system"],
   child_process: [],
   // Benchmarks measure processes with as little as possible around them.
-  "node:child_process": ["src/system", "bench"],
+  "node:child_process": ["src/system", "bench", "bench/images"],
   "node:ffi": ["src/native"],
 };
 

@@ -88,6 +88,7 @@ test.each([
   { path: "src/pull/plan/a.ts", text: 'import { r } from "../request.ts";', want: [] },
   { path: "src/system/run.ts", text: 'await import("execa")', want: [] },
   { path: "bench/a.ts", text: 'import { c } from "../tests/repo/c.ts";', want: [] },
+  { path: "bench/pulls/a.ts", text: 'import { c } from "../../tests/repo/c.ts";', want: [] },
 ])("$path: $text", ({ path, text, want }) => {
   expect(findImportViolations({ path, text })).toEqual(want);
 });

@@ -10,7 +10,9 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: [
       "bench/bench.ts",
       "bench/benches.ts",
+      "bench/chart.ts",
       "bench/figures.ts",
+      "bench/page.ts",
       "src/cli",
       "src/process",
       "src/system",
