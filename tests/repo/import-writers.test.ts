@@ -1,9 +1,11 @@
 // Layers that we write ourselves equal those that `ostree commit` makes from the same tar.
 import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { openLibc } from "../../src/native/libc.ts";
 import type { Context } from "../../src/system/context.ts";
-import { derivedImages } from "./images/derived.ts";
+import { CAPABILITY, derivedImages } from "./images/derived.ts";
 import { createRandom, randomBytes } from "./images/random.ts";
 import { dir, file, hardlink, makeTar, symlink, type TestEntry } from "./images/tar-writer.ts";
 import { describeEachOstree } from "./ostree-versions.ts";
@@ -69,7 +71,49 @@ const CASES: readonly (readonly [string, readonly TestEntry[]])[] = [
     "a file with attributes after others",
     [file("a", "x"), file("b", "y", { xattrs: { "user.x": "1" } })],
   ],
+  [
+    "labels",
+    [
+      dir("usr", { xattrs: labelOf("usr_t") }),
+      file("usr/bin", "x", { mode: 0o4755, uid: 7, xattrs: labelOf("bin_t") }),
+      file("usr/lib", "x", { mode: 0, gid: 9, xattrs: labelOf("lib_t") }),
+      symlink("usr/sbin", "bin", { xattrs: labelOf("bin_t") }),
+      symlink("usr/lib64", "lib", { uid: 5, xattrs: labelOf("lib_t") }),
+      hardlink("usr/again", "usr/bin"),
+      hardlink("usr/once more", "usr/sbin"),
+      file("usr/large", MEGABYTE, { xattrs: labelOf("lib_t") }),
+      file("usr/unlabelled", "x"),
+      file("usr/empty", "", { xattrs: labelOf("lib_t") }),
+    ],
+  ],
+  [
+    "capabilities of another owner's file, beside other attributes",
+    [
+      file("a", "x", {
+        ...{ mode: 0o6755, uid: 3, gid: 4 },
+        xattrs: { "user.z": "z", "security.capability": CAPABILITY, ...labelOf("ping_exec_t") },
+      }),
+      file("b", MEGABYTE, { uid: 3, xattrs: { "security.capability": CAPABILITY } }),
+    ],
+  ],
+  [
+    "the same content with different attributes",
+    [
+      file("a", "x", { xattrs: { "user.a": "bc" } }),
+      file("b", "x", { xattrs: { "user.ab": "c" } }),
+      file("c", "x", { xattrs: { "user.a": "b", "user.c": "b" } }),
+      file("d", "x", { xattrs: { "user.a": "b".repeat(2000) } }),
+      file("e", "x", { xattrs: { "trusted.a": "b" } }),
+      symlink("f", "x", { xattrs: { "trusted.a": "b" } }),
+      symlink("g", "x", { xattrs: { "trusted.a": "c" } }),
+    ],
+  ],
 ];
+
+/** With the NUL byte that a policy's labels end with. */
+function labelOf(type: string): Readonly<Record<string, string>> {
+  return { "security.selinux": `system_u:object_r:${type}:s0\0` };
+}
 
 describeEachOstree((ostree) => {
   let repos: Readonly<Record<Writer, TestRepo>>;
@@ -97,7 +141,10 @@ describeEachOstree((ostree) => {
 
   async function expectSame(entries: readonly TestEntry[]): Promise<boolean> {
     const tar = makeTar(entries);
-    const isForOstree = entries.some((it) => it.xattrs !== undefined && it.type !== "directory");
+    const needsLibc = entries.some(
+      ({ xattrs = {}, type }) => Object.keys(xattrs).length > 0 && type !== "directory",
+    );
+    const isForOstree = needsLibc && openLibc() === undefined;
     const ours = await outcomeOf("ours", tar, isForOstree ? undefined : withoutCommit);
     expect(ours).toEqual(await outcomeOf("ostree", tar));
     return "roots" in ours;
@@ -116,7 +163,16 @@ describeEachOstree((ostree) => {
       ...find(["-name", "*.file", "-type", "f"], `${owned} %T@`),
       ...find(["-name", "*.file", "-type", "l"], `${owned} %l`),
       ...find(["-name", "*.dir*"], owned),
+      ...find(["-name", "*.file"], "%P").map((path) => `${path} ${xattrsOf(it, path)}`),
     ].sort();
+  }
+
+  function xattrsOf({ repo }: TestRepo, path: string): string {
+    const libc = openLibc();
+    if (libc === undefined || path === "") return "";
+    const file = join(repo, "objects", path);
+    const xattrs = libc.listXattrs(file).map((name) => [name, libc.getXattr(file, name)]);
+    return JSON.stringify(xattrs.sort());
   }
 
   test.each(CASES)("%s", async (_, entries) => {
@@ -135,15 +191,19 @@ describeEachOstree((ostree) => {
     const name = fc.constantFrom("a", "b", "c", "d");
     const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((it) => it.join("/"));
     const owner = { uid: fc.nat(3), gid: fc.nat(3) };
+    const xattrs = fc.constantFrom(...[{}, labelOf("bin_t"), labelOf("lib_t")]);
     const entry: fc.Arbitrary<TestEntry> = fc.oneof(
       fc
-        .record({ path, content: fc.string({ maxLength: 3 }), mode: fc.nat(0o7777), ...owner })
+        .record({
+          ...{ path, content: fc.string({ maxLength: 3 }), mode: fc.nat(0o7777) },
+          ...{ xattrs, ...owner },
+        })
         .map((it) => ({ ...it, type: "file" as const })),
       fc
-        .record({ path, mode: fc.nat(0o7777), ...owner })
+        .record({ path, mode: fc.nat(0o7777), xattrs, ...owner })
         .map((it) => ({ ...it, type: "directory" as const })),
       fc
-        .record({ path, link: path, mode: fc.nat(0o7777), ...owner })
+        .record({ path, link: path, mode: fc.nat(0o7777), xattrs, ...owner })
         .map((it) => ({ ...it, type: "symlink" as const })),
       fc.record({ path, link: path, ...owner }).map((it) => ({ ...it, type: "hardlink" as const })),
     );

@@ -195,7 +195,14 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/pull/store": {
     question: "how does a layer get onto the disk",
-    mayImport: [...PURE, "src/programs/ostree", "src/repository", "src/system", "src/tar"],
+    mayImport: [
+      ...PURE,
+      "src/native",
+      "src/programs/ostree",
+      "src/repository",
+      "src/system",
+      "src/tar",
+    ],
   },
   "src/pull/merge": {
     question: "how do layers become one tree and a commit",

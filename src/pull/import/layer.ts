@@ -14,7 +14,7 @@ import { readTar, type TarItem } from "../../tar/reader.ts";
 import type { Batches, LayerSlot } from "../store/batches.ts";
 import { createOstreeSink } from "../store/by-ostree.ts";
 import { createOwnSink } from "../store/by-us.ts";
-import type { LayerSink } from "../store/sink.ts";
+import type { LabelOf, LayerSink } from "../store/sink.ts";
 import { type LayerBlob, openLayerBlob } from "./blob.ts";
 import { derivedEntries, newDerivedLayer } from "./derived.ts";
 import { newObjectSet, objectEntries, objectSetCommit, type TakeMetadata } from "./object-set.ts";
@@ -42,6 +42,8 @@ export interface LayerImport {
   readonly filter?: LayerFilter | undefined;
   /** For `derived`: a directory with `usr/etc/selinux`, by which entries are labelled. */
   readonly selinuxPolicyDir?: string | undefined;
+  /** For `derived`: the same policy's labels, if they can be looked up; otherwise ostree writes the layer. */
+  readonly labelOf?: LabelOf | undefined;
   /** For `derived`: the value of `ostree.importer.version`. */
   readonly importerVersion: string;
   /** For `commit`: what the image's `ostree.commit` label promises; compared when given. */
@@ -108,9 +110,9 @@ async function importVerified(ctx: Context, request: LayerImport): Promise<Impor
   return layer;
 }
 
-/** Labels are made by ostree; the commit of a base is compared with what is in the repository by then. */
-function canBeWritten({ kind, selinuxPolicyDir }: LayerImport): boolean {
-  return kind !== "commit" && selinuxPolicyDir === undefined;
+/** The commit of a base is compared with what is in the repository by then. */
+function canBeWritten({ kind, selinuxPolicyDir, labelOf }: LayerImport): boolean {
+  return kind !== "commit" && (selinuxPolicyDir === undefined || labelOf !== undefined);
 }
 
 /** A layer that is not what it should be harms no other one; a disk that cannot be written to may. */
@@ -147,17 +149,17 @@ async function importDerived(
   request: LayerImport,
   sink: LayerSink,
 ): Promise<ImportedLayer | undefined> {
-  const { repo, filter, selinuxPolicyDir, importerVersion } = request;
+  const { repo, filter, selinuxPolicyDir, labelOf, importerVersion } = request;
   if (filter === undefined) throw new Error("unreachable: a derived layer without a filter");
   const work = await makeWorkDirectory(repo);
   const spool = createSpool(join(work, "spool"));
   try {
-    const isLabelled = selinuxPolicyDir !== undefined;
+    const isLabelled = selinuxPolicyDir !== undefined || labelOf !== undefined;
     const layer = newDerivedLayer({ repo, filter, isLabelled, spool });
     const blob = openLayerBlob(request.blob, request);
     const entries = derivedEntries(layer, itemsOf(blob));
     const metadata = { "ostree.importer.version": importerVersion };
-    const commit = await sink.commit(entries, { selinuxPolicyDir, metadata });
+    const commit = await sink.commit(entries, { selinuxPolicyDir, labelOf, metadata });
     if (commit === undefined) return undefined;
     const { durable } = await sink.accept(commit);
     const specialFiles = layer.special.count();

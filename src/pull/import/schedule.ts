@@ -151,6 +151,7 @@ function importOf(
     diffId: layer.diffId,
     filter: settings?.filter,
     selinuxPolicyDir: settings?.selinuxPolicyDir,
+    labelOf: settings?.labelOf,
     importerVersion: VERSION,
     baseCommit:
       layer.kind === "commit" ? labelsOf(plan.offered.config)["ostree.commit"] : undefined,

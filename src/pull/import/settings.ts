@@ -7,12 +7,15 @@ import { makeWorkDirectory } from "../../repository/scratch.ts";
 import { openCommit } from "../../repository/tree.ts";
 import { isRootWritable, readPrepareRoot } from "../../sysroot/prepare-root.ts";
 import type { Context } from "../../system/context.ts";
+import type { LabelOf } from "../store/sink.ts";
 import type { LayerFilter } from "./placement.ts";
 
 export interface DerivedSettings {
   readonly filter: LayerFilter;
   /** Give it to `importLayer`; remove it by `release` when all layers are in. */
   readonly selinuxPolicyDir: string | undefined;
+  /** The labels of that policy; undefined where they cannot be looked up, and ostree does it. */
+  readonly labelOf?: LabelOf | undefined;
   release(): Promise<void>;
 }
 

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { openLibc } from "../../native/libc.ts";
 import { formatFileHeader, objectPath, parseCommit, sha256 } from "../../ostree/objects.ts";
 import { createScratch, type Scratch } from "../../repository/scratch.ts";
 import { createOwnSink } from "./by-us.ts";
@@ -69,20 +70,39 @@ test("content of every size becomes objects, and the commit says when and what",
   });
 });
 
-test.each(["file", "symlink"] as const)("a %s with attributes ends the stream", async (type) => {
-  const xattrs = [{ name: "user.a", value: Buffer.from("1") }];
-  let isToldToEnd = false;
-  async function* entries(): AsyncGenerator<LayerEntry> {
-    try {
-      yield { ...FILE, type: "directory", path: "usr", xattrs };
-      yield { ...FILE, type, linkTarget: "y", xattrs };
-      yield FILE;
-    } finally {
-      isToldToEnd = true;
+test.each(["file", "symlink"] as const)(
+  "a %s with attributes ends the stream where they cannot be set",
+  async (type) => {
+    const xattrs = [{ name: "user.a", value: Buffer.from("1") }];
+    let isToldToEnd = false;
+    async function* entries(): AsyncGenerator<LayerEntry> {
+      try {
+        yield { ...FILE, type: "directory", path: "usr", xattrs };
+        yield { ...FILE, type, linkTarget: "y", xattrs };
+        yield FILE;
+      } finally {
+        isToldToEnd = true;
+      }
     }
+    objects = { ...objects, takesXattrs: false };
+    expect(await commit(entries())).toBeUndefined();
+    expect(isToldToEnd).toBe(true);
+  },
+);
+
+test("a file has its attributes when the layer is written, whatever its size", async () => {
+  const libc = openLibc();
+  if (libc === undefined) return;
+  const xattrs = ["user.b", "user.a"].map((name) => ({ name, value: Buffer.from(name) }));
+  for (const content of [Buffer.from("small"), Buffer.alloc(200_000)]) {
+    const sizeBytes = content.length;
+    await commit(stream([{ ...FILE, xattrs, sizeBytes, content: [content] }]));
+    const header = { ...OWNER, mode: 0o100644, symlinkTarget: "", xattrs };
+    const checksum = sha256(formatFileHeader(header), content);
+    const path = join(scratch.top, objectPath(checksum, "file"));
+    expect(libc.getXattr(path, "user.a")?.toString()).toBe("user.a");
+    expect(libc.getXattr(path, "user.b")?.toString()).toBe("user.b");
   }
-  expect(await commit(entries())).toBeUndefined();
-  expect(isToldToEnd).toBe(true);
 });
 
 test("content that fails half-way leaves nothing behind, and no commit", async () => {

@@ -1,13 +1,14 @@
-// Makes commits of layers without ostree, in one pass; labels and files with extended attributes are beyond
-// it. The objects, named by what was hashed, go into a scratch repository, from which ostree takes them.
+// Makes commits of layers without ostree, in one pass. The objects, named by what was hashed, go into
+// a scratch repository, from which ostree takes them.
 import type { Variant } from "../../ostree/gvariant.ts";
 import { FILE_TYPES, formatCommit, sha256 } from "../../ostree/objects.ts";
 import type { Scratch } from "../../repository/scratch.ts";
 import type { Context } from "../../system/context.ts";
 import type { LayerSlot } from "./batches.ts";
-import type { LayerCommit, LayerEntries, LayerEntry, LayerSink } from "./sink.ts";
+import type { LabelOf, LayerCommit, LayerEntries, LayerEntry, LayerSink } from "./sink.ts";
 import { createLayerTree, type LayerTree } from "./tree.ts";
-import type { ObjectWriter } from "./write-objects.ts";
+import { type ObjectWriter, SYMLINK_MODE } from "./write-objects.ts";
+import { withLabel } from "./xattrs.ts";
 
 export function createOwnSink(
   { env, signal }: Pick<Context, "env" | "signal">,
@@ -16,8 +17,11 @@ export function createOwnSink(
 ): LayerSink {
   return {
     async commit(entries, how) {
-      const tree = createLayerTree();
-      const isWritten = await writeEntries(entries, { ...slot, tree, signal });
+      const tree = createLayerTree(how.labelOf);
+      const isWritten = await writeEntries(entries, {
+        ...{ ...slot, tree, signal },
+        labelOf: how.labelOf,
+      });
       return isWritten ? addCommit(slot.scratch, tree, { ...how, env }) : undefined;
     },
     async accept(commit) {
@@ -30,17 +34,19 @@ interface EntryWriter {
   readonly objects: ObjectWriter;
   readonly tree: LayerTree;
   readonly signal: AbortSignal;
+  readonly labelOf: LabelOf | undefined;
 }
 
 /**
- * Content becomes objects, names become the tree. False when a file has extended attributes, which only
- * ostree can store. That, and what `entries` throw, leaves objects that nobody names.
+ * Content becomes objects, names become the tree. False when a file has extended attributes that only ostree
+ * can store here. That, and what `entries` throw, leaves objects that nobody names.
  */
 async function writeEntries(entries: LayerEntries, writer: EntryWriter): Promise<boolean> {
   const { objects, tree, signal } = writer;
   try {
-    for await (const entry of entries) {
-      if (isBeyondUs(entry)) return false;
+    for await (const unlabelled of entries) {
+      const entry = labelled(unlabelled, writer);
+      if (isBeyondUs(entry, writer)) return false;
       signal.throwIfAborted();
       if (entry.type === "file") tree.addFile(entry.path, entry, await writeFile(entry, writer));
       else addName(entry, writer);
@@ -52,8 +58,16 @@ async function writeEntries(entries: LayerEntries, writer: EntryWriter): Promise
   return true;
 }
 
-function isBeyondUs({ type, xattrs }: LayerEntry): boolean {
-  return (type === "file" || type === "symlink") && xattrs.length > 0;
+/** Directories get their labels when the tree is whole: ostree makes some that have no entry. */
+function labelled(entry: LayerEntry, { labelOf }: EntryWriter): LayerEntry {
+  const { type, path, mode, xattrs } = entry;
+  if (labelOf === undefined || (type !== "file" && type !== "symlink")) return entry;
+  const bits = type === "file" ? FILE_TYPES.regular | mode : SYMLINK_MODE;
+  return { ...entry, xattrs: withLabel(xattrs, labelOf(`/${path}`, bits)) };
+}
+
+function isBeyondUs({ type, xattrs }: LayerEntry, { objects }: EntryWriter): boolean {
+  return (type === "file" || type === "symlink") && xattrs.length > 0 && !objects.takesXattrs;
 }
 
 function addName(entry: LayerEntry, { objects, tree }: EntryWriter): void {

@@ -27,9 +27,17 @@ export const NO_CONTENT: Content = [];
 /** They end when the blob they come from is verified; whatever is wrong with it is thrown before. */
 export type LayerEntries = AsyncIterable<LayerEntry>;
 
+/**
+ * The SELinux label for `path`, absolute in the deployed system, as stored: with a NUL byte at its end.
+ * `mode` includes the bits for the file type. Undefined when the policy gives none.
+ */
+export type LabelOf = (path: string, mode: number) => Buffer | undefined;
+
 export interface LayerCommit {
   /** By which ostree labels the layer's files. */
   readonly selinuxPolicyDir?: string | undefined;
+  /** By which we label them. The entries come without labels of their own then. */
+  readonly labelOf?: LabelOf | undefined;
   /** Texts in the commit, by their keys. */
   readonly metadata: Readonly<Record<string, string>>;
   /** In place of the time of the import. */

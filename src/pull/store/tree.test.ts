@@ -56,3 +56,29 @@ test("a hard link to nothing is refused", () => {
   tree.addHardLink("link", OWNER, "file");
   expect(() => linesOf(tree)).toThrow("the hard link `link` to `file`");
 });
+
+test("every directory gets the label of its path, also one without an entry", () => {
+  const asked: string[] = [];
+  const tree = createLayerTree((path, mode) => {
+    asked.push(`${path} ${mode.toString(8)}`);
+    return path === "/a/none" ? undefined : Buffer.from(`of ${path}\0`);
+  });
+  const old = { name: "security.selinux", value: Buffer.from("old") };
+  const other = { name: "user.a", value: Buffer.from("1") };
+  tree.addDirectory("a/none", { uid: 0, gid: 0, mode: 0o40700, xattrs: [old, other] });
+  tree.addFile("a/made/x", OWNER, A);
+  const objects = new Map<string, Buffer>();
+  const root = tree.finish((checksum, _, bytes) => objects.set(checksum, Buffer.from(bytes)));
+  expect(asked.sort()).toEqual(["/ 40755", "/a 40755", "/a/made 40755", "/a/none 40700"]);
+  const labelOf = (meta: string) =>
+    parseDirmeta(objects.get(meta) ?? Buffer.alloc(0)).xattrs.map(
+      ({ name, value }) => `${name}=${Buffer.from(value).toString()}`,
+    );
+  expect(labelOf(root.meta)).toEqual(["security.selinux=of /\0"]);
+  const [a] = parseDirtree(objects.get(root.tree) ?? Buffer.alloc(1)).dirs;
+  const { dirs } = parseDirtree(objects.get(a?.tree ?? "") ?? Buffer.alloc(1));
+  expect(dirs.map(({ meta }) => labelOf(meta))).toEqual([
+    ["security.selinux=of /a/made\0"],
+    ["user.a=1"],
+  ]);
+});

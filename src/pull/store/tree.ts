@@ -8,7 +8,9 @@ import {
   sha256,
 } from "../../ostree/objects.ts";
 import { damagedTar } from "../../tar/header.ts";
+import type { LabelOf } from "./sink.ts";
 import type { Owner } from "./write-objects.ts";
+import { withLabel } from "./xattrs.ts";
 
 /**
  * Where an entry's parent is missing, it and all directories above it, known or not, get the mode 0755 and
@@ -39,7 +41,7 @@ interface HardLink {
 
 const PARENT_MODE = FILE_TYPES.directory | 0o755;
 
-export function createLayerTree(): LayerTree {
+export function createLayerTree(labelOf?: LabelOf): LayerTree {
   const root = newDirectory(parentMeta({ uid: 0, gid: 0 }));
   const links: HardLink[] = [];
   let last: { readonly path: string; readonly directory: Directory } | undefined;
@@ -98,7 +100,7 @@ export function createLayerTree(): LayerTree {
     },
     finish(add) {
       resolve(links, findFile);
-      return write(root, add);
+      return write(root, "/", { add, labelOf });
     },
   };
 }
@@ -138,11 +140,24 @@ function resolve(links: readonly HardLink[], findFile: (path: string) => string 
   }
 }
 
-function write(directory: Directory, add: AddObject): { tree: string; meta: string } {
+interface TreeWriter {
+  readonly add: AddObject;
+  readonly labelOf: LabelOf | undefined;
+}
+
+/** The directory at the absolute `path`. */
+function write(
+  directory: Directory,
+  path: string,
+  writer: TreeWriter,
+): { readonly tree: string; readonly meta: string } {
+  const { add } = writer;
   const dirs: TreeDir[] = [];
-  for (const [name, it] of directory.dirs) dirs.push({ name, ...write(it, add) });
+  for (const [name, it] of directory.dirs) {
+    dirs.push({ name, ...write(it, path === "/" ? `/${name}` : `${path}/${name}`, writer) });
+  }
   const files = [...directory.files].map(([name, checksum]) => ({ name, checksum }));
-  const meta = formatDirmeta(directory.meta);
+  const meta = formatDirmeta(labelled(directory.meta, path, writer));
   const metaChecksum = sha256(meta);
   add(metaChecksum, "dirmeta", meta);
   if (files.length === 0 && dirs.length === 0) return { tree: EMPTY_TREE, meta: metaChecksum };
@@ -150,4 +165,9 @@ function write(directory: Directory, add: AddObject): { tree: string; meta: stri
   const checksum = treeChecksum(tree);
   add(checksum, "dirtree", tree);
   return { tree: checksum, meta: metaChecksum };
+}
+
+function labelled(meta: FileMetadata, path: string, { labelOf }: TreeWriter): FileMetadata {
+  if (labelOf === undefined) return meta;
+  return { ...meta, xattrs: withLabel(meta.xattrs, labelOf(path, meta.mode)) };
 }

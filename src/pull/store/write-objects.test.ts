@@ -17,7 +17,7 @@ async function writeBeside(reserveBytes: number): Promise<void> {
   const scratch = await createScratch(repo, "bare");
   const writer = createObjectWriter({ scratch, shared: repo, reserveBytes });
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  const file = writer.file({ ...owner, mode: 0o644, sizeBytes: 4 });
+  const file = writer.file({ ...owner, mode: 0o644, xattrs: [], sizeBytes: 4 });
   file.write(Buffer.from("some"));
   file.end();
   await writer.settle();

@@ -1,5 +1,4 @@
 // Content objects written as files of a repository of mode `bare`: hashed and stored in one pass.
-// Attributes are not written: the runtime has no call for them.
 import { createHash } from "node:crypto";
 import {
   closeSync,
@@ -17,16 +16,28 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { BootcError, errnoOf } from "../../errors.ts";
-import { FILE_TYPES, formatFileHeader, objectPath } from "../../ostree/objects.ts";
+import { type Libc, openLibc } from "../../native/libc.ts";
+import {
+  FILE_TYPES,
+  formatFileHeader,
+  objectPath,
+  sha256,
+  type Xattr,
+} from "../../ostree/objects.ts";
 import type { Scratch } from "../../repository/scratch.ts";
 import { createLargeFiles, type LargeFile } from "./large-file.ts";
+import { setXattrs } from "./xattrs.ts";
 
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
 }
 
-export interface NewFile extends Owner {
+export interface NewLink extends Owner {
+  readonly xattrs: readonly Xattr[];
+}
+
+export interface NewFile extends NewLink {
   /** Permission bits alone. */
   readonly mode: number;
   readonly sizeBytes: number;
@@ -42,8 +53,10 @@ export interface FileWriter {
 }
 
 export interface ObjectWriter {
+  /** Whether files and links may have extended attributes. */
+  readonly takesXattrs: boolean;
   file(meta: NewFile): FileWriter;
-  symlink(owner: Owner, target: string): string;
+  symlink(meta: NewLink, target: string): string;
   /** How much content was taken so far. */
   takenBytes(): number;
   /** To be awaited now and then: resolves when there is room for more. Throws what went wrong. */
@@ -66,10 +79,11 @@ const LARGE_BYTES = 1 << 16;
 /** How much is taken before the room left is looked at again. */
 const LOOK_BYTES = 16 << 20;
 
-const SYMLINK_MODE = FILE_TYPES.symlink | 0o777;
+export const SYMLINK_MODE = FILE_TYPES.symlink | 0o777;
 
 export function createObjectWriter(place: ObjectPlace): ObjectWriter {
-  const files = createObjectFiles(place);
+  const libc = openLibc();
+  const files = createObjectFiles(place, libc);
   const large = createLargeFiles();
   const headerOf = createHeaders();
   const requireRoom = createRoomCheck(place);
@@ -82,9 +96,10 @@ export function createObjectWriter(place: ObjectPlace): ObjectWriter {
   }
 
   return {
+    takesXattrs: libc !== undefined,
     file(meta) {
       const hash = createHash("sha256").update(headerOf(meta));
-      const finish = (fd: number) => setMetadata(fd, meta);
+      const finish = (fd: number) => setMetadata(libc, fd, meta);
       const content =
         meta.sizeBytes < LARGE_BYTES
           ? smallContent(files, finish)
@@ -103,12 +118,12 @@ export function createObjectWriter(place: ObjectPlace): ObjectWriter {
         abandon: () => content.abandon(),
       };
     },
-    symlink(owner, target) {
-      const { uid, gid } = owner;
+    symlink(meta, target) {
+      const { uid, gid, xattrs } = meta;
       const mode = SYMLINK_MODE;
-      const header = formatFileHeader({ uid, gid, mode, symlinkTarget: target, xattrs: [] });
-      const checksum = createHash("sha256").update(header).digest("hex");
-      files.symlink(checksum, target, owner);
+      const header = formatFileHeader({ uid, gid, mode, symlinkTarget: target, xattrs });
+      const checksum = sha256(header);
+      files.symlink(checksum, target, meta);
       return checksum;
     },
     takenBytes: () => takenBytes,
@@ -146,29 +161,51 @@ function largeContent(files: ObjectFiles, file: LargeFile, finish: Finish): Cont
   };
 }
 
-function setMetadata(fd: number, { uid, gid, mode }: NewFile): void {
+function setMetadata(
+  libc: Libc | undefined,
+  fd: number,
+  { uid, gid, mode, xattrs }: NewFile,
+): void {
   fchownSync(fd, uid, gid);
   fchmodSync(fd, mode);
+  if (xattrs.length > 0) setXattrs(requireLibc(libc), fd, xattrs);
   futimesSync(fd, 0, 0);
 }
 
-/** Most files of an image have one of a few owners and modes. */
+function requireLibc(libc: Libc | undefined): Libc {
+  if (libc === undefined) throw new Error("unreachable: attributes without a call to set them");
+  return libc;
+}
+
+/** Attributes of one file alone, such as signatures, make headers that are not used again. */
+const KNOWN_XATTR_BYTES = 256;
+const KNOWN_HEADERS = 4096;
+
+/** Most files of an image share their owner, mode and attributes with many. */
 function createHeaders(): (file: NewFile) => Buffer {
   const known = new Map<string, Buffer>();
-  return ({ uid, gid, mode }) => {
-    const key = `${uid}:${gid}:${mode}`;
-    const header =
-      known.get(key) ??
-      formatFileHeader({
-        uid,
-        gid,
-        mode: FILE_TYPES.regular | mode,
-        symlinkTarget: "",
-        xattrs: [],
-      });
+  return (file) => {
+    const { uid, gid, mode, xattrs } = file;
+    if (xattrs.some(({ value }) => value.length > KNOWN_XATTR_BYTES)) return formatHeader(file);
+    const key = `${uid}:${gid}:${mode}${xattrs.map(keyOf).join("")}`;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const header = formatHeader(file);
+    if (known.size >= KNOWN_HEADERS) known.clear();
     known.set(key, header);
     return header;
   };
+}
+
+/** Neither names nor lengths contain a NUL byte, so different attributes have different keys. */
+function keyOf({ name, value }: Xattr): string {
+  const { buffer, byteOffset, length } = value;
+  return `\0${name}\0${length}\0${Buffer.from(buffer, byteOffset, length).toString("latin1")}`;
+}
+
+function formatHeader({ uid, gid, mode, xattrs }: NewFile): Buffer {
+  const symlinkTarget = "";
+  return formatFileHeader({ uid, gid, mode: FILE_TYPES.regular | mode, symlinkTarget, xattrs });
 }
 
 function createRoomCheck({ scratch, reserveBytes }: ObjectPlace): (takenBytes: number) => void {
@@ -187,7 +224,7 @@ function createRoomCheck({ scratch, reserveBytes }: ObjectPlace): (takenBytes: n
 }
 
 /** Objects under their names, where one that is there already is the same one. */
-function createObjectFiles({ scratch, shared }: ObjectPlace) {
+function createObjectFiles({ scratch, shared }: ObjectPlace, libc: Libc | undefined) {
   const pathOf = (checksum: string) => scratch.pathOf(checksum, "file");
 
   /** Whether the object is there by now without anything being written. */
@@ -219,11 +256,12 @@ function createObjectFiles({ scratch, shared }: ObjectPlace) {
     }
   }
 
-  function symlink(checksum: string, target: string, { uid, gid }: Owner): void {
+  function symlink(checksum: string, target: string, { uid, gid, xattrs }: NewLink): void {
     const path = pathOf(checksum);
     if (isTaken(checksum, path) || unlessExists(() => symlinkSync(target, path)) === EXISTS) return;
     try {
       lchownSync(path, uid, gid);
+      if (xattrs.length > 0) setXattrs(requireLibc(libc), path, xattrs);
     } catch (error) {
       rmSync(path, { force: true });
       throw error;
