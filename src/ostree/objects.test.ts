@@ -2,7 +2,7 @@ import { constants, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { anyText } from "../testing/any-text.ts";
-import { contentChecksum, formatXattrs, parseDirmeta } from "../testing/objects.ts";
+import { contentChecksum, formatXattrs } from "../testing/objects.ts";
 import { childTrees, formatDirtree, parseDirtree } from "./dirtree.ts";
 import { formatVariant } from "./gvariant.ts";
 import {
@@ -13,6 +13,7 @@ import {
   formatDirmeta,
   objectPath,
   parseCommit,
+  parseDirmeta,
   parseXattrs,
   sha256,
   textMetadata,

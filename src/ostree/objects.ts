@@ -136,6 +136,16 @@ export function formatDirmeta(meta: FileMetadata): Buffer {
   ]);
 }
 
+export function parseDirmeta(bytes: Uint8Array): FileMetadata {
+  const [uid, gid, mode, xattrs] = parseVariant(DIRMETA_TYPE, bytes) as [
+    number,
+    number,
+    number,
+    VariantValue,
+  ];
+  return { uid: swap32(uid), gid: swap32(gid), mode: swap32(mode), xattrs: xattrsOf(xattrs) };
+}
+
 /** `a(ayay)`: the content of a `file-xattrs-link` object, which is empty for no attributes. */
 export function parseXattrs(bytes: Uint8Array): readonly Xattr[] {
   return toXattrs(parseVariant(XATTRS_TYPE, bytes));

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openLibc } from "../../src/native/libc.ts";
+import { formatDirmeta, objectPath, sha256 } from "../../src/ostree/objects.ts";
 import { blobRef, pendingRef } from "../../src/ostree/ref-names.ts";
 import { readDerivedSettings } from "../../src/pull/import/settings.ts";
 import { commitImage } from "../../src/pull/merge/commit.ts";
@@ -17,6 +19,7 @@ import {
 import { dir, file, makeTar, symlink, type TestEntry } from "./images/tar-writer.ts";
 import { ostreeVersions } from "./ostree-versions.ts";
 import {
+  contextWith,
   createTestRepo,
   digestOf,
   forgetPull,
@@ -43,10 +46,11 @@ const BASE: readonly TestEntry[] = [
     xattrs: { "security.capability": CAPABILITY, "user.a": "1" },
   }),
   file("usr/lib/nobody", "n", { uid: 65534, gid: 65534 }),
-  file("usr/lib/secret", "s", { mode: 0 }),
+  file("usr/lib/secret", "s", { mode: 0, xattrs: { "security.selinux": "a:b:c:s0\0" } }),
   file("usr/lib/empty"),
   file("usr/lib/big", Buffer.alloc(300_000, "random enough ")),
   symlink("usr/lib/link", "../..//sbin/x"),
+  symlink("usr/lib/other", "link", { uid: 4, xattrs: { "security.selinux": "a:b:d:s0\0" } }),
   dir("usr/lib/private", { mode: 0o700 }),
   dir("usr/tmp", { mode: 0o1777 }),
   dir("sysroot"),
@@ -58,7 +62,11 @@ interface Base {
   readonly chunks: readonly Buffer[];
 }
 
-describe.each(ostreeVersions())("with ostree $version", (ostree) => {
+const CASES = ostreeVersions().flatMap((ostree) =>
+  (["ours", "ostree"] as const).map((writer) => ({ ...ostree, writer })),
+);
+
+describe.each(CASES)("with ostree $version, written by $writer", ({ writer, ...ostree }) => {
   let it: TestRepo;
   let source: TestRepo;
   beforeEach(() => {
@@ -83,11 +91,18 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
     return { commit, ...encapsulatedTars(source, commit, { style, chunkCount: 3 }) };
   }
 
+  /** For our own writer, with an ostree that refuses to commit. */
+  function target(): TestRepo {
+    if (writer === "ostree" || openLibc() === undefined) return it;
+    return { ...it, ctx: contextWith(ostree, it, '[ "$1" != commit ] || exit 99') };
+  }
+
   async function importBase({ commit, commitLayer, chunks }: Base): Promise<readonly string[]> {
+    const to = target();
     const commits: string[] = [];
     for (const chunk of chunks)
-      commits.push((await importBlob(it, chunk, { kind: "chunk" })).commit);
-    const base = await importBlob(it, commitLayer, { kind: "commit", baseCommit: commit });
+      commits.push((await importBlob(to, chunk, { kind: "chunk", writer })).commit);
+    const base = await importBlob(to, commitLayer, { kind: "commit", baseCommit: commit, writer });
     expect(base.commit).toBe(commit);
     return [commit, ...commits];
   }
@@ -190,7 +205,9 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
     kind: "chunk" | "commit",
     what: object,
   ) {
-    const failure = await importBlob(it, makeTar(entries), { kind }).catch((error) => error);
+    const failure = await importBlob(target(), makeTar(entries), { kind, writer }).catch(
+      (error) => error,
+    );
     expect(failure).toMatchObject(what);
     expect(it.ostree("refs", "--list")).toBe("");
     expect(existsSync(join(it.repo, "refs/heads/bootc-pull/unverified"))).toBe(
@@ -223,6 +240,11 @@ describe.each(ostreeVersions())("with ostree $version", (ostree) => {
     await expectRefused([...chunk, ...chunk.slice(at - 1, at + 1)], "chunk", integrity);
     await expectRefused(commitLayer, "chunk", integrity);
     await expectRefused(chunk, "commit", integrity);
+    const isMeta = ({ path }: TestEntry) => path.endsWith(".dirmeta");
+    const ofFile = formatDirmeta({ uid: 0, gid: 0, mode: 0o100644, xattrs: [] });
+    const wrongMeta = file(`sysroot/ostree/repo/${objectPath(sha256(ofFile), "dirmeta")}`, ofFile);
+    await expectRefused([...commitLayer.filter(isMeta), wrongMeta], "commit", integrity);
+    await expectRefused([...commitLayer, wrongMeta], "commit", integrity);
     const v0 = [...chunk, file("sysroot/ostree/repo/xattrs/00", "x")];
     await expectRefused(v0, "chunk", { kind: "unsupported" });
   });

@@ -8,9 +8,10 @@ import {
   formatDirmeta,
   objectPath,
   parseCommit,
+  parseDirmeta,
   sha256,
 } from "../../src/ostree/objects.ts";
-import { contentChecksum, parseDirmeta } from "../../src/testing/objects.ts";
+import { contentChecksum } from "../../src/testing/objects.ts";
 import { dir, file, makeTar, symlink, type TestEntry } from "./images/tar-writer.ts";
 import { ostreeVersions } from "./ostree-versions.ts";
 import { createTestRepo, importBlob, rootsOf, type TestRepo } from "./test-repo.ts";

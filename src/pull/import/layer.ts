@@ -4,13 +4,13 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { BootcError, type ErrorKind, kindOf } from "../../errors.ts";
 import type { LayerKind } from "../../image/layer-kinds.ts";
-import { pendingRef } from "../../ostree/ref-names.ts";
 import { isOutOfRoom } from "../../programs/ostree/repo.ts";
 import { rejectLayer } from "../../repository/pending.ts";
-import { createScratch, makeWorkDirectory, type Scratch } from "../../repository/scratch.ts";
+import { makeWorkDirectory } from "../../repository/scratch.ts";
 import type { Context } from "../../system/context.ts";
 import { damagedTar } from "../../tar/header.ts";
 import { readTar, type TarItem } from "../../tar/reader.ts";
+import { type BaseSink, createOstreeBase, createOwnBase } from "../store/base.ts";
 import type { Batches, LayerSlot } from "../store/batches.ts";
 import { createOstreeSink } from "../store/by-ostree.ts";
 import { createOwnSink } from "../store/by-us.ts";
@@ -48,7 +48,7 @@ export interface LayerImport {
   readonly importerVersion: string;
   /** For `commit`: what the image's `ostree.commit` label promises; compared when given. */
   readonly baseCommit?: string | undefined;
-  /** When given, layers whose files have no attributes are written by ourselves. */
+  /** When given, layers are written by ourselves where possible. */
   readonly batches?: Batches | undefined;
   /** Called with the number of compressed bytes taken in so far. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
@@ -101,18 +101,33 @@ async function importVerified(ctx: Context, request: LayerImport): Promise<Impor
   // A stream cannot be read again when it turns out to be nothing for us.
   if (batches !== undefined && typeof request.blob === "string" && canBeWritten(request)) {
     const layer = await inSlot(batches, (slot) =>
-      importInto(ctx, request, createOwnSink(ctx, slot, layerDigest)),
+      importInto(request, {
+        layer: createOwnSink(ctx, slot, layerDigest),
+        base: createOwnBase(slot, layerDigest),
+      }),
     );
     if (layer !== undefined) return layer;
   }
-  const layer = await importInto(ctx, request, createOstreeSink(ctx, request));
+  const layer = await importByOstree(ctx, request);
   if (layer === undefined) throw new Error("unreachable: a layer that ostree cannot store");
   return layer;
 }
 
-/** The commit of a base is compared with what is in the repository by then. */
-function canBeWritten({ kind, selinuxPolicyDir, labelOf }: LayerImport): boolean {
-  return kind !== "commit" && (selinuxPolicyDir === undefined || labelOf !== undefined);
+/** Labels that only ostree can look up are set by it. */
+function canBeWritten({ selinuxPolicyDir, labelOf }: LayerImport): boolean {
+  return selinuxPolicyDir === undefined || labelOf !== undefined;
+}
+
+async function importByOstree(
+  ctx: Context,
+  request: LayerImport,
+): Promise<ImportedLayer | undefined> {
+  const base = request.kind === "commit" ? await createOstreeBase(ctx, request) : undefined;
+  try {
+    return await importInto(request, { layer: createOstreeSink(ctx, request), base });
+  } finally {
+    base?.end();
+  }
 }
 
 /** A layer that is not what it should be harms no other one; a disk that cannot be written to may. */
@@ -128,11 +143,17 @@ async function inSlot<T>(batches: Batches, work: (slot: LayerSlot) => Promise<T>
   }
 }
 
+interface LayerSinks {
+  readonly layer: LayerSink;
+  /** For kind `commit`. */
+  readonly base: BaseSink | undefined;
+}
+
 async function importInto(
-  ctx: Context,
   request: LayerImport,
-  sink: LayerSink,
+  sinks: LayerSinks,
 ): Promise<ImportedLayer | undefined> {
+  const { layer: sink } = sinks;
   switch (request.kind) {
     case "derived":
       return await importDerived(request, sink);
@@ -141,7 +162,7 @@ async function importInto(
       return layer && { ...layer, ...(await sink.accept(layer.commit)) };
     }
     case "commit":
-      return await importCommit(ctx, request, sink);
+      return await importCommit(request, sinks);
   }
 }
 
@@ -170,43 +191,26 @@ async function importDerived(
   }
 }
 
-/** Content objects as in a chunk, the rest through a scratch repository; then the base commit is whole. */
+/** Content objects as in a chunk, the rest beside them; then the base commit is whole. */
 async function importCommit(
-  ctx: Context,
   request: LayerImport,
-  sink: LayerSink,
+  { layer: sink, base }: LayerSinks,
 ): Promise<ImportedLayer | undefined> {
-  const { repo, layerDigest, baseCommit } = request;
-  const scratch = await createScratch(repo);
-  try {
-    let base = "";
-    const layer = await importObjects(request, sink, (checksum, kind, bytes) => {
-      if (kind === "commit" && base !== "") throw damagedTar("two commits");
-      if (kind === "commit") base = checksum;
-      if (kind === "commitmeta" && checksum !== base) throw damagedTar("metadata of no commit");
-      scratch.add(checksum, kind, bytes);
-    });
-    if (layer === undefined) return undefined;
-    if (base === "") throw damagedTar("no commit");
-    if (baseCommit !== undefined && base !== baseCommit) {
-      throw damagedTar(`the commit ${base}, not ${baseCommit} as the image's label says`);
-    }
-    await scratch.setRef(pendingRef(layerDigest), base);
-    await pullBase(ctx, scratch);
-    await rejectLayer(repo, layerDigest);
-    return { ...layer, commit: base, durable: Promise.resolve() };
-  } finally {
-    scratch.remove();
+  const { baseCommit } = request;
+  if (base === undefined) throw new Error("unreachable: a commit layer without a place for it");
+  let commit = "";
+  const layer = await importObjects(request, sink, (checksum, kind, bytes) => {
+    if (kind === "commit" && commit !== "") throw damagedTar("two commits");
+    if (kind === "commit") commit = checksum;
+    if (kind === "commitmeta" && checksum !== commit) throw damagedTar("metadata of no commit");
+    base.add(checksum, kind, bytes);
+  });
+  if (layer === undefined) return undefined;
+  if (commit === "") throw damagedTar("no commit");
+  if (baseCommit !== undefined && commit !== baseCommit) {
+    throw damagedTar(`the commit ${commit}, not ${baseCommit} as the image's label says`);
   }
-}
-
-async function pullBase(ctx: Context, scratch: Scratch): Promise<void> {
-  try {
-    await scratch.pull(ctx);
-  } catch (cause) {
-    if (!/object|[Cc]orrupt|checksum|No such/.test(String(cause))) throw cause;
-    throw new BootcError("the base commit is not complete", { kind: "integrity", cause });
-  }
+  return { ...layer, commit, ...(await base.accept(commit)) };
 }
 
 /** The content objects of a chunk or commit layer as one object-set commit, which is not accepted yet. */

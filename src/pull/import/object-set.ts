@@ -1,11 +1,15 @@
 // Layers of an encapsulated ostree commit: every content object becomes a file named by its checksum.
 // Layout: upstream's container export, "v1" (2022-2025) and the one after it.
 import { BootcError } from "../../errors.ts";
-import { formatDirtree } from "../../ostree/dirtree.ts";
+import { formatDirtree, parseDirtree } from "../../ostree/dirtree.ts";
 import {
   CHECKSUM,
+  FILE_TYPES,
   formatCommit,
   formatDirmeta,
+  parseCommit,
+  parseDictionary,
+  parseDirmeta,
   parseXattrs,
   sha256,
 } from "../../ostree/objects.ts";
@@ -177,7 +181,33 @@ async function takeMetadata(
   if (kind !== "commitmeta" && sha256(bytes) !== checksum) {
     throw damagedTar(`a ${kind} object that is not what its name ${checksum} says`);
   }
+  requireForm(kind, bytes);
   set.takeMetadata(checksum, kind, bytes);
+}
+
+/** ostree trusts the objects that we hand over, and would not look. */
+function requireForm(kind: MetadataKind, bytes: Buffer): void {
+  switch (kind) {
+    case "commit":
+      parseCommit(bytes);
+      return;
+    case "commitmeta":
+      parseDictionary(bytes);
+      return;
+    case "dirtree":
+      parseDirtree(bytes);
+      return;
+    case "dirmeta":
+      requireDirmeta(bytes);
+  }
+}
+
+const FILE_TYPE = 0o170000;
+
+function requireDirmeta(bytes: Buffer): void {
+  const { mode } = parseDirmeta(bytes);
+  if ((mode & FILE_TYPE) === FILE_TYPES.directory) return;
+  throw damagedTar("a dirmeta object that is not of a directory");
 }
 
 /** The commit whose flat root has one file per object, named by the checksum it points to. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseDirtree } from "../../ostree/dirtree.ts";
-import { parseDirmeta } from "../../testing/objects.ts";
+import { parseDirmeta } from "../../ostree/objects.ts";
 import { createLayerTree, type LayerTree } from "./tree.ts";
 
 const OWNER = { uid: 1, gid: 2 };
