@@ -1,5 +1,5 @@
 // Directory objects, `(a(say)a(sayay))`, read without the generic parser: a merge reads thousands of them.
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { BootcError } from "../errors.ts";
 import { arrayBounds, decodeUtf8 } from "./gvariant.ts";
 
@@ -146,5 +146,5 @@ function containerWidth(length: number, offsets: number): 1 | 2 | 4 {
 }
 
 export function treeChecksum(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+  return hash("sha256", bytes);
 }

@@ -1,6 +1,6 @@
 // The objects of an ostree repository, exact to the byte: commits and directories, and their checksums.
 // Formats: libostree's ostree-core.h (OSTREE_COMMIT_GVARIANT_FORMAT and its neighbours).
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { BootcError } from "../errors.ts";
 import { formatVariant, parseVariant, type Variant, type VariantValue } from "./gvariant.ts";
 
@@ -25,9 +25,11 @@ export const EMPTY_TREE_BYTES: Uint8Array = Uint8Array.of(0);
 export const EMPTY_TREE = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";
 
 export function sha256(...parts: readonly Uint8Array[]): string {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return hash.digest("hex");
+  const [first] = parts;
+  if (first !== undefined && parts.length === 1) return hash("sha256", first);
+  const all = createHash("sha256");
+  for (const part of parts) all.update(part);
+  return all.digest("hex");
 }
 
 /** An extended attribute; its name does not include the final NUL. */

@@ -84,9 +84,9 @@ export async function createScratch(repo: string, mode: ScratchMode = "split"): 
 function createPaths(top: string): Scratch["pathOf"] {
   const folders = new Set<string>();
   return (checksum, kind) => {
-    const path = join(top, objectPath(checksum, kind));
-    const folder = dirname(path);
-    if (!folders.has(folder)) mkdirSync(folder, { recursive: true });
+    const path = `${top}/${objectPath(checksum, kind)}`;
+    const folder = checksum.slice(0, 2);
+    if (!folders.has(folder)) mkdirSync(dirname(path), { recursive: true });
     folders.add(folder);
     return path;
   };
@@ -95,11 +95,11 @@ function createPaths(top: string): Scratch["pathOf"] {
 function createAdd(pathOf: Scratch["pathOf"]): Scratch["add"] {
   const written = new Set<string>();
   return (checksum, kind, bytes) => {
-    const path = pathOf(checksum, kind);
+    const name = `${checksum}.${kind}`;
     // An object that another layer needs already is never opened again: it could be left half-written.
-    if (written.has(path)) return;
-    writeObject(path, bytes);
-    written.add(path);
+    if (written.has(name)) return;
+    writeObject(pathOf(checksum, kind), bytes);
+    written.add(name);
   };
 }
 

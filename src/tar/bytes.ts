@@ -15,6 +15,7 @@ export function bytesOf(stream: AsyncIterable<Buffer>): Bytes {
 
 /** `length` bytes if the current piece has them: nearly always, and it saves a promise. */
 export function takeAtHand(bytes: Bytes, length: number): Buffer | undefined {
+  if (length === 0) return NOTHING;
   const end = bytes.at + length;
   if (end > bytes.piece.length) return undefined;
   const whole = bytes.piece.subarray(bytes.at, end);

@@ -91,7 +91,10 @@ function fullName(block: Buffer): Buffer {
   return Buffer.concat([field(block, 345, 155), Buffer.from("/"), name]);
 }
 
+const NOTHING = Buffer.alloc(0);
+
 function field(block: Buffer, at: number, length: number): Buffer {
+  if (block[at] === 0) return NOTHING;
   const end = block.indexOf(0, at);
   return block.subarray(at, end < 0 || end > at + length ? at + length : end);
 }

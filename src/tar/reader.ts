@@ -71,7 +71,7 @@ export async function* readTar(
         addExtension(extensions, header, await takeExtension(bytes, header));
       } else {
         const body = openBody(bytes, entryOf(header, extensions));
-        extensions = noExtensions();
+        if (extensions.seen.size > 0) extensions = noExtensions();
         yield body.item;
         if (!passAtHand(body)) await skipRest(body);
       }

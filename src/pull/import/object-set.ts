@@ -12,6 +12,7 @@ import {
   parseDirmeta,
   parseXattrs,
   sha256,
+  type Xattr,
 } from "../../ostree/objects.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import { damagedTar } from "../../tar/header.ts";
@@ -24,6 +25,8 @@ export type MetadataKind = "commit" | "commitmeta" | "dirtree" | "dirmeta";
 
 /** Called with each metadata object, its checksum already compared. */
 export type TakeMetadata = (checksum: string, kind: MetadataKind, bytes: Buffer) => void;
+
+type Xattrs = readonly Xattr[];
 
 export interface ObjectSetOptions {
   /** Its file system must have room for the zeros that holes become. */
@@ -39,8 +42,10 @@ export interface ObjectSet extends ObjectSetOptions {
   /** Attribute records that objects to come may share, by checksum. */
   readonly records: Map<string, Buffer>;
   recordsBytes: number;
-  /** The record that came last: that of the object to come. */
-  nextRecord: { readonly checksum: string; readonly record: Buffer } | undefined;
+  /** Attributes by the bytes of their records, of which most come many times. */
+  readonly parsed: Map<string, Xattrs>;
+  /** What came last: the attributes of the object to come. */
+  next: { readonly checksum: string; readonly xattrs: Xattrs } | undefined;
   isFirst: boolean;
 }
 
@@ -66,7 +71,8 @@ export function newObjectSet(options: ObjectSetOptions): ObjectSet {
     names: new Set(),
     records: new Map(),
     recordsBytes: 0,
-    nextRecord: undefined,
+    parsed: new Map(),
+    next: undefined,
     isFirst: true,
   };
 }
@@ -128,11 +134,11 @@ function contentObject(set: ObjectSet, checksum: string, item: TarItem): LayerEn
   if (type !== "file" && type !== "symlink") {
     throw damagedTar(`the object ${checksum} as something that is no file`);
   }
-  if (set.nextRecord?.checksum !== checksum) {
+  if (set.next?.checksum !== checksum) {
     throw damagedTar(`the object ${checksum} without its attribute record`);
   }
-  const xattrs = parseXattrs(set.nextRecord.record);
-  set.nextRecord = undefined;
+  const { xattrs } = set.next;
+  set.next = undefined;
   return {
     ...{ type, path: checksum, uid, gid, mode, xattrs, sizeBytes },
     linkTarget: type === "symlink" ? entry.linkPath : "",
@@ -145,7 +151,22 @@ async function linkRecord(set: ObjectSet, checksum: string, item: TarItem): Prom
   const { type, linkPath } = item.entry;
   const record = type === "hardlink" ? knownRecord(set, linkPath) : await collectRecord(item);
   if (record === undefined) throw damagedTar(`no attribute record for the object ${checksum}`);
-  set.nextRecord = { checksum, record };
+  set.next = { checksum, xattrs: parseRecord(set.parsed, record) };
+}
+
+/** Records of one file alone, such as those with signatures, are not kept. */
+const PARSED_BYTES = 512;
+const PARSED_COUNT = 4096;
+
+function parseRecord(parsed: Map<string, Xattrs>, record: Buffer): Xattrs {
+  if (record.length > PARSED_BYTES) return parseXattrs(record);
+  const key = record.toString("latin1");
+  const known = parsed.get(key);
+  if (known !== undefined) return known;
+  const xattrs = parseXattrs(record);
+  if (parsed.size >= PARSED_COUNT) parsed.clear();
+  parsed.set(key, xattrs);
+  return xattrs;
 }
 
 function knownRecord({ records }: ObjectSet, linkPath: string): Buffer | undefined {

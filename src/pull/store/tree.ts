@@ -10,7 +10,7 @@ import {
 import { damagedTar } from "../../tar/header.ts";
 import type { LabelOf } from "./sink.ts";
 import type { Owner } from "./write-objects.ts";
-import { withLabel } from "./xattrs.ts";
+import { metadataKey, withLabel } from "./xattrs.ts";
 
 /**
  * Where an entry's parent is missing, it and all directories above it, known or not, get the mode 0755 and
@@ -27,10 +27,11 @@ export interface LayerTree {
 
 export type AddObject = (checksum: string, kind: "dirtree" | "dirmeta", bytes: Uint8Array) => void;
 
+/** Most directories of a layer lack files or directories of their own, and layers repeat thousands. */
 interface Directory {
   meta: FileMetadata;
-  readonly files: Map<string, string>;
-  readonly dirs: Map<string, Directory>;
+  files: Map<string, string> | undefined;
+  dirs: Map<string, Directory> | undefined;
 }
 
 interface HardLink {
@@ -48,7 +49,7 @@ export function createLayerTree(labelOf?: LabelOf): LayerTree {
 
   function find(path: string): Directory | undefined {
     let at: Directory | undefined = root;
-    for (const name of namesOf(path)) at = at?.dirs.get(name);
+    for (const name of namesOf(path)) at = at?.dirs?.get(name);
     return at;
   }
 
@@ -57,9 +58,9 @@ export function createLayerTree(labelOf?: LabelOf): LayerTree {
     root.meta = meta;
     let at = root;
     for (const name of namesOf(path)) {
-      const next = at.dirs.get(name) ?? newDirectory(meta);
+      const next = at.dirs?.get(name) ?? newDirectory(meta);
       next.meta = meta;
-      at.dirs.set(name, next);
+      at.dirs = withEntry(at.dirs, name, next);
       at = next;
     }
     return at;
@@ -76,7 +77,7 @@ export function createLayerTree(labelOf?: LabelOf): LayerTree {
 
   function findFile(path: string): string | undefined {
     const [parent, name] = splitPath(path);
-    return find(parent)?.files.get(name);
+    return find(parent)?.files?.get(name);
   }
 
   return {
@@ -86,21 +87,24 @@ export function createLayerTree(labelOf?: LabelOf): LayerTree {
         return;
       }
       const [parent, name] = parentOf(path, meta);
-      const known = parent.dirs.get(name);
-      if (known === undefined) parent.dirs.set(name, newDirectory(meta));
+      const known = parent.dirs?.get(name);
+      if (known === undefined) parent.dirs = withEntry(parent.dirs, name, newDirectory(meta));
       else known.meta = meta;
     },
     addFile(path, owner, checksum) {
       const [parent, name] = parentOf(path, owner);
-      parent.files.set(name, checksum);
+      parent.files = withEntry(parent.files, name, checksum);
     },
     addHardLink(path, owner, target) {
       const [directory, name] = parentOf(path, owner);
-      links.push({ path, target, make: (checksum) => directory.files.set(name, checksum) });
+      const make = (checksum: string) => {
+        directory.files = withEntry(directory.files, name, checksum);
+      };
+      links.push({ path, target, make });
     },
     finish(add) {
       resolve(links, findFile);
-      return write(root, "/", { add, labelOf });
+      return write(root, "/", { add, labelOf, metas: new Map() });
     },
   };
 }
@@ -110,7 +114,11 @@ function namesOf(path: string): readonly string[] {
 }
 
 function newDirectory(meta: FileMetadata): Directory {
-  return { meta, files: new Map(), dirs: new Map() };
+  return { meta, files: undefined, dirs: undefined };
+}
+
+function withEntry<T>(entries: Map<string, T> | undefined, name: string, value: T): Map<string, T> {
+  return (entries ?? new Map<string, T>()).set(name, value);
 }
 
 function parentMeta({ uid, gid }: Owner): FileMetadata {
@@ -143,6 +151,8 @@ function resolve(links: readonly HardLink[], findFile: (path: string) => string 
 interface TreeWriter {
   readonly add: AddObject;
   readonly labelOf: LabelOf | undefined;
+  /** The checksums of dirmeta objects by what they say. */
+  readonly metas: Map<string, string>;
 }
 
 /** The directory at the absolute `path`. */
@@ -153,18 +163,27 @@ function write(
 ): { readonly tree: string; readonly meta: string } {
   const { add } = writer;
   const dirs: TreeDir[] = [];
-  for (const [name, it] of directory.dirs) {
+  for (const [name, it] of directory.dirs ?? []) {
     dirs.push({ name, ...write(it, path === "/" ? `/${name}` : `${path}/${name}`, writer) });
   }
-  const files = [...directory.files].map(([name, checksum]) => ({ name, checksum }));
-  const meta = formatDirmeta(labelled(directory.meta, path, writer));
-  const metaChecksum = sha256(meta);
-  add(metaChecksum, "dirmeta", meta);
-  if (files.length === 0 && dirs.length === 0) return { tree: EMPTY_TREE, meta: metaChecksum };
-  const tree = formatDirtree({ files, dirs });
-  const checksum = treeChecksum(tree);
-  add(checksum, "dirtree", tree);
-  return { tree: checksum, meta: metaChecksum };
+  const files = [...(directory.files ?? [])].map(([name, checksum]) => ({ name, checksum }));
+  const meta = writeMeta(labelled(directory.meta, path, writer), writer);
+  if (files.length === 0 && dirs.length === 0) return { tree: EMPTY_TREE, meta };
+  const bytes = formatDirtree({ files, dirs });
+  const tree = treeChecksum(bytes);
+  add(tree, "dirtree", bytes);
+  return { tree, meta };
+}
+
+function writeMeta(meta: FileMetadata, { add, metas }: TreeWriter): string {
+  const key = metadataKey(meta);
+  const known = metas.get(key);
+  if (known !== undefined) return known;
+  const bytes = formatDirmeta(meta);
+  const checksum = sha256(bytes);
+  add(checksum, "dirmeta", bytes);
+  metas.set(key, checksum);
+  return checksum;
 }
 
 function labelled(meta: FileMetadata, path: string, { labelOf }: TreeWriter): FileMetadata {

@@ -12,7 +12,7 @@ import {
   rmSync,
   statfsSync,
   symlinkSync,
-  writeFileSync,
+  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { BootcError, errnoOf } from "../../errors.ts";
@@ -26,7 +26,7 @@ import {
 } from "../../ostree/objects.ts";
 import type { Scratch } from "../../repository/scratch.ts";
 import { createLargeFiles, type LargeFile } from "./large-file.ts";
-import { setXattrs } from "./xattrs.ts";
+import { metadataKey, setXattrs } from "./xattrs.ts";
 
 export interface Owner {
   readonly uid: number;
@@ -185,9 +185,9 @@ const KNOWN_HEADERS = 4096;
 function createHeaders(): (file: NewFile) => Buffer {
   const known = new Map<string, Buffer>();
   return (file) => {
-    const { uid, gid, mode, xattrs } = file;
-    if (xattrs.some(({ value }) => value.length > KNOWN_XATTR_BYTES)) return formatHeader(file);
-    const key = `${uid}:${gid}:${mode}${xattrs.map(keyOf).join("")}`;
+    if (file.xattrs.some(({ value }) => value.length > KNOWN_XATTR_BYTES))
+      return formatHeader(file);
+    const key = metadataKey(file);
     const found = known.get(key);
     if (found !== undefined) return found;
     const header = formatHeader(file);
@@ -195,12 +195,6 @@ function createHeaders(): (file: NewFile) => Buffer {
     known.set(key, header);
     return header;
   };
-}
-
-/** Neither names nor lengths contain a NUL byte, so different attributes have different keys. */
-function keyOf({ name, value }: Xattr): string {
-  const { buffer, byteOffset, length } = value;
-  return `\0${name}\0${length}\0${Buffer.from(buffer, byteOffset, length).toString("latin1")}`;
 }
 
 function formatHeader({ uid, gid, mode, xattrs }: NewFile): Buffer {
@@ -246,7 +240,7 @@ function createObjectFiles({ scratch, shared }: ObjectPlace, libc: Libc | undefi
     const fd = unlessExists(() => openSync(path, "wx", 0o600));
     if (fd === EXISTS) return;
     try {
-      for (const piece of content) writeFileSync(fd, piece);
+      for (const piece of content) writeWhole(fd, piece);
       finish(fd);
     } catch (error) {
       rmSync(path, { force: true });
@@ -269,6 +263,10 @@ function createObjectFiles({ scratch, shared }: ObjectPlace, libc: Libc | undefi
   }
 
   return { pathOf, isTaken, create, symlink };
+}
+
+function writeWhole(fd: number, piece: Buffer): void {
+  for (let done = 0; done < piece.length; ) done += writeSync(fd, piece, done);
 }
 
 const EXISTS = Symbol("exists");

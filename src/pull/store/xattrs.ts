@@ -1,7 +1,7 @@
 // Extended attributes of objects: the label among them, and how they get onto a file.
 import { BootcError, errnoOf } from "../../errors.ts";
 import type { FileOrDescriptor, Libc } from "../../native/libc.ts";
-import type { Xattr } from "../../ostree/objects.ts";
+import type { FileMetadata, Xattr } from "../../ostree/objects.ts";
 import { damagedTar } from "../../tar/header.ts";
 
 export const LABEL = "security.selinux";
@@ -10,6 +10,18 @@ export const LABEL = "security.selinux";
 export function withLabel(xattrs: readonly Xattr[], label: Buffer | undefined): readonly Xattr[] {
   const others = xattrs.filter(({ name }) => name !== LABEL);
   return label === undefined ? others : [...others, { name: LABEL, value: label }];
+}
+
+/** A key that only files, or directories, with the same metadata share. */
+export function metadataKey({ uid, gid, mode, xattrs }: FileMetadata): string {
+  const owned = `${uid}:${gid}:${mode}`;
+  return xattrs.length === 0 ? owned : owned + xattrs.map(keyOf).join("");
+}
+
+/** Neither names nor lengths contain a NUL byte, so different attributes have different keys. */
+function keyOf({ name, value }: Xattr): string {
+  const { buffer, byteOffset, length } = value;
+  return `\0${name}\0${length}\0${Buffer.from(buffer, byteOffset, length).toString("latin1")}`;
 }
 
 /**
