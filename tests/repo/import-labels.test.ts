@@ -80,6 +80,23 @@ describeEachOstree((ostree) => {
     for (const it of [ours, theirs]) it.ostree("fsck", "--quiet");
   });
 
+  test.runIf(openDoor())("labels beside other attributes are sorted, and intact", async () => {
+    const xattrs = { "user.z": "z", "trusted.a": "a", "user.a": "a" };
+    const tar = makeTar([
+      dir("usr/bin", { xattrs }),
+      file("usr/bin/one", "x", { xattrs }),
+      symlink("usr/bin/link", "one", { xattrs: { "trusted.a": "a" } }),
+    ]);
+    const { commit } = await importBlob(ours, tar, {
+      ...{ selinuxPolicyDir, labelOf },
+      writer: "ours",
+    });
+    const [line = ""] = ours.ostree("ls", "-X", commit, "/usr/bin/one").split("\n");
+    const names = [...line.matchAll(/b'((?:security|trusted|user)\.\w+)'/g)].map(([, it]) => it);
+    expect(names).toEqual(["security.selinux", "trusted.a", "user.a", "user.z"]);
+    ours.ostree("fsck", "--quiet");
+  });
+
   test("without a way to look labels up, ostree labels the layer", async () => {
     const tar = makeTar(LAYER);
     const { commit } = await importBlob(ours, tar, { selinuxPolicyDir });
