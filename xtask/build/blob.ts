@@ -17,9 +17,10 @@ export interface SeaConfig {
 /**
  * V8 options, which must be the same for compiling and for running the program, or V8 rejects the code cache.
  * While layers pass through, the heap itself is small, but V8 also counts the memory of buffers, and would by
- * default collect garbage once for every 16 MB.
+ * default collect garbage once for every 16 MB. Short-lived entries, however, would fill whatever room new
+ * objects have.
  */
-const V8_OPTIONS = ["--initial-heap-size=128"];
+const V8_OPTIONS = ["--initial-heap-size=64", "--max-semi-space-size=4"];
 
 /** Options of the Node that compiles the program; the seed makes the code cache reproducible. */
 const JITLESS = "--jitless";
