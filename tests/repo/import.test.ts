@@ -149,6 +149,14 @@ describe.each(cases)("with ostree $version, written by $writer", ({ writer, ...o
       [file("usr/x", "x", { xattrs: { "security.capability": "no" } })],
     ],
     ["an attribute of no namespace", [file("usr/x", "x", { xattrs: { odd: "no" } })]],
+    [
+      "a user's attribute on a symbolic link",
+      [symlink("usr/x", "y", { xattrs: { "user.a": "1" } })],
+    ],
+    [
+      "an attribute of directories alone on a file",
+      [file("usr/x", "x", { xattrs: { "system.posix_acl_default": "1" } })],
+    ],
     ["a root that is a file", [file(".", "x")]],
   ])("refused: %s", async (_, entries) => {
     await expectRefused(makeTar(entries));
