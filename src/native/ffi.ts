@@ -105,6 +105,12 @@ export function addressOf(bytes: ArrayBuffer): bigint {
   return requireDoor().ffi.getRawPointer(bytes);
 }
 
+/** Forgets why an earlier call failed, for a function that may fail without saying why. */
+export function clearErrno(): void {
+  const { ffi, errno } = requireDoor();
+  ffi.setInt32(errno, 0, 0);
+}
+
 /** Why the last call failed. Ask at once: anything in between may change it. */
 export function lastErrno(): number {
   const { ffi, errno } = requireDoor();

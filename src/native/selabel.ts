@@ -5,6 +5,7 @@ import { BootcError } from "../errors.ts";
 import { exists, readFileIfAny } from "../system/files.ts";
 import {
   addressOf,
+  clearErrno,
   describeValue,
   type Library,
   lastErrno,
@@ -31,6 +32,7 @@ const FUNCTIONS = {
   selabel_lookup_raw: { arguments: ["pointer", "buffer", "string", "i32"], return: "i32" },
   selabel_close: { arguments: ["pointer"], return: "void" },
   freecon: { arguments: ["pointer"], return: "void" },
+  selinux_set_callback: { arguments: ["i32", "pointer"], return: "void" },
 } as const;
 
 type Functions = Library<typeof FUNCTIONS>["functions"];
@@ -50,21 +52,21 @@ export async function findPolicy(root: string): Promise<string | undefined> {
   return type === undefined ? undefined : join(selinux, type);
 }
 
-/** The policy that a `selinux/config` enables, parsed as ostree does; undefined when SELinux is off. */
+/**
+ * The policy that a `selinux/config` enables, parsed as ostree does. Undefined when SELinux is off, and when
+ * no policy is named: ostree crashes then.
+ */
 export function parsePolicyType(config: string): string | undefined {
   const lines = config.split("\n");
   const valuesOf = (key: string) =>
     lines.flatMap((it) => (it.startsWith(key) ? [it.slice(key.length)] : []));
   if (!valuesOf("SELINUX=").some((it) => /^(?:enforcing|permissive)/i.test(it))) return undefined;
-  const type = valuesOf("SELINUXTYPE=").at(-1)?.trim();
-  if (!type) throw new BootcError("`selinux/config` enables SELinux without naming a policy");
-  return type;
+  return valuesOf("SELINUXTYPE=").at(-1)?.trim() || undefined;
 }
 
 /**
  * Opens the policy in the folder `policy`, with its rules for home directories, its local rules and its
- * substitutions. Undefined when libselinux cannot be called. It reports faults in the lines of a policy on
- * standard error, as it does when ostree calls it.
+ * substitutions. Undefined when libselinux cannot be called. A policy that it refuses is a `BootcError`.
  *
  * ostree sets one policy root for the whole process (`selinux_set_policy_root`), which finds the same files
  * as the path passed here. Of a file and its compiled form (`.bin`), libselinux takes the newer one, and the
@@ -73,14 +75,29 @@ export function parsePolicyType(config: string): string | undefined {
 export function openFileLabels(policy: string): FileLabels | undefined {
   const library = openLibrary(LIBRARY, FUNCTIONS);
   if (library === undefined) return undefined;
+  silence(library.functions);
   const path = join(policy, "contexts/files/file_contexts");
   const labels = bindLabels(library.functions, openHandle(library.functions, path));
-  // ostree refuses such a policy, too.
-  if (labels.lookUp("/", 0o040755) === undefined) {
+  try {
+    // ostree refuses such a policy, too. It asks without a type of file, as here.
+    if (labels.lookUp("/", 0o755) === undefined) throw new BootcError("it has no label for `/`");
+    return labels;
+  } catch (error) {
     labels.close();
-    throw new BootcError(`\`${path}\` has no label for \`/\``);
+    throw error;
   }
-  return labels;
+}
+
+const SELINUX_CB_LOG = 0;
+
+/**
+ * libselinux would print lines of the policy with all their control characters to standard error. It gets a
+ * function of the C library in place of its own that takes the first argument, a number, and does nothing.
+ */
+function silence(c: Functions): void {
+  const nothing = openLibrary(null, {})?.lib.getSymbol("abs");
+  if (nothing === undefined) throw new Error("unreachable: a C library without `abs`");
+  c.selinux_set_callback(SELINUX_CB_LOG, nothing);
 }
 
 const SELABEL_CTX_FILE = 0;
@@ -97,9 +114,14 @@ function openHandle(c: Functions, path: string): bigint {
   const view = new DataView(option);
   view.setInt32(0, SELABEL_OPT_PATH, true);
   view.setBigUint64(8, addressOf(option) + BigInt(OPTION_BYTES), true);
+  clearErrno();
   const handle = c.selabel_open(SELABEL_CTX_FILE, option, 1);
   if (handle !== 0n) return handle;
-  throw systemError(lastErrno(), { syscall: "selabel_open", path });
+  const errno = lastErrno();
+  if (errno === constants.errno.EINVAL || errno === 0) {
+    throw new BootcError("libselinux cannot read its file contexts");
+  }
+  throw systemError(errno, { syscall: "selabel_open", path });
 }
 
 function bindLabels(c: Functions, handle: bigint): FileLabels {
@@ -112,10 +134,15 @@ function bindLabels(c: Functions, handle: bigint): FileLabels {
       if (!Number.isInteger(mode) || mode < 0 || mode > 0o177777) {
         throw new BootcError(`${describeValue(mode)} is not the mode of a file`);
       }
+      clearErrno();
       const status = c.selabel_lookup_raw(handle, label, placeOf(path), mode);
       if (status === 0) return takeText(c, label.getBigUint64(0, true));
       const errno = lastErrno();
       if (errno === constants.errno.ENOENT) return undefined;
+      // Without an errno, or with that of a regular expression that does not compile.
+      if (errno === 0 || errno === constants.errno.EINVAL) {
+        throw new BootcError(`libselinux cannot apply its rules to \`${path}\``);
+      }
       throw systemError(errno, { syscall: "selabel_lookup", path });
     },
     close() {
