@@ -20,6 +20,12 @@ export interface TreeDir {
   readonly meta: string;
 }
 
+/** A directory by its two checksums. */
+export interface TreeRef {
+  readonly tree: string;
+  readonly meta: string;
+}
+
 const CHECKSUM_BYTES = 32;
 
 export function parseDirtree(bytes: Uint8Array): Dirtree {

@@ -110,7 +110,7 @@ function swap64(value: bigint): bigint {
   return bytes.readBigUInt64BE();
 }
 
-export function swap32(value: number): number {
+function swap32(value: number): number {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value);
   return bytes.readUInt32BE();
@@ -145,7 +145,7 @@ export function parseDirmeta(bytes: Uint8Array): FileMetadata {
     number,
     VariantValue,
   ];
-  return { uid: swap32(uid), gid: swap32(gid), mode: swap32(mode), xattrs: xattrsOf(xattrs) };
+  return { uid: swap32(uid), gid: swap32(gid), mode: swap32(mode), xattrs: toXattrs(xattrs) };
 }
 
 /** `a(ayay)`: the content of a `file-xattrs-link` object, which is empty for no attributes. */

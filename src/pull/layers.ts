@@ -22,6 +22,7 @@ import { type Context, withSignal } from "../system/context.ts";
 import { fetchImage } from "./fetch/fetch.ts";
 import { type Arrivals, allOrAbort, createArrivals } from "./import/arrivals.ts";
 import { type ImportedLayers, importLayers } from "./import/schedule.ts";
+import { createLabelSource, type LabelSource } from "./labels/lookups.ts";
 import { type BegunMerge, beginMerge, type MergeRequest } from "./merge/merge.ts";
 import { digestOf } from "./plan/inspect.ts";
 import {
@@ -47,6 +48,8 @@ export interface ImportedImage {
   readonly imported: ImportedLayers;
   /** The merge of the layers that were there before; undefined when there were none to begin with. */
   readonly begun: BegunMerge | undefined;
+  /** Open as long as the image is in use. */
+  readonly labels: LabelSource;
 }
 
 /** Fetches and imports what is missing, then runs `use` on the image. The caller holds the lock. */
@@ -63,11 +66,13 @@ export async function withLayers<T>(
   if (!isStored || wanted.length > 0) announce(plan, onEvent);
   const cache = await openCache(ctx, repo, wanted);
   noteDocuments(cache, plan.offered);
+  const labels = createLabelSource(repo);
   try {
     await requireSpaceFor(plan, cache);
     const begin = isStored ? undefined : presentLowest(plan);
-    return await use(await fetchAndImport(ctx, { plan, cache, onEvent, begin }));
+    return await use(await fetchAndImport(ctx, { plan, cache, labels, onEvent, begin }));
   } finally {
+    labels.close();
     await closeCache(cache);
   }
 }
@@ -110,13 +115,14 @@ function presentLowest(plan: FetchPlan): MergeRequest | undefined {
 interface Course {
   readonly plan: FetchPlan;
   readonly cache: BlobCache;
+  readonly labels: LabelSource;
   readonly onEvent: OnPullEvent;
   /** The layers that may be merged while skopeo works. */
   readonly begin: MergeRequest | undefined;
 }
 
 async function fetchAndImport(ctx: Context, course: Course): Promise<ImportedImage> {
-  const { plan, cache, onEvent } = course;
+  const { plan, cache, labels, onEvent } = course;
   const abort = new AbortController();
   const inner = withSignal(ctx, abort.signal);
   const digests = missingLayers(plan).map((it) => blobOf(plan, it).digest);
@@ -125,13 +131,13 @@ async function fetchAndImport(ctx: Context, course: Course): Promise<ImportedIma
   const merge = mergeEarly(course.begin);
   const [text, imported] = await allOrAbort<[string, ImportedLayers | undefined]>(abort, [
     fetchCopy(inner, course, { arrivals, onStart: merge.start }),
-    importLayers(inner, plan, { cache, arrivals, onEvent }).catch(unlessMoved),
+    importLayers(inner, plan, { cache, labels, arrivals, onEvent }).catch(unlessMoved),
   ]);
   noteDocuments(cache, { manifest: parseImageManifest(text), manifestDigest: digestOf(text) });
   if (imported === undefined || !isAsPlanned(plan, text)) {
     return await importMoved(ctx, course, await readContent(cache, text));
   }
-  return { plan, imported, begun: await merge.begun() };
+  return { plan, imported, begun: await merge.begun(), labels };
 }
 
 /** Keeps skopeo from fetching the layers that the repository has. */
@@ -225,7 +231,7 @@ async function readContent(cache: BlobCache, text: string): Promise<ImageContent
 /** The tag moved after the plan was made: what was copied is newer, and complete. */
 async function importMoved(
   ctx: Context,
-  { plan: planned, cache, onEvent }: Course,
+  { plan: planned, cache, labels, onEvent }: Course,
   content: ImageContent,
 ): Promise<ImportedImage> {
   const plan = await planNew(planned, content);
@@ -234,6 +240,6 @@ async function importMoved(
     onEvent({ type: "layer", digest, state: "fetched" });
   }
   const arrivals = createArrivals([], ctx.signal);
-  const imported = await importLayers(ctx, plan, { cache, arrivals, onEvent });
-  return { plan, imported, begun: undefined };
+  const imported = await importLayers(ctx, plan, { cache, labels, arrivals, onEvent });
+  return { plan, imported, begun: undefined, labels };
 }

@@ -88,7 +88,7 @@ function unchanged(stored: StoredImage): PulledImage {
 /** Merges the layers and commits the image. */
 async function storeImage(
   ctx: Context,
-  { plan, imported, begun }: ImportedImage,
+  { plan, imported, begun, labels }: ImportedImage,
   { protection, onEvent }: PullOptions,
 ): Promise<PulledImage> {
   const { repo } = plan.request;
@@ -110,6 +110,7 @@ async function storeImage(
     base,
     derived,
     merged,
+    labels,
     reference: formatImageReference(plan.image),
     layers,
     manifestDigest,

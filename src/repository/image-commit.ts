@@ -11,6 +11,8 @@ export const IMAGE_KEYS = {
   config: "ostree.container.image-config",
   importerVersion: "ostree.importer.version",
   version: "version",
+  /** Which SELinux policy has labelled the tree, by the contents of its files. Written by us alone. */
+  labelledBy: "bootc.labelled-by",
 } as const;
 
 /** What a merge commit says about its image. */

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import { type Dirtree, parseDirtree } from "../ostree/dirtree.ts";
-import { objectPath } from "../ostree/objects.ts";
+import { EMPTY_TREE, EMPTY_TREE_BYTES, objectPath } from "../ostree/objects.ts";
 import type { FileTree } from "../system/file-tree.ts";
 import { resolveInTree } from "../system/in-root.ts";
 import { readFileContent, readLinkTarget, requireCommit } from "./files.ts";
@@ -26,10 +26,26 @@ export interface TreeOptions {
 export async function openCommit(
   repo: string,
   commit: string,
-  { etc = "of the deployed system" }: TreeOptions = {},
+  options: TreeOptions = {},
 ): Promise<CommittedTree> {
   const { rootTree } = await requireCommit(repo, commit);
-  const read = readDirtrees(repo);
+  return openRepoTree({ repo, rootTree }, options);
+}
+
+export interface TreeSource {
+  readonly repo: string;
+  /** Checksum of the root's directory object. */
+  readonly rootTree: string;
+  /** Directory objects that are not in the repository, by checksum. */
+  readonly newTrees?: ReadonlyMap<string, Uint8Array> | undefined;
+}
+
+/** The same for a tree that no commit has yet. */
+export function openRepoTree(
+  { repo, rootTree, newTrees }: TreeSource,
+  { etc = "of the deployed system" }: TreeOptions = {},
+): CommittedTree {
+  const read = readDirtrees(repo, newTrees);
   const find = (path: string) => findEntry(read, rootTree, path);
   const readLink = async (path: string) => {
     const entry = await find(path);
@@ -64,12 +80,14 @@ export async function openCommit(
 type ReadDirtree = (checksum: string) => Promise<Dirtree>;
 
 /** Each directory is read once: the ones at the top are on the way to everything. */
-function readDirtrees(repo: string): ReadDirtree {
+function readDirtrees(repo: string, newTrees: TreeSource["newTrees"]): ReadDirtree {
   const known = new Map<string, Promise<Dirtree>>();
+  const load = async (checksum: string) => {
+    if (checksum === EMPTY_TREE) return EMPTY_TREE_BYTES;
+    return newTrees?.get(checksum) ?? (await readFile(join(repo, objectPath(checksum, "dirtree"))));
+  };
   return async (checksum) => {
-    const found =
-      known.get(checksum) ??
-      readFile(join(repo, objectPath(checksum, "dirtree"))).then(parseDirtree);
+    const found = known.get(checksum) ?? load(checksum).then(parseDirtree);
     known.set(checksum, found);
     return await found;
   };

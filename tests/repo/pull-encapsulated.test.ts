@@ -4,10 +4,11 @@ import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { encapsulatedTars } from "./images/encapsulate.ts";
+import { craftedPolicy } from "./images/selinux-policy.ts";
 import { dir, file, makeTar } from "./images/tar-writer.ts";
 import { ostreeVersions } from "./ostree-versions.ts";
 import { bootc, makeScratch, pullArgs, type Scratch } from "./program.ts";
-import { createTestRepo, digestOf, importBlob, type TestRepo } from "./test-repo.ts";
+import { contextWith, createTestRepo, digestOf, importBlob, type TestRepo } from "./test-repo.ts";
 import { makeTinyImage } from "./tiny-image.ts";
 
 const BASE = makeTar([
@@ -81,6 +82,37 @@ describe.each(ostreeVersions())("with ostree $version", (version) => {
     const updated = await bootc(pullArgs(target.repo, second), { env });
     expect(updated).toMatchObject({ status: 0 });
     expect(updated.stdout).toContain("layers already present: 4; layers needed: 1 ");
+    target.ostree("fsck", "--quiet");
+  });
+
+  test("layers over a labelled base are labelled without a checkout or a commit by ostree", async () => {
+    const policy = Object.entries(craftedPolicy());
+    const entries = [
+      ...[dir("."), dir("usr/bin"), file("usr/bin/exact", "exact", { mode: 0o755 })],
+      ...policy.map(([path, text]) => file(`usr/etc/selinux/${path}`, text)),
+    ];
+    const { commit: tree } = await importBlob(source, makeTar(entries));
+    const root = join(source.work, "root");
+    source.ostree("checkout", tree, root);
+    const words = ["--orphan", "--no-bindings", `--selinux-policy=${root}`];
+    base = source.ostree("commit", ...words, `--tree=dir=${root}`);
+    const encapsulated = encapsulatedTars(source, base, { style: "newest", chunkCount: 2 });
+    tars = [encapsulated.commitLayer, ...encapsulated.chunks];
+
+    const refusal = 'case "$1" in checkout|commit) exit 99;; esac';
+    const { PATH = "" } = contextWith(version, target, refusal).env;
+    for (const name of ["first", "second"]) {
+      const reference = await makeImage(name, [{ "/usr/bin/local": name, "/etc/x.conf": name }]);
+      const pulled = await bootc(pullArgs(target.repo, reference), { env: { ...env, PATH } });
+      expect(pulled).toMatchObject({ status: 0 });
+      const [, commit = ""] = /=> ([0-9a-f]{64})/.exec(pulled.stdout) ?? [];
+      const lines = target.ostree("ls", "-R", "-X", commit);
+      expect(lines).toMatch(/:exact_t:[^\n]*\/usr\/bin\/exact$/m);
+      expect(lines).toMatch(/:local_t:[^\n]*\/usr\/bin\/local$/m);
+      const layers = target.ostree("refs", "--list", "ostree/container/blob").split("\n");
+      const listed = layers.map((it) => target.ostree("ls", "-R", "-X", it));
+      expect(listed.filter((it) => /:local_t:[^\n]*\/local$/m.test(it)).length).toBeGreaterThan(0);
+    }
     target.ostree("fsck", "--quiet");
   });
 

@@ -15,53 +15,9 @@ import { dirname, join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findPolicy, openFileLabels } from "../../src/native/selabel.ts";
 import { parseLabels } from "../../src/programs/selinux.ts";
-import { wholeSelinuxPolicy } from "./images/selinux-policy.ts";
+import { craftedPolicy, wholeSelinuxPolicy } from "./images/selinux-policy.ts";
 import { ostreeVersions } from "./ostree-versions.ts";
 import { createTestRepo } from "./test-repo.ts";
-
-/** Rules that use all features of a policy. The keys of `SAMPLES` are paths for them. */
-const CRAFTED: Readonly<Record<string, string>> = {
-  file_contexts: `
-/.*\t\tsystem_u:object_r:default_t:s0
-/\t-d\tsystem_u:object_r:root_t:s0
-/etc(/.*)?\t\tsystem_u:object_r:etc_t:s0
-/etc/shadow.*\t--\tsystem_u:object_r:shadow_t:s0
-/usr(/.*)?\t\tsystem_u:object_r:usr_t:s0
-/usr/(s)?bin(/.*)?\t\tsystem_u:object_r:bin_t:s0
-/usr/lib(/.*)?\t\tsystem_u:object_r:lib_t:s0
-/usr/lib/.*/[^/]+\\.so(\\.[0-9]+)*\t--\tsystem_u:object_r:shlib_t:s0
-/usr/lib/.+\t-l\tsystem_u:object_r:link_t:s0
-/usr/lib/modules/[^/]+\t-d\tsystem_u:object_r:modules_t:s0:c0.c1023
-/usr/tmp(/.*)?\t\t<<none>>
-/usr/tmp/kept\t--\tsystem_u:object_r:kept_t:s0
-/var/run/.*\t\t<<none>>
-/var/run/named(/.*)?\t\tsystem_u:object_r:named_t:s0
-/usr/bin/exact\t\tsystem_u:object_r:exact_t:s0
-/usr/.*\\.(conf|cfg)\t--\tsystem_u:object_r:conf_t:s0
-/mnt\t-d\tsystem_u:object_r:mnt_t:s0
-/proc(/.*)?\t\t<<none>>
-`,
-  "file_contexts.homedirs": `
-/home\t-d\tsystem_u:object_r:home_root_t:s0
-/home/[^/]+\t-d\tunconfined_u:object_r:home_t:s0
-/home/[^/]+/.+\t\tunconfined_u:object_r:home_t:s0
-/home/[^/]+/\\.ssh(/.*)?\t\tunconfined_u:object_r:ssh_t:s0
-`,
-  "file_contexts.local": `
-/usr/bin/local\t\tsystem_u:object_r:local_t:s0
-/home/me/\\.ssh/own\t--\tsystem_u:object_r:own_t:s0
-`,
-  "file_contexts.subs_dist": `
-/run /var/run
-/usr/lib64 /usr/lib
-/usr/etc /etc
-/bin /usr/bin
-`,
-  "file_contexts.subs": `
-/opt/vendor /usr/lib64
-/srv/home /home
-`,
-};
 
 /** Each is tried as a file, a directory and a link, unless something lies below it. */
 const SAMPLES = `
@@ -92,13 +48,10 @@ const POLICIES: readonly TestPolicy[] = [
 ];
 
 function writeCrafted(root: string): void {
-  const files = join(root, "etc/selinux/test/contexts/files");
-  mkdirSync(files, { recursive: true });
-  mkdirSync(join(root, "etc/selinux/test/policy"));
-  writeFileSync(join(root, "etc/selinux/config"), "SELINUX=enforcing\nSELINUXTYPE=test\n");
-  writeFileSync(join(root, "etc/selinux/test/policy/policy.33"), "");
-  for (const [name, text] of Object.entries(CRAFTED)) {
-    writeFileSync(join(files, name), text.trimStart());
+  mkdirSync(join(root, "etc/selinux/test/policy"), { recursive: true });
+  mkdirSync(join(root, "etc/selinux/test/contexts/files"), { recursive: true });
+  for (const [path, text] of Object.entries(craftedPolicy())) {
+    writeFileSync(join(root, "etc/selinux", path), text);
   }
 }
 

@@ -29,6 +29,7 @@ const PULL = [
   "src/pull",
   "src/pull/fetch",
   "src/pull/import",
+  "src/pull/labels",
   "src/pull/merge",
   "src/pull/plan",
   "src/pull/store",
@@ -184,6 +185,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       ...PURE,
       "src/programs/ostree",
       "src/progress",
+      "src/pull/labels",
       "src/pull/plan",
       "src/pull/store",
       "src/repository",
@@ -204,9 +206,20 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/tar",
     ],
   },
+  "src/pull/labels": {
+    question: "which SELinux labels do files get",
+    mayImport: [...PURE, "src/native", "src/pull/store", "src/repository", "src/system"],
+  },
   "src/pull/merge": {
     question: "how do layers become one tree and a commit",
-    mayImport: [...PURE, "src/programs/ostree", "src/repository", "src/system"],
+    mayImport: [
+      ...PURE,
+      "src/programs/ostree",
+      "src/pull/labels",
+      "src/pull/store",
+      "src/repository",
+      "src/system",
+    ],
   },
   "src/progress": {
     question: "what do we report meanwhile",

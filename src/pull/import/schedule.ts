@@ -10,6 +10,7 @@ import { type BlobCache, blobPath, placeholdBlob } from "../../repository/cache.
 import type { PlannedLayer } from "../../repository/images.ts";
 import type { Context } from "../../system/context.ts";
 import { VERSION } from "../../version.ts";
+import type { LabelSource } from "../labels/lookups.ts";
 import {
   baseCommitOf,
   blobOf,
@@ -27,6 +28,8 @@ export interface LayersInput {
   readonly cache: BlobCache;
   readonly arrivals: Arrivals;
   readonly onEvent: OnPullEvent;
+  /** Opens the policy by which derived layers are labelled; without it, ostree labels them. */
+  readonly labels?: LabelSource | undefined;
 }
 
 /** What importing gave: commits by layer digest, and what had no place in them. */
@@ -101,11 +104,13 @@ function startable(ctx: Context, course: ImportCourse, { name, after, layer }: I
 }
 
 async function readSettings(ctx: Context, course: ImportCourse): Promise<void> {
-  const { plan, imported } = course;
+  const { plan, imported, batches, labels } = course;
   course.settings = await readDerivedSettings(ctx, {
     repo: plan.request.repo,
     baseCommit: baseCommitOf(plan, commitsOf(imported)),
     policyCommit: plan.request.policyCommit,
+    // Only what we write ourselves can be labelled by ourselves.
+    labels: batches === undefined ? undefined : labels,
   });
 }
 

@@ -7,12 +7,14 @@ import { makeWorkDirectory } from "../../repository/scratch.ts";
 import { openCommit } from "../../repository/tree.ts";
 import { isRootWritable, readPrepareRoot } from "../../sysroot/prepare-root.ts";
 import type { Context } from "../../system/context.ts";
+import type { LabelSource } from "../labels/lookups.ts";
+import { readPolicy } from "../labels/policy.ts";
 import type { LabelOf } from "../store/sink.ts";
 import type { LayerFilter } from "./placement.ts";
 
 export interface DerivedSettings {
   readonly filter: LayerFilter;
-  /** Give it to `importLayer`; remove it by `release` when all layers are in. */
+  /** For ostree to label by, if we cannot; remove it by `release` when all layers are in. */
   readonly selinuxPolicyDir: string | undefined;
   /** The labels of that policy; undefined where they cannot be looked up, and ostree does it. */
   readonly labelOf?: LabelOf | undefined;
@@ -25,9 +27,11 @@ export interface SettingsSource {
   readonly baseCommit?: string | undefined;
   /** Whose SELinux policy labels such an image's layers: on a booted host the booted deployment's commit. */
   readonly policyCommit?: string | undefined;
+  /** Given when layers can be labelled as we write them. */
+  readonly labels?: LabelSource | undefined;
 }
 
-/** Reads `prepare-root.conf` of the base commit, and checks out the SELinux policy that labels layers. */
+/** Reads `prepare-root.conf` of the base commit, and opens the SELinux policy that labels layers. */
 export async function readDerivedSettings(
   ctx: Context,
   source: SettingsSource,
@@ -39,16 +43,23 @@ export async function readDerivedSettings(
     retainsVar: features.has("initial-var"),
   };
   const policyCommit = baseCommit ?? source.policyCommit;
-  const work =
-    policyCommit === undefined ? undefined : await checkOutPolicy(ctx, repo, policyCommit);
+  if (policyCommit === undefined) return { filter, ...NO_POLICY };
+  const policy = await readPolicy({ repo, tree: await openCommit(repo, policyCommit) });
+  if (policy === undefined) return { filter, ...NO_POLICY };
+  const labelOf = await source.labels?.open(policy);
+  if (labelOf !== undefined) return { filter, ...NO_POLICY, labelOf };
+  const { folder } = policy;
+  const work = await checkOutPolicy(ctx, { repo, commit: policyCommit, folder });
   return {
     filter,
     selinuxPolicyDir: work,
     async release() {
-      if (work !== undefined) await rm(work, { recursive: true, force: true });
+      await rm(work, { recursive: true, force: true });
     },
   };
 }
+
+const NO_POLICY = { selinuxPolicyDir: undefined, release: async () => {} };
 
 /** As upstream, by an `etc` of the commit and not by its `usr/etc`: layers have to come out the same. */
 async function allowsNonUsr(repo: string, commit: string): Promise<boolean> {
@@ -56,17 +67,20 @@ async function allowsNonUsr(repo: string, commit: string): Promise<boolean> {
   return prepareRoot !== undefined && isRootWritable(prepareRoot);
 }
 
-/** The policy as a directory of its own; undefined where the commit has none. */
+interface PolicyPlace {
+  readonly repo: string;
+  readonly commit: string;
+  readonly folder: string;
+}
+
+/** The policies in a directory of their own. */
 async function checkOutPolicy(
   ctx: Context,
-  repo: string,
-  commit: string,
-): Promise<string | undefined> {
-  const tree = await openCommit(repo, commit);
-  if ((await tree.find("usr/etc/selinux/config"))?.kind !== "file") return undefined;
+  { repo, commit, folder }: PolicyPlace,
+): Promise<string> {
   const work = await makeWorkDirectory(repo);
   await mkdir(join(work, "usr/etc"), { recursive: true });
-  const args = ["--user-mode", "--subpath=/usr/etc/selinux"];
+  const args = ["--user-mode", `--subpath=/${folder}`];
   await checkout(ctx, { repo, commit, directory: join(work, "usr/etc/selinux"), args });
   return work;
 }

@@ -19,7 +19,6 @@ function requestOf(repo: string, kernels: readonly string[]): ImageCommitRequest
       rootMeta: "0".repeat(64),
       newTrees: new Map(),
       kernels,
-      selinuxPolicy: undefined,
       replacedLinks: new Map(),
     },
     reference: "docker://quay.io/example/os",

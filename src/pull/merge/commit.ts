@@ -1,17 +1,21 @@
 // The commit stage: one transaction after which the image is there whole, or not at all.
 import { BootcError } from "../../errors.ts";
+import type { TreeRef } from "../../ostree/dirtree.ts";
 import type { Commit } from "../../ostree/objects.ts";
 import { blobRef, imageRef } from "../../ostree/ref-names.ts";
 import { readRef } from "../../repository/files.ts";
 import { IMAGE_KEYS } from "../../repository/image-commit.ts";
 import { addCommit, createScratch, type Scratch } from "../../repository/scratch.ts";
 import type { Context } from "../../system/context.ts";
+import { createLabelSource, type LabelSource } from "../labels/lookups.ts";
+import { decideLabelling, type Labelling, relabelByUs } from "./labels.ts";
 import { addTrees, type MergedTree, type MergeRequest } from "./merge.ts";
-import { forgetRelabelling, relabel } from "./relabel.ts";
-import type { TreeRef } from "./trees.ts";
+import { forgetRelabelling, relabelByOstree } from "./relabel-by-ostree.ts";
 
 export interface ImageCommitRequest extends MergeRequest {
   readonly merged: MergedTree;
+  /** Policies that are open by now; without them, one is opened for this commit alone. */
+  readonly labels?: LabelSource | undefined;
   /** The image as it is printed, `docker://…`; its ref is moved to the new commit. */
   readonly reference: string;
   /** All layers of the manifest, in its order: their blob refs are written with the image. */
@@ -34,12 +38,12 @@ export interface ImageCommit {
 }
 
 /**
- * Relabels the merged tree where it carries an SELinux policy, then writes blob refs, image ref, the
- * protective ref if any and the merge commit in one transaction. The pending refs stay: the caller
- * deletes them. Refuses a tree with two kernels.
+ * Labels the merged tree where it has an SELinux policy, then writes blob refs, image ref, the protective ref
+ * if any and the merge commit in one transaction. The pending refs stay: the caller deletes them. Refuses a
+ * tree with two kernels.
  */
 export async function commitImage(ctx: Context, request: ImageCommitRequest): Promise<ImageCommit> {
-  const { repo, merged, derived } = request;
+  const { merged, derived, labels } = request;
   if (merged.kernels.length > 1) {
     throw new BootcError(`the image has two kernels: ${merged.kernels.join(", ")}`, {
       kind: "integrity",
@@ -47,25 +51,50 @@ export async function commitImage(ctx: Context, request: ImageCommitRequest): Pr
     });
   }
   // A base without layers on top was labelled by whoever built it.
-  const isLabelled = merged.selinuxPolicy === undefined || derived.length === 0;
-  const root = isLabelled
-    ? { tree: merged.rootTree, meta: merged.rootMeta }
-    : await relabel(ctx, request);
-  const scratch = await createScratch(repo);
+  if (derived.length === 0) return await commitLabelled(ctx, request, NO_LABELS);
+  const source = labels ?? createLabelSource(request.repo);
   try {
-    if (isLabelled) addTrees(scratch, merged);
-    const commit = addCommit(scratch, mergeCommit(request, root));
+    return await commitLabelled(ctx, request, await decideLabelling(request, source));
+  } finally {
+    if (source !== labels) source.close();
+  }
+}
+
+const NO_LABELS: Labelling = { by: "nobody" };
+
+async function commitLabelled(
+  ctx: Context,
+  request: ImageCommitRequest,
+  labelling: Labelling,
+): Promise<ImageCommit> {
+  const { repo } = request;
+  const scratch = await createScratch(repo, labelling.by === "us" ? "bare" : "split");
+  try {
+    const root = await labelledRoot(ctx, request, { scratch, labelling });
+    const commit = addCommit(scratch, mergeCommit(request, { root, labelling }));
     await scratch.setRef(imageRef(request.reference), commit);
     if (request.protectiveRef !== undefined) await scratch.setRef(request.protectiveRef, commit);
     await setMissingRefs(scratch, request);
     await scratch.pull(ctx);
     // Another program may have cleaned up meanwhile.
     if ((await setMissingRefs(scratch, request)) > 0) await scratch.pull(ctx);
-    if (!isLabelled) await forgetRelabelling(ctx, repo);
+    if (labelling.by === "ostree") await forgetRelabelling(ctx, repo);
     return { commit };
   } finally {
     scratch.remove();
   }
+}
+
+/** The tree with its labels; the scratch repository has what is new in it. */
+async function labelledRoot(
+  ctx: Context,
+  { repo, merged }: ImageCommitRequest,
+  { scratch, labelling }: { readonly scratch: Scratch; readonly labelling: Labelling },
+): Promise<TreeRef> {
+  if (labelling.by === "ostree") return await relabelByOstree(ctx, { repo, merged });
+  addTrees(scratch, merged);
+  if (labelling.by === "us") return await relabelByUs(ctx, { repo, merged, scratch, labelling });
+  return { tree: merged.rootTree, meta: merged.rootMeta };
 }
 
 /**
@@ -83,10 +112,14 @@ async function setMissingRefs(
 }
 
 /** Keys sorted, as upstream's newest writes them. */
-function mergeCommit(request: ImageCommitRequest, root: TreeRef): Commit {
+function mergeCommit(
+  request: ImageCommitRequest,
+  { root, labelling }: { readonly root: TreeRef; readonly labelling: Labelling },
+): Commit {
   const text = (key: string, value: string) => [key, { type: "s", value }] as const;
   return {
     metadata: [
+      ...(labelling.by === "us" ? [text(IMAGE_KEYS.labelledBy, labelling.key)] : []),
       text(IMAGE_KEYS.config, request.config),
       text(IMAGE_KEYS.importerVersion, request.importerVersion),
       text(IMAGE_KEYS.manifest, request.manifest),

@@ -154,23 +154,6 @@ test("what was begun without a base is no beginning of a merge with one", async 
   expect(merged.rootTree).toBe(addTree({ a: "1", ".wh.b": "" }));
 });
 
-const CONFIG = "# a comment\nSELINUXTYPE=targeted\n";
-
-function withPolicy(config: string, contexts: Folder): Folder {
-  return { usr: { etc: { selinux: { config, targeted: { contexts: { files: contexts } } } } } };
-}
-
-test.each<[what: string, config: string, contexts: Folder, want: string | undefined]>([
-  ["it is named and there", CONFIG, { file_contexts: "x" }, "targeted"],
-  ["it has no contexts", CONFIG, { other: "x" }, undefined],
-  ["another is named", "SELINUXTYPE=mls\n", { file_contexts: "x" }, undefined],
-  ["none is named", "SELINUX=enforcing\n", { file_contexts: "x" }, undefined],
-  ["the name is in a comment", "#SELINUXTYPE=targeted\n", { file_contexts: "x" }, undefined],
-])("the policy of the tree, where %s", async (_, config, contexts, want) => {
-  const layer = withPolicy(config, contexts);
-  expect((await merge([layer])).selinuxPolicy).toBe(want);
-});
-
 test("links that a directory replaced are named, five at most", () => {
   const names = ["a", "b", "c", "d", "e", "f", "g"];
   const { ctx, transcript } = scriptedContext(root, []);

@@ -2,14 +2,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
+import type { TreeRef } from "../../ostree/dirtree.ts";
 import { EMPTY_TREE, EMPTY_TREE_BYTES, objectPath } from "../../ostree/objects.ts";
 import { printable } from "../../printable.ts";
-import {
-  readFileContent,
-  readFileSize,
-  readLinkTarget,
-  requireCommit,
-} from "../../repository/files.ts";
+import { readFileSize, readLinkTarget, requireCommit } from "../../repository/files.ts";
 import type { Scratch } from "../../repository/scratch.ts";
 import type { Context } from "../../system/context.ts";
 import { isMissing } from "../../system/files.ts";
@@ -22,7 +18,6 @@ import {
   openPath,
   openTree,
   type ReplacedLinks,
-  type TreeRef,
   type TreeStore,
 } from "./trees.ts";
 
@@ -43,8 +38,6 @@ export interface MergedTree {
   readonly newTrees: ReadonlyMap<string, Uint8Array>;
   /** Versions below usr/lib/modules that have a kernel. */
   readonly kernels: readonly string[];
-  /** The policy named by usr/etc/selinux/config whose contexts exist in the tree. */
-  readonly selinuxPolicy: string | undefined;
   /** Symbolic links in whose place a higher layer has a directory: their paths, and where they led. */
   readonly replacedLinks: ReadonlyMap<string, string>;
 }
@@ -109,8 +102,7 @@ export async function mergeLayers(request: MergeRequest, begun?: BegunMerge): Pr
   if (kernels.length > 0) addMountPoint(root);
   const { tree: rootTree, meta: rootMeta } = closeTree(root, store);
   const newTrees = withoutKnown(repo, made);
-  const selinuxPolicy = await findPolicy(repo, root, store);
-  return { rootTree, rootMeta, newTrees, kernels, selinuxPolicy, replacedLinks };
+  return { rootTree, rootMeta, newTrees, kernels, replacedLinks };
 }
 
 /** Trees of the repository and those made here, read synchronously: thousands of tiny files. */
@@ -174,21 +166,6 @@ function findKernels(root: MutableTree, store: TreeStore): readonly string[] {
   if (modules === undefined) return [];
   const versions = [...modules.dirs.keys()].sort();
   return versions.filter((it) => openPath(modules, [it], store)?.files.has("vmlinuz"));
-}
-
-async function findPolicy(
-  repo: string,
-  root: MutableTree,
-  store: TreeStore,
-): Promise<string | undefined> {
-  const selinux = openPath(root, ["usr", "etc", "selinux"], store);
-  const config = selinux?.files.get("config");
-  if (selinux === undefined || config === undefined) return undefined;
-  const text = (await readFileContent(repo, config)).toString();
-  const policy = /^\s*SELINUXTYPE\s*=\s*(\S+)/m.exec(text)?.[1];
-  if (policy === undefined) return undefined;
-  const contexts = openPath(selinux, [policy, "contexts", "files"], store);
-  return contexts?.files.has("file_contexts") ? policy : undefined;
 }
 
 function withoutKnown(

@@ -1,13 +1,6 @@
 import { expect, test } from "vitest";
-import { formatDirtree, treeChecksum } from "../../ostree/dirtree.ts";
-import {
-  applyLayer,
-  closeTree,
-  openTree,
-  type ReplacedLinks,
-  type TreeRef,
-  type TreeStore,
-} from "./trees.ts";
+import { formatDirtree, type TreeRef, treeChecksum } from "../../ostree/dirtree.ts";
+import { applyLayer, closeTree, openTree, type ReplacedLinks, type TreeStore } from "./trees.ts";
 
 /** A directory as an object: text is a file (`-> x` a link), an object a directory, `meta` its metadata. */
 interface Folder {

@@ -6,14 +6,9 @@ import {
   type Dirtree,
   formatDirtree,
   parseDirtree,
+  type TreeRef,
   treeChecksum,
 } from "../../ostree/dirtree.ts";
-
-/** A directory by its two checksums. */
-export interface TreeRef {
-  readonly tree: string;
-  readonly meta: string;
-}
 
 export interface TreeStore {
   /** The bytes of a dirtree object. */

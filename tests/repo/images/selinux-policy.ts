@@ -74,6 +74,63 @@ export function wholeSelinuxPolicy(): string {
   });
 }
 
+/** Rules that use all features of a policy. */
+const CRAFTED: Readonly<Record<string, string>> = {
+  file_contexts: `
+/.*\t\tsystem_u:object_r:default_t:s0
+/\t-d\tsystem_u:object_r:root_t:s0
+/etc(/.*)?\t\tsystem_u:object_r:etc_t:s0
+/etc/shadow.*\t--\tsystem_u:object_r:shadow_t:s0
+/usr(/.*)?\t\tsystem_u:object_r:usr_t:s0
+/usr/(s)?bin(/.*)?\t\tsystem_u:object_r:bin_t:s0
+/usr/lib(/.*)?\t\tsystem_u:object_r:lib_t:s0
+/usr/lib/.*/[^/]+\\.so(\\.[0-9]+)*\t--\tsystem_u:object_r:shlib_t:s0
+/usr/lib/.+\t-l\tsystem_u:object_r:link_t:s0
+/usr/lib/modules/[^/]+\t-d\tsystem_u:object_r:modules_t:s0:c0.c1023
+/usr/tmp(/.*)?\t\t<<none>>
+/usr/tmp/kept\t--\tsystem_u:object_r:kept_t:s0
+/var/run/.*\t\t<<none>>
+/var/run/named(/.*)?\t\tsystem_u:object_r:named_t:s0
+/usr/bin/exact\t\tsystem_u:object_r:exact_t:s0
+/usr/.*\\.(conf|cfg)\t--\tsystem_u:object_r:conf_t:s0
+/mnt\t-d\tsystem_u:object_r:mnt_t:s0
+/proc(/.*)?\t\t<<none>>
+`,
+  "file_contexts.homedirs": `
+/home\t-d\tsystem_u:object_r:home_root_t:s0
+/home/[^/]+\t-d\tunconfined_u:object_r:home_t:s0
+/home/[^/]+/.+\t\tunconfined_u:object_r:home_t:s0
+/home/[^/]+/\\.ssh(/.*)?\t\tunconfined_u:object_r:ssh_t:s0
+`,
+  "file_contexts.local": `
+/usr/bin/local\t\tsystem_u:object_r:local_t:s0
+/home/me/\\.ssh/own\t--\tsystem_u:object_r:own_t:s0
+`,
+  "file_contexts.subs_dist": `
+/run /var/run
+/usr/lib64 /usr/lib
+/usr/etc /etc
+/bin /usr/bin
+`,
+  "file_contexts.subs": `
+/opt/vendor /usr/lib64
+/srv/home /home
+`,
+};
+
+/** A small policy named `test`, as files of `etc/selinux` by their paths. */
+export function craftedPolicy(): Readonly<Record<string, string>> {
+  const rules = Object.entries(CRAFTED).map(([name, text]): [path: string, text: string] => [
+    `test/contexts/files/${name}`,
+    text.trimStart(),
+  ]);
+  return {
+    config: "SELINUX=enforcing\nSELINUXTYPE=test\n",
+    "test/policy/policy.33": "its checksum alone is looked at",
+    ...Object.fromEntries(rules),
+  };
+}
+
 /** By expression first, then by the length of the part before the first special character, then by length. */
 function compareRules(one: string, other: string): number {
   const [a, b] = [one, other].map((it) => {

@@ -1,6 +1,7 @@
-// Labels of a merged tree whose image carries an SELinux policy.
+// Labels of a merged tree made by ostree, where we cannot make them: the whole tree is checked out for it.
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { TreeRef } from "../../ostree/dirtree.ts";
 import type { Commit } from "../../ostree/objects.ts";
 import { TREE_PREFIX } from "../../ostree/ref-names.ts";
 import { checkout, commitDirectory, deleteRefs } from "../../programs/ostree/repo.ts";
@@ -9,14 +10,13 @@ import { requireCommit } from "../../repository/files.ts";
 import { addCommit, createScratch, makeWorkDirectory } from "../../repository/scratch.ts";
 import type { Context } from "../../system/context.ts";
 import { addTrees, type MergedTree } from "./merge.ts";
-import type { TreeRef } from "./trees.ts";
 
 /** Keeps the tree before labelling alive while ostree works on it. */
 const UNLABELLED_REF = `${TREE_PREFIX}/unlabelled`;
 const LABELLED_REF = `${TREE_PREFIX}/labelled`;
 
 /** Has ostree label the whole tree by the policy in it: checked out by hard links, committed again. */
-export async function relabel(
+export async function relabelByOstree(
   ctx: Context,
   { repo, merged }: { readonly repo: string; readonly merged: MergedTree },
 ): Promise<TreeRef> {

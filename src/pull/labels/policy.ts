@@ -1,0 +1,92 @@
+// The SELinux policy in a tree: which one its configuration enables, and the files that labels come from.
+import { join } from "node:path";
+import { BootcError } from "../../errors.ts";
+import { parsePolicyType } from "../../native/selabel.ts";
+import { sha256 } from "../../ostree/objects.ts";
+import { readFileContent, readFileSize } from "../../repository/files.ts";
+import type { CommittedTree } from "../../repository/tree.ts";
+import { resolveInTree } from "../../system/in-root.ts";
+
+export interface ImagePolicy {
+  /** As `SELINUXTYPE` names it. */
+  readonly name: string;
+  /** Where the tree has its policies: `usr/etc/selinux`, or `etc/selinux`. */
+  readonly folder: string;
+  /** Names all of its files' contents: policies with the same key label alike. */
+  readonly key: string;
+  /** The contents of `contexts/files`, as far as they decide about labels, by name. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface PolicySource {
+  readonly repo: string;
+  readonly tree: CommittedTree;
+}
+
+/** Compiled forms first: of the same age, libselinux prefers them. */
+const FILES = [
+  ...["", ".homedirs", ".local"].flatMap((it) => [`${it}.bin`, it]),
+  ".subs",
+  ".subs_dist",
+].map((it) => `file_contexts${it}`);
+
+/** Fedora's whole policy has 2 MB. */
+const FILE_BYTES_MAX = 64 << 20;
+
+/**
+ * The policy by which `ostree commit --selinux-policy` would label the tree; undefined when there is none,
+ * when SELinux is off, or when the policy has no file contexts. Links are followed inside the tree alone.
+ * A policy without its binary form is an error, as it is for ostree.
+ */
+export async function readPolicy({ repo, tree }: PolicySource): Promise<ImagePolicy | undefined> {
+  const isInEtc = (await tree.find("etc/selinux")) !== undefined;
+  const folder = isInEtc ? "etc/selinux" : "usr/etc/selinux";
+  const config = await tree.readTextIfAny(`${folder}/config`);
+  const name = config === undefined ? undefined : parsePolicyType(config);
+  if (name === undefined) return undefined;
+  const files = await readFiles({ repo, tree }, join(folder, name, "contexts/files"));
+  if (!files.has("file_contexts") && !files.has("file_contexts.bin")) return undefined;
+  const binaries = join(folder, name, "policy");
+  if (!(await tree.readNames(binaries)).some((it) => /^policy\.\d+$/.test(it))) {
+    throw new BootcError(`the image's SELinux policy is incomplete: /${binaries} has no policy`, {
+      hint: "build the image with the whole policy, or with `SELINUX=disabled` in its configuration",
+    });
+  }
+  return { name, folder, key: keyOf(files), files };
+}
+
+async function readFiles(
+  source: PolicySource,
+  folder: string,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  for (const name of FILES) {
+    const content = await readFileIfAny(source, join(folder, name));
+    if (content !== undefined) files.set(name, content);
+  }
+  return files;
+}
+
+async function readFileIfAny(
+  { repo, tree }: PolicySource,
+  path: string,
+): Promise<Uint8Array | undefined> {
+  const entry = await tree.find(await resolveInTree(path, tree.readLink));
+  if (entry?.kind !== "file") return undefined;
+  const sizeBytes = await readFileSize(repo, entry.checksum);
+  if (sizeBytes === undefined) return undefined;
+  if (sizeBytes > FILE_BYTES_MAX) {
+    throw new BootcError(
+      `\`/${path}\` of the image has ${sizeBytes} bytes, too many for a policy`,
+      {
+        kind: "integrity",
+      },
+    );
+  }
+  return await readFileContent(repo, entry.checksum);
+}
+
+function keyOf(files: ReadonlyMap<string, Uint8Array>): string {
+  const names = [...files].map(([name, content]) => `${name} ${sha256(content)}\n`);
+  return sha256(Buffer.from(names.join("")));
+}
