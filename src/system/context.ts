@@ -49,6 +49,8 @@ export interface RunOptions {
   readonly endsWithUs?: boolean;
   /** Ends the program early, as the context's own signal does. */
   readonly signal?: AbortSignal;
+  /** Our process does not wait for the program when nothing else is left to do. */
+  readonly isBackground?: boolean;
   /** Our open descriptors that the program receives as 3, 4, … */
   readonly descriptors?: readonly number[];
 }

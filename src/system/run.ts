@@ -108,7 +108,7 @@ async function start(
   const [program, ...args] = options.endsWithUs
     ? endingWithUs(command.program, command.args)
     : [command.program, ...command.args];
-  const result = await execa(program, args, {
+  const child = execa(program, args, {
     ...(options.input === undefined ? {} : { input: options.input }),
     stdio: [stdinOf(options), ...outputOf(options, output), ...descriptorsOf(options)],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -121,10 +121,22 @@ async function start(
     forceKillAfterDelay: 5000,
     reject: false,
   });
+  if (options.isBackground) {
+    const { nodeChildProcess } = child;
+    for (const it of [nodeChildProcess, nodeChildProcess.stdout, nodeChildProcess.stderr]) {
+      unreference(it);
+    }
+  }
+  const result = await child;
   if (isSuccess(result.exitCode, options))
     return typeof result.stdout === "string" ? result.stdout : "";
   signal.throwIfAborted();
   throw commandError(command, result);
+}
+
+/** A pipe of a child is a socket, though its type does not say so. */
+function unreference(handle: object | null | undefined): void {
+  if (handle && "unref" in handle && typeof handle.unref === "function") handle.unref();
 }
 
 function stdinOf(options: RunOptions): "inherit" | "ignore" | "pipe" {

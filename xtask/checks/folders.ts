@@ -302,7 +302,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/programs/skopeo": {
     question: "who copies images",
-    mayImport: [...PURE, "src/system"],
+    mayImport: [...PURE, "src/native", "src/system"],
   },
   "src/programs/disk": {
     question: "who knows and changes disks",

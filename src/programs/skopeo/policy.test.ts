@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { scriptedContext } from "../../testing/scripted-context.ts";
-import { requirePolicyFile, requireSecureDefault } from "./policy.ts";
+import { acceptsAllOf, requirePolicyFile, requireSecureDefault } from "./policy.ts";
 
 let root: string;
 
@@ -83,3 +83,31 @@ test.each<[string, unknown, boolean]>([
   if (isSecure) await checked;
   else await expect(checked).rejects.toMatchObject({ kind: "policy" });
 });
+
+const ACCEPTED = [ACCEPT];
+const SIGNED = [{ type: "signedBy", keyType: "GPGKeys", keyPath: "/key" }];
+
+test.each<[string, boolean, Readonly<Record<string, unknown>>]>([
+  ["accepts everything", true, { default: ACCEPTED }],
+  ["rejects by default", false, { default: [{ type: "reject" }] }],
+  ["has no default", false, {}],
+  ["has an empty default", false, { default: [] }],
+  ["accepts this and rejects the rest", false, withScope("", SIGNED)],
+  ["has a requirement besides", false, { default: [...ACCEPTED, ...SIGNED] }],
+  ["wants signatures of other registries", true, withScope("registry.example.com/os", SIGNED)],
+  ["wants signatures of the registry", false, withScope("quay.io", SIGNED)],
+  ["wants signatures of an image there", false, withScope("quay.io/example/os:latest", SIGNED)],
+  ["wants signatures of a whole domain", false, withScope("*.io", SIGNED)],
+  ["accepts the registry by name", true, withScope("quay.io", ACCEPTED)],
+  ["cares for other transports", true, { default: ACCEPTED, transports: { oci: { "": SIGNED } } }],
+  ["has a part that we do not know", false, { default: ACCEPTED, exceptions: [] }],
+  ["has transports that are none", false, { default: ACCEPTED, transports: [] }],
+  ["has scopes that are none", false, { default: ACCEPTED, transports: { docker: [] } }],
+])("a policy that %s accepts all of quay.io: %s", async (_what, accepts, policy) => {
+  write("policy.json", JSON.stringify(policy));
+  expect(await acceptsAllOf(join(root, "policy.json"), "quay.io")).toBe(accepts);
+});
+
+function withScope(scope: string, requirements: readonly unknown[]) {
+  return { default: ACCEPTED, transports: { docker: { [scope]: requirements } } };
+}

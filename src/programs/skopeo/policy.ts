@@ -73,6 +73,32 @@ function isInsecureDefault(policy: JsonObject): boolean {
   return isObject(entry) && entry.type === "insecureAcceptAnything";
 }
 
+/**
+ * The policy accepts every image of this registry, so that evaluating it would change nothing. False also
+ * where that takes more than a look at the registry's name to see.
+ */
+export async function acceptsAllOf(policyFile: string, registry: string): Promise<boolean> {
+  const { default: otherwise, transports = {}, ...unknown } = await readPolicy(policyFile);
+  if (Object.keys(unknown).length > 0 || !isObject(transports)) return false;
+  const { docker: scopes = {} } = transports;
+  if (!isObject(scopes)) return false;
+  const matching = Object.entries(scopes).filter(([scope]) => mayMatch(scope, registry));
+  return [otherwise, ...matching.map(([, it]) => it)].every(isAcceptance);
+}
+
+/** `quay.io/example`, `*.example.com`, or nothing, which stands for every image. */
+function mayMatch(scope: string, registry: string): boolean {
+  const [host = ""] = scope.split("/", 1);
+  return host === "" || host.startsWith("*") || host === registry;
+}
+
+function isAcceptance(requirements: unknown): boolean {
+  if (!Array.isArray(requirements) || requirements.length === 0) return false;
+  return (requirements as readonly unknown[]).every(
+    (it) => isObject(it) && it.type === "insecureAcceptAnything",
+  );
+}
+
 /** The credentials for ostree's images, if there are any; those of podman are not looked at. */
 export async function readAuthFile({ env, root }: Context): Promise<string | undefined> {
   const isRoot = process.getuid?.() === 0;

@@ -134,14 +134,21 @@ export function isTransient(error: unknown): boolean {
 export function explainSkopeo(error: unknown, image: ImageReference): unknown {
   const failure = failureOf(error);
   if (failure === undefined) return error;
-  const name = formatSkopeoName(image);
-  if (failure.isTimeout) {
-    return asTransient(new BootcError(`\`${name}\` does not answer`, { kind: "network" }));
-  }
+  if (failure.isTimeout) return doesNotAnswer(image);
   // A missing program is explained by its own message already.
   if (failure.stderr === "" && failure.exitCode === undefined) return error;
-  const { kind, reason, isTransient: mayPass, hint } = parseSkopeoFailure(failure.stderr);
-  const explained = new BootcError(`skopeo cannot get \`${name}\`: ${reason}`, {
+  return explainReason(failure.stderr, image);
+}
+
+export function doesNotAnswer(image: ImageReference): BootcError {
+  const message = `\`${formatSkopeoName(image)}\` does not answer`;
+  return asTransient(new BootcError(message, { kind: "network" }));
+}
+
+/** The error for what skopeo says when it fails. */
+export function explainReason(text: string, image: ImageReference): BootcError {
+  const { kind, reason, isTransient: mayPass, hint } = parseSkopeoFailure(text);
+  const explained = new BootcError(`skopeo cannot get \`${formatSkopeoName(image)}\`: ${reason}`, {
     kind,
     ...(hint === undefined ? hintOf(kind) : { hint }),
   });
