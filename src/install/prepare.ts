@@ -112,7 +112,9 @@ async function planAlone(ctx: Context, reference: OstreeReference): Promise<Imag
   const repo = await mkdtemp(join(tmpdir(), "bootc-install-check-"));
   try {
     await initRepo(ctx, repo, "bare-user");
-    return plannedImage(await planPull(ctx, { repo, reference, requiresBootable: true }));
+    const plan = await planPull(ctx, { repo, reference, requiresBootable: true });
+    plan.opened?.close();
+    return plannedImage(plan);
   } finally {
     await rm(repo, { recursive: true, force: true });
   }

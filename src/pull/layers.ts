@@ -176,6 +176,7 @@ async function fetchCopy(
     cache,
     wanted: missing.map((it) => blobOf(plan, it)),
     limits: limitsOf(plan.request),
+    opened: plan.opened,
     onComplete({ digest }) {
       const fetched = missing.filter((it) => blobOf(plan, it).digest === digest);
       for (const it of fetched) onEvent({ type: "layer", digest: it.digest, state: "fetched" });

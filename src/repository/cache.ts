@@ -122,6 +122,11 @@ export function placeholdBlob(cache: BlobCache, digest: string): void {
   renameSync(link, blobPath(cache, digest));
 }
 
+/** Where a blob is written that we fetch ourselves; named as skopeo names its own. */
+export function partialPath(cache: BlobCache, digest: string): string {
+  return join(cache.layoutDir, `oci-put-blob-${hexOf(digest)}`);
+}
+
 /** Bytes of half-written blobs. */
 export async function readPartialBytes(cache: BlobCache): Promise<number> {
   const names = await readdir(cache.layoutDir);

@@ -135,7 +135,7 @@ describeEachOstree(() => {
         /^error: skopeo cannot get .*none.*\nhint: check its name .*\n$/,
       );
     }
-    // Manifest and configuration of each are asked for once.
+    // Each is asked for by the proxy, and once more by the skopeo whose error is reported.
     const asked = (await registry.requests()).filter((it) => it.includes("/manifests/"));
     expect(asked).toHaveLength(4);
   });

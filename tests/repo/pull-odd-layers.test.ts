@@ -96,32 +96,41 @@ describeEachOstree(() => {
     expect(await leftovers(repo)).toEqual([]);
   });
 
-  test("an image that is replaced while its layers are fetched is followed", async () => {
-    const repo = scratch.repo();
-    const make = (b: string) => makeImage({ layers: [FULL, formatTar({ "/usr/bin/b": b })] });
-    const [old, next] = [await make("old"), await make("new")];
-    const push = ({ dir }: { readonly dir: string }) =>
-      skopeo("copy", "-q", `oci:${dir}:os`, `docker://${registry.address}/replaced`, PLAIN_HTTP);
-    push(old);
-    let asked = 0;
-    const proxy = await startFaultyProxy(registry.address, (path, method) => {
-      const isManifest = method === "GET" && path.endsWith("/manifests/latest");
-      // The plan asks for the manifest and the configuration; the copy comes third.
-      if (isManifest && ++asked === 3) push(next);
-      return PASS;
-    });
-    try {
-      const reference = `ostree-unverified-registry:${proxy.address}/replaced`;
-      const ended = await bootc(pullArgs(repo, reference, INSECURE));
-      expect(ended).toMatchObject({ status: 0 });
-      expect(asked).toBe(3);
-      const commit = committed(ended.stdout);
-      expect(ostree("cat", `--repo=${repo}`, commit, "/usr/bin/b")).toBe("new");
-      expect(await leftovers(repo)).toEqual([]);
-    } finally {
-      await proxy.stop();
-    }
-  });
+  // Fewer layers come through the proxy, by the manifest that it has read.
+  test.each([
+    { way: "the proxy and a copy", env: {}, requests: 2 },
+    { way: "inspect, twice, and a copy", env: { BOOTC_WITHOUT_FFI: "1" }, requests: 3 },
+  ])(
+    "an image that is replaced while its layers are fetched is followed, by $way",
+    async ({ env, requests }) => {
+      const repo = scratch.repo();
+      const others = ["/usr/bin/c", "/usr/bin/d"].map((it) => formatTar({ [it]: it }));
+      const make = (b: string) =>
+        makeImage({ layers: [FULL, formatTar({ "/usr/bin/b": b }), ...others] });
+      const [old, next] = [await make("old"), await make("new")];
+      const push = ({ dir }: { readonly dir: string }) =>
+        skopeo("copy", "-q", `oci:${dir}:os`, `docker://${registry.address}/replaced`, PLAIN_HTTP);
+      push(old);
+      let asked = 0;
+      const proxy = await startFaultyProxy(registry.address, (path, method) => {
+        const isManifest = method === "GET" && path.endsWith("/manifests/latest");
+        // The copy asks last, after the plan.
+        if (isManifest && ++asked === requests) push(next);
+        return PASS;
+      });
+      try {
+        const reference = `ostree-unverified-registry:${proxy.address}/replaced`;
+        const ended = await bootc(pullArgs(repo, reference, INSECURE), { env });
+        expect(ended).toMatchObject({ status: 0 });
+        expect(asked).toBe(requests);
+        const commit = committed(ended.stdout);
+        expect(ostree("cat", `--repo=${repo}`, commit, "/usr/bin/b")).toBe("new");
+        expect(await leftovers(repo)).toEqual([]);
+      } finally {
+        await proxy.stop();
+      }
+    },
+  );
 
   test.each<[string, "+gzip" | "+zstd", Uint8Array, string]>([
     ["a wrong checksum", "+gzip", damaged(GZIP, -8), "the checksum at the end of its gzip stream"],

@@ -6,6 +6,7 @@ import { parseJsonObject, requireArray, requireObject, requireString } from "../
 import { shortDigest } from "../../image/digest.ts";
 import type { ImageReference } from "../../image/reference.ts";
 import { parseRegistryName } from "../../image/registry-name.ts";
+import type { OpenedImage } from "../../programs/skopeo/proxy.ts";
 import {
   asTransient,
   copyToLayout,
@@ -22,6 +23,7 @@ import {
 import type { Context } from "../../system/context.ts";
 import { digestOf } from "../plan/inspect.ts";
 import type { FetchLimits } from "../request.ts";
+import { fetchByProxy, isForProxy } from "./by-proxy.ts";
 import { backoffMs, pause } from "./retry.ts";
 import { type BlobWatch, watchBlobs } from "./watch.ts";
 
@@ -29,6 +31,8 @@ export interface FetchOptions {
   readonly cache: BlobCache;
   readonly wanted: readonly WantedBlob[];
   readonly limits: FetchLimits;
+  /** The image, held open by a proxy: a few blobs come through it. It is closed in any case. */
+  readonly opened?: OpenedImage | undefined;
   readonly onComplete: (blob: WantedBlob) => void;
   /** Called when skopeo is about to run, perhaps several times: what it needs no help for may be done now. */
   readonly onStart?: () => void;
@@ -47,15 +51,17 @@ export async function fetchImage(
   source: SkopeoSource,
   options: FetchOptions,
 ): Promise<string> {
-  const watch = watchBlobs(options.cache, options);
+  const { cache, opened } = options;
+  const watch = watchBlobs(cache, options);
   try {
     await watch.look();
-    await copyUntilComplete(ctx, beginDownload(source, options, watch));
+    const way = await fetchUntilComplete(ctx, beginDownload(source, options, watch));
     await watch.look();
+    return way === undefined ? await readCopiedManifest(cache) : way.manifest;
   } finally {
+    opened?.close();
     watch.stop();
   }
-  return await readCopiedManifest(options.cache);
 }
 
 /** One download over all its attempts. */
@@ -72,17 +78,26 @@ function beginDownload(source: SkopeoSource, options: FetchOptions, watch: BlobW
   return { ...options, source, watch, lastByteAt: Date.now(), seenBytes: watch.bytes };
 }
 
-async function copyUntilComplete(ctx: Context, download: Download): Promise<void> {
+/** Gives the proxy that brought the rest; undefined when a copy did. */
+async function fetchUntilComplete(
+  ctx: Context,
+  download: Download,
+): Promise<OpenedImage | undefined> {
   const { cache, limits, onEvent, watch } = download;
+  let way = proxyFor(download);
   let failures = 0;
   for (;;) {
     const completeBefore = watch.complete;
-    const error = await attempt(ctx, download);
-    if (error === undefined) return;
+    const error = await attempt(ctx, download, way);
+    if (error === undefined) return way;
     await countBytes(download);
     await removePartial(cache);
     // What the next attempt fetches is counted from here.
     await countBytes(download);
+    // What will not pass may be the proxy's alone; else the copy fails as well, and that is reported.
+    const isFinal = way === undefined || isTransient(error);
+    way = undefined;
+    if (!isFinal) continue;
     failures = watch.complete > completeBefore ? 1 : failures + 1;
     const isOver = Date.now() - download.lastByteAt >= limits.giveUpMs;
     if (isOver || failures >= limits.attemptsMax) throw giveUp(error, download);
@@ -92,20 +107,39 @@ async function copyUntilComplete(ctx: Context, download: Download): Promise<void
   }
 }
 
-/** One run of skopeo; gives the error that may pass by itself, throws any other. */
-async function attempt(ctx: Context, download: Download): Promise<unknown> {
+function proxyFor({ opened, ...download }: Download): OpenedImage | undefined {
+  return isForProxy(missingOf(download)) ? opened : undefined;
+}
+
+function missingOf({ wanted, watch }: Pick<Download, "wanted" | "watch">): readonly WantedBlob[] {
+  return wanted.filter((it) => !watch.isComplete(it));
+}
+
+/** One try; gives the error that may pass by itself, or that a copy may avoid, and throws any other. */
+async function attempt(
+  ctx: Context,
+  download: Download,
+  proxy: OpenedImage | undefined,
+): Promise<unknown> {
   const stalled = new AbortController();
   const ended = new AbortController();
-  const target = download.cache;
-  const copied = copyToLayout(ctx, download.source, { target, signal: stalled.signal });
+  const { cache } = download;
+  const { signal } = stalled;
+  const fetched =
+    proxy === undefined
+      ? copyToLayout(ctx, download.source, { target: cache, signal })
+      : fetchByProxy(proxy, {
+          ...{ cache, blobs: missingOf(download) },
+          signal: AbortSignal.any([ctx.signal, signal]),
+        });
   download.onStart?.();
   const supervision = supervise(ctx, download, { stalled, ended: ended.signal });
   try {
-    await copied;
+    await fetched;
     return undefined;
   } catch (error) {
     ctx.signal.throwIfAborted();
-    if (isTransient(error)) return error;
+    if (isTransient(error) || proxy !== undefined) return error;
     throw error;
   } finally {
     ended.abort();
@@ -165,7 +199,7 @@ function stallError(image: ImageReference, { stallMs }: FetchLimits): BootcError
 }
 
 function giveUp(error: unknown, { source, wanted, watch }: Download): BootcError {
-  const incomplete = wanted.filter((blob) => !watch.isComplete(blob));
+  const incomplete = missingOf({ wanted, watch });
   const names = incomplete.map((blob) => shortDigest(blob.digest));
   const shown = names.length > 8 ? [...names.slice(0, 8), `${names.length - 8} more`] : names;
   return new BootcError(

@@ -53,9 +53,14 @@ export function digestOf(bytes: string | Uint8Array): string {
 export async function inspectForHost(
   ctx: Context,
   source: SkopeoSource,
-  options: SkopeoLimits & { readonly isKnown: (digest: string) => boolean },
+  options: SkopeoLimits & {
+    readonly isKnown: (digest: string) => boolean;
+    /** The manifest has been asked for once already, in vain. */
+    readonly isRetry?: boolean;
+  },
 ): Promise<Inspected | undefined> {
-  const text = await ask(ctx, () => inspectManifest(ctx, source, options));
+  const attemptsMax = options.isRetry ? ATTEMPTS - 1 : ATTEMPTS;
+  const text = await ask(ctx, () => inspectManifest(ctx, source, options), attemptsMax);
   const parsed = parseManifest(text);
   if (parsed.kind === "image") {
     const manifestDigest = digestOf(text);
@@ -149,12 +154,16 @@ function pinImage(image: ImageReference, digest: string): ImageReference {
   return { ...image, name: formatRegistryName({ ...name, tag: undefined, digest }) };
 }
 
-function requireEqualDigest(text: string, want: string, what: string): void {
+export function requireEqualDigest(text: string, want: string, what: string): void {
   const got = digestOf(text);
   if (got === want) return;
   throw new BootcError(`${what} has the digest \`${got}\`, not \`${want}\``, { kind: "integrity" });
 }
 
-async function ask<T>(ctx: Context, question: () => Promise<T>): Promise<T> {
-  return await retrying(ctx, { attemptsMax: ATTEMPTS, isTransient }, question);
+async function ask<T>(
+  ctx: Context,
+  question: () => Promise<T>,
+  attemptsMax = ATTEMPTS,
+): Promise<T> {
+  return await retrying(ctx, { attemptsMax, isTransient }, question);
 }

@@ -8,6 +8,7 @@ import { toOciManifest } from "../../image/manifest.ts";
 import { platformOf } from "../../image/platform.ts";
 import type { ImageReference, OstreeReference } from "../../image/reference.ts";
 import { canonicalizeReference, parseRegistryName } from "../../image/registry-name.ts";
+import type { OpenedImage } from "../../programs/skopeo/proxy.ts";
 import type { SkopeoSource } from "../../programs/skopeo/skopeo.ts";
 import type { WantedBlob } from "../../repository/cache.ts";
 import { requireRepository } from "../../repository/files.ts";
@@ -21,7 +22,14 @@ import {
 import { withRepositoryLock } from "../../repository/lock.ts";
 import type { Context } from "../../system/context.ts";
 import { limitsOf, type PullRequest } from "../request.ts";
-import { askForConfig, type Inspected, inspectConfigOf, inspectForHost } from "./inspect.ts";
+import { type Look, lookByProxy, type NoLook, readConfigByProxy } from "./by-proxy.ts";
+import {
+  askForConfig,
+  digestOf,
+  type Inspected,
+  inspectConfigOf,
+  inspectForHost,
+} from "./inspect.ts";
 import { readSource } from "./source.ts";
 
 /** What is pulled, and from where. */
@@ -30,6 +38,8 @@ export interface PullTarget {
   /** The reference without a tag where there is a digest as well. */
   readonly image: ImageReference;
   readonly source: SkopeoSource;
+  /** The image, held open for the fetch by the proxy that read its manifest. Only a plan to fetch has one. */
+  readonly opened?: OpenedImage | undefined;
 }
 
 /** An image by its bytes. */
@@ -73,9 +83,67 @@ export type PullPlan = UnchangedPlan | JudgeAgainPlan | FetchPlan;
 export async function planPull(ctx: Context, request: PullRequest): Promise<PullPlan> {
   await requireRepository(request.repo);
   const image = canonicalizeReference(request.reference.image);
-  const stored = await readWholeImage(request.repo, image);
   const target = { request, image, source: await readSource(ctx, image, request) };
-  return await planOffered(target, stored, await readOffered(ctx, target, stored));
+  const pinned = pinnedDigest(image);
+  // The registry's answer takes longer than everything else here, so it is asked first.
+  const looking = pinned === undefined ? startLook(ctx, target) : undefined;
+  const stored = await readWholeImage(request.repo, image).catch(async (error: unknown) => {
+    (await looking?.catch(() => undefined))?.opened?.close();
+    throw error;
+  });
+  if (stored !== undefined && stored.manifestDigest === pinned) {
+    return await planOffered(target, stored, stored);
+  }
+  // Hashing takes 5 ms to load, which pass unnoticed while skopeo works.
+  if (looking !== undefined) digestOf("");
+  const look = await (looking ?? startLook(ctx, target));
+  if (look.opened === undefined) {
+    const offered = await readOffered(ctx, target, { stored, failure: look.failure });
+    return await planOffered(target, stored, offered);
+  }
+  return await planLook(ctx, target, { stored, look });
+}
+
+function startLook(ctx: Context, { request, source }: PullTarget): Promise<Look | NoLook> {
+  const looking = lookByProxy(ctx, source, { timeoutMs: limitsOf(request).stallMs });
+  looking.catch(() => undefined); // reported to whoever waits for it
+  return looking;
+}
+
+/** The plan for an image that a proxy holds open, which is kept so for a fetch and else closed. */
+async function planLook(
+  ctx: Context,
+  target: PullTarget,
+  { stored, look }: { readonly stored: StoredImage | undefined; readonly look: Look },
+): Promise<PullPlan> {
+  const { opened } = look;
+  let isKept = false;
+  try {
+    const offered = await completeLook(ctx, target, { stored, look });
+    const plan = await planOffered(target, stored, offered);
+    if (plan.kind !== "fetch" || !look.isAccepted) return plan;
+    isKept = true;
+    return { ...plan, opened };
+  } finally {
+    if (!isKept) opened.close();
+  }
+}
+
+async function completeLook(
+  ctx: Context,
+  { request, source }: PullTarget,
+  { stored, look }: { readonly stored: StoredImage | undefined; readonly look: Look },
+): Promise<ImageContent> {
+  const { inspected } = look;
+  if (stored?.manifestDigest === inspected.manifestDigest) return stored;
+  if (stored !== undefined && isSameImage(stored, inspected)) {
+    return { ...inspected, config: stored.config };
+  }
+  const limits = { timeoutMs: limitsOf(request).stallMs };
+  const config =
+    (await readConfigByProxy(ctx, look)) ??
+    (await inspectConfigOf(ctx, source, { ...limits, of: inspected }));
+  return { ...inspected, config };
 }
 
 /** Makes the plan again under the repository's lock: another writer may have stored or removed the image. */
@@ -86,16 +154,20 @@ export async function planAgain(plan: PullPlan): Promise<PullPlan> {
 
 async function readOffered(
   ctx: Context,
-  { request, image, source }: PullTarget,
-  stored: StoredImage | undefined,
+  { request, source }: PullTarget,
+  { stored, failure }: Pick<NoLook, "failure"> & { readonly stored: StoredImage | undefined },
 ): Promise<ImageContent> {
-  if (stored !== undefined && stored.manifestDigest === pinnedDigest(image)) return stored;
   const limits = { timeoutMs: limitsOf(request).stallMs };
   // A new image needs its configuration in any case, so both are asked for at once.
-  const early = stored === undefined ? askForConfig(ctx, source, limits) : undefined;
+  const isNew = stored === undefined && failure === undefined;
+  const early = isNew ? askForConfig(ctx, source, limits) : undefined;
   early?.catch(() => undefined); // the manifest's error is the one to report
   const isKnown = (digest: string) => digest === stored?.manifestDigest;
-  const inspected = await inspectForHost(ctx, source, { ...limits, isKnown });
+  const inspected = await inspectForHost(ctx, source, {
+    ...limits,
+    isKnown,
+    isRetry: failure === "passing",
+  });
   if (stored !== undefined) {
     if (inspected === undefined) return stored;
     if (isSameImage(stored, inspected)) return { ...inspected, config: stored.config };
@@ -110,13 +182,13 @@ function pinnedDigest(image: ImageReference): string | undefined {
 }
 
 async function planOffered(
-  { request, image, source }: PullTarget,
+  { request, image, source, opened }: PullTarget,
   stored: StoredImage | undefined,
   offered: ImageContent,
 ): Promise<PullPlan> {
   const kind = decideKind(request.reference, stored, offered);
   if (stored === undefined || kind === "fetch") {
-    return await planNew({ request, image, source, stored }, offered);
+    return await planNew({ request, image, source, opened, stored }, offered);
   }
   const layers = await findVerifiable(request, stored);
   return { kind, request, image, source, stored, offered, layers };
@@ -150,12 +222,12 @@ export async function planNew(target: FetchTarget, offered: ImageContent): Promi
 
 /** The plan to store the offered image, whatever the repository has under that name. */
 export async function planFetch(
-  { request, image, source, stored }: FetchTarget,
+  { request, image, source, opened, stored }: FetchTarget,
   { manifestDigest, manifest, config }: ImageContent,
 ): Promise<FetchPlan> {
   const offered = { manifestDigest, manifest: toOciManifest(manifest), config };
   const layers = await findVerifiable(request, offered);
-  return { kind: "fetch", request, image, source, stored, offered, layers };
+  return { kind: "fetch", request, image, source, opened, stored, offered, layers };
 }
 
 async function findVerifiable(

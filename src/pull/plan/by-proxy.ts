@@ -1,0 +1,72 @@
+// The look at a reference through skopeo's image proxy: manifest and configuration by one connection, which
+// stays open for the layers. When this fails, `skopeo inspect` is asked, and its error is the one reported.
+import { type ImageConfig, parseConfig } from "../../image/config.ts";
+import { parseImageManifest } from "../../image/manifest.ts";
+import { parseRegistryName } from "../../image/registry-name.ts";
+import { acceptsAllOf } from "../../programs/skopeo/policy.ts";
+import { type OpenedImage, openImage } from "../../programs/skopeo/proxy.ts";
+import { isTransient, type SkopeoLimits, type SkopeoSource } from "../../programs/skopeo/skopeo.ts";
+import type { Context } from "../../system/context.ts";
+import { digestOf, type Inspected, requireEqualDigest } from "./inspect.ts";
+
+/** An image that a proxy holds open, and what it is. */
+export interface Look {
+  readonly opened: OpenedImage;
+  readonly inspected: Inspected;
+  /** The layers may come through the proxy too: no policy has anything to say about this image. */
+  readonly isAccepted: boolean;
+}
+
+/** `skopeo inspect` is to be asked. */
+export interface NoLook {
+  readonly opened?: undefined;
+  /** How the proxy failed; undefined when there is none, or when it cannot say what we have to know. */
+  readonly failure?: "passing" | "lasting" | undefined;
+}
+
+/**
+ * Opens the image. A proxy judges an index otherwise than `skopeo copy`, and before skopeo 1.14 nothing at
+ * all. So it is asked to judge only where the policy accepts everything, and else only to look.
+ */
+export async function lookByProxy(
+  ctx: Context,
+  source: SkopeoSource,
+  limits: SkopeoLimits,
+): Promise<Look | NoLook> {
+  if (source.image.transport !== "registry") return {};
+  const registry = parseRegistryName(source.image.name)?.registry;
+  const isAccepted = registry !== undefined && (await acceptsAllOf(source.policyFile, registry));
+  try {
+    const opened = await openImage(ctx, source, { ...limits, hasPolicy: isAccepted });
+    if (opened === undefined) return {};
+    const inspected = inspectOpened(opened);
+    if (inspected !== undefined) return { opened, inspected, isAccepted };
+    opened.close();
+    return {};
+  } catch (error) {
+    ctx.signal.throwIfAborted();
+    return { failure: isTransient(error) ? "passing" : "lasting" };
+  }
+}
+
+/** Undefined for a manifest that is not of OCI: the proxy converts it, and we have to see it as it is. */
+function inspectOpened({ manifest, manifestDigest }: OpenedImage): Inspected | undefined {
+  if (digestOf(manifest) !== manifestDigest) return undefined;
+  return { manifestDigest, manifest: parseImageManifest(manifest) };
+}
+
+/** The configuration; undefined when it has to be asked for by `skopeo inspect`. */
+export async function readConfigByProxy(
+  ctx: Context,
+  { opened, inspected }: Look,
+): Promise<ImageConfig | undefined> {
+  const { digest, size } = inspected.manifest.config;
+  try {
+    const text = (await opened.read({ digest, sizeBytes: size })).toString("utf8");
+    requireEqualDigest(text, digest, "the image configuration");
+    return parseConfig(text);
+  } catch {
+    ctx.signal.throwIfAborted();
+    return undefined;
+  }
+}
