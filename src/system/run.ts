@@ -5,6 +5,7 @@ import type { Context, RunOptions, Terminal } from "./context.ts";
 import { endingWithUs, isMissingProgram } from "./ends-with-us.ts";
 import { withHiddenVariables } from "./hidden-environment.ts";
 import { formatCommand, formatPlacedCommand } from "./quote.ts";
+import { type Ended, runInBackground, runToTheEnd, type StdioOption } from "./spawn.ts";
 
 export interface ContextOptions {
   readonly root?: string;
@@ -99,8 +100,6 @@ async function start(
   options: RunOptions,
   output: "pipe" | "inherit",
 ): Promise<string> {
-  // execa takes a tenth of a verb's start-up time, so verbs that do not start a program do not load it.
-  const { execa } = await import("execa");
   const signal = options.signal
     ? AbortSignal.any([command.signal, options.signal])
     : command.signal;
@@ -108,35 +107,15 @@ async function start(
   const [program, ...args] = options.endsWithUs
     ? endingWithUs(command.program, command.args)
     : [command.program, ...command.args];
-  const child = execa(program, args, {
-    ...(options.input === undefined ? {} : { input: options.input }),
-    stdio: [stdinOf(options), ...outputOf(options, output), ...descriptorsOf(options)],
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
-    env: { ...command.env, ...options.env },
-    extendEnv: false,
-    stripFinalNewline: false,
-    maxBuffer: 1 << 28,
-    cancelSignal: signal,
-    forceKillAfterDelay: 5000,
-    reject: false,
-  });
-  if (options.isBackground) {
-    const { nodeChildProcess } = child;
-    for (const it of [nodeChildProcess, nodeChildProcess.stdout, nodeChildProcess.stderr]) {
-      unreference(it);
-    }
-  }
-  const result = await child;
+  const stdio = [stdinOf(options), ...outputOf(options, output), ...(options.descriptors ?? [])];
+  const spawned = { program, args, signal, env: { ...command.env, ...options.env }, stdio };
+  const result = options.isBackground
+    ? await runInBackground(spawned)
+    : await runToTheEnd(spawned, options);
   if (isSuccess(result.exitCode, options))
     return typeof result.stdout === "string" ? result.stdout : "";
   signal.throwIfAborted();
   throw commandError(command, result);
-}
-
-/** A pipe of a child is a socket, though its type does not say so. */
-function unreference(handle: object | null | undefined): void {
-  if (handle && "unref" in handle && typeof handle.unref === "function") handle.unref();
 }
 
 function stdinOf(options: RunOptions): "inherit" | "ignore" | "pipe" {
@@ -144,28 +123,15 @@ function stdinOf(options: RunOptions): "inherit" | "ignore" | "pipe" {
   return options.input === undefined ? "ignore" : "pipe";
 }
 
-/** execa accepts any descriptor, but its types know only literal ones. */
-function descriptorsOf({ descriptors = [] }: RunOptions): readonly [] {
-  return descriptors as readonly number[] as readonly [];
-}
-
-function outputOf(options: RunOptions, output: "pipe" | "inherit") {
-  if (output === "pipe") return ["pipe", "pipe"] as const;
-  if (options.isQuiet) return ["ignore", "pipe"] as const;
+function outputOf(options: RunOptions, output: "pipe" | "inherit"): readonly StdioOption[] {
+  if (output === "pipe") return ["pipe", "pipe"];
+  if (options.isQuiet) return ["ignore", "pipe"];
   // Our standard output carries only the answer, so the output of a changing program goes to our stderr.
-  return [2, [2, "pipe"]] as const;
+  return [2, [2, "pipe"]];
 }
 
 function isSuccess(exitCode: number | undefined, options: RunOptions): boolean {
   return exitCode !== undefined && (options.okStatuses ?? [0]).includes(exitCode);
-}
-
-interface Failed {
-  readonly exitCode?: number | undefined;
-  readonly signal?: string | undefined;
-  readonly timedOut?: boolean;
-  readonly code?: string | undefined;
-  readonly stderr?: unknown;
 }
 
 /** How a program failed, for callers who can conclude more from it than the message says. */
@@ -182,7 +148,7 @@ export function failureOf(error: unknown): ProgramFailure | undefined {
   return typeof error === "object" && error !== null ? failures.get(error) : undefined;
 }
 
-function commandError(command: Started, result: Failed): BootcError {
+function commandError(command: Started, result: Ended): BootcError {
   const error = describeFailure(command, result);
   failures.set(error, {
     exitCode: result.exitCode,
@@ -193,7 +159,7 @@ function commandError(command: Started, result: Failed): BootcError {
 }
 
 /** Describes a program's failure: the command, how it ended, and the last lines of its output. */
-function describeFailure(command: Started, result: Failed): BootcError {
+function describeFailure(command: Started, result: Ended): BootcError {
   const isMissing = isMissingProgram(result.exitCode, String(result.stderr ?? ""));
   if (result.code === "ENOENT" || isMissing) {
     return new BootcError(`\`${command.program}\`: not found`, {
@@ -210,7 +176,7 @@ function describeFailure(command: Started, result: Failed): BootcError {
   );
 }
 
-function describeEnd(result: Failed): string {
+function describeEnd(result: Ended): string {
   if (result.timedOut) return "did not finish in time";
   if (result.exitCode !== undefined) return `failed with status ${result.exitCode}`;
   return `ended by ${result.signal ?? result.code ?? "an unknown cause"}`;
