@@ -20,6 +20,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   edit: "-f --filename --quiet",
   "usr-overlay": "--read-only",
   usroverlay: "--read-only",
+  "bootc container lint": "--rootfs --fatal-warnings --list --skip --no-truncate",
   "container unencapsulate": `--repo --write-ref --quiet ${ACCESS}`,
   "container import": "--repo",
   "container info": "",
@@ -39,7 +40,9 @@ const TAKEN: Readonly<Record<string, string>> = {
 
 /** Finds the command that the words name; `container …` is one of `ostree container`. */
 function find(words: string): AnyCommand {
-  const path = words.startsWith("container ") ? `internals ostree-ext ${words}` : words;
+  const path = words.startsWith("container ")
+    ? `internals ostree-ext ${words}`
+    : words.replace(/^bootc /, "");
   return path.split(" ").reduce<AnyCommand>((command, word) => {
     const next = command.commands.find((it) => [it.name(), ...it.aliases()].includes(word));
     if (next === undefined) throw new Error(`no \`${word}\` in \`${words}\``);

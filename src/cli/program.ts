@@ -6,6 +6,7 @@ import { VERSION } from "../version.ts";
 import { asksForJson, findCommand, fullNameOf, resolveHelp } from "./asked-command.ts";
 import { type AnyCommand, Command, CommanderError, Option } from "./commander.ts";
 import { declareCompletion } from "./completion.ts";
+import { declareContainerCommands } from "./container.ts";
 import { declareHostCommands } from "./host.ts";
 import { declareInstallCommands } from "./install.ts";
 import { declareInternalCommands } from "./internals.ts";
@@ -14,6 +15,7 @@ import { declareInternalCommands } from "./internals.ts";
 const GROUPS = [
   declareHostCommands,
   declareInstallCommands,
+  declareContainerCommands,
   declareInternalCommands,
   declareCompletion,
 ] as const;

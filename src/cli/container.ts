@@ -1,0 +1,45 @@
+// The verbs for images, which run in an image build or on a directory.
+import type { Context } from "../system/context.ts";
+import { type Command, Option } from "./commander.ts";
+import { declared } from "./options.ts";
+
+export function declareContainerCommands(program: Command, ctx: Context): void {
+  const container = program
+    .command("container")
+    .description("look at an image, in its build or in a directory");
+  declareLint(container, ctx);
+}
+
+function declareLint(container: Command, ctx: Context): void {
+  const collect = (value: string, all: readonly string[] = []) => [...all, value];
+  container
+    .command("lint")
+    .description("look for mistakes in an image; the last step of its build")
+    .addOption(rootfsOption())
+    .option("--fatal-warnings", "fail for warnings, too")
+    .option("--list", "list the checks")
+    .option("--skip <name>", "leave out a check; repeat", collect)
+    .option("--no-truncate", "print lists of any length whole")
+    .addOption(
+      new Option("--format <format>", "how to print findings")
+        .choices(["human", "json", "sarif", "github"])
+        .default("human"),
+    )
+    .option("--base <image|directory>", "also compare with the base image")
+    .option("--image <image>", "also look at the labels and layers of the image")
+    .option("--fix", "repair what can be repaired safely")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  RUN bootc container lint --fatal-warnings\n" +
+        "  bootc container lint --rootfs /mnt --base docker://quay.io/example/base:42\n" +
+        "  bootc container lint --rootfs /mnt --format sarif >lint.sarif",
+    )
+    .action(async (options) => {
+      const { lint } = await import("../commands/container/lint.ts");
+      await lint(ctx, declared(options));
+    });
+}
+
+function rootfsOption() {
+  return new Option("--rootfs <directory>", "the root of the image").default("/");
+}

@@ -1,0 +1,176 @@
+// A tree of files in memory: everything in it is found inside it, whatever its links say.
+
+export type EntryKind =
+  | "directory"
+  | "file"
+  | "link"
+  | "fifo"
+  | "socket"
+  | "block device"
+  | "character device";
+
+export interface Entry {
+  /** Relative to the root, without a leading slash; empty for the root itself. */
+  readonly path: string;
+  readonly kind: EntryKind;
+  /** The permission bits, with set-uid, set-gid and sticky. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly sizeBytes: number;
+  /** Where a link points; undefined for everything else. */
+  readonly target: string | undefined;
+  /** What of the entry is not UTF-8; the path shows such bytes as `\xff`. */
+  readonly notUtf8: "name" | "target" | undefined;
+}
+
+/** Paths are relative to the root; a leading slash does not matter. */
+export interface Tree {
+  /** Parents before their children, names in order; the root is left out. */
+  readonly entries: readonly Entry[];
+  /** What is at `path`, whose parents may be reached through links. */
+  at(path: string): Entry | undefined;
+  /** The same with a link at the end followed. */
+  follow(path: string): Entry | undefined;
+  /** The names in a directory, links followed; none when there is no such directory. */
+  names(path: string): readonly string[];
+  /** Everything below a directory, links followed to the directory itself. */
+  below(path: string): readonly Entry[];
+  /** The text of a file, links followed; undefined for everything else. */
+  readText(path: string): string | undefined;
+  readBytes(path: string): Buffer | undefined;
+}
+
+/** Reads a file of the tree. Its path leads through no link. */
+export type ReadFile = (path: string) => Buffer | undefined;
+
+/** The root itself, which links can lead to. */
+const ROOT: Entry = {
+  path: "",
+  kind: "directory",
+  mode: 0o755,
+  uid: 0,
+  gid: 0,
+  sizeBytes: 0,
+  target: undefined,
+  notUtf8: undefined,
+};
+
+/** Linux follows this many links in a row. */
+const LINKS_MAX = 40;
+
+interface Directory {
+  /** In order of their paths; names that are not UTF-8 are left out, as nobody can ask for them. */
+  readonly children: Entry[];
+  /** Where what is below it begins in the list of all entries, and where it ends. */
+  readonly start: number;
+  end: number;
+}
+
+/** The tree of `entries`, which are in order: parents first, and everything below one next to it. */
+export function makeTree(entries: readonly Entry[], readFile: ReadFile): Tree {
+  const directories = findDirectories(entries);
+  const exact = (path: string) => (path === "" ? ROOT : findEntry(directories, path));
+  const resolve = (path: string, last: "follow" | "keep") => resolveIn(exact, path, last);
+  const follow = (path: string) => {
+    const real = resolve(path, "follow");
+    return real === undefined ? undefined : exact(real);
+  };
+  const directory = (path: string) => {
+    const real = resolve(path, "follow");
+    return real === undefined ? undefined : directories.get(real);
+  };
+  const readBytes = (path: string) => {
+    const entry = follow(path);
+    return entry?.kind === "file" ? readFile(entry.path) : undefined;
+  };
+  return {
+    entries,
+    follow,
+    readBytes,
+    at: (path) => {
+      const real = resolve(path, "keep");
+      return real === undefined ? undefined : exact(real);
+    },
+    names: (path) => directory(path)?.children.map((it) => baseName(it.path)) ?? [],
+    below: (path) => {
+      const found = directory(path);
+      return found === undefined ? [] : entries.slice(found.start, found.end);
+    },
+    readText: (path) => readBytes(path)?.toString("utf8"),
+  };
+}
+
+/** By path. Only directories: a map of all 150,000 entries would take longer than reading them. */
+function findDirectories(entries: readonly Entry[]): ReadonlyMap<string, Directory> {
+  const root: Directory = { children: [], start: 0, end: entries.length };
+  const directories = new Map([["", root]]);
+  const open = [{ prefix: "", directory: root }];
+  let top = { prefix: "", directory: root };
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i];
+    if (entry === undefined) continue;
+    while (!entry.path.startsWith(top.prefix)) {
+      top.directory.end = i;
+      open.pop();
+      top = open.at(-1) ?? top;
+    }
+    if (entry.notUtf8 !== "name") top.directory.children.push(entry);
+    if (entry.kind !== "directory") continue;
+    top = {
+      prefix: `${entry.path}/`,
+      directory: { children: [], start: i + 1, end: entries.length },
+    };
+    open.push(top);
+    directories.set(entry.path, top.directory);
+  }
+  return directories;
+}
+
+function findEntry(directories: ReadonlyMap<string, Directory>, path: string): Entry | undefined {
+  const slash = path.lastIndexOf("/");
+  const siblings = directories.get(path.slice(0, Math.max(slash, 0)))?.children ?? [];
+  let [low, high] = [0, siblings.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const entry = siblings[middle];
+    if (entry === undefined || entry.path === path) return entry;
+    if (entry.path < path) low = middle + 1;
+    else high = middle;
+  }
+  return undefined;
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** Undefined when links lead in a circle. The path need not exist. */
+function resolveIn(
+  exact: (path: string) => Entry | undefined,
+  path: string,
+  last: "follow" | "keep",
+): string | undefined {
+  const left = partsOf(path);
+  let done: string[] = [];
+  let links = 0;
+  for (let part = left.shift(); part !== undefined; part = left.shift()) {
+    if (part === "..") {
+      done.pop();
+      continue;
+    }
+    done.push(part);
+    const target = left.length === 0 && last === "keep" ? undefined : exact(done.join("/"))?.target;
+    if (target === undefined) continue;
+    links += 1;
+    if (links > LINKS_MAX) return undefined;
+    if (target.startsWith("/")) done = [];
+    else done.pop();
+    left.unshift(...partsOf(target));
+  }
+  return done.join("/");
+}
+
+function partsOf(path: string): string[] {
+  return path.split("/").filter((it) => it !== "" && it !== ".");
+}
