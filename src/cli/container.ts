@@ -7,7 +7,29 @@ export function declareContainerCommands(program: Command, ctx: Context): void {
   const container = program
     .command("container")
     .description("look at an image, in its build or in a directory");
+  declareInspect(container, ctx);
   declareLint(container, ctx);
+}
+
+function declareInspect(container: Command, ctx: Context): void {
+  container
+    .command("inspect")
+    .description("show the kernel and the kernel arguments of an image")
+    .addOption(rootfsOption())
+    .addOption(
+      new Option("--format <format>", "how to print it")
+        .choices(["humanreadable", "yaml", "json"])
+        .conflicts("json"),
+    )
+    .option("--json", "same as --format json")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  bootc container inspect\n  bootc container inspect --json --rootfs /mnt | jq .kernel",
+    )
+    .action(async (options) => {
+      const { inspectContainer } = await import("../commands/container/inspect.ts");
+      await inspectContainer(ctx, declared(options));
+    });
 }
 
 function declareLint(container: Command, ctx: Context): void {

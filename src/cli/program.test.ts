@@ -20,6 +20,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   edit: "-f --filename --quiet",
   "usr-overlay": "--read-only",
   usroverlay: "--read-only",
+  "bootc container inspect": "--rootfs --json --format",
   "bootc container lint": "--rootfs --fatal-warnings --list --skip --no-truncate",
   "container unencapsulate": `--repo --write-ref --quiet ${ACCESS}`,
   "container import": "--repo",
@@ -85,6 +86,7 @@ describe("words that have no meaning together are refused", () => {
       "--enforce-container-sigpolicy",
     ],
     ["internals ostree-container image prune-images --sysroot / --full", "--and-layers"],
+    ["container inspect --json", "--format=yaml"],
   ])("%s %s", async (words, more) => {
     const program = createProgram(ctx, { isSilent: () => true });
     const argv = [...words.split(" "), more];
