@@ -9,6 +9,7 @@ export function declareContainerCommands(program: Command, ctx: Context): void {
     .description("look at an image, in its build or in a directory");
   declareInspect(container, ctx);
   declareLint(container, ctx);
+  declareSplit(container, ctx);
 }
 
 function declareInspect(container: Command, ctx: Context): void {
@@ -59,6 +60,22 @@ function declareLint(container: Command, ctx: Context): void {
     .action(async (options) => {
       const { lint } = await import("../commands/container/lint.ts");
       await lint(ctx, declared(options));
+    });
+}
+
+function declareSplit(container: Command, ctx: Context): void {
+  container
+    .command("split-kernel-and-rootfs")
+    .description("move the kernel and the initramfs of an image to another directory")
+    .addOption(rootfsOption())
+    .requiredOption("--output <directory>", "where they go, into a directory named by the version")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  bootc container split-kernel-and-rootfs --rootfs /target --output /target-kernel",
+    )
+    .action(async (options) => {
+      const command = await import("../commands/container/split-kernel-and-rootfs.ts");
+      await command.splitKernelAndRootfs(ctx, declared(options));
     });
 }
 

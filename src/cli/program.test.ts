@@ -21,6 +21,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   "usr-overlay": "--read-only",
   usroverlay: "--read-only",
   "bootc container inspect": "--rootfs --json --format",
+  "bootc container split-kernel-and-rootfs": "--rootfs --output",
   "bootc container lint": "--rootfs --fatal-warnings --list --skip --no-truncate",
   "container unencapsulate": `--repo --write-ref --quiet ${ACCESS}`,
   "container import": "--repo",

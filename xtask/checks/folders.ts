@@ -331,6 +331,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: [
       "src/image",
       "src/lint/check.ts",
+      "src/lint/kernel.ts",
       "src/lint/tree.ts",
       "src/programs/rpm.ts",
       "src/programs/skopeo",

@@ -1,14 +1,11 @@
 // `bootc container inspect`: the kernel and the kernel arguments of an image.
-import { stat } from "node:fs/promises";
 import { formatYaml } from "../../format/yaml-out.ts";
 import { collectKargs } from "../../host/image-kargs.ts";
-import { decideKernel, type Kernel, MODULES_DIR, UNIFIED_DIR } from "../../lint/kernel.ts";
+import { readKernel } from "../../lint/read/kernel.ts";
 import { requireRootDirectory } from "../../lint/read/subject.ts";
 import { readKargsFiles } from "../../sysroot/image-kargs.ts";
 import type { Context } from "../../system/context.ts";
 import { openDirectory } from "../../system/file-tree.ts";
-import { ifMissing } from "../../system/files.ts";
-import { resolveInRoot } from "../../system/in-root.ts";
 
 export interface InspectOptions {
   readonly rootfs: string;
@@ -29,17 +26,6 @@ export async function inspectContainer(ctx: Context, options: InspectOptions): P
     kernel: kernel === undefined ? null : { version: kernel.version, unified: kernel.isUnified },
   };
   ctx.say(formatInspection(inspection, options));
-}
-
-async function readKernel(root: string): Promise<Kernel | undefined> {
-  const tree = openDirectory(root);
-  const versions: string[] = [];
-  for (const name of await tree.readNames(MODULES_DIR)) {
-    const path = await resolveInRoot(root, `${MODULES_DIR}/${name}/vmlinuz`);
-    const found = await stat(path).catch(ifMissing(undefined));
-    if (found?.isFile()) versions.push(name);
-  }
-  return decideKernel({ unified: await tree.readNames(UNIFIED_DIR), versions });
 }
 
 function formatInspection(inspection: Inspection, { json, format }: InspectOptions): string {
