@@ -10,6 +10,7 @@ export function declareContainerCommands(program: Command, ctx: Context): void {
   declareInspect(container, ctx);
   declareLint(container, ctx);
   declareSplit(container, ctx);
+  declareExport(container, ctx);
 }
 
 function declareInspect(container: Command, ctx: Context): void {
@@ -76,6 +77,24 @@ function declareSplit(container: Command, ctx: Context): void {
     .action(async (options) => {
       const command = await import("../commands/container/split-kernel-and-rootfs.ts");
       await command.splitKernelAndRootfs(ctx, declared(options));
+    });
+}
+
+function declareExport(container: Command, ctx: Context): void {
+  container
+    .command("export", { hidden: true })
+    .description("write the root of an image as a tar, with the labels of its SELinux policy")
+    .argument("<target>", "the root of the image")
+    .addOption(
+      new Option("--format <format>", "the kind of archive").choices(["tar"]).default("tar"),
+    )
+    .option("-o, --output <file>", "where it goes; standard output if not given")
+    .option("--kernel-in-boot", "also put the kernel and the initramfs into /boot")
+    .option("--disable-selinux", "write no labels")
+    .addHelpText("after", "\nExamples:\n  bootc container export --output root.tar /target")
+    .action(async (target, options) => {
+      const { exportContainer } = await import("../commands/container/export.ts");
+      await exportContainer(ctx, target, declared(options));
     });
 }
 

@@ -20,6 +20,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   edit: "-f --filename --quiet",
   "usr-overlay": "--read-only",
   usroverlay: "--read-only",
+  "bootc container export": "--format -o --output --kernel-in-boot --disable-selinux",
   "bootc container inspect": "--rootfs --json --format",
   "bootc container split-kernel-and-rootfs": "--rootfs --output",
   "bootc container lint": "--rootfs --fatal-warnings --list --skip --no-truncate",

@@ -20,6 +20,8 @@ export interface Entry {
   readonly sizeBytes: number;
   /** Where a link points; undefined for everything else. */
   readonly target: string | undefined;
+  /** The same for all names of a file that has several, and for nothing else; undefined for a single name. */
+  readonly inode: string | undefined;
   /** What of the entry is not UTF-8; the path shows such bytes as `\xff`. */
   readonly notUtf8: "name" | "target" | undefined;
 }
@@ -53,6 +55,7 @@ const ROOT: Entry = {
   gid: 0,
   sizeBytes: 0,
   target: undefined,
+  inode: undefined,
   notUtf8: undefined,
 };
 

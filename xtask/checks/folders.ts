@@ -91,7 +91,8 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/commands/container": {
     question: "what happens at `bootc container …`",
-    mayImport: [...FOR_COMMANDS, ...LINT],
+    // Labels by the policy of an image, and the tar of an image.
+    mayImport: [...FOR_COMMANDS, ...LINT, "src/native", "src/tar"],
     isApart: true,
     sizeReason: "a file for each verb",
   },

@@ -142,6 +142,7 @@ function entryOf(entry: TarEntry, path: string): Entry {
     gid: entry.gid,
     sizeBytes: entry.sizeBytes,
     target: entry.type === "symlink" ? entry.linkPath : undefined,
+    inode: undefined,
     notUtf8: undefined,
   };
 }
@@ -188,6 +189,7 @@ function directory(path: string): Entry {
     gid: 0,
     sizeBytes: 0,
     target: undefined,
+    inode: undefined,
     notUtf8: undefined,
   };
 }

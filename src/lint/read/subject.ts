@@ -37,7 +37,8 @@ export async function requireRootDirectory(path: string): Promise<string> {
   throw new BootcError(`\`${path}\` is not a directory`, { kind: "usage" });
 }
 
-async function readDirectory(ctx: Context, root: string): Promise<Tree> {
+/** The tree at an absolute path without links, without what is mounted in it. */
+export async function readDirectory(ctx: Context, root: string): Promise<Tree> {
   const mounts = await readMountsOf(ctx, "self");
   return walkTree(root, { mountPoints: new Set(mounts.map((it) => it.path)) });
 }

@@ -54,6 +54,7 @@ function entryOf(path: string, stats: Stats, absolute: string | Buffer): Entry {
     gid: stats.gid,
     sizeBytes: stats.size,
     target,
+    inode: kind === "file" && stats.nlink > 1 ? `${stats.dev}:${stats.ino}` : undefined,
     notUtf8: isOdd ? "target" : undefined,
   };
 }
