@@ -22,21 +22,25 @@ export interface Entry {
   readonly target: string | undefined;
   /** The same for all names of a file that has several, and for nothing else; undefined for a single name. */
   readonly inode: string | undefined;
+  /** Something else is mounted on this directory, so only that it is there belongs to the tree. */
+  readonly isMountPoint: boolean;
   /** What of the entry is not UTF-8; the path shows such bytes as `\xff`. */
   readonly notUtf8: "name" | "target" | undefined;
 }
 
 /** Paths are relative to the root; a leading slash does not matter. */
 export interface Tree {
-  /** Parents before their children, names in order; the root is left out. */
+  /** Parents before their children, names in order; without the root, and without mount points. */
   readonly entries: readonly Entry[];
+  /** Directories that something else is mounted on. */
+  readonly mountPoints: readonly Entry[];
   /** What is at `path`, whose parents may be reached through links. */
   at(path: string): Entry | undefined;
   /** The same with a link at the end followed. */
   follow(path: string): Entry | undefined;
-  /** The names in a directory, links followed; none when there is no such directory. */
+  /** The names in a directory, links followed, without mount points; none when there is no such directory. */
   names(path: string): readonly string[];
-  /** Everything below a directory, links followed to the directory itself. */
+  /** Everything below a directory, links followed to the directory itself, without mount points. */
   below(path: string): readonly Entry[];
   /** The text of a file, links followed; undefined for everything else. */
   readText(path: string): string | undefined;
@@ -56,6 +60,7 @@ const ROOT: Entry = {
   sizeBytes: 0,
   target: undefined,
   inode: undefined,
+  isMountPoint: false,
   notUtf8: undefined,
 };
 
@@ -88,20 +93,26 @@ export function makeTree(entries: readonly Entry[], readFile: ReadFile): Tree {
     return entry?.kind === "file" ? readFile(entry.path) : undefined;
   };
   return {
-    entries,
+    entries: entries.filter(isContent),
+    mountPoints: entries.filter((it) => it.isMountPoint),
     follow,
     readBytes,
     at: (path) => {
       const real = resolve(path, "keep");
       return real === undefined ? undefined : exact(real);
     },
-    names: (path) => directory(path)?.children.map((it) => baseName(it.path)) ?? [],
+    names: (path) =>
+      (directory(path)?.children ?? []).filter(isContent).map((it) => baseName(it.path)),
     below: (path) => {
       const found = directory(path);
-      return found === undefined ? [] : entries.slice(found.start, found.end);
+      return found === undefined ? [] : entries.slice(found.start, found.end).filter(isContent);
     },
     readText: (path) => readBytes(path)?.toString("utf8"),
   };
+}
+
+function isContent({ isMountPoint }: Entry): boolean {
+  return !isMountPoint;
 }
 
 /** By path. Only directories: a map of all 150,000 entries would take longer than reading them. */

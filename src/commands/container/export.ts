@@ -30,6 +30,8 @@ export async function exportContainer(
   const tree = await readDirectory(ctx, root);
   const entries = [
     ...tree.entries.filter((it) => !LEFT_OUT.test(it.path)),
+    // A root needs these directories, for the same mounts.
+    ...tree.mountPoints.filter((it) => !LEFT_OUT.test(it.path)),
     ...(options.kernelInBoot === true ? kernelEntries(tree) : []),
   ];
   for (const it of entries) requireExportable(it);
@@ -57,7 +59,7 @@ function kernelEntries(tree: Tree): readonly ExportEntry[] {
   const kernel = findKernel(tree);
   if (kernel === undefined || kernel.isUnified) return [];
   const dir = { kind: "directory", mode: 0o755, uid: 0, gid: 0, sizeBytes: 0 } as const;
-  const rest = { target: undefined, inode: undefined, notUtf8: undefined };
+  const rest = { target: undefined, inode: undefined, isMountPoint: false, notUtf8: undefined };
   const missing = ["boot", "boot/grub2"].filter((it) => tree.at(it) === undefined);
   return [
     ...missing.map((path) => ({ ...dir, ...rest, path })),

@@ -143,6 +143,7 @@ function entryOf(entry: TarEntry, path: string): Entry {
     sizeBytes: entry.sizeBytes,
     target: entry.type === "symlink" ? entry.linkPath : undefined,
     inode: undefined,
+    isMountPoint: false,
     notUtf8: undefined,
   };
 }
@@ -190,6 +191,7 @@ function directory(path: string): Entry {
     sizeBytes: 0,
     target: undefined,
     inode: undefined,
+    isMountPoint: false,
     notUtf8: undefined,
   };
 }

@@ -48,7 +48,12 @@ test("what is mounted is not a part of the tree", async () => {
   const mountPoints = new Set([join(root, "etc/hosts"), join(root, "run/mounted")]);
   const tree = walkTree(root, { mountPoints });
   expect(tree.at("etc/hosts")).toBeUndefined();
-  expect(tree.below("run").map((it) => it.path)).toEqual(["run/mounted", "run/x"]);
+  expect(tree.below("run").map((it) => it.path)).toEqual(["run/x"]);
+  expect(tree.names("run")).toEqual(["x"]);
+  expect(tree.mountPoints.map((it) => it.path)).toEqual(["run/mounted"]);
+  expect(tree.entries.some((it) => it.path.startsWith("run/mounted"))).toBe(false);
+  // A check may ask whether the directory is there.
+  expect(tree.at("run/mounted")?.kind).toBe("directory");
 });
 
 async function layersOf(...changes: readonly Placement[]) {

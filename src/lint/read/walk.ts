@@ -33,8 +33,9 @@ export function walkTree(root: string, { mountPoints }: WalkOptions): Tree {
       const isMounted = mountPoints.has(absolute);
       // What is mounted over a file hides whatever the image has there.
       if (isMounted && !stats.isDirectory()) continue;
-      entries.push(entryOf(path, stats, absolute));
-      if (stats.isDirectory() && !isMounted && stats.dev === dev) visit(path);
+      const isMountPoint = isMounted || (stats.isDirectory() && stats.dev !== dev);
+      entries.push(entryOf(path, stats, { absolute, isMountPoint }));
+      if (stats.isDirectory() && !isMountPoint) visit(path);
     }
     if (names.some((it) => it.includes(REPLACEMENT))) entries.push(...undecoded(prefix, dir));
   };
@@ -42,7 +43,12 @@ export function walkTree(root: string, { mountPoints }: WalkOptions): Tree {
   return makeTree(entries, (path) => readWhole(`${prefix}${path}`));
 }
 
-function entryOf(path: string, stats: Stats, absolute: string | Buffer): Entry {
+interface Place {
+  readonly absolute: string | Buffer;
+  readonly isMountPoint: boolean;
+}
+
+function entryOf(path: string, stats: Stats, { absolute, isMountPoint }: Place): Entry {
   const kind = kindOf(stats);
   const target = kind === "link" ? readlinkSync(absolute) : undefined;
   const isOdd = target?.includes(REPLACEMENT) && !isUtf8(readlinkSync(absolute, "buffer"));
@@ -54,6 +60,7 @@ function entryOf(path: string, stats: Stats, absolute: string | Buffer): Entry {
     gid: stats.gid,
     sizeBytes: stats.size,
     target,
+    isMountPoint,
     inode: kind === "file" && stats.nlink > 1 ? `${stats.dev}:${stats.ino}` : undefined,
     notUtf8: isOdd ? "target" : undefined,
   };
@@ -76,7 +83,9 @@ function undecoded(prefix: string, dir: string): readonly Entry[] {
     const stats = lstatSync(absolute, { throwIfNoEntry: false });
     if (stats === undefined) return [];
     const path = dir === "" ? showBytes(name) : `${dir}/${showBytes(name)}`;
-    return [{ ...entryOf(path, stats, absolute), notUtf8: "name" as const }];
+    return [
+      { ...entryOf(path, stats, { absolute, isMountPoint: false }), notUtf8: "name" as const },
+    ];
   });
 }
 
