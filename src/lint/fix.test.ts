@@ -1,4 +1,12 @@
-import { lstatSync, mkdirSync, readlinkSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -43,6 +51,20 @@ test("every kind of repair leaves a root without that finding", async () => {
   expect(readlinkSync(join(root, "ostree"))).toBe("sysroot/ostree");
   expect(statSync(join(root, "usr/lib/open")).mode & 0o7777).toBe(0o4775);
   expect(runChecks(subjectOf(root), { skip: SKIP }).found).toEqual([]);
+});
+
+test("a file with a second name keeps its content and its mode", async () => {
+  const root = await makeImageRoot({
+    "usr/lib/open": { text: "", mode: 0o666 },
+    "etc/machine-id": "0".repeat(32),
+  });
+  const object = `${root}.object`;
+  onTestFinished(() => rm(object));
+  linkSync(join(root, "usr/lib/open"), object);
+  linkSync(join(root, "etc/machine-id"), join(root, "usr/lib/id"));
+  expect(repairAll(root)).toEqual([]);
+  expect(statSync(object).mode & 0o777).toBe(0o666);
+  expect(statSync(join(root, "usr/lib/id")).size).toBe(32);
 });
 
 test("nothing outside the root is touched, whatever its links say", async () => {

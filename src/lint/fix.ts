@@ -98,6 +98,8 @@ function carryOut(repair: Repair, path: string): void {
 function realPath(tree: Tree, path: string, { kind }: Repair): string | undefined {
   const entry = tree.at(path);
   if (kind === "remove") return entry?.path;
+  // A second name may be an object of an ostree repository, or belong to another tree.
+  if ((kind === "empty" || kind === "chmod") && entry?.inode !== undefined) return undefined;
   if (kind === "empty") return entry?.kind === "file" ? entry.path : undefined;
   if (kind === "chmod") return entry?.kind === "link" ? undefined : entry?.path;
   const parent = dirname(path);
