@@ -1,5 +1,5 @@
 // What a check is, what it looks at, and what it finds.
-import type { Tree } from "./tree.ts";
+import type { ImageTree } from "./tree.ts";
 
 /** `note`: advice, which never makes a run fail. */
 export type Severity = "fatal" | "warning" | "note";
@@ -57,12 +57,12 @@ export type Repair =
   | { readonly kind: "symlink"; readonly target: string };
 
 export interface Subject {
-  readonly tree: Tree;
+  readonly tree: ImageTree;
   readonly rootKind: RootKind;
   /** Node's name of the architecture. */
   readonly arch: string;
   readonly packages: Known<Packages>;
-  readonly base: Known<Tree>;
+  readonly base: Known<ImageTree>;
   readonly image: Known<ImageFacts>;
 }
 

@@ -13,7 +13,7 @@ import { errnoOf } from "../errors.ts";
 import type { Finding, Repair } from "./check.ts";
 import { absolute } from "./formats/quote.ts";
 import type { Report } from "./run.ts";
-import type { Tree } from "./tree.ts";
+import type { ImageTree } from "./tree.ts";
 
 export interface PlannedRepair {
   readonly name: string;
@@ -57,7 +57,11 @@ function describe(repair: Repair, path: string): string {
 }
 
 /** Carries it out, and says whether there was something to do. No link of the tree is followed outside. */
-export function repairPath(root: string, tree: Tree, { path, repair }: PlannedRepair): boolean {
+export function repairPath(
+  root: string,
+  tree: ImageTree,
+  { path, repair }: PlannedRepair,
+): boolean {
   const real = realPath(tree, path, repair);
   if (real === undefined) return false;
   try {
@@ -95,7 +99,7 @@ function carryOut(repair: Repair, path: string): void {
 }
 
 /** Undefined when nothing there can be repaired. What the walk found has no link in its path. */
-function realPath(tree: Tree, path: string, { kind }: Repair): string | undefined {
+function realPath(tree: ImageTree, path: string, { kind }: Repair): string | undefined {
   const entry = tree.at(path);
   if (kind === "remove") return entry?.path;
   // A second name may be an object of an ostree repository, or belong to another tree.

@@ -1,6 +1,6 @@
 // The kernel of an image: a unified kernel image, or a file in its modules' directory.
 import { BootcError } from "../errors.ts";
-import type { Tree } from "./tree.ts";
+import type { ImageTree } from "./tree.ts";
 
 export interface Kernel {
   readonly version: string;
@@ -30,12 +30,12 @@ export function decideKernel({ unified, versions }: KernelNames): Kernel | undef
   });
 }
 
-export function findKernel(tree: Tree): Kernel | undefined {
+export function findKernel(tree: ImageTree): Kernel | undefined {
   return decideKernel({ unified: tree.names(UNIFIED_DIR), versions: kernelVersions(tree) });
 }
 
 /** The directories of modules that have a kernel, sorted. */
-export function kernelVersions(tree: Tree): readonly string[] {
+export function kernelVersions(tree: ImageTree): readonly string[] {
   return tree
     .names(MODULES_DIR)
     .filter((it) => tree.follow(`${MODULES_DIR}/${it}/vmlinuz`)?.kind === "file");

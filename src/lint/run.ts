@@ -19,7 +19,7 @@ export interface Report {
   /** How many findings the image itself suppresses. */
   readonly suppressed: number;
   /** A check that could not run; the first of several. */
-  readonly failure: Failure | undefined;
+  readonly failure: FailedCheck | undefined;
 }
 
 export interface Found {
@@ -33,24 +33,24 @@ export interface SkippedCheck {
   readonly reason: string | undefined;
 }
 
-export interface Failure {
+export interface FailedCheck {
   readonly name: string;
   readonly error: BootcError;
 }
 
-export interface RunOptions {
+export interface CheckOptions {
   readonly skip: readonly string[];
 }
 
 /** What reports a suppression that matches nothing; it can be skipped like a check. */
 export const UNUSED_SUPPRESSIONS = "unused-suppressions";
 
-export function runChecks(subject: Subject, { skip }: RunOptions): Report {
+export function runChecks(subject: Subject, { skip }: CheckOptions): Report {
   const suppressions = parseSuppressions(subject.tree.readText(SUPPRESSIONS_FILE) ?? "");
   const found: Found[] = [];
   const skipped: SkippedCheck[] = [];
   const used = new Set<Suppression>();
-  let [passed, suppressed, failure]: [number, number, Failure | undefined] = [0, 0, undefined];
+  let [passed, suppressed, failure]: [number, number, FailedCheck | undefined] = [0, 0, undefined];
   for (const check of CHECKS) {
     const outcome = lookAt(check, subject, skip);
     if ("error" in outcome) failure ??= { name: check.name, error: outcome.error };

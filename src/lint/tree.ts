@@ -29,7 +29,7 @@ export interface Entry {
 }
 
 /** Paths are relative to the root; a leading slash does not matter. */
-export interface Tree {
+export interface ImageTree {
   /** Parents before their children, names in order; without the root, and without mount points. */
   readonly entries: readonly Entry[];
   /** Directories that something else is mounted on. */
@@ -76,7 +76,7 @@ interface Directory {
 }
 
 /** The tree of `entries`, which are in order: parents first, and everything below one next to it. */
-export function makeTree(entries: readonly Entry[], readFile: ReadFile): Tree {
+export function makeTree(entries: readonly Entry[], readFile: ReadFile): ImageTree {
   const directories = findDirectories(entries);
   const exact = (path: string) => (path === "" ? ROOT : findEntry(directories, path));
   const resolve = (path: string, last: "follow" | "keep") => resolveIn(exact, path, last);

@@ -330,6 +330,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   "src/lint/read": {
     question: "what is in the image",
     mayImport: [
+      "src/format",
       "src/image",
       "src/lint/check.ts",
       "src/lint/kernel.ts",

@@ -8,7 +8,7 @@ import { BootcError, doing } from "../../errors.ts";
 import type { Kernel } from "../../lint/kernel.ts";
 import { findKernel, MODULES_DIR } from "../../lint/kernel.ts";
 import { readDirectory, requireRootDirectory } from "../../lint/read/subject.ts";
-import type { Entry, Tree } from "../../lint/tree.ts";
+import type { Entry, ImageTree } from "../../lint/tree.ts";
 import { findPolicy, openFileLabels } from "../../native/selabel.ts";
 import type { Context } from "../../system/context.ts";
 import { ifMissing } from "../../system/files.ts";
@@ -55,7 +55,7 @@ interface ExportEntry extends Entry {
 }
 
 /** What a boot loader that knows nothing of /usr/lib/modules wants; a unified kernel is in /boot already. */
-function kernelEntries(tree: Tree): readonly ExportEntry[] {
+function kernelEntries(tree: ImageTree): readonly ExportEntry[] {
   const kernel = findKernel(tree);
   if (kernel === undefined || kernel.isUnified) return [];
   const dir = { kind: "directory", mode: 0o755, uid: 0, gid: 0, sizeBytes: 0 } as const;
@@ -72,7 +72,7 @@ function kernelEntries(tree: Tree): readonly ExportEntry[] {
 }
 
 function copyOf(
-  tree: Tree,
+  tree: ImageTree,
   { version }: Kernel,
   { name, path }: { readonly name: string; readonly path: string },
 ): readonly ExportEntry[] {
@@ -91,7 +91,7 @@ function requireExportable({ path, kind, notUtf8 }: Entry): void {
 }
 
 /** Undefined when the image has no policy. Links could lead to the policy of another system. */
-async function openLabels(root: string, tree: Tree) {
+async function openLabels(root: string, tree: ImageTree) {
   const dirs = ["etc", "etc/selinux", "usr/etc", "usr/etc/selinux"];
   if (dirs.some((it) => tree.at(it)?.kind === "link")) {
     throw new BootcError("the directory of the SELinux policy is a link", {

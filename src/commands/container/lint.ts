@@ -6,7 +6,7 @@ import { formatList } from "../../lint/list.ts";
 import { readSubject, requireRootDirectory, type Sources } from "../../lint/read/subject.ts";
 import { formatGithub } from "../../lint/report/github.ts";
 import { describeSkipped, formatHuman } from "../../lint/report/human.ts";
-import { formatJson } from "../../lint/report/json.ts";
+import { formatJsonReport } from "../../lint/report/json.ts";
 import { formatSarif } from "../../lint/report/sarif.ts";
 import { type Report, runChecks, UNUSED_SUPPRESSIONS } from "../../lint/run.ts";
 import { CHECKS } from "../../lint/table.ts";
@@ -87,7 +87,7 @@ function formatReport(report: Report, { image }: Subject, options: LintOptions):
     case "human":
       return formatHuman(report, { isWhole: options.truncate === false });
     case "json":
-      return formatJson(report, image);
+      return formatJsonReport(report, image);
     case "sarif":
       return formatSarif(report);
     case "github":

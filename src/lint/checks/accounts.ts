@@ -7,7 +7,7 @@ import {
   parseUsersWithoutPassword,
 } from "../formats/accounts.ts";
 import { absolute, quotePath } from "../formats/quote.ts";
-import type { Tree } from "../tree.ts";
+import type { ImageTree } from "../tree.ts";
 
 export const sysusers: Check = {
   name: "sysusers",
@@ -89,8 +89,8 @@ export const movedIds: Check = {
 };
 
 function movedIn(
-  tree: Tree,
-  base: Tree,
+  tree: ImageTree,
+  base: ImageTree,
   { files, word }: { readonly files: readonly string[]; readonly word: string },
 ): readonly Item[] {
   const before = new Map(accountsIn(base, files).map((it) => [it.name, it.id]));
@@ -101,7 +101,7 @@ function movedIn(
   });
 }
 
-function accountsIn(tree: Tree, files: readonly string[]): readonly Account[] {
+function accountsIn(tree: ImageTree, files: readonly string[]): readonly Account[] {
   return files.flatMap((it) => parseAccounts(tree.readText(it) ?? ""));
 }
 

@@ -1,7 +1,7 @@
 // Checks of /etc: what does not belong into the configuration of an image.
 import { type Check, type Finding, listing, using } from "../check.ts";
 import { absolute } from "../formats/quote.ts";
-import type { Entry, Tree } from "../tree.ts";
+import type { Entry, ImageTree } from "../tree.ts";
 
 export const etcUsretc: Check = {
   name: "etc-usretc",
@@ -84,7 +84,7 @@ export const etcUnowned: Check = {
 };
 
 /** Links of update-alternatives lead to /etc/alternatives. */
-function isAlternative(tree: Tree, { kind, target = "", path }: Entry): boolean {
+function isAlternative(tree: ImageTree, { kind, target = "", path }: Entry): boolean {
   if (kind !== "link") return false;
   return target.startsWith("/etc/alternatives/") || tree.at(`${path}/..`) === undefined;
 }

@@ -5,13 +5,13 @@ import { parseKargs } from "../../host/kargs.ts";
 import { parsePrepareRoot } from "../../sysroot/prepare-root.ts";
 import { type Check, type Finding, listing } from "../check.ts";
 import { absolute, quotePath } from "../formats/quote.ts";
-import type { Tree } from "../tree.ts";
+import type { ImageTree } from "../tree.ts";
 import { REFERENCE } from "./root.ts";
 
 const DIR = "usr/lib/bootc/kargs.d";
 
 /** The kargs.d files of a tree. */
-export function kargsFilesOf(tree: Tree): readonly KargsFile[] {
+export function kargsFilesOf(tree: ImageTree): readonly KargsFile[] {
   return tree.names(DIR).flatMap((name) => {
     const text = name.endsWith(".toml") ? tree.readText(`${DIR}/${name}`) : undefined;
     return text === undefined ? [] : [{ name, text }];
@@ -113,7 +113,7 @@ export const baseimageComposefs: Check = {
   ],
 };
 
-function lookAtComposefs(tree: Tree, prefix: string): readonly Finding[] {
+function lookAtComposefs(tree: ImageTree, prefix: string): readonly Finding[] {
   const text =
     tree.readText(`${prefix}etc/ostree/prepare-root.conf`) ?? tree.readText(`${prefix}${CONF}`);
   const path = `${prefix}${CONF}`;

@@ -4,7 +4,7 @@ import { readInitramfsNames } from "../formats/initramfs.ts";
 import { absolute, quotePath } from "../formats/quote.ts";
 import { unpack } from "../formats/unpack.ts";
 import { findKernel, kernelVersions, MODULES_DIR } from "../kernel.ts";
-import type { Tree } from "../tree.ts";
+import type { ImageTree } from "../tree.ts";
 
 export const kernel: Check = {
   name: "kernel",
@@ -136,18 +136,18 @@ export const kernelModules: Check = {
   },
 };
 
-function hasModules(tree: Tree, version: string): boolean {
+function hasModules(tree: ImageTree, version: string): boolean {
   return tree.names(`${MODULES_DIR}/${version}`).some((it) => it === "kernel" || it === "extra");
 }
 
-function isIndexed(tree: Tree, version: string): boolean {
+function isIndexed(tree: ImageTree, version: string): boolean {
   return tree.follow(`${MODULES_DIR}/${version}/modules.dep`)?.kind === "file";
 }
 
 /** Modules from elsewhere: the kernel's own, thousands of them, come from its package. */
 const FOREIGN = ["extra", "updates", "misc"];
 
-function misfits(tree: Tree, version: string): readonly Item[] {
+function misfits(tree: ImageTree, version: string): readonly Item[] {
   const found = FOREIGN.flatMap((it) => tree.below(`${MODULES_DIR}/${version}/${it}`));
   return found.flatMap(({ path, kind }) => {
     const builtFor = kind === "file" ? readVermagic(tree, path) : undefined;
@@ -157,7 +157,7 @@ function misfits(tree: Tree, version: string): readonly Item[] {
 }
 
 /** The kernel version that a module says it was built for; undefined when nothing says so. */
-function readVermagic(tree: Tree, path: string): string | undefined {
+function readVermagic(tree: ImageTree, path: string): string | undefined {
   const [, ending] = /\.ko(?:\.(gz|zst))?$/.exec(path) ?? ["", "none"];
   const bytes = ending === "none" ? undefined : tree.readBytes(path);
   if (bytes === undefined) return undefined;

@@ -1,7 +1,7 @@
 // Checks of what a build leaves behind: caches of package managers, their backups, and secrets.
 import { type Check, type Item, listing } from "../check.ts";
 import { absolute } from "../formats/quote.ts";
-import type { Entry, Tree } from "../tree.ts";
+import type { Entry, ImageTree } from "../tree.ts";
 
 const CACHES: readonly RegExp[] = [
   /^var\/cache\/apt\/.*\.(deb|bin)$/,
@@ -130,7 +130,7 @@ function isCredential({ path, kind, sizeBytes }: Entry): boolean {
 }
 
 /** Keys of ssh servers have a check of their own. */
-function isPrivateKey(tree: Tree, entry: Entry): boolean {
+function isPrivateKey(tree: ImageTree, entry: Entry): boolean {
   const { path, kind, sizeBytes } = entry;
   if (kind !== "file" || sizeBytes > KEY_BYTES_MAX || /^etc\/ssh\/ssh_host_/.test(path))
     return false;

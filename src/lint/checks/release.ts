@@ -3,7 +3,7 @@ import { BootcError } from "../../errors.ts";
 import { BOUND_IMAGES_DIR, parseBoundImage } from "../../host/bound-images.ts";
 import { type Check, type Finding, listing } from "../check.ts";
 import { absolute } from "../formats/quote.ts";
-import type { Tree } from "../tree.ts";
+import type { ImageTree } from "../tree.ts";
 
 export const osRelease: Check = {
   name: "os-release",
@@ -45,7 +45,7 @@ export const imageVersion: Check = {
 };
 
 /** Format: os-release(5); undefined when there is no such file. */
-function readOsRelease(tree: Tree): ReadonlyMap<string, string> | undefined {
+function readOsRelease(tree: ImageTree): ReadonlyMap<string, string> | undefined {
   const text = tree.readText("usr/lib/os-release") ?? tree.readText("etc/os-release");
   if (text === undefined) return undefined;
   const lines = [...text.matchAll(/^([A-Z0-9_]+)=(.+)$/gm)];
@@ -69,7 +69,7 @@ export const boundImages: Check = {
     ),
 };
 
-function problemOf(tree: Tree, path: string, name: string): string | undefined {
+function problemOf(tree: ImageTree, path: string, name: string): string | undefined {
   if (tree.at(path)?.kind !== "link") return "not a symbolic link";
   const text = tree.readText(path);
   if (text === undefined) return "it leads to no file";

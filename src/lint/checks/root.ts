@@ -1,7 +1,7 @@
 // Checks of what the root directory has to contain, and of what may not be in it.
 import { type Check, type Finding, listing, type Subject } from "../check.ts";
 import { absolute } from "../formats/quote.ts";
-import type { Entry, Tree } from "../tree.ts";
+import type { Entry, ImageTree } from "../tree.ts";
 
 const API_DIRECTORIES = ["dev", "proc", "sys", "run", "tmp", "var"];
 
@@ -44,7 +44,7 @@ export const baseimageRoot: Check = {
 /** The base image as its packages describe it. */
 export const REFERENCE = "usr/share/doc/bootc/baseimage/base";
 
-function lookAtRoot(tree: Tree, prefix: string): readonly Finding[] {
+function lookAtRoot(tree: ImageTree, prefix: string): readonly Finding[] {
   const sysroot = tree.at(`${prefix}sysroot`);
   const ostree = tree.at(`${prefix}ostree`);
   return [

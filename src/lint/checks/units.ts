@@ -2,7 +2,7 @@
 import { type Check, listing } from "../check.ts";
 import { readPresets } from "../formats/presets.ts";
 import { absolute, quotePath } from "../formats/quote.ts";
-import type { Entry, Tree } from "../tree.ts";
+import type { Entry, ImageTree } from "../tree.ts";
 
 const UNITS = "etc/systemd/system";
 const UNIT_DIRS = [UNITS, "usr/local/lib/systemd/system", "usr/lib/systemd/system"];
@@ -48,20 +48,20 @@ export const missingUnits: Check = {
 };
 
 /** The links that enable units, of which the target alone decides for systemd. */
-function enabledUnits(tree: Tree): readonly Entry[] {
+function enabledUnits(tree: ImageTree): readonly Entry[] {
   return tree
     .below(UNITS)
     .filter((it) => it.kind === "link" && /\.(wants|requires|upholds)\/[^/]+$/.test(it.path));
 }
 
 /** Units in /run and of generators are made at boot. */
-function hasUnit(tree: Tree, link: Entry): boolean {
+function hasUnit(tree: ImageTree, link: Entry): boolean {
   if (tree.follow(link.path) !== undefined || link.target?.startsWith("/run/")) return true;
   const names = [nameOf(link), presetName(nameOf(link))];
   return names.some((name) => UNIT_DIRS.some((dir) => tree.at(`${dir}/${name}`) !== undefined));
 }
 
-function presetFiles(tree: Tree) {
+function presetFiles(tree: ImageTree) {
   // A file of the same name in a later directory replaces the earlier one.
   const files = new Map<string, string>();
   for (const dir of PRESET_DIRS) {

@@ -3,7 +3,7 @@ import { type Check, type Finding, type Item, listing } from "../check.ts";
 import { parseAccounts } from "../formats/accounts.ts";
 import { absolute, quotePath } from "../formats/quote.ts";
 import { makesFiles, parseTmpfiles, type TmpfilesLine } from "../formats/tmpfiles.ts";
-import type { Entry, Tree } from "../tree.ts";
+import type { Entry, ImageTree } from "../tree.ts";
 
 export const varLog: Check = {
   name: "var-log",
@@ -110,7 +110,7 @@ function summarize(files: readonly Entry[]): readonly Item[] {
 }
 
 /** What is below a directory of this tree; nothing when it is a link to elsewhere. */
-function below(tree: Tree, path: string): readonly Entry[] {
+function below(tree: ImageTree, path: string): readonly Entry[] {
   return tree.at(path)?.kind === "directory" ? tree.below(path) : [];
 }
 
@@ -123,7 +123,7 @@ interface Tmpfiles {
   readonly copied: readonly string[];
 }
 
-function readTmpfiles(tree: Tree): Tmpfiles {
+function readTmpfiles(tree: ImageTree): Tmpfiles {
   const lines = ["usr/lib/tmpfiles.d", "etc/tmpfiles.d"].flatMap((dir) =>
     tree
       .names(dir)
@@ -139,7 +139,7 @@ function readTmpfiles(tree: Tree): Tmpfiles {
 }
 
 /** Where a line's path leads, so that /var/run/x and /run/x are the same. */
-function placeOf(tree: Tree, { path }: TmpfilesLine): string {
+function placeOf(tree: ImageTree, { path }: TmpfilesLine): string {
   const clean = path.replace(/\/+$/, "").slice(1);
   const slash = clean.lastIndexOf("/");
   const parent = slash < 0 ? undefined : tree.follow(clean.slice(0, slash));
@@ -158,7 +158,7 @@ interface OwnerNames {
   group(id: number): string;
 }
 
-function ownerNames(tree: Tree): OwnerNames {
+function ownerNames(tree: ImageTree): OwnerNames {
   const read = (path: string) =>
     new Map(parseAccounts(tree.readText(path) ?? "").map((it) => [it.id, it.name]));
   const [users, groups] = [read("etc/passwd"), read("etc/group")];

@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BootcError, doing } from "../../errors.ts";
+import { isObject, parseJsonObject } from "../../format/json.ts";
 import { labelsOf, parseConfig } from "../../image/config.ts";
-import { isObject, parseJsonObject } from "../../image/json.ts";
 import { type ImageManifest, parseImageManifest } from "../../image/manifest.ts";
 import { formatImageReference, parseImageReference } from "../../image/reference.ts";
 import { readAuthFile, requirePolicyFile } from "../../programs/skopeo/policy.ts";
@@ -12,11 +12,11 @@ import { copyToLayout } from "../../programs/skopeo/skopeo.ts";
 import { openLayerBlob } from "../../pull/import/blob.ts";
 import type { Context } from "../../system/context.ts";
 import type { ImageFacts } from "../check.ts";
-import type { Tree } from "../tree.ts";
+import type { ImageTree } from "../tree.ts";
 import { type OpenLayer, readLayers } from "./layers.ts";
 
 export interface ReadImage {
-  readonly tree: Tree;
+  readonly tree: ImageTree;
   readonly facts: ImageFacts;
 }
 

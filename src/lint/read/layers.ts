@@ -3,7 +3,7 @@ import { posix } from "node:path";
 import type { TarEntry } from "../../tar/entry.ts";
 import { readTar, type TarItem } from "../../tar/reader.ts";
 import type { LayerFacts, Rewrite } from "../check.ts";
-import { type Entry, type EntryKind, makeTree, type Tree } from "../tree.ts";
+import { type Entry, type EntryKind, type ImageTree, makeTree } from "../tree.ts";
 
 /** A layer as it is read: the tar inside its blob. */
 export interface OpenLayer {
@@ -13,7 +13,7 @@ export interface OpenLayer {
 }
 
 export interface LayeredTree {
-  readonly tree: Tree;
+  readonly tree: ImageTree;
   readonly layers: readonly LayerFacts[];
   readonly rewrites: readonly Rewrite[];
 }

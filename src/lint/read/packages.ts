@@ -5,7 +5,7 @@ import { readRpmFiles } from "../../programs/rpm.ts";
 import type { Context } from "../../system/context.ts";
 import { requirePrograms } from "../../system/find-program.ts";
 import type { Known, Packages } from "../check.ts";
-import type { Tree } from "../tree.ts";
+import type { ImageTree } from "../tree.ts";
 
 const DPKG_DIRS = ["var/lib/dpkg", "usr/lib/sysimage/dpkg", "usr/share/dpkg/db"];
 const RPM_DIRS = ["usr/share/rpm", "usr/lib/sysimage/rpm", "var/lib/rpm"];
@@ -19,7 +19,7 @@ const PACMAN_DIRS = [
 export async function readPackages(
   ctx: Context,
   root: string,
-  tree: Tree,
+  tree: ImageTree,
 ): Promise<Known<Packages>> {
   const paths = [...readDpkg(tree), ...readPacman(tree)];
   if (paths.length > 0) return known(paths);
@@ -47,7 +47,7 @@ function known(paths: readonly string[]): Known<Packages> {
 }
 
 /** The lists of files, configuration files, and what scripts registered with ucf. */
-function readDpkg(tree: Tree): readonly string[] {
+function readDpkg(tree: ImageTree): readonly string[] {
   const dir = DPKG_DIRS.find((it) => tree.names(`${it}/info`).length > 0);
   if (dir === undefined) return [];
   const lists = tree.names(`${dir}/info`).filter((it) => /\.(list|conffiles)$/.test(it));
@@ -56,7 +56,7 @@ function readDpkg(tree: Tree): readonly string[] {
   return [...paths, ...registered].filter((it) => it.startsWith("/"));
 }
 
-function readPacman(tree: Tree): readonly string[] {
+function readPacman(tree: ImageTree): readonly string[] {
   const dir = PACMAN_DIRS.find((it) => tree.names(it).length > 0);
   if (dir === undefined) return [];
   return (
@@ -69,6 +69,6 @@ function readPacman(tree: Tree): readonly string[] {
   );
 }
 
-function linesOf(tree: Tree, path: string): readonly string[] {
+function linesOf(tree: ImageTree, path: string): readonly string[] {
   return (tree.readText(path) ?? "").split("\n");
 }

@@ -5,7 +5,7 @@ import type { Context } from "../../system/context.ts";
 import { ifMissing } from "../../system/files.ts";
 import { readMountsOf } from "../../system/mounts.ts";
 import type { ImageFacts, Known, Subject } from "../check.ts";
-import type { Tree } from "../tree.ts";
+import type { ImageTree } from "../tree.ts";
 import { readImage } from "./image.ts";
 import { readPackages } from "./packages.ts";
 import { walkTree } from "./walk.ts";
@@ -38,12 +38,12 @@ export async function requireRootDirectory(path: string): Promise<string> {
 }
 
 /** The tree at an absolute path without links, without what is mounted in it. */
-export async function readDirectory(ctx: Context, root: string): Promise<Tree> {
+export async function readDirectory(ctx: Context, root: string): Promise<ImageTree> {
   const mounts = await readMountsOf(ctx, "self");
   return walkTree(root, { mountPoints: new Set(mounts.map((it) => it.path)) });
 }
 
-async function readBase(ctx: Context, base: string | undefined): Promise<Known<Tree>> {
+async function readBase(ctx: Context, base: string | undefined): Promise<Known<ImageTree>> {
   if (base === undefined) return { missing: "needs --base" };
   const isDirectory = await stat(base).then((it) => it.isDirectory(), ifMissing(false));
   if (isDirectory) return { value: await readDirectory(ctx, await realpath(base)) };

@@ -1,7 +1,7 @@
 // Reads a directory tree once, with the attributes of every entry.
 import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from "node:fs";
 import { BootcError } from "../../errors.ts";
-import { type Entry, type EntryKind, makeTree, type Tree } from "../tree.ts";
+import { type Entry, type EntryKind, type ImageTree, makeTree } from "../tree.ts";
 
 export interface WalkOptions {
   /** Absolute paths that something is mounted on: they are not a part of the tree. */
@@ -18,7 +18,7 @@ const REPLACEMENT = "\ufffd";
  * The tree at the absolute path `root`. Synchronous, because awaiting each of 150,000 files takes several
  * times as long as asking for them.
  */
-export function walkTree(root: string, { mountPoints }: WalkOptions): Tree {
+export function walkTree(root: string, { mountPoints }: WalkOptions): ImageTree {
   const prefix = root === "/" ? "/" : `${root}/`;
   const { dev } = lstatSync(root);
   const entries: Entry[] = [];

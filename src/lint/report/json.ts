@@ -3,7 +3,7 @@ import type { ImageFacts, Known } from "../check.ts";
 import type { Report } from "../run.ts";
 import { resultsOf } from "./results.ts";
 
-export function formatJson(report: Report, image: Known<ImageFacts>): string {
+export function formatJsonReport(report: Report, image: Known<ImageFacts>): string {
   const results = resultsOf(report).map(({ name, severity, message, path, isFixable }) => ({
     name,
     severity,

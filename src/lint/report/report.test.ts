@@ -6,7 +6,7 @@ import { runChecks } from "../run.ts";
 import { CHECKS } from "../table.ts";
 import { formatGithub } from "./github.ts";
 import { describeSkipped, formatHuman } from "./human.ts";
-import { formatJson } from "./json.ts";
+import { formatJsonReport } from "./json.ts";
 import { formatSarif } from "./sarif.ts";
 
 async function makeReport() {
@@ -61,7 +61,7 @@ test("for GitHub: an annotation for each thing found, with everything escaped", 
 });
 
 test("for programs: one document", async () => {
-  const document = JSON.parse(formatJson(await makeReport(), { missing: "needs --image" }));
+  const document = JSON.parse(formatJsonReport(await makeReport(), { missing: "needs --image" }));
   expect(document).toMatchObject({
     passed: 33,
     suppressed: 0,
