@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { mendFstab } from "../../src/host/boot/boot-units.ts";
 import { parseEntryNames, pruneShadow } from "../../src/host/boot/shadow.ts";
 
 const SCRIPTS = join(import.meta.dirname, "../../packaging/rootfs/usr/lib/bootc");
@@ -82,9 +83,21 @@ describe("needs-fstab-edit", () => {
     ["below an overlay on `/`, something else", ANACONDA, mount("overlay") + mount("xfs"), 1],
     ["somebody else's", "UUID=1 / xfs defaults 0 0\n", mount("overlay"), 1],
     ["edited", `${ANACONDA}# Updated by bootc-fstab-edit.service\n`, mount("overlay"), 1],
+    ["read-only already", ANACONDA.replace("defaults", "rw,ro"), mount("overlay"), 1],
+    [
+      "a longer option that only begins so",
+      ANACONDA.replace("defaults", "ro2"),
+      mount("overlay"),
+      0,
+    ],
+    ["without options", "# Created by anaconda\n  UUID=1\t/\txfs\n", mount("overlay"), 0],
+    ["without a root", ANACONDA.replace(" / ", " /* "), mount("overlay"), 1],
+    ["a root in a comment", ANACONDA.replace("UUID", "  #UUID"), mount("overlay"), 1],
   ])("fstab: %s", (_about, fstab, mountinfo, want) => {
     put({ "etc/fstab": fstab, "proc/self/mountinfo": mountinfo });
     expect(run("needs-fstab-edit")).toBe(want);
+    // The verb finds something to do wherever the script starts it.
+    if (want === 0) expect(mendFstab(fstab)).toBeDefined();
   });
 });
 

@@ -56,6 +56,7 @@ test.each([
   ["a read-only overlay, installer's fstab", true, ANACONDA, true],
   ["a writable overlay", false, ANACONDA, false],
   ["somebody else's fstab", true, "UUID=1 / xfs defaults 0 0\n", false],
+  ["read-only already", true, ANACONDA.replace("defaults", "ro"), false],
   ["mended already", true, `${ANACONDA}# Updated by bootc-fstab-edit.service\n`, false],
 ])("fstab is mended at boot: %s", (_about, isReadOnly, fstab, want) => {
   const root = { type: "overlay", isReadOnly };
