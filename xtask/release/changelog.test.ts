@@ -85,6 +85,12 @@ test.each([
     ["CHANGELOG.md:9: `Bugs` is not one of Added, Changed, Deprecated, Removed, Fixed, Security"],
   ],
   [
+    "a section twice",
+    "- Everything.",
+    "- Everything.\n\n### Added",
+    ["CHANGELOG.md:22: a second section `Added`"],
+  ],
+  [
     "a change outside a section",
     "### Added\n\n",
     "",

@@ -91,15 +91,19 @@ function findEntryProblems(entry: ChangelogVersion): readonly string[] {
 
 function findBodyProblems({ body, bodyLine }: ChangelogVersion): readonly string[] {
   const problems: string[] = [];
-  let hasSection = false;
+  const sections = new Set<string>();
   for (const [i, text] of body.split("\n").entries()) {
     const at = `${CHANGELOG}:${bodyLine + i}`;
     const section = /^### (.*)$/.exec(text)?.[1];
     if (section !== undefined && !SECTIONS.includes(section)) {
       problems.push(`${at}: \`${section}\` is not one of ${SECTIONS.join(", ")}`);
     }
-    hasSection ||= section !== undefined;
-    if (/^[*+-] /.test(text) && !hasSection) problems.push(`${at}: a change outside a section`);
+    if (section !== undefined && sections.has(section)) {
+      problems.push(`${at}: a second section \`${section}\``);
+    }
+    if (section !== undefined) sections.add(section);
+    if (/^[*+-] /.test(text) && sections.size === 0)
+      problems.push(`${at}: a change outside a section`);
     if (/^[*+] /.test(text)) problems.push(`${at}: a change has to start with \`- \``);
   }
   return problems;
