@@ -35,14 +35,17 @@ test("a status declared harmless is not a failure", async () => {
   expect(await ctx.read("sh", ["-c", "echo x; exit 1"], { okStatuses: [0, 1] })).toBe("x\n");
 });
 
-test("an aborted context ends its children and starts no more", async () => {
-  const abort = new AbortController();
-  const stopped = createContext({ signal: abort.signal });
-  const sleeping = stopped.read("sleep", ["60"]).catch((it) => it);
-  abort.abort(new BootcError("interrupted"));
-  expect((await sleeping).message).toBe("interrupted");
-  await expect(stopped.read("true", [])).rejects.toThrow("interrupted");
-});
+test.each([false, true])(
+  "an aborted context ends its children and starts no more (in the background: %s)",
+  async (isBackground) => {
+    const abort = new AbortController();
+    const stopped = createContext({ signal: abort.signal });
+    const sleeping = stopped.read("sleep", ["60"], { isBackground }).catch((it) => it);
+    abort.abort(new BootcError("interrupted"));
+    expect((await sleeping).message).toBe("interrupted");
+    await expect(stopped.read("true", [], { isBackground })).rejects.toThrow("interrupted");
+  },
+);
 
 test.each([
   { args: ["a", "b=c"], want: "ls a b=c" },

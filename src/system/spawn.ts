@@ -72,6 +72,8 @@ export async function runInBackground({
     killer = setTimeout(() => child.kill("SIGKILL"), GRACE_MS).unref();
   };
   signal.addEventListener("abort", stop);
+  // It may have been aborted while the module was loaded.
+  if (signal.aborted) stop();
   try {
     return await new Promise((resolve) => {
       child.once("error", (error: NodeJS.ErrnoException) => resolve({ code: error.code }));
