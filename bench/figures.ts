@@ -109,7 +109,7 @@ interface LimitPart {
   readonly format: (value: number) => string;
 }
 
-/** Groups of bounds, of each of which one has to be kept. */
+/** Groups of bounds. One bound of each group has to be kept. */
 function alternativesOf(limit: Limit, row?: Row): readonly (readonly LimitPart[])[] {
   const time = [
     { got: row?.ratio, max: limit.ratioMax, format: formatRatio },

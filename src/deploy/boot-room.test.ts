@@ -56,7 +56,7 @@ const deployment = (changes: Partial<Deployment>): Deployment => ({
   ...changes,
 });
 
-test("only kernels that nothing kept boots make room, and a note of ostree's is no kernel", async () => {
+test("only kernels that nothing kept boots make room, and a note of ostree's is not a kernel", async () => {
   const boot = await mkdtemp(join(tmpdir(), "boot-room-"));
   onTestFinished(() => rm(boot, { recursive: true, force: true }));
   const sizes = { booted: 1, rollback: 10, pinned: 100, orphan: 1000 };

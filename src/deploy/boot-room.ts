@@ -46,7 +46,7 @@ export async function requireBootRoom(ctx: Context, kernel: StagedKernel): Promi
 
 /**
  * Some deployment of the stateroot, the rollback included, has the same kernel in /boot: ostree writes it
- * once, whatever the rest of the image, and keeps it for whoever needs it.
+ * once, whatever the rest of the image, and keeps it for every deployment that needs it.
  */
 export async function isKernelInBoot(
   ctx: Context,

@@ -152,12 +152,12 @@ function requireImageManifest(document: JsonObject): ImageManifest {
 }
 
 function requireDescriptor(value: unknown, what: string, where: string): Descriptor {
-  const it = requireObject(value, what, where);
-  requireString(it.mediaType, what, `${where}.mediaType`);
-  requireDigest(it.digest, what);
-  if (!Number.isSafeInteger(it.size) || (it.size as number) < 0) {
+  const descriptor = requireObject(value, what, where);
+  requireString(descriptor.mediaType, what, `${where}.mediaType`);
+  requireDigest(descriptor.digest, what);
+  if (!Number.isSafeInteger(descriptor.size) || (descriptor.size as number) < 0) {
     throw malformed(what, `${where}.size is not a number of bytes`);
   }
-  requireStrings(it.annotations, what, `${where}.annotations`);
-  return it as unknown as Descriptor;
+  requireStrings(descriptor.annotations, what, `${where}.annotations`);
+  return descriptor as unknown as Descriptor;
 }

@@ -124,7 +124,7 @@ describe.skipIf(!hasLibrary)("libselinux", () => {
 
   test.each([
     {
-      what: "a line that is no rule",
+      what: "a line that is not a rule",
       lines: ["\u001b[31mgarbage"],
       fault: "read its file contexts",
     },

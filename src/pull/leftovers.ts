@@ -26,7 +26,7 @@ export async function removeLeftovers(
   try {
     await withRepositoryLock(ctx, repo, { options, work });
   } catch (error) {
-    // Somebody is pulling just now, so what we saw is no leftover.
+    // Another process is pulling, so what we saw is in use.
     if (kindOf(error) !== "busy") throw error;
   }
 }

@@ -106,7 +106,7 @@ test("a deployed image needs no protection", async () => {
   expect(await pull(bed, "none", { protection })).toMatchObject({ commit, isUnchanged: true });
 });
 
-test("a policy judges a stored image by a copy without layers, of which nothing is said", async () => {
+test("a policy judges a stored image by a copy without layers, silently", async () => {
   const bed = await makeFakePull();
   bed.serve(FIRST);
   const { commit } = await pull(bed);

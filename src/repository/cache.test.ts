@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(repo, { recursive: true }));
 
-test("a closed cache keeps complete blobs alone, and nothing tells of a download", async () => {
+test("a closed cache keeps only complete blobs, and no traces of a download", async () => {
   const cache = await openCache(createContext(), repo, []);
   cache.documents.add(DOCUMENT);
   await writeFile(blobPath(cache, DOCUMENT), "{}");

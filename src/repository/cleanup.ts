@@ -93,7 +93,7 @@ function requireFollowed(path: string, text: string): readonly string[] {
   try {
     return followedImage(text);
   } catch (cause) {
-    // Nobody typed it just now, so it is no matter of usage.
+    // Nobody typed it just now, so it is not a mistake in usage.
     throw new BootcError(`reading ${path}`, { kind: "integrity", cause });
   }
 }
@@ -115,7 +115,7 @@ export async function removeAbandoned(repo: string): Promise<void> {
   await emptyCache(repo);
 }
 
-/** Deletes refs of images; layers that only they needed are garbage then. Absent ones are no error. */
+/** Deletes refs of images; layers that only they needed are garbage then. An absent one is not an error. */
 export async function removeImages(
   ctx: Context,
   repo: string,
@@ -125,9 +125,9 @@ export async function removeImages(
 }
 
 /**
- * Deletes the refs of unfinished pulls, those of layers for the given ones alone or all. The caller holds the
- * repository's lock: no pull is under way. They are ours alone, so their files are removed as they were
- * made, by us; starting ostree for it takes longer than everything else at the end of an update.
+ * Deletes the refs of unfinished pulls: those of the given layers, or all. The caller holds the repository's
+ * lock, so no pull is under way. Nobody else uses these refs, so we remove their files ourselves: starting
+ * ostree for that takes longer than everything else at the end of an update.
  */
 export async function deletePrivateRefs(
   repo: string,

@@ -18,7 +18,7 @@ import { BootcError, errnoOf } from "../errors.ts";
 import { CHECKSUM, type Commit, objectPath, parseCommit } from "../ostree/objects.ts";
 import { ifNoFile, isMissing } from "../system/files.ts";
 
-/** Refuses a directory that is no ostree repository, before anything is looked for or made in it. */
+/** Refuses a directory that is not an ostree repository, before anything reads or writes in it. */
 export async function requireRepository(repo: string): Promise<void> {
   const marks = await Promise.all(
     ["config", "objects"].map((it) => stat(join(repo, it)).catch(ifNoFile(undefined))),
@@ -27,7 +27,7 @@ export async function requireRepository(repo: string): Promise<void> {
   const sysroot = /^(.*)\/ostree\/repo$/.exec(repo)?.[1];
   const make =
     sysroot === undefined ? `ostree init --repo=${repo}` : `ostree admin init-fs ${sysroot || "/"}`;
-  throw new BootcError(`\`${repo}\` is no ostree repository`, {
+  throw new BootcError(`\`${repo}\` is not an ostree repository`, {
     kind: "usage",
     hint: `\`${make}\` makes one`,
   });
@@ -115,7 +115,7 @@ async function readArchivedSize(path: string): Promise<number | undefined> {
   return isRegular ? Number(header.readBigUInt64BE(0)) : undefined;
 }
 
-/** Where a symbolic link of the repository leads; undefined for a file that is none, or not there. */
+/** Where a symbolic link of the repository leads; undefined when it is missing, or not a link. */
 export function readLinkTarget(repo: string, checksum: string): string | undefined {
   try {
     return readlinkSync(join(repo, objectPath(checksum, "file")));

@@ -28,7 +28,7 @@ test("a layer that was merely compressed anew is found by its content", async ()
   expect(await commitsOf(repo, [makeLayer("a", "zstd"), B])).toEqual([EMPTY_COMMIT, undefined]);
 });
 
-test("a layer of which the repository has a part alone is fetched again", async () => {
+test("a layer that the repository has only in part is fetched again", async () => {
   const { repo, setRef, write } = await makeFileRepository();
   await setRef(blobRef(A.digest), EMPTY_COMMIT);
   await write(`state/${EMPTY_COMMIT}.commitpartial`, "");

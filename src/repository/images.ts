@@ -125,7 +125,7 @@ async function findByDigest(repo: string, digest: string): Promise<string | unde
   );
 }
 
-/** The commit a ref names, unless the repository lost it or has it in part alone. */
+/** The commit a ref names, unless the repository lost it or has only a part of it. */
 async function readCommitRef(repo: string, ref: string): Promise<string | undefined> {
   const commit = await readRef(repo, ref);
   return commit !== undefined && isWhole(repo, commit) ? commit : undefined;

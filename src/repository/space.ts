@@ -8,7 +8,7 @@ import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
 /** What ostree keeps free when a repository's configuration says nothing. */
 const MIN_FREE_PERCENT = 3;
 
-/** Refuses an image whose missing layers alone, compressed, take more than the repository's disk has. */
+/** Refuses an image whose missing layers, even compressed, need more space than the repository's disk has. */
 export async function requireSpace(
   repo: string,
   { image, requiredBytes }: { readonly image: string; readonly requiredBytes: number },

@@ -86,7 +86,7 @@ export function entryOf(header: RawHeader, extensions: Extensions): StoredEntry 
   const { records, linkName } = extensions;
   const path = pathOf(header, extensions);
   requireAgreement(path, extensions);
-  // The oldest tars mark a directory by its name alone, which may be in an extended header.
+  // The oldest tars mark a directory only by its name, which may be in an extended header.
   const isNamedDirectory = header.type === "file" && path.endsWith("/");
   const type = isNamedDirectory ? "directory" : (header.type as TarEntry["type"]);
   const storedBytes = numberRecord(records, "size") ?? header.sizeBytes;

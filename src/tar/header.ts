@@ -22,7 +22,7 @@ export interface RawHeader {
   /** Raw bytes: a name that is not UTF-8 is refused later, unless an extended header replaces it. */
   readonly name: Buffer;
   readonly linkName: Buffer;
-  /** Permission bits alone. */
+  /** Only the permission bits. */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;

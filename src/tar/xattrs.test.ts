@@ -19,7 +19,7 @@ function attributesOf(records: Records): Readonly<Record<string, string>> {
 test.each<[string, Records, Readonly<Record<string, string>>]>([
   ["nothing", {}, {}],
   [
-    "records that are no attributes",
+    "records that are not attributes",
     { path: "a", "SCHILY.acl.access": "u::rw-", comment: "c" },
     {},
   ],

@@ -1,4 +1,4 @@
-// Lays out files, readable by their owner alone, under a temporary directory that stands for a root.
+// Lays out files, readable only by their owner, under a temporary directory that stands for a root.
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";

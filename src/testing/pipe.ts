@@ -1,4 +1,4 @@
-// Both ends of a pipe for one test, neither of which ever blocks.
+// Both ends of a pipe for one test. Neither end ever blocks.
 import { execFileSync } from "node:child_process";
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";

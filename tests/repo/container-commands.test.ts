@@ -88,14 +88,14 @@ describeEachOstree(() => {
       const { status, stderr } = await container("image", ...it);
       expect([status, stderr]).toEqual([
         2,
-        expect.stringContaining(`\`${none}\` is no ostree repository\nhint: `),
+        expect.stringContaining(`\`${none}\` is not an ostree repository\nhint: `),
       ]);
     }
     for (const words of [["prune-images"], ["deploy", "--imgref", reference("a")]]) {
       const { status, stderr } = await container("image", ...words, "--sysroot", none);
       expect([status, stderr]).toEqual([
         2,
-        `error: \`${none}/ostree/repo\` is no ostree repository\n` +
+        `error: \`${none}/ostree/repo\` is not an ostree repository\n` +
           `hint: \`ostree admin init-fs ${none}\` makes one\n`,
       ]);
     }

@@ -218,7 +218,7 @@ describeEachOstree((ostree) => {
 
     test.each<{ what: string; files: PolicyFiles; message: RegExp }>([
       {
-        what: "with a line that is no rule",
+        what: "with a line that is not a rule",
         files: { [CONTEXTS]: "\u001b[31mgarbage\n" },
         message: /SELinux policy|selabel_open/,
       },

@@ -115,7 +115,7 @@ export const buildSecrets: Check = {
     "Everybody who may pull the image has them, also when a later layer removes the file. A key " +
     "that every host shares proves nothing about a host.",
   fix:
-    "`RUN --mount=type=secret,id=NAME …` shows a secret to one step alone. What is in an image " +
+    "`RUN --mount=type=secret,id=NAME …` shows a secret only to one step. What is in an image " +
     "that was pushed has to be replaced. Have hosts make their own keys at the first boot.",
   look: ({ tree }) => [
     ...listing("Found files with credentials", tree.entries.filter(isCredential).map(show)),

@@ -28,7 +28,7 @@ export const specialFiles: Check = {
   severity: "warning",
   description: "there are no device nodes, sockets and named pipes outside /dev and /run",
   reason:
-    "ostree stores files, directories and links alone. An image with another kind of file in " +
+    "ostree stores only files, directories and links. An image with another kind of file in " +
     "/usr or /etc is refused, or comes without it.",
   fix:
     "Leave them out; where a service needs one, a `tmpfiles.d` line makes it at boot. `--fix` " +

@@ -47,7 +47,7 @@ export const missingUnits: Check = {
     ),
 };
 
-/** The links that enable units, of which the target alone decides for systemd. */
+/** The links that enable units. For systemd, only their targets count. */
 function enabledUnits(tree: ImageTree): readonly Entry[] {
   return tree
     .below(UNITS)

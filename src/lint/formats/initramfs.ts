@@ -1,4 +1,4 @@
-// The names of the files in an initramfs: cpio archives in a row, of which the last is compressed.
+// The names of the files in an initramfs: cpio archives in a row, the last of them compressed.
 import { canUnpack, unpack } from "./unpack.ts";
 
 export type InitramfsNames =

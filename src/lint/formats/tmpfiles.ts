@@ -1,7 +1,7 @@
 // tmpfiles.d(5): which paths its lines name, and which of them they make.
 
 export interface TmpfilesLine {
-  /** The letter alone, without what follows it. */
+  /** Only the letter, without what follows it. */
   readonly type: string;
   readonly path: string;
 }

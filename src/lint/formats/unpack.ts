@@ -18,7 +18,7 @@ export function unpack(bytes: Buffer, compression: Compression): Buffer | undefi
   try {
     return UNPACK[compression](bytes, { maxOutputLength: UNPACKED_MAX });
   } catch (error) {
-    // zlib's codes are no names of system errors: Z_DATA_ERROR, ERR_BUFFER_TOO_LARGE.
+    // zlib's codes are not names of system errors: Z_DATA_ERROR, ERR_BUFFER_TOO_LARGE.
     if (errnoOf(error) === undefined && error instanceof Error && "code" in error) return undefined;
     throw error;
   }

@@ -83,7 +83,7 @@ test("for programs: one document", async () => {
   expect(document.skipped).toContainEqual({ name: "os-release", reason: null });
 });
 
-/** The schema is of draft 4, of which this validator knows all words but the name of the id. */
+/** The schema is of draft 4. This validator knows all of its words except the name of the id. */
 async function sarifValidator() {
   const file = new URL("fixtures/sarif-2.1.0-rtm.5.schema.json", import.meta.url);
   const { id: _, $schema: __, ...schema } = JSON.parse(await readFile(file, "utf8"));

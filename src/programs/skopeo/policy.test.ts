@@ -65,7 +65,7 @@ test.each<[string, readonly string[], Readonly<Record<string, string>>, string]>
   expect(await find(env)).toBe(`$/${want}`);
 });
 
-test.each(["{", "[]", ""])("what is no policy is not in force: %j", async (text) => {
+test.each(["{", "[]", ""])("a document that is not a policy is not in force: %j", async (text) => {
   write(MACHINE, text);
   await expect(find()).rejects.toMatchObject({ kind: "policy" });
 });

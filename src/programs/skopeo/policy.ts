@@ -115,12 +115,13 @@ export async function readAuthFile({ env, root }: Context): Promise<string | und
   ]);
 }
 
-/** Refuses credentials and certificates that are not there: older versions of skopeo do without, silently. */
-export async function requireAccessFiles(it: {
+interface AccessFiles {
   readonly authFile?: string | undefined;
   readonly certDir?: string | undefined;
-}): Promise<void> {
-  const { authFile, certDir } = it;
+}
+
+/** Refuses credentials and certificates that are not there: older versions of skopeo do without, silently. */
+export async function requireAccessFiles({ authFile, certDir }: AccessFiles): Promise<void> {
   if (authFile !== undefined)
     await requireUsable(`the credentials \`${authFile}\``, readFile(authFile));
   if (certDir !== undefined)

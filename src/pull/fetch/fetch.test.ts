@@ -97,7 +97,7 @@ test("bytes put off giving up, also where an attempt brings fewer than the one b
   await expect(fetched).resolves.toBe("{}");
 });
 
-test("the time without a byte begins with the last one, and what is removed is no byte", async () => {
+test("the time without a byte begins with the last one, and what is removed does not count", async () => {
   const { arrive, pass, fetch } = await makeBed();
   const fetched = fetch([
     () => arrive(1000).then(fail),

@@ -94,7 +94,7 @@ async function fetchUntilComplete(
     await removePartial(cache);
     // What the next attempt fetches is counted from here.
     await countBytes(download);
-    // What will not pass may be the proxy's alone; else the copy fails as well, and that is reported.
+    // A lasting failure may concern only the proxy; if not, the copy fails as well, and that is reported.
     const isFinal = way === undefined || isTransient(error);
     way = undefined;
     if (!isFinal) continue;

@@ -24,7 +24,7 @@ export interface LayerBlob {
 }
 
 const READ_BYTES = 1 << 17;
-/** Larger pieces are no faster, and leave more memory to be collected. */
+/** Larger pieces are not faster, and leave more memory to be collected. */
 const INFLATED_BYTES = 1 << 17;
 
 export function openLayerBlob(blob: string | Readable, expected: ExpectedBlob): LayerBlob {

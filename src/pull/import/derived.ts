@@ -172,7 +172,7 @@ function place({ filter, filtered }: DerivedLayer, path: string): string | undef
 function noted(layer: DerivedLayer, path: string, made: LayerEntry): readonly LayerEntry[] {
   const { shape, links, whiteouts } = layer;
   const { type, path: placed, linkTarget } = made;
-  if (placed === "" && type !== "directory") throw damagedTar("a root that is no directory");
+  if (placed === "" && type !== "directory") throw damagedTar("a root that is not a directory");
   const before = whiteouts.release(placed, type);
   shape.add(placed, type, type === "hardlink" ? linkTarget : undefined);
   links.note(path, { type, linkPath: linkTarget });

@@ -8,8 +8,8 @@ import { parentOf, type TreeShape } from "./shape.ts";
 export interface HeldWhiteouts {
   hold(whiteout: LayerEntry): void;
   /**
-   * To be called before anything else is noted at `placed`. Gives the whiteouts that have to come before it;
-   * those below what is not a directory are forgotten, since all that was there goes with it.
+   * Call this before anything else is noted at `placed`. It returns the whiteouts that have to come first.
+   * Those below a path that is not a directory are dropped, since everything there is replaced anyway.
    */
   release(placed: string, type: LayerEntry["type"]): readonly LayerEntry[];
   /** All that are left. */

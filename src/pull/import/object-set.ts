@@ -42,9 +42,9 @@ export interface ObjectSet extends ObjectSetOptions {
   /** Attribute records that objects to come may share, by checksum. */
   readonly records: Map<string, Buffer>;
   recordsBytes: number;
-  /** Attributes by the bytes of their records, of which most come many times. */
+  /** Attributes by the bytes of their records; most records come many times. */
   readonly parsed: Map<string, Xattrs>;
-  /** What came last: the attributes of the object to come. */
+  /** The attributes of the next object, if that is what came last. */
   next: { readonly checksum: string; readonly xattrs: Xattrs } | undefined;
   isFirst: boolean;
 }
@@ -132,7 +132,7 @@ function contentObject(set: ObjectSet, checksum: string, item: TarItem): LayerEn
   set.names.add(checksum);
   const { type, uid, gid, mode, sizeBytes } = entry;
   if (type !== "file" && type !== "symlink") {
-    throw damagedTar(`the object ${checksum} as something that is no file`);
+    throw damagedTar(`the object ${checksum} as something other than a file`);
   }
   if (set.next?.checksum !== checksum) {
     throw damagedTar(`the object ${checksum} without its attribute record`);
@@ -154,7 +154,7 @@ async function linkRecord(set: ObjectSet, checksum: string, item: TarItem): Prom
   set.next = { checksum, xattrs: parseRecord(set.parsed, record) };
 }
 
-/** Records of one file alone, such as those with signatures, are not kept. */
+/** Records that only one file has, such as those with signatures, are not kept. */
 const PARSED_BYTES = 512;
 const PARSED_COUNT = 4096;
 
@@ -181,7 +181,7 @@ async function collectRecord(item: TarItem): Promise<Buffer> {
 }
 
 function requireFile(entry: TarEntry): void {
-  if (entry.type !== "file") throw damagedTar(`\`${entry.path}\`, which is no file`);
+  if (entry.type !== "file") throw damagedTar(`\`${entry.path}\`, which is not a file`);
 }
 
 function addRecord(set: ObjectSet, checksum: string, record: Buffer): void {

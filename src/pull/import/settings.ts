@@ -61,7 +61,7 @@ export async function readDerivedSettings(
 
 const NO_POLICY = { selinuxPolicyDir: undefined, release: async () => {} };
 
-/** As upstream, by an `etc` of the commit and not by its `usr/etc`: layers have to come out the same. */
+/** Reads `etc` of the commit and not `usr/etc`, as upstream does: both have to import the same layers. */
 async function allowsNonUsr(repo: string, commit: string): Promise<boolean> {
   const prepareRoot = await readPrepareRoot(await openCommit(repo, commit, { etc: "as stored" }));
   return prepareRoot !== undefined && isRootWritable(prepareRoot);

@@ -43,7 +43,7 @@ export function createSpecialFiles(
   return {
     has: (path) => owners.has(path),
     drop(path, { uid, gid }) {
-      if (path === "") throw damagedTar("a root that is no directory");
+      if (path === "") throw damagedTar("a root that is not a directory");
       const placement = placePath(path, filter);
       if (placement.kind === "kept" && shape.has(placement.path)) {
         throw damagedTar(`\`${path}\` as a special file and as another entry`);

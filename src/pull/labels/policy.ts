@@ -35,7 +35,7 @@ const FILE_BYTES_MAX = 64 << 20;
 
 /**
  * The policy by which `ostree commit --selinux-policy` would label the tree; undefined when there is none,
- * when SELinux is off, or when the policy has no file contexts. Links are followed inside the tree alone.
+ * when SELinux is off, or when the policy has no file contexts. Links are followed only inside the tree.
  * A policy without its binary form is an error, as it is for ostree.
  */
 export async function readPolicy({ repo, tree }: PolicySource): Promise<ImagePolicy | undefined> {

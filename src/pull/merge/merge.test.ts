@@ -146,7 +146,7 @@ test.each([
   expect(namesOf(merged)).toEqual(["a", "b"]);
 });
 
-test("what was begun without a base is no beginning of a merge with one", async () => {
+test("what was begun without a base cannot begin a merge with one", async () => {
   const layer = addLayer({ a: "1", ".wh.b": "" });
   const begun = await beginMerge({ repo, derived: [layer] });
   const merged = await mergeLayers({ repo, base: layer, derived: [] }, begun);

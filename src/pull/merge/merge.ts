@@ -1,4 +1,4 @@
-// The merge stage: the trees of all layers become one, by changing directory objects alone.
+// The merge stage: the trees of all layers become one, by changing only directory objects.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";

@@ -13,14 +13,14 @@ import { digestOf, type Inspected, requireEqualDigest } from "./inspect.ts";
 export interface Look {
   readonly opened: OpenedImage;
   readonly inspected: Inspected;
-  /** The layers may come through the proxy too: no policy has anything to say about this image. */
+  /** The layers may come through the proxy too, since no policy restricts this image. */
   readonly isAccepted: boolean;
 }
 
-/** `skopeo inspect` is to be asked. */
+/** The proxy gave no answer, so `skopeo inspect` has to. */
 export interface NoLook {
   readonly opened?: undefined;
-  /** How the proxy failed; undefined when there is none, or when it cannot say what we have to know. */
+  /** How the proxy failed; undefined when there is no proxy, or when it cannot answer our question. */
   readonly failure?: "passing" | "lasting" | undefined;
 }
 

@@ -106,7 +106,7 @@ export async function planPull(ctx: Context, request: PullRequest): Promise<Pull
 
 function startLook(ctx: Context, { request, source }: PullTarget): Promise<Look | NoLook> {
   const looking = lookByProxy(ctx, source, { timeoutMs: limitsOf(request).stallMs });
-  looking.catch(() => undefined); // reported to whoever waits for it
+  looking.catch(() => undefined); // reported by the caller that awaits it
   return looking;
 }
 

@@ -8,7 +8,7 @@ export interface LayerEntry {
   readonly path: string;
   readonly uid: number;
   readonly gid: number;
-  /** Permission bits alone. */
+  /** Only the permission bits. */
   readonly mode: number;
   readonly xattrs: readonly Xattr[];
   /** Of a file's content. */

@@ -38,7 +38,7 @@ export interface NewLink extends Owner {
 }
 
 export interface NewFile extends NewLink {
-  /** Permission bits alone. */
+  /** Only the permission bits. */
   readonly mode: number;
   readonly sizeBytes: number;
 }
@@ -177,7 +177,7 @@ function requireLibc(libc: Libc | undefined): Libc {
   return libc;
 }
 
-/** Attributes of one file alone, such as signatures, make headers that are not used again. */
+/** Attributes that only one file has, such as signatures, make headers that are not used again. */
 const KNOWN_XATTR_BYTES = 256;
 const KNOWN_HEADERS = 4096;
 
