@@ -238,6 +238,14 @@ describe.skipIf(!isOnPath(process.env, "git"))("in a repository", () => {
     expect(notes[0]).toMatch(/^warning: this clone has no release tag, and /);
   });
 
+  test("of several remotes, the one that the branch follows is asked", async () => {
+    const clone = untaggedClone("forked", ["v2.0.0"]);
+    git(clone, "remote", "rename", "origin", "upstream");
+    git(clone, "remote", "add", "origin", "/nowhere");
+    await readCheckout(treeOf(clone));
+    expect(notes).toEqual([expect.stringContaining("run `git fetch --tags upstream`")]);
+  });
+
   describe("a clone without the tag of the newest release in its changelog", () => {
     /** With `v1.10.0` and, unless `released` is false, `v2.0.0` at the remote; only `v1.10.0` is fetched. */
     function clonedEarly(name: string, { released = true } = {}): string {
