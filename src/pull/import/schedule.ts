@@ -185,5 +185,5 @@ export function noteFiltered(ctx: Context, { filtered, specialFiles }: ImportedL
     const counts = [...filtered].sort().map(([name, count]) => `${name}: ${count}`);
     ctx.note(`Image contains non-ostree compatible file paths: ${counts.join(" ")}`);
   }
-  if (specialFiles > 0) ctx.note(`left out ${specialFiles} device nodes, fifos or sockets`);
+  if (specialFiles > 0) ctx.note(`device nodes, fifos and sockets left out: ${specialFiles}`);
 }
