@@ -24,13 +24,23 @@ export interface FakePull extends FileRepository {
 
 /** A layer without entries: a tar of zeros, `blocks` blocks longer than the shortest one. */
 export function emptyLayer(blocks: number): MadeLayer {
-  const tar = blobOf(1024 + 512 * blocks);
+  return layerOf(Buffer.alloc(1024 + 512 * blocks));
+}
+
+/** The contents of layers, by their digests: every registry serves them. */
+const tars = new Map<string, Buffer>();
+
+/** A layer that is this tar, uncompressed. */
+export function layerOf(tar: Buffer): MadeLayer {
   const digest = digestOf(tar);
+  tars.set(digest, tar);
   return { digest, diffId: digest, sizeBytes: tar.length };
 }
 
-function blobOf(sizeBytes: number): Buffer {
-  return Buffer.alloc(sizeBytes);
+function contentOf(digest: string): Buffer {
+  const tar = tars.get(digest);
+  if (tar === undefined) throw new Error(`nobody made the layer ${digest}`);
+  return tar;
 }
 
 export async function makeFakePull(): Promise<FakePull> {
@@ -106,13 +116,13 @@ async function copyImage(image: ImageTexts, args: readonly string[]): Promise<re
   const pathOf = (digest: string) => join(blobDir, "sha256", digest.slice("sha256:".length));
   const manifest = JSON.parse(image.manifest) as {
     readonly config: { readonly digest: string };
-    readonly layers: readonly { readonly digest: string; readonly size: number }[];
+    readonly layers: readonly { readonly digest: string }[];
   };
   const brought: string[] = [];
-  for (const { digest, size } of manifest.layers) {
+  for (const { digest } of manifest.layers) {
     const path = pathOf(digest);
     if ((await lstat(path).catch(() => undefined)) !== undefined) continue;
-    await writeFile(path, blobOf(size));
+    await writeFile(path, contentOf(digest));
     brought.push(digest);
   }
   await writeFile(pathOf(manifest.config.digest), image.config);

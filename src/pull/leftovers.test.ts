@@ -1,0 +1,78 @@
+import { access, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { BootcError } from "../errors.ts";
+import { PROTECTIVE_PREFIX, pendingRef } from "../ostree/ref-names.ts";
+import { readRef } from "../repository/files.ts";
+import type { Context } from "../system/context.ts";
+import { emptyLayer, type FakePull, makeFakePull } from "../testing/fake-pull.ts";
+import { makeImage } from "../testing/stored-image.ts";
+import { removeLeftovers } from "./leftovers.ts";
+import { type JudgeAgainPlan, planPull, type UnchangedPlan } from "./plan/plan.ts";
+import { pullImage } from "./pull.ts";
+
+const OS = { transport: "registry", name: "quay.io/example/os:latest" } as const;
+const [A, FOREIGN] = [emptyLayer(0), emptyLayer(9)];
+
+async function planned({ ctx, repo }: FakePull) {
+  const reference = { image: OS, verification: { kind: "none" } } as const;
+  return await planPull(ctx, { repo, reference, requiresBootable: false });
+}
+
+/** A repository with an image that is whole, and a plan that finds it so. */
+async function makeBed() {
+  const bed = await makeFakePull();
+  bed.serve(makeImage([A]));
+  const { commit } = await pullImage(bed.ctx, await planned(bed));
+  const plan = await planned(bed);
+  if (plan.kind === "fetch") throw new Error("the image is not whole");
+  bed.commands.length = 0;
+  const clean = (over: Partial<Context> = {}, of: UnchangedPlan | JudgeAgainPlan = plan) =>
+    removeLeftovers({ ...bed.ctx, ...over }, of);
+  return { ...bed, commit, clean };
+}
+
+test("where nothing is left nobody waits for the lock", async () => {
+  const { clean, commands } = await makeBed();
+  await clean();
+  expect(commands).toEqual([]);
+});
+
+test("what a killed run left of this image goes, and that of another one stays", async () => {
+  const { repo, write, setRef, commit, clean } = await makeBed();
+  await write("extensions/bootc/fetch-killed/oci-put-blob1", "half");
+  await write("tmp/bootc-pull-killed/spool", "half");
+  await setRef(pendingRef(A.digest), commit);
+  await setRef(pendingRef(FOREIGN.digest), commit);
+  await clean();
+  expect(await readdir(join(repo, "tmp"))).toEqual([]);
+  expect((await readdir(join(repo, "extensions/bootc"))).sort()).toEqual(["blobs", "lock"]);
+  expect(await readRef(repo, pendingRef(A.digest))).toBeUndefined();
+  expect(await readRef(repo, pendingRef(FOREIGN.digest))).toBe(commit);
+});
+
+test("what a killed run protected is no longer protected", async () => {
+  const { repo, setRef, commit, clean } = await makeBed();
+  await setRef(`${PROTECTIVE_PREFIX}/killed`, commit);
+  await clean();
+  expect(await readRef(repo, `${PROTECTIVE_PREFIX}/killed`)).toBeUndefined();
+});
+
+/** flock fails as it does when somebody else has the lock, or otherwise. */
+const failing = (kind: "busy" | "failed"): Partial<Context> => ({
+  run: () => Promise.reject(new BootcError("no lock", { kind })),
+  read: () => Promise.reject(new BootcError("no lock", { kind })),
+});
+
+test("what somebody is at work on just now is left to them", async () => {
+  const { repo, write, clean } = await makeBed();
+  await write("extensions/bootc/fetch-theirs/oci-put-blob1", "half");
+  await clean(failing("busy"));
+  await expect(access(join(repo, "extensions/bootc/fetch-theirs"))).resolves.toBeUndefined();
+});
+
+test("any other failure is not passed over", async () => {
+  const { write, clean } = await makeBed();
+  await write("extensions/bootc/fetch-killed/oci-put-blob1", "half");
+  await expect(clean(failing("failed"))).rejects.toThrow("no lock");
+});
