@@ -67,12 +67,15 @@ export function createLargeFiles(): LargeFiles {
       },
       end(path, finish) {
         enqueue(() => {
+          let isNamed = false;
           try {
-            if (path === undefined || isFailed) return rmSync(temporary, { force: true });
+            if (path === undefined || isFailed) return;
             finish(fd);
             renameSync(temporary, path);
+            isNamed = true;
           } finally {
             closeSync(fd);
+            if (!isNamed) rmSync(temporary, { force: true });
           }
         });
       },

@@ -2,12 +2,12 @@
 import { createHash } from "node:crypto";
 import {
   closeSync,
-  existsSync,
   fchmodSync,
   fchownSync,
   futimesSync,
   lchownSync,
   linkSync,
+  lstatSync,
   openSync,
   rmSync,
   statfsSync,
@@ -224,7 +224,8 @@ function createObjectFiles({ scratch, shared }: ObjectPlace, libc: Libc | undefi
   /** Whether the object is there by now without anything being written. */
   function isTaken(checksum: string, path: string): boolean {
     const known = join(shared, objectPath(checksum, "file"));
-    if (!existsSync(known)) return false;
+    // What a symbolic link leads to does not matter, and is not looked at.
+    if (lstatSync(known, { throwIfNoEntry: false }) === undefined) return false;
     try {
       linkSync(known, path);
       return true;
