@@ -3,7 +3,7 @@ import { BootcError } from "../../errors.ts";
 import { sha256 } from "../../ostree/objects.ts";
 import { formatHeader, paddingOf } from "../../tar/header.ts";
 import { readTar } from "../../tar/reader.ts";
-import { newObjectSet, objectEntries } from "./object-set.ts";
+import { newObjectSet, objectEntries, type TakeMetadata } from "./object-set.ts";
 
 const MEGABYTE = 1 << 20;
 
@@ -31,9 +31,12 @@ async function* piecesOf(parts: Iterable<Buffer>): AsyncGenerator<Buffer> {
   for (const part of parts) yield part;
 }
 
-async function failureOf(parts: Iterable<Buffer>): Promise<unknown> {
+async function failureOf(
+  parts: Iterable<Buffer>,
+  { takeMetadata }: { readonly takeMetadata?: TakeMetadata } = {},
+): Promise<unknown> {
   const items = readTar(piecesOf(parts), { needsEndMarker: false });
-  const set = newObjectSet({ repo: "unused", takeMetadata: undefined });
+  const set = newObjectSet({ repo: "unused", takeMetadata });
   try {
     for await (const { type } of objectEntries(set, items)) expect(type).toBe("directory");
   } catch (error) {
@@ -62,6 +65,20 @@ describe("attribute records have a limit", () => {
       message: "the layer's tar has a too large attribute record",
     });
   });
+});
+
+test("a metadata object of more than 10 MiB is refused before its content is taken", async () => {
+  let taken = 0;
+  const packed = object(`${"a".repeat(2)}/${"a".repeat(62)}.commit`, Buffer.alloc((10 << 20) + 1));
+  function* parts(): Generator<Buffer> {
+    for (; taken < packed.length; taken += MEGABYTE) yield packed.subarray(taken, taken + MEGABYTE);
+  }
+  const failure = await failureOf(parts(), { takeMetadata: () => expect.unreachable() });
+  expect(failure).toMatchObject({
+    kind: "integrity",
+    message: "the layer's tar has an object of 10485761 bytes",
+  });
+  expect(taken).toBeLessThan(2 * MEGABYTE);
 });
 
 test("an attribute record that is not what its name says is refused", async () => {
