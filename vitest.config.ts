@@ -1,7 +1,13 @@
 // Which tests exist: `unit` beside the code, `cli`, `repo`, `packages` and `vm` against the real thing.
 import { defineConfig } from "vitest/config";
 
-const noted = { setupFiles: ["tests/progress.ts"] };
+// What git does in the background after a commit or fetch would meet the removal of a test's clone.
+const env = {
+  GIT_CONFIG_COUNT: "2",
+  ...{ GIT_CONFIG_KEY_0: "maintenance.auto", GIT_CONFIG_VALUE_0: "false" },
+  ...{ GIT_CONFIG_KEY_1: "gc.auto", GIT_CONFIG_VALUE_1: "0" },
+};
+const noted = { setupFiles: ["tests/progress.ts"], env };
 const slow = { ...noted, testTimeout: 600_000, hookTimeout: 900_000, fileParallelism: false };
 // A boot takes a minute under emulation, and five on a machine that has other things to do.
 const emulated = { ...slow, testTimeout: 1_800_000, hookTimeout: 1_800_000 };

@@ -42,8 +42,9 @@ export function cloneTo(folder: string, from = TOP): string {
 
 export function git(cwd: string, ...args: string[]): string {
   const identity = ["-c", "user.name=A B", "-c", "user.email=a@example.org"];
-  const env = { ...process.env, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_COUNT: "1" };
-  const safe = { GIT_CONFIG_KEY_0: "safe.directory", GIT_CONFIG_VALUE_0: "*" };
+  // Behind the two settings of vitest.config.ts.
+  const env = { ...process.env, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_COUNT: "3" };
+  const safe = { GIT_CONFIG_KEY_2: "safe.directory", GIT_CONFIG_VALUE_2: "*" };
   return execFileSync("git", [...identity, ...args], {
     cwd,
     encoding: "utf8",
