@@ -5,7 +5,9 @@ import type { Verification } from "../image/reference.ts";
 import { blobRef, imageRef, pendingRef } from "../ostree/ref-names.ts";
 import type { PullEvent } from "../progress/progress.ts";
 import { listRefs, readRef } from "../repository/files.ts";
-import { emptyLayer, type FakePull, makeFakePull } from "../testing/fake-pull.ts";
+import type { Context } from "../system/context.ts";
+import { emptyLayer, type FakePull, layerOf, makeFakePull } from "../testing/fake-pull.ts";
+import { encapsulate, packObject, tarOfEntries } from "../testing/layer-tar.ts";
 import { makeImage } from "../testing/stored-image.ts";
 import { planPull } from "./plan/plan.ts";
 import { type PullOptions, pullImage } from "./pull.ts";
@@ -146,6 +148,47 @@ test("the keys of an ostree remote vouch for a stored image each time", async ()
   bed.commands.length = 0;
   expect(await pullImage(bed.ctx, plan)).toMatchObject({ commit, isUnchanged: true });
   expect(bed.commands).toEqual(["ostree pull-local --gpg-verify"]);
+});
+
+const BASE = encapsulate();
+const BASE_LAYER = layerOf(tarOfEntries(...Object.values(BASE.objects).map(packObject)));
+const BASE_IMAGE = makeImage([BASE_LAYER], {
+  labels: { "ostree.final-diffid": BASE_LAYER.diffId, "ostree.commit": BASE.commit },
+});
+const KEYS = { kind: "remote", remote: "keys" } as const;
+
+test("the keys of an ostree remote vouch for a new image before it is committed", async () => {
+  const bed = await makeFakePull();
+  bed.serve(BASE_IMAGE);
+  const plan = await planOf(bed, "none", KEYS);
+  bed.commands.length = 0;
+  const { commit } = await pullImage(bed.ctx, plan);
+  expect(await readRef(bed.repo, REF)).toBe(commit);
+  expect(bed.commands.slice(-2)).toEqual(["ostree pull-local --gpg-verify", "ostree pull-local"]);
+});
+
+test("an image that no key vouches for is not stored", async () => {
+  const bed = await makeFakePull();
+  bed.serve(BASE_IMAGE);
+  const run: Context["run"] = async (program, args) => {
+    if (args.includes("--gpg-verify")) throw new Error("no key vouches for it");
+    await bed.ctx.run(program, args);
+  };
+  const plan = await planOf(bed, "none", KEYS);
+  await expect(pullImage({ ...bed.ctx, run }, plan)).rejects.toMatchObject({
+    cause: { message: "no key vouches for it" },
+  });
+  expect(await readRef(bed.repo, REF)).toBeUndefined();
+});
+
+test("the keys vouch as well for what another writer stored meanwhile", async () => {
+  const bed = await makeFakePull();
+  bed.serve(BASE_IMAGE);
+  const plan = await planOf(bed, "none", KEYS);
+  const commit = await bed.store(OS, BASE_IMAGE);
+  bed.commands.length = 0;
+  expect(await pullImage(bed.ctx, plan)).toMatchObject({ commit, isUnchanged: true });
+  expect(bed.commands).toEqual(["flock", "ostree pull-local --gpg-verify"]);
 });
 
 test("an image that the disk has no room for is refused before a byte of it is fetched", async () => {

@@ -74,6 +74,7 @@ async function makeBed({ fail }: { readonly fail?: Error } = {}) {
   return {
     repo,
     handed,
+    batches,
     unverified: (digest: string) => join(repo, "refs/heads", unverifiedRef(digest)),
     /** Imports a layer that lies in a file, and waits until it is on the disk. */
     async import(kind: LayerImport["kind"], tar: Buffer, more: Partial<LayerImport> = {}) {
@@ -194,6 +195,19 @@ test("a refused layer does no harm to the next one", async () => {
   await expect(bed.import("chunk", tarOfEntries(misnamed))).rejects.toThrow("cannot be imported");
   await bed.import("chunk", tarOfEntries(...FILE.entries));
   expect(bed.handed).toHaveLength(1);
+});
+
+test.each([
+  ["a blob that cannot be read", { blob: "/nonexistent" }, "rejected"],
+  ["a damaged layer", { sizeBytes: 7 }, "fulfilled"],
+] as const)("beside %s (%j), a whole layer is %s", async (_, more, expected) => {
+  const bed = await makeBed();
+  const slot = await bed.batches.open();
+  const published = slot.publish("sha256:b", BASE.commit);
+  await expect(bed.import("derived", tarOfEntries(), more)).rejects.toThrow("cannot be imported");
+  slot.end();
+  const [{ status }] = await Promise.allSettled([published]);
+  expect(status).toBe(expected);
 });
 
 test("without an end marker a layer is taken only where its diff-id proves it whole", async () => {
