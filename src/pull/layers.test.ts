@@ -114,7 +114,10 @@ test("of a tag that moved, the configuration that was copied is compared with it
   const { config } = JSON.parse(moved.manifest) as { config: { digest: string } };
   const afterCopy = async (cache: BlobCache) =>
     await writeFile(blobPath(cache, config.digest), IMAGE.config);
-  await expect(bringLayers(bed, { afterCopy })).rejects.toMatchObject({ kind: "integrity" });
+  await expect(bringLayers(bed, { afterCopy })).rejects.toMatchObject({
+    kind: "integrity",
+    message: `the copied configuration is not \`${config.digest}\``,
+  });
   await requireClosed(bed);
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { addExtension, entryOf, noExtensions, type StoredEntry } from "./entry.ts";
+import { addExtension, entryOf, noExtensions } from "./entry.ts";
 import type { RawHeader } from "./header.ts";
 
 const HEADER: RawHeader = {
@@ -26,12 +26,7 @@ function read(header: Partial<RawHeader>, records: Readonly<Record<string, strin
   if (content.length > 0) {
     addExtension(extensions, { ...HEADER, type: "pax" }, Buffer.from(content.join("")));
   }
-  const read: (
-    it: RawHeader,
-    extensions: ReturnType<typeof noExtensions>,
-    block: Buffer,
-  ) => StoredEntry = entryOf;
-  return read({ ...HEADER, ...header }, extensions, Buffer.alloc(512)).entry;
+  return entryOf({ ...HEADER, ...header }, extensions).entry;
 }
 
 test.each<[string, Partial<RawHeader>, Readonly<Record<string, string>>, object]>([
@@ -50,6 +45,14 @@ test.each<[string, Partial<RawHeader>, Readonly<Record<string, string>>, object]
   ["content of a file alone", { type: "directory", sizeBytes: 5 }, {}, { sizeBytes: 0 }],
 ])("taken: %s", (_, header, records, want) => {
   expect(read(header, records)).toMatchObject(want);
+});
+
+test("the name and the target of GNU's own headers are taken", () => {
+  const extensions = noExtensions();
+  addExtension(extensions, { ...HEADER, type: "gnu-long-name" }, Buffer.from("usr/y\0"));
+  addExtension(extensions, { ...HEADER, type: "gnu-long-link" }, Buffer.from("to\0rest"));
+  const header = { ...HEADER, type: "symlink", linkName: Buffer.from("cut") } as const;
+  expect(entryOf(header, extensions).entry).toMatchObject({ path: "usr/y", linkPath: "to" });
 });
 
 test.each<[string, Partial<RawHeader>, Readonly<Record<string, string>>, string]>([
