@@ -115,6 +115,7 @@ describe("file capabilities", () => {
 
 test.each<[string, Records]>([
   ["of no namespace", { "SCHILY.xattr.odd": "x" }],
+  ["of a namespace that merely ends like one", { "SCHILY.xattr.superuser.a": "x" }],
   ["of a namespace alone", { "SCHILY.xattr.user.": "x" }],
   ["with a zero byte", { "SCHILY.xattr.user.a\0b": "x" }],
   ["with an encoded zero byte", { "LIBARCHIVE.xattr.user.a%00b": "eA" }],
@@ -124,6 +125,12 @@ test.each<[string, Records]>([
   ["with half an escape", { "LIBARCHIVE.xattr.user.%f": "eA" }],
 ])("refused: an attribute %s", (_, records) => {
   expectRefused(records);
+});
+
+test("the longest name and the largest value that a kernel stores are read", () => {
+  const name = `user.${"x".repeat(250)}`;
+  const value = "x".repeat(65_536);
+  expect(attributesOf({ [`SCHILY.xattr.${name}`]: value })).toEqual({ [name]: value });
 });
 
 function expectRefused(records: Records): void {
