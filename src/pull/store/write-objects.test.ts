@@ -1,7 +1,18 @@
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { FILE_TYPES, formatFileHeader, objectPath, sha256 } from "../../ostree/objects.ts";
 import { createScratch, type Scratch } from "../../repository/scratch.ts";
 import { createObjectWriter, type NewFile, type ObjectWriter } from "./write-objects.ts";
@@ -95,6 +106,22 @@ test.each(SIZES)("a %s file that the repository has is linked, not written", asy
   expect(await write(content)).toBe(checksum);
   expect(lstatSync(pathOf(checksum)).ino).toBe(lstatSync(other.pathOf(checksum)).ino);
   expect(files()).toHaveLength(1);
+});
+
+/** Nothing can be linked from there to the temporary directory, as from a repository with too many links. */
+const ELSEWHERE = "/dev/shm";
+
+test.for(SIZES)("a %s file that cannot be linked is written", async ([, length], { skip }) => {
+  if (!existsSync(ELSEWHERE) || statSync(ELSEWHERE).dev === statSync(repo).dev) skip("one disk");
+  const shared = mkdtempSync(join(ELSEWHERE, "bootc-objects-"));
+  onTestFinished(() => rmSync(shared, { recursive: true }));
+  const content = Buffer.alloc(length, "x");
+  const { write, pathOf } = await makeBed({ shared });
+  const header = { ...META, mode: FILE_TYPES.regular | 0o644, symlinkTarget: "" };
+  const known = join(shared, objectPath(sha256(formatFileHeader(header), content), "file"));
+  mkdirSync(dirname(known), { recursive: true });
+  writeFileSync(known, content);
+  expect(readFileSync(pathOf(await write(content))).equals(content)).toBe(true);
 });
 
 test("a symbolic link is an object, which is linked where the repository has it", async () => {
