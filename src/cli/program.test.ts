@@ -24,6 +24,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   "bootc container inspect": "--rootfs --json --format",
   "bootc container split-kernel-and-rootfs": "--rootfs --output",
   "bootc container lint": "--rootfs --fatal-warnings --list --skip --no-truncate",
+  "config-diff": "",
   "container unencapsulate": `--repo --write-ref --quiet ${ACCESS}`,
   "container import": "--repo",
   "container info": "",

@@ -8,12 +8,14 @@ import { type AnyCommand, Command, CommanderError, Option } from "./commander.ts
 import { declareCompletion } from "./completion.ts";
 import { declareContainerCommands } from "./container.ts";
 import { declareHostCommands } from "./host.ts";
+import { declareHostExtras } from "./host-extra.ts";
 import { declareInstallCommands } from "./install.ts";
 import { declareInternalCommands } from "./internals.ts";
 
 /** Completion comes last, because it needs all other declarations. */
 const GROUPS = [
   declareHostCommands,
+  declareHostExtras,
   declareInstallCommands,
   declareContainerCommands,
   declareInternalCommands,

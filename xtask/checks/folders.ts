@@ -47,10 +47,12 @@ const FOR_COMMANDS = [
   "src/format/schema",
   "src/deploy",
   "src/deploy/bound-images",
+  "src/drift",
   "src/install",
   "src/install/disk",
   "src/install/machine",
   "src/install/plan",
+  "src/native",
   "src/progress",
   "src/repository",
   "src/sysroot",
@@ -267,6 +269,10 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/sysroot",
       "src/system",
     ],
+  },
+  "src/drift": {
+    question: "how do two trees of files differ, and how do they agree again",
+    mayImport: ["src/native", "src/system"],
   },
   "src/install": {
     question: "how does a disk become a host",
