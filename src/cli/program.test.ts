@@ -25,6 +25,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   "bootc container split-kernel-and-rootfs": "--rootfs --output",
   "bootc container lint": "--rootfs --fatal-warnings --list --skip --no-truncate",
   "config-diff": "",
+  "delete-deployment": "",
   "container unencapsulate": `--repo --write-ref --quiet ${ACCESS}`,
   "container import": "--repo",
   "container info": "",

@@ -139,7 +139,7 @@ export async function prepareSoftReboot(ctx: Context, index: number): Promise<vo
 }
 
 /** Cancels a prepared soft reboot, which would bypass the deployment that boots next from now on. */
-async function cancelSoftReboot(ctx: Context): Promise<void> {
+export async function cancelSoftReboot(ctx: Context): Promise<void> {
   if (!(await exists(join(ctx.root, SOFT_REBOOT_FILE)))) return;
   await changeSoftReboot(ctx, "--reset");
   if (!(await exists(join(ctx.root, SOFT_REBOOT_FILE)))) return;

@@ -1,0 +1,52 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { expectRefused, LOCK, machineOf, play } from "../testing/play-verb.ts";
+import { deleteDeployment } from "./delete-deployment.ts";
+
+test("the booted deployment is refused before anything is started", async () => {
+  const it = await machineOf("2025.2");
+  for (const name of ["booted", it.booted]) {
+    expect(await play(it, [LOCK], (ctx) => deleteDeployment(ctx, name, {}))).toContain(
+      "error: Cannot delete currently booted deployment\n",
+    );
+  }
+});
+
+test("what ostree deletes is checked", async () => {
+  const it = await machineOf("2025.2");
+  const order = async () => {
+    const { readSysroot } = await import("../sysroot/sysroot.ts");
+    const { scriptedContext } = await import("../testing/scripted-context.ts");
+    const { deployments } = await readSysroot(scriptedContext(it.root, []).ctx);
+    return deployments.map(
+      ({ stateroot, checksum, serial }) => `  ${stateroot} ${checksum}.${serial}\n`,
+    );
+  };
+  const list = await order();
+  const index = list.findIndex((line) => line.includes(it.booted));
+  const other = index === 0 ? 1 : 0;
+  const outcome = await play(
+    it,
+    [
+      LOCK,
+      ["? ostree admin status", list.join("")],
+      [`+ ostree admin undeploy ${other}`], // and does nothing
+      ["? ostree admin status", list.join("")],
+    ],
+    (ctx) => deleteDeployment(ctx, list[other]?.trim().split(" ")[1] ?? "", {}),
+  );
+  expect(outcome).toMatch(/error: ostree did not delete `[0-9a-f]{64}\.\d+` alone\n$/);
+});
+
+test("an unknown deployment is refused", async () => {
+  const it = await machineOf("2025.2");
+  await rm(join(it.root, "run/ostree/staged-deployment"), { force: true });
+  expect(await play(it, [LOCK], (ctx) => deleteDeployment(ctx, "staged", {}))).toContain(
+    "error: Deployment staged not found\n",
+  );
+});
+
+test("delete-deployment starts nothing where it may not run", async () => {
+  await expectRefused((ctx) => deleteDeployment(ctx, "rollback", {}));
+});

@@ -1,0 +1,51 @@
+// `ostree admin undeploy`: drops one deployment. It counts deployments, so their order is asked first.
+import { BootcError } from "../../errors.ts";
+import type { Context } from "../../system/context.ts";
+import { cancelSoftReboot } from "./admin.ts";
+
+export interface NamedDeployment {
+  readonly stateroot: string;
+  /** `COMMIT.SERIAL`. */
+  readonly name: string;
+}
+
+/**
+ * Drops a deployment that is not booted, and cancels a prepared soft reboot, which may lead into it. Entries
+ * that we cannot read count for ostree, so only its own list says which number a deployment has.
+ */
+export async function undeploy(ctx: Context, deployment: NamedDeployment): Promise<void> {
+  const before = await readDeploymentOrder(ctx, []);
+  const index = before.findIndex((it) => isSame(it, deployment));
+  if (index < 0) throw new BootcError(`ostree does not list \`${deployment.name}\``);
+  await ctx.run("ostree", ["admin", "undeploy", String(index)], { isQuiet: true });
+  const after = await readDeploymentOrder(ctx, []);
+  const isRight = before.every(
+    (it) => after.some((other) => isSame(it, other)) !== isSame(it, deployment),
+  );
+  if (!isRight) {
+    throw new BootcError(`ostree did not delete \`${deployment.name}\` alone`, {
+      kind: "integrity",
+      hint: "`ostree admin status` shows what is left",
+    });
+  }
+  await cancelSoftReboot(ctx);
+}
+
+function isSame(one: NamedDeployment, other: NamedDeployment): boolean {
+  return one.name === other.name && one.stateroot === other.stateroot;
+}
+
+/** The deployments in the order in which ostree counts them; `where` may name another sysroot. */
+export async function readDeploymentOrder(
+  ctx: Context,
+  where: readonly string[],
+): Promise<readonly NamedDeployment[]> {
+  return parseDeploymentOrder(await ctx.read("ostree", ["admin", "status", ...where]));
+}
+
+/** Parses lines such as `* default COMMIT.0 (staged)`; details of a deployment are indented more. */
+export function parseDeploymentOrder(text: string): readonly NamedDeployment[] {
+  return [...text.matchAll(/^(?:\* | {1,2})(\S+) ([0-9a-f]{64}\.\d+)(?: \(.*\))?$/gm)].map(
+    ([, stateroot = "", name = ""]) => ({ stateroot, name }),
+  );
+}
