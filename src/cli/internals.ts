@@ -1,6 +1,7 @@
 // Declares the commands for scripts, units and other programs. They are hidden from the overview.
 import type { Context } from "../system/context.ts";
 import { type Command, Option } from "./commander.ts";
+import { declareInternalExtras } from "./internals-extra.ts";
 import { declared, lockTimeoutOption } from "./options.ts";
 import { declareOstreeContainer } from "./ostree-container.ts";
 
@@ -16,6 +17,7 @@ export function declareInternalCommands(program: Command, ctx: Context): void {
     .description("the extension of ostree, under the name that other programs use");
   declareOstreeContainer(ext, ctx, "container");
   declareHostInternals(internals, ctx);
+  declareInternalExtras(internals, ctx);
 }
 
 function declareMaintenance(internals: Command, ctx: Context): void {

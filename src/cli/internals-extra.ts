@@ -1,0 +1,57 @@
+// Declares further commands for scripts, units, tests and tools of other projects.
+import type { Context } from "../system/context.ts";
+import type { Command } from "./commander.ts";
+import { declared } from "./options.ts";
+
+export function declareInternalExtras(internals: Command, ctx: Context): void {
+  declareBlockdev(internals, ctx);
+  declareRelabel(internals, ctx);
+}
+
+function declareBlockdev(internals: Command, ctx: Context): void {
+  const blockdev = internals.command("blockdev").description("describe block devices");
+  blockdev
+    .command("ls")
+    .description("print a block device and what is on it as JSON, also without udev")
+    .argument("<device>", "the block device")
+    .addHelpText("after", "\nExamples:\n  bootc internals blockdev ls /dev/vda")
+    .action(async (device) => {
+      const { blockdevLs } = await import("../commands/internals/blockdev.ts");
+      await blockdevLs(ctx, device);
+    });
+  blockdev
+    .command("ls-filesystem")
+    .description("print the block device of a file system as JSON")
+    .argument("<path>", "a directory or file in it")
+    .addHelpText("after", "\nExamples:\n  bootc internals blockdev ls-filesystem /sysroot")
+    .action(async (path) => {
+      const { blockdevLsFilesystem } = await import("../commands/internals/blockdev.ts");
+      await blockdevLsFilesystem(ctx, path);
+    });
+}
+
+function declareRelabel(internals: Command, ctx: Context): void {
+  internals
+    .command("relabel")
+    .description(
+      "give a file, or a directory and everything in it, the labels of this system's policy",
+    )
+    .argument("<path>", "the file or directory")
+    .option("--as-path <path>", "look labels up as if it were at this path")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  bootc internals relabel /etc\n  bootc internals relabel --as-path /etc /mnt/etc",
+    )
+    .action(async (path, options) => {
+      const { relabel } = await import("../commands/internals/relabel.ts");
+      await relabel(ctx, path, declared(options));
+    });
+  internals
+    .command("relabel-overlay-mountpoints")
+    .description("label `/`, `/etc` and `/var` where they are writable overlays")
+    .addHelpText("after", "\nExamples:\n  bootc internals relabel-overlay-mountpoints")
+    .action(async () => {
+      const command = await import("../commands/internals/relabel.ts");
+      await command.relabelOverlayMountpoints(ctx);
+    });
+}
