@@ -6,6 +6,7 @@ import { declared } from "./options.ts";
 export function declareInternalExtras(internals: Command, ctx: Context): void {
   declareBlockdev(internals, ctx);
   declareRelabel(internals, ctx);
+  declareDirDiff(internals, ctx);
 }
 
 function declareBlockdev(internals: Command, ctx: Context): void {
@@ -53,5 +54,24 @@ function declareRelabel(internals: Command, ctx: Context): void {
     .action(async () => {
       const command = await import("../commands/internals/relabel.ts");
       await command.relabelOverlayMountpoints(ctx);
+    });
+}
+
+function declareDirDiff(internals: Command, ctx: Context): void {
+  internals
+    .command("dir-diff")
+    .description("show what changed from one directory to another, and make the changes to a third")
+    .argument("<pristine>", "what the current directory began as")
+    .argument("<current>", "the directory with changes")
+    .argument("<new>", "the directory that --merge changes")
+    .option("--merge", "make the changes, or none if one is impossible")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  bootc internals dir-diff /usr/etc /etc /var/tmp/etc\n" +
+        "  bootc internals dir-diff --merge /usr/etc /etc /var/tmp/etc",
+    )
+    .action(async (pristine, current, fresh, options) => {
+      const { dirDiff } = await import("../commands/internals/dir-diff.ts");
+      await dirDiff(ctx, { pristine, current, fresh }, declared(options));
     });
 }

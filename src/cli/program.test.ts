@@ -28,6 +28,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   "delete-deployment": "",
   "internals blockdev ls": "",
   "internals blockdev ls-filesystem": "",
+  "internals dir-diff": "--merge",
   "internals relabel": "--as-path",
   "internals relabel-overlay-mountpoints": "",
   "container unencapsulate": `--repo --write-ref --quiet ${ACCESS}`,

@@ -72,12 +72,7 @@ async function compare(ctx: Context, { image, host, ruleFor }: Trees): Promise<F
       isSameContent: (path) => haveSameBytes(join(image, path), join(host, path)),
       labelFor: ruleFor,
     });
-    // The directory itself belongs to the deployment.
-    return {
-      before: before.entries,
-      after: after.entries,
-      changes: changes.filter((it) => it.path !== ""),
-    };
+    return { before: before.entries, after: after.entries, changes };
   });
 }
 

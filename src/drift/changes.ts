@@ -12,7 +12,7 @@ export type TreeChangeKind = "added" | "modified" | "removed";
 
 export interface TreeChange {
   readonly kind: TreeChangeKind;
-  /** Below the top; the top itself is the empty path. */
+  /** Below the top. */
   readonly path: string;
   readonly before: Entry | undefined;
   readonly after: Entry | undefined;
@@ -29,12 +29,12 @@ export interface TreeComparison {
   readonly labelFor: (path: string, before: Entry) => string | undefined;
 }
 
-/** Every change, in the order of paths. What was in a removed directory is not listed. */
+/** Every change below the top, in the order of paths. What was in a removed directory is not listed. */
 export async function findChanges(comparison: TreeComparison): Promise<readonly TreeChange[]> {
   const { before, after } = comparison;
   const changes: TreeChange[] = [];
   for (const path of new Set([...before.keys(), ...after.keys()])) {
-    const change = await compareAt(path, comparison);
+    const change = path === "" ? undefined : await compareAt(path, comparison);
     if (change !== undefined) changes.push(change);
   }
   return changes.sort((a, b) => comparePaths(a.path, b.path));
@@ -47,7 +47,7 @@ async function compareAt(
   const before = comparison.before.get(path);
   const after = comparison.after.get(path);
   if (after === undefined) {
-    const isCovered = path !== "" && comparison.after.get(pathAbove(path))?.kind !== "directory";
+    const isCovered = comparison.after.get(pathAbove(path))?.kind !== "directory";
     return isCovered ? undefined : { kind: "removed", path, before, after, differences: [] };
   }
   if (before === undefined) return { kind: "added", path, before, after, differences: [] };

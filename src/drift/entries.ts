@@ -1,5 +1,5 @@
 // The entries of a tree of files as they are on the disk. No link is followed.
-import { lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { lstatSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { BootcError, errnoOf } from "../errors.ts";
 import { type Libc, openLibc } from "../native/libc.ts";
@@ -100,6 +100,6 @@ function isUnnamed(dir: string, name: string): boolean {
 }
 
 function requireDirectory(top: string): void {
-  if (lstatSync(`${top}/.`, { throwIfNoEntry: false }) !== undefined) return;
+  if (statSync(top, { throwIfNoEntry: false })?.isDirectory() === true) return;
   throw new BootcError(`\`${top}\` is not a directory`, { kind: "usage" });
 }
