@@ -6,6 +6,7 @@ import { collectValues, declared, jsonOption, lockTimeoutOption } from "./option
 export function declareHostExtras(program: Command, ctx: Context): void {
   declareConfigDiff(program, ctx);
   declareDeleteDeployment(program, ctx);
+  declareExecOnHost(program, ctx);
 }
 
 function declareConfigDiff(program: Command, ctx: Context): void {
@@ -45,5 +46,21 @@ function declareDeleteDeployment(program: Command, ctx: Context): void {
     .action(async (name, options) => {
       const { deleteDeployment } = await import("../commands/delete-deployment.ts");
       await deleteDeployment(ctx, name, declared(options));
+    });
+}
+
+function declareExecOnHost(program: Command, ctx: Context): void {
+  program
+    // Without this, the command's own options would be taken for ours.
+    .enablePositionalOptions()
+    .command("exec-in-host-mount-namespace", { hidden: true })
+    .description("run a command in the mount namespace of process 1, and end as it ends")
+    .argument("<command>", "the command")
+    .argument("[args...]", "its arguments, options included")
+    .passThroughOptions()
+    .addHelpText("after", "\nExamples:\n  bootc exec-in-host-mount-namespace findmnt /boot")
+    .action(async (command, args) => {
+      const verb = await import("../commands/exec-in-host-mount-namespace.ts");
+      await verb.execInHostMountNamespace(ctx, [command, ...args]);
     });
 }

@@ -26,6 +26,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   "bootc container lint": "--rootfs --fatal-warnings --list --skip --no-truncate",
   "config-diff": "",
   "delete-deployment": "",
+  "exec-in-host-mount-namespace": "",
   "internals blockdev ls": "",
   "internals blockdev ls-filesystem": "",
   "internals dir-diff": "--merge",
