@@ -7,6 +7,7 @@ export function declareInternalExtras(internals: Command, ctx: Context): void {
   declareBlockdev(internals, ctx);
   declareRelabel(internals, ctx);
   declareDirDiff(internals, ctx);
+  declareFsverity(internals, ctx);
 }
 
 function declareBlockdev(internals: Command, ctx: Context): void {
@@ -73,5 +74,28 @@ function declareDirDiff(internals: Command, ctx: Context): void {
     .action(async (pristine, current, fresh, options) => {
       const { dirDiff } = await import("../commands/internals/dir-diff.ts");
       await dirDiff(ctx, { pristine, current, fresh }, declared(options));
+    });
+}
+
+function declareFsverity(internals: Command, ctx: Context): void {
+  const fsverity = internals.command("fsverity").description("protect files with fs-verity");
+  fsverity
+    .command("measure")
+    .description("print the SHA-256 digest of a protected file")
+    .argument("<path>", "the file")
+    .option("--compute", "compute the digest from the content, which needs no protection")
+    .addHelpText("after", "\nExamples:\n  bootc internals fsverity measure /usr/lib/os-release")
+    .action(async (path, options) => {
+      const { fsverityMeasure } = await import("../commands/internals/fsverity.ts");
+      await fsverityMeasure(ctx, path, declared(options));
+    });
+  fsverity
+    .command("enable")
+    .description("protect a file, whose content cannot be changed afterwards")
+    .argument("<path>", "the file")
+    .addHelpText("after", "\nExamples:\n  bootc internals fsverity enable /var/tmp/image.erofs")
+    .action(async (path) => {
+      const { fsverityEnable } = await import("../commands/internals/fsverity.ts");
+      await fsverityEnable(ctx, path);
     });
 }

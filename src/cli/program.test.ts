@@ -30,6 +30,8 @@ const TAKEN: Readonly<Record<string, string>> = {
   "internals blockdev ls": "",
   "internals blockdev ls-filesystem": "",
   "internals dir-diff": "--merge",
+  "internals fsverity measure": "",
+  "internals fsverity enable": "",
   "internals relabel": "--as-path",
   "internals relabel-overlay-mountpoints": "",
   "container unencapsulate": `--repo --write-ref --quiet ${ACCESS}`,

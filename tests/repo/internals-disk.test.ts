@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { attach, dir, missing, mount, newDisk, sh, TOP, tidyUp } from "./install-lab.ts";
@@ -84,5 +84,35 @@ describe.skipIf(missing.length > 0)("blockdev", () => {
     const outcome = internals("blockdev", ...words);
     expect([outcome.status, outcome.stdout]).toEqual([status, ""]);
     expect(outcome.stderr).toContain(says);
+  });
+});
+
+describe.skipIf(missing.length > 0)("fsverity", () => {
+  afterEach(tidyUp);
+
+  test("what the kernel measures is what is computed, or the kernel has no fs-verity", async () => {
+    const file = await newDisk("fsverity", 16);
+    sh("mkfs.ext4", "-q", "-b", "4096", "-O", "verity", file);
+    const path = join(mount(attach(file), "fsverity-mount"), "file");
+    writeFileSync(path, Buffer.alloc(600_000, "content"));
+    const computed = internals("fsverity", "measure", "--compute", path);
+    expect(computed.stdout).toMatch(/^[0-9a-f]{64}\n$/);
+    const before = internals("fsverity", "measure", path);
+    const enabled = internals("fsverity", "enable", path);
+    if (!existsSync("/sys/fs/ext4/features/verity") && !existsSync("/proc/sys/fs/verity")) {
+      for (const { status, stderr } of [before, enabled]) {
+        expect([status, stderr]).toEqual([3, expect.stringContaining("has no fs-verity")]);
+      }
+      expect(readFileSync(path).length).toBe(600_000);
+      return;
+    }
+    expect([before.status, before.stderr]).toEqual([
+      1,
+      expect.stringContaining("is not protected"),
+    ]);
+    expect(enabled.status).toBe(0);
+    expect(internals("fsverity", "measure", path).stdout).toBe(computed.stdout);
+    const again = internals("fsverity", "enable", path);
+    expect([again.status, again.stderr]).toEqual([1, expect.stringContaining("protected already")]);
   });
 });
