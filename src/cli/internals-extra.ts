@@ -8,6 +8,7 @@ export function declareInternalExtras(internals: Command, ctx: Context): void {
   declareRelabel(internals, ctx);
   declareDirDiff(internals, ctx);
   declareFsverity(internals, ctx);
+  declareRhsmFacts(internals, ctx);
 }
 
 function declareBlockdev(internals: Command, ctx: Context): void {
@@ -97,5 +98,16 @@ function declareFsverity(internals: Command, ctx: Context): void {
     .action(async (path) => {
       const { fsverityEnable } = await import("../commands/internals/fsverity.ts");
       await fsverityEnable(ctx, path);
+    });
+}
+
+function declareRhsmFacts(internals: Command, ctx: Context): void {
+  internals
+    .command("publish-rhsm-facts")
+    .description("write which images this host has to /etc/rhsm/facts/bootc.facts")
+    .addHelpText("after", "\nExamples:\n  bootc internals publish-rhsm-facts")
+    .action(async () => {
+      const { publishRhsmFacts } = await import("../commands/internals/publish-rhsm-facts.ts");
+      await publishRhsmFacts(ctx);
     });
 }

@@ -32,6 +32,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   "internals dir-diff": "--merge",
   "internals fsverity measure": "",
   "internals fsverity enable": "",
+  "internals publish-rhsm-facts": "",
   "internals relabel": "--as-path",
   "internals relabel-overlay-mountpoints": "",
   "container unencapsulate": `--repo --write-ref --quiet ${ACCESS}`,

@@ -76,3 +76,32 @@ describe.skipIf(missing)("config-diff", () => {
     expect([status, stderr]).toEqual([3, expect.stringContaining("requires a booted ostree host")]);
   });
 });
+
+describe.skipIf(missing)("publish-rhsm-facts", () => {
+  test("facts are written where subscription-manager is, and only when they change", () => {
+    const host = bootedWith({ "etc/x": "x\n" });
+    try {
+      const none = host.bootc("internals publish-rhsm-facts");
+      expect([none.status, none.stderr]).toEqual([
+        3,
+        "error: there is no directory `/etc/rhsm/facts`\nhint: install subscription-manager\n",
+      ]);
+      host.shell("mkdir -p /etc/rhsm/facts");
+      const first = host.bootc("internals publish-rhsm-facts");
+      expect(first).toEqual({ status: 0, stdout: "", stderr: "" });
+      const file = join(bootedDir(host), "etc/rhsm/facts/bootc.facts");
+      const { mtimeMs, mode } = lstatSync(file);
+      expect(mode & 0o7777).toBe(0o644);
+      const facts = JSON.parse(readFileSync(file, "utf8"));
+      expect(facts).toMatchObject({
+        "bootc.booted.image": "os:latest",
+        "bootc.booted.version": "1",
+      });
+      expect(facts["bootc.staged.digest"]).toBe("");
+      expect(host.bootc("internals publish-rhsm-facts").status).toBe(0);
+      expect(lstatSync(file).mtimeMs).toBe(mtimeMs);
+    } finally {
+      host.remove();
+    }
+  });
+});
