@@ -9,6 +9,7 @@ export function declareInternalExtras(internals: Command, ctx: Context): void {
   declareDirDiff(internals, ctx);
   declareFsverity(internals, ctx);
   declareRhsmFacts(internals, ctx);
+  declareDumpCliJson(internals, ctx);
 }
 
 function declareBlockdev(internals: Command, ctx: Context): void {
@@ -109,5 +110,16 @@ function declareRhsmFacts(internals: Command, ctx: Context): void {
     .action(async () => {
       const { publishRhsmFacts } = await import("../commands/internals/publish-rhsm-facts.ts");
       await publishRhsmFacts(ctx);
+    });
+}
+
+function declareDumpCliJson(internals: Command, ctx: Context): void {
+  internals
+    .command("dump-cli-json")
+    .description("print all visible commands and options as JSON")
+    .addHelpText("after", "\nExamples:\n  bootc internals dump-cli-json")
+    .action(async () => {
+      const { dumpCliJson } = await import("../commands/internals/dump-cli-json.ts");
+      dumpCliJson(ctx, internals.parent ?? internals);
     });
 }

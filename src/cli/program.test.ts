@@ -30,6 +30,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   "internals blockdev ls": "",
   "internals blockdev ls-filesystem": "",
   "internals dir-diff": "--merge",
+  "internals dump-cli-json": "",
   "internals fsverity measure": "",
   "internals fsverity enable": "",
   "internals publish-rhsm-facts": "",
@@ -67,6 +68,17 @@ function find(words: string): AnyCommand {
 test.each(Object.entries(TAKEN))("%s takes %s", (words, options) => {
   const known = find(words).options.flatMap((it) => [it.short, it.long]);
   expect(options.split(" ").filter((it) => it !== "" && !known.includes(it))).toEqual([]);
+});
+
+test("`internals`, which prints all of them, is declared with every visible command", () => {
+  const names = (asked?: string) => {
+    const program = createProgram(ctx, { asked });
+    return program
+      .createHelp()
+      .visibleCommands(program)
+      .map((it) => it.name());
+  };
+  expect(names("internals")).toEqual(names());
 });
 
 test("every command takes --verbose", () => {

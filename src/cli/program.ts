@@ -12,7 +12,7 @@ import { declareHostExtras } from "./host-extra.ts";
 import { declareInstallCommands } from "./install.ts";
 import { declareInternalCommands } from "./internals.ts";
 
-/** Completion comes last, because it needs all other declarations. */
+/** The last two come after all visible commands, which they print. */
 const GROUPS = [
   declareHostCommands,
   declareHostExtras,
@@ -20,6 +20,7 @@ const GROUPS = [
   declareContainerCommands,
   declareInternalCommands,
   declareCompletion,
+  declareInternalCommands,
 ] as const;
 
 /** `status` has its own `--verbose`, which shows more rows and does not trace commands. */

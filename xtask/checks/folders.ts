@@ -105,7 +105,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/commands/internals": {
     question: "what happens at `bootc internals …`",
-    mayImport: FOR_COMMANDS,
+    mayImport: [...FOR_COMMANDS, "src/cli/commander.ts"],
     isApart: true,
   },
   "src/commands/ostree-container": {
