@@ -10,6 +10,7 @@ export function declareInternalExtras(internals: Command, ctx: Context): void {
   declareFsverity(internals, ctx);
   declareRhsmFacts(internals, ctx);
   declareDumpCliJson(internals, ctx);
+  declareUki(internals, ctx);
 }
 
 function declareBlockdev(internals: Command, ctx: Context): void {
@@ -121,5 +122,20 @@ function declareDumpCliJson(internals: Command, ctx: Context): void {
     .action(async () => {
       const { dumpCliJson } = await import("../commands/internals/dump-cli-json.ts");
       dumpCliJson(ctx, internals.parent ?? internals);
+    });
+}
+
+function declareUki(internals: Command, ctx: Context): void {
+  internals
+    .command("uki")
+    .description("unified kernel images")
+    .command("extract")
+    .description("write the kernel and the initramfs of an image to OUTPUT/VERSION")
+    .argument("<uki>", "the unified kernel image")
+    .argument("<output>", "the directory above the one that is made")
+    .addHelpText("after", "\nExamples:\n  bootc internals uki extract os.efi /usr/lib/modules")
+    .action(async (uki, output) => {
+      const { ukiExtract } = await import("../commands/internals/uki.ts");
+      await ukiExtract(ctx, uki, output);
     });
 }

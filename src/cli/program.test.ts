@@ -34,6 +34,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   "internals fsverity measure": "",
   "internals fsverity enable": "",
   "internals publish-rhsm-facts": "",
+  "internals uki extract": "",
   "internals relabel": "--as-path",
   "internals relabel-overlay-mountpoints": "",
   "container unencapsulate": `--repo --write-ref --quiet ${ACCESS}`,
