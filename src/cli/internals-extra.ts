@@ -1,6 +1,6 @@
 // Declares further commands for scripts, units, tests and tools of other projects.
 import type { Context } from "../system/context.ts";
-import type { Command } from "./commander.ts";
+import { type Command, Option } from "./commander.ts";
 import { declared } from "./options.ts";
 
 export function declareInternalExtras(internals: Command, ctx: Context): void {
@@ -11,6 +11,7 @@ export function declareInternalExtras(internals: Command, ctx: Context): void {
   declareRhsmFacts(internals, ctx);
   declareDumpCliJson(internals, ctx);
   declareUki(internals, ctx);
+  declareLoopback(internals, ctx);
 }
 
 function declareBlockdev(internals: Command, ctx: Context): void {
@@ -137,5 +138,28 @@ function declareUki(internals: Command, ctx: Context): void {
     .action(async (uki, output) => {
       const { ukiExtract } = await import("../commands/internals/uki.ts");
       await ukiExtract(ctx, uki, output);
+    });
+}
+
+function declareLoopback(internals: Command, ctx: Context): void {
+  internals
+    .command("allocate-cleanup-loopback")
+    .description("attach a file as a loop device and detach it again, as a test")
+    .addOption(new Option("--file-path <file>", "the file").makeOptionMandatory())
+    .addHelpText(
+      "after",
+      "\nExamples:\n  bootc internals allocate-cleanup-loopback --file-path disk.img",
+    )
+    .action(async (options) => {
+      const { allocateCleanupLoopback } = await import("../commands/internals/loopback.ts");
+      await allocateCleanupLoopback(ctx, declared(options));
+    });
+  internals
+    .command("loopback-cleanup-helper")
+    .description("detach a loop device when the program that started this ends")
+    .addOption(new Option("--device <device>", "the loop device").makeOptionMandatory())
+    .action(async (options) => {
+      const { loopbackCleanupHelper } = await import("../commands/internals/loopback.ts");
+      await loopbackCleanupHelper(ctx, declared(options));
     });
 }

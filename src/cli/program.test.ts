@@ -35,6 +35,8 @@ const TAKEN: Readonly<Record<string, string>> = {
   "internals fsverity enable": "",
   "internals publish-rhsm-facts": "",
   "internals uki extract": "",
+  "internals allocate-cleanup-loopback": "--file-path",
+  "internals loopback-cleanup-helper": "--device",
   "internals relabel": "--as-path",
   "internals relabel-overlay-mountpoints": "",
   "container unencapsulate": `--repo --write-ref --quiet ${ACCESS}`,

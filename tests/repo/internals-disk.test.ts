@@ -116,3 +116,58 @@ describe.skipIf(missing.length > 0)("fsverity", () => {
     expect([again.status, again.stderr]).toEqual([1, expect.stringContaining("protected already")]);
   });
 });
+
+describe.skipIf(missing.length > 0)("loop devices", () => {
+  afterEach(tidyUp);
+  const devicesOf = (file: string) =>
+    sh("losetup", "--noheadings", "--output=NAME", "--associated", file).trim();
+
+  test("one is attached and detached again", async () => {
+    const file = await newDisk("loopback", 1);
+    const { status, stdout } = internals("allocate-cleanup-loopback", "--file-path", file);
+    expect([status, stdout]).toEqual([
+      0,
+      expect.stringMatching(
+        /^Created loopback device: \/dev\/loop\d+\nSuccessfully closed loopback device\n$/,
+      ),
+    ]);
+    expect(devicesOf(file)).toBe("");
+    const refused = internals("allocate-cleanup-loopback", "--file-path", dir);
+    expect([refused.status, refused.stderr]).toEqual([
+      2,
+      `error: \`${dir}\` is not a regular file\n`,
+    ]);
+  });
+
+  test("the helper detaches the device of a program that is killed", async () => {
+    const file = await newDisk("loopback-helper", 1);
+    const device = sh("losetup", "--find", "--show", file).trim();
+    const entry = join(TOP, "src/entry.ts");
+    const helper = `BOOTC_LOOPBACK_CLEANUP_HELPER=1 ${process.execPath} ${entry} internals loopback-cleanup-helper`;
+    // The shell is the parent; it waits until the helper has become a shell of its own, and is killed.
+    const script = `${helper} --device ${device} &
+      until grep -qs "sleep infinity" /proc/$!/cmdline && [ -n "$(cat /proc/$!/task/$!/children)" ]
+      do sleep 0.05; done
+      kill -INT $!
+      losetup --noheadings --output=NAME --associated ${file}
+      echo $!
+      kill -KILL $$`;
+    const { stdout, signal } = spawnSync("sh", ["-c", script], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+      timeout: 20_000,
+    });
+    const [attached, pid] = stdout.trim().split("\n");
+    expect([signal, attached]).toEqual(["SIGKILL", device]);
+    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 5000 }).toBe(false);
+    expect(devicesOf(file)).toBe("");
+  });
+
+  test("the helper detaches nothing when it is tried out", () => {
+    const outcome = internals("loopback-cleanup-helper", "--device", "/dev/loop99");
+    expect([outcome.status, outcome.stderr]).toEqual([
+      2,
+      expect.stringContaining("only a program that attached a loop device starts this"),
+    ]);
+  });
+});

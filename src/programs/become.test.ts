@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { scriptedContext } from "../testing/scripted-context.ts";
-import { becomeOnHost } from "./host-namespace.ts";
+import { becomeOnHost } from "./become.ts";
 
 const BECOME = new Error("the process would have become another program");
 
