@@ -7,6 +7,7 @@ export function declareHostExtras(program: Command, ctx: Context): void {
   declareConfigDiff(program, ctx);
   declareDeleteDeployment(program, ctx);
   declareExecOnHost(program, ctx);
+  declareState(program, ctx);
 }
 
 function declareConfigDiff(program: Command, ctx: Context): void {
@@ -62,5 +63,18 @@ function declareExecOnHost(program: Command, ctx: Context): void {
     .action(async (command, args) => {
       const verb = await import("../commands/exec-in-host-mount-namespace.ts");
       await verb.execInHostMountNamespace(ctx, [command, ...args]);
+    });
+}
+
+function declareState(program: Command, ctx: Context): void {
+  program
+    .command("state", { hidden: true })
+    .description("change what is stored on this system")
+    .command("wipe-ostree")
+    .description("delete all ostree deployments of a system that runs from none of them")
+    .addHelpText("after", "\nExamples:\n  bootc state wipe-ostree")
+    .action(async () => {
+      const { wipeOstree } = await import("../commands/state.ts");
+      await wipeOstree(ctx);
     });
 }

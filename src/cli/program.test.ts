@@ -27,6 +27,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   "config-diff": "",
   "delete-deployment": "",
   "exec-in-host-mount-namespace": "",
+  "state wipe-ostree": "",
   "internals blockdev ls": "",
   "internals blockdev ls-filesystem": "",
   "internals dir-diff": "--merge",

@@ -14,11 +14,11 @@ export interface NamedDeployment {
  * that we cannot read count for ostree, so only its own list says which number a deployment has.
  */
 export async function undeploy(ctx: Context, deployment: NamedDeployment): Promise<void> {
-  const before = await readDeploymentOrder(ctx, []);
+  const before = await readDeploymentOrder(ctx);
   const index = before.findIndex((it) => isSame(it, deployment));
   if (index < 0) throw new BootcError(`ostree does not list \`${deployment.name}\``);
   await ctx.run("ostree", ["admin", "undeploy", String(index)], { isQuiet: true });
-  const after = await readDeploymentOrder(ctx, []);
+  const after = await readDeploymentOrder(ctx);
   const isRight = before.every(
     (it) => after.some((other) => isSame(it, other)) !== isSame(it, deployment),
   );
@@ -35,12 +35,18 @@ function isSame(one: NamedDeployment, other: NamedDeployment): boolean {
   return one.name === other.name && one.stateroot === other.stateroot;
 }
 
-/** The deployments in the order in which ostree counts them; `where` may name another sysroot. */
+/** The deployments in the order in which ostree counts them: those of the host, or of another sysroot. */
 export async function readDeploymentOrder(
   ctx: Context,
-  where: readonly string[],
+  { sysroot }: { readonly sysroot?: string } = {},
 ): Promise<readonly NamedDeployment[]> {
+  const where = sysroot === undefined ? [] : [`--sysroot=${sysroot}`];
   return parseDeploymentOrder(await ctx.read("ostree", ["admin", "status", ...where]));
+}
+
+/** Drops the first deployment of a sysroot that is not booted. */
+export async function undeployFirst(ctx: Context, sysroot: string): Promise<void> {
+  await ctx.run("ostree", ["admin", "undeploy", `--sysroot=${sysroot}`, "0"], { isQuiet: true });
 }
 
 /** Parses lines such as `* default COMMIT.0 (staged)`; details of a deployment are indented more. */
