@@ -56,6 +56,30 @@ export function resolveHelp(program: AnyCommand, argv: readonly string[]): reado
   return argv;
 }
 
+/**
+ * Marks where the words of another program begin, for a command that passes them on: one whose last argument
+ * is `[args...]`. Options among them would be taken for ours, and `--help` for a question about us.
+ */
+export function separatePassedWords(
+  program: AnyCommand,
+  argv: readonly string[],
+): readonly string[] {
+  let command = program;
+  for (const [i, word] of argv.entries()) {
+    if (word === "--") return argv;
+    if (word.startsWith("-")) continue;
+    const next = findSubcommand(command, word);
+    if (next !== undefined) command = next;
+    else return passesWordsOn(command) ? [...argv.slice(0, i), "--", ...argv.slice(i)] : argv;
+  }
+  return argv;
+}
+
+function passesWordsOn({ registeredArguments }: AnyCommand): boolean {
+  const last = registeredArguments.at(-1);
+  return last?.variadic === true && last.name() === "args";
+}
+
 /** Translates `help` in `group`, followed by `words`. */
 function formatHelpRequest(group: AnyCommand, words: readonly string[]): readonly string[] {
   let command = group;

@@ -52,13 +52,10 @@ function declareDeleteDeployment(program: Command, ctx: Context): void {
 
 function declareExecOnHost(program: Command, ctx: Context): void {
   program
-    // Without this, the command's own options would be taken for ours.
-    .enablePositionalOptions()
     .command("exec-in-host-mount-namespace", { hidden: true })
     .description("run a command in the mount namespace of process 1, and end as it ends")
     .argument("<command>", "the command")
     .argument("[args...]", "its arguments, options included")
-    .passThroughOptions()
     .addHelpText("after", "\nExamples:\n  bootc exec-in-host-mount-namespace findmnt /boot")
     .action(async (command, args) => {
       const verb = await import("../commands/exec-in-host-mount-namespace.ts");

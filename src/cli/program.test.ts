@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { scriptedContext } from "../testing/scripted-context.ts";
+import { separatePassedWords } from "./asked-command.ts";
 import type { AnyCommand } from "./commander.ts";
 import { createProgram } from "./program.ts";
 
@@ -83,6 +84,20 @@ test("`internals`, which prints all of them, is declared with every visible comm
       .map((it) => it.name());
   };
   expect(names("internals")).toEqual(names());
+});
+
+test.each([
+  ["exec-in-host-mount-namespace ls -h --", "exec-in-host-mount-namespace -- ls -h --"],
+  [
+    "exec-in-host-mount-namespace --verbose ls -x",
+    "exec-in-host-mount-namespace --verbose -- ls -x",
+  ],
+  ["exec-in-host-mount-namespace -- -x", "exec-in-host-mount-namespace -- -x"],
+  ["exec-in-host-mount-namespace --help", "exec-in-host-mount-namespace --help"],
+  ["completion bash --version", "completion bash --version"],
+  ["unknown x -h", "unknown x -h"],
+])("%s is read as %s", (given, want) => {
+  expect(separatePassedWords(createProgram(ctx), given.split(" "))).toEqual(want.split(" "));
 });
 
 test("every command takes --verbose", () => {

@@ -3,7 +3,13 @@ import { BootcError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { createContext } from "../system/run.ts";
 import { VERSION } from "../version.ts";
-import { asksForJson, findCommand, fullNameOf, resolveHelp } from "./asked-command.ts";
+import {
+  asksForJson,
+  findCommand,
+  fullNameOf,
+  resolveHelp,
+  separatePassedWords,
+} from "./asked-command.ts";
 import { type AnyCommand, Command, CommanderError, Option } from "./commander.ts";
 import { declareCompletion } from "./completion.ts";
 import { declareContainerCommands } from "./container.ts";
@@ -44,7 +50,8 @@ export async function runProgram(argv: readonly string[], { signal, form }: Run)
     isVerbose = verbose === true && command.options.includes(TRACE);
   });
   try {
-    await program.parseAsync([...resolveHelp(program, argv)], { from: "user" });
+    const words = separatePassedWords(program, resolveHelp(program, argv));
+    await program.parseAsync([...words], { from: "user" });
     return 0;
   } catch (error) {
     form.isJson ||= asksForJson(program, argv);
