@@ -12,8 +12,8 @@ import {
   rm,
   symlink,
 } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { BootcError } from "../errors.ts";
+import { dirname, join } from "node:path";
+import { BootcError, errnoOf } from "../errors.ts";
 import { openLibc } from "../native/libc.ts";
 import { flushDirectory, ifMissing } from "../system/files.ts";
 import { type Entry, LABEL_XATTR, readEntry } from "./entries.ts";
@@ -31,7 +31,8 @@ export interface TreePair {
  */
 export async function copyEntry(pair: TreePair, path: string): Promise<void> {
   const place = join(pair.to, path);
-  const temporary = join(dirname(place), `.${basename(place)}.${process.pid}.tmp`);
+  // The name itself may be as long as names can be.
+  const temporary = join(dirname(place), `.bootc-${process.pid}.tmp`);
   await rm(temporary, { recursive: true, force: true });
   try {
     await makeCopy(pair, path, temporary);
@@ -85,10 +86,22 @@ async function movePlace(temporary: string, place: string): Promise<void> {
     throw new BootcError(`\`${place}\` is a directory`, { hint: "move it away first" });
   }
   if (fresh?.isDirectory() !== true || found === undefined) return await rename(temporary, place);
-  const libc = openLibc();
-  if (libc !== undefined) return libc.exchangeNames(temporary, place);
+  if (exchange(temporary, place)) return;
   await rm(place);
   await rename(temporary, place);
+}
+
+/** False where two names cannot be swapped, as on some overlays. */
+function exchange(one: string, other: string): boolean {
+  const libc = openLibc();
+  if (libc === undefined) return false;
+  try {
+    libc.exchangeNames(one, other);
+    return true;
+  } catch (error) {
+    if (["EINVAL", "EXDEV", "ENOSYS"].includes(errnoOf(error) ?? "")) return false;
+    throw error;
+  }
 }
 
 /** Makes the directory at `path`, or gives the one that is there the attributes of the original. */

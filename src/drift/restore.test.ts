@@ -111,6 +111,12 @@ test("what is restored is complete, and what was added stays", async () => {
   expect(readFileSync(join(host, "d/sub/f"), "utf8")).toBe("image");
 });
 
+test("a name may be as long as names can be", async () => {
+  const name = "n".repeat(255);
+  const { host } = await restore({ [name]: "image" }, { [name]: "host" }, name);
+  expect(readFileSync(join(host, name), "utf8")).toBe("image");
+});
+
 test("a directory replaces a link without touching where that leads", async () => {
   const outside = newDirectory();
   writeTree(outside, { x: "outside" });
