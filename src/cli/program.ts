@@ -24,7 +24,6 @@ const GROUPS = [
   declareHostExtras,
   declareInstallCommands,
   declareContainerCommands,
-  declareInternalCommands,
   declareCompletion,
   declareInternalCommands,
 ] as const;

@@ -1,8 +1,13 @@
 // `bootc config-diff`: show how /etc differs from that of the booted image, or bring back what the image has.
 import { join } from "node:path";
 import { findChanges, type TreeChange } from "../drift/changes.ts";
-import { type Entries, type Entry, type ReadEntries, readTreeEntries } from "../drift/entries.ts";
-import { documentChanges, formatChanges, quotePath } from "../drift/format.ts";
+import {
+  type DriftEntry,
+  type Entries,
+  type ReadEntries,
+  readTreeEntries,
+} from "../drift/entries.ts";
+import { documentChanges, formatChanges, quoteDriftPath } from "../drift/format.ts";
 import { copyDirectoryItself, copyEntry } from "../drift/place.ts";
 import { openLabelRules } from "../drift/policy-labels.ts";
 import { decideRestore, parseRestorePath } from "../drift/restore.ts";
@@ -37,7 +42,7 @@ interface Trees {
   readonly image: string;
   readonly host: string;
   /** The label that the policy of this host wants. */
-  readonly ruleFor: (path: string, entry: Entry) => string | undefined;
+  readonly ruleFor: (path: string, entry: DriftEntry) => string | undefined;
 }
 
 async function findTrees(ctx: Context): Promise<Trees> {
@@ -78,7 +83,7 @@ async function compare(ctx: Context, { image, host, ruleFor }: Trees): Promise<F
 
 function noteUnnamed(ctx: Context, { unnamed }: ReadEntries): void {
   for (const path of unnamed) {
-    ctx.note(`note: left out of ${quotePath(path)} what has a name that is not UTF-8`);
+    ctx.note(`note: left out of ${quoteDriftPath(path)} what has a name that is not UTF-8`);
   }
 }
 
@@ -95,6 +100,6 @@ async function restore(
     await doing(`restoring \`/etc/${path}\``, () =>
       action === "copy" ? copyEntry(pair, path) : copyDirectoryItself(pair, path),
     );
-    ctx.say(`Restored ${quotePath(path)}`);
+    ctx.say(`Restored ${quoteDriftPath(path)}`);
   }
 }

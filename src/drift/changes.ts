@@ -1,5 +1,5 @@
 // How a tree of files differs from the one it began as.
-import type { Entries, Entry } from "./entries.ts";
+import type { DriftEntry, Entries } from "./entries.ts";
 
 /** What two entries at one path can differ in. Values are as a person reads them. */
 export interface Difference {
@@ -14,8 +14,8 @@ export interface TreeChange {
   readonly kind: TreeChangeKind;
   /** Below the top. */
   readonly path: string;
-  readonly before: Entry | undefined;
-  readonly after: Entry | undefined;
+  readonly before: DriftEntry | undefined;
+  readonly after: DriftEntry | undefined;
   /** In which respects a modified entry differs. */
   readonly differences: readonly Difference[];
 }
@@ -26,7 +26,7 @@ export interface TreeComparison {
   /** Whether two files of one size at this path have the same content. */
   readonly isSameContent: (path: string) => Promise<boolean>;
   /** The label that the entry should have; undefined where any label is right. */
-  readonly labelFor: (path: string, before: Entry) => string | undefined;
+  readonly labelFor: (path: string, before: DriftEntry) => string | undefined;
 }
 
 /** Every change below the top, in the order of paths. What was in a removed directory is not listed. */
@@ -58,8 +58,8 @@ async function compareAt(
 
 async function compareEntries(
   path: string,
-  before: Entry,
-  after: Entry,
+  before: DriftEntry,
+  after: DriftEntry,
   { isSameContent, labelFor }: TreeComparison,
 ): Promise<readonly Difference[]> {
   if (before.kind !== after.kind) {
@@ -100,7 +100,7 @@ function typeOfLabel(label: string): string {
   return label.split(":")[2] ?? label;
 }
 
-function hasSameXattrs({ xattrs: before }: Entry, { xattrs: after }: Entry): boolean {
+function hasSameXattrs({ xattrs: before }: DriftEntry, { xattrs: after }: DriftEntry): boolean {
   if (before.size !== after.size) return false;
   return [...before].every(([name, value]) => after.get(name)?.equals(value) === true);
 }
@@ -109,7 +109,7 @@ export function formatMode(mode: number): string {
   return (mode & 0o7777).toString(8).padStart(4, "0");
 }
 
-export function describeKind({ kind }: Pick<Entry, "kind">): string {
+export function describeKind({ kind }: Pick<DriftEntry, "kind">): string {
   return kind === "link" ? "symbolic link" : kind;
 }
 

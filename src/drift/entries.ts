@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { BootcError, errnoOf } from "../errors.ts";
 import { type Libc, openLibc } from "../native/libc.ts";
 
-export type EntryKind = "file" | "directory" | "link";
+export type DriftKind = "file" | "directory" | "link";
 
-export interface Entry {
-  readonly kind: EntryKind;
+export interface DriftEntry {
+  readonly kind: DriftKind;
   /** Type and permissions, as in stat. */
   readonly mode: number;
   readonly uid: number;
@@ -22,7 +22,7 @@ export interface Entry {
 }
 
 /** Entries by path below the top, which is the empty path. Parents come before what they contain. */
-export type Entries = ReadonlyMap<string, Entry>;
+export type Entries = ReadonlyMap<string, DriftEntry>;
 
 export interface ReadEntries {
   readonly entries: Entries;
@@ -35,7 +35,7 @@ export const LABEL_XATTR = "security.selinux";
 /** Reads everything below the directory `top`; sockets, pipes and devices are left out. */
 export function readTreeEntries(top: string): ReadEntries {
   const libc = openLibc();
-  const entries = new Map<string, Entry>();
+  const entries = new Map<string, DriftEntry>();
   const unnamed = new Set<string>();
   const visit = (path: string): void => {
     const entry = readEntry(join(top, path), libc);
@@ -53,7 +53,7 @@ export function readTreeEntries(top: string): ReadEntries {
 }
 
 /** What is at a path of the disk; undefined for a device, a pipe, a socket, and where there is nothing. */
-export function readEntry(file: string, libc = openLibc()): Entry | undefined {
+export function readEntry(file: string, libc = openLibc()): DriftEntry | undefined {
   const found = lstatSync(file, { throwIfNoEntry: false });
   const kind = found?.isFile()
     ? "file"
@@ -72,7 +72,10 @@ export function readEntry(file: string, libc = openLibc()): Entry | undefined {
 /** Attributes by which an overlay remembers what it covers. */
 const OVERLAY = /^(trusted|user)\.overlay\./;
 
-function readAttributes(file: string, libc: Libc | undefined): Pick<Entry, "label" | "xattrs"> {
+function readAttributes(
+  file: string,
+  libc: Libc | undefined,
+): Pick<DriftEntry, "label" | "xattrs"> {
   const xattrs = new Map<string, Buffer>();
   for (const name of libc === undefined ? [] : listXattrs(file, libc)) {
     const value = OVERLAY.test(name) ? undefined : libc?.getXattr(file, name);

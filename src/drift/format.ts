@@ -20,7 +20,7 @@ export function formatChanges(changes: readonly TreeChange[]): readonly string[]
 function formatChange({ kind, path, differences }: TreeChange): string {
   const details = differences.map(formatDifference).join(", ");
   const verb = `${kind.slice(0, 1).toUpperCase()}${kind.slice(1)}`;
-  return `${verb} ${quotePath(path)}${details === "" ? "" : ` (${details})`}`;
+  return `${verb} ${quoteDriftPath(path)}${details === "" ? "" : ` (${details})`}`;
 }
 
 function formatDifference({ what, before, after }: Difference): string {
@@ -29,7 +29,7 @@ function formatDifference({ what, before, after }: Difference): string {
 }
 
 /** In double quotes, as a program would write it. */
-export function quotePath(path: string): string {
+export function quoteDriftPath(path: string): string {
   return printable(JSON.stringify(path));
 }
 

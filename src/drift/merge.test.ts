@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { type TreeSpec, writeTree } from "../testing/tree-spec.ts";
 import { findChanges } from "./changes.ts";
-import { type Entry, readTreeEntries } from "./entries.ts";
+import { type DriftEntry, readTreeEntries } from "./entries.ts";
 import { applyMerge, planMerge } from "./merge.ts";
 import { haveSameBytes } from "./same-content.ts";
 
@@ -35,7 +35,7 @@ async function merge(pristine: TreeSpec, current: TreeSpec, fresh: TreeSpec) {
   return [...entries].slice(1).map(([path, entry]) => describe(path, entry));
 }
 
-const describe = (path: string, { kind, mode, sizeBytes, target }: Entry) =>
+const describe = (path: string, { kind, mode, sizeBytes, target }: DriftEntry) =>
   kind === "link"
     ? `${path} -> ${target}`
     : `${path} ${kind === "file" ? sizeBytes : "/"} ${(mode & 0o7777).toString(8)}`;

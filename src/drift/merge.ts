@@ -2,8 +2,8 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describeKind, type TreeChange } from "./changes.ts";
-import type { Entries, EntryKind } from "./entries.ts";
-import { quotePath } from "./format.ts";
+import type { DriftKind, Entries } from "./entries.ts";
+import { quoteDriftPath } from "./format.ts";
 import { copyDirectoryItself, copyEntry, type TreePair } from "./place.ts";
 import { ancestorsOf } from "./restore.ts";
 
@@ -48,7 +48,7 @@ export function planMerge(changes: readonly TreeChange[], fresh: Entries): Merge
 }
 
 /** Files and links replace each other; neither replaces a directory, nor a directory them. */
-function isClash(changed: EntryKind, fresh: EntryKind | undefined): boolean {
+function isClash(changed: DriftKind, fresh: DriftKind | undefined): boolean {
   return fresh !== undefined && (changed === "directory") !== (fresh === "directory");
 }
 
@@ -59,12 +59,13 @@ function isDirectory(entries: Entries, path: string): boolean {
 function describeClash(
   path: string,
   clash: string,
-  { changed, fresh }: { readonly changed: EntryKind; readonly fresh: Entries },
+  { changed, fresh }: { readonly changed: DriftKind; readonly fresh: Entries },
 ): string {
   const found = fresh.get(clash);
   const kind = found === undefined ? "missing" : describeKind(found);
-  if (clash !== path) return `${quotePath(path)}: ${quotePath(clash)} is a ${kind} in the new tree`;
-  return `${quotePath(path)}: a ${describeKind({ kind: changed })} here, a ${kind} in the new tree`;
+  if (clash !== path)
+    return `${quoteDriftPath(path)}: ${quoteDriftPath(clash)} is a ${kind} in the new tree`;
+  return `${quoteDriftPath(path)}: a ${describeKind({ kind: changed })} here, a ${kind} in the new tree`;
 }
 
 export async function applyMerge(pair: TreePair, steps: readonly MergeStep[]): Promise<void> {

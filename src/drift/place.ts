@@ -16,13 +16,13 @@ import { dirname, join } from "node:path";
 import { BootcError, errnoOf } from "../errors.ts";
 import { openLibc } from "../native/libc.ts";
 import { flushDirectory, ifMissing } from "../system/files.ts";
-import { type Entry, LABEL_XATTR, readEntry } from "./entries.ts";
+import { type DriftEntry, LABEL_XATTR, readEntry } from "./entries.ts";
 
 export interface TreePair {
   readonly from: string;
   readonly to: string;
   /** The label for what is copied to `path`; undefined for that of the original. */
-  readonly labelFor: (path: string, entry: Entry) => string | undefined;
+  readonly labelFor: (path: string, entry: DriftEntry) => string | undefined;
 }
 
 /**
@@ -118,7 +118,7 @@ export async function copyDirectoryItself(pair: TreePair, path: string): Promise
 
 async function setAttributes(
   file: string,
-  { kind, mode, uid, gid, xattrs }: Entry,
+  { kind, mode, uid, gid, xattrs }: DriftEntry,
   label: string | undefined,
 ): Promise<void> {
   await lchown(file, uid, gid);

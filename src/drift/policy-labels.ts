@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { findPolicy, openFileLabels } from "../native/selabel.ts";
 import type { Context } from "../system/context.ts";
-import type { Entry } from "./entries.ts";
+import type { DriftEntry } from "./entries.ts";
 
 /**
  * The label for a path below `directory`; undefined where the policy has none, and on a system without a
@@ -11,7 +11,7 @@ import type { Entry } from "./entries.ts";
 export async function openLabelRules(
   ctx: Context,
   directory: string,
-): Promise<(path: string, entry: Entry) => string | undefined> {
+): Promise<(path: string, entry: DriftEntry) => string | undefined> {
   const policy = await findPolicy(ctx.root);
   const labels = policy === undefined ? undefined : openFileLabels(policy);
   return (path, { mode }) => labels?.lookUp(join(directory, path), mode);

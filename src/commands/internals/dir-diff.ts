@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { findChanges } from "../../drift/changes.ts";
 import { readTreeEntries } from "../../drift/entries.ts";
-import { formatChanges, quotePath } from "../../drift/format.ts";
+import { formatChanges, quoteDriftPath } from "../../drift/format.ts";
 import { applyMerge, planMerge } from "../../drift/merge.ts";
 import { haveSameBytes } from "../../drift/same-content.ts";
 import { BootcError } from "../../errors.ts";
@@ -38,7 +38,7 @@ export async function dirDiff(
   for (const reason of unmergable) ctx.say(`Unmergable ${reason}`);
   const unnamed = [before, after, target].flatMap((it) => it.unnamed);
   for (const path of unnamed) {
-    ctx.note(`note: left out of ${quotePath(path)} what has a name that is not UTF-8`);
+    ctx.note(`note: left out of ${quoteDriftPath(path)} what has a name that is not UTF-8`);
   }
   if (options.merge !== true) return;
   if (unmergable.length > 0 || unnamed.length > 0) {
