@@ -17,6 +17,7 @@ import { declareHostCommands } from "./host.ts";
 import { declareHostExtras } from "./host-extra.ts";
 import { declareInstallCommands } from "./install.ts";
 import { declareInternalCommands } from "./internals.ts";
+import { declareLoaderEntries } from "./loader-entries.ts";
 
 /** The last two come after all visible commands, which they print. */
 const GROUPS = [
@@ -24,6 +25,8 @@ const GROUPS = [
   declareHostExtras,
   declareInstallCommands,
   declareContainerCommands,
+  declareLoaderEntries,
+  declareInternalCommands,
   declareCompletion,
   declareInternalCommands,
 ] as const;

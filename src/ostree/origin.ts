@@ -51,6 +51,23 @@ export function replaceOriginImage(text: string, image: OstreeReference): string
   return formatKeyfile(withReference(keyfile, image));
 }
 
+/** What belongs to one deployment alone: a pin, an overlay, a commit to return from. */
+const TRANSIENT = [
+  ["libostree-transient", "pinned"],
+  ["origin", "unlocked"],
+  ["origin", "override-commit"],
+] as const;
+
+/** The origin for another deployment of the same content; keys that we do not understand are kept. */
+export function inheritOrigin(text: string): string {
+  return formatKeyfile(
+    TRANSIENT.reduce(
+      (keyfile, [group, key]) => withoutKeyfileKey(keyfile, group, key),
+      parseKeyfile(text),
+    ),
+  );
+}
+
 function withReference(keyfile: Keyfile, image: OstreeReference): Keyfile {
   const value = formatOstreeReference(image);
   return withKeyfileValue(keyfile, "origin", { key: "container-image-reference", value });

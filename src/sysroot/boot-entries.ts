@@ -135,6 +135,16 @@ export async function listEntryFiles(dir: string): Promise<readonly EntryFile[] 
   }
 }
 
+/** The text of the entry that boots the deployment `COMMIT.SERIAL`; undefined when there is none. */
+export async function readEntryTextOf(ctx: Context, name: string): Promise<string | undefined> {
+  for (const file of (await readEntryFiles(ctx)) ?? []) {
+    if (file.problem !== undefined) continue;
+    const { deployments } = await resolveEntries(ctx, [file]);
+    if (deployments.some((it) => it.name === name)) return file.text;
+  }
+  return undefined;
+}
+
 /** A file that is there and cannot be read is one odd entry among others. */
 async function readEntryFile(
   dir: string,

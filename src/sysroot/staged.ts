@@ -1,9 +1,11 @@
 // The deployment that ostree finalizes at shutdown: /run/ostree/staged-deployment, an `a{sv}`.
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
+import { formatVariant } from "../ostree/gvariant.ts";
 import { parseDictionary } from "../ostree/objects.ts";
 import type { Context } from "../system/context.ts";
-import { exists, readBytesIfAny } from "../system/files.ts";
+import { exists, readBytesIfAny, replaceFile } from "../system/files.ts";
 import type { BootableDeployment } from "./boot-entries.ts";
 
 export interface StagedDeployment extends BootableDeployment {
@@ -38,6 +40,35 @@ export async function readStagedDeployment(ctx: Context): Promise<StagedDeployme
       variantOf(entries, "locked", "b") === true ||
       (await exists(join(ctx.root, `${FILE}-locked`))),
   };
+}
+
+/** Extension keys that the staged deployment's boot loader entry gets, by name. */
+const KEYS = "bootconfig-extra";
+const KEYS_TYPE = "a{ss}";
+
+export async function readStagedEntryKeys(ctx: Context): Promise<ReadonlyMap<string, string>> {
+  const bytes = await readBytesIfAny(join(ctx.root, FILE));
+  return readEntryKeys(bytes === undefined ? [] : parseDictionary(bytes));
+}
+
+function readEntryKeys(entries: Entries): ReadonlyMap<string, string> {
+  return new Map(variantOf(entries, KEYS, KEYS_TYPE) as readonly [string, string][] | undefined);
+}
+
+/**
+ * Adds extension keys, which `ostree admin deploy` has no option for. Without them, a shutdown in between
+ * applies the arguments alone; the same command run again then records who owns them.
+ */
+export async function addStagedEntryKeys(
+  ctx: Context,
+  keys: ReadonlyMap<string, string>,
+): Promise<void> {
+  const path = join(ctx.root, FILE);
+  const entries = parseDictionary(await readFile(path));
+  const value = [...new Map([...readEntryKeys(entries), ...keys])];
+  const others = entries.filter(([key]) => key !== KEYS);
+  const changed = [...others, [KEYS, { type: KEYS_TYPE, value }] as const];
+  await replaceFile(path, formatVariant("a{sv}", changed), { mode: 0o644 });
 }
 
 function variantOf(entries: Entries, key: string, type: string): unknown {

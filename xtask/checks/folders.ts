@@ -74,6 +74,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/commands/container",
       "src/commands/install",
       "src/commands/internals",
+      "src/commands/loader-entries",
       "src/commands/ostree-container",
       "src/commands/ostree-container/image",
       "src/image",
@@ -107,6 +108,12 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     question: "what happens at `bootc internals …`",
     mayImport: [...FOR_COMMANDS, "src/cli/commander.ts"],
     isApart: true,
+  },
+  "src/commands/loader-entries": {
+    question: "what happens at `bootc loader-entries …`",
+    mayImport: FOR_COMMANDS,
+    isApart: true,
+    sizeReason: "the group has one verb",
   },
   "src/commands/ostree-container": {
     question: "what happens at `ostree container …`",

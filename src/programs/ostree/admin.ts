@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
 import type { Karg } from "../../host/kargs.ts";
-import { readStagedDeployment } from "../../sysroot/staged.ts";
+import { addStagedEntryKeys, readStagedDeployment } from "../../sysroot/staged.ts";
 import type { Context } from "../../system/context.ts";
 import { exists } from "../../system/files.ts";
 import { isAtLeast, readOstree } from "./version.ts";
@@ -17,6 +17,8 @@ export interface StageRequest {
   readonly origin: string;
   /** All kernel arguments except `ostree=`; undefined to inherit those of the booted deployment. */
   readonly kargs: readonly Karg[] | undefined;
+  /** Extension keys of its boot loader entry, besides those of the booted one. Needs ostree 2026.1. */
+  readonly entryKeys?: ReadonlyMap<string, string>;
   /** Whether the shutdown does not apply the deployment. */
   readonly isLocked: boolean;
 }
@@ -27,6 +29,7 @@ export async function stageDeployment(ctx: Context, request: StageRequest): Prom
     ctx.run("ostree", formatStageArgs(request, originFile), { isQuiet: true }),
   );
   await requireStaged(ctx, request);
+  if (request.entryKeys !== undefined) await addStagedEntryKeys(ctx, request.entryKeys);
   await cancelSoftReboot(ctx);
 }
 
@@ -48,7 +51,7 @@ export function formatStageArgs(request: StageRequest, originFile: string): read
 export async function deployTo(
   ctx: Context,
   sysroot: string,
-  request: Omit<StageRequest, "isLocked">,
+  request: Omit<StageRequest, "isLocked" | "entryKeys">,
 ): Promise<void> {
   const kargs = request.kargs?.map((it) => `--karg-append=${it}`);
   await withOriginFile(request, (originFile) =>
