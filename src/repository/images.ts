@@ -119,6 +119,11 @@ export async function findLayersOf(
   return await findLayers(repo, splitLayers(manifest, config));
 }
 
+/** Whether a layer is here under this digest. */
+export async function hasLayer(repo: string, digest: string): Promise<boolean> {
+  return (await findByDigest(repo, digest)) !== undefined;
+}
+
 async function findByDigest(repo: string, digest: string): Promise<string | undefined> {
   return (
     (await readCommitRef(repo, blobRef(digest))) ?? (await readCommitRef(repo, pendingRef(digest)))

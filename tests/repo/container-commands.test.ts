@@ -209,6 +209,13 @@ describeEachOstree(() => {
     expect(blobs(own)).toHaveLength(3);
     const counted = await container("image", "prune-images", "--sysroot", sysroot, "--and-layers");
     expect(counted).toMatchObject({ status: 0, stdout: "Removed layers: 1\n" });
+
+    // With nothing left to remove, it says so.
+    const none = await container("image", "prune-images", "--sysroot", sysroot);
+    expect(none).toMatchObject({ status: 0, stdout: "No unreferenced images.\n" });
+    ostree("prune", `--repo=${own}`, "--refs-only", "--depth=0");
+    const nothing = await container("image", "prune-images", "--sysroot", sysroot, "--full");
+    expect(nothing).toMatchObject({ status: 0, stdout: "No content was pruned.\n" });
   });
 
   test("every image stays when an origin cannot be understood", async () => {

@@ -73,12 +73,18 @@ interface Offer {
   readonly served: ImageTexts;
   readonly questions?: readonly Question[];
   readonly verification?: Verification;
+  readonly requiresBootable?: boolean;
 }
 
 /** Plans a pull from a registry that serves this, and is asked nothing but `questions`. */
 async function plan(
   { repo }: FileRepository,
-  { served, questions = ["manifest"], verification = { kind: "none" } }: Offer,
+  {
+    served,
+    questions = ["manifest"],
+    verification = { kind: "none" },
+    requiresBootable = false,
+  }: Offer,
 ): Promise<PullPlan> {
   const policy = join(repo, "policy.json");
   await writeFile(policy, '{"default": [{"type": "reject"}]}');
@@ -95,7 +101,7 @@ async function plan(
     env: { CONTAINERS_POLICY_JSON: policy },
   });
   const reference = { image: OS, verification };
-  const planned = await planPull(ctx, { repo, reference, requiresBootable: false });
+  const planned = await planPull(ctx, { repo, reference, requiresBootable });
   requireAllUsed();
   return planned;
 }
@@ -194,3 +200,40 @@ test("a layer that the manifest names twice is fetched once", () => {
   expect(missingLayers({ layers })).toEqual([missing]);
   expect(sumMissing({ layers })).toBe(100);
 });
+
+/** An image that no disk of today has room for. */
+const HUGE = makeImage([A, { ...B, sizeBytes: 999e12 }]);
+const NO_ROOM = /^Insufficient free space for docker:\S+ \(available: .+ required: 999\.0 TB\)$/;
+
+test.each([
+  { what: "lacks the bootable label", served: HUGE },
+  { what: "has a damaged configuration", served: { ...HUGE, config: "{}" }, isPinned: true },
+  {
+    what: "has a configuration of other layers",
+    served: { ...HUGE, ...withConfigOf(makeImage([A]), HUGE) },
+  },
+])("an image that cannot fit and $what is refused for the room", async ({ served, isPinned }) => {
+  const at = await makeFileRepository();
+  const questions: readonly Question[] = isPinned
+    ? ["config", "manifest", "pinned config"]
+    : ["config", "manifest"];
+  await expect(plan(at, { served, questions, requiresBootable: true })).rejects.toMatchObject({
+    kind: "space",
+    message: expect.stringMatching(NO_ROOM),
+  });
+});
+
+test("layers that are here need no room", async () => {
+  const at = await makeFileRepository();
+  await at.setRef(blobRef(B.digest), EMPTY_COMMIT);
+  await expect(
+    plan(at, { served: HUGE, questions: ["config", "manifest"], requiresBootable: true }),
+  ).rejects.toThrow("Target image does not have ostree.bootable label");
+});
+
+/** The manifest of `image` with the configuration of `other`. */
+function withConfigOf(other: ImageTexts, image: ImageTexts) {
+  const manifest = JSON.parse(image.manifest);
+  const config = JSON.parse(other.manifest).config;
+  return { config: other.config, manifest: JSON.stringify({ ...manifest, config }) };
+}

@@ -30,6 +30,7 @@ import {
   inspectConfigOf,
   inspectForHost,
 } from "./inspect.ts";
+import { orNoRoom } from "./room.ts";
 import { readSource } from "./source.ts";
 
 /** What is pulled, and from where. */
@@ -173,7 +174,9 @@ async function readOffered(
     if (isSameImage(stored, inspected)) return { ...inspected, config: stored.config };
   }
   if (inspected === undefined) throw new Error("unreachable: known, but not stored");
-  const config = await inspectConfigOf(ctx, source, { ...limits, of: inspected, early });
+  const config = await orNoRoom({ request, image }, inspected.manifest, () =>
+    inspectConfigOf(ctx, source, { ...limits, of: inspected, early }),
+  );
   return { ...inspected, config };
 }
 
@@ -216,8 +219,10 @@ type FetchTarget = PullTarget & Pick<FetchPlan, "stored">;
 
 /** The plan for an image that is new here. Unlike a stored one, it is checked against this machine. */
 export async function planNew(target: FetchTarget, offered: ImageContent): Promise<FetchPlan> {
-  if (target.request.requiresBootable) requireBootable(offered.config, platformOf(process.arch));
-  return await planFetch(target, offered);
+  return await orNoRoom(target, offered.manifest, async () => {
+    if (target.request.requiresBootable) requireBootable(offered.config, platformOf(process.arch));
+    return await planFetch(target, offered);
+  });
 }
 
 /** The plan to store the offered image, whatever the repository has under that name. */

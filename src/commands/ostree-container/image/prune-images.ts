@@ -22,16 +22,25 @@ export async function imagePruneImages(
     options: { purpose: "removing images", timeoutMs: lockTimeoutOf(options) },
     work: async () => {
       const images = await pruneImages(ctx, { sysroot, repo });
-      const lines = options.full
-        ? [`Removed images: ${images.length}`]
-        : images.map((it) => `Removed: ${it}`);
-      if (options.andLayers || options.full) {
-        lines.push(`Removed layers: ${await pruneLayers(ctx, repo)}`);
+      if (!options.andLayers && !options.full) return describeRemoved(images);
+      const layers = await pruneLayers(ctx, repo);
+      if (!options.full) {
+        return [...images.map((it) => `Removed: ${it}`), `Removed layers: ${layers}`];
       }
-      if (!options.full) return lines;
       const { objects, size } = await pruneObjects(ctx, repo);
-      return [...lines, `Removed objects: ${objects}`, `Freed: ${size}`];
+      if (images.length + layers + objects === 0) return ["No content was pruned."];
+      return [
+        `Removed images: ${images.length}`,
+        `Removed layers: ${layers}`,
+        `Removed objects: ${objects}`,
+        `Freed: ${size}`,
+      ];
     },
   });
   for (const line of lines) ctx.say(line);
+}
+
+function describeRemoved(images: readonly string[]): readonly string[] {
+  if (images.length === 0) return ["No unreferenced images."];
+  return images.map((it) => `Removed: ${it}`);
 }
