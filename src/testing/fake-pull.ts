@@ -61,6 +61,8 @@ export async function makeFakePull(): Promise<FakePull> {
   };
   const start = async (program: string, args: readonly string[]): Promise<string> => {
     switch (`${program} ${args.find((it) => !it.startsWith("--policy="))}`) {
+      case "skopeo --version":
+        return "skopeo version 1.9.3\n";
       case "skopeo inspect":
         commands.push("skopeo inspect");
         return args.includes("--config") ? current().config : current().manifest;

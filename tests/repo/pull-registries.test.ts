@@ -55,6 +55,26 @@ describeEachOstree(() => {
     expect(reference).not.toBe("");
   }
 
+  test("a skopeo that can is told who asks the registry", async () => {
+    const bin = join(scratch.dir, "bin");
+    const said = join(scratch.dir, "said");
+    await mkdir(bin, { recursive: true });
+    const text =
+      `#!/bin/sh\necho "$*" >> ${said}\n` +
+      '[ "$*" = --version ] && { echo skopeo version 1.22.0; exit; }\n' +
+      // The machine's own may be older.
+      `for word; do shift; case $word in --user-agent-prefix=*) ;; *) set -- "$@" "$word" ;; esac; done\n` +
+      `PATH=\${PATH#*:} exec skopeo "$@"\n`;
+    await writeFile(join(bin, "skopeo"), text, { mode: 0o755 });
+    const env = { PATH: `${bin}:${process.env.PATH}` };
+    const reference = `ostree-unverified-registry:${open.address}/os`;
+    const ended = await bootc(pullArgs(scratch.repo(), reference, INSECURE), { env });
+    expect(ended).toMatchObject({ status: 0 });
+    const asked = (await readFile(said, "utf8")).split("\n").filter((it) => it.includes("docker:"));
+    expect(asked.length).toBeGreaterThan(1);
+    for (const it of asked) expect(it).toMatch(/ --user-agent-prefix=bootc\/[0-9]\S* /);
+  });
+
   test("a second pull of the same image changes nothing and fetches no blob", async () => {
     const repo = scratch.repo();
     const reference = `ostree-unverified-registry:${open.address}/os`;

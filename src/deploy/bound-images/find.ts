@@ -6,6 +6,7 @@ import { parseImageReference } from "../../image/reference.ts";
 import { canonicalizeReference } from "../../image/registry-name.ts";
 import { readAuthFile, requirePolicyFile } from "../../programs/skopeo/policy.ts";
 import type { StorageCopy } from "../../programs/skopeo/storage.ts";
+import { readUserAgent } from "../../programs/skopeo/user-agent.ts";
 import { followedImage } from "../../repository/cleanup.ts";
 import { openCommit } from "../../repository/tree.ts";
 import { listDeploymentsOnDisk } from "../../sysroot/deployments.ts";
@@ -69,9 +70,10 @@ export async function fetchBoundImages(ctx: Context, binding: BindingCommit): Pr
 /** A registry, with the credentials of ostree's images and the policy of this machine. */
 export async function remoteSource(ctx: Context, name: string): Promise<StorageCopy["source"]> {
   const authFile = await readAuthFile(ctx);
+  const userAgent = await readUserAgent(ctx);
   return {
     image: canonicalizeReference({ transport: "registry", name }),
-    access: authFile === undefined ? { isAnonymous: true } : { authFile },
+    access: { userAgent, ...(authFile === undefined ? { isAnonymous: true } : { authFile }) },
     policyFile: await requirePolicyFile(ctx),
   };
 }

@@ -12,6 +12,8 @@ export interface RegistryAccess {
   readonly isAnonymous?: boolean | undefined;
   readonly certDir?: string | undefined;
   readonly skipsTlsVerification?: boolean | undefined;
+  /** Comes first in the user agent; only for a skopeo that has the option. */
+  readonly userAgent?: string | undefined;
 }
 
 /** An image, and all that skopeo is told about reaching it. */
@@ -114,6 +116,7 @@ export function registryArgs(access: RegistryAccess, side: "" | "src-"): readonl
     ...(access.authFile === undefined ? [] : [`--${side}authfile=${access.authFile}`]),
     ...(access.certDir === undefined ? [] : [`--${side}cert-dir=${access.certDir}`]),
     ...(access.skipsTlsVerification ? [`--${side}tls-verify=false`] : []),
+    ...(access.userAgent === undefined ? [] : [`--user-agent-prefix=${access.userAgent}`]),
   ];
 }
 
