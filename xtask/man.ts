@@ -1,6 +1,8 @@
 // `xtask man`: writes a man page for every command, from the definitions that parse the command line.
 import { join, relative, resolve } from "node:path";
+import type { AnyCommand } from "../src/cli/commander.ts";
 import { createProgram } from "../src/cli/program.ts";
+import { REINSTALL } from "../src/cli/reinstall.ts";
 import { type CommandTree, readCommandTree } from "../src/cli/tree.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
 import { type GeneratedFiles, requireFresh, writeGenerated } from "./man/generated.ts";
@@ -15,7 +17,7 @@ export const task = defineTask({
       .addHelpText("after", "\nExamples:\n  npm run xtask man\n  npm run xtask -- man --check"),
   async run(tree, options) {
     const checkout = await readCheckout(tree, { allowDirty: true });
-    const files = formatPages(readCommandTree(createProgram(tree.ctx)), checkout);
+    const files = formatPages(readPrograms(createProgram(tree.ctx)), checkout);
     const folder = options.out === undefined ? manFolder(tree) : resolve(options.out);
     if (options.check === true) await requireFresh(folder, files, "npm run xtask man");
     else await writeGenerated(folder, files);
@@ -27,14 +29,20 @@ export function manFolder({ top }: Tree): string {
   return join(top, "target", "man");
 }
 
+/** The command line of each name that people start the program by. */
+export function readPrograms(program: AnyCommand): readonly CommandTree[] {
+  const own = program.commands.filter((it) => it.name() === REINSTALL);
+  return [readCommandTree(program), ...own.map((it) => readCommandTree(it))];
+}
+
 /** All pages by file name, such as `bootc-status.8`. */
 export function formatPages(
-  program: CommandTree,
+  programs: readonly CommandTree[],
   { version, commitEpoch }: Pick<Checkout, "version" | "commitEpoch">,
 ): GeneratedFiles {
   const pagesOf = (it: CommandTree, above: CommandTree | undefined): [string, string][] => [
     [`${pageName(it)}.8`, formatPage(it, above, { version, epoch: commitEpoch })],
     ...it.subcommands.flatMap((below) => pagesOf(below, it)),
   ];
-  return new Map(pagesOf(program, undefined));
+  return new Map(programs.flatMap((it) => pagesOf(it, undefined)));
 }

@@ -71,7 +71,7 @@ export interface RpmOptions {
   readonly outdir: string;
 }
 
-/** Rebuilds a source package in a sandbox and returns the path of the new package. */
+/** Rebuilds a source package in a sandbox and returns the path of the new package; others lie beside it. */
 export async function packageRpm(tree: Tree, options: RpmOptions): Promise<string> {
   return await withScratch(tree, "rpm", async (scratch) => {
     await copyFile(resolve(tree.top, options.srpm), join(scratch, "bootc.src.rpm"));
@@ -80,13 +80,15 @@ export async function packageRpm(tree: Tree, options: RpmOptions): Promise<strin
     await rebuild(tree, scratch, options);
     const folder = join(scratch, "RPMS", options.machine);
     const made = await readdir(folder);
-    if (made[0] === undefined || made.length !== 1) {
-      throw new BootcError(`rpmbuild made ${made.length} packages instead of one`);
+    const [main, ...others] = made.filter((it) => it.startsWith("bootc-"));
+    if (main === undefined || others.length > 0) {
+      throw new BootcError(`rpmbuild made ${made.join(", ")} instead of one package \`bootc\``);
     }
-    const path = join(options.outdir, made[0]);
-    const from = join(folder, made[0]);
-    await writeWhole(resolve(tree.top, path), (temp) => copyFile(from, temp));
-    return path;
+    for (const name of made) {
+      const path = resolve(tree.top, options.outdir, name);
+      await writeWhole(path, (temp) => copyFile(join(folder, name), temp));
+    }
+    return join(options.outdir, main);
   });
 }
 

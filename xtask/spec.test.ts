@@ -12,6 +12,8 @@ test("what lies in packaging/rootfs is installed, and its units are known to sys
     "packaging/rootfs/usr/lib/systemd/system/a.target",
     "packaging/rootfs/usr/lib/systemd/system/of-others.service.d/a.conf",
     "packaging/rootfs/usr/libexec/x/y",
+    "packaging/rootfs/usr/bin/system-reinstall-bootc",
+    "packaging/rootfs/usr/lib/system-reinstall-bootc/z",
   ];
   expect(placesOf(names)).toMatchObject({
     rootfs: [
@@ -20,6 +22,7 @@ test("what lies in packaging/rootfs is installed, and its units are known to sys
       "%{_prefix}/lib/systemd/system/of-others.service.d/a.conf",
       "%{_prefix}/libexec/x/y",
     ],
+    reinstall: ["%{_prefix}/bin/system-reinstall-bootc", "%{_prefix}/lib/system-reinstall-bootc/z"],
     units: ["a.service"],
     folders: expect.arrayContaining(["%{_prefix}/lib/systemd/system/of-others.service.d"]),
   });

@@ -94,6 +94,8 @@ function projectValues({ license, homepage, rpm = {} }: PackageJson): ProjectVal
 /** The committed files that are installed unchanged, by their paths on the machine. */
 export function placesOf(sourceNames: readonly string[]): {
   readonly rootfs: readonly string[];
+  /** Those of the package `system-reinstall-bootc`. */
+  readonly reinstall: readonly string[];
   readonly units: readonly string[];
   readonly folders: readonly string[];
 } {
@@ -106,11 +108,14 @@ export function placesOf(sourceNames: readonly string[]): {
       hint: "files in packaging/rootfs belong below usr/bin, usr/lib, usr/libexec or usr/share",
     });
   }
+  const inMacros = (it: string) => it.replace(/^\/usr\//, "%{_prefix}/");
+  const isReinstall = (it: string) => /\/system-reinstall-bootc(\/|$)/.test(it);
   return {
-    rootfs: places.map((it) => it.replace(/^\/usr\//, "%{_prefix}/")),
+    rootfs: places.filter((it) => !isReinstall(it)).map(inMacros),
+    reinstall: places.filter(isReinstall).map(inMacros),
     units: places.flatMap((it) => UNIT.exec(it)?.[1] ?? []),
     folders: [...FOLDERS, ...new Set(places.flatMap((it) => DROP_INS.exec(it)?.[1] ?? []))].map(
-      (it) => it.replace(/^\/usr\//, "%{_prefix}/"),
+      inMacros,
     ),
   };
 }

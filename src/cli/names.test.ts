@@ -18,6 +18,11 @@ test.each([
     words: ["/run/a"],
     want: ["internals", "systemd-generator", "/run/a"],
   },
+  {
+    argv0: "/usr/bin/system-reinstall-bootc",
+    words: ["quay.io/a"],
+    want: ["system-reinstall-bootc", "quay.io/a"],
+  },
 ])("$argv0 $words means $want", ({ argv0, words, want }) => {
   expect(argvOfProcess(argv0, words)).toEqual(want);
 });

@@ -4,6 +4,7 @@
 const ALIASES: Readonly<Record<string, readonly string[]>> = {
   "bootc-systemd-generator": ["internals", "systemd-generator"],
   "ostree-container": ["internals", "ostree-container"],
+  "system-reinstall-bootc": ["system-reinstall-bootc"],
 };
 
 /** The words after `bootc`, for a program that was started as `argv0` with `words`. */

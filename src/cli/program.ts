@@ -18,6 +18,7 @@ import { declareHostExtras } from "./host-extra.ts";
 import { declareInstallCommands } from "./install.ts";
 import { declareInternalCommands } from "./internals.ts";
 import { declareLoaderEntries } from "./loader-entries.ts";
+import { declareReinstall } from "./reinstall.ts";
 
 /** The last two come after all visible commands, which they print. */
 const GROUPS = [
@@ -27,6 +28,7 @@ const GROUPS = [
   declareContainerCommands,
   declareLoaderEntries,
   declareInternalCommands,
+  declareReinstall,
   declareCompletion,
   declareInternalCommands,
 ] as const;

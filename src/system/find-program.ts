@@ -10,11 +10,19 @@ export function findProgram(name: string, path: string): string {
   return `${dir}/${name}`;
 }
 
+export function isInPath({ env }: Context, name: string): boolean {
+  return pathOf(env).some((it) => canExecute(`${it}/${name}`));
+}
+
 /** Fails when the machine lacks any of the programs, and names all that are missing. */
 export function requirePrograms({ env }: Context, names: readonly string[]): void {
-  const dirs = (env.PATH ?? "/usr/bin:/bin").split(":");
+  const dirs = pathOf(env);
   const missing = names.filter((name) => !dirs.some((it) => canExecute(`${it}/${name}`)));
   if (missing.length > 0) throw notFound(missing);
+}
+
+function pathOf(env: Context["env"]): readonly string[] {
+  return (env.PATH ?? "/usr/bin:/bin").split(":");
 }
 
 function notFound(names: readonly string[]): BootcError {

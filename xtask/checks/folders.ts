@@ -54,6 +54,7 @@ const FOR_COMMANDS = [
   "src/install/plan",
   "src/native",
   "src/progress",
+  "src/reinstall",
   "src/repository",
   "src/sysroot",
   "src/system",
@@ -298,6 +299,10 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/system",
       ...PROGRAMS,
     ],
+  },
+  "src/reinstall": {
+    question: "how is a running system of another kind replaced",
+    mayImport: ["src/format", "src/programs", "src/system"],
   },
   "src/install/plan": {
     question: "what does an installation want",

@@ -7,7 +7,7 @@ import { type AnyCommand, Argument, Command, Option } from "../../src/cli/comman
 import { createProgram } from "../../src/cli/program.ts";
 import { readCommandTree } from "../../src/cli/tree.ts";
 import { createContext } from "../../src/system/run.ts";
-import { formatPages } from "../man.ts";
+import { formatPages, readPrograms } from "../man.ts";
 import { requireFresh, writeGenerated } from "./generated.ts";
 import { formatAfterText, formatPage } from "./page.ts";
 import { escapeText, formatArgument, formatLines, formatTagged } from "./roff.ts";
@@ -106,13 +106,13 @@ test("a page contains everything that help contains", () => {
 
 test("there is a page for each visible command", () => {
   expect([
-    ...formatPages(readCommandTree(smallProgram()), { ...FACTS, commitEpoch: 0 }).keys(),
+    ...formatPages([readCommandTree(smallProgram())], { ...FACTS, commitEpoch: 0 }).keys(),
   ]).toEqual(["demo.8", "demo-run.8", "demo-group.8", "demo-group-inner.8"]);
 });
 
 describe("the pages of bootc", () => {
   const folder = mkdtempSync(join(tmpdir(), "man-"));
-  const pages = formatPages(readCommandTree(createProgram(createContext())), {
+  const pages = formatPages(readPrograms(createProgram(createContext())), {
     version: FACTS.version,
     commitEpoch: FACTS.epoch,
   });
