@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { listVerbs, readCompatibility } from "../testing/compatibility.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import { separatePassedWords } from "./asked-command.ts";
 import type { AnyCommand } from "./commander.ts";
@@ -8,7 +9,13 @@ const { ctx } = scriptedContext("/nonexistent", []);
 
 const ACCESS = "--auth-anonymous --authfile --cert-dir --insecure-skip-tls-verification";
 
-/** Options of other implementations, which their callers may therefore pass. */
+const INSTALL =
+  "--source-imgref --target-transport --target-imgref --target-no-signature-verification " +
+  "--enforce-container-sigpolicy --run-fetch-check --skip-fetch-check --disable-selinux --karg " +
+  "--karg-delete --root-ssh-authorized-keys --generic-image --bound-images --stateroot " +
+  "--bootupd-skip-boot-uuid --bootloader";
+
+/** Options of other implementations, which their callers may therefore pass; every verb of theirs is here. */
 const TAKEN: Readonly<Record<string, string>> = {
   status: "--format --json --format-version --booted -v --verbose",
   upgrade:
@@ -41,6 +48,23 @@ const TAKEN: Readonly<Record<string, string>> = {
   "internals loopback-cleanup-helper": "--device",
   "internals relabel": "--as-path",
   "internals relabel-overlay-mountpoints": "",
+  completion: "",
+  "install to-disk": `--wipe --block-setup --filesystem --root-size --via-loopback ${INSTALL}`,
+  "install to-filesystem": `--root-mount-spec --boot-mount-spec --replace --acknowledge-destructive --skip-finalize ${INSTALL}`,
+  "install to-existing-root": `--replace --acknowledge-destructive --cleanup ${INSTALL}`,
+  "install finalize": "",
+  "install ensure-completion": "",
+  "install print-configuration": "--all",
+  "loader-entries set-options-for-source": "--source --options",
+  "internals systemd-generator": "",
+  "internals fixup-etc-fstab": "",
+  "internals sysusers-sync": "",
+  "internals bootc-install-completion": "",
+  "internals cleanup": "",
+  "internals fsck": "",
+  "internals print-json-schema": "--of",
+  "internals reboot": "",
+  "system-reinstall-bootc": "--composefs-backend",
   "container unencapsulate": `--repo --write-ref --quiet ${ACCESS}`,
   "container import": "--repo",
   "container info": "",
@@ -99,6 +123,21 @@ test.each([
 ])("%s is read as %s", (given, want) => {
   expect(separatePassedWords(createProgram(ctx), given.split(" "))).toEqual(want.split(" "));
 });
+test("the table has every command that bootc 1.x has as well", () => {
+  const own = readCompatibility().filter((it) => it.status === "own");
+  const commands = listVerbs(createProgram(ctx)).filter(
+    ({ name }) => !own.some((it) => it.verb === name),
+  );
+  const named = Object.keys(TAKEN).map(find);
+  // Each look-up declares the command line anew, so commands are compared by their words.
+  const known = named.map(wordsOf);
+  expect(commands.map((it) => wordsOf(it.command)).filter((it) => !known.includes(it))).toEqual([]);
+});
+
+function wordsOf(command: AnyCommand): string {
+  const above = command.parent === null ? "" : `${wordsOf(command.parent)} `;
+  return `${above}${command.name()}`;
+}
 
 test("every command takes --verbose", () => {
   const leaves = (command: AnyCommand): readonly AnyCommand[] =>
