@@ -10,6 +10,8 @@ const FILES: Readonly<Record<(typeof SHELLS)[number], string>> = {
   bash: "bash/bootc",
   zsh: "zsh/_bootc",
   fish: "fish/bootc.fish",
+  elvish: "elvish/bootc.elv",
+  powershell: "powershell/bootc.ps1",
 };
 
 export const task = defineTask({

@@ -27,6 +27,7 @@ export const TEST_PROGRAMS = [
   "unshare",
   "openssl",
   "zsh",
+  "elvish",
   "fish",
   "man",
   "mandoc",

@@ -3,7 +3,7 @@ import type { Context } from "../system/context.ts";
 import { Argument, type Command } from "./commander.ts";
 
 /** The shells that have a completion script. */
-export const SHELLS = ["bash", "zsh", "fish"] as const;
+export const SHELLS = ["bash", "zsh", "fish", "elvish", "powershell"] as const;
 
 export function declareCompletion(program: Command, ctx: Context): void {
   program

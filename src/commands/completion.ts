@@ -1,7 +1,9 @@
 // `bootc completion`: print a script with which a shell completes our commands and options.
 import type { AnyCommand } from "../cli/commander.ts";
 import { formatBashCompletion } from "../cli/completion/bash.ts";
+import { formatElvishCompletion } from "../cli/completion/elvish.ts";
 import { formatFishCompletion } from "../cli/completion/fish.ts";
+import { formatPowershellCompletion } from "../cli/completion/powershell.ts";
 import { formatZshCompletion } from "../cli/completion/zsh.ts";
 import { readCommandTree } from "../cli/tree.ts";
 import { BootcError } from "../errors.ts";
@@ -21,10 +23,14 @@ export function formatCompletion(program: AnyCommand, shell: string): string {
       return formatZshCompletion(tree);
     case "fish":
       return formatFishCompletion(tree);
+    case "elvish":
+      return formatElvishCompletion(tree);
+    case "powershell":
+      return formatPowershellCompletion(tree);
     default:
       throw new BootcError(`there is no completion script for \`${shell}\``, {
         kind: "usage",
-        hint: "choose from bash, zsh, fish",
+        hint: "choose from bash, zsh, fish, elvish, powershell",
       });
   }
 }

@@ -1,6 +1,6 @@
 // Completion scripts in the real shells: they offer what the command line accepts.
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -106,13 +106,59 @@ const completeFish: Complete = (script, _name, line) => {
   return out.split("\n").flatMap((it) => (it === "" ? [] : [it.split("\t")[0] ?? ""]));
 };
 
+/**
+ * The editor exists only at a terminal, so its functions are replaced by ones that print. It filters by
+ * itself what a completer offers.
+ */
+const completeElvish: Complete = (script, name, line) => {
+  const driver = `use str
+var edit: = (ns [
+  &completion:=(ns [&arg-completer=[&]])
+  &complex-candidate~={|word &display=''| put $word }
+  &complete-filename~={|@words| }
+])
+${readFileSync(script, "utf8")}
+var words = [(all $args)]
+$edit:completion:arg-completer[${name}] $@words | each {|word|
+  if (str:has-prefix $word $words[-1]) { print $word"\n" }
+}
+`;
+  const path = `${script}.elv`;
+  writeFileSync(path, driver);
+  const out = execFileSync("elvish", ["-norc", path, ...line.split(" ")], { encoding: "utf8" });
+  return out.split("\n").filter((it) => it !== "");
+};
+
+/** By PowerShell's own completion, which calls the script's block. */
+const completePowershell: Complete = (script, _name, line) => {
+  copyFileSync(script, `${script}.ps1`);
+  const driver = `${script}-driver.ps1`;
+  writeFileSync(
+    driver,
+    `param($script, $line)
+. $script
+(TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches |
+  ForEach-Object { $_.CompletionText }
+`,
+  );
+  const args = ["-NoProfile", "-NonInteractive", "-File", driver, `${script}.ps1`, line];
+  const out = execFileSync("pwsh", args, { encoding: "utf8" });
+  return out.split(/\r?\n/).filter((it) => it !== "");
+};
+
 const SHELLS = [
   { shell: "bash", complete: completeBash },
   { shell: "zsh", complete: completeZsh },
   { shell: "fish", complete: completeFish },
+  { shell: "elvish", complete: completeElvish },
+  { shell: "powershell", complete: completePowershell },
 ] as const;
 
-const isThere = (program: string) => spawnSync(program, ["--version"]).status === 0;
+/** Debian does not have PowerShell. */
+const isThere = (shell: string) => {
+  const program = shell === "powershell" ? "pwsh" : shell;
+  return spawnSync(program, [program === "elvish" ? "-version" : "--version"]).status === 0;
+};
 
 /** Words that must be offered, and words that must not. */
 const LINES = [

@@ -54,6 +54,7 @@ const PACKAGES: Readonly<Record<string, Packages>> = {
   "ssh-keygen": { debian: "openssh-client", fedora: "openssh" },
   openssl: { debian: "openssl", fedora: "openssl" },
   zsh: { debian: "zsh", fedora: "zsh" },
+  elvish: { debian: "elvish", fedora: "elvish" },
   fish: { debian: "fish", fedora: "fish" },
   man: { debian: "man-db", fedora: "man-db" },
   mandoc: { debian: "mandoc", fedora: "mandoc" },
