@@ -1,10 +1,13 @@
-// `xtask man`: writes a man page for every command, from the definitions that parse the command line.
+// `xtask man`: writes a man page for every command, from the definitions that parse the command line, and
+// one for every kind of file that people write.
 import { join, relative, resolve } from "node:path";
 import type { AnyCommand } from "../src/cli/commander.ts";
 import { createProgram } from "../src/cli/program.ts";
 import { REINSTALL } from "../src/cli/reinstall.ts";
 import { type CommandTree, readCommandTree } from "../src/cli/tree.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
+import { formatFormatPage } from "./man/format-page.ts";
+import { FORMATS } from "./man/formats.ts";
 import { type GeneratedFiles, requireFresh, writeGenerated } from "./man/generated.ts";
 import { formatPage, pageName } from "./man/page.ts";
 import { defineTask, type Tree } from "./task.ts";
@@ -44,5 +47,8 @@ export function formatPages(
     [`${pageName(it)}.8`, formatPage(it, above, { version, epoch: commitEpoch })],
     ...it.subcommands.flatMap((below) => pagesOf(below, it)),
   ];
-  return new Map(programs.flatMap((it) => pagesOf(it, undefined)));
+  const ofFiles = FORMATS.map(
+    (it) => [`${it.name}.5`, formatFormatPage(it, { version, epoch: commitEpoch })] as const,
+  );
+  return new Map([...programs.flatMap((it) => pagesOf(it, undefined)), ...ofFiles]);
 }

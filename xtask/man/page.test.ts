@@ -105,9 +105,11 @@ test("a page contains everything that help contains", () => {
 });
 
 test("there is a page for each visible command", () => {
-  expect([
-    ...formatPages([readCommandTree(smallProgram())], { ...FACTS, commitEpoch: 0 }).keys(),
-  ]).toEqual(["demo.8", "demo-run.8", "demo-group.8", "demo-group-inner.8"]);
+  expect(
+    [...formatPages([readCommandTree(smallProgram())], { ...FACTS, commitEpoch: 0 }).keys()].filter(
+      (it) => it.endsWith(".8"),
+    ),
+  ).toEqual(["demo.8", "demo-run.8", "demo-group.8", "demo-group-inner.8"]);
 });
 
 describe("the pages of bootc", () => {

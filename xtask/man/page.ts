@@ -32,13 +32,9 @@ export function formatPage(
 ): string {
   const name = pageName(tree);
   const program = tree.path[0] ?? "";
-  const date = new Date(facts.epoch * 1000).toISOString().slice(0, 10);
-  // The full version of a snapshot does not fit into a page's footer.
-  const release = facts.version.replace(/(\^|~0\.)\d.*/, "");
-  const title = [name.toUpperCase(), "8", date, `${program} ${release}`, `${program} manual`];
   const lines = [
     `.\\" Made by \`xtask man\` from the command line's own definitions.`,
-    `.TH ${title.map(formatPlainArgument).join(" ")}`,
+    ...formatTitle({ name, section: "8", program }, facts),
     formatSection("Name"),
     `${escapeText(name)} \\- ${escapeText(tree.description)}`,
     formatSection("Synopsis"),
@@ -53,6 +49,19 @@ export function formatPage(
     ...formatSeeAlso(tree, above),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** The line that names the page, its section, its date and the program. */
+export function formatTitle(
+  page: { readonly name: string; readonly section: "5" | "8"; readonly program: string },
+  { version, epoch }: PageFacts,
+): readonly string[] {
+  const date = new Date(epoch * 1000).toISOString().slice(0, 10);
+  // The full version of a snapshot does not fit into a page's footer.
+  const release = version.replace(/(\^|~0\.)\d.*/, "");
+  const product = [`${page.program} ${release}`, `${page.program} manual`];
+  const words = [page.name.toUpperCase(), page.section, date, ...product];
+  return [`.TH ${words.map(formatPlainArgument).join(" ")}`];
 }
 
 function formatSynopsis({ path, usage }: CommandTree): string {
