@@ -11,7 +11,7 @@ export interface UserKeys {
   readonly keys: readonly string[];
 }
 
-export interface Account {
+export interface Login {
   readonly name: string;
   readonly uid: string;
   readonly home: string;
@@ -24,7 +24,7 @@ export async function readUserKeys(ctx: Context): Promise<readonly UserKeys[]> {
     readSessionUsers(ctx),
     readFileIfAny(join(ctx.root, "etc/passwd")),
   ]);
-  const accounts = parseAccounts(passwd ?? "");
+  const accounts = parseLogins(passwd ?? "");
   const found: UserKeys[] = [];
   for (const user of [...new Set(["root", ...sessions])].toSorted()) {
     const account = accounts.get(user);
@@ -37,7 +37,7 @@ export async function readUserKeys(ctx: Context): Promise<readonly UserKeys[]> {
 }
 
 /** Format: passwd(5). */
-export function parseAccounts(passwd: string): ReadonlyMap<string, Account> {
+export function parseLogins(passwd: string): ReadonlyMap<string, Login> {
   const accounts = passwd.split("\n").flatMap((line) => {
     const [name = "", , uid = "", , , home = ""] = line.split(":");
     return name !== "" && isAbsolute(home) ? [[name, { name, uid, home }] as const] : [];
@@ -46,7 +46,7 @@ export function parseAccounts(passwd: string): ReadonlyMap<string, Account> {
 }
 
 /** Format: `AuthorizedKeysFile` in sshd_config(5). */
-export function keyFilesOf(account: Account, patterns: readonly string[]): readonly string[] {
+export function keyFilesOf(account: Login, patterns: readonly string[]): readonly string[] {
   const values: Readonly<Record<string, string>> = {
     "%%": "%",
     "%h": account.home,

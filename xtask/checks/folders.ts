@@ -1,5 +1,6 @@
 // The architecture as a table: which question each folder answers, and what it may import.
 import type { Folder } from "./folder.ts";
+import { LINT_FOLDERS } from "./lint-folders.ts";
 import { TOOL_FOLDERS } from "./tool-folders.ts";
 
 /** Every folder may import these. */
@@ -33,13 +34,6 @@ const PULL = [
   "src/pull/merge",
   "src/pull/plan",
   "src/pull/store",
-];
-const LINT = [
-  "src/lint",
-  "src/lint/checks",
-  "src/lint/formats",
-  "src/lint/read",
-  "src/lint/report",
 ];
 const FOR_COMMANDS = [
   "src/cli/options.ts",
@@ -96,7 +90,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   "src/commands/container": {
     question: "what happens at `bootc container …`",
     // Labels by the policy of an image, and the tar of an image.
-    mayImport: [...FOR_COMMANDS, ...LINT, "src/native", "src/tar"],
+    mayImport: [...FOR_COMMANDS, ...Object.keys(LINT_FOLDERS), "src/native", "src/tar"],
     isApart: true,
     sizeReason: "a file for each verb",
   },
@@ -325,45 +319,6 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     question: "what of the installing machine is used",
     mayImport: [...PURE, "src/programs", "src/programs/disk", "src/programs/skopeo", "src/system"],
   },
-  "src/lint": {
-    question: "which mistakes does an image have",
-    mayImport: ["src/format", "src/lint/checks", "src/lint/formats"],
-  },
-  "src/lint/checks": {
-    question: "what is a mistake",
-    mayImport: [
-      "src/format",
-      "src/host",
-      "src/lint/check.ts",
-      "src/lint/formats",
-      "src/lint/kernel.ts",
-      "src/lint/tree.ts",
-      "src/sysroot/prepare-root.ts",
-    ],
-  },
-  "src/lint/formats": {
-    question: "how are the files of a system to be read",
-    mayImport: ["src/system/quote.ts"],
-  },
-  "src/lint/read": {
-    question: "what is in the image",
-    mayImport: [
-      "src/format",
-      "src/image",
-      "src/lint/check.ts",
-      "src/lint/kernel.ts",
-      "src/lint/tree.ts",
-      "src/programs/rpm.ts",
-      "src/programs/skopeo",
-      "src/pull/import/blob.ts",
-      "src/system",
-      "src/tar",
-    ],
-  },
-  "src/lint/report": {
-    question: "how are findings printed",
-    mayImport: ["src/lint", "src/version.ts"],
-  },
   "src/programs": {
     question: "who does the work",
     mayImport: ["src/programs/ostree", "src/system"],
@@ -374,8 +329,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/programs/skopeo": {
     question: "who copies images",
-    mayImport: [...PURE, "src/native", "src/system"],
-    mayImport: [...PURE, "src/system", "src/version.ts"],
+    mayImport: [...PURE, "src/native", "src/system", "src/version.ts"],
   },
   "src/programs/disk": {
     question: "who knows and changes disks",
@@ -398,5 +352,6 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     question: "how do we touch the machine",
     mayImport: [],
   },
+  ...LINT_FOLDERS,
   ...TOOL_FOLDERS,
 };

@@ -132,7 +132,7 @@ async function planLook(
 
 async function completeLook(
   ctx: Context,
-  { request, source }: PullTarget,
+  { request, image, source }: PullTarget,
   { stored, look }: { readonly stored: StoredImage | undefined; readonly look: Look },
 ): Promise<ImageContent> {
   const { inspected } = look;
@@ -141,9 +141,10 @@ async function completeLook(
     return { ...inspected, config: stored.config };
   }
   const limits = { timeoutMs: limitsOf(request).stallMs };
-  const config =
+  const readConfig = async () =>
     (await readConfigByProxy(ctx, look)) ??
     (await inspectConfigOf(ctx, source, { ...limits, of: inspected }));
+  const config = await orNoRoom({ request, image }, inspected.manifest, readConfig);
   return { ...inspected, config };
 }
 
@@ -155,7 +156,7 @@ export async function planAgain(plan: PullPlan): Promise<PullPlan> {
 
 async function readOffered(
   ctx: Context,
-  { request, source }: PullTarget,
+  { request, image, source }: PullTarget,
   { stored, failure }: Pick<NoLook, "failure"> & { readonly stored: StoredImage | undefined },
 ): Promise<ImageContent> {
   const limits = { timeoutMs: limitsOf(request).stallMs };
