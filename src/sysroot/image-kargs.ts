@@ -4,7 +4,7 @@ import type { FileTree } from "../system/file-tree.ts";
 
 const DIR = "usr/lib/bootc/kargs.d";
 
-/** Skips directories and dangling links. */
+/** Skips dangling links and whatever is not a file. */
 export async function readKargsFiles(tree: FileTree): Promise<readonly KargsFile[]> {
   const names = (await tree.readNames(DIR)).filter((it) => it.endsWith(".toml"));
   const files = await Promise.all(

@@ -1,7 +1,8 @@
 // A tree of files that is the root of a system, or will be: its links never lead outside.
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { ifNoFile, readLinkIfAny, readNamesIfAny } from "./files.ts";
+import { BootcError } from "../errors.ts";
+import { ifMissing, readLinkIfAny, readNamesIfAny } from "./files.ts";
 import { resolveInRoot } from "./in-root.ts";
 
 /** Paths are relative to the root. */
@@ -12,7 +13,7 @@ export interface FileTree {
   readLink(path: string): Promise<string | undefined>;
   /** The text of a file, every link on the way followed inside the tree. */
   readText(path: string): Promise<string>;
-  /** The same; undefined for a directory, and where there is nothing. */
+  /** The same; undefined for anything that is not a file, and where there is nothing. */
   readTextIfAny(path: string): Promise<string | undefined>;
 }
 
@@ -21,10 +22,18 @@ export function openDirectory(root: string): FileTree {
   return {
     readNames: async (path) => await readNamesIfAny(await resolveInRoot(root, path)),
     readLink: (path) => readLinkIfAny(join(root, path)),
-    readText: async (path) => await readFile(await resolveInRoot(root, path), "utf8"),
+    async readText(path) {
+      const text = await readRegularFile(await resolveInRoot(root, path));
+      if (text === undefined) throw new BootcError(`\`/${path}\` is not a file`);
+      return text;
+    },
     async readTextIfAny(path) {
-      const real = await resolveInRoot(root, path);
-      return await readFile(real, "utf8").catch(ifNoFile(undefined));
+      return await readRegularFile(await resolveInRoot(root, path)).catch(ifMissing(undefined));
     },
   };
+}
+
+/** Undefined for anything else: reading a fifo would wait for a writer, and no signal ends that. */
+async function readRegularFile(path: string): Promise<string | undefined> {
+  return (await stat(path)).isFile() ? await readFile(path, "utf8") : undefined;
 }
