@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { doing } from "../errors.ts";
 import type { Context } from "../system/context.ts";
-import { ifAbsent, readTextUnlessDirectory } from "../system/files.ts";
+import { ifAbsent, readRegularFile } from "../system/files.ts";
 import { type ConfigFile, type InstallConfig, mergeInstallConfig } from "./plan/install-config.ts";
 
 const DIRS = ["usr/lib", "usr/local/lib", "etc", "run"];
@@ -35,7 +35,7 @@ async function readConfigDir(
   const files = await Promise.all(
     wanted.map(async (name) => {
       const path = `/${dir}/${name}`;
-      return { name, path, text: await readTextUnlessDirectory(join(ctx.root, path)) };
+      return { name, path, text: await readRegularFile(join(ctx.root, path)) };
     }),
   );
   return files.flatMap(({ name, path, text }) =>

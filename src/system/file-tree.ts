@@ -1,8 +1,7 @@
 // A tree of files that is the root of a system, or will be: its links never lead outside.
-import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
-import { ifMissing, readLinkIfAny, readNamesIfAny } from "./files.ts";
+import { ifMissing, readLinkIfAny, readNamesIfAny, readRegularFile } from "./files.ts";
 import { resolveInRoot } from "./in-root.ts";
 
 /** Paths are relative to the root. */
@@ -31,9 +30,4 @@ export function openDirectory(root: string): FileTree {
       return await readRegularFile(await resolveInRoot(root, path)).catch(ifMissing(undefined));
     },
   };
-}
-
-/** Undefined for anything else: reading a fifo would wait for a writer, and no signal ends that. */
-async function readRegularFile(path: string): Promise<string | undefined> {
-  return (await stat(path)).isFile() ? await readFile(path, "utf8") : undefined;
 }

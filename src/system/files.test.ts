@@ -1,8 +1,8 @@
-import { chmod, mkdtemp, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { exists, readFileIfAny, replaceFile } from "./files.ts";
+import { exists, readFileIfAny, readRegularFile, replaceFile } from "./files.ts";
 
 test("a replaced file keeps its mode and leaves nothing beside it", async () => {
   const dir = await mkdtemp(join(tmpdir(), "files-"));
@@ -32,4 +32,11 @@ test("a missing file is undefined, an unreadable one is an error", async () => {
   expect(await readFileIfAny(join(dir, "none"))).toBeUndefined();
   await expect(readFileIfAny(dir)).rejects.toThrow("EISDIR");
   expect(await exists(join(dir, "none"))).toBe(false);
+});
+
+test("a link to /dev/null is an empty file, and no other device is read", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "files-"));
+  for (const name of ["null", "zero"]) await symlink(`/dev/${name}`, join(dir, name));
+  expect(await readRegularFile(join(dir, "null"))).toBe("");
+  expect(await readRegularFile(join(dir, "zero"))).toBeUndefined();
 });

@@ -12,9 +12,17 @@ export async function readBytesIfAny(path: string): Promise<Buffer | undefined> 
   return await readFile(path).catch(ifMissing(undefined));
 }
 
-/** The text of a file; undefined where there is a directory, or a link to one. */
-export async function readTextUnlessDirectory(path: string): Promise<string | undefined> {
-  return await readFile(path, "utf8").catch(ifError(["EISDIR"], undefined));
+/** What stat gives for /dev/null, on Linux always the same. */
+const NULL_DEVICE = 0x103;
+
+/**
+ * The text of a file, or of a link to one; empty for a link to /dev/null, as administrators mask files.
+ * Undefined for anything else: reading a fifo would wait for a writer, and no signal ends that.
+ */
+export async function readRegularFile(path: string): Promise<string | undefined> {
+  const found = await stat(path);
+  if (found.isCharacterDevice() && found.rdev === NULL_DEVICE) return "";
+  return found.isFile() ? await readFile(path, "utf8") : undefined;
 }
 
 /** The names in a directory, sorted; none when there is no directory. */
