@@ -1,8 +1,20 @@
-// A throw-away repository: objects and refs written as files, moved into the real one by one local pull.
-import { closeSync, fchmodSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+// A throw-away repository: objects and refs written as files, moved into the real one by one transaction.
+import {
+  closeSync,
+  existsSync,
+  fchmodSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
+  CHECKSUM,
   type Commit,
   EMPTY_TREE,
   EMPTY_TREE_BYTES,
@@ -14,6 +26,7 @@ import {
 import { pullLocal } from "../programs/ostree/repo.ts";
 import type { Context } from "../system/context.ts";
 import { ifAbsent } from "../system/files.ts";
+import { listRefs } from "./files.ts";
 
 /** Every temporary directory of a pull starts so; what a killed run left is found by it. */
 const PREFIX = "bootc-pull-";
@@ -27,14 +40,33 @@ export async function makeWorkDirectory(repo: string): Promise<string> {
 /** Removes the temporary directories of runs that were killed. Only under the lock of the pull. */
 export async function removeWorkDirectories(repo: string): Promise<void> {
   const names = await readdir(join(repo, "tmp")).catch(ifAbsent([]));
-  const ours = names.filter((it) => it.startsWith(PREFIX));
-  await Promise.all(ours.map((it) => rm(join(repo, "tmp", it), { recursive: true, force: true })));
+  const ours = names.filter((it) => it.startsWith(PREFIX)).map((it) => join(repo, "tmp", it));
+  for (const top of ours) await removeMarks(repo, top);
+  await Promise.all(ours.map((it) => rm(it, { recursive: true, force: true })));
+}
+
+/** A killed transaction leaves marks of incomplete commits, also of those that the repository never got. */
+async function removeMarks(repo: string, top: string): Promise<void> {
+  for (const ref of await listRefs(top, "")) {
+    const commit = readFileSync(join(top, "refs/heads", ref), "utf8").trim();
+    // What a power cut left of the file is not a name.
+    if (!CHECKSUM.test(commit) || existsSync(join(repo, objectPath(commit, "commit")))) continue;
+    await rm(partialMark(repo, commit), { force: true });
+  }
+}
+
+/** The file by which ostree knows that a commit lacks objects. */
+export function partialMark(repo: string, commit: string): string {
+  return join(repo, `state/${commit}.commitpartial`);
 }
 
 export interface Scratch {
   readonly top: string;
-  /** Where an object is to be written; its folder exists then. */
+  readonly mode: ScratchMode;
+  /** Where an object is to be written. */
   pathOf(checksum: string, kind: ObjectKind): string;
+  /** The directory with the objects that are there, each named by its checksum and kind: `CHECKSUM.file`. */
+  readonly listing: string;
   /** Written at once and once only; small objects only. */
   add(checksum: string, kind: ObjectKind, bytes: Uint8Array): void;
   setRef(ref: string, commit: string): Promise<void>;
@@ -62,34 +94,53 @@ export async function createScratch(repo: string, mode: ScratchMode = "split"): 
     await mkdir(join(top, "refs", kind), { recursive: true });
   }
   await writeFile(join(top, "config"), `[core]\nrepo_version=1\nmode=${MODES[mode]}\n`);
-  const pathOf = createPaths(top);
+  const listing = join(top, LIST);
+  await mkdir(listing);
+  const pathOf = (checksum: string, kind: ObjectKind) => `${listing}/${checksum}.${kind}`;
   const add = createAdd(pathOf);
   // An encapsulated image leaves it out when /sysroot is its only empty directory.
   add(EMPTY_TREE, "dirtree", EMPTY_TREE_BYTES);
   return {
     top,
+    mode,
     pathOf,
     add,
+    listing,
     async setRef(ref, commit) {
       const path = join(top, "refs/heads", ref);
       await mkdir(dirname(path), { recursive: true });
       await writeFile(path, `${commit}\n`);
+      await chmod(path, 0o644);
     },
-    pull: async (ctx, commits = []) =>
-      await pullLocal(ctx, repo, { scratch: top, commits, isTrusted: mode === "bare" }),
+    async pull(ctx, commits = []) {
+      arrange(top);
+      await pullLocal(ctx, repo, { scratch: top, commits, isTrusted: mode === "bare" });
+    },
     remove: () => rmSync(top, { recursive: true, force: true }),
   };
 }
 
-function createPaths(top: string): Scratch["pathOf"] {
+/**
+ * One directory for all objects: the 256 of a repository take longer to make and to remove than the objects
+ * of a small layer.
+ */
+const LIST = "list";
+
+/** Puts the objects where ostree looks for them. */
+function arrange(top: string): void {
   const folders = new Set<string>();
-  return (checksum, kind) => {
-    const path = `${top}/${objectPath(checksum, kind)}`;
-    const folder = checksum.slice(0, 2);
-    if (!folders.has(folder)) mkdirSync(dirname(path), { recursive: true });
+  for (const name of readdirSync(join(top, LIST))) {
+    const path = join(top, objectPathOf(name));
+    const folder = dirname(path);
+    if (!folders.has(folder)) mkdirSync(folder, { recursive: true });
     folders.add(folder);
-    return path;
-  };
+    renameSync(join(top, LIST, name), path);
+  }
+}
+
+/** Where a repository has the object that a scratch repository lists as `name`. */
+export function objectPathOf(name: string): string {
+  return `objects/${name.slice(0, 2)}/${name.slice(2)}`;
 }
 
 function createAdd(pathOf: Scratch["pathOf"]): Scratch["add"] {

@@ -84,6 +84,9 @@ export async function makeFakePull(): Promise<FakePull> {
       case "ostree refs":
         commands.push("ostree refs");
         return "";
+      case "sync --file-system":
+        commands.push("sync");
+        return "";
       case "flock --exclusive":
         commands.push("flock");
         return "";

@@ -36,20 +36,37 @@ describeEachOstree((ostree) => {
     });
   }
 
-  test("layers that are written at the same time are moved in one transaction", async () => {
-    const log = join(it.work, "log");
-    const ctx = contextWith(ostree, it, `echo "$1" >> ${log}`);
-    const batches = await createBatches(ctx, it.repo);
-    const tars = ["a", "b", "c", "d"].map(tarOf);
-    const layers = await Promise.all(tars.map((tar) => importInto(batches, ctx, tar)));
-    await Promise.all(layers.map((layer) => layer.durable));
-    await batches.remove();
-    expect(readFileSync(log, "utf8")).toBe("pull-local\n");
-    for (const [i, tar] of tars.entries()) {
-      expect(it.ostree("rev-parse", pendingRef(digestOf(tar)))).toBe(layers[i]?.commit);
-    }
-    it.ostree("fsck", "--quiet");
-  });
+  /** Makes ostree carry out the transactions, as it does for all settings that ours ignore. */
+  const leaveToOstree = () => it.ostree("config", "set", "core.locking", "false");
+
+  test.each(["ours", "ostree's"])(
+    "layers that are written at the same time are moved in one transaction of %s",
+    async (whose) => {
+      it.ostree("config", "set", "core.fsync", "true");
+      if (whose !== "ours") leaveToOstree();
+      const log = join(it.work, "log");
+      const ctx = contextWith(ostree, it, `echo "$1" >> ${log}`);
+      const started: string[] = [];
+      const run = (...words: Parameters<typeof ctx.run>) => {
+        started.push(words[0]);
+        return ctx.run(...words);
+      };
+      const batches = await createBatches({ ...ctx, run }, it.repo);
+      const tars = ["a", "b", "c", "d"].map(tarOf);
+      const layers = await Promise.all(tars.map((tar) => importInto(batches, ctx, tar)));
+      await Promise.all(layers.map((layer) => layer.durable));
+      await batches.remove();
+      expect(existsSync(log) ? readFileSync(log, "utf8") : "").toBe(
+        whose === "ours" ? "" : "pull-local\n",
+      );
+      // Once for the content, and once for its names.
+      expect(started).toEqual(whose === "ours" ? ["sync", "sync"] : []);
+      for (const [i, tar] of tars.entries()) {
+        expect(it.ostree("rev-parse", pendingRef(digestOf(tar)))).toBe(layers[i]?.commit);
+      }
+      it.ostree("fsck", "--quiet");
+    },
+  );
 
   test("a damaged layer fails alone", async () => {
     const batches = await createBatches(it.ctx, it.repo);
@@ -79,6 +96,7 @@ describeEachOstree((ostree) => {
   });
 
   test("every layer in a failed transaction gets the error", async () => {
+    leaveToOstree();
     const ctx = contextWith(
       ostree,
       it,

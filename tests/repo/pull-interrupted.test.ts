@@ -160,10 +160,9 @@ describeEachOstree(() => {
     "when a pull is killed while `ostree %s` runs, ostree ends, too",
     async (verb) => {
       const repo = scratch.repo();
-      // Here ostree makes the commits of all layers, which we would otherwise write ourselves.
-      if (verb === "commit") {
-        ostree("config", `--repo=${repo}`, "set", "core.per-object-fsync", "true");
-      }
+      // With these settings, ostree makes or moves the commits of all layers, as we would do otherwise.
+      const setting = verb === "commit" ? "core.per-object-fsync=true" : "core.locking=false";
+      ostree("config", `--repo=${repo}`, "set", ...setting.split("="));
       const bin = join(scratch.dir, `halting-${verb}`);
       await mkdir(bin);
       // While stopped, ostree does not see the end of its input.

@@ -13,12 +13,15 @@ export interface ServedImage {
 }
 
 /** Serves an image of these layers as `ADDRESS/os`. */
-export async function serveImage(layers: TinyImage["layers"]): Promise<ServedImage> {
+export async function serveImage(
+  layers: TinyImage["layers"],
+  labels: Readonly<Record<string, string>> = {},
+): Promise<ServedImage> {
   const scratch = await makeScratch();
   const registry = await startRegistry();
   const dir = join(scratch.dir, "image");
   await mkdir(dir);
-  const image = await makeTinyImage(dir, "os", { layers });
+  const image = await makeTinyImage(dir, "os", { layers, labels });
   const target = `docker://${registry.address}/os`;
   skopeo("copy", "-q", `oci:${dir}:os`, target, "--dest-tls-verify=false");
   return {

@@ -159,7 +159,14 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/repository": {
     question: "what is in an ostree repository, and who may write it",
-    mayImport: [...PURE, "src/programs/ostree", "src/sysroot", "src/system"],
+    mayImport: [
+      ...PURE,
+      "src/native",
+      "src/programs/disk/fs.ts",
+      "src/programs/ostree",
+      "src/sysroot",
+      "src/system",
+    ],
   },
   "src/pull": {
     question: "how does an image become a commit",

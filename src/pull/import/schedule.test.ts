@@ -65,23 +65,31 @@ test.each([
 const EMPTY_TAR = Buffer.alloc(1024);
 const VERSION = "libostree:\n Version: '2024.5'\n Features:\n  - initial-var\n";
 
-/** The import of one layer, an empty tar. `move` stands in for ostree's move of it into the repository. */
-async function makeBed(move: () => Promise<void>) {
+/** Who moves a layer into the repository. A repository without `state` is one that only ostree writes to. */
+const MOVERS = ["us", "ostree"] as const;
+
+/** The import of one layer, an empty tar. `move` is called when it is about to be moved into the repository. */
+async function makeBed(mover: (typeof MOVERS)[number], move: () => Promise<void>) {
   // Only root writes layers without ostree's help; a layer without files does not need root's rights.
   const getuid = vi.spyOn(process as { getuid(): number }, "getuid").mockReturnValue(0);
   onTestFinished(() => getuid.mockRestore());
   const repo = await mkdtemp(join(tmpdir(), "schedule-"));
   onTestFinished(() => rm(repo, { recursive: true }));
   await mkdir(join(repo, "objects"));
+  if (mover === "us") await mkdir(join(repo, "state"));
   await mkdir(join(repo, "refs/heads", PENDING_PREFIX), { recursive: true });
   await writeFile(join(repo, "config"), "[core]\nrepo_version=1\nmode=bare\n");
   const ctx: Context = {
     ...scriptedContext(repo, []).ctx,
     async read(_program, [verb]) {
       if (verb === "--version") return VERSION;
-      expect(verb).toBe("pull-local");
+      expect([mover, verb]).toEqual(["ostree", "pull-local"]);
       await move();
       return "";
+    },
+    async run(program) {
+      expect([mover, program]).toEqual(["us", "sync"]);
+      await move();
     },
   };
   const digest = `sha256:${createHash("sha256").update(EMPTY_TAR).digest("hex")}`;
@@ -113,34 +121,42 @@ async function makeBed(move: () => Promise<void>) {
   };
 }
 
-test("a layer's blob stays until the layer is on the disk", async () => {
-  const moving = Promise.withResolvers<void>();
-  const moved = Promise.withResolvers<void>();
-  const { blob, events, digest, ...bed } = await makeBed(async () => {
-    moving.resolve();
-    await moved.promise;
-  });
-  const importing = bed.import();
-  await moving.promise;
-  await setImmediate();
-  expect((await lstat(blob)).isFile()).toBe(true);
-  expect(events).toEqual([]);
-  moved.resolve();
-  const { commits } = await importing;
-  expect((await lstat(blob)).isSymbolicLink()).toBe(true);
-  expect(events).toEqual([{ type: "layer", digest, state: "imported" }]);
-  expect([...commits.keys()]).toEqual([digest]);
-});
+test.each(MOVERS)(
+  "moved by %s, a layer's blob stays until the layer is on the disk",
+  async (mover) => {
+    const moving = Promise.withResolvers<void>();
+    const moved = Promise.withResolvers<void>();
+    const { blob, events, digest, ...bed } = await makeBed(mover, async () => {
+      moving.resolve();
+      await moved.promise;
+    });
+    const importing = bed.import();
+    await moving.promise;
+    await setImmediate();
+    expect((await lstat(blob)).isFile()).toBe(true);
+    expect(events).toEqual([]);
+    moved.resolve();
+    const { commits } = await importing;
+    expect((await lstat(blob)).isSymbolicLink()).toBe(true);
+    expect(events).toEqual([{ type: "layer", digest, state: "imported" }]);
+    expect([...commits.keys()]).toEqual([digest]);
+  },
+);
 
-test("the blob of a layer that could not be moved into the repository is there for the next run", async () => {
-  const { blob, events, ...bed } = await makeBed(() => Promise.reject(new Error("no power")));
-  await expect(bed.import()).rejects.toThrow("importing layer");
-  expect((await lstat(blob)).isFile()).toBe(true);
-  expect(events).toEqual([]);
-});
+test.each(MOVERS)(
+  "the blob of a layer that %s could not move is there for the next run",
+  async (mover) => {
+    const { blob, events, ...bed } = await makeBed(mover, () =>
+      Promise.reject(new Error("no power")),
+    );
+    await expect(bed.import()).rejects.toThrow("importing layer");
+    expect((await lstat(blob)).isFile()).toBe(true);
+    expect(events).toEqual([]);
+  },
+);
 
 test("a blob that is not what it should be is gone for the next run", async () => {
-  const { blob, ...bed } = await makeBed(() => Promise.resolve());
+  const { blob, ...bed } = await makeBed("us", () => Promise.resolve());
   await writeFile(blob, Buffer.alloc(EMPTY_TAR.length, 1));
   await expect(bed.import()).rejects.toThrow("importing layer");
   await expect(lstat(blob)).rejects.toThrow("ENOENT");

@@ -6,8 +6,10 @@ import { blobRef, imageRef } from "../../ostree/ref-names.ts";
 import { readRef } from "../../repository/files.ts";
 import { IMAGE_KEYS } from "../../repository/image-commit.ts";
 import { addCommit, createScratch, type Scratch } from "../../repository/scratch.ts";
+import { tryPublish } from "../../repository/transaction.ts";
 import type { Context } from "../../system/context.ts";
 import { createLabelSource, type LabelSource } from "../labels/lookups.ts";
+import { canWriteObjects } from "../store/batches.ts";
 import { decideLabelling, type Labelling, relabelByUs } from "./labels.ts";
 import { addTrees, type MergedTree, type MergeRequest } from "./merge.ts";
 import { forgetRelabelling, relabelByOstree } from "./relabel-by-ostree.ts";
@@ -68,21 +70,35 @@ async function commitLabelled(
   labelling: Labelling,
 ): Promise<ImageCommit> {
   const { repo } = request;
-  const scratch = await createScratch(repo, labelling.by === "us" ? "bare" : "split");
+  const scratch = await createScratch(repo, (await canWriteObjects(repo)) ? "bare" : "split");
   try {
     const root = await labelledRoot(ctx, request, { scratch, labelling });
     const commit = addCommit(scratch, mergeCommit(request, { root, labelling }));
     await scratch.setRef(imageRef(request.reference), commit);
     if (request.protectiveRef !== undefined) await scratch.setRef(request.protectiveRef, commit);
     await setMissingRefs(scratch, request);
-    await scratch.pull(ctx);
+    const known = await findWhole(request);
+    const publish = async () => {
+      const transaction = { repo, scratch, unproven: [commit], known };
+      if (!(await tryPublish(ctx, transaction))) await scratch.pull(ctx);
+    };
+    await publish();
     // Another program may have cleaned up meanwhile.
-    if ((await setMissingRefs(scratch, request)) > 0) await scratch.pull(ctx);
+    if ((await setMissingRefs(scratch, request)) > 0) await publish();
     if (labelling.by === "ostree") await forgetRelabelling(ctx, repo);
     return { commit };
   } finally {
     scratch.remove();
   }
+}
+
+/** The base, and the version of the image that is stored: most of the new one is in these. */
+async function findWhole({
+  repo,
+  base,
+  reference,
+}: ImageCommitRequest): Promise<readonly string[]> {
+  return [base, await readRef(repo, imageRef(reference))].filter((it) => it !== undefined);
 }
 
 /** The tree with its labels; the scratch repository has what is new in it. */

@@ -25,7 +25,9 @@ export function createOwnBase(
   return {
     add: scratch.add,
     async accept(commit) {
-      return { durable: publish(layerDigest, commit).catch(explainIncomplete) };
+      return {
+        durable: publish(layerDigest, { commit, isProven: false }).catch(explainIncomplete),
+      };
     },
     end() {},
   };

@@ -6,8 +6,9 @@ import { keyfileValue, parseKeyfile } from "../../ostree/keyfile.ts";
 import { pendingRef } from "../../ostree/ref-names.ts";
 import { readCommit } from "../../repository/files.ts";
 import { syncPendingRefs } from "../../repository/pending.ts";
-import { createScratch, type Scratch } from "../../repository/scratch.ts";
+import { createScratch, partialMark, type Scratch } from "../../repository/scratch.ts";
 import { readReserve } from "../../repository/space.ts";
+import { tryPublish } from "../../repository/transaction.ts";
 import type { Context } from "../../system/context.ts";
 import { createObjectWriter, type ObjectWriter } from "./write-objects.ts";
 
@@ -16,11 +17,17 @@ export interface LayerSlot {
   readonly scratch: Scratch;
   readonly objects: ObjectWriter;
   /** The layer is whole and verified; resolves when it is durable under its pending ref, after `end`. */
-  publish(digest: string, commit: string): Promise<void>;
+  publish(digest: string, layer: PublishedLayer): Promise<void>;
   /** Something went wrong with the writing itself: nothing that was written beside it is published. */
   spoil(error: unknown): void;
   /** To be called in any case, when nothing is written for this layer any more. */
   end(): void;
+}
+
+export interface PublishedLayer {
+  readonly commit: string;
+  /** Whether all objects of the commit were written here; others have to be in the repository. */
+  readonly isProven: boolean;
 }
 
 export interface Batches {
@@ -32,8 +39,11 @@ export interface Batches {
 interface Batch {
   readonly scratch: Scratch;
   readonly objects: ObjectWriter;
-  readonly layers: Map<string, string>;
+  /** By their refs. */
+  readonly layers: Map<string, PublishedLayer>;
   readonly published: PromiseWithResolvers<void>;
+  /** Layers that were begun. */
+  joined: number;
   writers: number;
   isClosed: boolean;
   spoiledBy: unknown;
@@ -97,6 +107,7 @@ export async function createBatches(ctx: Context, repo: string): Promise<Batches
       });
       if (batch.isClosed) continue;
       batch.writers++;
+      batch.joined++;
       waiting.add(batch);
       return batch;
     }
@@ -130,6 +141,7 @@ async function createBatch(repo: string, reserveBytes: number): Promise<Batch> {
     objects,
     layers: new Map(),
     published,
+    joined: 0,
     writers: 0,
     isClosed: false,
     spoiledBy: undefined,
@@ -140,8 +152,8 @@ function slotOf(batch: Batch, end: () => void): LayerSlot {
   return {
     scratch: batch.scratch,
     objects: batch.objects,
-    publish(digest, commit) {
-      batch.layers.set(pendingRef(digest), commit);
+    publish(digest, layer) {
+      batch.layers.set(pendingRef(digest), layer);
       return batch.published.promise;
     },
     spoil(error) {
@@ -153,11 +165,11 @@ function slotOf(batch: Batch, end: () => void): LayerSlot {
 
 /** Never rejects: a failure goes to the promises of the batch's layers. */
 async function publish(ctx: Context, repo: string, batch: Batch): Promise<void> {
-  const { scratch, layers, published } = batch;
+  const { layers, published, scratch } = batch;
   try {
     try {
       if (batch.spoiledBy !== undefined) throw batch.spoiledBy;
-      if (layers.size > 0) await move(ctx, repo, { scratch, layers });
+      if (layers.size > 0) await move(ctx, repo, batch);
     } finally {
       scratch.remove();
     }
@@ -167,16 +179,17 @@ async function publish(ctx: Context, repo: string, batch: Batch): Promise<void> 
   }
 }
 
-async function move(
-  ctx: Context,
-  repo: string,
-  { scratch, layers }: Pick<Batch, "scratch" | "layers">,
-): Promise<void> {
-  for (const [ref, commit] of layers) {
-    await scratch.setRef(ref, commit);
+async function move(ctx: Context, repo: string, { scratch, layers, joined }: Batch): Promise<void> {
+  for (const [ref, { commit }] of layers) await scratch.setRef(ref, commit);
+  // Of a layer that turned out to be damaged there are objects, which ostree leaves behind.
+  if (joined === layers.size) {
+    const unproven = [...layers.values()].filter((it) => !it.isProven).map((it) => it.commit);
+    if (await tryPublish(ctx, { repo, scratch, unproven })) return;
+  }
+  for (const { commit } of layers.values()) {
     // A commit that is there may lack objects, after a power cut for instance; so marked, it is completed.
     if ((await readCommit(repo, commit)) !== undefined) {
-      await writeFile(join(repo, `state/${commit}.commitpartial`), "");
+      await writeFile(partialMark(repo, commit), "");
     }
   }
   await scratch.pull(ctx);

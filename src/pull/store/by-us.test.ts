@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openLibc } from "../../native/libc.ts";
-import { formatFileHeader, objectPath, parseCommit, sha256 } from "../../ostree/objects.ts";
+import { formatFileHeader, parseCommit, sha256 } from "../../ostree/objects.ts";
 import { createScratch, type Scratch } from "../../repository/scratch.ts";
 import { createOwnSink } from "./by-us.ts";
 import { type LayerEntry, NO_CONTENT } from "./sink.ts";
@@ -38,7 +38,7 @@ function commit(entries: AsyncIterable<LayerEntry>, signal = new AbortController
 function fileOf(content: Buffer): Buffer {
   const header = { ...OWNER, mode: 0o100644, symlinkTarget: "", xattrs: [] };
   const checksum = sha256(formatFileHeader(header), content);
-  return readFileSync(join(scratch.top, objectPath(checksum, "file")));
+  return readFileSync(scratch.pathOf(checksum, "file"));
 }
 
 /** Files written beside their objects, whose names are not known yet. */
@@ -63,7 +63,7 @@ test("content of every size becomes objects, and the commit says when and what",
   expect(fileOf(small)).toEqual(small);
   expect(fileOf(large)).toEqual(large);
   expect(unnamed()).toEqual([]);
-  const bytes = readFileSync(join(scratch.top, objectPath(checksum ?? "", "commit")));
+  const bytes = readFileSync(scratch.pathOf(checksum ?? "", "commit"));
   expect(parseCommit(bytes)).toMatchObject({
     timestampEpoch: 7,
     metadata: [["key", { type: "s", value: "text" }]],
@@ -99,7 +99,7 @@ test("a file has its attributes when the layer is written, whatever its size", a
     await commit(stream([{ ...FILE, xattrs, sizeBytes, content: [content] }]));
     const header = { ...OWNER, mode: 0o100644, symlinkTarget: "", xattrs };
     const checksum = sha256(formatFileHeader(header), content);
-    const path = join(scratch.top, objectPath(checksum, "file"));
+    const path = scratch.pathOf(checksum, "file");
     expect(libc.getXattr(path, "user.a")?.toString()).toBe("user.a");
     expect(libc.getXattr(path, "user.b")?.toString()).toBe("user.b");
   }

@@ -25,7 +25,7 @@ export function createOwnSink(
       return isWritten ? addCommit(slot.scratch, tree, { ...how, env }) : undefined;
     },
     async accept(commit) {
-      return { durable: slot.publish(layerDigest, commit) };
+      return { durable: slot.publish(layerDigest, { commit, isProven: true }) };
     },
   };
 }
