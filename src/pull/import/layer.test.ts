@@ -58,7 +58,7 @@ async function makeBed({ fail }: { readonly fail?: Error } = {}) {
   await mkdir(join(repo, "refs/heads", PENDING_PREFIX), { recursive: true });
   await writeFile(
     join(repo, "config"),
-    "[core]\nrepo_version=1\nmode=bare\nmin-free-space-percent=0\n",
+    "[core]\nrepo_version=1\nmode=bare\nlocking=false\nmin-free-space-percent=0\n",
   );
   const handed: HandedOver[] = [];
   const ctx: Context = {
@@ -203,7 +203,7 @@ test.each([
 ] as const)("beside %s (%j), a whole layer is %s", async (_, more, expected) => {
   const bed = await makeBed();
   const slot = await bed.batches.open();
-  const published = slot.publish("sha256:b", BASE.commit);
+  const published = slot.publish("sha256:b", { commit: BASE.commit, isProven: true });
   await expect(bed.import("derived", tarOfEntries(), more)).rejects.toThrow("cannot be imported");
   slot.end();
   const [{ status }] = await Promise.allSettled([published]);

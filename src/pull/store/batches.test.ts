@@ -33,10 +33,11 @@ test.each([
   },
 );
 
+const EMPTY_LAYER = { commit: EMPTY_COMMIT, isProven: true };
 const [A, B] = ["a", "b"].map((it) => `sha256:${it.repeat(64)}`) as [string, string];
 
 /** A repository, and an ostree that notes what it was given; the first `failures` moves fail. */
-async function makeBed({ config = "min-free-space-percent=0\n", failures = 0 } = {}) {
+async function makeBed({ config = "locking=false\nmin-free-space-percent=0\n", failures = 0 } = {}) {
   const file = await makeFileRepository();
   await file.write("config", `${BARE}${config}`);
   await mkdir(join(file.repo, "state"));
@@ -60,11 +61,11 @@ test("layers that are written side by side are moved together, when the last has
   const { batches, moves, leftOf } = await makeBed();
   const [one, two] = [await batches.open(), await batches.open()];
   expect(one.scratch).toBe(two.scratch);
-  const first = one.publish(A, EMPTY_COMMIT);
+  const first = one.publish(A, EMPTY_LAYER);
   one.end();
   await setImmediate();
   expect(moves).toEqual([]);
-  const second = two.publish(B, EMPTY_COMMIT);
+  const second = two.publish(B, EMPTY_LAYER);
   two.end();
   await Promise.all([first, second]);
   expect(moves).toEqual([[pendingRef(A), pendingRef(B)]]);
@@ -75,7 +76,7 @@ test("a layer after that gets a batch of its own", async () => {
   const { batches, moves } = await makeBed();
   for (const digest of [A, B]) {
     const slot = await batches.open();
-    const published = slot.publish(digest, EMPTY_COMMIT);
+    const published = slot.publish(digest, EMPTY_LAYER);
     slot.end();
     await published;
   }
@@ -109,7 +110,7 @@ test("a batch with more than 128 MiB takes no more layers", async () => {
 test("what went wrong with the writing fails all layers beside it, and none after it", async () => {
   const { batches, moves, leftOf } = await makeBed();
   const [one, two] = [await batches.open(), await batches.open()];
-  const published = one.publish(A, EMPTY_COMMIT);
+  const published = one.publish(A, EMPTY_LAYER);
   one.end();
   two.spoil(new Error("no disk"));
   two.spoil(new Error("later"));
@@ -117,7 +118,7 @@ test("what went wrong with the writing fails all layers beside it, and none afte
   await expect(published).rejects.toThrow("no disk");
   expect(moves).toEqual([]);
   const next = await batches.open();
-  const after = next.publish(B, EMPTY_COMMIT);
+  const after = next.publish(B, EMPTY_LAYER);
   next.end();
   await after;
   expect(moves).toEqual([[pendingRef(B)]]);
@@ -131,7 +132,7 @@ test("a move that fails fails its layers, and the next one is made all the same"
     [B, "moved"],
   ] as const) {
     const slot = await batches.open();
-    const published = slot.publish(digest, EMPTY_COMMIT);
+    const published = slot.publish(digest, EMPTY_LAYER);
     slot.end();
     expect(
       await published.then(
@@ -147,7 +148,7 @@ test("a move that fails fails its layers, and the next one is made all the same"
 test("a commit that is there is marked as one that may lack objects, a new one is not", async () => {
   const { batches, leftOf } = await makeBed();
   const slot = await batches.open();
-  const published = [slot.publish(A, EMPTY_COMMIT), slot.publish(B, "c".repeat(64))];
+  const published = [slot.publish(A, EMPTY_LAYER), slot.publish(B, { commit: "c".repeat(64), isProven: false })];
   slot.end();
   await Promise.all(published);
   expect(await leftOf("state")).toEqual([`${EMPTY_COMMIT}.commitpartial`]);
