@@ -43,6 +43,7 @@ export const TEST_PROGRAMS = [
   "qemu-system-x86_64",
   "qemu-io",
   "buildah",
+  "podman",
   "nbdkit",
   "ssh",
 ] as const;

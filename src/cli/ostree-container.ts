@@ -9,6 +9,7 @@ import {
   withAccessOptions,
   withPullOptions,
 } from "./options.ts";
+import { declareEncapsulate, declareReexport } from "./ostree-container-export.ts";
 
 /** Declares the group under `name` in `parent`. */
 export function declareOstreeContainer(parent: Command, ctx: Context, name: string): void {
@@ -16,11 +17,13 @@ export function declareOstreeContainer(parent: Command, ctx: Context, name: stri
     .command(name)
     .description("move images between registries and ostree repositories");
   declareUnencapsulate(container, ctx);
+  declareEncapsulate(container, ctx);
   declareInfo(container, ctx);
   const image = container.command("image").description("images stored in a repository");
   declarePull(image, ctx);
   declareQueries(image, ctx);
   declareCopy(image, ctx);
+  declareReexport(image, ctx);
   declareRemovals(image, ctx);
   declareDeploy(image, ctx);
 }

@@ -67,6 +67,9 @@ const TAKEN: Readonly<Record<string, string>> = {
   "system-reinstall-bootc": "--composefs-backend",
   "container unencapsulate": `--repo --write-ref --quiet ${ACCESS}`,
   "container import": "--repo",
+  "container encapsulate":
+    "--repo -l --label --authfile --config --copymeta --copymeta-opt --cmd --compression-fast --contentmeta",
+  "container export": "--repo",
   "container info": "",
   "container image list": "--repo",
   "container image pull": `--ostree-digestfile --quiet --check ${ACCESS}`,
@@ -74,6 +77,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   "container image metadata": "--repo --config",
   "container image clear-cached-update": "--repo",
   "container image copy": "--src-repo --dest-repo",
+  "container image reexport": "--repo --authfile --compression-fast",
   "container image remove": "--repo --skip-gc",
   "container image prune-layers": "--repo",
   "container image prune-images": "--sysroot --and-layers --full",

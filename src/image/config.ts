@@ -24,6 +24,7 @@ export interface ImageConfig {
 }
 
 export interface ImageHistory {
+  readonly created?: string;
   readonly created_by?: string;
   readonly empty_layer?: boolean;
 }
@@ -61,6 +62,11 @@ export function createdEpochOf(manifest: ImageManifest, config: ImageConfig): nu
   if (typeof text !== "string" || !/^\d{4}-\d\d-\d\dT/i.test(text)) return undefined;
   const epochMs = Date.parse(text);
   return Number.isNaN(epochMs) || epochMs < 0 ? undefined : Math.floor(epochMs / 1000);
+}
+
+/** The time in an image's configuration, without a fraction of a second. */
+export function formatImageTime(epoch: number): string {
+  return new Date(epoch * 1000).toISOString().replace(".000Z", "Z");
 }
 
 /** Refuses an image that this machine cannot boot: it lacks the bootable label, or is for other hardware. */

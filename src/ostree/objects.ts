@@ -191,3 +191,17 @@ export function formatFileHeader(header: FileHeader): Buffer {
   prefix.writeUInt32BE(bytes.length);
   return Buffer.concat([prefix, bytes]);
 }
+
+/** The header that a repository of the mode archive keeps in front of a file's compressed content. */
+export function parseArchivedHeader(
+  bytes: Uint8Array,
+): FileHeader & { readonly sizeBytes: number } {
+  const [size, uid, gid, mode, , symlinkTarget, xattrs] = parseVariant(
+    "(tuuuusa(ayay))",
+    bytes,
+  ) as [bigint, number, number, number, number, string, VariantValue];
+  return {
+    ...{ uid: swap32(uid), gid: swap32(gid), mode: swap32(mode) },
+    ...{ symlinkTarget, xattrs: toXattrs(xattrs), sizeBytes: Number(swap64(size)) },
+  };
+}

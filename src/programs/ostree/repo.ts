@@ -3,6 +3,7 @@ import { BootcError } from "../../errors.ts";
 import { CHECKSUM } from "../../ostree/objects.ts";
 import type { Context } from "../../system/context.ts";
 import { feed } from "../../system/feed.ts";
+import { failureOf } from "../../system/run.ts";
 
 export interface TarCommit {
   readonly repo: string;
@@ -72,6 +73,25 @@ export function isOutOfRoom(error: unknown): boolean {
   return (
     error instanceof BootcError && /No space left|min-free-space|Disk quota/.test(error.message)
   );
+}
+
+/** The checksum of the commit that a ref, a checksum or the beginning of one names. */
+export async function resolveRevision(
+  ctx: Context,
+  repo: string,
+  revision: string,
+): Promise<string> {
+  try {
+    return (await ctx.read("ostree", ["rev-parse", `--repo=${repo}`, "--", revision])).trim();
+  } catch (cause) {
+    const said = failureOf(cause)
+      ?.stderr.trim()
+      .replace(/^error: /, "");
+    if (!said) throw cause;
+    throw new BootcError(`\`${revision}\` does not name a commit of \`${repo}\`: ${said}`, {
+      kind: "usage",
+    });
+  }
 }
 
 /** Makes an empty repository in the directory `repo`, which may exist. */

@@ -110,7 +110,10 @@ export async function copyToLayout(
 }
 
 /** Options that tell how to reach a registry. */
-export function registryArgs(access: RegistryAccess, side: "" | "src-"): readonly string[] {
+export function registryArgs(
+  access: RegistryAccess,
+  side: "" | "src-" | "dest-",
+): readonly string[] {
   return [
     ...(access.isAnonymous ? [`--${side}no-creds`] : []),
     ...(access.authFile === undefined ? [] : [`--${side}authfile=${access.authFile}`]),

@@ -1,0 +1,56 @@
+// Declares the commands of `ostree container` that make container images of commits.
+import type { Context } from "../system/context.ts";
+import { type Command, Option } from "./commander.ts";
+import { collectValues, declared, withAccessOptions } from "./options.ts";
+
+export function declareEncapsulate(container: Command, ctx: Context): void {
+  const command = container
+    .command("encapsulate")
+    .alias("export")
+    .description("make a container image of a commit, and copy it somewhere")
+    .addOption(repositoryOption())
+    .argument("<rev>", "the commit, or a ref")
+    .argument("<target>", "where the image goes, for instance oci:/srv/os")
+    .option("-l, --label <key=value>", "a label; may be repeated", collectValues, [])
+    .option("--config <file>", "JSON with the `config` of the image's configuration")
+    .option("--copymeta <key>", "make this metadata of the commit a label", collectValues, [])
+    .option("--copymeta-opt <key>", "the same if the commit has it", collectValues, [])
+    .option("--cmd <word>", "a word of the command of containers; may be repeated", collectValues)
+    .option("--compression-fast", "compress layers less, but faster")
+    .option("--contentmeta <file>", "JSON that says which layer each file belongs to");
+  withAccessOptions(command)
+    .addHelpText(
+      "after",
+      "\nExamples:\n" +
+        "  ostree container encapsulate --repo repo os/stable docker://quay.io/example/os\n" +
+        "  ostree container encapsulate --repo repo --copymeta version os/stable oci:/srv/os",
+    )
+    .action(async (rev, target, options) => {
+      const { encapsulate } = await import("../commands/ostree-container/encapsulate.ts");
+      await encapsulate(ctx, declared({ ...options, rev, target }));
+    });
+}
+
+function repositoryOption() {
+  return new Option("--repo <repo>", "the repository's directory").makeOptionMandatory();
+}
+
+export function declareReexport(image: Command, ctx: Context): void {
+  const command = image
+    .command("reexport")
+    .description("make a container image of a stored one, and copy it somewhere")
+    .addOption(repositoryOption())
+    .argument("<source>", "the stored image, for instance docker://quay.io/example/os")
+    .argument("<target>", "where the image goes, for instance oci:/srv/os")
+    .option("--compression-fast", "compress layers less, but faster");
+  withAccessOptions(command)
+    .addHelpText(
+      "after",
+      "\nExamples:\n" +
+        "  ostree container image reexport --repo repo docker://quay.io/example/os oci:/srv/os",
+    )
+    .action(async (source, target, options) => {
+      const { imageReexport } = await import("../commands/ostree-container/image/reexport.ts");
+      await imageReexport(ctx, declared({ ...options, source, target }));
+    });
+}

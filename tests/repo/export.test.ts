@@ -1,0 +1,303 @@
+// Commits as container images again: stored images layer by layer, and commits of any repository encapsulated.
+import { execFileSync } from "node:child_process";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CAPABILITY } from "./images/derived.ts";
+import { dir, file, hardlink, makeTar, symlink } from "./images/tar-writer.ts";
+import { describeEachOstree } from "./ostree-versions.ts";
+import { bootc, makeScratch, ostree, pullArgs, type Scratch, skopeo } from "./program.ts";
+import { makeTinyImage } from "./tiny-image.ts";
+
+const LONG = `usr/lib/${"long-".repeat(30)}ü`;
+
+const LOWER = makeTar([
+  dir("."),
+  dir("usr"),
+  dir("usr/bin"),
+  file("usr/bin/su", "su", { mode: 0o4755 }),
+  file("usr/bin/ping", "ping", { mode: 0o755, xattrs: { "security.capability": CAPABILITY } }),
+  dir("usr/lib"),
+  file("usr/lib/nobody", "n", { uid: 65534, gid: 65534, xattrs: { "user.b": "1", "user.a": "2" } }),
+  file("usr/lib/secret", "s", { mode: 0 }),
+  file("usr/lib/empty"),
+  file("usr/lib/big", Buffer.alloc(3_000_000, "random enough ")),
+  hardlink("usr/lib/twin", "usr/lib/big"),
+  file(LONG, "long"),
+  symlink("usr/lib/link", "../..//sbin/x"),
+  symlink(`${LONG}-link`, LONG),
+  dir("usr/lib/private", { mode: 0o700, xattrs: { "user.d": "1" } }),
+  dir("usr/tmp", { mode: 0o1777 }),
+  dir("usr/old"),
+  file("usr/old/a", "a"),
+  dir("etc"),
+  file("etc/conf", "conf"),
+  dir("var"),
+  dir("var/log"),
+  file("var/log/x", "x"),
+]);
+
+const UPPER = makeTar([
+  dir("."),
+  dir("usr"),
+  dir("usr/bin"),
+  file("usr/bin/.wh.su"),
+  file("usr/bin/-dash", "dash"),
+  dir("usr/old"),
+  file("usr/old/.wh..wh..opq"),
+  file("usr/old/b", "b"),
+  dir("etc"),
+  file("etc/.wh.conf"),
+  file("etc/other", "other"),
+]);
+
+describeEachOstree(({ version }) => {
+  let scratch: Scratch;
+  beforeAll(async () => {
+    scratch = await makeScratch();
+  });
+  afterAll(() => scratch?.remove());
+
+  const container = (...words: readonly string[]) =>
+    bootc(["internals", "ostree-container", ...words]);
+  const run = async (...words: readonly string[]) => {
+    const ended = await container(...words);
+    expect(ended.status, ended.stderr).toBe(0);
+    return ended.stdout.trim();
+  };
+  const pull = async (repo: string, reference: string) => {
+    const ended = await bootc(pullArgs(repo, `ostree-unverified-image:${reference}`, "--quiet"));
+    expect(ended.status, ended.stderr).toBe(0);
+  };
+  /** The commit of the only image in `repo`, and the checksums of its root. */
+  const imageIn = (repo: string) => {
+    const [ref = ""] = ostree("refs", `--repo=${repo}`, "--list", "ostree/container/image").split(
+      "\n",
+    );
+    return {
+      commit: ostree("rev-parse", `--repo=${repo}`, ref).trim(),
+      root: ostree("ls", `--repo=${repo}`, "-d", "-C", ref, "/"),
+    };
+  };
+  const reexport = async (repo: string, source: string, target: string) =>
+    await run("image", "reexport", "--repo", repo, source, target);
+
+  describe("a stored image", () => {
+    let repo: string;
+    let source: string;
+    beforeAll(async () => {
+      repo = scratch.repo(`stored-${version}`);
+      const top = join(scratch.dir, `lower-${version}`);
+      await mkdir(top);
+      await makeTinyImage(top, "os", { layers: [LOWER, UPPER] });
+      source = `oci:${top}:os`;
+      await pull(repo, source);
+    });
+
+    test("comes back as the same tree, with the same digest each time", async () => {
+      const target = `oci:${scratch.dir}/again-${version}:os`;
+      const said = await reexport(repo, source, target);
+      expect(said).toMatch(/^Exported: sha256:[0-9a-f]{64}$/);
+      expect(await reexport(repo, source, `oci:${scratch.dir}/third-${version}:os`)).toBe(said);
+      const other = scratch.repo(`again-repo-${version}`);
+      await pull(other, target);
+      expect(imageIn(other).root).toBe(imageIn(repo).root);
+      ostree("fsck", `--repo=${other}`, "--quiet");
+      const inspected = JSON.parse(skopeo("inspect", "--config", target));
+      expect(inspected.config.Labels).toEqual({ "containers.bootc": "1" });
+      expect(inspected.history.map((it: { created_by: string }) => it.created_by)).toEqual([
+        "layer 0",
+        "layer 1",
+      ]);
+    });
+
+    test("goes into a container storage, where builds can go on from it", async () => {
+      const storage = `[overlay@${scratch.dir}/storage+${scratch.dir}/run-storage]`;
+      await reexport(repo, source, `containers-storage:${storage}localhost/os:1`);
+      const podman = (...words: readonly string[]) =>
+        execFileSync(
+          "unshare",
+          [
+            ...["--mount", "podman", `--root=${scratch.dir}/storage`],
+            ...[`--runroot=${scratch.dir}/run-storage`, ...words],
+          ],
+          { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] },
+        );
+      const context = join(scratch.dir, `build-${version}`);
+      await mkdir(context);
+      await writeFile(join(context, "added"), "added");
+      const recipe = "FROM localhost/os:1\nCOPY added /usr/lib/added\n";
+      await writeFile(join(context, "Containerfile"), recipe);
+      podman("build", "--quiet", "--tag=localhost/derived", context);
+      const archive = join(scratch.dir, `derived-${version}`);
+      podman("push", "--quiet", "localhost/derived", `oci:${archive}:os`);
+      const other = scratch.repo(`derived-repo-${version}`);
+      await pull(other, `oci:${archive}:os`);
+      const { commit } = imageIn(other);
+      const listed = ostree(
+        "ls",
+        `--repo=${other}`,
+        "-R",
+        commit,
+        "/usr/bin",
+        "/usr/lib",
+        "/usr/old",
+      );
+      expect(listed).toMatch(/-00644 0 0 +5 \/usr\/lib\/added\n/);
+      expect(listed).toMatch(/-00644 65534 65534 +1 \/usr\/lib\/nobody\n/);
+      expect(listed).not.toContain("/usr/bin/su");
+      expect(listed).not.toContain("/usr/old/a");
+    });
+
+    test("that is not there, or has lost a layer, is refused", async () => {
+      const target = `oci:${scratch.dir}/none-${version}`;
+      const none = await container("image", "reexport", "--repo", repo, "oci:/none", target);
+      expect(none).toMatchObject({ status: 1, stdout: "" });
+      const own = scratch.repo(`lost-${version}`);
+      await pull(own, source);
+      const [blob = ""] = ostree("refs", `--repo=${own}`, "--list", "ostree/container/blob").split(
+        "\n",
+      );
+      ostree("refs", `--repo=${own}`, "--delete", blob);
+      const lost = await container("image", "reexport", "--repo", own, source, target);
+      expect(lost).toMatchObject({ status: 6, stdout: "" });
+      expect(lost.stderr).toMatch(/the repository has lost the layer `sha256:.*\nhint: /);
+    });
+  });
+
+  describe("a commit", () => {
+    const repos: Record<string, string> = {};
+    let commit: string;
+    beforeAll(async () => {
+      const bare = scratch.repo(`bare-${version}`);
+      const top = join(scratch.dir, `tree-${version}`);
+      await mkdir(top);
+      await makeTinyImage(top, "os", { layers: [LOWER] });
+      await pull(bare, `oci:${top}:os`);
+      commit = ostree(
+        ...["commit", `--repo=${bare}`, "--branch=os/stable", "--subject=An OS"],
+        ...[`--tree=ref=${imageIn(bare).commit}`, "--add-metadata-string=version=42"],
+        ...["--add-metadata=ostree.bootable=true", "--add-metadata-string=some.key=value"],
+        ...["--add-detached-metadata-string=signature=kept", "--timestamp=@1700000000"],
+      ).trim();
+      repos.bare = bare;
+      for (const mode of ["archive", "bare-user"]) {
+        const repo = join(scratch.dir, `${mode}-${version}`);
+        ostree("init", `--repo=${repo}`, `--mode=${mode}`);
+        ostree("pull-local", `--repo=${repo}`, bare, "os/stable");
+        repos[mode] = repo;
+      }
+    });
+    const encapsulate = async (mode: string, name: string, ...more: readonly string[]) =>
+      await run(
+        ...["encapsulate", "--repo", repos[mode] ?? "", "os/stable"],
+        ...[`oci:${scratch.dir}/${name}-${version}:os`, ...more],
+      );
+    const manifestOf = async (name: string) =>
+      JSON.parse(skopeo("inspect", "--raw", `oci:${scratch.dir}/${name}-${version}:os`));
+
+    test("comes back as itself, whatever the mode of the repository", async () => {
+      const digests = [];
+      for (const mode of ["bare", "archive", "bare-user"]) {
+        digests.push(await encapsulate(mode, `of-${mode}`));
+        const target = scratch.repo(`import-${mode}-${version}`);
+        const image = `ostree-unverified-image:oci:${scratch.dir}/of-${mode}-${version}:os`;
+        const words = ["--repo", target, image, "--write-ref", "x", "--quiet"];
+        expect(await run("unencapsulate", ...words)).toContain(commit);
+        ostree("fsck", `--repo=${target}`, "--quiet");
+        const key = "--print-detached-metadata-key=signature";
+        expect(ostree("show", `--repo=${target}`, key, "x").trim()).toBe("'kept'");
+      }
+      expect(new Set(digests).size).toBe(1);
+      expect(digests[0]).toMatch(/^sha256:[0-9a-f]{64}$/);
+    });
+
+    test("says in labels what it is", async () => {
+      await writeFile(join(scratch.dir, "config.json"), '{"Env":["A=1"],"Labels":{"mine":"1"}}');
+      await encapsulate(
+        ...["bare", "labelled", "--label", "l=1=2", "--copymeta", "some.key"],
+        ...["--copymeta-opt", "none", "--cmd", "/usr/bin/x", "--cmd", "-y"],
+        ...["--config", join(scratch.dir, "config.json"), "--compression-fast"],
+      );
+      const name = `oci:${scratch.dir}/labelled-${version}:os`;
+      const { config, created, history, rootfs } = JSON.parse(skopeo("inspect", "--config", name));
+      const labels = {
+        "containers.bootc": "1",
+        l: "1=2",
+        "org.opencontainers.image.version": "42",
+        "ostree.bootable": "true",
+        "ostree.commit": commit,
+        "ostree.final-diffid": rootfs.diff_ids[0],
+        "some.key": "value",
+        version: "42",
+      };
+      expect(config).toEqual({
+        ...{ Cmd: ["/usr/bin/x", "-y"], Env: ["A=1"], Labels: { mine: "1", ...labels } },
+      });
+      expect((await manifestOf("labelled")).annotations).toEqual(labels);
+      expect([created, history[0].created_by]).toEqual(["2023-11-14T22:13:20Z", "An OS"]);
+    });
+
+    test("is split as its composer says, and a derived image on top keeps that", async () => {
+      const listed = ostree("ls", `--repo=${repos.bare}`, "-R", "-C", commit, "/usr");
+      const checksumOf = (path: string) =>
+        new RegExp(`([0-9a-f]{64}) /${path}\n`).exec(`${listed}\n`)?.[1] ?? "";
+      const mapping = {
+        [checksumOf("usr/bin/su")]: "tools",
+        [checksumOf("usr/bin/ping")]: "tools",
+        [checksumOf("usr/lib/big")]: "big",
+        ["0".repeat(64)]: "tools",
+      };
+      const layers = { tools: "tools-1.0", nothing: "nothing-1", big: "big-2.0" };
+      const meta = join(scratch.dir, "meta.json");
+      await writeFile(meta, JSON.stringify({ version: 1, labels: { m: "1" }, layers, mapping }));
+      await encapsulate("bare", "split", "--contentmeta", meta);
+      const manifest = await manifestOf("split");
+      const names = manifest.layers.map(
+        (it: { annotations?: Record<string, string> }) => it.annotations?.["ostree.components"],
+      );
+      expect(names).toEqual([undefined, "big-2.0", "tools-1.0"]);
+      expect(manifest.annotations.m).toBe("1");
+
+      const repo = scratch.repo(`split-repo-${version}`);
+      const source = `oci:${scratch.dir}/split-${version}:os`;
+      await pull(repo, source);
+      expect(ostree("rev-parse", `--repo=${repo}`, `${imageIn(repo).commit}^`).trim()).toBe(commit);
+      const target = `oci:${scratch.dir}/split-again-${version}:os`;
+      await reexport(repo, source, target);
+      const again = scratch.repo(`split-again-repo-${version}`);
+      await pull(again, target);
+      expect(imageIn(again).root).toBe(imageIn(repo).root);
+      const parent = ostree("rev-parse", `--repo=${again}`, `${imageIn(again).commit}^`).trim();
+      expect(parent).toBe(commit);
+      expect(
+        (await manifestOf("split-again")).layers.map((it: { digest: string }) => it.digest),
+      ).toEqual(manifest.layers.map((it: { digest: string }) => it.digest));
+    });
+
+    test("and bad words about it are refused before anything is written", async () => {
+      const repo = repos.bare ?? "";
+      const target = `oci:${scratch.dir}/refused-${version}`;
+      await writeFile(join(scratch.dir, "bad.json"), '{"version": 2}');
+      const cases: readonly (readonly [readonly string[], number, string])[] = [
+        [["none", target], 2, "`none` does not name a commit"],
+        [["os/stable", target, "--label", "x"], 2, "`x` is not a label"],
+        [["os/stable", target, "--copymeta", "none"], 2, "has no text `none`"],
+        [["os/stable", "x"], 2, "is not an image reference"],
+        [
+          ["os/stable", target, "--contentmeta", join(scratch.dir, "bad.json")],
+          3,
+          "Unsupported metadata version: 2",
+        ],
+      ];
+      for (const [words, status, said] of cases) {
+        const ended = await container("encapsulate", "--repo", repo, ...words);
+        expect(ended, words.join(" ")).toMatchObject({ status, stdout: "" });
+        expect(ended.stderr).toContain(said);
+      }
+      await expect(readFile(join(scratch.dir, `refused-${version}`, "oci-layout"))).rejects.toThrow(
+        "ENOENT",
+      );
+    });
+  });
+});
