@@ -15,6 +15,7 @@ import { declareCompletion } from "./completion.ts";
 import { declareContainerCommands } from "./container.ts";
 import { declareHostCommands } from "./host.ts";
 import { declareHostExtras } from "./host-extra.ts";
+import { declareImageCommands } from "./image.ts";
 import { declareInstallCommands } from "./install.ts";
 import { declareInternalCommands } from "./internals.ts";
 import { declareLoaderEntries } from "./loader-entries.ts";
@@ -27,6 +28,7 @@ const GROUPS = [
   declareInstallCommands,
   declareContainerCommands,
   declareLoaderEntries,
+  declareImageCommands,
   declareInternalCommands,
   declareReinstall,
   declareCompletion,

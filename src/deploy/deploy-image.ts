@@ -4,7 +4,11 @@ import { assignSlots } from "../host/assemble-host.ts";
 import type { Deployment, Sysroot } from "../host/deployment.ts";
 import { describeBootcLabel, requireBootable } from "../image/config.ts";
 import { platformOf } from "../image/platform.ts";
-import { describeReference, type OstreeReference } from "../image/reference.ts";
+import {
+  describeReference,
+  type ImageReference,
+  type OstreeReference,
+} from "../image/reference.ts";
 import { type ProgressDisplay, showProgress } from "../progress/show.ts";
 import { describePlan, type PullPlan, planPull } from "../pull/plan/plan.ts";
 import { pullImage } from "../pull/pull.ts";
@@ -13,6 +17,7 @@ import { withProtection } from "../repository/protection.ts";
 import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { progressDescriptorOf } from "../system/private-mounts.ts";
+import { withUnifiedCopy } from "./bound-images/unified.ts";
 import { cleanAfterStaging } from "./clean-after-staging.ts";
 import { describeStaged, stageImage } from "./stage-image.ts";
 
@@ -51,10 +56,12 @@ export async function withProgress<T>(
 export async function planDeploy(
   ctx: Context,
   { reference, booted, settings }: DeployRequest,
+  copy?: ImageReference,
 ): Promise<PullPlan> {
   return await planPull(ctx, {
     repo: systemRepo(ctx),
     reference,
+    copy,
     requiresBootable: true,
     policyCommit: booted.checksum,
     lockTimeoutMs: settings.lockTimeoutMs,
@@ -69,8 +76,32 @@ export async function withPulledImage<T>(
   display: ProgressDisplay,
   work: (image: PulledImage) => Promise<T>,
 ): Promise<T> {
-  const { onEvent } = display;
-  const plan = await planDeploy(ctx, request);
+  return await withUnifiedCopy(ctx, request.reference, async (refresh) => {
+    const plan = await planUnified(ctx, request, refresh);
+    return await pullPlanned(ctx, plan, display, work);
+  });
+}
+
+/** An image that the host's container storage has is brought up to date there, and read from there. */
+async function planUnified(
+  ctx: Context,
+  request: DeployRequest,
+  refresh: (() => Promise<ImageReference>) | undefined,
+): Promise<PullPlan> {
+  if (refresh === undefined) return await planDeploy(ctx, request);
+  if (request.reference.image.transport === "registry") {
+    const plan = await planDeploy(ctx, request);
+    if (plan.kind !== "fetch") return plan;
+  }
+  return await planDeploy(ctx, request, await refresh());
+}
+
+async function pullPlanned<T>(
+  ctx: Context,
+  plan: PullPlan,
+  { onEvent }: ProgressDisplay,
+  work: (image: PulledImage) => Promise<T>,
+): Promise<T> {
   const summary = describeDeploy(plan);
   if (summary !== undefined) ctx.say(summary);
   const warning = plan.kind === "fetch" ? describeBootcLabel(plan.offered.config) : undefined;

@@ -12,11 +12,16 @@ import { requireRoot } from "../system/privileges.ts";
 /** Makes `/sysroot` writable in a mount namespace of our own. May restart the program. */
 export async function prepareForWrite(ctx: Context, options: WritableOptions = {}): Promise<void> {
   requireProgressDescriptor(ctx, options.progressDescriptor);
+  await requireHostForRoot(ctx);
+  await makeSysrootWritable(ctx, options);
+}
+
+/** Refuses a container, users other than root, and hosts that ostree has not booted. */
+export async function requireHostForRoot(ctx: Context): Promise<void> {
   const kind = await readHostKind(ctx);
   if (kind === "container") throw await inContainer(ctx);
   await requireRoot(ctx);
   requireOstreeHost(kind);
-  await makeSysrootWritable(ctx, options);
 }
 
 async function inContainer(ctx: Context): Promise<BootcError> {

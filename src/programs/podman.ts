@@ -1,6 +1,18 @@
-// The podman of our container's host: the images in its storage.
+// podman: its own storage, and the images in the storage of our container's host.
 import type { Context } from "../system/context.ts";
 import { failureOf } from "../system/run.ts";
+
+/**
+ * Has podman make its storage if there is none: made by anything else, it could get other labels. Without
+ * podman, skopeo makes it.
+ */
+export async function initPodmanStorage(ctx: Context): Promise<void> {
+  try {
+    await ctx.read("podman", ["system", "info"]);
+  } catch (error) {
+    if (failureOf(error)?.exitCode !== undefined) throw error;
+  }
+}
 
 /** The digest of an image's manifest. */
 export async function readHostImageDigest(ctx: Context, imageId: string): Promise<string> {
@@ -36,4 +48,29 @@ export async function runPodman(ctx: Context, words: readonly string[]): Promise
 /** Runs the distribution's script that installs podman. */
 export async function runInstaller(ctx: Context, script: string): Promise<void> {
   await ctx.run(script, []);
+}
+
+/** A storage in mounts of our own, and the descriptor of the directory for what is of use only meanwhile. */
+export interface PodmanStorage {
+  readonly dir: string;
+  readonly runDescriptor: number;
+  readonly authFile: string;
+}
+
+/** Where podman finds the descriptor. Podman remembers this name in the storage, and insists on it. */
+const RUN_ROOT = "/proc/self/fd/3";
+
+/** `podman image …` on a storage; podman's output is our answer. */
+export async function runPodmanImage(
+  ctx: Context,
+  { dir, runDescriptor, authFile }: PodmanStorage,
+  words: readonly string[],
+): Promise<void> {
+  const args = [`--root=${dir}`, `--runroot=${RUN_ROOT}`, "image", ...words];
+  await ctx.run("podman", args, {
+    env: { REGISTRY_AUTH_FILE: authFile },
+    descriptors: [runDescriptor],
+    isAnswer: true,
+    isInteractive: true,
+  });
 }

@@ -9,6 +9,7 @@ import { exists } from "../system/files.ts";
 export const ROLLBACK_MESSAGE_ID = "26f3b1eb24464d12aa5e7b544a6b5468";
 /** An image will be staged. */
 export const STAGING_MESSAGE_ID = "8f7a2b1c3d4e5f6a7b8c9d0e1f2a3b4c";
+export const UNIFIED_MESSAGE_ID = "1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d";
 
 export interface JournalRecord {
   readonly messageId: string;

@@ -215,8 +215,10 @@ function unlessMoved(error: unknown): undefined {
 }
 
 /** Stored images are copied in another form; what they were stored as was read by the plan. */
-function isAsPlanned({ image, offered }: FetchPlan, text: string): boolean {
-  return image.transport === "containers-storage" || digestOf(text) === offered.manifestDigest;
+function isAsPlanned({ source, offered }: FetchPlan, text: string): boolean {
+  return (
+    source.image.transport === "containers-storage" || digestOf(text) === offered.manifestDigest
+  );
 }
 
 async function readContent(cache: BlobCache, text: string): Promise<ImageContent> {

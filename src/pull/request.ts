@@ -1,13 +1,15 @@
 // What a caller asks of a pull, and what it gets back.
 import type { ImageConfig } from "../image/config.ts";
 import type { ImageManifest } from "../image/manifest.ts";
-import type { OstreeReference } from "../image/reference.ts";
+import type { ImageReference, OstreeReference } from "../image/reference.ts";
 import type { RegistryAccess } from "../programs/skopeo/skopeo.ts";
 
 export interface PullRequest {
   /** The repository's directory, as given to `ostree --repo`. */
   readonly repo: string;
   readonly reference: OstreeReference;
+  /** Where the image is read instead: a storage that has a copy of what the reference names. */
+  readonly copy?: ImageReference | undefined;
   readonly access?: RegistryAccess;
   /** Refuse an image without a bootable label or for another architecture. */
   readonly requiresBootable: boolean;

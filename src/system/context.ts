@@ -45,6 +45,8 @@ export interface RunOptions {
   readonly isInteractive?: boolean;
   /** Keeps the program's output for an error message instead of showing it. Only for `run`. */
   readonly isQuiet?: boolean;
+  /** The program's standard output is our answer, and goes where ours goes. Only for `run`. */
+  readonly isAnswer?: boolean;
   /** The kernel ends the program when we end, whatever the cause. */
   readonly endsWithUs?: boolean;
   /** Ends the program early, as the context's own signal does. */

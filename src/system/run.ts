@@ -126,6 +126,7 @@ function stdinOf(options: RunOptions): "inherit" | "ignore" | "pipe" {
 function outputOf(options: RunOptions, output: "pipe" | "inherit"): readonly StdioOption[] {
   if (output === "pipe") return ["pipe", "pipe"];
   if (options.isQuiet) return ["ignore", "pipe"];
+  if (options.isAnswer) return [1, [2, "pipe"]];
   // Our standard output carries only the answer, so the output of a changing program goes to our stderr.
   return [2, [2, "pipe"]];
 }

@@ -68,6 +68,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: [
       "src/commands",
       "src/commands/container",
+      "src/commands/image",
       "src/commands/install",
       "src/commands/internals",
       "src/commands/loader-entries",
@@ -94,6 +95,10 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: [...FOR_COMMANDS, ...Object.keys(LINT_FOLDERS), "src/native", "src/tar"],
     isApart: true,
     sizeReason: "a file for each verb",
+  "src/commands/image": {
+    question: "what happens at `bootc image …`",
+    mayImport: FOR_COMMANDS,
+    isApart: true,
   },
   "src/commands/install": {
     question: "what happens at `bootc install …`",
@@ -284,6 +289,8 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/deploy/selinux-labels.ts",
       "src/install/request.ts",
       "src/programs/disk/fs.ts",
+      "src/programs/disk/mount.ts",
+      "src/programs/podman.ts",
       "src/programs/skopeo",
       "src/pull/fetch/retry.ts",
       "src/repository",

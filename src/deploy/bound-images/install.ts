@@ -3,10 +3,10 @@ import { BootcError } from "../../errors.ts";
 import { parseManifest } from "../../image/manifest.ts";
 import { parseRegistryName } from "../../image/registry-name.ts";
 import type { InstallOptions } from "../../install/request.ts";
-import { readStoredManifest, type StorageCopy } from "../../programs/skopeo/storage.ts";
+import { readStoredManifest } from "../../programs/skopeo/storage.ts";
 import type { Context } from "../../system/context.ts";
 import { readBoundImages, readCommittedBoundImages, remoteSource } from "./find.ts";
-import { storeImages } from "./storage.ts";
+import { defaultStorageSource, storeImages } from "./storage.ts";
 
 type Mode = InstallOptions["boundImages"];
 
@@ -57,11 +57,6 @@ export async function storeBoundImages(
   await storeImages(ctx, images, {
     sysroot,
     verb: isPull ? "Fetching" : "Copying",
-    sourceOf: async (name) => (isPull ? await remoteSource(ctx, name) : localSource(name)),
+    sourceOf: async (name) => (isPull ? await remoteSource(ctx, name) : defaultStorageSource(name)),
   });
-}
-
-function localSource(name: string): StorageCopy["source"] {
-  const image = { transport: "containers-storage", name } as const;
-  return { image, access: {}, policyFile: undefined };
 }

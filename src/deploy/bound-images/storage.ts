@@ -23,32 +23,32 @@ const STORAGE = "ostree/bootc/storage";
 /** How often an image is requested while its registry is in trouble. */
 const ATTEMPTS_MAX = 5;
 
-export interface StoreRequest {
+export interface StoragePlace {
   /** The physical root. */
   readonly sysroot: string;
-  /** What is done to each image, for messages: `Fetching`. */
-  readonly verb: string;
-  readonly sourceOf: (name: string) => Promise<StorageCopy["source"]>;
   /** Called on the directory of a storage that is new, before it appears. */
   readonly finishNew?: (dir: string) => Promise<void>;
 }
 
-/** Puts images into the storage, replacing those of the same names; a new storage appears complete. */
+export interface StoreRequest extends StoragePlace {
+  /** What is done to each image, for messages: `Fetching`. */
+  readonly verb: string;
+  /** What each image is, for messages. */
+  readonly noun?: "bound image" | "image";
+  readonly sourceOf: (name: string) => Promise<StorageCopy["source"]>;
+}
+
+/** Puts images into the storage, replacing those of the same names. */
 export async function storeImages(
   ctx: Context,
   images: readonly string[],
-  { sysroot, verb, sourceOf, finishNew }: StoreRequest,
+  { verb, noun = "bound image", sourceOf, ...place }: StoreRequest,
 ): Promise<void> {
   if (images.length === 0) return;
-  const final = join(sysroot, STORAGE);
-  const isNew = !(await exists(final));
-  const dir = isNew ? `${final}.tmp` : final;
-  if (isNew) await rm(dir, { recursive: true, force: true });
-  await mkdir(dir, { recursive: true });
-  await withRunDirectory(dir, async (storage) => {
+  await addToStorage(ctx, place, async (storage) => {
     for (const image of images) {
-      ctx.note(`${verb} bound image: ${image}`);
-      await doing(`storing the bound image \`${image}\``, async () => {
+      ctx.note(`${verb} ${noun}: ${image}`);
+      await doing(`storing the ${noun} \`${image}\``, async () => {
         const copy = { source: await sourceOf(image), name: storageName(image), storage };
         await retrying(ctx, { attemptsMax: ATTEMPTS_MAX, isTransient }, () =>
           copyToStorage(ctx, copy),
@@ -56,11 +56,37 @@ export async function storeImages(
       });
     }
   });
+  const title = noun === "image" ? "Images" : "Bound images";
+  ctx.note(`${title} stored: ${images.length}`);
+}
+
+/** Has `work` put something into the storage; a new storage appears complete, or not at all. */
+export async function addToStorage(
+  ctx: Context,
+  { sysroot, finishNew }: StoragePlace,
+  work: (storage: ContainerStorage) => Promise<void>,
+): Promise<void> {
+  const final = join(sysroot, STORAGE);
+  const isNew = !(await exists(final));
+  const dir = isNew ? `${final}.tmp` : final;
+  if (isNew) await rm(dir, { recursive: true, force: true });
+  await mkdir(dir, { recursive: true });
+  await withRunDirectory(dir, work);
   if (isNew) await finishNew?.(dir);
   // Flush now: the next boot depends on these images.
   await syncFilesystem(ctx, dir);
   if (isNew) await rename(dir, final);
-  ctx.note(`Bound images stored: ${images.length}`);
+}
+
+/** What podman's own storage has under that name. Whoever put it there has vouched for it. */
+export function defaultStorageSource(name: string): StorageCopy["source"] {
+  const image = { transport: "containers-storage", name } as const;
+  return { image, access: {}, policyFile: undefined };
+}
+
+/** The images in the storage of the running host. */
+export async function listMachineStorage(ctx: Context): Promise<readonly StorageImage[]> {
+  return await listStorage(join(ctx.root, "sysroot", STORAGE));
 }
 
 /** Those of `images` that the storage of the machine at `sysroot` does not have. */
@@ -91,14 +117,22 @@ export async function removeUnbound(
   return unbound;
 }
 
+/** Runs `work` on the storage of the running host, which exists. */
+export async function withHostStorage<T>(
+  ctx: Context,
+  work: (storage: ContainerStorage) => Promise<T>,
+): Promise<T> {
+  return await withRunDirectory(join(ctx.root, "sysroot", STORAGE), work);
+}
+
 /** What storages keep while they are in use need not outlive it. */
-async function withRunDirectory(
+async function withRunDirectory<T>(
   dir: string,
-  work: (storage: ContainerStorage) => Promise<void>,
-): Promise<void> {
+  work: (storage: ContainerStorage) => Promise<T>,
+): Promise<T> {
   const runDir = await mkdtemp(join(tmpdir(), "bootc-storage-"));
   try {
-    await work({ dir, runDir });
+    return await work({ dir, runDir });
   } finally {
     await rm(runDir, { recursive: true, force: true });
   }

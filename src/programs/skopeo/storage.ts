@@ -77,8 +77,13 @@ export function parseStorageList(path: string, text: string): readonly StorageIm
   });
 }
 
-function formatStored({ dir, runDir }: ContainerStorage, name: string): string {
-  return `containers-storage:[overlay@${dir}+${runDir}]${name}`;
+/** An image in a storage that is not podman's default one. */
+export function imageInStorage({ dir, runDir }: ContainerStorage, name: string): ImageReference {
+  return { transport: "containers-storage", name: `[overlay@${dir}+${runDir}]${name}` };
+}
+
+function formatStored(storage: ContainerStorage, name: string): string {
+  return formatSkopeoName(imageInStorage(storage, name));
 }
 
 /** The library of storages leaves a mount of the storage behind; it goes with the namespace. */

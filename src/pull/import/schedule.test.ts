@@ -104,7 +104,7 @@ async function makeBed(mover: (typeof MOVERS)[number], move: () => Promise<void>
       reference: { image, verification: { kind: "none" } },
       requiresBootable: false,
     },
-    image,
+    source: { image, access: {}, policyFile: "" },
     offered: { config: { architecture: "amd64", os: "linux", rootfs: { diff_ids: [digest] } } },
     layers: [{ ...layer("derived", digest), sizeBytes: EMPTY_TAR.length }],
   } as const;

@@ -40,7 +40,7 @@ export interface ImportedLayers {
 }
 
 /** The parts of a plan that an import needs. */
-type LayersPlan = Pick<FetchPlan, "request" | "image" | "layers"> & {
+type LayersPlan = Pick<FetchPlan, "request" | "source" | "layers"> & {
   readonly offered: Pick<ImageContent, "config">;
 };
 

@@ -84,7 +84,7 @@ export type PullPlan = UnchangedPlan | JudgeAgainPlan | FetchPlan;
 export async function planPull(ctx: Context, request: PullRequest): Promise<PullPlan> {
   await requireRepository(request.repo);
   const image = canonicalizeReference(request.reference.image);
-  const target = { request, image, source: await readSource(ctx, image, request) };
+  const target = { request, image, source: await readSource(ctx, request.copy ?? image, request) };
   const pinned = pinnedDigest(image);
   // The registry's answer takes longer than everything else here, so it is asked first.
   const looking = pinned === undefined ? startLook(ctx, target) : undefined;
@@ -275,8 +275,8 @@ export function sumMissing(plan: Pick<PullPlan, "layers">): number {
 }
 
 /** A layer's blob as it lies in the cache. Stored images have theirs uncompressed, named by diff-id. */
-export function blobOf({ image }: Pick<PullTarget, "image">, layer: PlannedLayer): WantedBlob {
-  if (image.transport === "containers-storage") {
+export function blobOf({ source }: Pick<PullTarget, "source">, layer: PlannedLayer): WantedBlob {
+  if (source.image.transport === "containers-storage") {
     return { digest: layer.diffId, sizeBytes: undefined };
   }
   return { digest: layer.digest, sizeBytes: layer.sizeBytes };
