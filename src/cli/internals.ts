@@ -4,6 +4,7 @@ import { type Command, Option } from "./commander.ts";
 import { declareInternalExtras } from "./internals-extra.ts";
 import { declared, lockTimeoutOption } from "./options.ts";
 import { declareOstreeContainer } from "./ostree-container.ts";
+import { declareTar } from "./ostree-container-export.ts";
 
 export function declareInternalCommands(program: Command, ctx: Context): void {
   const internals = program
@@ -16,6 +17,7 @@ export function declareInternalCommands(program: Command, ctx: Context): void {
     .command("ostree-ext")
     .description("the extension of ostree, under the name that other programs use");
   declareOstreeContainer(ext, ctx, "container");
+  declareTar(ext, ctx);
   declareHostInternals(internals, ctx);
   declareInternalExtras(internals, ctx);
 }

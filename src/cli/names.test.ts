@@ -14,6 +14,11 @@ test.each([
     want: ["internals", "ostree-container", "image", "list"],
   },
   {
+    argv0: "/usr/bin/ostree-ext",
+    words: ["container", "image", "list"],
+    want: ["internals", "ostree-ext", "container", "image", "list"],
+  },
+  {
     argv0: "bootc-systemd-generator",
     words: ["/run/a"],
     want: ["internals", "systemd-generator", "/run/a"],

@@ -5,6 +5,7 @@ const ALIASES: Readonly<Record<string, readonly string[]>> = {
   "bootc-systemd-generator": ["internals", "systemd-generator"],
   "ostree-container": ["internals", "ostree-container"],
   "system-reinstall-bootc": ["system-reinstall-bootc"],
+  "ostree-ext": ["internals", "ostree-ext"],
 };
 
 /** The words after `bootc`, for a program that was started as `argv0` with `words`. */

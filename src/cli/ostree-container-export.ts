@@ -31,6 +31,59 @@ export function declareEncapsulate(container: Command, ctx: Context): void {
     });
 }
 
+export function declareCommit(container: Command, ctx: Context): void {
+  container
+    .command("commit")
+    .description("empty /run, /tmp, /var/tmp and /var/cache, as the last step of a container build")
+    .addHelpText("after", "\nExamples:\n  ostree container commit")
+    .action(async () => {
+      const { containerCommit } = await import("../commands/ostree-container/commit.ts");
+      await containerCommit(ctx);
+    });
+}
+
+export function declareCompare(container: Command, ctx: Context): void {
+  const command = container
+    .command("compare")
+    .description("count the layers in which two images differ")
+    .argument("<from>", "an image, for instance ostree-unverified-registry:quay.io/example/os:1")
+    .argument("<to>", "the other image");
+  withAccessOptions(command)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ostree container compare ostree-unverified-image:oci:a ostree-unverified-image:oci:b",
+    )
+    .action(async (from, to, options) => {
+      const { compareImages } = await import("../commands/ostree-container/compare.ts");
+      await compareImages(ctx, declared({ ...options, from, to }));
+    });
+}
+
+/** `ostree-ext tar`. */
+export function declareTar(parent: Command, ctx: Context): void {
+  const tar = parent.command("tar").description("move commits as tar streams");
+  tar
+    .command("import")
+    .description("read a commit from a tar into a repository")
+    .addOption(repositoryOption())
+    .argument("[file]", "the tar (default: standard input)")
+    .addHelpText("after", "\nExamples:\n  ostree-ext tar import --repo repo os.tar")
+    .action(async (file, options) => {
+      const { tarImport } = await import("../commands/ostree-container/tar-import.ts");
+      await tarImport(ctx, declared({ ...options, ...(file !== undefined && { file }) }));
+    });
+  tar
+    .command("export")
+    .description("write a commit as a tar to standard output")
+    .addOption(repositoryOption())
+    .argument("<rev>", "the commit, or a ref")
+    .addHelpText("after", "\nExamples:\n  ostree-ext tar export --repo repo os/stable > os.tar")
+    .action(async (rev, options) => {
+      const { tarExport } = await import("../commands/ostree-container/tar-export.ts");
+      await tarExport(ctx, declared({ ...options, rev }));
+    });
+}
+
 function repositoryOption() {
   return new Option("--repo <repo>", "the repository's directory").makeOptionMandatory();
 }

@@ -9,7 +9,12 @@ import {
   withAccessOptions,
   withPullOptions,
 } from "./options.ts";
-import { declareEncapsulate, declareReexport } from "./ostree-container-export.ts";
+import {
+  declareCommit,
+  declareCompare,
+  declareEncapsulate,
+  declareReexport,
+} from "./ostree-container-export.ts";
 
 /** Declares the group under `name` in `parent`. */
 export function declareOstreeContainer(parent: Command, ctx: Context, name: string): void {
@@ -19,6 +24,8 @@ export function declareOstreeContainer(parent: Command, ctx: Context, name: stri
   declareUnencapsulate(container, ctx);
   declareEncapsulate(container, ctx);
   declareInfo(container, ctx);
+  declareCompare(container, ctx);
+  declareCommit(container, ctx);
   const image = container.command("image").description("images stored in a repository");
   declarePull(image, ctx);
   declareQueries(image, ctx);

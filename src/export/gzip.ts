@@ -63,6 +63,7 @@ async function compressBlock(block: Buffer, { before, level }: BlockOptions): Pr
   return await deflate(block, {
     level,
     memLevel: 9,
+    chunkSize: BLOCK_BYTES / 4,
     finishFlush: constants.Z_SYNC_FLUSH,
     ...(before === undefined ? {} : { dictionary: before.subarray(-WINDOW_BYTES) }),
   });

@@ -53,6 +53,15 @@ async function writeLayer(
   return { descriptor, diffId: `sha256:${diffHash.digest("hex")}` };
 }
 
+/** Writes a whole tar as a layer, as it is. */
+export async function writeTarLayer(
+  { dir }: Layout,
+  tar: AsyncIterable<Uint8Array>,
+): Promise<WrittenLayer> {
+  const blob = await writeBlob(dir, "layer", one(tar));
+  return { descriptor: { mediaType: `${OCI}.layer.v1.tar`, ...blob }, diffId: blob.digest };
+}
+
 async function* noticed(
   source: AsyncIterable<readonly Uint8Array[]>,
   notice: (piece: Uint8Array) => void,

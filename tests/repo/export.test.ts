@@ -275,6 +275,50 @@ describeEachOstree(({ version }) => {
       ).toEqual(manifest.layers.map((it: { digest: string }) => it.digest));
     });
 
+    test("goes through a tar stream, and a damaged one is refused", async () => {
+      const stream = join(scratch.dir, `stream-${version}.tar`);
+      const program = [process.execPath, join(import.meta.dirname, "../../src/entry.ts")].join(" ");
+      const words = `internals ostree-ext tar export --repo ${repos.archive} os/stable`;
+      execFileSync("sh", ["-c", `${program} ${words} > ${stream}`]);
+      const target = scratch.repo(`stream-repo-${version}`);
+      const imported = await bootc([
+        "internals",
+        "ostree-ext",
+        "tar",
+        "import",
+        "--repo",
+        target,
+        stream,
+      ]);
+      expect(imported).toMatchObject({ status: 0, stdout: `Imported: ${commit}\n` });
+      ostree("fsck", `--repo=${target}`, "--quiet");
+      const bytes = await readFile(stream);
+      bytes[bytes.indexOf("random enough")] = 0;
+      await writeFile(stream, bytes);
+      const other = scratch.repo(`damaged-repo-${version}`);
+      const refused = await bootc([
+        "internals",
+        "ostree-ext",
+        "tar",
+        "import",
+        "--repo",
+        other,
+        stream,
+      ]);
+      expect(refused).toMatchObject({ status: 6, stdout: "" });
+    });
+
+    test("is compared layer by layer", async () => {
+      await encapsulate("bare", "one");
+      const one = `ostree-unverified-image:oci:${scratch.dir}/one-${version}:os`;
+      const lines = (await run("compare", one, one)).split("\n");
+      expect(lines).toEqual([
+        expect.stringMatching(/^Total new layers: 1 /),
+        expect.stringMatching(/^Removed layers: {3}0 /),
+        expect.stringMatching(/^Added layers: {5}0 /),
+      ]);
+    });
+
     test("and bad words about it are refused before anything is written", async () => {
       const repo = repos.bare ?? "";
       const target = `oci:${scratch.dir}/refused-${version}`;

@@ -95,6 +95,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: [...FOR_COMMANDS, ...Object.keys(LINT_FOLDERS), "src/native", "src/tar"],
     isApart: true,
     sizeReason: "a file for each verb",
+  },
   "src/commands/image": {
     question: "what happens at `bootc image …`",
     mayImport: FOR_COMMANDS,
