@@ -31,6 +31,30 @@ export function declareEncapsulate(container: Command, ctx: Context): void {
     });
 }
 
+export function declareReplaceDetached(image: Command, ctx: Context): void {
+  const command = image
+    .command("replace-detached-metadata")
+    .description("copy an image, with other detached metadata beside its commit")
+    .requiredOption("--src <image>", "the image, for instance docker://quay.io/example/os")
+    .requiredOption("--dest <image>", "where the changed image goes")
+    .argument("[file]", "the new metadata, as in a .commitmeta object (default: none)");
+  withAccessOptions(command)
+    .addHelpText(
+      "after",
+      "\nExamples:\n" +
+        "  ostree container image replace-detached-metadata --src oci:/srv/a --dest oci:/srv/b new.meta",
+    )
+    .action(async (file, options) => {
+      const { imageReplaceDetachedMetadata } = await import(
+        "../commands/ostree-container/image/replace-detached-metadata.ts"
+      );
+      await imageReplaceDetachedMetadata(
+        ctx,
+        declared({ ...options, ...(file !== undefined && { file }) }),
+      );
+    });
+}
+
 export function declareCommit(container: Command, ctx: Context): void {
   container
     .command("commit")

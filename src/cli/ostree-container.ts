@@ -14,6 +14,7 @@ import {
   declareCompare,
   declareEncapsulate,
   declareReexport,
+  declareReplaceDetached,
 } from "./ostree-container-export.ts";
 
 /** Declares the group under `name` in `parent`. */
@@ -31,6 +32,7 @@ export function declareOstreeContainer(parent: Command, ctx: Context, name: stri
   declareQueries(image, ctx);
   declareCopy(image, ctx);
   declareReexport(image, ctx);
+  declareReplaceDetached(image, ctx);
   declareRemovals(image, ctx);
   declareDeploy(image, ctx);
 }

@@ -90,6 +90,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   "container image clear-cached-update": "--repo",
   "container image copy": "--src-repo --dest-repo",
   "container image reexport": "--repo --authfile --compression-fast",
+  "container image replace-detached-metadata": "--src --dest",
   "container image remove": "--repo --skip-gc",
   "container image prune-layers": "--repo",
   "container image prune-images": "--sysroot --and-layers --full",

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { formatDictionary } from "../../src/ostree/objects.ts";
 import { CAPABILITY } from "./images/derived.ts";
 import { dir, file, hardlink, makeTar, symlink } from "./images/tar-writer.ts";
 import { describeEachOstree } from "./ostree-versions.ts";
@@ -306,6 +307,45 @@ describeEachOstree(({ version }) => {
         stream,
       ]);
       expect(refused).toMatchObject({ status: 6, stdout: "" });
+    });
+
+    test("gets other detached metadata after it was made, and keeps its other layers", async () => {
+      const listed = ostree("ls", `--repo=${repos.bare}`, "-C", commit, "/usr/lib/big");
+      const big = /[0-9a-f]{64}/.exec(listed)?.[0] ?? "";
+      const meta = join(scratch.dir, "big.json");
+      const document = { version: 1, layers: { big: "big" }, mapping: { [big]: "big" } };
+      await writeFile(meta, JSON.stringify(document));
+      await encapsulate("bare", "unsigned", "--contentmeta", meta);
+      const name = (it: string) => `oci:${scratch.dir}/${it}-${version}:os`;
+      const file = join(scratch.dir, "new.commitmeta");
+      await writeFile(file, formatDictionary([["signature", { type: "s", value: "new" }]]));
+      const replace = ["image", "replace-detached-metadata", "--src", name("unsigned")];
+      expect(await run(...replace, "--dest", name("signed"), file)).toMatch(/^Pushed: sha256:/);
+      await run(...replace, "--dest", name("bare-of-it"));
+      expect((await manifestOf("signed")).layers[1]).toEqual(
+        (await manifestOf("unsigned")).layers[1],
+      );
+      for (const [image, signature] of [
+        ["signed", "'new'"],
+        ["bare-of-it", undefined],
+      ] as const) {
+        const target = scratch.repo(`${image}-repo-${version}`);
+        const words = [
+          "--repo",
+          target,
+          `ostree-unverified-image:${name(image)}`,
+          "--write-ref",
+          "x",
+        ];
+        expect(await run("unencapsulate", ...words)).toContain(commit);
+        const show = () =>
+          ostree("show", `--repo=${target}`, "--print-detached-metadata-key=signature", "x").trim();
+        if (signature === undefined) expect(show).toThrow();
+        else expect(show()).toBe(signature);
+      }
+      await writeFile(file, "no dictionary");
+      const refused = await container(...replace, "--dest", name("none"), file);
+      expect(refused).toMatchObject({ status: 2, stdout: "" });
     });
 
     test("is compared layer by layer", async () => {

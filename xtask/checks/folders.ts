@@ -260,9 +260,11 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       ...PURE,
       "src/native",
       "src/programs/skopeo",
+      "src/pull/import/blob.ts",
       "src/pull/store",
       "src/repository",
       "src/system",
+      "src/tar",
     ],
   },
   "src/progress": {

@@ -1,5 +1,9 @@
 // skopeo: asks for manifests and copies images. It does authentication, mirrors and policy.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
+import { hexOf } from "../../image/digest.ts";
+import { parseManifest } from "../../image/manifest.ts";
 import { formatSkopeoName, type ImageReference } from "../../image/reference.ts";
 import type { Context, RunOptions } from "../../system/context.ts";
 import { failureOf } from "../../system/run.ts";
@@ -107,6 +111,15 @@ export async function copyToLayout(
   } catch (error) {
     throw explainSkopeo(error, source.image);
   }
+}
+
+/** The manifest of the one image in a layout that was copied to `LAYOUT/blobs`. */
+export async function readLayoutManifest(layoutDir: string): Promise<string> {
+  const path = join(layoutDir, "index.json");
+  const index = parseManifest(await readFile(path, "utf8"));
+  const [entry] = index.kind === "index" ? index.index.manifests : [];
+  if (entry === undefined) throw new BootcError(`\`${path}\` names no image`);
+  return await readFile(join(layoutDir, "blobs/sha256", hexOf(entry.digest)), "utf8");
 }
 
 /** Options that tell how to reach a registry. */
