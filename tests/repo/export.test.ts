@@ -83,6 +83,29 @@ describeEachOstree(({ version }) => {
   const reexport = async (repo: string, source: string, target: string) =>
     await run("image", "reexport", "--repo", repo, source, target);
 
+  const storage = () => `[overlay@${scratch.dir}/storage+${scratch.dir}/run-storage]`;
+  const podman = (...words: readonly string[]) =>
+    execFileSync(
+      "unshare",
+      [
+        ...["--mount", "podman", `--root=${scratch.dir}/storage`],
+        ...[`--runroot=${scratch.dir}/run-storage`, ...words],
+      ],
+      { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] },
+    );
+  /** Has podman add a file to an image; the result as a layout. */
+  const buildUpon = async (image: string, name: string) => {
+    const context = join(scratch.dir, `build-${name}-${version}`);
+    await mkdir(context);
+    await writeFile(join(context, "added"), "added");
+    const recipe = `FROM ${image}\nCOPY added /usr/lib/added\n`;
+    await writeFile(join(context, "Containerfile"), recipe);
+    podman("build", "--quiet", "--tag=localhost/built", context);
+    const target = `oci:${scratch.dir}/${name}-${version}:os`;
+    podman("push", "--quiet", "localhost/built", target);
+    return target;
+  };
+
   describe("a stored image", () => {
     let repo: string;
     let source: string;
@@ -113,27 +136,10 @@ describeEachOstree(({ version }) => {
     });
 
     test("goes into a container storage, where builds can go on from it", async () => {
-      const storage = `[overlay@${scratch.dir}/storage+${scratch.dir}/run-storage]`;
-      await reexport(repo, source, `containers-storage:${storage}localhost/os:1`);
-      const podman = (...words: readonly string[]) =>
-        execFileSync(
-          "unshare",
-          [
-            ...["--mount", "podman", `--root=${scratch.dir}/storage`],
-            ...[`--runroot=${scratch.dir}/run-storage`, ...words],
-          ],
-          { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] },
-        );
-      const context = join(scratch.dir, `build-${version}`);
-      await mkdir(context);
-      await writeFile(join(context, "added"), "added");
-      const recipe = "FROM localhost/os:1\nCOPY added /usr/lib/added\n";
-      await writeFile(join(context, "Containerfile"), recipe);
-      podman("build", "--quiet", "--tag=localhost/derived", context);
-      const archive = join(scratch.dir, `derived-${version}`);
-      podman("push", "--quiet", "localhost/derived", `oci:${archive}:os`);
+      await reexport(repo, source, `containers-storage:${storage()}localhost/os:1`);
+      const target = await buildUpon("localhost/os:1", "derived");
       const other = scratch.repo(`derived-repo-${version}`);
-      await pull(other, `oci:${archive}:os`);
+      await pull(other, target);
       const { commit } = imageIn(other);
       const listed = ostree(
         "ls",
@@ -261,7 +267,10 @@ describeEachOstree(({ version }) => {
       expect(manifest.annotations.m).toBe("1");
 
       const repo = scratch.repo(`split-repo-${version}`);
-      const source = `oci:${scratch.dir}/split-${version}:os`;
+      const stored = `containers-storage:${storage()}localhost/split:1`;
+      const words = ["--repo", repos.bare ?? "", "os/stable", stored, "--contentmeta", meta];
+      await run("encapsulate", ...words);
+      const source = await buildUpon("localhost/split:1", "upon-split");
       await pull(repo, source);
       expect(ostree("rev-parse", `--repo=${repo}`, `${imageIn(repo).commit}^`).trim()).toBe(commit);
       const target = `oci:${scratch.dir}/split-again-${version}:os`;
@@ -271,9 +280,11 @@ describeEachOstree(({ version }) => {
       expect(imageIn(again).root).toBe(imageIn(repo).root);
       const parent = ostree("rev-parse", `--repo=${again}`, `${imageIn(again).commit}^`).trim();
       expect(parent).toBe(commit);
-      expect(
-        (await manifestOf("split-again")).layers.map((it: { digest: string }) => it.digest),
-      ).toEqual(manifest.layers.map((it: { digest: string }) => it.digest));
+      const digestsOf = async (name: string): Promise<readonly string[]> =>
+        (await manifestOf(name)).layers.map((it: { digest: string }) => it.digest);
+      expect((await digestsOf("split-again")).slice(0, -1)).toEqual(await digestsOf("split"));
+      const added = ostree("ls", `--repo=${again}`, imageIn(again).commit, "/usr/lib/added");
+      expect(added).toContain("-00644 0 0");
     });
 
     test("goes through a tar stream, and a damaged one is refused", async () => {
