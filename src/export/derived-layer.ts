@@ -7,7 +7,7 @@ import {
   createMetaReader,
   type ExportedTree,
   type TreeStep,
-  walkTree,
+  walkCommitted,
 } from "./tree.ts";
 
 const NOTHING = { sizeBytes: 0, linkTarget: "", content: [] };
@@ -20,7 +20,7 @@ export async function* derivedLayerEntries(tree: ExportedTree): AsyncGenerator<L
   const read = await openContent(tree.repo);
   const readMeta = createMetaReader(tree.repo);
   const firstPaths = new Map<string, string>();
-  for (const step of whiteoutsFirst(walkTree(tree))) {
+  for (const step of whiteoutsFirst(walkCommitted(tree))) {
     const path = containerPath(step.path);
     if (step.kind === "directory") {
       const { uid, gid, mode, xattrs } = readMeta(step.meta);

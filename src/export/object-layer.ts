@@ -13,7 +13,7 @@ import {
   createMetaReader,
   type ExportedTree,
   readDirtreeBytes,
-  walkTree,
+  walkCommitted,
 } from "./tree.ts";
 
 /** A commit, and where each of its content objects is seen. */
@@ -29,7 +29,7 @@ export async function readCommitObjects(repo: string, commit: string): Promise<C
   const { rootTree, rootMeta } = await requireCommit(repo, commit);
   const paths = new Map<string, string[]>();
   const directories = new Map<string, string>();
-  for (const step of walkTree({ repo, rootTree, rootMeta })) {
+  for (const step of walkCommitted({ repo, rootTree, rootMeta })) {
     const path = containerPath(step.path);
     if (step.kind === "directory") directories.set(path, step.meta);
     else paths.set(step.checksum, [...(paths.get(step.checksum) ?? []), path]);
@@ -101,7 +101,7 @@ function* metadataEntries(layer: ObjectLayer): Generator<LayerEntry> {
   if (existsSync(join(repo, objectPath(commit, "commitmeta")))) {
     yield objectEntry(repo, commit, "commitmeta");
   }
-  for (const step of walkTree(layer.objects)) {
+  for (const step of walkCommitted(layer.objects)) {
     if (step.kind === "file") continue;
     const { meta, tree } = step;
     if (!seen.has(meta)) yield objectEntry(repo, meta, "dirmeta");

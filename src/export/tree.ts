@@ -27,7 +27,7 @@ export interface ExportedTree {
   readonly rootMeta: string;
 }
 
-export function* walkTree({ repo, rootTree, rootMeta }: ExportedTree): Generator<TreeStep> {
+export function* walkCommitted({ repo, rootTree, rootMeta }: ExportedTree): Generator<TreeStep> {
   yield* walkDirectory(repo, { kind: "directory", path: "", tree: rootTree, meta: rootMeta });
 }
 

@@ -37,7 +37,10 @@ const EMPTY_LAYER = { commit: EMPTY_COMMIT, isProven: true };
 const [A, B] = ["a", "b"].map((it) => `sha256:${it.repeat(64)}`) as [string, string];
 
 /** A repository, and an ostree that notes what it was given; the first `failures` moves fail. */
-async function makeBed({ config = "locking=false\nmin-free-space-percent=0\n", failures = 0 } = {}) {
+async function makeBed({
+  config = "locking=false\nmin-free-space-percent=0\n",
+  failures = 0,
+} = {}) {
   const file = await makeFileRepository();
   await file.write("config", `${BARE}${config}`);
   await mkdir(join(file.repo, "state"));
@@ -148,7 +151,10 @@ test("a move that fails fails its layers, and the next one is made all the same"
 test("a commit that is there is marked as one that may lack objects, a new one is not", async () => {
   const { batches, leftOf } = await makeBed();
   const slot = await batches.open();
-  const published = [slot.publish(A, EMPTY_LAYER), slot.publish(B, { commit: "c".repeat(64), isProven: false })];
+  const published = [
+    slot.publish(A, EMPTY_LAYER),
+    slot.publish(B, { commit: "c".repeat(64), isProven: false }),
+  ];
   slot.end();
   await Promise.all(published);
   expect(await leftOf("state")).toEqual([`${EMPTY_COMMIT}.commitpartial`]);
