@@ -20,6 +20,7 @@ import { declareInstallCommands } from "./install.ts";
 import { declareInternalCommands } from "./internals.ts";
 import { declareLoaderEntries } from "./loader-entries.ts";
 import { declareReinstall } from "./reinstall.ts";
+import { declareUpdatesCommands } from "./updates.ts";
 
 /** The last two come after all visible commands, which they print. */
 const GROUPS = [
@@ -29,6 +30,7 @@ const GROUPS = [
   declareContainerCommands,
   declareLoaderEntries,
   declareImageCommands,
+  declareUpdatesCommands,
   declareInternalCommands,
   declareReinstall,
   declareCompletion,

@@ -224,10 +224,10 @@ describe.each(SHELLS)("$shell", ({ shell, complete }) => {
   });
 
   test.skipIf(missing !== "").each([
-    { line: "bootc u", want: ["upgrade", "usr-overlay"] },
-    { line: "bootc upd", want: ["update"] },
+    { line: "bootc u", want: ["updates", "upgrade", "usr-overlay"] },
+    { line: "bootc upd", want: ["update", "updates"] },
     { line: "bootc usro", want: ["usroverlay"] },
-    { line: "bootc help upd", want: ["update"] },
+    { line: "bootc help upd", want: ["update", "updates"] },
     { line: "bootc update --soft-reboot ", want: ["required", "auto"] },
     { line: "bootc update --app", want: ["--apply"] },
     { line: "bootc help st", want: ["status"] },

@@ -74,6 +74,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/commands/loader-entries",
       "src/commands/ostree-container",
       "src/commands/ostree-container/image",
+      "src/commands/updates",
       "src/image",
       "src/install/plan/choices.ts",
       "src/system",
@@ -125,6 +126,12 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     question: "what happens at `ostree container image …`",
     mayImport: [...FOR_COMMANDS, "src/commands/ostree-container/planned-pull.ts"],
     isApart: true,
+  },
+  "src/commands/updates": {
+    question: "what happens at `bootc updates …`",
+    mayImport: [...FOR_COMMANDS, "src/updates/config", "src/updates/machine"],
+    isApart: true,
+    sizeReason: "a file for each verb",
   },
   "src/format": {
     question: "how do we print and read plain data",
@@ -368,6 +375,15 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     question: "who installs boot loaders",
     mayImport: ["src/system"],
     sizeReason: "two boot loader installers are all there are",
+  },
+  "src/updates/config": {
+    question: "what may be configured for automatic updates",
+    mayImport: ["src/format"],
+  },
+  "src/updates/machine": {
+    question: "what does this machine say about automatic updates",
+    mayImport: ["src/format", "src/system", "src/updates/config"],
+    sizeReason: "one file so far",
   },
   "src/native": {
     question: "which functions of C libraries do we call",
