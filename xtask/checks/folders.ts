@@ -2,6 +2,7 @@
 import type { Folder } from "./folder.ts";
 import { LINT_FOLDERS } from "./lint-folders.ts";
 import { TOOL_FOLDERS } from "./tool-folders.ts";
+import { UPDATE_FOLDERS } from "./update-folders.ts";
 
 /** Every folder may import these. */
 export const ALWAYS: readonly string[] = ["src/errors.ts", "src/printable.ts"];
@@ -376,15 +377,6 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: ["src/system"],
     sizeReason: "two boot loader installers are all there are",
   },
-  "src/updates/config": {
-    question: "what may be configured for automatic updates",
-    mayImport: ["src/format"],
-  },
-  "src/updates/machine": {
-    question: "what does this machine say about automatic updates",
-    mayImport: ["src/format", "src/system", "src/updates/config"],
-    sizeReason: "one file so far",
-  },
   "src/native": {
     question: "which functions of C libraries do we call",
     mayImport: ["src/system"],
@@ -398,5 +390,6 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: [],
   },
   ...LINT_FOLDERS,
+  ...UPDATE_FOLDERS,
   ...TOOL_FOLDERS,
 };

@@ -1,0 +1,18 @@
+// The folders of automatic updates, for the table of the architecture.
+import type { Folder } from "./folder.ts";
+
+export const UPDATE_FOLDERS: Readonly<Record<string, Folder>> = {
+  "src/updates": {
+    question: "when may a host update itself",
+    mayImport: ["src/format", "src/host", "src/image", "src/updates/config"],
+  },
+  "src/updates/config": {
+    question: "what may be configured for automatic updates",
+    mayImport: ["src/format"],
+  },
+  "src/updates/machine": {
+    question: "what does this machine say about automatic updates",
+    mayImport: ["src/format", "src/system", "src/updates/config"],
+    sizeReason: "one file so far",
+  },
+};
