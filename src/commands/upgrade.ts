@@ -4,11 +4,11 @@ import { announceChange, requireReboot, withdrawReboot } from "../deploy/after-c
 import {
   type DeployRequest,
   deployPulled,
-  planDeploy,
   requireBooted,
   withProgress,
   withPulledImage,
 } from "../deploy/deploy-image.ts";
+import { findUpdate } from "../deploy/find-update.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
@@ -28,7 +28,6 @@ import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { setFinalizationLock } from "../programs/ostree/admin.ts";
 import { reboot } from "../programs/systemd.ts";
 import type { ProgressDisplay } from "../progress/show.ts";
-import { forgetUpdate, type PullPlan, plannedImage, recordUpdate } from "../pull/plan/plan.ts";
 import type { PulledImage } from "../pull/request.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
@@ -80,31 +79,18 @@ async function upgradeOrCheck(ctx: Context, options: UpgradeOptions): Promise<bo
 }
 
 async function check(ctx: Context, upgrade: Upgrade): Promise<false> {
-  const { host, booted } = upgrade;
+  const { host, booted, reference } = upgrade;
   const settings = deploySettingsOf(upgrade.options);
-  const plan = await withProgress(ctx, settings, () => planDeploy(ctx, { ...upgrade, settings }));
-  const image = plannedImage(plan);
-  const name = describeReference(upgrade.reference);
-  if (decideUpgrade(host.status, image.manifestDigest) !== "available") {
-    await forgetSeen(ctx, host, plan);
+  const { decision, image } = await findUpdate(ctx, host, { reference, booted, settings });
+  const name = describeReference(reference);
+  if (decision !== "available") {
     ctx.say(`No changes in: ${name}`);
     return false;
   }
-  await recordUpdate(ctx, plan);
-  await announceChange(ctx);
   ctx.say(`Update available for: ${name}`);
   for (const line of describeContent(image)) ctx.say(line);
   for (const line of describeDifference(booted, image)) ctx.say(line);
   return false;
-}
-
-/** Forgets the update that an earlier check found, if the registry no longer offers it. */
-async function forgetSeen(ctx: Context, host: HostDocument, plan: PullPlan): Promise<void> {
-  const { staged, booted } = host.status;
-  const seen = (staged ?? booted)?.cachedUpdate;
-  if (!seen || seen.imageDigest === plannedImage(plan).manifestDigest) return;
-  await forgetUpdate(ctx, plan);
-  await announceChange(ctx);
 }
 
 async function pullAndStage(ctx: Context, upgrade: Upgrade): Promise<boolean> {
