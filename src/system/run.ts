@@ -139,6 +139,8 @@ function isSuccess(exitCode: number | undefined, options: RunOptions): boolean {
 export interface ProgramFailure {
   readonly exitCode: number | undefined;
   readonly stderr: string;
+  /** Empty unless the program was read. */
+  readonly stdout: string;
   readonly isTimeout: boolean;
 }
 
@@ -154,6 +156,7 @@ function commandError(command: Started, result: Ended): BootcError {
   failures.set(error, {
     exitCode: result.exitCode,
     stderr: String(result.stderr ?? ""),
+    stdout: String(result.stdout ?? ""),
     isTimeout: result.timedOut === true,
   });
   return error;
