@@ -12,7 +12,16 @@ export const UPDATE_FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/updates/machine": {
     question: "what does this machine say about automatic updates",
-    mayImport: ["src/format", "src/system", "src/updates/config"],
-    sizeReason: "one file so far",
+    mayImport: [
+      "src/deploy",
+      "src/format",
+      "src/host",
+      "src/image",
+      "src/programs",
+      "src/sysroot",
+      "src/system",
+      "src/updates",
+      "src/updates/config",
+    ],
   },
 };

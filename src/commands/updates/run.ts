@@ -1,0 +1,109 @@
+// `bootc updates run`: what the timer starts. Takes each step of an update that is due and allowed.
+import { prepareForWrite } from "../../deploy/prepare-write.ts";
+import { warnUsers } from "../../programs/logind.ts";
+import { reboot } from "../../programs/systemd.ts";
+import type { Context } from "../../system/context.ts";
+import { judgeStep, type Situation } from "../../updates/decide.ts";
+import { changeState, withRunLock } from "../../updates/machine/change-state.ts";
+import { checkForUpdate, describeFound, rememberFailure } from "../../updates/machine/check.ts";
+import { judgeDueStep, warnedMsOf } from "../../updates/machine/judge.ts";
+import { readSituation } from "../../updates/machine/situation.ts";
+import { REAL_SURROUNDINGS, type Surroundings } from "../../updates/machine/surroundings.ts";
+import { type Block, type UpdateStep, withEvent } from "../../updates/state.ts";
+import { formatMoment } from "../../updates/status.ts";
+import { upgrade } from "../upgrade.ts";
+
+export async function updatesRun(ctx: Context): Promise<void> {
+  await runUpdates(ctx, REAL_SURROUNDINGS);
+}
+
+export async function runUpdates(ctx: Context, surroundings: Surroundings): Promise<void> {
+  await prepareForWrite(ctx);
+  await withRunLock(ctx, async () => {
+    await noteBoot(ctx, surroundings);
+    const situation = await readSituation(ctx, surroundings.now());
+    const block = judgeStep(situation, "check");
+    if (block === undefined) await checkForUpdate(ctx, surroundings.now());
+    await takeSteps(ctx, surroundings);
+  });
+}
+
+/** Remembers that another image runs than at the last run. */
+async function noteBoot(ctx: Context, { now }: Surroundings): Promise<void> {
+  const { host, state } = await readSituation(ctx, now());
+  const { booted } = host;
+  if (booted === undefined || booted.digest === state.running) return;
+  await changeState(ctx, now(), (it) => {
+    const after = { ...it, running: booted.digest };
+    if (it.running === undefined) return after;
+    return withEvent(after, { atMs: now(), event: "booted", text: describeFound(booted) });
+  });
+}
+
+/** Between steps, everything is read anew: a person may have paused, or a window closed. */
+async function takeSteps(ctx: Context, surroundings: Surroundings): Promise<void> {
+  const taken = new Set<UpdateStep>();
+  for (;;) {
+    const situation = await readSituation(ctx, surroundings.now());
+    const { step, block } = await judgeDueStep(ctx, situation);
+    await rememberBlock(ctx, situation, block);
+    if (step === undefined && block === undefined) return ctx.say("Nothing to do.");
+    if (block !== undefined) return ctx.say(describeBlock(block));
+    if (step === undefined || step === "check") return;
+    // The tag has moved meanwhile; the next check knows what it names now.
+    if (taken.has(step)) return ctx.say("The image has changed meanwhile; the next run goes on.");
+    taken.add(step);
+    await takeStep(ctx, surroundings, { situation, step });
+    if (step === "reboot") return;
+  }
+}
+
+async function takeStep(
+  ctx: Context,
+  { now }: Surroundings,
+  { situation, step }: { readonly situation: Situation; readonly step: UpdateStep },
+): Promise<void> {
+  const subject = step === "reboot" ? situation.host.staged : situation.state.found;
+  const text = subject === undefined ? "" : describeFound(subject);
+  // A reboot has to be remembered before it, because there is no after.
+  if (step === "reboot") {
+    await changeState(ctx, now(), (it) => withEvent(it, { atMs: now(), event: "reboot", text }));
+    return await reboot(ctx);
+  }
+  try {
+    const how = step === "download" ? { downloadOnly: true } : { fromDownloaded: true };
+    await upgrade(ctx, { ...how, quiet: true });
+  } catch (error) {
+    await rememberFailure(ctx, now(), error);
+    throw error;
+  }
+  await changeState(ctx, now(), (it) => withEvent(it, { atMs: now(), event: step, text }));
+}
+
+/** Also warns people, the first time that only their sessions are in the way. */
+async function rememberBlock(
+  ctx: Context,
+  situation: Situation,
+  block: Block | undefined,
+): Promise<void> {
+  const { state, host, nowMs } = situation;
+  const digest = host.staged?.digest;
+  const isNews = block?.rule === "sessions" && warnedMsOf(situation) === undefined;
+  const warning = isNews && digest !== undefined ? { digest, atMs: nowMs } : undefined;
+  if (warning !== undefined && block !== undefined) await warn(ctx, block);
+  if (warning === undefined && JSON.stringify(block) === JSON.stringify(state.block)) return;
+  await changeState(ctx, nowMs, (it) => ({ ...it, block, warning: warning ?? it.warning }));
+}
+
+async function warn(ctx: Context, { untilMs }: Block): Promise<void> {
+  const when = untilMs === undefined ? "soon" : `at ${formatMoment(untilMs)} or later`;
+  const message = `This machine reboots into an update ${when}. Please save your work and log out.`;
+  await warnUsers(ctx, message).catch((error: Error) =>
+    ctx.note(`note: users cannot be warned: ${error.message}`),
+  );
+}
+
+function describeBlock({ step, rule, reason, untilMs }: Block): string {
+  const until = untilMs === undefined ? "" : ` (until ${formatMoment(untilMs)})`;
+  return `Not now: ${step}: ${rule}: ${reason}${until}`;
+}

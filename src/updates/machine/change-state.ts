@@ -1,0 +1,45 @@
+// Changes what automatic updates remember, one change at a time, and keeps their runs apart.
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Context } from "../../system/context.ts";
+import { lockFile } from "../../system/lock.ts";
+import type { UpdatesState } from "../state.ts";
+import { takeUpdatesState, writeUpdatesState } from "./state-file.ts";
+
+/** Returns the state after `change`. Held only for a moment, so that a person can pause a run. */
+export async function changeState(
+  ctx: Context,
+  nowMs: number,
+  change: (state: UpdatesState) => UpdatesState,
+): Promise<UpdatesState> {
+  const name = { file: "updates-state.lock", purpose: "changing the state of updates" };
+  return await withLock(ctx, name, async () => {
+    const before = await takeUpdatesState(ctx, nowMs);
+    const after = change(before);
+    if (after !== before) await writeUpdatesState(ctx, after);
+    return after;
+  });
+}
+
+/** Only one run of automatic updates at a time. */
+export async function withRunLock<T>(ctx: Context, work: () => Promise<T>): Promise<T> {
+  return await withLock(ctx, { file: "updates.lock", purpose: "running automatic updates" }, work);
+}
+
+async function withLock<T>(
+  ctx: Context,
+  { file, purpose }: { readonly file: string; readonly purpose: string },
+  work: () => Promise<T>,
+): Promise<T> {
+  await mkdir(join(ctx.root, "run/bootc"), { recursive: true, mode: 0o755 });
+  const lock = await lockFile(ctx, join(ctx.root, "run/bootc", file), {
+    purpose,
+    timeoutMs: 60_000,
+    onWait: (holder) => ctx.note(`waiting for ${holder}`),
+  });
+  try {
+    return await work();
+  } finally {
+    await lock.release();
+  }
+}

@@ -1,0 +1,221 @@
+// What automatic updates remember from run to run: as a document, and how it changes.
+import {
+  type JsonObject,
+  malformed,
+  parseJsonObject,
+  requireArray,
+  requireObject,
+  requireString,
+  requireStrings,
+} from "../format/json.ts";
+
+export interface UpdatesState {
+  readonly pause: Pause | undefined;
+  readonly held: readonly HeldImage[];
+  /** When a check last succeeded. */
+  readonly checkedMs: number | undefined;
+  /** The newest image, unless it is running. */
+  readonly found: FoundImage | undefined;
+  /** The last failure, if nothing has succeeded since. */
+  readonly failure: Failure | undefined;
+  /** Why the last run stopped before the end. */
+  readonly block: Block | undefined;
+  /** When people were told that this image needs a reboot. */
+  readonly warning: Warning | undefined;
+  /** The digest of the image that was running at the last run. */
+  readonly running: string | undefined;
+  /** Since when this machine has a slot of the FleetLock server. */
+  readonly lockedMs: number | undefined;
+  readonly counts: Readonly<Record<string, number>>;
+  /** Oldest first. */
+  readonly history: readonly HistoryEntry[];
+}
+
+export interface Pause {
+  readonly sinceMs: number;
+  readonly untilMs?: number;
+  readonly reason: string;
+}
+
+export interface HeldImage {
+  readonly digest: string;
+  readonly sinceMs: number;
+}
+
+export interface FoundImage {
+  readonly digest: string;
+  readonly version?: string;
+  /** Those that describe a rollout. */
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+interface Failure {
+  readonly atMs: number;
+  readonly kind: string;
+  readonly message: string;
+}
+
+/** A rule that keeps a step from being taken. */
+export interface Block {
+  readonly step: UpdateStep;
+  readonly rule: string;
+  readonly reason: string;
+  /** When this rule will not object any more; absent if nobody can know. */
+  readonly untilMs?: number;
+}
+
+interface Warning {
+  readonly digest: string;
+  readonly atMs: number;
+}
+
+export interface HistoryEntry {
+  readonly atMs: number;
+  readonly event: string;
+  readonly text: string;
+}
+
+export const STEPS = ["check", "download", "finalize", "reboot"] as const;
+export type UpdateStep = (typeof STEPS)[number];
+
+export const EMPTY_STATE: UpdatesState = {
+  pause: undefined,
+  held: [],
+  checkedMs: undefined,
+  found: undefined,
+  failure: undefined,
+  block: undefined,
+  warning: undefined,
+  running: undefined,
+  lockedMs: undefined,
+  counts: {},
+  history: [],
+};
+
+/** About three months of a host that updates daily. */
+const HISTORY_MAX = 300;
+
+export function withEvent(state: UpdatesState, entry: HistoryEntry): UpdatesState {
+  return {
+    ...state,
+    counts: { ...state.counts, [entry.event]: (state.counts[entry.event] ?? 0) + 1 },
+    history: [...state.history, entry].slice(-HISTORY_MAX),
+  };
+}
+
+export function withFailure(state: UpdatesState, failure: Failure): UpdatesState {
+  const name = `failed-${failure.kind}`;
+  const counts = { ...state.counts, [name]: (state.counts[name] ?? 0) + 1 };
+  // A server that is away for a week would otherwise fill the history.
+  if (state.failure?.message === failure.message) return { ...state, failure, counts };
+  const { atMs, message } = failure;
+  return { ...withEvent(state, { atMs, event: "failed", text: message }), failure, counts };
+}
+
+export function formatState(state: UpdatesState): string {
+  return `${JSON.stringify({ version: 1, ...state }, undefined, 1)}\n`;
+}
+
+const WHAT = "the state of automatic updates";
+
+export function parseUpdatesState(text: string): UpdatesState {
+  const document = parseJsonObject(WHAT, text);
+  if (document.version !== 1) {
+    throw malformed(WHAT, `its version is ${JSON.stringify(document.version)}`);
+  }
+  const part = <T>(name: string, parse: (value: JsonObject) => T): T | undefined => {
+    const value = document[name];
+    return value === undefined ? undefined : parse(requireObject(value, WHAT, name));
+  };
+  const list = <T>(name: string, parse: (value: JsonObject) => T): readonly T[] =>
+    requireArray(document[name], WHAT, name).map((it) => parse(requireObject(it, WHAT, name)));
+  return {
+    pause: part("pause", (it) => ({
+      sinceMs: requireTime(it, "sinceMs"),
+      ...timeIfAny(it, "untilMs"),
+      reason: requireText(it, "reason"),
+    })),
+    held: list("held", (it) => ({
+      digest: requireText(it, "digest"),
+      sinceMs: requireTime(it, "sinceMs"),
+    })),
+    ...parseTimes(document),
+    found: part("found", parseFound),
+    failure: part("failure", (it) => ({
+      atMs: requireTime(it, "atMs"),
+      kind: requireText(it, "kind"),
+      message: requireText(it, "message"),
+    })),
+    block: part("block", parseBlock),
+    warning: part("warning", (it) => ({
+      digest: requireText(it, "digest"),
+      atMs: requireTime(it, "atMs"),
+    })),
+    running: document.running === undefined ? undefined : requireText(document, "running"),
+    counts: requireCounts(document.counts),
+    history: list("history", (it) => ({
+      atMs: requireTime(it, "atMs"),
+      event: requireText(it, "event"),
+      text: requireText(it, "text"),
+    })),
+  };
+}
+
+function parseTimes(document: JsonObject): Pick<UpdatesState, "checkedMs" | "lockedMs"> {
+  return {
+    checkedMs: timeIfAny(document, "checkedMs").checkedMs,
+    lockedMs: timeIfAny(document, "lockedMs").lockedMs,
+  };
+}
+
+function parseFound(value: JsonObject): FoundImage {
+  return {
+    digest: requireText(value, "digest"),
+    ...(value.version === undefined ? {} : { version: requireText(value, "version") }),
+    annotations: requireStrings(value.annotations, WHAT, "annotations"),
+  };
+}
+
+function parseBlock(value: JsonObject): Block {
+  const step = STEPS.find((it) => it === value.step);
+  if (step === undefined) throw malformed(WHAT, "it blocks an unknown step");
+  return {
+    step,
+    rule: requireText(value, "rule"),
+    reason: requireText(value, "reason"),
+    ...timeIfAny(value, "untilMs"),
+  };
+}
+
+/** The largest time that a date can show. */
+const TIME_MAX = 8.64e15;
+
+function requireTime(object: JsonObject, name: string): number {
+  const value = object[name];
+  if (typeof value === "number" && value >= 0 && value <= TIME_MAX) return value;
+  throw malformed(WHAT, `${name} is not a time`);
+}
+
+function timeIfAny<const N extends string>(
+  object: JsonObject,
+  name: N,
+): { readonly [K in N]?: number } {
+  if (object[name] === undefined) return {};
+  return { [name]: requireTime(object, name) } as { readonly [K in N]: number };
+}
+
+function requireText(object: JsonObject, name: string): string {
+  return requireString(object[name], WHAT, name);
+}
+
+function requireCounts(value: unknown): Readonly<Record<string, number>> {
+  const counts = requireObject(value, WHAT, "counts");
+  const known: Record<string, number> = {};
+  for (const [name, count] of Object.entries(counts)) {
+    if (typeof count !== "number" || !Number.isSafeInteger(count) || count < 0) {
+      throw malformed(WHAT, `counts.${name} is not a number`);
+    }
+    known[name] = count;
+  }
+  return known;
+}
