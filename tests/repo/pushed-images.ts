@@ -11,6 +11,8 @@ import { formatTar, writeBlob } from "./tiny-image.ts";
 export interface PushOptions extends TreeOptions {
   /** Leaves out the label that makes the image bootable. */
   readonly isUnbootable?: boolean;
+  /** Of the manifest. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 const OCI = "application/vnd.oci.image";
@@ -68,6 +70,7 @@ async function writeImage(dir: string, options: PushOptions) {
     mediaType: `${OCI}.manifest.v1+json`,
     config: await writeBlob(dir, `${OCI}.config.v1+json`, JSON.stringify(config)),
     layers,
+    annotations: options.annotations,
   };
   return await writeBlob(dir, manifest.mediaType, JSON.stringify(manifest));
 }

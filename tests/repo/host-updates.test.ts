@@ -1,0 +1,101 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { pushImage } from "./pushed-images.ts";
+import { type Registry, startRegistry } from "./registry.ts";
+import { makeHost, missing, type SimulatedHost, simulatedOstrees } from "./simulated-boot.ts";
+
+const newest = simulatedOstrees.slice(-1);
+const ROLLOUT = "org.containers.bootc.rollout";
+
+let registry: Registry;
+beforeAll(async () => {
+  if (!missing) registry = await startRegistry();
+});
+afterAll(() => registry?.stop());
+
+describe.skipIf(missing).each(newest)("automatic updates on ostree $version", (version) => {
+  let host: SimulatedHost;
+  let name: string;
+  let count = 0;
+  const push = (options: Partial<Parameters<typeof pushImage>[1]>) =>
+    pushImage(`${name}:latest`, {
+      version: "1",
+      ...options,
+      files: {
+        "etc/containers/registries.conf": `[[registry]]\nlocation = "${registry.address}"\ninsecure = true\n`,
+        "etc/bootc/updates.d/50-image.toml":
+          "[gates]\nsessions = false\ninhibitors = false\nfree_space_min_mib = 1\nmetered = false\nbattery = false\n",
+      },
+    });
+
+  beforeEach(async () => {
+    name = `${registry.address}/updates-${count++}`;
+    await push({});
+    host = makeHost(version);
+    const outcome = host.bootcOutside(
+      ...["internals", "ostree-container", "image", "deploy", `--sysroot=${host.sysroot}`],
+      ...["--stateroot=default", `--imgref=ostree-unverified-registry:${name}:latest`],
+      ...["--insecure-skip-tls-verification", "--karg=root=UUID=x"],
+    );
+    expect(outcome.status, outcome.stderr).toBe(0);
+  });
+  afterEach(() => host.remove());
+
+  const run = (words: string) => {
+    const outcome = host.bootc(words);
+    expect(outcome.status, `${words}: ${outcome.stderr}`).toBe(0);
+    return outcome.stdout;
+  };
+  const updates = () => JSON.parse(run("updates status --json"));
+  const gate = (reason: string) =>
+    host.shell(
+      "mkdir -p /etc/bootc/gates.d && cd /etc/bootc/gates.d && " +
+        `printf '#!/bin/sh\necho "${reason}"; exit 75' >10-file && chmod 755 10-file`,
+    );
+
+  test("an update is found, waits for its rollout and a gate, and is rebooted into", async () => {
+    expect(run("updates run")).toBe("Nothing to do.\n");
+    expect(updates()).toMatchObject({ step: null, blocked: null, found: null });
+
+    const start = new Date(Date.now() + 3_600_000).toISOString();
+    const later = await push({ version: "2", annotations: { [`${ROLLOUT}.start`]: start } });
+    expect(run("updates run")).toContain("Not now: download: rollout: ");
+    expect(updates()).toMatchObject({ step: "download", found: { digest: later, version: "2" } });
+    expect(updates().blocked.until).toBe(start.replace(/\.\d+Z$/, "Z"));
+    expect(JSON.parse(run("status --json")).status.staged).toBeNull();
+
+    const second = await push({
+      version: "3",
+      annotations: { [`${ROLLOUT}.minimum-version`]: "1" },
+    });
+    run(`updates hold ${second}`);
+    expect(run("updates run")).toContain(`Not now: download: held: \`${second}\` is held`);
+    run("updates release");
+    gate("the backup runs");
+    expect(run("updates run")).toContain("Not now: download: programs: the backup runs\n");
+    gate("");
+    expect(run("updates run")).toContain("says not now\n");
+    host.shell("rm /etc/bootc/gates.d/10-file");
+
+    // The run waits for the reboot, which ends it.
+    host.shell(
+      "bootc updates run & while ! grep -q systemd-run /run/calls; do sleep 0.1; done; kill $!; wait $!",
+    );
+    expect(host.calls().join()).toContain("systemctl reboot");
+    expect(readFileSync(join(host.run, "reboot-required"), "utf8")).toContain(second);
+    host.reboot();
+    expect(JSON.parse(run("status --json")).status.booted.image.imageDigest).toBe(second);
+    expect(run("updates run")).toBe("Nothing to do.\n");
+    expect(
+      JSON.parse(run("updates history --json")).map((it: { event: string }) => it.event),
+    ).toEqual(["found", "held", "found", "released", "download", "finalize", "reboot", "booted"]);
+  }, 300_000);
+
+  test("a registry that is away is a failure that status shows", () => {
+    host.shell("sed -i s/127.0.0.1/127.0.0.2/ /etc/containers/registries.conf");
+    const { status } = host.bootc("updates run");
+    expect([1, 4]).toContain(status);
+    expect(updates().lastFailure).not.toBeNull();
+  }, 120_000);
+});
