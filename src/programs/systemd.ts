@@ -45,6 +45,14 @@ export function formatRecord({ messageId, message, fields }: JournalRecord): str
     .join("");
 }
 
+/** `running`, `degraded` when a unit has failed, `starting` and others; `unknown` without systemd. */
+export async function readSystemState(ctx: Context): Promise<string> {
+  // The status is not 0 for any state but `running`.
+  const states = { okStatuses: [0, 1, 2, 3, 4] };
+  const said = await ctx.read("systemctl", ["is-system-running"], states);
+  return said.trim() === "" ? "unknown" : said.trim();
+}
+
 /**
  * Requests a reboot and waits for its signal, so that the caller does not continue meanwhile. If
  * /run/nextroot is prepared, systemd performs a soft reboot. systemd-run makes it outlive our session.

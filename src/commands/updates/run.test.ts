@@ -1,7 +1,9 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { Machine } from "../../testing/machine-fixture.ts";
 import { expectRefused, LOCK, machineOf, play } from "../../testing/play-verb.ts";
 import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
@@ -57,6 +59,7 @@ const REBOOT: ScriptLine = [
   "+ systemd-run --quiet -- systemctl reboot '--message=Initiated by bootc'",
   new Error("the machine goes down"),
 ];
+const SYSTEM = "? systemctl is-system-running";
 const SESSIONS = "? loginctl list-sessions --output=json --no-pager";
 const INHIBITORS =
   "? busctl --json=short call org.freedesktop.login1 /org/freedesktop/login1 " +
@@ -138,6 +141,48 @@ test("a program of the administrator has its say", async () => {
   expect(await play(machine, script, (ctx) => runUpdates(ctx, world))).toContain(
     "programs: it cannot be asked: asking `",
   );
+});
+
+async function fleetServer(status: number, body: string) {
+  const paths: string[] = [];
+  const server = createServer((request, response) => {
+    paths.push(request.url ?? "");
+    response.writeHead(status).end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const settings =
+    `[updates]\nstrategy = "fleet_lock"\nfleet_lock.base_url = "http://127.0.0.1:${port}"\n` +
+    `${OFFLINE}[gates]\ninhibitors = false\nsessions = false\n`;
+  return { paths, settings };
+}
+
+test("without a slot of the FleetLock server, nothing reboots", async () => {
+  const { settings } = await fleetServer(409, '{"kind":"k","value":"all slots are taken"}');
+  const machine = await applied(settings);
+  const transcript = await play(machine, [LOCK, LOCK], (ctx) => runUpdates(ctx, world));
+  expect(transcript).toContain("reboot: fleet_lock: the server says: all slots are taken (k)");
+  expect((await readState(machine)).lockedMs).toBeUndefined();
+});
+
+test("with a slot it reboots, and gives the slot back when the system has come up", async () => {
+  const { settings, paths } = await fleetServer(200, "");
+  const machine = await applied(settings);
+  await play(machine, [LOCK, LOCK, LOCK, REBOOT], (ctx) => runUpdates(ctx, world));
+  expect((await readState(machine)).lockedMs).toBe(NOW);
+  await rm(join(machine.root, "run/ostree/staged-deployment"));
+  await writeFile(
+    join(machine.root, STATE),
+    formatState({ ...(await readState(machine)), found: undefined }),
+  );
+  const early = await play(machine, [LOCK, [SYSTEM, "starting\n"], LOCK], (ctx) =>
+    runUpdates(ctx, world),
+  );
+  expect(early).toContain("is kept: the system is starting.");
+  await play(machine, [LOCK, [SYSTEM, "running\n"], LOCK], (ctx) => runUpdates(ctx, world));
+  expect((await readState(machine)).lockedMs).toBeUndefined();
+  expect(paths).toEqual(["/v1/pre-reboot", "/v1/steady-state"]);
 });
 
 test("pause, hold and their ends", async () => {

@@ -1,11 +1,12 @@
 // `bootc updates run`: what the timer starts. Takes each step of an update that is due and allowed.
 import { prepareForWrite } from "../../deploy/prepare-write.ts";
 import { warnUsers } from "../../programs/logind.ts";
-import { reboot } from "../../programs/systemd.ts";
+import { readSystemState, reboot } from "../../programs/systemd.ts";
 import type { Context } from "../../system/context.ts";
 import { judgeStep, type Situation } from "../../updates/decide.ts";
 import { changeState, withRunLock } from "../../updates/machine/change-state.ts";
 import { checkForUpdate, describeFound, rememberFailure } from "../../updates/machine/check.ts";
+import { returnSlot, takeSlot } from "../../updates/machine/fleet-lock.ts";
 import { judgeDueStep, warnedMsOf } from "../../updates/machine/judge.ts";
 import { readSituation } from "../../updates/machine/situation.ts";
 import { REAL_SURROUNDINGS, type Surroundings } from "../../updates/machine/surroundings.ts";
@@ -21,6 +22,8 @@ export async function runUpdates(ctx: Context, surroundings: Surroundings): Prom
   await prepareForWrite(ctx);
   await withRunLock(ctx, async () => {
     await noteBoot(ctx, surroundings);
+    // A registry that is away must not keep a slot from the other machines.
+    await giveSlotBack(ctx, surroundings);
     const situation = await readSituation(ctx, surroundings.now());
     const block = judgeStep(situation, "check");
     if (block === undefined) await checkForUpdate(ctx, surroundings.now());
@@ -40,6 +43,35 @@ async function noteBoot(ctx: Context, { now }: Surroundings): Promise<void> {
   });
 }
 
+/** Gives back the slot that this machine took before a reboot, once the system has come up. */
+async function giveSlotBack(ctx: Context, surroundings: Surroundings): Promise<void> {
+  const { now } = surroundings;
+  const { settings, state, machineId, host } = await readSituation(ctx, now());
+  if (state.lockedMs === undefined || settings["updates.fleet_lock.base_url"] === undefined) return;
+  // The reboot is still to come.
+  if (host.staged !== undefined && !host.staged.isLocked) return;
+  const system = await readSystemState(ctx);
+  if (system !== "running" && system !== "degraded") {
+    return ctx.say(`The slot of the FleetLock server is kept: the system is ${system}.`);
+  }
+  const refusal = await remembering(ctx, now, () =>
+    returnSlot(ctx, { settings, machineId, surroundings }),
+  );
+  if (refusal !== undefined) return ctx.note(`warning: the slot is not given back: ${refusal}`);
+  await changeState(ctx, now(), (it) =>
+    withEvent({ ...it, lockedMs: undefined }, { atMs: now(), event: "steady", text: system }),
+  );
+}
+
+async function remembering<T>(ctx: Context, now: () => number, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await rememberFailure(ctx, now(), error);
+    throw error;
+  }
+}
+
 /** Between steps, everything is read anew: a person may have paused, or a window closed. */
 async function takeSteps(ctx: Context, surroundings: Surroundings): Promise<void> {
   const taken = new Set<UpdateStep>();
@@ -53,9 +85,31 @@ async function takeSteps(ctx: Context, surroundings: Surroundings): Promise<void
     // The tag has moved meanwhile; the next check knows what it names now.
     if (taken.has(step)) return ctx.say("The image has changed meanwhile; the next run goes on.");
     taken.add(step);
+    const refusal = step === "reboot" ? await lockFleet(ctx, surroundings, situation) : undefined;
+    if (refusal !== undefined) {
+      await rememberBlock(ctx, situation, refusal);
+      return ctx.say(describeBlock(refusal));
+    }
     await takeStep(ctx, surroundings, { situation, step });
     if (step === "reboot") return;
   }
+}
+
+/** The last rule: the server has a slot for this machine. Asked anew each time, for it may be lost. */
+async function lockFleet(
+  ctx: Context,
+  surroundings: Surroundings,
+  { settings, machineId }: Situation,
+): Promise<Block | undefined> {
+  if (settings["updates.strategy"] !== "fleet_lock") return undefined;
+  const { now } = surroundings;
+  const refusal = await remembering(ctx, now, () =>
+    takeSlot(ctx, { settings, machineId, surroundings }),
+  );
+  if (refusal !== undefined) return { step: "reboot", rule: "fleet_lock", reason: refusal };
+  await changeState(ctx, now(), (it) => ({ ...it, lockedMs: now() }));
+  // Another question may have waited for minutes; the window may be closed by now.
+  return judgeStep(await readSituation(ctx, now()), "reboot");
 }
 
 async function takeStep(
@@ -70,13 +124,8 @@ async function takeStep(
     await changeState(ctx, now(), (it) => withEvent(it, { atMs: now(), event: "reboot", text }));
     return await reboot(ctx);
   }
-  try {
-    const how = step === "download" ? { downloadOnly: true } : { fromDownloaded: true };
-    await upgrade(ctx, { ...how, quiet: true });
-  } catch (error) {
-    await rememberFailure(ctx, now(), error);
-    throw error;
-  }
+  const how = step === "download" ? { downloadOnly: true } : { fromDownloaded: true };
+  await remembering(ctx, now, () => upgrade(ctx, { ...how, quiet: true }));
   await changeState(ctx, now(), (it) => withEvent(it, { atMs: now(), event: step, text }));
 }
 
