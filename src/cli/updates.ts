@@ -8,6 +8,7 @@ export function declareUpdatesCommands(program: Command, ctx: Context): void {
     .command("updates")
     .description("look at and steer the automatic updates of this host");
   declareShow(updates, ctx);
+  declareMetrics(updates, ctx);
   declareWork(updates, ctx);
   declarePause(updates, ctx);
   declareHold(updates, ctx);
@@ -43,6 +44,22 @@ function declareShow(updates: Command, ctx: Context): void {
     .action(async (options) => {
       const { updatesConfig } = await import("../commands/updates/config.ts");
       await updatesConfig(ctx, declared(options));
+    });
+}
+
+function declareMetrics(updates: Command, ctx: Context): void {
+  updates
+    .command("metrics")
+    .description("print figures about automatic updates for Prometheus")
+    .option("--textfile <file>", "replace this file, which node_exporter reads, instead")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  bootc updates metrics\n" +
+        "  bootc updates metrics --textfile /var/lib/node_exporter/bootc.prom",
+    )
+    .action(async (options) => {
+      const { updatesMetrics } = await import("../commands/updates/metrics.ts");
+      await updatesMetrics(ctx, declared(options));
     });
 }
 

@@ -2,7 +2,7 @@
 import type { Settings } from "./config/settings.ts";
 import { decideRollout, parseRollout } from "./rollout.ts";
 import { shareOf } from "./share.ts";
-import type { Block, UpdateStep, UpdatesState } from "./state.ts";
+import type { Block, Pause, UpdateStep, UpdatesState } from "./state.ts";
 import { decideWindow, type WindowState } from "./window.ts";
 
 /** Everything that is known before the machine is asked for sessions, power and the like. */
@@ -97,15 +97,19 @@ export function judgeStep(situation: Situation, step: UpdateStep): Block | undef
   return undefined;
 }
 
-function judgePause({ state, nowMs }: Situation): Objection | undefined {
-  const { pause } = state;
-  if (pause === undefined || isOver(pause.untilMs, nowMs)) return undefined;
+function judgePause(situation: Situation): Objection | undefined {
+  const pause = pauseOf(situation);
+  if (pause === undefined) return undefined;
   const until = pause.untilMs === undefined ? {} : { untilMs: pause.untilMs };
   return { reason: pause.reason, ...until };
 }
 
-function isOver(untilMs: number | undefined, nowMs: number): boolean {
-  return untilMs !== undefined && untilMs <= nowMs;
+/** The pause, unless it is over. */
+export function pauseOf({
+  state: { pause },
+  nowMs,
+}: Pick<Situation, "state" | "nowMs">): Pause | undefined {
+  return pause?.untilMs !== undefined && pause.untilMs <= nowMs ? undefined : pause;
 }
 
 function judgeHeld(situation: Situation, step: UpdateStep): Objection | undefined {

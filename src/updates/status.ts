@@ -1,5 +1,5 @@
 // What `bootc updates status` answers: a document, and the same for people.
-import { dueStep, type Situation, windowOf } from "./decide.ts";
+import { dueStep, pauseOf, type Situation, windowOf } from "./decide.ts";
 import type { Block, UpdateStep } from "./state.ts";
 
 export interface UpdatesStatus {
@@ -31,7 +31,8 @@ export interface UpdatesStatus {
 
 export function assembleStatus(situation: Situation, block: Block | undefined): UpdatesStatus {
   const { settings, state, host, mistakes } = situation;
-  const { found, failure, pause } = state;
+  const { found, failure } = state;
+  const pause = pauseOf(situation);
   const { booted, staged } = host;
   return {
     apiVersion: "bootc.updates/v1",
