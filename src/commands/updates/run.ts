@@ -12,7 +12,6 @@ import { readSituation } from "../../updates/machine/situation.ts";
 import { REAL_SURROUNDINGS, type Surroundings } from "../../updates/machine/surroundings.ts";
 import { type Block, type UpdateStep, withEvent } from "../../updates/state.ts";
 import { formatMoment } from "../../updates/status.ts";
-import { upgrade } from "../upgrade.ts";
 
 export async function updatesRun(ctx: Context): Promise<void> {
   await runUpdates(ctx, REAL_SURROUNDINGS);
@@ -21,10 +20,10 @@ export async function updatesRun(ctx: Context): Promise<void> {
 export async function runUpdates(ctx: Context, surroundings: Surroundings): Promise<void> {
   await prepareForWrite(ctx);
   await withRunLock(ctx, async () => {
-    await noteBoot(ctx, surroundings);
-    // A registry that is away must not keep a slot from the other machines.
-    await giveSlotBack(ctx, surroundings);
     const situation = await readSituation(ctx, surroundings.now());
+    await noteBoot(ctx, situation);
+    // A registry that is away must not keep a slot from the other machines.
+    await giveSlotBack(ctx, surroundings, situation);
     const block = judgeStep(situation, "check");
     if (block === undefined) await checkForUpdate(ctx, surroundings.now());
     await takeSteps(ctx, surroundings);
@@ -32,21 +31,23 @@ export async function runUpdates(ctx: Context, surroundings: Surroundings): Prom
 }
 
 /** Remembers that another image runs than at the last run. */
-async function noteBoot(ctx: Context, { now }: Surroundings): Promise<void> {
-  const { host, state } = await readSituation(ctx, now());
+async function noteBoot(ctx: Context, { host, state, nowMs }: Situation): Promise<void> {
   const { booted } = host;
   if (booted === undefined || booted.digest === state.running) return;
-  await changeState(ctx, now(), (it) => {
+  await changeState(ctx, nowMs, (it) => {
     const after = { ...it, running: booted.digest };
     if (it.running === undefined) return after;
-    return withEvent(after, { atMs: now(), event: "booted", text: describeFound(booted) });
+    return withEvent(after, { atMs: nowMs, event: "booted", text: describeFound(booted) });
   });
 }
 
 /** Gives back the slot that this machine took before a reboot, once the system has come up. */
-async function giveSlotBack(ctx: Context, surroundings: Surroundings): Promise<void> {
+async function giveSlotBack(
+  ctx: Context,
+  surroundings: Surroundings,
+  { settings, state, machineId, host }: Situation,
+): Promise<void> {
   const { now } = surroundings;
-  const { settings, state, machineId, host } = await readSituation(ctx, now());
   if (state.lockedMs === undefined || settings["updates.fleet_lock.base_url"] === undefined) return;
   // The reboot is still to come.
   if (host.staged !== undefined && !host.staged.isLocked) return;
@@ -124,6 +125,8 @@ async function takeStep(
     await changeState(ctx, now(), (it) => withEvent(it, { atMs: now(), event: "reboot", text }));
     return await reboot(ctx);
   }
+  // Loaded only now: nearly every run finds nothing, and should cost little.
+  const { upgrade } = await import("../upgrade.ts");
   const how = step === "download" ? { downloadOnly: true } : { fromDownloaded: true };
   await remembering(ctx, now, () => upgrade(ctx, { ...how, quiet: true }));
   await changeState(ctx, now(), (it) => withEvent(it, { atMs: now(), event: step, text }));
