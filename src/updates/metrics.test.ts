@@ -43,6 +43,14 @@ test.each([
   expect(text().split("\n")).toContain(line);
 });
 
+test("an image that was booted since the last check is no longer available", () => {
+  const host = { booted: { digest: "sha256:b" }, staged: undefined };
+  const status = assembleStatus({ ...situation, host }, undefined);
+  expect(formatMetrics(collectMetrics({ status, state, nowMs: 0 }))).toContain(
+    "bootc_updates_available 0\n",
+  );
+});
+
 test("every line is one of the format, and every metric has one help and one type", () => {
   const lines = text().trimEnd().split("\n");
   const names = lines.flatMap((it) => /^# HELP (\S+) /.exec(it)?.[1] ?? []);

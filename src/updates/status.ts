@@ -31,7 +31,9 @@ export interface UpdatesStatus {
 
 export function assembleStatus(situation: Situation, block: Block | undefined): UpdatesStatus {
   const { settings, state, host, mistakes } = situation;
-  const { found, failure } = state;
+  const { failure } = state;
+  // The image may have been booted since the last check.
+  const found = state.found?.digest === host.booted?.digest ? undefined : state.found;
   const pause = pauseOf(situation);
   const { booted, staged } = host;
   return {
