@@ -1,7 +1,7 @@
 // `xtask completions`: writes the completion scripts, with the names that the shells look for.
 import { join, relative, resolve } from "node:path";
-import { SHELLS } from "../src/cli/completion.ts";
 import { createProgram } from "../src/cli/program.ts";
+import { SHELLS } from "../src/cli/verbs/completion.ts";
 import { type GeneratedFiles, requireFresh, writeGenerated } from "./man/generated.ts";
 import { defineTask, type Tree } from "./task.ts";
 

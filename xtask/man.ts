@@ -3,8 +3,8 @@
 import { join, relative, resolve } from "node:path";
 import type { AnyCommand } from "../src/cli/commander.ts";
 import { createProgram } from "../src/cli/program.ts";
-import { REINSTALL } from "../src/cli/reinstall.ts";
 import { type CommandTree, readCommandTree } from "../src/cli/tree.ts";
+import { REINSTALL } from "../src/cli/verbs/reinstall.ts";
 import { type Checkout, readCheckout } from "./checkout/checkout.ts";
 import { formatFormatPage } from "./man/format-page.ts";
 import { FORMATS } from "./man/formats.ts";

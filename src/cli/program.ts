@@ -11,16 +11,16 @@ import {
   separatePassedWords,
 } from "./asked-command.ts";
 import { type AnyCommand, Command, CommanderError, Option } from "./commander.ts";
-import { declareCompletion } from "./completion.ts";
-import { declareContainerCommands } from "./container.ts";
-import { declareHostCommands } from "./host.ts";
-import { declareHostExtras } from "./host-extra.ts";
-import { declareImageCommands } from "./image.ts";
-import { declareInstallCommands } from "./install.ts";
-import { declareInternalCommands } from "./internals.ts";
-import { declareLoaderEntries } from "./loader-entries.ts";
-import { declareReinstall } from "./reinstall.ts";
-import { declareUpdatesCommands } from "./updates.ts";
+import { declareCompletion } from "./verbs/completion.ts";
+import { declareContainerCommands } from "./verbs/container.ts";
+import { declareHostCommands } from "./verbs/host.ts";
+import { declareHostExtras } from "./verbs/host-extra.ts";
+import { declareImageCommands } from "./verbs/image.ts";
+import { declareInstallCommands } from "./verbs/install.ts";
+import { declareInternalCommands } from "./verbs/internals.ts";
+import { declareLoaderEntries } from "./verbs/loader-entries.ts";
+import { declareReinstall } from "./verbs/reinstall.ts";
+import { declareUpdatesCommands } from "./verbs/updates.ts";
 
 /** The last two come after all visible commands, which they print. */
 const GROUPS = [

@@ -4,8 +4,8 @@ import { BootcError, doing } from "../errors.ts";
 import { readDeploymentOrder, undeployFirst } from "../programs/ostree/undeploy.ts";
 import type { Context } from "../system/context.ts";
 import { exists, isSameFile } from "../system/files.ts";
-import { findHostRoot } from "../system/host-root.ts";
 import { requireRoot } from "../system/privileges.ts";
+import { findHostRoot } from "../system/root/host-root.ts";
 
 /** Runs in a container as well, with the host's `/ostree` and `/boot` in the places of its own. */
 export async function wipeOstree(ctx: Context): Promise<void> {

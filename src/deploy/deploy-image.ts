@@ -16,7 +16,7 @@ import type { PulledImage, PullRequest } from "../pull/request.ts";
 import { withProtection } from "../repository/protection.ts";
 import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
-import { progressDescriptorOf } from "../system/private-mounts.ts";
+import { progressDescriptorOf } from "../system/root/private-mounts.ts";
 import { withUnifiedCopy } from "./bound-images/unified.ts";
 import { cleanAfterStaging } from "./clean-after-staging.ts";
 import { describeStaged, stageImage } from "./stage-image.ts";

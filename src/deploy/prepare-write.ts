@@ -6,8 +6,8 @@ import { type HostKind, readContainerSign, readHostKind } from "../sysroot/host-
 import { makeSysrootWritable, type WritableOptions } from "../sysroot/writable.ts";
 import type { Context } from "../system/context.ts";
 import { lockFile } from "../system/lock.ts";
-import { requireProgressDescriptor } from "../system/private-mounts.ts";
 import { requireRoot } from "../system/privileges.ts";
+import { requireProgressDescriptor } from "../system/root/private-mounts.ts";
 
 /** Makes `/sysroot` writable in a mount namespace of our own. May restart the program. */
 export async function prepareForWrite(ctx: Context, options: WritableOptions = {}): Promise<void> {

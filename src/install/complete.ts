@@ -15,8 +15,8 @@ import { listEntryFiles, resolveEntry } from "../sysroot/boot-entries.ts";
 import { readKargsFiles } from "../sysroot/image-kargs.ts";
 import { namedDeploymentDir } from "../sysroot/paths.ts";
 import type { Context } from "../system/context.ts";
-import { openDirectory } from "../system/file-tree.ts";
 import { exists, replaceFile } from "../system/files.ts";
+import { openDirectory } from "../system/root/file-tree.ts";
 import { readInstallConfig } from "./read-config.ts";
 
 export interface InstalledRoot {

@@ -5,11 +5,11 @@ import { failureOf } from "../system/run.ts";
 /** The names of users with a session; without logind, nobody. */
 export async function readSessionUsers(ctx: Context): Promise<readonly string[]> {
   const text = await readIfPossible(ctx, "loginctl", ["list-sessions", "--no-legend"]);
-  return parseSessions(text ?? "");
+  return parseLoginSessions(text ?? "");
 }
 
 /** Columns: session, uid, user, and others that depend on the version. */
-export function parseSessions(text: string): readonly string[] {
+export function parseLoginSessions(text: string): readonly string[] {
   const users = text.split("\n").flatMap((line) => line.trim().split(/\s+/)[2] ?? []);
   return [...new Set(users)];
 }

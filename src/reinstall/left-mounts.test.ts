@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseMountinfo } from "../system/mounts.ts";
+import { parseMountinfo } from "../system/root/mounts.ts";
 import { describeMount, selectLeft } from "./left-mounts.ts";
 
 const MOUNTS = parseMountinfo(`20 1 0:30 /root / rw - btrfs /dev/vda3 rw

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny } from "../system/files.ts";
-import { type Mount, readMountsOf } from "../system/mounts.ts";
+import { type Mount, readMountsOf } from "../system/root/mounts.ts";
 
 /** What a person reads about each of them. */
 export async function describeLeftMounts(ctx: Context): Promise<readonly string[]> {

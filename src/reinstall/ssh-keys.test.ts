@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { parseKeyFiles, parseSessions } from "../programs/login.ts";
+import { parseKeyFiles, parseLoginSessions } from "../programs/login.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import { keyFilesOf, parseAuthorizedKeys, readUserKeys } from "./ssh-keys.ts";
 
@@ -34,7 +34,7 @@ test("what sshd and logind print", () => {
   ]);
   expect(parseKeyFiles("")).toEqual([".ssh/authorized_keys", ".ssh/authorized_keys2"]);
   const sessions = "  1 1000 ann seat0 tty2\n c2   42 gdm seat0 tty1\n  3 1000 ann -     -\n\n";
-  expect(parseSessions(sessions)).toEqual(["ann", "gdm"]);
+  expect(parseLoginSessions(sessions)).toEqual(["ann", "gdm"]);
 });
 
 test("root and whoever is logged in, if they have keys", async () => {

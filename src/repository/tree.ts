@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import { type Dirtree, parseDirtree } from "../ostree/dirtree.ts";
 import { EMPTY_TREE, EMPTY_TREE_BYTES, objectPath } from "../ostree/objects.ts";
-import type { FileTree } from "../system/file-tree.ts";
-import { resolveInTree } from "../system/in-root.ts";
+import type { FileTree } from "../system/root/file-tree.ts";
+import { resolveInTree } from "../system/root/in-root.ts";
 import { readFileContent, readLinkTarget, requireCommit } from "./files.ts";
 
 /** What is at a path of a commit. */

@@ -1,6 +1,6 @@
 // The kargs.d files of an image: in a deployment on disk, or in a commit that is not deployed yet.
 import type { KargsFile } from "../host/image-kargs.ts";
-import type { FileTree } from "../system/file-tree.ts";
+import type { FileTree } from "../system/root/file-tree.ts";
 
 const DIR = "usr/lib/bootc/kargs.d";
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { openDirectory } from "../system/file-tree.ts";
+import { openDirectory } from "../system/root/file-tree.ts";
 import {
   isComposefsCertain,
   isRootWritable,

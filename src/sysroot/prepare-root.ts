@@ -1,6 +1,6 @@
 // What ostree/prepare-root.conf says about the root that ostree mounts at boot.
 import { keyfileFlag, keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
-import type { FileTree } from "../system/file-tree.ts";
+import type { FileTree } from "../system/root/file-tree.ts";
 
 /** `maybe`: if the kernel has it. `verity` and `signed` also demand files sealed by fs-verity. */
 export type Composefs = "off" | "maybe" | "on" | "verity" | "signed";

@@ -7,8 +7,8 @@ import type { SoftRebootFacts } from "../host/soft-reboot.ts";
 import { parseKeyfile } from "../ostree/keyfile.ts";
 import { isAtLeast, readOstree } from "../programs/ostree/version.ts";
 import type { Context } from "../system/context.ts";
-import { openDirectory } from "../system/file-tree.ts";
 import { exists, readFileIfAny, readNamesIfAny } from "../system/files.ts";
+import { openDirectory } from "../system/root/file-tree.ts";
 import { deploymentDir } from "./paths.ts";
 import { isComposefsCertain, parseComposefs, readPrepareRoot } from "./prepare-root.ts";
 

@@ -12,7 +12,7 @@ import { type OriginFile, parseOrigin, replaceOriginImage } from "../ostree/orig
 import { blobRef } from "../ostree/ref-names.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readBytesIfAny, readFileIfAny, replaceFile } from "../system/files.ts";
-import { isOnReadOnlyMedium } from "../system/mounts.ts";
+import { isOnReadOnlyMedium } from "../system/root/mounts.ts";
 import { type BootableDeployment, readBootEntries } from "./boot-entries.ts";
 import { type DeploymentOnDisk, listDeploymentsOnDisk } from "./deployments.ts";
 import { deploymentDir } from "./paths.ts";

@@ -4,9 +4,9 @@ import { BootcError } from "../errors.ts";
 import { remount } from "../programs/disk/mount.ts";
 import type { Context } from "../system/context.ts";
 import { exists, isSameFile } from "../system/files.ts";
-import { isOnReadOnlyMedium, readMount } from "../system/mounts.ts";
-import { enterPrivateMounts } from "../system/private-mounts.ts";
 import { readPrivileges } from "../system/privileges.ts";
+import { isOnReadOnlyMedium, readMount } from "../system/root/mounts.ts";
+import { enterPrivateMounts } from "../system/root/private-mounts.ts";
 import { readHostKind } from "./host-kind.ts";
 
 export interface WritableOptions {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AnyCommand } from "../cli/commander.ts";
-import { REINSTALL } from "../cli/reinstall.ts";
+import { REINSTALL } from "../cli/verbs/reinstall.ts";
 
 const STATUSES = ["same", "beyond", "other", "own", "missing"] as const;
 

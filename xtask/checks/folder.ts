@@ -11,3 +11,15 @@ export interface Folder {
   /** Why it holds fewer or more files than other folders. */
   readonly sizeReason?: string;
 }
+
+/** How we touch the machine: whoever may import one of these may import both. */
+export const SYSTEM: readonly string[] = ["src/system", "src/system/root"];
+
+/** Folders that touch neither files nor processes. */
+export const PURE: readonly string[] = [
+  "src/format",
+  "src/host",
+  "src/host/boot",
+  "src/image",
+  "src/ostree",
+];

@@ -1,6 +1,7 @@
 // The architecture as a table: which question each folder answers, and what it may import.
-import type { Folder } from "./folder.ts";
+import { type Folder, PURE, SYSTEM } from "./folder.ts";
 import { LINT_FOLDERS } from "./lint-folders.ts";
+import { PULL_FOLDERS } from "./pull-folders.ts";
 import { TOOL_FOLDERS } from "./tool-folders.ts";
 import { UPDATE_FOLDERS } from "./update-folders.ts";
 
@@ -19,22 +20,12 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
 /** The folders of the product that may start programs; everything else calls a function of theirs. */
 export const STARTING = /^src\/(programs|process|system)\//;
 
-const PURE = ["src/format", "src/host", "src/host/boot", "src/image", "src/ostree"];
 const PROGRAMS = [
   "src/programs",
   "src/programs/boot",
   "src/programs/disk",
   "src/programs/ostree",
   "src/programs/skopeo",
-];
-const PULL = [
-  "src/pull",
-  "src/pull/fetch",
-  "src/pull/import",
-  "src/pull/labels",
-  "src/pull/merge",
-  "src/pull/plan",
-  "src/pull/store",
 ];
 const FOR_COMMANDS = [
   "src/cli/options.ts",
@@ -53,20 +44,27 @@ const FOR_COMMANDS = [
   "src/reinstall",
   "src/repository",
   "src/sysroot",
-  "src/system",
+  ...SYSTEM,
   "src/version.ts",
   ...PROGRAMS,
-  ...PULL,
+  ...Object.keys(PULL_FOLDERS),
 ];
 
 export const FOLDERS: Readonly<Record<string, Folder>> = {
   src: {
     question: "where does it start",
-    mayImport: ["src/cli", "src/process", "src/system"],
+    mayImport: ["src/cli", "src/process", ...SYSTEM],
   },
   "src/cli": {
+    question: "how is a command line read",
+    mayImport: ["src/cli/verbs", "src/image", ...SYSTEM, "src/version.ts"],
+  },
+  "src/cli/verbs": {
     question: "what can I type",
     mayImport: [
+      "src/cli/commander.ts",
+      "src/cli/options.ts",
+      "src/cli/tree.ts",
       "src/commands",
       "src/commands/container",
       "src/commands/image",
@@ -78,13 +76,13 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/commands/updates",
       "src/image",
       "src/install/plan/choices.ts",
-      "src/system",
+      ...SYSTEM,
       "src/version.ts",
     ],
   },
   "src/cli/completion": {
     question: "how does a shell complete it",
-    mayImport: ["src/cli/tree.ts", "src/system"],
+    mayImport: ["src/cli/tree.ts", ...SYSTEM],
   },
   "src/commands": {
     question: "what happens when I type it",
@@ -171,12 +169,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   "src/sysroot": {
     question: "where does this host stand",
     // A soft reboot depends on ostree's version; what is mounted read-only is made writable.
-    mayImport: [
-      ...PURE,
-      "src/programs/disk/mount.ts",
-      "src/programs/ostree/version.ts",
-      "src/system",
-    ],
+    mayImport: [...PURE, "src/programs/disk/mount.ts", "src/programs/ostree/version.ts", ...SYSTEM],
   },
   "src/repository": {
     question: "what is in an ostree repository, and who may write it",
@@ -186,86 +179,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/programs/disk/fs.ts",
       "src/programs/ostree",
       "src/sysroot",
-      "src/system",
-    ],
-  },
-  "src/pull": {
-    question: "how does an image become a commit",
-    mayImport: [
-      ...PURE,
-      "src/programs/ostree",
-      "src/programs/skopeo",
-      "src/progress",
-      "src/repository",
-      "src/system",
-      "src/version.ts",
-      ...PULL,
-    ],
-  },
-  "src/pull/plan": {
-    question: "what has to be pulled",
-    mayImport: [
-      ...PURE,
-      "src/programs/skopeo",
-      "src/programs/tar.ts",
-      "src/pull/fetch/retry.ts",
-      "src/pull/request.ts",
-      "src/repository",
-      "src/system",
-    ],
-  },
-  "src/pull/fetch": {
-    question: "how do blobs get here",
-    mayImport: [
-      ...PURE,
-      "src/programs/skopeo",
-      "src/progress",
-      "src/pull/plan",
-      "src/pull/request.ts",
-      "src/repository",
-      "src/system",
-    ],
-  },
-  "src/pull/import": {
-    question: "how does a layer become a commit",
-    mayImport: [
-      ...PURE,
-      "src/programs/ostree",
-      "src/progress",
-      "src/pull/labels",
-      "src/pull/plan",
-      "src/pull/store",
-      "src/repository",
-      "src/sysroot",
-      "src/system",
-      "src/tar",
-      "src/version.ts",
-    ],
-  },
-  "src/pull/store": {
-    question: "how does a layer get onto the disk",
-    mayImport: [
-      ...PURE,
-      "src/native",
-      "src/programs/ostree",
-      "src/repository",
-      "src/system",
-      "src/tar",
-    ],
-  },
-  "src/pull/labels": {
-    question: "which SELinux labels do files get",
-    mayImport: [...PURE, "src/native", "src/pull/store", "src/repository", "src/system"],
-  },
-  "src/pull/merge": {
-    question: "how do layers become one tree and a commit",
-    mayImport: [
-      ...PURE,
-      "src/programs/ostree",
-      "src/pull/labels",
-      "src/pull/store",
-      "src/repository",
-      "src/system",
+      ...SYSTEM,
     ],
   },
   "src/export": {
@@ -277,13 +191,13 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/pull/import/blob.ts",
       "src/pull/store",
       "src/repository",
-      "src/system",
+      ...SYSTEM,
       "src/tar",
     ],
   },
   "src/progress": {
     question: "what do we report meanwhile",
-    mayImport: ["src/format", "src/host", "src/host/boot", "src/image", "src/system"],
+    mayImport: ["src/format", "src/host", "src/host/boot", "src/image", ...SYSTEM],
   },
   "src/deploy": {
     question: "how does a commit become what boots next",
@@ -295,7 +209,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/pull/plan",
       "src/repository",
       "src/sysroot",
-      "src/system",
+      ...SYSTEM,
       ...PROGRAMS,
     ],
   },
@@ -312,12 +226,12 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/pull/fetch/retry.ts",
       "src/repository",
       "src/sysroot",
-      "src/system",
+      ...SYSTEM,
     ],
   },
   "src/drift": {
     question: "how do two trees of files differ, and how do they agree again",
-    mayImport: ["src/native", "src/system"],
+    mayImport: ["src/native", ...SYSTEM],
   },
   "src/install": {
     question: "how does a disk become a host",
@@ -333,13 +247,13 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/pull/plan",
       "src/repository",
       "src/sysroot",
-      "src/system",
+      ...SYSTEM,
       ...PROGRAMS,
     ],
   },
   "src/reinstall": {
     question: "how is a running system of another kind replaced",
-    mayImport: ["src/format", "src/programs", "src/system"],
+    mayImport: ["src/format", "src/programs", ...SYSTEM],
   },
   "src/install/plan": {
     question: "what does an installation want",
@@ -355,40 +269,44 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/install/request.ts",
       "src/programs/disk",
       "src/sysroot",
-      "src/system",
+      ...SYSTEM,
     ],
   },
   "src/install/machine": {
     question: "what of the installing machine is used",
-    mayImport: [...PURE, "src/programs", "src/programs/disk", "src/programs/skopeo", "src/system"],
+    mayImport: [...PURE, "src/programs", "src/programs/disk", "src/programs/skopeo", ...SYSTEM],
   },
   "src/programs": {
     question: "who does the work",
-    mayImport: ["src/programs/ostree", "src/system"],
+    mayImport: ["src/programs/ostree", ...SYSTEM],
   },
   "src/programs/ostree": {
     question: "who does the work on repositories and deployments",
-    mayImport: [...PURE, "src/sysroot", "src/system"],
+    mayImport: [...PURE, "src/sysroot", ...SYSTEM],
   },
   "src/programs/skopeo": {
     question: "who copies images",
-    mayImport: [...PURE, "src/native", "src/system", "src/version.ts"],
+    mayImport: [...PURE, "src/native", ...SYSTEM, "src/version.ts"],
   },
   "src/programs/disk": {
     question: "who knows and changes disks",
-    mayImport: ["src/format", "src/install/plan", "src/system"],
+    mayImport: ["src/format", "src/install/plan", ...SYSTEM],
   },
   "src/programs/boot": {
     question: "who installs boot loaders",
-    mayImport: ["src/system"],
+    mayImport: [...SYSTEM],
     sizeReason: "two boot loader installers are all there are",
   },
   "src/native": {
     question: "which functions of C libraries do we call",
-    mayImport: ["src/system"],
+    mayImport: [...SYSTEM],
   },
   "src/process": {
     question: "how does the process itself print and end",
+    mayImport: [...SYSTEM],
+  },
+  "src/system/root": {
+    question: "in which root do we work",
     mayImport: ["src/system"],
   },
   "src/system": {
@@ -396,6 +314,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: [],
   },
   ...LINT_FOLDERS,
+  ...PULL_FOLDERS,
   ...UPDATE_FOLDERS,
   ...TOOL_FOLDERS,
 };

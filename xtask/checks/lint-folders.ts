@@ -1,5 +1,5 @@
 // The architecture of `bootc container lint`: which question each folder answers, and what it may import.
-import type { Folder } from "./folder.ts";
+import { type Folder, SYSTEM } from "./folder.ts";
 
 export const LINT_FOLDERS: Readonly<Record<string, Folder>> = {
   "src/lint": {
@@ -33,7 +33,7 @@ export const LINT_FOLDERS: Readonly<Record<string, Folder>> = {
       "src/programs/rpm.ts",
       "src/programs/skopeo",
       "src/pull/import/blob.ts",
-      "src/system",
+      ...SYSTEM,
       "src/tar",
     ],
   },

@@ -1,8 +1,8 @@
 // The architecture of xtask and bench: which question each folder answers, and what it may import.
-import type { Folder } from "./folder.ts";
+import { type Folder, SYSTEM } from "./folder.ts";
 
 /** What the code of every task may use. */
-const TASK = ["src/process", "src/system", "xtask/task.ts"];
+const TASK = ["src/process", ...SYSTEM, "xtask/task.ts"];
 
 export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
   xtask: {
@@ -14,8 +14,9 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
       "bench/figures.ts",
       "bench/page.ts",
       "src/cli",
+      "src/cli/verbs",
       "src/process",
-      "src/system",
+      ...SYSTEM,
       "xtask/archive",
       "xtask/build",
       "xtask/checkout",

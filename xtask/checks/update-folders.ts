@@ -1,5 +1,5 @@
 // The folders of automatic updates, for the table of the architecture.
-import type { Folder } from "./folder.ts";
+import { type Folder, SYSTEM } from "./folder.ts";
 
 export const UPDATE_FOLDERS: Readonly<Record<string, Folder>> = {
   "src/updates": {
@@ -19,7 +19,7 @@ export const UPDATE_FOLDERS: Readonly<Record<string, Folder>> = {
       "src/image",
       "src/programs",
       "src/sysroot",
-      "src/system",
+      ...SYSTEM,
       "src/updates",
       "src/updates/config",
     ],

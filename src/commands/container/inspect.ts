@@ -5,7 +5,7 @@ import { readKernel } from "../../lint/read/kernel.ts";
 import { requireRootDirectory } from "../../lint/read/subject.ts";
 import { readKargsFiles } from "../../sysroot/image-kargs.ts";
 import type { Context } from "../../system/context.ts";
-import { openDirectory } from "../../system/file-tree.ts";
+import { openDirectory } from "../../system/root/file-tree.ts";
 
 export interface InspectOptions {
   readonly rootfs: string;

@@ -7,7 +7,7 @@ import { hasFile, readKernel } from "../../lint/read/kernel.ts";
 import { requireRootDirectory } from "../../lint/read/subject.ts";
 import type { Context } from "../../system/context.ts";
 import { ifMissing } from "../../system/files.ts";
-import { resolveInRoot } from "../../system/in-root.ts";
+import { resolveInRoot } from "../../system/root/in-root.ts";
 
 export interface SplitOptions {
   readonly rootfs: string;

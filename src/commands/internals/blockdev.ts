@@ -5,7 +5,7 @@ import { BootcError, doing } from "../../errors.ts";
 import { readDeviceDocument } from "../../programs/disk/device-document.ts";
 import type { Context } from "../../system/context.ts";
 import { ifMissing, readFileIfAny } from "../../system/files.ts";
-import { findCover, type Mount, readMountsOf } from "../../system/mounts.ts";
+import { findCover, type Mount, readMountsOf } from "../../system/root/mounts.ts";
 
 export async function blockdevLs(ctx: Context, device: string): Promise<void> {
   const found = await stat(device).catch(ifMissing(undefined));

@@ -6,8 +6,8 @@ import { BootcError, doing } from "../../errors.ts";
 import { type Libc, openLibc } from "../../native/libc.ts";
 import { type FileLabels, findPolicy, openFileLabels } from "../../native/selabel.ts";
 import type { Context } from "../../system/context.ts";
-import { readMount } from "../../system/mounts.ts";
 import { requireRoot } from "../../system/privileges.ts";
+import { readMount } from "../../system/root/mounts.ts";
 
 export interface RelabelOptions {
   readonly asPath?: string;

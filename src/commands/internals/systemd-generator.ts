@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { type BootFacts, decideBootUnits } from "../../host/boot/boot-units.ts";
 import type { Context } from "../../system/context.ts";
 import { exists, readFileIfAny } from "../../system/files.ts";
-import { readMount } from "../../system/mounts.ts";
+import { readMount } from "../../system/root/mounts.ts";
 
 /** `dir` is systemd's directory for generated units of normal priority. */
 export async function systemdGenerator(ctx: Context, dir: string): Promise<void> {

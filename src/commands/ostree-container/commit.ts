@@ -6,7 +6,7 @@ import { keyfileValue, parseKeyfile } from "../../ostree/keyfile.ts";
 import { readContainerSign } from "../../sysroot/host-kind.ts";
 import type { Context } from "../../system/context.ts";
 import { exists, ifMissing, readFileIfAny } from "../../system/files.ts";
-import { readMountsOf } from "../../system/mounts.ts";
+import { readMountsOf } from "../../system/root/mounts.ts";
 
 /** Only their content goes. */
 const EMPTIED = ["run", "tmp", "var/tmp", "var/cache"];

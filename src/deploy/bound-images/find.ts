@@ -11,8 +11,8 @@ import { followedImage } from "../../repository/cleanup.ts";
 import { openCommit } from "../../repository/tree.ts";
 import { listDeploymentsOnDisk } from "../../sysroot/deployments.ts";
 import type { Context } from "../../system/context.ts";
-import { type FileTree, openDirectory } from "../../system/file-tree.ts";
 import { readFileIfAny } from "../../system/files.ts";
+import { type FileTree, openDirectory } from "../../system/root/file-tree.ts";
 import { labelStorage } from "../selinux-labels.ts";
 import { readMissing, removeUnbound, storeImages } from "./storage.ts";
 

@@ -7,7 +7,7 @@ import { mount, unmount } from "../../programs/disk/mount.ts";
 import { readPartitions } from "../../programs/disk/sfdisk.ts";
 import type { Context } from "../../system/context.ts";
 import { exists } from "../../system/files.ts";
-import { readMount } from "../../system/mounts.ts";
+import { readMount } from "../../system/root/mounts.ts";
 import { isEspType } from "../plan/partition-plan.ts";
 
 /** The mount point of the ESP in `/boot`. */

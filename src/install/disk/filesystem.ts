@@ -10,7 +10,7 @@ import { remount, withTreeBound } from "../../programs/disk/mount.ts";
 import { listDeploymentsOnDisk } from "../../sysroot/deployments.ts";
 import type { Context } from "../../system/context.ts";
 import { exists, readFileIfAny, readLinkIfAny } from "../../system/files.ts";
-import { type Mount, readMount, readMountsBelow } from "../../system/mounts.ts";
+import { type Mount, readMount, readMountsBelow } from "../../system/root/mounts.ts";
 import { FILESYSTEMS, type FilesystemType } from "../plan/choices.ts";
 import { decideRootKargs } from "../plan/kargs.ts";
 import {

@@ -2,7 +2,7 @@
 import { doing } from "../../errors.ts";
 import { mount } from "../../programs/disk/mount.ts";
 import type { Context } from "../../system/context.ts";
-import { readMount } from "../../system/mounts.ts";
+import { readMount } from "../../system/root/mounts.ts";
 
 /**
  * Mounts the host's `/dev`, because the one of a container never shows partitions and loop devices that

@@ -5,9 +5,9 @@ import { BootcError, doing } from "../../errors.ts";
 import { bindMount, mount, unmount } from "../../programs/disk/mount.ts";
 import type { Context } from "../../system/context.ts";
 import { exists, isSameFile } from "../../system/files.ts";
-import { findHostRoot } from "../../system/host-root.ts";
-import { resolveInRoot } from "../../system/in-root.ts";
-import { type Mount, readHostCover, readMountsOf } from "../../system/mounts.ts";
+import { findHostRoot } from "../../system/root/host-root.ts";
+import { resolveInRoot } from "../../system/root/in-root.ts";
+import { type Mount, readHostCover, readMountsOf } from "../../system/root/mounts.ts";
 
 /** Where podman keeps images, including the one to install. */
 const CONTAINERS = "/var/lib/containers";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { readAuthFile } from "../../programs/skopeo/policy.ts";
 import type { Context } from "../../system/context.ts";
 import { exists, isMissing, isSameFile, replaceFile } from "../../system/files.ts";
-import { findHostRoot } from "../../system/host-root.ts";
+import { findHostRoot } from "../../system/root/host-root.ts";
 
 const RESOLVER = "etc/resolv.conf";
 const AUTH = "run/ostree/auth.json";

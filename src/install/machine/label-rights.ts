@@ -6,7 +6,7 @@ import { BootcError } from "../../errors.ts";
 import { setLabel } from "../../programs/selinux.ts";
 import type { Context } from "../../system/context.ts";
 import { readFileIfAny } from "../../system/files.ts";
-import { findHostRoot } from "../../system/host-root.ts";
+import { findHostRoot } from "../../system/root/host-root.ts";
 import { failureOf } from "../../system/run.ts";
 
 /** If set, SELinux is switched to permissive where labels cannot be set otherwise. */

@@ -5,7 +5,7 @@ import { BootcError } from "../../errors.ts";
 import { parseBootTarget } from "../../host/boot/boot-entry.ts";
 import type { Context } from "../../system/context.ts";
 import { exists, readFileIfAny } from "../../system/files.ts";
-import { findHostRoot } from "../../system/host-root.ts";
+import { findHostRoot } from "../../system/root/host-root.ts";
 
 /** Whether one of `paths` is on the file system of the running root or physical root. */
 export async function isRunningRoot(ctx: Context, paths: readonly string[]): Promise<boolean> {

@@ -1,8 +1,8 @@
 // The kernel of the image at a root, for verbs that need no more of it.
 import { stat } from "node:fs/promises";
-import { openDirectory } from "../../system/file-tree.ts";
 import { ifMissing } from "../../system/files.ts";
-import { resolveInRoot } from "../../system/in-root.ts";
+import { openDirectory } from "../../system/root/file-tree.ts";
+import { resolveInRoot } from "../../system/root/in-root.ts";
 import { decideKernel, type Kernel, MODULES_DIR, UNIFIED_DIR } from "../kernel.ts";
 
 export async function readKernel(root: string): Promise<Kernel | undefined> {

@@ -3,7 +3,7 @@ import { realpath, stat } from "node:fs/promises";
 import { BootcError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
 import { ifMissing } from "../../system/files.ts";
-import { readMountsOf } from "../../system/mounts.ts";
+import { readMountsOf } from "../../system/root/mounts.ts";
 import type { ImageFacts, Known, Subject } from "../check.ts";
 import type { ImageTree } from "../tree.ts";
 import { readImage } from "./image.ts";

@@ -1,6 +1,6 @@
 // mount(8) and umount(8). Temporary mounts are unmounted even after Ctrl-C.
 import type { Context, RunOptions } from "../../system/context.ts";
-import { readMount } from "../../system/mounts.ts";
+import { readMount } from "../../system/root/mounts.ts";
 import { cleanupContext } from "../../system/run.ts";
 
 export interface MountOptions {

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Context } from "../../system/context.ts";
 import { exists } from "../../system/files.ts";
-import { findHostRoot } from "../../system/host-root.ts";
+import { findHostRoot } from "../../system/root/host-root.ts";
 
 const CONTROL = "run/udev/control";
 

@@ -5,7 +5,7 @@ import { parsePolicyType } from "../../native/selabel.ts";
 import { sha256 } from "../../ostree/objects.ts";
 import { readFileContent, readFileSize } from "../../repository/files.ts";
 import type { CommittedTree } from "../../repository/tree.ts";
-import { resolveInTree } from "../../system/in-root.ts";
+import { resolveInTree } from "../../system/root/in-root.ts";
 
 export interface ImagePolicy {
   /** As `SELINUXTYPE` names it. */

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { BootcError, describeError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
-import { readLinkIfAny, readNamesIfAny, readTextUnlessDirectory } from "../../system/files.ts";
+import { readLinkIfAny, readNamesIfAny, readRegularFile } from "../../system/files.ts";
 import { type MergedSettings, mergeConfig, type UpdatesFile } from "../config/merge.ts";
 
 /** In order of rank: the machine's own files replace those of the image. */
@@ -35,7 +35,7 @@ async function readDirectory(
       const path = `${dir}/${name}`;
       try {
         // A link to /dev/null reads as an empty file, which masks the image's.
-        return { path, text: (await readTextUnlessDirectory(join(ctx.root, path))) ?? "" };
+        return { path, text: (await readRegularFile(join(ctx.root, path))) ?? "" };
       } catch (error) {
         note(path, error);
         return undefined;

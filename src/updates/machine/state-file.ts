@@ -3,7 +3,7 @@ import { mkdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describeError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
-import { readTextUnlessDirectory, replaceFile } from "../../system/files.ts";
+import { readRegularFile, replaceFile } from "../../system/files.ts";
 import {
   EMPTY_STATE,
   formatState,
@@ -23,7 +23,7 @@ export interface ReadState {
 /** The state, for those who only look. A damaged file counts as an empty one, and pauses updates. */
 export async function readUpdatesState(ctx: Context, nowMs: number): Promise<ReadState> {
   try {
-    const text = await readTextUnlessDirectory(join(ctx.root, STATE)).catch(ifAbsentText);
+    const text = await readRegularFile(join(ctx.root, STATE)).catch(ifAbsentText);
     return { state: text === undefined ? EMPTY_STATE : parseUpdatesState(text), damage: undefined };
   } catch (error) {
     const { message } = describeError(error);

@@ -1,7 +1,7 @@
 // Declares the verbs that change the boot loader's entries.
-import type { Context } from "../system/context.ts";
-import type { Command } from "./commander.ts";
-import { declared, jsonOption, lockTimeoutOption } from "./options.ts";
+import type { Context } from "../../system/context.ts";
+import type { Command } from "../commander.ts";
+import { declared, jsonOption, lockTimeoutOption } from "../options.ts";
 
 export function declareLoaderEntries(program: Command, ctx: Context): void {
   program
@@ -23,7 +23,7 @@ export function declareLoaderEntries(program: Command, ctx: Context): void {
         "  bootc loader-entries set-options-for-source --source tuned",
     )
     .action(async (options) => {
-      const command = await import("../commands/loader-entries/set-options-for-source.ts");
+      const command = await import("../../commands/loader-entries/set-options-for-source.ts");
       await command.setOptionsForSource(ctx, declared(options));
     });
 }

@@ -1,6 +1,6 @@
 // Declares the verbs that show and change the booted host.
-import type { Context } from "../system/context.ts";
-import { type Command, Option } from "./commander.ts";
+import type { Context } from "../../system/context.ts";
+import { type Command, Option } from "../commander.ts";
 import {
   declared,
   jsonOption,
@@ -9,7 +9,7 @@ import {
   progressFdOption,
   transportOption,
   withPullOptions,
-} from "./options.ts";
+} from "../options.ts";
 
 export function declareHostCommands(program: Command, ctx: Context): void {
   declareUpgrade(program, ctx);
@@ -62,7 +62,7 @@ function declareUpgrade(program: Command, ctx: Context): void {
       "\nExamples:\n  bootc upgrade --check\n  bootc upgrade --apply\n  bootc upgrade --tag 42",
     )
     .action(async (options) => {
-      const { upgrade } = await import("../commands/upgrade.ts");
+      const { upgrade } = await import("../../commands/upgrade.ts");
       await upgrade(ctx, declared(options));
     });
 }
@@ -98,7 +98,7 @@ function declareSwitch(program: Command, ctx: Context): void {
       "\nExamples:\n  bootc switch quay.io/example/os:latest\n  bootc switch --transport oci /srv/os",
     )
     .action(async (target, options) => {
-      const { switchImage } = await import("../commands/switch.ts");
+      const { switchImage } = await import("../../commands/switch.ts");
       await switchImage(ctx, target, declared(options));
     });
 }
@@ -113,7 +113,7 @@ function declareRollback(program: Command, ctx: Context): void {
     .addOption(jsonOption())
     .addHelpText("after", "\nExamples:\n  bootc rollback\n  bootc rollback --apply")
     .action(async (options) => {
-      const { rollback } = await import("../commands/rollback.ts");
+      const { rollback } = await import("../../commands/rollback.ts");
       await rollback(ctx, declared(options));
     });
 }
@@ -131,7 +131,7 @@ function declareEdit(program: Command, ctx: Context): void {
   withPullOptions(command)
     .addHelpText("after", "\nExamples:\n  bootc edit\n  bootc edit --filename host.yaml")
     .action(async (options) => {
-      const { edit } = await import("../commands/edit.ts");
+      const { edit } = await import("../../commands/edit.ts");
       await edit(ctx, declared(options));
     });
 }
@@ -157,7 +157,7 @@ function declareStatus(program: Command, ctx: Context): void {
       "\nExamples:\n  bootc status\n  bootc status --format json | jq .status.booted",
     )
     .action(async (options) => {
-      const { status } = await import("../commands/status.ts");
+      const { status } = await import("../../commands/status.ts");
       await status(ctx, declared(options));
     });
 }
@@ -173,7 +173,7 @@ function declareUsrOverlay(program: Command, ctx: Context): void {
     )
     .addHelpText("after", "\nExamples:\n  bootc usr-overlay")
     .action(async (options) => {
-      const { usrOverlay } = await import("../commands/usr-overlay.ts");
+      const { usrOverlay } = await import("../../commands/usr-overlay.ts");
       await usrOverlay(ctx, declared(options));
     });
 }

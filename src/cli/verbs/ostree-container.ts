@@ -1,6 +1,6 @@
 // Declares `ostree container`: images in any ostree repository, for installers and image pipelines.
-import type { Context } from "../system/context.ts";
-import { type Command, Option, type OptionOf } from "./commander.ts";
+import type { Context } from "../../system/context.ts";
+import { type Command, Option, type OptionOf } from "../commander.ts";
 import {
   collectValues,
   declared,
@@ -8,7 +8,7 @@ import {
   transportOption,
   withAccessOptions,
   withPullOptions,
-} from "./options.ts";
+} from "../options.ts";
 import {
   declareCommit,
   declareCompare,
@@ -53,7 +53,7 @@ function declareUnencapsulate(container: Command, ctx: Context): void {
         "  ostree container unencapsulate --repo repo --write-ref os ostree-unverified-image:oci:/srv/os",
     )
     .action(async (imgref, options) => {
-      const { unencapsulate } = await import("../commands/ostree-container/unencapsulate.ts");
+      const { unencapsulate } = await import("../../commands/ostree-container/unencapsulate.ts");
       await unencapsulate(ctx, declared({ ...options, imgref }));
     });
 }
@@ -69,7 +69,7 @@ function declareInfo(container: Command, ctx: Context): void {
       "\nExamples:\n  ostree container info ostree-unverified-registry:quay.io/example/os",
     )
     .action(async (imgref, options) => {
-      const { info } = await import("../commands/ostree-container/info.ts");
+      const { info } = await import("../../commands/ostree-container/info.ts");
       await info(ctx, declared({ ...options, imgref }));
     });
 }
@@ -81,7 +81,7 @@ function declareQueries(image: Command, ctx: Context): void {
     .addOption(repoOption())
     .addHelpText("after", "\nExamples:\n  ostree container image list --repo /ostree/repo")
     .action(async (options) => {
-      const { imageList } = await import("../commands/ostree-container/image/list.ts");
+      const { imageList } = await import("../../commands/ostree-container/image/list.ts");
       await imageList(ctx, declared(options));
     });
   image
@@ -94,7 +94,7 @@ function declareQueries(image: Command, ctx: Context): void {
       "\nExamples:\n  ostree container image history --repo /ostree/repo docker://quay.io/example/os",
     )
     .action(async (name, options) => {
-      const { imageHistory } = await import("../commands/ostree-container/image/history.ts");
+      const { imageHistory } = await import("../../commands/ostree-container/image/history.ts");
       await imageHistory(ctx, declared({ ...options, image: name }));
     });
   image
@@ -108,7 +108,7 @@ function declareQueries(image: Command, ctx: Context): void {
       "\nExamples:\n  ostree container image metadata --repo repo docker://quay.io/example/os | jq .layers",
     )
     .action(async (name, options) => {
-      const { imageMetadata } = await import("../commands/ostree-container/image/metadata.ts");
+      const { imageMetadata } = await import("../../commands/ostree-container/image/metadata.ts");
       await imageMetadata(ctx, declared({ ...options, image: name }));
     });
 }
@@ -126,7 +126,7 @@ function declareCopy(image: Command, ctx: Context): void {
       "\nExamples:\n  ostree container image copy --src-repo a --dest-repo b ostree-unverified-registry:x/y",
     )
     .action(async (imgref, options) => {
-      const { imageCopy } = await import("../commands/ostree-container/image/copy.ts");
+      const { imageCopy } = await import("../../commands/ostree-container/image/copy.ts");
       await imageCopy(ctx, declared({ ...options, imgref }));
     });
 }
@@ -144,7 +144,7 @@ function declareRemovals(image: Command, ctx: Context): void {
       "\nExamples:\n  ostree container image remove --repo repo docker://quay.io/example/os",
     )
     .action(async (images, options) => {
-      const { imageRemove } = await import("../commands/ostree-container/image/remove.ts");
+      const { imageRemove } = await import("../../commands/ostree-container/image/remove.ts");
       await imageRemove(ctx, declared({ ...options, images }));
     });
   image
@@ -155,7 +155,7 @@ function declareRemovals(image: Command, ctx: Context): void {
     .addHelpText("after", "\nExamples:\n  ostree container image prune-layers --repo /ostree/repo")
     .action(async (options) => {
       const { imagePruneLayers } = await import(
-        "../commands/ostree-container/image/prune-layers.ts"
+        "../../commands/ostree-container/image/prune-layers.ts"
       );
       await imagePruneLayers(ctx, declared(options));
     });
@@ -173,7 +173,7 @@ function declareRemovals(image: Command, ctx: Context): void {
     .addHelpText("after", "\nExamples:\n  ostree container image prune-images --sysroot / --full")
     .action(async (options) => {
       const { imagePruneImages } = await import(
-        "../commands/ostree-container/image/prune-images.ts"
+        "../../commands/ostree-container/image/prune-images.ts"
       );
       await imagePruneImages(ctx, declared(options));
     });
@@ -189,7 +189,7 @@ function declareRemovals(image: Command, ctx: Context): void {
     )
     .action(async (name, options) => {
       const { imageClearCachedUpdate } = await import(
-        "../commands/ostree-container/image/clear-cached-update.ts"
+        "../../commands/ostree-container/image/clear-cached-update.ts"
       );
       await imageClearCachedUpdate(ctx, declared({ ...options, image: name }));
     });
@@ -236,7 +236,7 @@ function declareDeploy(image: Command, ctx: Context): void {
       "\nExamples:\n  ostree container image deploy --sysroot /mnt --imgref ostree-unverified-registry:x/os",
     )
     .action(async (options) => {
-      const { imageDeploy } = await import("../commands/ostree-container/image/deploy.ts");
+      const { imageDeploy } = await import("../../commands/ostree-container/image/deploy.ts");
       await imageDeploy(ctx, declared(options));
     });
 }
@@ -274,7 +274,7 @@ function declarePull(image: Command, ctx: Context): void {
         "  ostree container image pull --check new.json repo ostree-unverified-image:oci:/srv/os",
     )
     .action(async (repo, imgref, options) => {
-      const { imagePull } = await import("../commands/ostree-container/image/pull.ts");
+      const { imagePull } = await import("../../commands/ostree-container/image/pull.ts");
       await imagePull(ctx, declared({ ...options, repo, imgref }));
     });
 }

@@ -1,8 +1,8 @@
 // Declares the commands for scripts, units and other programs. They are hidden from the overview.
-import type { Context } from "../system/context.ts";
-import { type Command, Option } from "./commander.ts";
+import type { Context } from "../../system/context.ts";
+import { type Command, Option } from "../commander.ts";
+import { declared, lockTimeoutOption } from "../options.ts";
 import { declareInternalExtras } from "./internals-extra.ts";
-import { declared, lockTimeoutOption } from "./options.ts";
 import { declareOstreeContainer } from "./ostree-container.ts";
 import { declareTar } from "./ostree-container-export.ts";
 
@@ -29,7 +29,7 @@ function declareMaintenance(internals: Command, ctx: Context): void {
     .addOption(lockTimeoutOption())
     .addHelpText("after", "\nExamples:\n  bootc internals cleanup")
     .action(async (options) => {
-      const { cleanup } = await import("../commands/internals/cleanup.ts");
+      const { cleanup } = await import("../../commands/internals/cleanup.ts");
       await cleanup(ctx, declared(options));
     });
   internals
@@ -37,7 +37,7 @@ function declareMaintenance(internals: Command, ctx: Context): void {
     .description("look for damage that earlier versions are known to have caused")
     .addHelpText("after", "\nExamples:\n  bootc internals fsck")
     .action(async () => {
-      const { fsck } = await import("../commands/internals/fsck.ts");
+      const { fsck } = await import("../../commands/internals/fsck.ts");
       await fsck(ctx);
     });
 }
@@ -51,28 +51,28 @@ function declareBootInternals(internals: Command, ctx: Context): void {
     .argument("[early]", "directory of higher priority; unused")
     .argument("[late]", "directory of lower priority; unused")
     .action(async (dir) => {
-      const { systemdGenerator } = await import("../commands/internals/systemd-generator.ts");
+      const { systemdGenerator } = await import("../../commands/internals/systemd-generator.ts");
       await systemdGenerator(ctx, dir);
     });
   internals
     .command("fixup-etc-fstab")
     .description("make `/` read-only in /etc/fstab if an installer did not")
     .action(async () => {
-      const { fixupEtcFstab } = await import("../commands/internals/fixup-etc-fstab.ts");
+      const { fixupEtcFstab } = await import("../../commands/internals/fixup-etc-fstab.ts");
       await fixupEtcFstab(ctx);
     });
   internals
     .command("sysusers-sync")
     .description("remove shadow entries of users that no longer exist")
     .action(async () => {
-      const { sysusersSync } = await import("../commands/internals/sysusers-sync.ts");
+      const { sysusersSync } = await import("../../commands/internals/sysusers-sync.ts");
       await sysusersSync(ctx);
     });
   internals
     .command("label-etc")
     .description("label /etc of the system that boots next, at shutdown where SELinux is off")
     .action(async () => {
-      const { labelEtcAtShutdown } = await import("../commands/internals/label-etc.ts");
+      const { labelEtcAtShutdown } = await import("../../commands/internals/label-etc.ts");
       await labelEtcAtShutdown(ctx);
     });
   internals
@@ -81,7 +81,7 @@ function declareBootInternals(internals: Command, ctx: Context): void {
     .argument("<sysroot>", "where the physical root is mounted")
     .argument("<stateroot>", "the stateroot of the deployment")
     .action(async (sysroot, stateroot) => {
-      const command = await import("../commands/internals/bootc-install-completion.ts");
+      const command = await import("../../commands/internals/bootc-install-completion.ts");
       await command.bootcInstallCompletion(ctx, sysroot, stateroot);
     });
 }
@@ -98,7 +98,7 @@ function declareHostInternals(internals: Command, ctx: Context): void {
     )
     .addHelpText("after", "\nExamples:\n  bootc internals print-json-schema --of host")
     .action(async (options) => {
-      const { printJsonSchema } = await import("../commands/internals/print-json-schema.ts");
+      const { printJsonSchema } = await import("../../commands/internals/print-json-schema.ts");
       await printJsonSchema(ctx, declared(options));
     });
   internals
@@ -106,7 +106,7 @@ function declareHostInternals(internals: Command, ctx: Context): void {
     .description("reboot this machine")
     .addHelpText("after", "\nExamples:\n  bootc internals reboot")
     .action(async () => {
-      const { internalsReboot } = await import("../commands/internals/reboot.ts");
+      const { internalsReboot } = await import("../../commands/internals/reboot.ts");
       await internalsReboot(ctx);
     });
 }

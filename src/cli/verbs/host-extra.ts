@@ -1,7 +1,7 @@
 // Declares the verbs about a host's configuration and about single deployments.
-import type { Context } from "../system/context.ts";
-import { type Command, Option } from "./commander.ts";
-import { collectValues, declared, jsonOption, lockTimeoutOption } from "./options.ts";
+import type { Context } from "../../system/context.ts";
+import { type Command, Option } from "../commander.ts";
+import { collectValues, declared, jsonOption, lockTimeoutOption } from "../options.ts";
 
 export function declareHostExtras(program: Command, ctx: Context): void {
   declareConfigDiff(program, ctx);
@@ -28,7 +28,7 @@ function declareConfigDiff(program: Command, ctx: Context): void {
       "\nExamples:\n  bootc config-diff\n  bootc config-diff --restore /etc/ssh/sshd_config",
     )
     .action(async (options) => {
-      const { configDiff } = await import("../commands/config-diff.ts");
+      const { configDiff } = await import("../../commands/config-diff.ts");
       await configDiff(ctx, declared(options));
     });
 }
@@ -45,7 +45,7 @@ function declareDeleteDeployment(program: Command, ctx: Context): void {
       "\nExamples:\n  bootc delete-deployment rollback\n  bootc delete-deployment 3b7cd3f6",
     )
     .action(async (name, options) => {
-      const { deleteDeployment } = await import("../commands/delete-deployment.ts");
+      const { deleteDeployment } = await import("../../commands/delete-deployment.ts");
       await deleteDeployment(ctx, name, declared(options));
     });
 }
@@ -58,7 +58,7 @@ function declareExecOnHost(program: Command, ctx: Context): void {
     .argument("[args...]", "its arguments, options included")
     .addHelpText("after", "\nExamples:\n  bootc exec-in-host-mount-namespace findmnt /boot")
     .action(async (command, args) => {
-      const verb = await import("../commands/exec-in-host-mount-namespace.ts");
+      const verb = await import("../../commands/exec-in-host-mount-namespace.ts");
       await verb.execInHostMountNamespace(ctx, [command, ...args]);
     });
 }
@@ -71,7 +71,7 @@ function declareState(program: Command, ctx: Context): void {
     .description("delete all ostree deployments of a system that runs from none of them")
     .addHelpText("after", "\nExamples:\n  bootc state wipe-ostree")
     .action(async () => {
-      const { wipeOstree } = await import("../commands/state.ts");
+      const { wipeOstree } = await import("../../commands/state.ts");
       await wipeOstree(ctx);
     });
 }

@@ -1,7 +1,7 @@
 // Declares `bootc image`: images in this host's repository and container storage.
-import type { Context } from "../system/context.ts";
-import { type Command, Option } from "./commander.ts";
-import { declared, withAccessOptions } from "./options.ts";
+import type { Context } from "../../system/context.ts";
+import { type Command, Option } from "../commander.ts";
+import { declared, withAccessOptions } from "../options.ts";
 
 /** Hidden, as with other implementations: the interface is not stable. */
 export function declareImageCommands(program: Command, ctx: Context): void {
@@ -33,7 +33,7 @@ function declareImageList(image: Command, ctx: Context): void {
       "\nExamples:\n  bootc image list\n  bootc image list --type host --format json",
     )
     .action(async (options) => {
-      const { hostImageList } = await import("../commands/image/list.ts");
+      const { hostImageList } = await import("../../commands/image/list.ts");
       await hostImageList(ctx, declared(options));
     });
 }
@@ -54,7 +54,7 @@ function declareCopyToStorage(image: Command, ctx: Context): void {
         "  bootc image copy-to-storage --target oci:/var/tmp/os",
     )
     .action(async (options) => {
-      const { imageCopyToStorage } = await import("../commands/image/copy-to-storage.ts");
+      const { imageCopyToStorage } = await import("../../commands/image/copy-to-storage.ts");
       await imageCopyToStorage(ctx, declared(options));
     });
 }
@@ -65,7 +65,7 @@ function declareUnified(image: Command, ctx: Context): void {
     .description("store the booted image for podman as well, and keep it so in updates")
     .addHelpText("after", "\nExamples:\n  bootc image set-unified")
     .action(async () => {
-      const { imageSetUnified } = await import("../commands/image/set-unified.ts");
+      const { imageSetUnified } = await import("../../commands/image/set-unified.ts");
       await imageSetUnified(ctx);
     });
   image
@@ -78,7 +78,7 @@ function declareUnified(image: Command, ctx: Context): void {
     )
     .action(async (name) => {
       const { imagePullFromDefaultStorage } = await import(
-        "../commands/image/pull-from-default-storage.ts"
+        "../../commands/image/pull-from-default-storage.ts"
       );
       await imagePullFromDefaultStorage(ctx, name);
     });
@@ -104,7 +104,7 @@ function declarePodmanCommands(image: Command, ctx: Context): void {
       .allowUnknownOption()
       .addHelpText("after", `\nExamples:\n  bootc image cmd ${verb} ${example}`)
       .action(async (args) => {
-        const { imageCommand } = await import("../commands/image/cmd.ts");
+        const { imageCommand } = await import("../../commands/image/cmd.ts");
         await imageCommand(ctx, verb, args);
       });
   }

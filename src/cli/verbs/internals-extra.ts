@@ -1,7 +1,7 @@
 // Declares further commands for scripts, units, tests and tools of other projects.
-import type { Context } from "../system/context.ts";
-import { type Command, Option } from "./commander.ts";
-import { declared } from "./options.ts";
+import type { Context } from "../../system/context.ts";
+import { type Command, Option } from "../commander.ts";
+import { declared } from "../options.ts";
 
 export function declareInternalExtras(internals: Command, ctx: Context): void {
   declareBlockdev(internals, ctx);
@@ -22,7 +22,7 @@ function declareBlockdev(internals: Command, ctx: Context): void {
     .argument("<device>", "the block device")
     .addHelpText("after", "\nExamples:\n  bootc internals blockdev ls /dev/vda")
     .action(async (device) => {
-      const { blockdevLs } = await import("../commands/internals/blockdev.ts");
+      const { blockdevLs } = await import("../../commands/internals/blockdev.ts");
       await blockdevLs(ctx, device);
     });
   blockdev
@@ -31,7 +31,7 @@ function declareBlockdev(internals: Command, ctx: Context): void {
     .argument("<path>", "a directory or file in it")
     .addHelpText("after", "\nExamples:\n  bootc internals blockdev ls-filesystem /sysroot")
     .action(async (path) => {
-      const { blockdevLsFilesystem } = await import("../commands/internals/blockdev.ts");
+      const { blockdevLsFilesystem } = await import("../../commands/internals/blockdev.ts");
       await blockdevLsFilesystem(ctx, path);
     });
 }
@@ -49,7 +49,7 @@ function declareRelabel(internals: Command, ctx: Context): void {
       "\nExamples:\n  bootc internals relabel /etc\n  bootc internals relabel --as-path /etc /mnt/etc",
     )
     .action(async (path, options) => {
-      const { relabel } = await import("../commands/internals/relabel.ts");
+      const { relabel } = await import("../../commands/internals/relabel.ts");
       await relabel(ctx, path, declared(options));
     });
   internals
@@ -57,7 +57,7 @@ function declareRelabel(internals: Command, ctx: Context): void {
     .description("label `/`, `/etc` and `/var` where they are writable overlays")
     .addHelpText("after", "\nExamples:\n  bootc internals relabel-overlay-mountpoints")
     .action(async () => {
-      const command = await import("../commands/internals/relabel.ts");
+      const command = await import("../../commands/internals/relabel.ts");
       await command.relabelOverlayMountpoints(ctx);
     });
 }
@@ -76,7 +76,7 @@ function declareDirDiff(internals: Command, ctx: Context): void {
         "  bootc internals dir-diff --merge /usr/etc /etc /var/tmp/etc",
     )
     .action(async (pristine, current, fresh, options) => {
-      const { dirDiff } = await import("../commands/internals/dir-diff.ts");
+      const { dirDiff } = await import("../../commands/internals/dir-diff.ts");
       await dirDiff(ctx, { pristine, current, fresh }, declared(options));
     });
 }
@@ -90,7 +90,7 @@ function declareFsverity(internals: Command, ctx: Context): void {
     .option("--compute", "compute the digest from the content, which needs no protection")
     .addHelpText("after", "\nExamples:\n  bootc internals fsverity measure /usr/lib/os-release")
     .action(async (path, options) => {
-      const { fsverityMeasure } = await import("../commands/internals/fsverity.ts");
+      const { fsverityMeasure } = await import("../../commands/internals/fsverity.ts");
       await fsverityMeasure(ctx, path, declared(options));
     });
   fsverity
@@ -99,7 +99,7 @@ function declareFsverity(internals: Command, ctx: Context): void {
     .argument("<path>", "the file")
     .addHelpText("after", "\nExamples:\n  bootc internals fsverity enable /var/tmp/image.erofs")
     .action(async (path) => {
-      const { fsverityEnable } = await import("../commands/internals/fsverity.ts");
+      const { fsverityEnable } = await import("../../commands/internals/fsverity.ts");
       await fsverityEnable(ctx, path);
     });
 }
@@ -110,7 +110,7 @@ function declareRhsmFacts(internals: Command, ctx: Context): void {
     .description("write which images this host has to /etc/rhsm/facts/bootc.facts")
     .addHelpText("after", "\nExamples:\n  bootc internals publish-rhsm-facts")
     .action(async () => {
-      const { publishRhsmFacts } = await import("../commands/internals/publish-rhsm-facts.ts");
+      const { publishRhsmFacts } = await import("../../commands/internals/publish-rhsm-facts.ts");
       await publishRhsmFacts(ctx);
     });
 }
@@ -121,7 +121,7 @@ function declareDumpCliJson(internals: Command, ctx: Context): void {
     .description("print all visible commands and options as JSON")
     .addHelpText("after", "\nExamples:\n  bootc internals dump-cli-json")
     .action(async () => {
-      const { dumpCliJson } = await import("../commands/internals/dump-cli-json.ts");
+      const { dumpCliJson } = await import("../../commands/internals/dump-cli-json.ts");
       dumpCliJson(ctx, internals.parent ?? internals);
     });
 }
@@ -136,7 +136,7 @@ function declareUki(internals: Command, ctx: Context): void {
     .argument("<output>", "the directory above the one that is made")
     .addHelpText("after", "\nExamples:\n  bootc internals uki extract os.efi /usr/lib/modules")
     .action(async (uki, output) => {
-      const { ukiExtract } = await import("../commands/internals/uki.ts");
+      const { ukiExtract } = await import("../../commands/internals/uki.ts");
       await ukiExtract(ctx, uki, output);
     });
 }
@@ -151,7 +151,7 @@ function declareLoopback(internals: Command, ctx: Context): void {
       "\nExamples:\n  bootc internals allocate-cleanup-loopback --file-path disk.img",
     )
     .action(async (options) => {
-      const { allocateCleanupLoopback } = await import("../commands/internals/loopback.ts");
+      const { allocateCleanupLoopback } = await import("../../commands/internals/loopback.ts");
       await allocateCleanupLoopback(ctx, declared(options));
     });
   internals
@@ -159,7 +159,7 @@ function declareLoopback(internals: Command, ctx: Context): void {
     .description("detach a loop device when the program that started this ends")
     .addOption(new Option("--device <device>", "the loop device").makeOptionMandatory())
     .action(async (options) => {
-      const { loopbackCleanupHelper } = await import("../commands/internals/loopback.ts");
+      const { loopbackCleanupHelper } = await import("../../commands/internals/loopback.ts");
       await loopbackCleanupHelper(ctx, declared(options));
     });
 }

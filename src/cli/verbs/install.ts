@@ -1,8 +1,8 @@
 // Declares the installation verbs and their options.
-import { BLOCK_SETUPS, BOOTLOADERS, FILESYSTEMS } from "../install/plan/choices.ts";
-import type { Context } from "../system/context.ts";
-import { type Command, type CommandOf, Option, type OptionValues } from "./commander.ts";
-import { collectValues, declared, transportOption } from "./options.ts";
+import { BLOCK_SETUPS, BOOTLOADERS, FILESYSTEMS } from "../../install/plan/choices.ts";
+import type { Context } from "../../system/context.ts";
+import { type Command, type CommandOf, Option, type OptionValues } from "../commander.ts";
+import { collectValues, declared, transportOption } from "../options.ts";
 
 export function declareInstallCommands(program: Command, ctx: Context): void {
   const install = program
@@ -37,7 +37,7 @@ function declareToDisk(install: Command, ctx: Context): void {
         "    --source-imgref docker://quay.io/example/os:latest disk.raw",
     );
   withInstallOptions(command).action(async (device, options) => {
-    const { installToDisk } = await import("../commands/install/to-disk.ts");
+    const { installToDisk } = await import("../../commands/install/to-disk.ts");
     await installToDisk(ctx, device, declared(options));
   });
 }
@@ -63,7 +63,7 @@ function declareToFilesystem(install: Command, ctx: Context): void {
       "\nExamples:\n  bootc install to-filesystem --root-mount-spec LABEL=root /mnt",
     );
   withInstallOptions(command).action(async (path, options) => {
-    const { installToFilesystem } = await import("../commands/install/to-filesystem.ts");
+    const { installToFilesystem } = await import("../../commands/install/to-filesystem.ts");
     await installToFilesystem(ctx, path, declared(options));
   });
 }
@@ -82,7 +82,7 @@ function declareToExistingRoot(install: Command, ctx: Context): void {
         "    -v /var/lib/containers:/var/lib/containers IMAGE bootc install to-existing-root",
     );
   withInstallOptions(command).action(async (path, options) => {
-    const { installToExistingRoot } = await import("../commands/install/to-existing-root.ts");
+    const { installToExistingRoot } = await import("../../commands/install/to-existing-root.ts");
     await installToExistingRoot(ctx, path, declared(options));
   });
 }
@@ -94,7 +94,7 @@ function declareForInstallers(install: Command, ctx: Context): void {
     .argument("<root-path>", "where the physical root is mounted")
     .addHelpText("after", "\nExamples:\n  bootc install finalize /mnt/sysroot")
     .action(async (path) => {
-      const { finalizeInstall } = await import("../commands/install/finalize.ts");
+      const { finalizeInstall } = await import("../../commands/install/finalize.ts");
       await finalizeInstall(ctx, path);
     });
   install
@@ -102,7 +102,7 @@ function declareForInstallers(install: Command, ctx: Context): void {
     .description("for Anaconda: complete an image that Anaconda itself deployed")
     .addHelpText("after", "\nExamples:\n  %post\n  bootc install ensure-completion\n  %end")
     .action(async () => {
-      const command = await import("../commands/install/ensure-completion.ts");
+      const command = await import("../../commands/install/ensure-completion.ts");
       await command.ensureInstallCompletion(ctx);
     });
   install
@@ -111,7 +111,7 @@ function declareForInstallers(install: Command, ctx: Context): void {
     .option("--all", "include the kernel arguments")
     .addHelpText("after", "\nExamples:\n  bootc install print-configuration | jq .filesystem")
     .action(async (options) => {
-      const command = await import("../commands/install/print-configuration.ts");
+      const command = await import("../../commands/install/print-configuration.ts");
       await command.printInstallConfiguration(ctx, declared(options));
     });
 }

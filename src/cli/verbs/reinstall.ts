@@ -1,7 +1,7 @@
 // Declares `system-reinstall-bootc`, a program of its own that starts as another name of this one.
-import type { Context } from "../system/context.ts";
-import { type Command, Option } from "./commander.ts";
-import { declared } from "./options.ts";
+import type { Context } from "../../system/context.ts";
+import { type Command, Option } from "../commander.ts";
+import { declared } from "../options.ts";
 
 export const REINSTALL = "system-reinstall-bootc";
 
@@ -19,7 +19,7 @@ export function declareReinstall(program: Command, ctx: Context): void {
         `\nExamples:\n  ${REINSTALL} quay.io/example/os:latest`,
     )
     .action(async (image, options) => {
-      const { systemReinstall } = await import("../commands/system-reinstall-bootc.ts");
+      const { systemReinstall } = await import("../../commands/system-reinstall-bootc.ts");
       await systemReinstall(ctx, image, declared(options));
     });
 }

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { scriptedContext } from "../testing/scripted-context.ts";
+import { scriptedContext } from "../../testing/scripted-context.ts";
 import { enterPrivateMounts, progressDescriptorOf } from "./private-mounts.ts";
 
 const HOST = "mnt:[4026531841]";

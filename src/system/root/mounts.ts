@@ -1,7 +1,7 @@
 // What is mounted where, according to /proc/self/mountinfo.
 import { join } from "node:path";
-import type { Context } from "./context.ts";
-import { readFileIfAny } from "./files.ts";
+import type { Context } from "../context.ts";
+import { readFileIfAny } from "../files.ts";
 
 export interface Mount {
   readonly path: string;

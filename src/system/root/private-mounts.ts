@@ -3,9 +3,9 @@ import { closeSync, constants, openSync, readdirSync, readlinkSync } from "node:
 import { readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { isSea } from "node:sea";
-import { BootcError } from "../errors.ts";
-import type { Context } from "./context.ts";
-import { findProgram } from "./find-program.ts";
+import { BootcError } from "../../errors.ts";
+import type { Context } from "../context.ts";
+import { findProgram } from "../find-program.ts";
 
 /** Set when this process has already been restarted in a new namespace. */
 const GUARD = "_ostree_unshared";

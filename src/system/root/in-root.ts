@@ -1,7 +1,7 @@
 // Resolves paths inside a tree that is another system's root: its links never lead outside.
 import { join } from "node:path";
-import { BootcError } from "../errors.ts";
-import { readLinkIfAny } from "./files.ts";
+import { BootcError } from "../../errors.ts";
+import { readLinkIfAny } from "../files.ts";
 
 /** Linux follows this many links in a row. */
 const LINKS_MAX = 40;

@@ -1,7 +1,7 @@
 // A tree of files that is the root of a system, or will be: its links never lead outside.
 import { join } from "node:path";
-import { BootcError } from "../errors.ts";
-import { ifMissing, readLinkIfAny, readNamesIfAny, readRegularFile } from "./files.ts";
+import { BootcError } from "../../errors.ts";
+import { ifMissing, readLinkIfAny, readNamesIfAny, readRegularFile } from "../files.ts";
 import { resolveInRoot } from "./in-root.ts";
 
 /** Paths are relative to the root. */

@@ -1,7 +1,7 @@
 // The verbs for images, which run in an image build or on a directory.
-import type { Context } from "../system/context.ts";
-import { type Command, Option } from "./commander.ts";
-import { declared } from "./options.ts";
+import type { Context } from "../../system/context.ts";
+import { type Command, Option } from "../commander.ts";
+import { declared } from "../options.ts";
 
 export function declareContainerCommands(program: Command, ctx: Context): void {
   const container = program
@@ -29,7 +29,7 @@ function declareInspect(container: Command, ctx: Context): void {
       "\nExamples:\n  bootc container inspect\n  bootc container inspect --json --rootfs /mnt | jq .kernel",
     )
     .action(async (options) => {
-      const { inspectContainer } = await import("../commands/container/inspect.ts");
+      const { inspectContainer } = await import("../../commands/container/inspect.ts");
       await inspectContainer(ctx, declared(options));
     });
 }
@@ -59,7 +59,7 @@ function declareLint(container: Command, ctx: Context): void {
         "  bootc container lint --rootfs /mnt --format sarif >lint.sarif",
     )
     .action(async (options) => {
-      const { lint } = await import("../commands/container/lint.ts");
+      const { lint } = await import("../../commands/container/lint.ts");
       await lint(ctx, declared(options));
     });
 }
@@ -75,7 +75,7 @@ function declareSplit(container: Command, ctx: Context): void {
       "\nExamples:\n  bootc container split-kernel-and-rootfs --rootfs /target --output /target-kernel",
     )
     .action(async (options) => {
-      const command = await import("../commands/container/split-kernel-and-rootfs.ts");
+      const command = await import("../../commands/container/split-kernel-and-rootfs.ts");
       await command.splitKernelAndRootfs(ctx, declared(options));
     });
 }
@@ -93,7 +93,7 @@ function declareExport(container: Command, ctx: Context): void {
     .option("--disable-selinux", "write no labels")
     .addHelpText("after", "\nExamples:\n  bootc container export --output root.tar /target")
     .action(async (target, options) => {
-      const { exportContainer } = await import("../commands/container/export.ts");
+      const { exportContainer } = await import("../../commands/container/export.ts");
       await exportContainer(ctx, target, declared(options));
     });
 }

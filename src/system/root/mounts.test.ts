@@ -2,10 +2,10 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { scriptedContext } from "../testing/scripted-context.ts";
-import type { Context } from "./context.ts";
+import { scriptedContext } from "../../testing/scripted-context.ts";
+import type { Context } from "../context.ts";
+import { parsePrivileges } from "../privileges.ts";
 import { findCover, parseMountinfo, readMount, readMountsBelow } from "./mounts.ts";
-import { parsePrivileges } from "./privileges.ts";
 
 const plain = { device: "0:5", fsRoot: "/", type: "xfs", source: "/dev/vda4", isReadOnly: false };
 

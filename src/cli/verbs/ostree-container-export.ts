@@ -1,7 +1,7 @@
 // Declares the commands of `ostree container` that make container images of commits.
-import type { Context } from "../system/context.ts";
-import { type Command, Option } from "./commander.ts";
-import { collectValues, declared, withAccessOptions } from "./options.ts";
+import type { Context } from "../../system/context.ts";
+import { type Command, Option } from "../commander.ts";
+import { collectValues, declared, withAccessOptions } from "../options.ts";
 
 export function declareEncapsulate(container: Command, ctx: Context): void {
   const command = container
@@ -26,7 +26,7 @@ export function declareEncapsulate(container: Command, ctx: Context): void {
         "  ostree container encapsulate --repo repo --copymeta version os/stable oci:/srv/os",
     )
     .action(async (rev, target, options) => {
-      const { encapsulate } = await import("../commands/ostree-container/encapsulate.ts");
+      const { encapsulate } = await import("../../commands/ostree-container/encapsulate.ts");
       await encapsulate(ctx, declared({ ...options, rev, target }));
     });
 }
@@ -46,7 +46,7 @@ export function declareReplaceDetached(image: Command, ctx: Context): void {
     )
     .action(async (file, options) => {
       const { imageReplaceDetachedMetadata } = await import(
-        "../commands/ostree-container/image/replace-detached-metadata.ts"
+        "../../commands/ostree-container/image/replace-detached-metadata.ts"
       );
       await imageReplaceDetachedMetadata(
         ctx,
@@ -61,7 +61,7 @@ export function declareCommit(container: Command, ctx: Context): void {
     .description("empty /run, /tmp, /var/tmp and /var/cache, as the last step of a container build")
     .addHelpText("after", "\nExamples:\n  ostree container commit")
     .action(async () => {
-      const { containerCommit } = await import("../commands/ostree-container/commit.ts");
+      const { containerCommit } = await import("../../commands/ostree-container/commit.ts");
       await containerCommit(ctx);
     });
 }
@@ -78,7 +78,7 @@ export function declareCompare(container: Command, ctx: Context): void {
       "\nExamples:\n  ostree container compare ostree-unverified-image:oci:a ostree-unverified-image:oci:b",
     )
     .action(async (from, to, options) => {
-      const { compareImages } = await import("../commands/ostree-container/compare.ts");
+      const { compareImages } = await import("../../commands/ostree-container/compare.ts");
       await compareImages(ctx, declared({ ...options, from, to }));
     });
 }
@@ -93,7 +93,7 @@ export function declareTar(parent: Command, ctx: Context): void {
     .argument("[file]", "the tar (default: standard input)")
     .addHelpText("after", "\nExamples:\n  ostree-ext tar import --repo repo os.tar")
     .action(async (file, options) => {
-      const { tarImport } = await import("../commands/ostree-container/tar-import.ts");
+      const { tarImport } = await import("../../commands/ostree-container/tar-import.ts");
       await tarImport(ctx, declared({ ...options, ...(file !== undefined && { file }) }));
     });
   tar
@@ -103,7 +103,7 @@ export function declareTar(parent: Command, ctx: Context): void {
     .argument("<rev>", "the commit, or a ref")
     .addHelpText("after", "\nExamples:\n  ostree-ext tar export --repo repo os/stable > os.tar")
     .action(async (rev, options) => {
-      const { tarExport } = await import("../commands/ostree-container/tar-export.ts");
+      const { tarExport } = await import("../../commands/ostree-container/tar-export.ts");
       await tarExport(ctx, declared({ ...options, rev }));
     });
 }
@@ -127,7 +127,7 @@ export function declareReexport(image: Command, ctx: Context): void {
         "  ostree container image reexport --repo repo docker://quay.io/example/os oci:/srv/os",
     )
     .action(async (source, target, options) => {
-      const { imageReexport } = await import("../commands/ostree-container/image/reexport.ts");
+      const { imageReexport } = await import("../../commands/ostree-container/image/reexport.ts");
       await imageReexport(ctx, declared({ ...options, source, target }));
     });
 }

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { scriptedContext } from "../testing/scripted-context.ts";
+import { scriptedContext } from "../../testing/scripted-context.ts";
 import { findHostRoot } from "./host-root.ts";
 
 test("the root of process 1, if it may be looked at", async () => {

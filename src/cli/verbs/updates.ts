@@ -1,7 +1,7 @@
 // Declares the verbs for automatic updates.
-import type { Context } from "../system/context.ts";
-import { type Command, Option } from "./commander.ts";
-import { declared } from "./options.ts";
+import type { Context } from "../../system/context.ts";
+import { type Command, Option } from "../commander.ts";
+import { declared } from "../options.ts";
 
 export function declareUpdatesCommands(program: Command, ctx: Context): void {
   const updates = program
@@ -24,7 +24,7 @@ function declareShow(updates: Command, ctx: Context): void {
       "\nExamples:\n  bootc updates status\n  bootc updates status --json | jq .blocked",
     )
     .action(async (options) => {
-      const { updatesStatus } = await import("../commands/updates/status.ts");
+      const { updatesStatus } = await import("../../commands/updates/status.ts");
       await updatesStatus(ctx, declared(options));
     });
   updates
@@ -33,7 +33,7 @@ function declareShow(updates: Command, ctx: Context): void {
     .addOption(documentOption())
     .addHelpText("after", "\nExamples:\n  bootc updates history")
     .action(async (options) => {
-      const { updatesHistory } = await import("../commands/updates/history.ts");
+      const { updatesHistory } = await import("../../commands/updates/history.ts");
       await updatesHistory(ctx, declared(options));
     });
   updates
@@ -42,7 +42,7 @@ function declareShow(updates: Command, ctx: Context): void {
     .addOption(documentOption())
     .addHelpText("after", "\nExamples:\n  bootc updates config")
     .action(async (options) => {
-      const { updatesConfig } = await import("../commands/updates/config.ts");
+      const { updatesConfig } = await import("../../commands/updates/config.ts");
       await updatesConfig(ctx, declared(options));
     });
 }
@@ -58,7 +58,7 @@ function declareMetrics(updates: Command, ctx: Context): void {
         "  bootc updates metrics --textfile /var/lib/node_exporter/bootc.prom",
     )
     .action(async (options) => {
-      const { updatesMetrics } = await import("../commands/updates/metrics.ts");
+      const { updatesMetrics } = await import("../../commands/updates/metrics.ts");
       await updatesMetrics(ctx, declared(options));
     });
 }
@@ -69,7 +69,7 @@ function declareWork(updates: Command, ctx: Context): void {
     .description("ask the registry for an update now, whatever the settings say")
     .addHelpText("after", "\nExamples:\n  bootc updates check")
     .action(async () => {
-      const { updatesCheck } = await import("../commands/updates/check.ts");
+      const { updatesCheck } = await import("../../commands/updates/check.ts");
       await updatesCheck(ctx);
     });
   updates
@@ -77,7 +77,7 @@ function declareWork(updates: Command, ctx: Context): void {
     .description("take the steps of an update that are due and allowed; the timer starts this")
     .addHelpText("after", "\nExamples:\n  bootc updates run")
     .action(async () => {
-      const { updatesRun } = await import("../commands/updates/run.ts");
+      const { updatesRun } = await import("../../commands/updates/run.ts");
       await updatesRun(ctx);
     });
 }
@@ -89,7 +89,7 @@ function declarePause(updates: Command, ctx: Context): void {
     .option("--until <time>", "a duration (8h, 7d), a date, or a time with its offset")
     .addHelpText("after", "\nExamples:\n  bootc updates pause\n  bootc updates pause --until 7d")
     .action(async (options) => {
-      const { updatesPause } = await import("../commands/updates/pause.ts");
+      const { updatesPause } = await import("../../commands/updates/pause.ts");
       await updatesPause(ctx, declared(options));
     });
   updates
@@ -97,7 +97,7 @@ function declarePause(updates: Command, ctx: Context): void {
     .description("end a pause")
     .addHelpText("after", "\nExamples:\n  bootc updates resume")
     .action(async () => {
-      const { updatesResume } = await import("../commands/updates/resume.ts");
+      const { updatesResume } = await import("../../commands/updates/resume.ts");
       await updatesResume(ctx);
     });
 }
@@ -113,7 +113,7 @@ function declareHold(updates: Command, ctx: Context): void {
       `\nExamples:\n  bootc updates hold sha256:${"0123456789abcdef".repeat(4)}`,
     )
     .action(async (digest) => {
-      const { updatesHold } = await import("../commands/updates/hold.ts");
+      const { updatesHold } = await import("../../commands/updates/hold.ts");
       await updatesHold(ctx, digest);
     });
   updates
@@ -122,7 +122,7 @@ function declareHold(updates: Command, ctx: Context): void {
     .argument("[digest]", about)
     .addHelpText("after", "\nExamples:\n  bootc updates release")
     .action(async (digest) => {
-      const { updatesRelease } = await import("../commands/updates/release.ts");
+      const { updatesRelease } = await import("../../commands/updates/release.ts");
       await updatesRelease(ctx, digest);
     });
 }
