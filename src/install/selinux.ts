@@ -31,6 +31,7 @@ export async function labelMachine(ctx: Context, request: LabelRequest): Promise
     ...(await listTop(root)),
     ...(hasBoot ? await listBoot(boot) : []),
     ...(await listTree({ top: join(root, "ostree"), path: "ostree", mapPath: mapOstree })),
+    ...(await listStamp(deployment)),
     ...(await listWritten(request)),
   ]);
   await labelEtc(ctx, deployment);
@@ -55,6 +56,12 @@ async function listBoot(boot: string): Promise<readonly LabelledFile[]> {
   const files = await listTree({ top: boot, path: "boot" });
   const stats = await Promise.all(files.map((it) => lstat(it.file)));
   return files.filter((it, i) => it.kind === "directory" || stats[i]?.nlink === 1);
+}
+
+/** ostree labels a new /var, and then writes the stamp that says so, without a label. */
+async function listStamp(deployment: string): Promise<readonly LabelledFile[]> {
+  const path = "var/.ostree-selabeled";
+  return await listOne(join(deployment, "../..", path), path);
 }
 
 async function listWritten({ deployment, written }: LabelRequest) {

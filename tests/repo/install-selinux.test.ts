@@ -96,6 +96,9 @@ describe.skipIf(missing.length > 0)(
       expect(outside.filter(([, type]) => type !== "default_t")).toEqual([
         ["ostree/deploy/default/var", "var_t"],
       ]);
+      const kept = [...types].filter(([path]) => path.startsWith("ostree/deploy/default/var/"));
+      expect(kept.length).toBeGreaterThan(3);
+      expect(kept.filter(([, type]) => type === "?")).toEqual([]);
       expect(types.get(".bootc-aleph.json")).not.toBe("?");
       expect(types.get("boot/efi/lost+found")).toBe("?");
 
