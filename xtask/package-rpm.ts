@@ -71,25 +71,36 @@ export interface RpmOptions {
   readonly outdir: string;
 }
 
-/** Rebuilds a source package in a sandbox and returns the path of the new package; others lie beside it. */
+/** Rebuilds a source package in a sandbox and returns the path of the machine's package; others lie beside it. */
 export async function packageRpm(tree: Tree, options: RpmOptions): Promise<string> {
   return await withScratch(tree, "rpm", async (scratch) => {
     await copyFile(resolve(tree.top, options.srpm), join(scratch, "bootc.src.rpm"));
     for (const [name, content] of Object.entries(ACCOUNTS))
       await writeFile(join(scratch, name), content);
     await rebuild(tree, scratch, options);
-    const folder = join(scratch, "RPMS", options.machine);
-    const made = await readdir(folder);
+    // The policy module, the same for every machine. It comes first: where the package is, the module is.
+    await keepPackages(tree, join(scratch, "RPMS/noarch"), options.outdir);
+    const made = await keepPackages(tree, join(scratch, "RPMS", options.machine), options.outdir);
     const [main, ...others] = made.filter((it) => it.startsWith("bootc-"));
     if (main === undefined || others.length > 0) {
       throw new BootcError(`rpmbuild made ${made.join(", ")} instead of one package \`bootc\``);
     }
-    for (const name of made) {
-      const path = resolve(tree.top, options.outdir, name);
-      await writeWhole(path, (temp) => copyFile(join(folder, name), temp));
-    }
     return join(options.outdir, main);
   });
+}
+
+/** Copies the packages in `folder` to `outdir`, and returns their names. */
+async function keepPackages(
+  tree: Tree,
+  folder: string,
+  outdir: string,
+): Promise<readonly string[]> {
+  const made = await readdir(folder);
+  for (const name of made) {
+    const path = resolve(tree.top, outdir, name);
+    await writeWhole(path, (temp) => copyFile(join(folder, name), temp));
+  }
+  return made;
 }
 
 async function rebuild(tree: Tree, scratch: string, options: RpmOptions): Promise<void> {

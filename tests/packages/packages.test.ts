@@ -37,12 +37,14 @@ describe.skipIf(missing)(`packages${missing ? ` (${missing})` : ""}`, () => {
   let version = "";
   let srpm = "";
   let binary = "";
+  let policyModule = "";
 
   beforeAll(() => {
     cloneTo(first);
     version = xtask(["version"], { cwd: first }).stdout.trim();
     srpm = make(first, ["package-srpm"]);
     binary = make(first, ["package-rpm", "--srpm", srpm]);
+    policyModule = join(first, "target", `bootc-selinux-${version}-1.noarch.rpm`);
   });
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -159,6 +161,12 @@ describe.skipIf(missing)(`packages${missing ? ` (${missing})` : ""}`, () => {
       expect(files).toMatch(new RegExp(`^/usr/share/licenses/bootc[^/]*/${name}$`, "m"));
   });
 
+  test("the policy module has a package of its own, which needs the same version", () => {
+    expect(lines(rpm("-qpl", policyModule))).toContain("/usr/share/selinux/packages/bootc.cil");
+    expect(lines(rpm("-qpR", policyModule))).toContain(`bootc = ${version}`);
+    expect(rpm("-qp", "--scripts", policyModule)).toContain("semodule --priority=200 --install=");
+  });
+
   test("its changelog starts with this version", () => {
     expect(rpm("-qp", "--changelog", binary).split("\n")[0]).toMatch(
       new RegExp(
@@ -170,11 +178,11 @@ describe.skipIf(missing)(`packages${missing ? ` (${missing})` : ""}`, () => {
   const noRpmlint = missingProgram("rpmlint");
   test.skipIf(noRpmlint)(`rpmlint finds nothing${noRpmlint ? ` (${noRpmlint})` : ""}`, () => {
     const config = join(TOP, "rpm/rpmlint.toml");
-    const paths = [join(first, "target/bootc.spec"), srpm, binary];
+    const paths = [join(first, "target/bootc.spec"), srpm, binary, policyModule];
     const { status, stdout } = spawnSync("rpmlint", ["--config", config, ...paths], {
       encoding: "utf8",
     });
-    expect(stdout).toContain("2 packages and 1 specfiles checked; 0 errors, 0 warnings");
+    expect(stdout).toContain("3 packages and 1 specfiles checked; 0 errors, 0 warnings");
     expect(status).toBe(0);
   });
 
