@@ -10,7 +10,7 @@ describe.skipIf(missing !== undefined)(`power cuts${missing ? ` (${missing})` : 
   let lab: Lab;
 
   beforeAll(async () => {
-    lab = await openLab("cuts-test", 3);
+    lab = await openLab("cuts-test", { slot: 3 });
   });
 
   afterAll(async () => {

@@ -25,7 +25,7 @@ describe.skipIf(missing !== undefined)(`a small /boot of its own${why}`, () => {
   let machine: Machine;
 
   beforeAll(async () => {
-    lab = await openLab("small-boot", 2);
+    lab = await openLab("small-boot", { slot: 2 });
     await release(lab, "b1");
     disk = await installSplit(lab, "small-boot", 70);
     machine = await boot(lab, disk, "small-boot");

@@ -1,5 +1,8 @@
-// The core path of a machine's life: installed, switched, updated, rolled back, with failures on the way.
+// The core path of a machine's life: installed, switched, updated, rolled back, with failures on the way. With
+// BOOTC_VM_ENFORCING=1, the machine enforces an SELinux policy that gives no domain but ours executable memory.
+import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isOurs, readDenials } from "../../src/testing/denials.ts";
 import {
   boot,
   installDisk,
@@ -14,15 +17,22 @@ import {
 import type { Disk, Machine } from "./machine.ts";
 
 const missing = await missingForLab();
+const isEnforcing = process.env.BOOTC_VM_ENFORCING !== undefined;
 
 describe.skipIf(missing !== undefined)(`core path${missing ? ` (${missing})` : ""}`, () => {
   let lab: Lab;
   let disk: Disk;
   let machine: Machine;
   let hostKey: string;
+  const consoles: string[] = [];
+  const bootNext = async (name: string): Promise<Machine> => {
+    const booted = await boot(lab, disk, name);
+    consoles.push(booted.consolePath);
+    return booted;
+  };
 
   beforeAll(async () => {
-    lab = await openLab("core", 0);
+    lab = await openLab("core", { slot: 0, isEnforcing });
     await release(lab, "v1", {
       files: {
         "usr/lib/bootc/kargs.d/10-test.toml": 'kargs = ["test.one=1", "test.two=1"]\n',
@@ -40,7 +50,7 @@ describe.skipIf(missing !== undefined)(`core path${missing ? ` (${missing})` : "
   });
 
   test("the installed machine boots and reports its status", async () => {
-    machine = await boot(lab, disk, "install");
+    machine = await bootNext("install");
     const { spec, status } = await statusOf(machine);
     expect(spec.image?.image).toBe(`${lab.registry.guestName}/os:latest`);
     expect(status.booted?.image?.version).toBe("v1");
@@ -54,6 +64,15 @@ describe.skipIf(missing !== undefined)(`core path${missing ? ` (${missing})` : "
     expect(await machine.must("cat /proc/cmdline")).toContain("test.one=1 test.two=1");
     expect(await machine.must("cat /sysroot/.bootc-aleph.json")).toContain('"target-image"');
     expect(await machine.must("systemctl is-active bootc-status-updated.path")).toBe("active");
+  });
+
+  test.runIf(isEnforcing)("it enforces its policy, and every file has a label", async () => {
+    expect(await machine.must("cat /sys/fs/selinux/enforce")).toBe("1");
+    // The repository keeps the files of layers as they came.
+    const kept = "-path '*/ostree/repo/objects' -prune";
+    const unlabelled = `find / -xdev ${kept} -o -context '*:unlabeled_t:*' -print | head -50`;
+    expect(await machine.must(unlabelled)).toBe("");
+    expect(await machine.must("ls -Z /usr/bin/bootc")).toContain(":bootc_exec_t:");
   });
 
   test("an unprivileged user gets the status", async () => {
@@ -76,6 +95,8 @@ describe.skipIf(missing !== undefined)(`core path${missing ? ` (${missing})` : "
     expect(check).toContain("No changes");
     const before = await machine.must("cat /proc/sys/kernel/random/boot_id");
     expect(await machine.must("bootc upgrade --apply 2>&1")).toContain("No update available");
+    // The unit that the timer starts.
+    await machine.must("systemctl start bootc-fetch-apply-updates.service");
     expect(await machine.must("cat /proc/sys/kernel/random/boot_id")).toBe(before);
   });
 
@@ -99,7 +120,7 @@ describe.skipIf(missing !== undefined)(`core path${missing ? ` (${missing})` : "
     expect(status.staged?.image?.version).toBe("v2");
     await machine.reboot();
 
-    machine = await boot(lab, disk, "switch");
+    machine = await bootNext("switch");
     const after = await statusOf(machine);
     expect(after.status.booted?.image?.version).toBe("v2");
     expect(after.status.rollback?.image?.version).toBe("v1");
@@ -137,7 +158,7 @@ describe.skipIf(missing !== undefined)(`core path${missing ? ` (${missing})` : "
   test("the upgrade is booted, and a write to the overlay of /usr is gone", async () => {
     await machine.must("bootc usr-overlay && echo gone > /usr/share/written-here");
     await machine.reboot();
-    machine = await boot(lab, disk, "upgrade");
+    machine = await bootNext("upgrade");
     const { status } = await statusOf(machine);
     expect(status.booted?.image?.version).toBe("v3");
     expect(status.rollback?.image?.version).toBe("v2");
@@ -151,10 +172,29 @@ describe.skipIf(missing !== undefined)(`core path${missing ? ` (${missing})` : "
     await machine.must("bootc rollback");
     expect((await statusOf(machine)).status.rollbackQueued).toBe(true);
     await machine.reboot();
-    machine = await boot(lab, disk, "rollback");
+    machine = await bootNext("rollback");
     const { status } = await statusOf(machine);
     expect(status.booted?.image?.version).toBe("v2");
     expect(status.rollback?.image?.version).toBe("v3");
     expect(await machine.must("cat /proc/cmdline")).toContain("test.three=1");
   });
+
+  test.runIf(isEnforcing)(
+    "SELinux denied nothing to bootc, and nobody access to its files",
+    async () => {
+      // The connection ends with the machine, which bootc itself reboots.
+      await machine.run("bootc rollback --apply", 60_000);
+      await machine.waitForEnd();
+      const logs = await Promise.all(consoles.map((it) => readFile(it, "utf8")));
+      expect(logs).toHaveLength(4);
+      // The kernel has loaded a policy.
+      expect(logs.filter((it) => !/ type=1403 .*lsm=selinux/.test(it))).toEqual([]);
+      expect(
+        logs
+          .flatMap(readDenials)
+          .filter(isOurs)
+          .map((it) => it.line),
+      ).toEqual([]);
+    },
+  );
 });

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { cacheDir, hashOf } from "./cache.ts";
 import { buildBaseImage, buildImage, type Files, writeContext } from "./images.ts";
 import { bootMachine, type Disk, type Machine } from "./machine.ts";
@@ -38,8 +38,17 @@ export async function missingForLab(): Promise<string | undefined> {
   return missing.length > 0 ? `needs ${missing.join(", ")}` : undefined;
 }
 
-/** `slot` keeps labs apart that are open at the same time. */
-export async function openLab(name: string, slot: number): Promise<Lab> {
+export interface LabOptions {
+  /** `slot` keeps labs apart that are open at the same time. */
+  readonly slot: number;
+  /** Whether the machines enforce an SELinux policy; without it, their image has none. */
+  readonly isEnforcing?: boolean;
+}
+
+export async function openLab(
+  name: string,
+  { slot, isEnforcing = false }: LabOptions,
+): Promise<Lab> {
   const port = REGISTRY_PORTS[slot];
   if (port === undefined) throw new Error(`there is no slot ${slot}`);
   const dir = join(TOP, "target/vm", name);
@@ -50,7 +59,7 @@ export async function openLab(name: string, slot: number): Promise<Lab> {
   const registry = createRegistry(join(cacheDir(), `registry-${slot}`), port);
   await registry.start();
   try {
-    const osImage = await buildOsImage(dir);
+    const osImage = await buildOsImage(dir, isEnforcing);
     const bootc = await extractExecutable(osImage, dir);
     return { dir, registry, osImage, bootc, close: registry.stop };
   } catch (error) {
@@ -60,12 +69,20 @@ export async function openLab(name: string, slot: number): Promise<Lab> {
 }
 
 /** The package built by the packaging tasks, installed by rpm into the base image. */
-async function buildOsImage(dir: string): Promise<string> {
+async function buildOsImage(dir: string, isEnforcing: boolean): Promise<string> {
   const base = await buildBaseImage();
   const isPackage = process.env.BOOTC_VM_EXECUTABLE === undefined;
   const payload = isPackage ? await findPackage() : join(TOP, "target/bootc");
-  const lines = [...(isPackage ? PACKAGE_LINES : EXECUTABLE_LINES), ...COMMON_LINES];
-  const name = `localhost/bootc-test-os:${hashOf([base, await digestOf(payload), lines.join()])}`;
+  const lines = [
+    ...(isPackage ? PACKAGE_LINES : EXECUTABLE_LINES),
+    ...COMMON_LINES,
+    ...(isEnforcing
+      ? [...(isPackage ? PACKAGED_MODULE_LINES : BARE_MODULE_LINES), ...ENFORCING_LINES]
+      : PLAIN_LINES),
+  ];
+  const policy = await Promise.all(POLICY_FILES.map((it) => readFile(it)));
+  const inputs = [base, await digestOf(payload), lines.join(), ...policy];
+  const name = `localhost/bootc-test-os:${hashOf(inputs)}`;
   if ((await attempt("buildah", ["inspect", "--type", "image", name])).status === 0) return name;
   const context = join(dir, "os-context");
   const trusted = REGISTRY_PORTS.map(
@@ -73,7 +90,10 @@ async function buildOsImage(dir: string): Promise<string> {
   );
   await writeContext(context, { "registries.conf": trusted.join("") });
   await sh("cp", [payload, join(context, "payload")]);
+  if (isPackage) await sh("cp", [modulePackageOf(payload), join(context, "module")]);
   await sh("cp", ["--archive", join(TOP, "packaging/rootfs"), join(context, "rootfs")]);
+  await mkdir(join(context, "selinux"));
+  await sh("cp", [...POLICY_FILES, join(context, "selinux")]);
   await buildImage({ name, context, containerfile: [`FROM ${base}`, ...lines] });
   await rm(context, { recursive: true });
   return name;
@@ -109,6 +129,35 @@ const COMMON_LINES = [
   "COPY registries.conf /etc/containers/registries.conf.d/10-test.conf",
 ];
 
+const POLICY_FILES = [
+  join(TOP, "packaging/selinux/bootc.cil"),
+  ...["debian.cil", "file_contexts.subs", "kargs.toml"].map((it) =>
+    join(import.meta.dirname, "selinux", it),
+  ),
+];
+
+const PACKAGED_MODULE_LINES = [
+  "COPY module /usr/module.rpm",
+  // Without a mount point at the root, which chroot does not give, rpm cannot run scriptlets in a mount namespace.
+  "RUN rpm --dbpath /usr/lib/sysimage/rpm --nodeps --define '__transaction_unshare %{nil}'" +
+    " --install /usr/module.rpm && rm /usr/module.rpm && semodule --list | grep --quiet bootc",
+];
+
+const BARE_MODULE_LINES = [
+  "COPY selinux/bootc.cil /usr/share/selinux/packages/bootc.cil",
+  "RUN semodule --noreload --priority=200 --install=/usr/share/selinux/packages/bootc.cil",
+];
+
+/** Debian's own policy is in the base; what it lacks comes on top. */
+const ENFORCING_LINES = [
+  "COPY selinux/debian.cil /usr/share/selinux/packages/debian.cil",
+  "COPY selinux/file_contexts.subs /etc/selinux/default/contexts/files/",
+  "COPY selinux/kargs.toml /usr/lib/bootc/kargs.d/05-selinux.toml",
+  "RUN semodule --noreload --install=/usr/share/selinux/packages/debian.cil",
+];
+
+const PLAIN_LINES = ["RUN rm -r /etc/selinux"];
+
 /**
  * The newest package that `package-rpm` or `copr emulate` made. If there is none, it is made from the source package
  * in target/, or from the checkout.
@@ -127,6 +176,12 @@ async function findPackage(): Promise<string> {
   const made = await newestIn(places, `.${machine}.rpm`);
   if (made === undefined) throw new Error("`xtask package-rpm` left no package in target/");
   return made;
+}
+
+/** The package with the policy module, which is made together with the package itself. */
+function modulePackageOf(path: string): string {
+  const name = basename(path).replace(/^bootc-/, "bootc-selinux-");
+  return join(dirname(path), name.replace(/\.\w+\.rpm$/, ".noarch.rpm"));
 }
 
 async function newestIn(dirs: readonly string[], ending: string): Promise<string | undefined> {

@@ -22,7 +22,8 @@ const count = Number(values.count);
 const seed = values.seed ?? String(Date.now());
 process.stderr.write(`${count} cuts, seed ${seed}, journal ${values.journal}\n`);
 
-const lab = count > 0 ? await openLab(`cuts-${values.slot}`, Number(values.slot)) : undefined;
+const lab =
+  count > 0 ? await openLab(`cuts-${values.slot}`, { slot: Number(values.slot) }) : undefined;
 try {
   const wish = { count, seed, journal: values.journal, ...(mode === undefined ? {} : { mode }) };
   if (lab !== undefined) await runCuts(lab, wish);

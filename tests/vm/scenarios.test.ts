@@ -31,7 +31,7 @@ describe.skipIf(missing !== undefined)(`scenarios${why}`, () => {
   let machine: Machine;
 
   beforeAll(async () => {
-    lab = await openLab("scenarios", 2);
+    lab = await openLab("scenarios", { slot: 2 });
     await releaseNext("s1");
     disk = await installDisk(lab, { name: "scenarios", tag: "latest", sizeGiB: 6 });
     machine = await boot(lab, disk, "install");
@@ -168,7 +168,7 @@ describe.skipIf(missing !== undefined)(`GRUB of the image${why}`, () => {
   let machine: Machine;
 
   beforeAll(async () => {
-    lab = await openLab("grub", 2);
+    lab = await openLab("grub", { slot: 2 });
     await releaseNext("g1");
   });
 

@@ -20,7 +20,15 @@ install_packages() { chroot "$root" apt-get install -y --no-install-recommends "
 install_packages dracut
 install_packages linux-image-cloud-amd64 ostree ostree-boot skopeo containers-storage \
   golang-github-containers-common openssh-server jq e2fsprogs xfsprogs dosfstools fdisk \
-  systemd-resolved rpm systemd-boot grub-pc-bin grub2-common util-linux-extra procps
+  systemd-resolved rpm systemd-boot grub-pc-bin grub2-common util-linux-extra procps \
+  selinux-policy-default policycoreutils selinux-utils bubblewrap
+
+# The modules of the policy lie beside it, as in Fedora's images: /var is not the image's, and ostree has semodule
+# rebuild the policy, in bwrap, whenever it finalizes a deployment.
+sed -i -e 's/^SELINUX=.*/SELINUX=enforcing/' -e 's/^SELINUXTYPE=.*/SELINUXTYPE=default/' \
+  "$root/etc/selinux/config"
+mv "$root"/var/lib/selinux/default/* "$root/etc/selinux/default/"
+echo 'store-root = /etc/selinux' >> "$root/etc/selinux/semanage.conf"
 
 kernel=$(ls "$root/usr/lib/modules")
 # Only what a virtual machine with virtio needs: a small initramfs starts sooner under emulation.
