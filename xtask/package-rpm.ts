@@ -71,7 +71,7 @@ export interface RpmOptions {
   readonly outdir: string;
 }
 
-/** Rebuilds a source package in a sandbox and returns the path of the machine's package; others lie beside it. */
+/** Rebuilds a source package in a sandbox; the path of the machine's package, beside which others lie. */
 export async function packageRpm(tree: Tree, options: RpmOptions): Promise<string> {
   return await withScratch(tree, "rpm", async (scratch) => {
     await copyFile(resolve(tree.top, options.srpm), join(scratch, "bootc.src.rpm"));
