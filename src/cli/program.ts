@@ -31,7 +31,6 @@ const GROUPS = [
   declareLoaderEntries,
   declareImageCommands,
   declareUpdatesCommands,
-  declareInternalCommands,
   declareReinstall,
   declareCompletion,
   declareInternalCommands,
