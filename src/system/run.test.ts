@@ -59,7 +59,9 @@ test("the error gives the program's failure", async () => {
   const error = await ctx
     .run("sh", ["-c", "echo oops >&2; exit 3"], { isQuiet: true })
     .catch((it) => it);
-  expect(failureOf(error)).toEqual({ exitCode: 3, stderr: "oops\n", isTimeout: false });
+  expect(failureOf(error)).toEqual({
+    ...{ exitCode: 3, stdout: "", stderr: "oops\n", isTimeout: false },
+  });
   expect(failureOf(new Error("other"))).toBeUndefined();
 });
 

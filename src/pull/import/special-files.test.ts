@@ -69,7 +69,7 @@ test("a device named like a whiteout is one", () => {
 });
 
 test.each([
-  ["", "a root that is no directory"],
+  ["", "a root that is not a directory"],
   ["usr/x", "`usr/x` as a special file and as another entry"],
 ])("refused: a special file %j where there is something else", (path, message) => {
   const { special, add } = bed();
