@@ -57,6 +57,8 @@ export async function createLayout(folder: string): Promise<LayoutWriter> {
         os: "linux",
         config: { Labels: { "containers.bootc": "1", ...labels(diffIds) } },
         rootfs: { type: "layers", diff_ids: diffIds },
+        // Optional, but other programs refuse an image without it.
+        history: diffIds.map(() => ({ created: CREATED, created_by: "bench" })),
       });
       const manifest = await writeJson(folder, MANIFEST, {
         schemaVersion: 2,
