@@ -257,7 +257,7 @@ describe.skipIf(!isOnPath(process.env, "git"))("in a repository", () => {
 
     const WARNING =
       "warning: CHANGELOG.md has 2.0.0, but this clone has no tag `v2.0.0`, and there is no remote to ask for " +
-      "one: its version may lie below a release";
+      "one: its version may lie below a release until `git fetch --tags` brings the tags";
 
     function addChangelog(top: string): void {
       const entries = ["## Unreleased", "## 2.0.0 - 2026-11-23", "## 1.10.0 - 2026-11-01"];

@@ -47,7 +47,8 @@ export async function judgeUntagged(
       missing === undefined
         ? "this clone has no release tag"
         : `${CHANGELOG} has ${missing}, but this clone has no tag \`v${missing}\``;
-    tree.ctx.note(`warning: ${lack}, and ${tags}: its version may lie below a release`);
+    const way = "until `git fetch --tags` brings the tags";
+    tree.ctx.note(`warning: ${lack}, and ${tags}: its version may lie below a release ${way}`);
     return;
   }
   const absent = tags.filter((it) => isRelease(it.name) && !local.includes(it.name));
