@@ -8,6 +8,7 @@ import { formatSkopeoName, type ImageReference } from "../../image/reference.ts"
 import type { Context, RunOptions } from "../../system/context.ts";
 import { failureOf } from "../../system/run.ts";
 import { parseSkopeoFailure } from "./errors.ts";
+import { readUserAgent } from "./user-agent.ts";
 
 /** How to reach a registry; what is not given is searched or skopeo's own default. */
 export interface RegistryAccess {
@@ -89,6 +90,9 @@ export async function copyToLayout(
   source: SkopeoSource,
   { target, ...options }: { readonly target: SkopeoTarget } & Pick<RunOptions, "signal">,
 ): Promise<void> {
+  // Asking skopeo whether it can takes longer than a look, so only downloads name us.
+  const isRemote = source.image.transport === "registry";
+  const userAgent = isRemote ? await readUserAgent(ctx) : undefined;
   const args = [
     "copy",
     "--quiet",
@@ -98,7 +102,7 @@ export async function copyToLayout(
     "--remove-signatures",
     "--dest-oci-accept-uncompressed-layers",
     `--dest-shared-blob-dir=${target.blobDir}`,
-    ...registryArgs(source.access, "src-"),
+    ...registryArgs({ ...source.access, userAgent }, "src-"),
     formatSkopeoName(source.image),
     `oci:${target.layoutDir}:${LAYOUT_IMAGE}`,
   ];

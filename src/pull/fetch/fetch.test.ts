@@ -83,7 +83,10 @@ async function makeBed() {
       { limits = {}, source = SOURCE, copy = COPY, wanted = [LAYER], opened }: Options = {},
     ) {
       events.splice(0);
-      const script = runs.map((run): ScriptLine => [copy, run]);
+      const isRemote = source.image.transport === "registry";
+      const version: ScriptLine = ["? skopeo --version", "skopeo version 1.9.3\n"];
+      const copies = runs.map((run): ScriptLine => [copy, run]);
+      const script = isRemote && copies.length > 0 ? [version, ...copies] : copies;
       const { ctx, requireAllUsed } = scriptedContext(root, script);
       try {
         return await fetchImage(ctx, source, {

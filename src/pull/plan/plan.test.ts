@@ -96,8 +96,7 @@ async function plan(
       served.config,
     ],
   };
-  const version: ScriptLine = ["? skopeo --version", "skopeo version 1.9.3\n"];
-  const script = [version, ...questions.map((it) => lines[it])];
+  const script = questions.map((it) => lines[it]);
   const { ctx, requireAllUsed } = scriptedContext(repo, script, {
     env: { CONTAINERS_POLICY_JSON: policy },
   });

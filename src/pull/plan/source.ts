@@ -9,7 +9,6 @@ import {
   requireSecureDefault,
 } from "../../programs/skopeo/policy.ts";
 import type { RegistryAccess, SkopeoSource } from "../../programs/skopeo/skopeo.ts";
-import { readUserAgent } from "../../programs/skopeo/user-agent.ts";
 import type { Context } from "../../system/context.ts";
 import type { PullRequest } from "../request.ts";
 
@@ -21,9 +20,7 @@ export async function readSource(
   if (image.transport === "registry") requireRegistryName(image.name);
   const policyFile = await requirePolicyFile(ctx);
   if (reference.verification.kind === "policy") await requireSecureDefault(policyFile);
-  const decided = await decideAccess(ctx, image, access ?? {});
-  if (image.transport !== "registry") return { image, policyFile, access: decided };
-  return { image, policyFile, access: { ...decided, userAgent: await readUserAgent(ctx) } };
+  return { image, policyFile, access: await decideAccess(ctx, image, access ?? {}) };
 }
 
 /** Without credentials for ostree's images, access is anonymous: podman's own are not looked at. */
