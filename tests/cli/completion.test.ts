@@ -1,6 +1,6 @@
 // Completion scripts in the real shells: they offer what the command line accepts.
 import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -129,36 +129,16 @@ $edit:completion:arg-completer[${name}] $@words | each {|word|
   return out.split("\n").filter((it) => it !== "");
 };
 
-/** By PowerShell's own completion, which calls the script's block. */
-const completePowershell: Complete = (script, _name, line) => {
-  copyFileSync(script, `${script}.ps1`);
-  const driver = `${script}-driver.ps1`;
-  writeFileSync(
-    driver,
-    `param($script, $line)
-. $script
-(TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches |
-  ForEach-Object { $_.CompletionText }
-`,
-  );
-  const args = ["-NoProfile", "-NonInteractive", "-File", driver, `${script}.ps1`, line];
-  const out = execFileSync("pwsh", args, { encoding: "utf8" });
-  return out.split(/\r?\n/).filter((it) => it !== "");
-};
-
 const SHELLS = [
   { shell: "bash", complete: completeBash },
   { shell: "zsh", complete: completeZsh },
   { shell: "fish", complete: completeFish },
   { shell: "elvish", complete: completeElvish },
-  { shell: "powershell", complete: completePowershell },
 ] as const;
 
-/** Debian does not have PowerShell. */
-const isThere = (shell: string) => {
-  const program = shell === "powershell" ? "pwsh" : shell;
-  return spawnSync(program, [program === "elvish" ? "-version" : "--version"]).status === 0;
-};
+/** Debian does not have PowerShell, whose script is only read (see src/cli/completion). */
+const isThere = (shell: string) =>
+  spawnSync(shell, [shell === "elvish" ? "-version" : "--version"]).status === 0;
 
 /** Words that must be offered, and words that must not. */
 const LINES = [

@@ -114,7 +114,9 @@ describe.skipIf(missing)(`failing well${missing ? ` (${missing})` : ""}`, () => 
 
   test("no tag: the version lies before the first release, whatever package.json says", () => {
     const { status, stdout, stderr } = xtask(["version"], { cwd: clone });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    // The changelog has releases whose tags are missing.
+    const warning = expect.stringMatching(/^warning: CHANGELOG.md has .*`git fetch --tags`.*\n$/);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: warning });
     const commit = git(clone, "rev-parse", "HEAD").slice(0, 10);
     expect(stdout).toMatch(new RegExp(`^\\d+\\.\\d+\\.\\d+~0\\.\\d{14}\\.g${commit}\n$`));
   });
