@@ -77,9 +77,10 @@ async function pull(
   return await bootc(pullArgs(repo, reference, INSECURE, "--verbose", ...more), options);
 }
 
-/** What skopeo was asked to do, in order. */
+/** What skopeo was asked to do, in order. Which options it has is asked before a copy. */
 function questions({ stderr }: Ended): readonly string[] {
-  return [...stderr.matchAll(/^[?+] skopeo (?:--\S+ )*(\S+)/gm)].map((it) => it[1] ?? "");
+  const asked = [...stderr.matchAll(/^[?+] skopeo (?:--\S+ )*(\S+)/gm)].map((it) => it[1] ?? "");
+  return asked.filter((it) => it !== "--version");
 }
 
 async function expectUpdated(repo: string, ended: Ended): Promise<void> {
