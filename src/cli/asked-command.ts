@@ -57,8 +57,9 @@ export function resolveHelp(program: AnyCommand, argv: readonly string[]): reado
 }
 
 /**
- * Marks where the words of another program begin, for a command that passes them on: one whose last argument
- * is `[args...]`. Options among them would be taken for ours, and `--help` for a question about us.
+ * Marks where the words of another program begin, for a command that passes them on: one whose arguments
+ * are a program and `[args...]`. Options among them would be taken for ours, and `--help` for a question
+ * about us.
  */
 export function separatePassedWords(
   program: AnyCommand,
@@ -77,7 +78,7 @@ export function separatePassedWords(
 
 function passesWordsOn({ registeredArguments }: AnyCommand): boolean {
   const last = registeredArguments.at(-1);
-  return last?.variadic === true && last.name() === "args";
+  return registeredArguments.length > 1 && last?.variadic === true && last.name() === "args";
 }
 
 /** Translates `help` in `group`, followed by `words`. */

@@ -135,6 +135,7 @@ test.each([
   ],
   ["exec-in-host-mount-namespace -- -x", "exec-in-host-mount-namespace -- -x"],
   ["exec-in-host-mount-namespace --help", "exec-in-host-mount-namespace --help"],
+  ["image cmd build -t x .", "image cmd build -t x ."],
   ["completion bash --version", "completion bash --version"],
   ["unknown x -h", "unknown x -h"],
 ])("%s is read as %s", (given, want) => {
