@@ -13,7 +13,7 @@ import { createTestRepo, digestOf, importBlob } from "./test-repo.ts";
 
 const INSECURE = "--insecure-skip-tls-verification";
 /** How often a pull is killed with each ostree; each time takes some seconds. */
-const KILLS = Number(process.env.BOOTC_TEST_KILLS ?? 50);
+const KILLS = Number(process.env.BOOTC_TEST_KILLS ?? 12);
 const SEED = chosenSeed();
 
 describeEachOstree((version) => {
