@@ -58,7 +58,7 @@ const CREDENTIALS = ["var/lib/systemd/credential.secret"];
 export const randomSeed: Check = {
   name: "random-seed",
   severity: "warning",
-  description: "there is no random seed and no secret of systemd",
+  description: "the image contains neither a random seed nor the credential secret of systemd",
   reason:
     "Hosts that start from the same seed make the same random numbers until they have better " +
     "ones; the secret encrypts credentials, and everybody who pulls the image can decrypt them.",

@@ -20,7 +20,7 @@ const KEPT = /^var\/cache\/debconf\//;
 export const packageLeftovers: Check = {
   name: "package-leftovers",
   severity: "note",
-  description: "there are no caches and lists of package managers",
+  description: "the image contains no caches or package lists of package managers",
   reason:
     "They make the image larger for everybody who pulls it, and change with every build, so that " +
     "a layer is never the same twice. Debian's `policy-rc.d` of builds keeps services from " +
@@ -110,7 +110,7 @@ const KEY_BYTES_MAX = 64 << 10;
 export const buildSecrets: Check = {
   name: "build-secrets",
   severity: "warning",
-  description: "there are no private keys and credentials",
+  description: "the image contains no private keys or credentials",
   reason:
     "Everybody who may pull the image has them, also when a later layer removes the file. A key " +
     "that every host shares proves nothing about a host.",

@@ -26,7 +26,7 @@ function describe({ path, notUtf8 }: Entry): string {
 export const specialFiles: Check = {
   name: "special-files",
   severity: "warning",
-  description: "there are no device nodes, sockets and named pipes outside /dev and /run",
+  description: "all device nodes, sockets and named pipes are in /dev or /run",
   reason:
     "ostree stores only files, directories and links. An image with another kind of file in " +
     "/usr or /etc is refused, or comes without it.",
