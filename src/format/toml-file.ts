@@ -1,6 +1,6 @@
 // Reads hand-written TOML: errors say what is wrong, and where.
 import { parse, TomlError } from "smol-toml";
-import { BootcError } from "../errors.ts";
+import { BootcError, messageOf } from "../errors.ts";
 
 /** Parses the text of the file `what`; the error for a mistake gives its line and column. */
 export function parseToml(what: string, text: string): Readonly<Record<string, unknown>> {
@@ -12,7 +12,7 @@ export function parseToml(what: string, text: string): Readonly<Record<string, u
 }
 
 function describe(mistake: unknown): string {
-  const text = mistake instanceof Error ? mistake.message : String(mistake);
+  const text = messageOf(mistake);
   const [first = ""] = text.split("\n", 1);
   const reason = first.replace(/^Invalid TOML document: /, "");
   if (!(mistake instanceof TomlError)) return reason;

@@ -1,6 +1,6 @@
 // Reads documents from YAML, in which an ostree remote's signature is a tagged scalar: `!ostreeRemote NAME`.
 import { parseDocument, type ScalarTag } from "yaml";
-import { BootcError } from "../errors.ts";
+import { BootcError, messageOf } from "../errors.ts";
 
 const OSTREE_REMOTE: ScalarTag = {
   tag: "!ostreeRemote",
@@ -22,6 +22,6 @@ export function parseYaml(what: string, text: string): unknown {
     return document.toJS();
   } catch (cause) {
     // Aliases are resolved only here: one may be undefined, or expand to more than any document needs.
-    throw refuse(cause instanceof Error ? cause.message : String(cause));
+    throw refuse(messageOf(cause));
   }
 }

@@ -50,19 +50,24 @@ export interface ImageTree {
 /** Reads a file of the tree. Its path leads through no link. */
 export type ReadFile = (path: string) => Buffer | undefined;
 
+/** A directory that nothing describes: the root, and those that only their content names. */
+export function plainDirectory(path: string): Entry {
+  return {
+    path,
+    kind: "directory",
+    mode: 0o755,
+    uid: 0,
+    gid: 0,
+    sizeBytes: 0,
+    target: undefined,
+    inode: undefined,
+    isMountPoint: false,
+    notUtf8: undefined,
+  };
+}
+
 /** The root itself, which links can lead to. */
-const ROOT: Entry = {
-  path: "",
-  kind: "directory",
-  mode: 0o755,
-  uid: 0,
-  gid: 0,
-  sizeBytes: 0,
-  target: undefined,
-  inode: undefined,
-  isMountPoint: false,
-  notUtf8: undefined,
-};
+const ROOT = plainDirectory("");
 
 /** Linux follows this many links in a row. */
 const LINKS_MAX = 40;

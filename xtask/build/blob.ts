@@ -22,8 +22,9 @@ export interface SeaConfig {
  */
 const V8_OPTIONS = ["--initial-heap-size=64", "--max-semi-space-size=4"];
 
-/** Options of the Node that compiles the program; the seed makes the code cache reproducible. */
 const JITLESS = "--jitless";
+
+/** Options of the Node that compiles the program; the seed makes the code cache reproducible. */
 export const COMPILE_OPTIONS = ["--random-seed=42", ...V8_OPTIONS];
 
 export const SEA_CONFIG: SeaConfig = {

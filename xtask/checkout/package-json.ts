@@ -1,7 +1,7 @@
 // package.json of this checkout: one reader, whose errors name the file.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError } from "../../src/errors.ts";
+import { BootcError, messageOf } from "../../src/errors.ts";
 
 /** What the tasks read of it; the vendoring reads its own part, also of other projects. */
 export interface PackageJson {
@@ -30,7 +30,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new BootcError("package.json is not JSON", { cause: new BootcError(reason) });
   }
 }

@@ -3,7 +3,7 @@ import { posix } from "node:path";
 import type { TarEntry } from "../../tar/entry.ts";
 import { readTar, type TarItem } from "../../tar/reader.ts";
 import type { LayerFacts, Rewrite } from "../check.ts";
-import { type Entry, type EntryKind, type ImageTree, makeTree } from "../tree.ts";
+import { type Entry, type EntryKind, type ImageTree, makeTree, plainDirectory } from "../tree.ts";
 
 /** A layer as it is read: the tar inside its blob. */
 export interface OpenLayer {
@@ -34,7 +34,7 @@ interface Node {
 
 /** `layers` from the base upwards. */
 export async function readLayers(layers: AsyncIterable<OpenLayer>): Promise<LayeredTree> {
-  const root = makeNode(directory(""), 0);
+  const root = makeNode(plainDirectory(""), 0);
   const facts: LayerFacts[] = [];
   const rewrites: Rewrite[] = [];
   for await (const { digest, sizeBytes, tar } of layers) {
@@ -156,7 +156,7 @@ function put(root: Node, path: string, node: Node): Node | undefined {
   for (const [i, it] of names.entries()) {
     let next = parent.children.get(it);
     if (next?.entry.kind !== "directory") {
-      next = makeNode(directory(names.slice(0, i + 1).join("/")), node.layer);
+      next = makeNode(plainDirectory(names.slice(0, i + 1).join("/")), node.layer);
       parent.children.set(it, next);
     }
     parent = next;
@@ -179,21 +179,6 @@ function find(root: Node, path: string): Node | undefined {
 
 function makeNode(entry: Entry, layer: number): Node {
   return { entry, layer, text: undefined, children: new Map() };
-}
-
-function directory(path: string): Entry {
-  return {
-    path,
-    kind: "directory",
-    mode: 0o755,
-    uid: 0,
-    gid: 0,
-    sizeBytes: 0,
-    target: undefined,
-    inode: undefined,
-    isMountPoint: false,
-    notUtf8: undefined,
-  };
 }
 
 function flatten({ children }: Node, entries: Entry[], texts: Map<string, Buffer>): void {

@@ -1,7 +1,7 @@
 // The fetch stage: one skopeo copies what is missing into the cache, and is started anew when it gets stuck.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError } from "../../errors.ts";
+import { BootcError, messageOf } from "../../errors.ts";
 import { parseJsonObject, requireArray, requireObject, requireString } from "../../format/json.ts";
 import { shortDigest } from "../../image/digest.ts";
 import type { ImageReference } from "../../image/reference.ts";
@@ -211,10 +211,6 @@ function giveUp(error: unknown, { source, wanted, watch }: Download): BootcError
 function hostOf({ transport, name }: ImageReference): string {
   if (transport !== "registry") return `${transport}:${name}`;
   return parseRegistryName(name)?.registry ?? name;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** The one manifest the layout's index names, verified against the digest it is named by. */

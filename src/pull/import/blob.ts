@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
-import { BootcError } from "../../errors.ts";
+import { BootcError, messageOf } from "../../errors.ts";
 
 export interface ExpectedBlob {
   /** `sha256:…` of the blob as stored. */
@@ -116,10 +116,6 @@ function explainDamage(cause: unknown, format: string): unknown {
   const known = COMPLAINTS.find(([pattern]) => pattern.test(said));
   const what = known?.[1](format) ?? `its ${format} stream is damaged: ${said}`;
   return new BootcError(what, { kind: "integrity" });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Sniffs, because blobs out of containers-storage are labelled as compressed and are not. */
