@@ -1,18 +1,14 @@
 // `bootc internals systemd-generator`: enable the units that this machine needs at this boot.
-import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type BootFacts, decideBootUnits } from "../../host/boot/boot-units.ts";
+import { type BootFacts, decideBootLinks } from "../../host/boot/boot-units.ts";
 import type { Context } from "../../system/context.ts";
 import { exists, readFileIfAny } from "../../system/files.ts";
 import { readMount } from "../../system/root/mounts.ts";
 
 /** `dir` is systemd's directory for generated units of normal priority. */
 export async function systemdGenerator(ctx: Context, dir: string): Promise<void> {
-  const { links, units } = decideBootUnits(await readBootFacts(ctx));
-  for (const [path, text] of Object.entries(units)) {
-    await mkdir(dirname(join(dir, path)), { recursive: true });
-    await writeFile(join(dir, path), text);
-  }
+  const links = decideBootLinks(await readBootFacts(ctx));
   for (const [path, target] of Object.entries(links)) {
     await mkdir(dirname(join(dir, path)), { recursive: true });
     await rm(join(dir, path), { force: true });

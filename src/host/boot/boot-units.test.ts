@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { expect, test } from "vitest";
-import { type BootFacts, decideBootUnits, mendFstab } from "./boot-units.ts";
+import { type BootFacts, decideBootLinks, mendFstab } from "./boot-units.ts";
 
 const OSTREE: BootFacts = {
   isOstreeBooted: true,
@@ -47,9 +47,8 @@ test.each<[string, Partial<BootFacts>, string[]]>([
     ],
   ],
 ])("links for %s", (_about, facts, want) => {
-  const { links, units } = decideBootUnits({ ...OSTREE, ...facts });
+  const links = decideBootLinks({ ...OSTREE, ...facts });
   expect(Object.keys(links).sort()).toEqual(want);
-  expect(units).toEqual({});
 });
 
 test.each([
@@ -60,15 +59,17 @@ test.each([
   ["mended already", true, `${ANACONDA}# Updated by bootc-fstab-edit.service\n`, false],
 ])("fstab is mended at boot: %s", (_about, isReadOnly, fstab, want) => {
   const root = { type: "overlay", isReadOnly };
-  const { links, units } = decideBootUnits({ ...OSTREE, root, fstab });
-  expect("bootc-fstab-edit.service" in units).toBe(want);
+  const links = decideBootLinks({ ...OSTREE, root, fstab });
   expect("local-fs-pre.target.wants/bootc-fstab-edit.service" in links).toBe(want);
 });
 
-test("fstab is fixed before the units that its mistake breaks", () => {
+test("fstab is fixed before the units that its mistake breaks, by the unit of the package", async () => {
   const root = { type: "overlay", isReadOnly: true };
-  const { units } = decideBootUnits({ ...OSTREE, root, fstab: ANACONDA });
-  const text = units["bootc-fstab-edit.service"] ?? "";
+  const links = decideBootLinks({ ...OSTREE, root, fstab: ANACONDA });
+  expect(links["local-fs-pre.target.wants/bootc-fstab-edit.service"]).toBe(
+    "/usr/lib/systemd/system/bootc-fstab-edit.service",
+  );
+  const text = await readUnit("bootc-fstab-edit.service");
   const before = [...text.matchAll(/^Before=(.*)$/gm)].flatMap((it) => it[1]?.split(" "));
   expect(before).toEqual(["systemd-remount-fs.service", "local-fs-pre.target", "shutdown.target"]);
   expect(text).toContain("\nDefaultDependencies=no\n");
@@ -87,11 +88,21 @@ test.each([
   expect(mendFstab(text)).toBe(want);
 });
 
+test("every unit that the generator links is in the package", async () => {
+  const root = { type: "overlay", isReadOnly: true };
+  const links = decideBootLinks({ ...OSTREE, root, fstab: ANACONDA, wantsCleanup: true });
+  for (const target of Object.values(links)) expect(await readUnit(basename(target))).toMatch(/./);
+});
+
 test("no unit that udev waits for waits for a mount", async () => {
-  const units = join(import.meta.dirname, "../../../packaging/rootfs/usr/lib/systemd/system");
-  const text = await readFile(join(units, "bootc-sysusers-shadow-sync.service"), "utf8");
+  const text = await readUnit("bootc-sysusers-shadow-sync.service");
   expect(text).toContain("Before=systemd-sysusers.service");
   expect([...text.matchAll(/^After=(.*)$/gm)].map((it) => it[1])).toEqual([
     "systemd-remount-fs.service",
   ]);
 });
+
+async function readUnit(name: string): Promise<string> {
+  const units = join(import.meta.dirname, "../../../packaging/rootfs/usr/lib/systemd/system");
+  return await readFile(join(units, name), "utf8");
+}
