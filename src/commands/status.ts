@@ -4,8 +4,8 @@ import { BootcError, describeError } from "../errors.ts";
 import { formatCanonicalJson } from "../format/canonical-json.ts";
 import { onlyBooted } from "../host/assemble-host.ts";
 import { ENTRIES_READ_AT, type HostDocument } from "../host/document.ts";
-import { publishBootEntries } from "../sysroot/boot-entries.ts";
 import { readHostKind } from "../sysroot/host-kind.ts";
+import { publishBootEntries } from "../sysroot/publish-boot-entries.ts";
 import type { Context } from "../system/context.ts";
 import { readPrivileges } from "../system/privileges.ts";
 

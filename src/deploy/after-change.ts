@@ -2,7 +2,7 @@
 import { mkdir, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { describeError } from "../errors.ts";
-import { publishBootEntries } from "../sysroot/boot-entries.ts";
+import { publishBootEntries } from "../sysroot/publish-boot-entries.ts";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny, replaceFile } from "../system/files.ts";
 

@@ -1,7 +1,7 @@
 // Which deployments the boot loader knows, in its order. Its entries are files under /boot, which some
 // systems close to users; for these there is a copy under /run, and failing that, ostree's own refs.
-import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { BootcError, describeError, errnoOf } from "../errors.ts";
 import {
   type BootLoaderEntry,
@@ -40,9 +40,9 @@ export interface BootEntries {
 
 /**
  * Where privileged runs leave a copy of the entries for everybody: a link to a directory with the files and
- * with the links `boot.N`. The package's script of the same name makes it at boot, without us.
+ * with the links `boot.N`.
  */
-const COPY = "run/bootc/boot-entries";
+export const ENTRIES_COPY = "run/bootc/boot-entries";
 
 interface EntriesCopy {
   readonly readAt: string;
@@ -52,6 +52,7 @@ interface EntriesCopy {
 /** One of ostree's files in the directory of entries. */
 export interface EntryFile {
   readonly name: string;
+  readonly bytes: Uint8Array;
   readonly text: string;
   /** Why it could not be read, if so. */
   readonly problem?: string;
@@ -67,36 +68,6 @@ export async function readBootEntries(ctx: Context): Promise<BootEntries> {
   return { deployments: await readFromRefs(ctx), unreadable: [], readAt: undefined };
 }
 
-/** Leaves the copy for users, where they cannot read the entries themselves. Needs root. */
-export async function publishBootEntries(ctx: Context): Promise<void> {
-  const files = await readEntryFiles(ctx);
-  if (files === undefined || files.length === 0 || !(await areClosedToUsers(ctx))) return;
-  const copy = join(ctx.root, COPY);
-  const name = `boot-entries.${process.pid}`;
-  const made = join(dirname(copy), name);
-  await rm(made, { recursive: true, force: true });
-  await mkdir(made, { recursive: true, mode: 0o755 });
-  for (const { name, text, problem } of files) {
-    if (problem === undefined) await writeFile(join(made, name), text, { mode: 0o644 });
-  }
-  for (const [name, target] of Object.entries(await readBootLinks(join(ctx.root, BOOT_LINKS)))) {
-    await symlink(target, join(made, name));
-  }
-  const old = await readLinkIfAny(copy);
-  await replaceLink(copy, name);
-  if (old?.startsWith("boot-entries.") && old !== name) {
-    await rm(join(dirname(copy), old), { recursive: true, force: true });
-  }
-}
-
-/** Replaces the link at `path` in one step. */
-async function replaceLink(path: string, target: string): Promise<void> {
-  const made = join(dirname(path), `${target}.link`);
-  await rm(made, { force: true });
-  await symlink(target, made);
-  await rename(made, path);
-}
-
 /** Attempts to list the entries: ostree replaces all of them at once, and systemd renames one, meanwhile. */
 const LOOKS = 3;
 
@@ -104,7 +75,7 @@ const LOOKS = 3;
  * ostree's entry files; undefined when we may not read them, an empty list when there are none. A disk that
  * does not answer is an error: without any entry, a host would look as if nothing was installed on it.
  */
-async function readEntryFiles(ctx: Context): Promise<readonly EntryFile[] | undefined> {
+export async function readEntryFiles(ctx: Context): Promise<readonly EntryFile[] | undefined> {
   try {
     const files = await listEntryFiles(join(ctx.root, "boot/loader/entries"));
     const problems =
@@ -152,37 +123,38 @@ async function readEntryFile(
   { isLast }: { readonly isLast: boolean },
 ): Promise<EntryFile> {
   try {
-    return { name, text: await readFile(join(dir, name), "utf8") };
+    const bytes = await readFile(join(dir, name));
+    return { name, bytes, text: bytes.toString("utf8") };
   } catch (error) {
     if (isForbidden(error) || (isMissing(error) && !isLast)) throw error;
-    return { name, text: "", problem: describeError(error).message };
+    return { name, bytes: Buffer.alloc(0), text: "", problem: describeError(error).message };
   }
 }
 
-/** Whether users cannot read the entries or a directory above them. */
-async function areClosedToUsers(ctx: Context): Promise<boolean> {
-  const modes = await Promise.all(
-    ["boot", "boot/loader", "boot/loader/entries"].map(
-      async (it) => (await stat(join(ctx.root, it))).mode,
-    ),
-  );
-  return modes.some((mode) => (mode & 0o005) !== 0o005);
-}
-
-/** The copy, unless ostree has written another set of entries since. */
+/** The copy, unless ostree has written another set of entries since, or it is closed to us as well. */
 async function readCopy(ctx: Context): Promise<EntriesCopy | undefined> {
-  const copy = join(ctx.root, COPY);
-  const [links, files, info] = await Promise.all([
-    readBootTarget(copy),
-    listEntryFiles(copy),
-    stat(copy).catch(ifMissing(undefined)),
-  ]);
-  if (info === undefined || files === undefined || files.length === 0) return undefined;
-  if (links !== (await readBootTarget(join(ctx.root, BOOT_LINKS)))) return undefined;
-  return { readAt: info.mtime.toISOString().replace(/\.\d+Z$/, "Z"), files };
+  const copy = join(ctx.root, ENTRIES_COPY);
+  try {
+    const [links, files, info] = await Promise.all([
+      readBootTarget(copy),
+      listEntryFiles(copy),
+      stat(copy).catch(ifMissing(undefined)),
+    ]);
+    if (info === undefined || files === undefined || files.length === 0) return undefined;
+    if (links !== (await readBootTarget(join(ctx.root, BOOT_LINKS)))) return undefined;
+    return { readAt: info.mtime.toISOString().replace(/\.\d+Z$/, "Z"), files };
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    return undefined;
+  }
 }
 
 const BOOT_LINKS = "sysroot/ostree";
+
+/** The links `boot.N` of ostree, by name, which say which set of entries this is. */
+export async function readOstreeLinks(ctx: Context): Promise<Readonly<Record<string, string>>> {
+  return await readBootLinks(join(ctx.root, BOOT_LINKS));
+}
 
 /** The links `boot.N` in `dir`, by name. During a change there may be two. */
 async function readBootLinks(dir: string): Promise<Readonly<Record<string, string>>> {

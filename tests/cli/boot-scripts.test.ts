@@ -3,21 +3,24 @@ import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { mendFstab } from "../../src/host/boot/boot-units.ts";
 import { parseEntryNames, pruneShadow } from "../../src/host/boot/shadow.ts";
+import { publishBootEntries } from "../../src/sysroot/publish-boot-entries.ts";
+import { createContext } from "../../src/system/run.ts";
 
 const SCRIPTS = join(import.meta.dirname, "../../packaging/rootfs/usr/lib/bootc");
 
@@ -102,38 +105,179 @@ describe("needs-fstab-edit", () => {
 });
 
 describe("publish-boot-entries", () => {
-  const ENTRY = "title x\n";
-  const copy = () => join(root, "run/bootc/boot-entries");
-  beforeEach(() => {
-    put({ "boot/loader/entries/ostree-1-a.conf": ENTRY, "boot/loader/entries/other.conf": "" });
-    mkdirSync(join(root, "sysroot/ostree"), { recursive: true });
-    symlinkSync("boot.0.1", join(root, "sysroot/ostree/boot.0"));
+  const at = (path: string) => join(root, path);
+  const ENTRIES = "boot/loader/entries";
+  const layOut = () => {
+    put({ [`${ENTRIES}/ostree-1-a.conf`]: "title x\n", [`${ENTRIES}/other.conf`]: "" });
+    mkdirSync(at("sysroot/ostree"), { recursive: true });
+    symlinkSync("boot.0.1", at("sysroot/ostree/boot.0"));
+    chmodSync(at(ENTRIES), 0o700);
+  };
+  const COPY = "/bootc/boot-entries -> DIR";
+  const DIRS = ["/bootc 40755", "/bootc/DIR 40755"];
+  const LINK = "/bootc/DIR/boot.0 -> boot.0.1";
+  const FILE = "/bootc/DIR/ostree-1-a.conf 100644 title x\n";
+  const USUAL = [...DIRS, LINK, FILE, COPY];
+
+  test.each<[about: string, damage: () => void, want: readonly string[]]>([
+    ["closed entries", () => {}, USUAL],
+    ["closed at /boot/loader", () => close("boot/loader"), USUAL],
+    ["closed at /boot", () => close("boot"), USUAL],
+    ["readable, not to be entered", () => chmodSync(at(ENTRIES), 0o704), USUAL],
+    ["open to everybody", () => chmodSync(at(ENTRIES), 0o755), []],
+    ["open to others, not to the group", () => chmodSync(at(ENTRIES), 0o1705), []],
+    ["closed to all, and to others by a link", () => moveLoader(), USUAL],
+    ["without /boot", () => rmSync(at("boot"), { recursive: true }), []],
+    ["without entries of ostree", () => rmSync(at(`${ENTRIES}/ostree-1-a.conf`)), []],
+    ["a file in place of the entries", () => replaceEntries(), []],
+    ["entries that nobody may read", () => chmodSync(at(`${ENTRIES}/ostree-1-a.conf`), 0), USUAL],
+    [
+      "bytes that are not text",
+      () => writeFileSync(at(`${ENTRIES}/ostree-2.conf`), Buffer.from([0, 0xff, 0xc3, 0x28])),
+      [...DIRS, LINK, FILE, "/bootc/DIR/ostree-2.conf 100644 \0\xff\xc3(", COPY],
+    ],
+    [
+      "odd names",
+      () => {
+        put({ [`${ENTRIES}/ostree-.conf`]: "1", [`${ENTRIES}/ostree- *$(x).conf`]: "2" });
+        put({ [`${ENTRIES}/ostree-a\nb.conf`]: "3", [`${ENTRIES}/.ostree-1.conf`]: "4" });
+        put({ [`${ENTRIES}/ostree-1.conf.bak`]: "5", [`${ENTRIES}/Ostree-1.conf`]: "6" });
+        put({ [`${ENTRIES}/ostree-1+3-0.conf`]: "7", [`${ENTRIES}/ostree.conf`]: "8" });
+      },
+      [
+        ...DIRS,
+        LINK,
+        "/bootc/DIR/ostree- *$(x).conf 100644 2",
+        "/bootc/DIR/ostree-.conf 100644 1",
+        "/bootc/DIR/ostree-1+3-0.conf 100644 7",
+        FILE,
+        "/bootc/DIR/ostree-a\nb.conf 100644 3",
+        COPY,
+      ],
+    ],
+    [
+      "a directory, and a link to nowhere",
+      () => {
+        mkdirSync(at(`${ENTRIES}/ostree-8.conf`));
+        symlinkSync("nowhere", at(`${ENTRIES}/ostree-9.conf`));
+      },
+      USUAL,
+    ],
+    [
+      "a link to a file",
+      () => symlinkSync("ostree-1-a.conf", at(`${ENTRIES}/ostree-9.conf`)),
+      [...DIRS, LINK, FILE, "/bootc/DIR/ostree-9.conf 100644 title x\n", COPY],
+    ],
+    [
+      "without links of ostree",
+      () => rmSync(at("sysroot"), { recursive: true }),
+      [...DIRS, FILE, COPY],
+    ],
+    [
+      "two links during a change, one without a target, and a directory",
+      () => {
+        symlinkSync("no where", at("sysroot/ostree/boot.1"));
+        mkdirSync(at("sysroot/ostree/boot.2"));
+      },
+      [...DIRS, LINK, "/bootc/DIR/boot.1 -> no where", FILE, COPY],
+    ],
+    [
+      "a directory in place of the link",
+      () => {
+        rmSync(at("sysroot/ostree/boot.0"));
+        mkdirSync(at("sysroot/ostree/boot.0"));
+      },
+      [...DIRS, FILE, COPY],
+    ],
+    [
+      "an older copy",
+      () => {
+        put({ "run/bootc/boot-entries.7/ostree-9.conf": "old", "run/bootc/lock": "" });
+        symlinkSync("boot-entries.7", at("run/bootc/boot-entries"));
+      },
+      [...USUAL, "/bootc/lock 100644 "],
+    ],
+    [
+      "an older copy that leads elsewhere",
+      () => {
+        put({ "run/else/x": "" });
+        mkdirSync(at("run/bootc"));
+        symlinkSync("../else", at("run/bootc/boot-entries"));
+      },
+      [...USUAL, "/else 40755", "/else/x 100644 "],
+    ],
+    [
+      "a directory where the copy should be",
+      () => put({ "run/bootc/boot-entries/x": "" }),
+      ["/bootc 40755", "/bootc/boot-entries 40755", "/bootc/boot-entries/x 100644 "],
+    ],
+    [
+      "a directory of ours that is closed",
+      () => {
+        mkdirSync(at("run/bootc"), { recursive: true });
+        chmodSync(at("run/bootc"), 0o700);
+      },
+      USUAL,
+    ],
+  ])("the script leaves what `bootc` does: %s", async (_about, damage, want) => {
+    const before = process.umask(0o022);
+    const publish = [
+      () => void spawnSync("sh", [join(SCRIPTS, "publish-boot-entries"), root]),
+      () => publishBootEntries(createContext({ root })).catch(requireBootcError),
+    ];
+    try {
+      for (const run of publish) {
+        rmSync(root, { recursive: true });
+        layOut();
+        damage();
+        process.umask(0o077);
+        await run();
+        process.umask(0o022);
+        expect(listCopy()).toEqual(want);
+      }
+    } finally {
+      process.umask(before);
+    }
   });
 
-  test("entries that everybody may read are not copied", () => {
-    expect(run("publish-boot-entries")).toBe(0);
-    expect(existsSync(join(root, "run"))).toBe(false);
-  });
+  function close(path: string): void {
+    chmodSync(at(ENTRIES), 0o755);
+    chmodSync(at(path), 0o700);
+  }
 
-  test.each(["boot", "boot/loader", "boot/loader/entries"])("closed at /%s: copied", (closed) => {
-    chmodSync(join(root, "boot/loader/entries/ostree-1-a.conf"), 0o600);
-    chmodSync(join(root, closed), 0o700);
-    expect(run("publish-boot-entries")).toBe(0);
-    expect(run("publish-boot-entries")).toBe(0);
-    expect(readdirSync(copy()).sort()).toEqual(["boot.0", "ostree-1-a.conf"]);
-    expect(readlinkSync(join(copy(), "boot.0"))).toBe("boot.0.1");
-    expect(readFileSync(join(copy(), "ostree-1-a.conf"), "utf8")).toBe(ENTRY);
-    const modes = spawnSync("stat", ["-c", "%a", copy(), join(copy(), "ostree-1-a.conf")], {
-      encoding: "utf8",
-    });
-    expect(modes.stdout).toBe("777\n644\n");
-    // Nothing of the first copy is left.
-    expect(readdirSync(join(root, "run/bootc"))).toHaveLength(2);
-  });
+  /** As ostree has it: `loader` is a link. */
+  function moveLoader(): void {
+    renameSync(at("boot/loader"), at("boot/loader.1"));
+    symlinkSync("loader.1", at("boot/loader"));
+  }
 
-  test("a machine without entries has nothing to copy", () => {
-    rmSync(join(root, "boot"), { recursive: true });
-    expect(run("publish-boot-entries")).toBe(0);
-    expect(existsSync(join(root, "run"))).toBe(false);
-  });
+  function replaceEntries(): void {
+    rmSync(at(ENTRIES), { recursive: true });
+    put({ [ENTRIES]: "" });
+  }
+
+  /** Everything below /run, sorted, with `DIR` for the directory of the copy, whose name has a process id. */
+  function listCopy(): readonly string[] {
+    const run = at("run");
+    if (!existsSync(run)) return [];
+    const files = spawnSync("find", [run, "-mindepth", "1", "-print0"], { encoding: "utf8" });
+    const made = files.stdout
+      .split("\0")
+      .slice(0, -1)
+      .map((file) => {
+        const path = relative(run, file);
+        const stats = lstatSync(file);
+        const text = stats.isFile() ? ` ${readFileSync(file, "latin1")}` : "";
+        const about = stats.isSymbolicLink()
+          ? ` -> ${readlinkSync(file)}`
+          : ` ${stats.mode.toString(8)}${text}`;
+        return `/${path}${about}`.replaceAll(/boot-entries\.\d+/g, "DIR");
+      });
+    return made.toSorted();
+  }
+
+  /** What `bootc` cannot do, it says; the script fails. */
+  function requireBootcError(error: unknown): void {
+    if (!(error instanceof Error)) throw error;
+  }
 });

@@ -141,6 +141,7 @@ describe.skipIf(missing).each(simulatedOstrees)("status on ostree $version", (ve
         () => writeFileSync(copy(), "what"),
         () => symlinkSync("nowhere", copy()),
         () => mkdirSync(copy()),
+        () => mkdirSync(copy(), { mode: 0o700 }),
       ]) {
         damage();
         expect(digests(read("status --json", USER).document)).toEqual(

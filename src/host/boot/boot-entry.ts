@@ -19,7 +19,7 @@ export interface BootTarget {
 
 /** Whether ostree wrote the entry; a boot count at the end of the name does not matter here. */
 export function isOstreeEntryName(name: string): boolean {
-  return /^ostree-.*\.conf$/.test(name);
+  return /^ostree-.*\.conf$/s.test(name);
 }
 
 export function parseBootEntry(name: string, text: string): BootLoaderEntry {
