@@ -22,7 +22,7 @@ import { openDirectory } from "../system/root/file-tree.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
 import { requireBootRoom } from "./boot-room.ts";
 import { fetchBoundImages } from "./bound-images/find.ts";
-import { stage } from "./staging.ts";
+import { stageLabelled } from "./stage-labelled.ts";
 
 export interface StageImageRequest {
   readonly image: PulledImage;
@@ -55,7 +55,7 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
     const sysroot = join(ctx.root, "sysroot");
     const policyRoot = (await isSelinuxOn(ctx)) ? ctx.root : undefined;
     await fetchBoundImages(ctx, { sysroot, repo, commit: image.commit, policyRoot });
-    await stage(ctx, {
+    await stageLabelled(ctx, {
       stateroot: booted.stateroot,
       commit: image.commit,
       origin: formatOrigin(reference),

@@ -1,7 +1,7 @@
 // Adds what other installers leave out after they deploy an image: kernel arguments and bound images.
 import { join } from "node:path";
 import { fetchBoundImages } from "../deploy/bound-images/find.ts";
-import { labelEtc } from "../deploy/selinux-labels.ts";
+import { labelEtc } from "../deploy/label-etc.ts";
 import { BootcError, doing } from "../errors.ts";
 import {
   type BootLoaderEntry,

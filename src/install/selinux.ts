@@ -1,13 +1,8 @@
 // Labels the files of a new machine that are not part of its image, by the image's SELinux policy.
 import { lstat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import {
-  type LabelledFile,
-  labelEtc,
-  labelFiles,
-  labelStorage,
-  listTree,
-} from "../deploy/selinux-labels.ts";
+import { labelEtc } from "../deploy/label-etc.ts";
+import { type LabelledFile, labelFiles, labelStorage, listTree } from "../deploy/label-files.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 
@@ -90,6 +85,6 @@ function mapOstree(path: string): string | undefined {
   if (path === "ostree/bootc/storage" || DEPLOYMENT.test(path) || VAR.test(path)) return undefined;
   const kind = OBJECT.exec(path)?.[1];
   if (kind === undefined) return path;
-  // One path for all objects of a kind, because each path costs a file for the policy query.
+  // One path for all objects of a kind, because each path costs a lookup.
   return kind === "file" ? undefined : `ostree/repo/objects/00/object.${kind}`;
 }

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findPolicy, openFileLabels } from "../../src/native/selabel.ts";
-import { parseLabels } from "../../src/programs/selinux.ts";
+import { parseLabels } from "../../src/testing/ostree-labels.ts";
 import { craftedPolicy, wholeSelinuxPolicy } from "./images/selinux-policy.ts";
 import { ostreeVersions } from "./ostree-versions.ts";
 import { createTestRepo } from "./test-repo.ts";

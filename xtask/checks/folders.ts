@@ -204,8 +204,10 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: [
       ...PURE,
       "src/deploy/bound-images",
+      "src/native",
       "src/progress",
       "src/pull",
+      "src/pull/labels",
       "src/pull/plan",
       "src/repository",
       "src/sysroot",
@@ -217,7 +219,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     question: "how do an image's bound images get here",
     mayImport: [
       ...PURE,
-      "src/deploy/selinux-labels.ts",
+      "src/deploy/label-files.ts",
       "src/install/request.ts",
       "src/programs/disk/fs.ts",
       "src/programs/disk/mount.ts",

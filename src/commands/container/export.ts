@@ -9,7 +9,7 @@ import type { Kernel } from "../../lint/kernel.ts";
 import { findKernel, MODULES_DIR } from "../../lint/kernel.ts";
 import { readDirectory, requireRootDirectory } from "../../lint/read/subject.ts";
 import type { Entry, ImageTree } from "../../lint/tree.ts";
-import { findPolicy, openFileLabels } from "../../native/selabel.ts";
+import { openLabelsOf } from "../../pull/labels/of-directory.ts";
 import type { Context } from "../../system/context.ts";
 import { ifMissing } from "../../system/files.ts";
 import { formatHeader, paddingOf } from "../../tar/header.ts";
@@ -98,14 +98,7 @@ async function openLabels(root: string, tree: ImageTree) {
       hint: "use --disable-selinux",
     });
   }
-  const policy = await findPolicy(root);
-  if (policy === undefined) return undefined;
-  const labels = openFileLabels(policy);
-  if (labels !== undefined) return labels;
-  throw new BootcError("libselinux, which finds the labels of files, cannot be used here", {
-    kind: "unsupported",
-    hint: "install libselinux, or use --disable-selinux",
-  });
+  return await openLabelsOf(root);
 }
 
 const TYPES = { directory: 0o040000, file: 0o100000, link: 0o120000 } as const;

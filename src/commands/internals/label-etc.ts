@@ -1,6 +1,6 @@
 // `bootc internals label-etc`: labels the `/etc` of the deployment that boots next, at shutdown.
+import { labelFinalizedEtc } from "../../deploy/label-etc.ts";
 import { prepareForWrite } from "../../deploy/prepare-write.ts";
-import { completeFinalized } from "../../deploy/staging.ts";
 import type { Context } from "../../system/context.ts";
 import { isSelinuxOn } from "../../system/label.ts";
 
@@ -8,5 +8,5 @@ export async function labelEtcAtShutdown(ctx: Context): Promise<void> {
   // ostree has labelled everything then.
   if (await isSelinuxOn(ctx)) return;
   await prepareForWrite(ctx);
-  await completeFinalized(ctx);
+  await labelFinalizedEtc(ctx);
 }

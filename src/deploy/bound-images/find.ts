@@ -13,7 +13,7 @@ import { listDeploymentsOnDisk } from "../../sysroot/deployments.ts";
 import type { Context } from "../../system/context.ts";
 import { readFileIfAny } from "../../system/files.ts";
 import { type FileTree, openDirectory } from "../../system/root/file-tree.ts";
-import { labelStorage } from "../selinux-labels.ts";
+import { labelStorage } from "../label-files.ts";
 import { readMissing, removeUnbound, storeImages } from "./storage.ts";
 
 /** Names of the images that the image unpacked at `root` binds, each once. */

@@ -7,7 +7,7 @@ import { parseRegistryName } from "../../image/registry-name.ts";
 import { imageInStorage, readStoredManifest } from "../../programs/skopeo/storage.ts";
 import type { Context } from "../../system/context.ts";
 import { isSelinuxOn } from "../../system/label.ts";
-import { labelStorage } from "../selinux-labels.ts";
+import { labelStorage } from "../label-files.ts";
 import { remoteSource } from "./find.ts";
 import {
   defaultStorageSource,

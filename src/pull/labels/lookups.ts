@@ -1,12 +1,11 @@
 // Labels looked up by libselinux in the policy of an image, each path once.
-import { mkdir, rm, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import { BootcError } from "../../errors.ts";
 import { openLibc } from "../../native/libc.ts";
 import { type FileLabels, openFileLabels } from "../../native/selabel.ts";
 import { makeWorkDirectory } from "../../repository/scratch.ts";
 import type { LabelOf } from "../store/sink.ts";
-import { withoutSerializedRegexes } from "./compiled.ts";
+import { type ContextsFile, writeContexts } from "./contexts.ts";
 import type { ImagePolicy } from "./policy.ts";
 
 /** The policies that a pull has to do with: mostly that of the base, which is that of the image as well. */
@@ -42,7 +41,7 @@ async function openPolicy(repo: string, policy: ImagePolicy): Promise<OpenPolicy
   if (openLibc() === undefined) return undefined;
   const work = await makeWorkDirectory(repo);
   try {
-    await extract(policy, work);
+    await writeContexts(work, contextsOf(policy));
     const labels = inPolicy(policy, () => openFileLabels(work));
     return labels && { labels, labelOf: lookingUpOnce(policy, labels) };
   } finally {
@@ -51,17 +50,9 @@ async function openPolicy(repo: string, policy: ImagePolicy): Promise<OpenPolicy
   }
 }
 
-async function extract({ files }: ImagePolicy, work: string): Promise<void> {
-  const folder = join(work, "contexts/files");
-  await mkdir(folder, { recursive: true });
-  for (const [name, content] of files) {
-    const path = join(folder, name);
-    const safe = name.endsWith(".bin") ? withoutSerializedRegexes(content) : content;
-    if (safe === undefined) continue;
-    await writeFile(path, safe);
-    // As in a checkout, all are of the same age, by which libselinux chooses among them.
-    await utimes(path, 0, 0);
-  }
+/** As in a checkout, all are of the same age. */
+function contextsOf({ files }: ImagePolicy): readonly ContextsFile[] {
+  return [...files].map(([name, content]) => ({ name, content, modifiedAt: new Date(0) }));
 }
 
 function lookingUpOnce(policy: ImagePolicy, labels: FileLabels): LabelOf {

@@ -6,6 +6,7 @@ import { sha256 } from "../../ostree/objects.ts";
 import { readFileContent, readFileSize } from "../../repository/files.ts";
 import type { CommittedTree } from "../../repository/tree.ts";
 import { resolveInTree } from "../../system/root/in-root.ts";
+import { CONTEXTS, CONTEXTS_BYTES_MAX } from "./contexts.ts";
 
 export interface ImagePolicy {
   /** As `SELINUXTYPE` names it. */
@@ -22,16 +23,6 @@ export interface PolicySource {
   readonly repo: string;
   readonly tree: CommittedTree;
 }
-
-/** Compiled forms first: of the same age, libselinux prefers them. */
-const FILES = [
-  ...["", ".homedirs", ".local"].flatMap((it) => [`${it}.bin`, it]),
-  ".subs",
-  ".subs_dist",
-].map((it) => `file_contexts${it}`);
-
-/** Fedora's whole policy has 2 MB. */
-const FILE_BYTES_MAX = 64 << 20;
 
 /**
  * The policy by which `ostree commit --selinux-policy` would label the tree; undefined when there is none,
@@ -60,7 +51,7 @@ async function readFiles(
   folder: string,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
-  for (const name of FILES) {
+  for (const name of CONTEXTS) {
     const content = await readFileIfAny(source, join(folder, name));
     if (content !== undefined) files.set(name, content);
   }
@@ -75,7 +66,7 @@ async function readFileIfAny(
   if (entry?.kind !== "file") return undefined;
   const sizeBytes = await readFileSize(repo, entry.checksum);
   if (sizeBytes === undefined) return undefined;
-  if (sizeBytes > FILE_BYTES_MAX) {
+  if (sizeBytes > CONTEXTS_BYTES_MAX) {
     throw new BootcError(
       `\`/${path}\` of the image has ${sizeBytes} bytes, too many for a policy`,
       {

@@ -1,20 +1,22 @@
-// Labels for files that are not part of an image: those beside deployments, and those in their /etc.
+// Labels files that are not part of an image, by the SELinux policy of one.
 import { lstat, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { doing } from "../errors.ts";
-import {
-  findUnlabelled,
-  type PolicyPath,
-  readPolicyLabels,
-  setLabels,
-} from "../programs/selinux.ts";
+import type { FileLabels } from "../native/selabel.ts";
+import { setLabels } from "../programs/selinux.ts";
+import { openLabelsOf } from "../pull/labels/of-directory.ts";
 import type { Context } from "../system/context.ts";
-import { exists } from "../system/files.ts";
 
 /** A file, and the path by which the policy labels it. */
-export interface LabelledFile extends PolicyPath {
+export interface LabelledFile {
   readonly file: string;
+  /** Relative to the root of the policy's system; the root itself is the empty string. */
+  readonly path: string;
+  readonly kind: keyof typeof TYPES;
 }
+
+/** The types of files, as in the modes of stat. */
+const TYPES = { directory: 0o040000, file: 0o100000, link: 0o120000 } as const;
 
 /** Labels files by the policy of the system at `policyRoot`; files without a rule stay as they are. */
 export async function labelFiles(
@@ -23,16 +25,24 @@ export async function labelFiles(
   files: readonly LabelledFile[],
 ): Promise<void> {
   await doing("labelling files for SELinux", async () => {
-    // Many files may share one path of the policy.
-    const paths = [...new Map(files.map((it) => [it.path, it])).values()];
-    const labels = await readPolicyLabels(ctx, policyRoot, paths);
-    await setLabels(
-      ctx,
-      files.flatMap(({ file, path }) => {
-        const label = labels.get(path);
-        return label === undefined ? [] : [{ file, label }];
-      }),
-    );
+    const labels = await openLabelsOf(policyRoot);
+    if (labels === undefined) return;
+    try {
+      await setLabels(ctx, lookUpAll(labels, files));
+    } finally {
+      labels.close();
+    }
+  });
+}
+
+function lookUpAll(labels: FileLabels, files: readonly LabelledFile[]) {
+  // Many files may share one path of the policy.
+  const known = new Map<string, string | undefined>();
+  return files.flatMap(({ file, path, kind }) => {
+    const key = `${kind}/${path}`;
+    if (!known.has(key)) known.set(key, labels.lookUp(`/${path}`, TYPES[kind]));
+    const label = known.get(key);
+    return label === undefined ? [] : [{ file, label }];
   });
 }
 
@@ -60,21 +70,6 @@ export async function listTree({ top, path, mapPath = (it) => it }: ListedTree) 
   };
   await walk(top, path);
   return files;
-}
-
-/**
- * Labels everything without a label in the `/etc` of a deployment by the deployment's own policy: where
- * SELinux is off, older versions of ostree do not label directories and symbolic links. Labels stay.
- */
-export async function labelEtc(ctx: Context, deployment: string): Promise<void> {
-  if (!(await exists(join(deployment, "etc/selinux/config")))) return;
-  const files = await listTree({ top: join(deployment, "etc"), path: "etc" });
-  const unlabelled = await findUnlabelled(
-    ctx,
-    files.map((it) => it.file),
-  );
-  const left = files.filter((it) => unlabelled.has(it.file));
-  if (left.length > 0) await labelFiles(ctx, deployment, left);
 }
 
 /** Policies know a container storage only by the place of podman's own. */
