@@ -4,9 +4,15 @@ import { BootcError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 
+export interface Session {
+  readonly user: string;
+  /** Undefined for sessions such as those of cron. */
+  readonly terminal: string | undefined;
+}
+
 /** Sessions as `loginctl` lists them. */
-export async function readSessions(ctx: Context) {
-  const args = ["list-sessions", "--output=json", "--no-pager"];
+export async function readSessions(ctx: Context): Promise<readonly Session[]> {
+  const args = ["list-sessions", "--output=json", "--no-legend", "--no-pager"];
   return parseSessions(await ctx.read("loginctl", args, LIMIT));
 }
 
@@ -34,13 +40,23 @@ export async function warnUsers(ctx: Context, message: string): Promise<void> {
 
 const LIMIT = { timeoutMs: 10_000 };
 
-export function parseSessions(text: string) {
-  // Without a session, systemd 252 prints nothing.
-  if (text.trim() === "") return [];
+/** JSON, or the table that systemd before version 246 prints all the same. */
+export function parseSessions(text: string): readonly Session[] {
+  if (!text.trimStart().startsWith("[")) return parseSessionTable(text);
   return requireRows("loginctl", JSON.parse(text)).map((it) => {
     const { user, tty, seat } = Object(it) as Record<string, unknown>;
     const place = [tty, seat].find((name) => typeof name === "string" && name !== "");
     return { user: String(user), terminal: place === undefined ? undefined : String(place) };
+  });
+}
+
+/** Columns: session, uid, user, and others that depend on the version. No line stands for no session. */
+function parseSessionTable(text: string): readonly Session[] {
+  return text.split("\n").flatMap((line) => {
+    const [, , user, ...more] = line.trim().split(/\s+/);
+    const find = (pattern: RegExp) => more.find((it) => pattern.test(it));
+    const terminal = find(/^(?:tty|pts\/)/) ?? find(/^seat/);
+    return user === undefined ? [] : [{ user, terminal }];
   });
 }
 

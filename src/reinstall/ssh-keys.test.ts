@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { parseKeyFiles, parseLoginSessions } from "../programs/login.ts";
+import { parseKeyFiles } from "../programs/sshd.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import { keyFilesOf, parseAuthorizedKeys, readUserKeys } from "./ssh-keys.ts";
 
@@ -27,17 +27,20 @@ test("sshd's patterns become paths", () => {
   ]);
 });
 
-test("what sshd and logind print", () => {
+test("what sshd prints", () => {
   expect(parseKeyFiles("port 22\nauthorizedkeysfile .ssh/a /etc/b\n")).toEqual([
     ".ssh/a",
     "/etc/b",
   ]);
   expect(parseKeyFiles("")).toEqual([".ssh/authorized_keys", ".ssh/authorized_keys2"]);
-  const sessions = "  1 1000 ann seat0 tty2\n c2   42 gdm seat0 tty1\n  3 1000 ann -     -\n\n";
-  expect(parseLoginSessions(sessions)).toEqual(["ann", "gdm"]);
 });
 
-test("root and whoever is logged in, if they have keys", async () => {
+const NAMES = ["ann", "eve", "ghost", "ann"];
+
+test.each([
+  ["in a table", NAMES.map((it, i) => `${i} ${i} ${it} seat0 tty${i}\n`).join("")],
+  ["in JSON", JSON.stringify(NAMES.map((user) => ({ user, tty: "tty1" })))],
+])("root and whoever is logged in, %s, if they have keys", async (_about, sessions) => {
   const root = await mkdtemp(join(tmpdir(), "keys-"));
   onTestFinished(() => rm(root, { recursive: true }));
   await mkdir(join(root, "etc"));
@@ -56,7 +59,7 @@ test("root and whoever is logged in, if they have keys", async () => {
   execFileSync("mkfifo", [join(root, "home/eve/.ssh/authorized_keys2")]);
   const { ctx } = scriptedContext(root, [
     ["? sshd -T", "port 22\n"],
-    ["? loginctl list-sessions --no-legend", "1 1 ann s t\n2 3 eve s t\n3 9 ghost s t\n"],
+    ["? loginctl list-sessions --output=json --no-legend --no-pager", sessions],
   ]);
   expect(await readUserKeys(ctx)).toEqual([
     { user: "ann", keys: [RSA] },

@@ -1,9 +1,11 @@
 // The keys by which people log in now, so that they can log in to the new system.
 import { open, stat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
-import { readKeyFilePatterns, readSessionUsers } from "../programs/login.ts";
+import { readSessions } from "../programs/logind.ts";
+import { parseKeyFiles, readKeyFilePatterns } from "../programs/sshd.ts";
 import type { Context } from "../system/context.ts";
 import { ifMissing, readFileIfAny } from "../system/files.ts";
+import { failureOf } from "../system/run.ts";
 
 export interface UserKeys {
   readonly user: string;
@@ -20,13 +22,13 @@ export interface Login {
 /** The keys of root and of everybody who is logged in; people without keys are left out. */
 export async function readUserKeys(ctx: Context): Promise<readonly UserKeys[]> {
   const [patterns, sessions, passwd] = await Promise.all([
-    readKeyFilePatterns(ctx),
-    readSessionUsers(ctx),
+    ifPossible(readKeyFilePatterns(ctx), parseKeyFiles("")),
+    ifPossible(readSessions(ctx), []),
     readFileIfAny(join(ctx.root, "etc/passwd")),
   ]);
   const accounts = parseLogins(passwd ?? "");
   const found: UserKeys[] = [];
-  for (const user of [...new Set(["root", ...sessions])].toSorted()) {
+  for (const user of [...new Set(["root", ...sessions.map((it) => it.user)])].toSorted()) {
     const account = accounts.get(user);
     if (account === undefined) continue; // of a directory service, whose home may not even be mounted
     const files = keyFilesOf(account, patterns);
@@ -34,6 +36,14 @@ export async function readUserKeys(ctx: Context): Promise<readonly UserKeys[]> {
     if (keys.length > 0) found.push({ user, keys: [...new Set(keys)] });
   }
   return found;
+}
+
+/** The answer of a program that may be missing or refuse: then people choose without it. */
+async function ifPossible<T>(asking: Promise<T>, otherwise: T): Promise<T> {
+  return await asking.catch((error: unknown) => {
+    if (failureOf(error) === undefined) throw error;
+    return otherwise;
+  });
 }
 
 /** Format: passwd(5). */

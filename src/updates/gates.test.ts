@@ -87,6 +87,14 @@ test("only inhibitors that block a shutdown count", () => {
 
 test("what loginctl and busctl print", () => {
   expect(parseSessions("")).toEqual([]);
+  expect(parseSessions("[]\n")).toEqual([]);
+  // systemd 239 prints a table whatever it is asked for, and systemd 252 nothing without a session.
+  const table = "  1 1000 ann seat0 tty2\n c2   42 gdm seat0 -\n  3 1000 ann -     -\n\n";
+  expect(parseSessions(table)).toEqual([
+    { user: "ann", terminal: "tty2" },
+    { user: "gdm", terminal: "seat0" },
+    { user: "ann", terminal: undefined },
+  ]);
   expect(
     parseSessions('[{"session":"3","uid":0,"user":"root","seat":"","tty":"pts/0"},{"user":"x"}]'),
   ).toEqual([

@@ -60,7 +60,7 @@ const REBOOT: ScriptLine = [
   new Error("the machine goes down"),
 ];
 const SYSTEM = "? systemctl is-system-running";
-const SESSIONS = "? loginctl list-sessions --output=json --no-pager";
+const SESSIONS = "? loginctl list-sessions --output=json --no-legend --no-pager";
 const INHIBITORS =
   "? busctl --json=short call org.freedesktop.login1 /org/freedesktop/login1 " +
   "org.freedesktop.login1.Manager ListInhibitors";
