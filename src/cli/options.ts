@@ -138,7 +138,7 @@ export function progressFdOption() {
     .hideHelp()
     .argParser((text): number => {
       if (/^\d+$/.test(text) && Number(text) >= 3) return Number(text);
-      throw new InvalidArgumentError(`Cannot use fd ${text} for progress JSON.`);
+      throw new InvalidArgumentError("the number of a descriptor above 2 is needed.");
     });
 }
 

@@ -1,16 +1,10 @@
 // The whole command line: names, options and help. Each action loads its verb's file when it runs.
-import { BootcError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { createContext } from "../system/run.ts";
 import { VERSION } from "../version.ts";
-import {
-  asksForJson,
-  findCommand,
-  fullNameOf,
-  resolveHelp,
-  separatePassedWords,
-} from "./asked-command.ts";
+import { asksForJson, resolveHelp, separatePassedWords } from "./asked-command.ts";
 import { type AnyCommand, Command, CommanderError, Option } from "./commander.ts";
+import { usageError } from "./usage-error.ts";
 import { declareCompletion } from "./verbs/completion.ts";
 import { declareContainerCommands } from "./verbs/container.ts";
 import { declareHostCommands } from "./verbs/host.ts";
@@ -56,8 +50,9 @@ export async function runProgram(argv: readonly string[], { signal, form }: Run)
     form.isJson = json === true;
     isVerbose = verbose === true && command.options.includes(TRACE);
   });
+  let words = argv;
   try {
-    const words = separatePassedWords(program, resolveHelp(program, argv));
+    words = separatePassedWords(program, resolveHelp(program, argv));
     await program.parseAsync([...words], { from: "user" });
     return 0;
   } catch (error) {
@@ -67,24 +62,8 @@ export async function runProgram(argv: readonly string[], { signal, form }: Run)
     if (error.exitCode === 0) return 0;
     const isHelp = error.code === "commander.help";
     if (isHelp && !form.isJson) return 2; // printed because the command is missing
-    throw usageError(isHelp ? "error: a command is missing" : error.message, program, argv);
+    throw usageError(isHelp ? "error: a command is missing" : error.message, program, words);
   }
-}
-
-/** Turns a complaint of the parser into an error of ours. */
-export function usageError(text: string, program: AnyCommand, argv: readonly string[]): BootcError {
-  const [first = "", suggestion = ""] = text.split("\n");
-  const message = first
-    .replace(/^error: /, "")
-    .replace(/\.$/, "")
-    .replace(/\. (Allowed|Expected) /, (_, word: string) => `: ${word.toLowerCase()} `)
-    .replace(". ", ": ");
-  const meant = /^\(Did you mean (.+)\?\)$/.exec(suggestion)?.[1];
-  const help = `see \`${fullNameOf(findCommand(program, argv))} --help\``;
-  return new BootcError(message, {
-    kind: "usage",
-    hint: meant === undefined ? help : `did you mean \`${meant}\`? ${help}`,
-  });
 }
 
 /** Adds `--verbose`, which traces commands, wherever `--verbose` has no other meaning. */

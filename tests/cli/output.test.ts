@@ -41,18 +41,33 @@ test.each([
   ["edit --filename", "option '-f, --filename <file>' argument missing", "see `bootc edit --help`"],
   [
     "upgrade --soft-reboot x",
-    "option '--soft-reboot <mode>' argument 'x' is invalid: allowed choices are required, auto",
-    "see `bootc upgrade --help`",
+    "`x` is not a valid value for `--soft-reboot`",
+    "use required or auto; see `bootc upgrade --help`",
   ],
   [
     "rollback --lock-timeout x",
-    "option '--lock-timeout <seconds>' argument 'x' is invalid: a number of seconds is needed",
-    "see `bootc rollback --help`",
+    "`x` is not a valid value for `--lock-timeout`",
+    "a number of seconds is needed; see `bootc rollback --help`",
   ],
   [
     "upgrade --stall-timeout 0",
-    "option '--stall-timeout <seconds>' argument '0' is invalid: a number of seconds above 0 is needed",
-    "see `bootc upgrade --help`",
+    "`0` is not a valid value for `--stall-timeout`",
+    "a number of seconds above 0 is needed; see `bootc upgrade --help`",
+  ],
+  [
+    "upgrade --progress-fd 2",
+    "`2` is not a valid value for `--progress-fd`",
+    "the number of a descriptor above 2 is needed; see `bootc upgrade --help`",
+  ],
+  [
+    "status --format \"it's 'x'. y\"",
+    "`it's 'x'. y` is not a valid value for `--format`",
+    "use humanreadable, yaml or json; see `bootc status --help`",
+  ],
+  [
+    "completion xsh",
+    "`xsh` is not a valid value for `<shell>`",
+    "use bash, zsh, fish, elvish or powershell; see `bootc completion --help`",
   ],
 ])("a usage error is a line and a hint, or one object: `bootc %s`", (words, message, hint) => {
   expect(shell(`${BOOTC} ${words}`)).toEqual({
@@ -215,6 +230,16 @@ test.each([
     "install help to-dsk",
     "unknown command 'to-dsk'",
     "did you mean `to-disk`? see `bootc install --help`",
+  ],
+  [
+    "help container lnt",
+    "unknown command 'lnt'",
+    "did you mean `lint`? see `bootc container --help`",
+  ],
+  [
+    "help internals ostree-container image pul",
+    "unknown command 'pul'",
+    "did you mean `pull`? see `bootc internals ostree-container image --help`",
   ],
   [
     "internals ostree-container image pul --help",
