@@ -139,6 +139,7 @@ describeEachOstree(() => {
     ["half a trailer", "+gzip", GZIP.subarray(0, -3), "its gzip stream is cut off"],
     ["half of it", "+gzip", GZIP.subarray(0, GZIP.length / 2), "its gzip stream is cut off"],
     ["garbage behind it", "+gzip", followed(GZIP, "garbage"), "data follows its gzip stream"],
+    ["a byte behind it", "+gzip", followed(GZIP, "x"), "data follows its gzip stream"],
     ["zeros behind it", "+gzip", followed(GZIP, "\0".repeat(99)), "data follows its gzip stream"],
     ["a damaged header", "+gzip", damaged(GZIP, 2), "its gzip stream is damaged"],
     ["a wrong checksum", "+zstd", damaged(ZSTD, -1), "the checksum in its zstd stream"],

@@ -75,6 +75,13 @@ test("streams one after another, and frames to skip, belong to the blob", async 
   expect((await read(frames)).toString()).toBe("a");
 });
 
+test("a byte behind a gzip stream is found in pieces of one byte as well", async () => {
+  const small = Buffer.concat([gzipSync(Buffer.from("small")), Buffer.of(7)]);
+  const pieces = [...small].map((it) => Buffer.of(it));
+  await expect(read(small, {}, pieces)).rejects.toThrow("data follows its gzip stream");
+  await expect(read(small.subarray(0, -2), {}, pieces.slice(0, -2))).rejects.toThrow("cut off");
+});
+
 test("progress is counted in bytes of the blob", async () => {
   const seen: number[] = [];
   const half = GZIP.length >> 1;
@@ -96,6 +103,18 @@ test.each<[what: string, bytes: Buffer, expected: Partial<ExpectedBlob>, message
     {},
     "data follows its gzip",
   ],
+  ...[0, 1, 0x1f, 0xff].map((byte): [string, Buffer, Partial<ExpectedBlob>, string] => [
+    `with the byte ${byte} behind its gzip stream`,
+    Buffer.concat([GZIP, Buffer.of(byte)]),
+    {},
+    "data follows its gzip stream",
+  ]),
+  ...[0, 1, 0x1f, 0xff].map((byte): [string, Buffer, Partial<ExpectedBlob>, string] => [
+    `with the byte ${byte} behind its zstd stream`,
+    Buffer.concat([ZSTD, Buffer.of(byte)]),
+    {},
+    "data follows its zstd stream",
+  ]),
   ["with data behind its zstd stream", Buffer.concat([ZSTD, Buffer.alloc(9)]), {}, "zstd stream"],
   [
     "with a wrong checksum",

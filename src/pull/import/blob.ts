@@ -128,20 +128,44 @@ async function* decompress(compressed: Hashed): AsyncGenerator<Buffer> {
     return;
   }
   const engine = ENGINES[format]();
+  let last = first;
   async function* all(): AsyncGenerator<Buffer> {
     yield first;
-    yield* rest;
+    for await (const piece of rest) {
+      const isLong = piece.length > LENGTH_BYTES;
+      last = isLong ? piece : Buffer.concat([last.subarray(-LENGTH_BYTES), piece]);
+      yield piece;
+    }
   }
   pipeline(Readable.from(all(), { objectMode: false }), engine, () => {});
+  let inflatedBytes = 0;
   try {
-    yield* engine as AsyncIterable<Buffer>;
+    for await (const piece of engine as AsyncIterable<Buffer>) {
+      inflatedBytes += piece.length;
+      yield piece;
+    }
   } catch (cause) {
+    if (format === "gzip" && endsBeforeLastByte(last, inflatedBytes)) {
+      throw new BootcError(followedByData(format), { kind: "integrity" });
+    }
     throw explainDamage(cause, format);
   }
   // Both engines stop in silence at some kinds of garbage.
   if (engine.bytesWritten !== compressed.bytes()) {
     throw new BootcError(followedByData(format), { kind: "integrity" });
   }
+}
+
+/** The length of the content, at the end of a gzip stream. */
+const LENGTH_BYTES = 4;
+
+/**
+ * Whether a gzip stream with so much content has one byte behind it, which zlib takes for the beginning of
+ * another stream that is cut off. `last` are the last bytes of the blob.
+ */
+function endsBeforeLastByte(last: Buffer, inflatedBytes: number): boolean {
+  const at = last.length - LENGTH_BYTES - 1;
+  return at >= 0 && last.readUInt32LE(at) === inflatedBytes % 2 ** 32;
 }
 
 async function takeFirst(pieces: AsyncGenerator<Buffer>) {
