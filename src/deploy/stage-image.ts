@@ -22,6 +22,7 @@ import { openDirectory } from "../system/root/file-tree.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
 import { requireBootRoom } from "./boot-room.ts";
 import { fetchBoundImages } from "./bound-images/find.ts";
+import { notePolicyRefresh } from "./policy-refresh.ts";
 import { stageLabelled } from "./stage-labelled.ts";
 
 export interface StageImageRequest {
@@ -49,6 +50,7 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
     request.onEvent({ type: "stage", stage: "deploying" });
     const repo = systemRepo(ctx);
     await requireBootRoom(ctx, { repo, commit: image.commit, booted });
+    await notePolicyRefresh(ctx, { repo, commit: image.commit });
     const kargs = await decideKargs(ctx, booted, image.commit);
     // Before anything that needs them can boot; readers of progress know this order of steps.
     request.onEvent({ type: "stage", stage: "bound-images" });

@@ -65,7 +65,7 @@ test("the page's example of a report is what is printed", async () => {
       },
     ],
     skipped: [],
-    passed: 40,
+    passed: 41,
     suppressed: 0,
     failure: undefined,
   };

@@ -11,6 +11,7 @@ import * as names from "./checks/names.ts";
 import * as permissions from "./checks/permissions.ts";
 import * as release from "./checks/release.ts";
 import * as root from "./checks/root.ts";
+import * as selinux from "./checks/selinux.ts";
 import * as units from "./checks/units.ts";
 import * as variable from "./checks/var.ts";
 
@@ -56,6 +57,7 @@ const ALL: readonly Check[] = [
   root.baseimageRoot,
   root.nonemptyRunTmp,
   root.toplevelEntries,
+  selinux.selinuxRefresh,
   units.missingUnits,
   units.unpresetUnits,
   variable.varContent,

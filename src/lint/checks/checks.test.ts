@@ -263,6 +263,28 @@ describe("the other checks", () => {
       "Lint note: image-version: Found no version of the image\n",
     ],
     [
+      "an SELinux policy that nothing can refresh",
+      { "etc/selinux/config": "SELINUX=disabled\n", "usr/bin/semodule": DIR },
+      "Lint warning: selinux-refresh: Found an SELinux policy without what refreshes it:\n  " +
+        "/usr/bin/bwrap\n  semodule\n\n",
+    ],
+    [
+      "an SELinux policy without bubblewrap",
+      { "etc/selinux/config": "", "usr/sbin": { link: "bin" }, "usr/bin/semodule": "" },
+      "Lint warning: selinux-refresh: Found an SELinux policy without what refreshes it:\n  " +
+        "/usr/bin/bwrap\n\n",
+    ],
+    [
+      "an SELinux policy that can be refreshed",
+      {
+        "etc/selinux/config": { link: "nowhere" },
+        "usr/bin/bwrap": { link: "bwrap-1" },
+        "usr/bin/bwrap-1": "",
+        "usr/sbin/semodule": "",
+      },
+      "",
+    ],
+    [
       "an initramfs without ostree, behind microcode",
       {
         "usr/lib/modules/6.12.0/initramfs.img": Buffer.concat([
@@ -470,7 +492,7 @@ describe("the other checks", () => {
       "Lint warning: special-files: Found special files:\n  /usr/lib/pipe (fifo)\n\n" +
         "Failed lint: utf8: /usr/lib/link: Found non-utf8 symlink target\n" +
         'Failed lint: utf8: /usr/lib: Found non-utf8 filename "a\\xffb"\n' +
-        "Checks passed: 38\nChecks skipped: 7\nWarnings: 1",
+        "Checks passed: 39\nChecks skipped: 7\nWarnings: 1",
     );
   });
 });
