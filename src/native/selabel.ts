@@ -64,6 +64,11 @@ export function parsePolicyType(config: string): string | undefined {
   return valuesOf("SELINUXTYPE=").at(-1)?.trim() || undefined;
 }
 
+export interface LabelsOptions {
+  /** The folder has some rules of a policy that was opened before, perhaps none for the root. */
+  readonly isPart?: boolean;
+}
+
 /**
  * Opens the policy in the folder `policy`, with its rules for home directories, its local rules and its
  * substitutions. Undefined when libselinux cannot be called. A policy that it refuses is a `BootcError`.
@@ -72,7 +77,10 @@ export function parsePolicyType(config: string): string | undefined {
  * as the path passed here. Of a file and its compiled form (`.bin`), libselinux takes the newer one, and the
  * compiled one when both are of the same age, as in a checkout. A copy of a policy has to keep that order.
  */
-export function openFileLabels(policy: string): FileLabels | undefined {
+export function openFileLabels(
+  policy: string,
+  { isPart = false }: LabelsOptions = {},
+): FileLabels | undefined {
   const library = openLibrary(LIBRARY, FUNCTIONS);
   if (library === undefined) return undefined;
   silence(library.functions);
@@ -80,7 +88,8 @@ export function openFileLabels(policy: string): FileLabels | undefined {
   const labels = bindLabels(library.functions, openHandle(library.functions, path));
   try {
     // ostree refuses such a policy, too. It asks without a type of file, as here.
-    if (labels.lookUp("/", 0o755) === undefined) throw new BootcError("it has no label for `/`");
+    if (!isPart && labels.lookUp("/", 0o755) === undefined)
+      throw new BootcError("it has no label for `/`");
     return labels;
   } catch (error) {
     labels.close();
@@ -152,8 +161,11 @@ function bindLabels(c: Functions, handle: bigint): FileLabels {
   };
 }
 
-/** Policies have no label for /proc, yet its mount point needs one: ostree uses that of /mnt. */
-function placeOf(path: string): string {
+/**
+ * The path that is looked up for `path`. Policies have no label for /proc, yet its mount point needs one:
+ * ostree uses that of /mnt.
+ */
+export function placeOf(path: string): string {
   return path === "/proc" ? "/mnt" : path;
 }
 

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   utimesSync,
@@ -14,6 +15,8 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findPolicy, openFileLabels } from "../../src/native/selabel.ts";
+import { createLabelSource } from "../../src/pull/labels/lookups.ts";
+import { divideContexts } from "../../src/pull/labels/parts.ts";
 import { parseLabels } from "../../src/testing/ostree-labels.ts";
 import { craftedPolicy, wholeSelinuxPolicy } from "./images/selinux-policy.ts";
 import { ostreeVersions } from "./ostree-versions.ts";
@@ -172,5 +175,38 @@ describe.each(POLICIES)("$name", ({ write, samples }) => {
       labels.close();
       it.remove();
     });
+
+    test("parts of the policy give the labels of the whole", async ({ skip }) => {
+      if (isCompiled && !hasCompiler) skip("no sefcontext_compile (selinux-utils)");
+      const root = mkdtempSync(join(work, "root-"));
+      write(root);
+      const policy = (await findPolicy(root)) ?? "";
+      if (isCompiled) compile(policy);
+      const whole = openFileLabels(policy);
+      const parts = await openParts(join(policy, "contexts/files"), root);
+      const labels = new Set<string | undefined>();
+      for (const path of trees.flatMap((tree) => [...walk(tree)].map((it) => relative(tree, it)))) {
+        for (const type of [0o040755, 0o100644, 0o120777]) {
+          const label = whole?.lookUp(`/${path}`, type);
+          expect([path, type, parts(`/${path}`, type)]).toEqual([path, type, label]);
+          labels.add(label);
+        }
+      }
+      expect(labels.size).toBeGreaterThan(5);
+      whole?.close();
+    });
   });
 });
+
+/** Labels as a pull looks them up. */
+async function openParts(folder: string, repo: string) {
+  const files = new Map<string, Uint8Array>();
+  // Compiled forms first, as in the policy of an image.
+  for (const name of readdirSync(folder).sort().reverse()) {
+    if (name.startsWith("file_contexts")) files.set(name, readFileSync(join(folder, name)));
+  }
+  expect(divideContexts(files)).toBeDefined();
+  const labelOf = await createLabelSource(repo).open({ name: "x", folder: "", key: "", files });
+  if (labelOf === undefined) throw new Error("libselinux cannot be called");
+  return (path: string, mode: number) => labelOf(path, mode)?.toString().slice(0, -1);
+}

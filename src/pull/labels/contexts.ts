@@ -1,5 +1,5 @@
 // The file contexts of a policy, copied for libselinux in a form that cannot harm us.
-import { mkdir, utimes, writeFile } from "node:fs/promises";
+import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { withoutSerializedRegexes } from "./compiled.ts";
 
@@ -20,15 +20,24 @@ export interface ContextsFile {
   readonly modifiedAt: Date;
 }
 
+/** The files that libselinux may be given: no compiled form that could harm us. */
+export function usableContexts<File extends Pick<ContextsFile, "name" | "content">>(
+  files: readonly File[],
+): readonly File[] {
+  return files.flatMap((file) => {
+    if (!file.name.endsWith(".bin")) return [file];
+    const content = withoutSerializedRegexes(file.content);
+    return content === undefined ? [] : [{ ...file, content }];
+  });
+}
+
 /** Makes `folder` a policy that libselinux can open. */
-export async function writeContexts(folder: string, files: readonly ContextsFile[]): Promise<void> {
+export function writeContexts(folder: string, files: readonly ContextsFile[]): void {
   const place = join(folder, "contexts/files");
-  await mkdir(place, { recursive: true });
+  mkdirSync(place, { recursive: true, mode: 0o700 });
   for (const { name, content, modifiedAt } of files) {
     const path = join(place, name);
-    const safe = name.endsWith(".bin") ? withoutSerializedRegexes(content) : content;
-    if (safe === undefined) continue;
-    await writeFile(path, safe);
-    await utimes(path, modifiedAt, modifiedAt);
+    writeFileSync(path, content);
+    utimesSync(path, modifiedAt, modifiedAt);
   }
 }

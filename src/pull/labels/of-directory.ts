@@ -7,7 +7,13 @@ import { type FileLabels, openFileLabels, parsePolicyType } from "../../native/s
 import { exists, ifMissing } from "../../system/files.ts";
 import { openDirectory } from "../../system/root/file-tree.ts";
 import { resolveInRoot } from "../../system/root/in-root.ts";
-import { CONTEXTS, CONTEXTS_BYTES_MAX, type ContextsFile, writeContexts } from "./contexts.ts";
+import {
+  CONTEXTS,
+  CONTEXTS_BYTES_MAX,
+  type ContextsFile,
+  usableContexts,
+  writeContexts,
+} from "./contexts.ts";
 
 /**
  * The labels of the policy that `ostree commit --selinux-policy=ROOT` would use. Undefined when there is
@@ -21,7 +27,7 @@ export async function openLabelsOf(root: string): Promise<FileLabels | undefined
   if (files === undefined) return undefined;
   const work = await mkdtemp(join(tmpdir(), "bootc-labels-"));
   try {
-    await writeContexts(work, files);
+    writeContexts(work, usableContexts(files));
     const labels = openFileLabels(work);
     if (labels !== undefined) return labels;
   } finally {
