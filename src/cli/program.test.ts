@@ -116,15 +116,17 @@ test.each(Object.entries(TAKEN))("%s takes %s", (words, options) => {
   expect(options.split(" ").filter((it) => it !== "" && !known.includes(it))).toEqual([]);
 });
 
-test("`internals`, which prints all of them, is declared with every visible command", () => {
-  const names = (asked?: string) => {
+test("the internal command that prints all of them is declared with every visible command", () => {
+  const names = (...asked: readonly string[]) => {
     const program = createProgram(ctx, { asked });
     return program
       .createHelp()
       .visibleCommands(program)
       .map((it) => it.name());
   };
-  expect(names("internals")).toEqual(names());
+  expect(names("internals", "dump-cli-json")).toEqual(names());
+  expect(names("internals", "cleanup")).toEqual(["help"]);
+  expect(names("internals")).toEqual(["help"]);
 });
 
 test.each([

@@ -44,7 +44,7 @@ export async function runProgram(argv: readonly string[], { signal, form }: Run)
   let isVerbose = false;
   const ctx = createContext({ signal, isVerbose: () => isVerbose });
   const isSilent = () => asksForJson(program, argv);
-  const program = createProgram(ctx, { asked: argv[0], isSilent });
+  const program = createProgram(ctx, { asked: argv, isSilent });
   program.hook("preAction", (_, command: AnyCommand) => {
     const { json, verbose } = command.opts();
     form.isJson = json === true;
@@ -66,6 +66,11 @@ export async function runProgram(argv: readonly string[], { signal, form }: Run)
   }
 }
 
+/** An internal command that does not print the others. */
+function isAlone([group, command]: readonly string[]): boolean {
+  return group === "internals" && command !== "dump-cli-json";
+}
+
 /** Adds `--verbose`, which traces commands, wherever `--verbose` has no other meaning. */
 function offerVerbose(command: AnyCommand): void {
   for (const it of command.commands) offerVerbose(it);
@@ -81,19 +86,20 @@ function offerHelp(command: AnyCommand): void {
 }
 
 export interface ProgramOptions {
-  readonly asked?: string | undefined;
+  /** The words of the command line. */
+  readonly asked?: readonly string[] | undefined;
   /** Print no help when a command is missing. */
   readonly isSilent?: () => boolean;
 }
 
 /**
- * The command tree, which man pages and completions are generated from. Groups after the one that
- * declares the command `asked` are left out: nobody sees them, and declaring everything takes a third of
- * a verb's start-up time, not counting the runtime's.
+ * The command tree, which man pages and completions are generated from. Groups that nobody sees are left out:
+ * those after the one that declares the command `asked`, and for internal commands those before it. Declaring
+ * everything takes a third of a verb's start-up time, not counting the runtime's.
  */
 export function createProgram(
   ctx: Context,
-  { asked, isSilent = () => false }: ProgramOptions = {},
+  { asked = [], isSilent = () => false }: ProgramOptions = {},
 ): Command {
   const program = new Command("bootc")
     .description("Update this system transactionally from a container image")
@@ -106,8 +112,8 @@ export function createProgram(
       },
     })
     .exitOverride();
-  for (const declare of GROUPS) {
-    if (program.commands.some((it) => it.name() === asked)) break;
+  for (const declare of isAlone(asked) ? [declareInternalCommands] : GROUPS) {
+    if (program.commands.some((it) => it.name() === asked[0])) break;
     declare(program, ctx);
   }
   offerHelp(program);

@@ -3,9 +3,8 @@
 // Node reads such sockets, but drops the files. The kernel says by a signal that something has arrived, so
 // that waiting takes neither a thread nor a timer. The signal is SIGURG, which does nothing without a
 // listener. The usual SIGIO would end the process, and execa kills its children when it sees one.
-import { closeSync } from "node:fs";
+import { closeSync, readlinkSync } from "node:fs";
 import { constants } from "node:os";
-import { isMainThread } from "node:worker_threads";
 import { addressOf, type Library, lastErrno, openLibrary, systemError } from "./ffi.ts";
 
 export interface Packet {
@@ -55,7 +54,7 @@ const MSG_CMSG_CLOEXEC = 0x40000000;
 
 /** Undefined when system libraries cannot be called, or in a worker, which receives no signals. */
 export function openPacketPair(): PacketPair | undefined {
-  if (!isMainThread) return undefined;
+  if (!isMainThread()) return undefined;
   const c = openLibrary(null, FUNCTIONS)?.functions;
   if (c === undefined) return undefined;
   const pair = new Int32Array(2);
@@ -63,6 +62,13 @@ export function openPacketPair(): PacketPair | undefined {
   requireSuccess(c.socketpair(AF_UNIX, how, 0, new Uint8Array(pair.buffer)), "socketpair");
   const [ours = -1, theirs = -1] = pair;
   return { ours: openSocket(c, ours), theirs };
+}
+
+/** Node's own answer comes with a module that takes 4 ms to load. */
+function isMainThread(): boolean {
+  const [, processId, threadId] =
+    /^(\d+)\/task\/(\d+)$/.exec(readlinkSync("/proc/thread-self")) ?? [];
+  return processId !== undefined && processId === threadId;
 }
 
 function openSocket(c: Functions, fd: number): PacketSocket {

@@ -8,12 +8,33 @@ import { printError } from "./print-error.ts";
  */
 export function tolerateClosedOutput(program: string): void {
   let isReported = false;
-  for (const stream of [process.stdout, process.stderr]) {
+  const listen = (stream: NodeJS.WriteStream) =>
     stream.on("error", (cause) => {
       if (errnoOf(cause) === "EPIPE" || isReported) return;
       isReported = true;
       process.exitCode = exitStatusOf(cause);
       printError(new BootcError("writing the output", { cause }), { program, isJson: false });
     });
+  onFirstUse("stdout", listen);
+  onFirstUse("stderr", listen);
+}
+
+/** Node makes these streams when they are asked for, which takes 3 ms each. */
+function onFirstUse(name: "stdout" | "stderr", use: (stream: NodeJS.WriteStream) => unknown): void {
+  const { get, ...descriptor } = Object.getOwnPropertyDescriptor(process, name) ?? {};
+  if (get === undefined || descriptor.configurable !== true) {
+    use(process[name]);
+    return;
   }
+  let stream: NodeJS.WriteStream | undefined;
+  Object.defineProperty(process, name, {
+    ...descriptor,
+    get() {
+      if (stream === undefined) {
+        stream = get.call(process) as NodeJS.WriteStream;
+        use(stream);
+      }
+      return stream;
+    },
+  });
 }

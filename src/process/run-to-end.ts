@@ -19,5 +19,7 @@ export function runToEnd(form: Readonly<ErrorForm>, main: () => Promise<number>)
     process.off("beforeExit", report);
     // Output that could not be written may have set a status of its own.
     if (process.exitCode === unfinishedStatus) process.exitCode = status;
+    // Nothing is left to do then. Otherwise Node would take the whole process apart first, object by object.
+    process.once("beforeExit", () => process.exit());
   });
 }

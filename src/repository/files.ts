@@ -11,19 +11,17 @@ import {
   readlinkSync,
   readSync,
 } from "node:fs";
-import { lstat, readdir, readFile, stat } from "node:fs/promises";
+import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { inflateRawSync } from "node:zlib";
 import { BootcError, errnoOf } from "../errors.ts";
 import { CHECKSUM, type Commit, objectPath, parseCommit } from "../ostree/objects.ts";
-import { ifNoFile, isMissing } from "../system/files.ts";
+import { exists, ifNoFile, isMissing } from "../system/files.ts";
 
 /** Refuses a directory that is not an ostree repository, before anything reads or writes in it. */
 export async function requireRepository(repo: string): Promise<void> {
-  const marks = await Promise.all(
-    ["config", "objects"].map((it) => stat(join(repo, it)).catch(ifNoFile(undefined))),
-  );
-  if (marks.every((it) => it !== undefined)) return;
+  const marks = await Promise.all(["config", "objects"].map((it) => exists(join(repo, it))));
+  if (marks.every((it) => it)) return;
   const sysroot = /^(.*)\/ostree\/repo$/.exec(repo)?.[1];
   const make =
     sysroot === undefined ? `ostree init --repo=${repo}` : `ostree admin init-fs ${sysroot || "/"}`;

@@ -1,7 +1,8 @@
 // What kind of machine this is, judged by its files.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Context } from "../system/context.ts";
-import { exists, readFileIfAny } from "../system/files.ts";
+import { exists, isMissing } from "../system/files.ts";
 
 /** `other`: a machine that boots in a way we know nothing about. */
 export type HostKind = "container" | "composefs" | "ostree" | "other";
@@ -27,6 +28,15 @@ export async function readContainerSign(ctx: Context): Promise<string | undefine
 }
 
 async function isComposefs(ctx: Context): Promise<boolean> {
-  const cmdline = await readFileIfAny(join(ctx.root, "proc/cmdline"));
-  return /(?:^|\s)composefs=/.test(cmdline ?? "");
+  return /(?:^|\s)composefs=/.test(readKernelArguments(ctx));
+}
+
+/** At once, since nearly every command begins with this question. */
+function readKernelArguments({ root }: Context): string {
+  try {
+    return readFileSync(join(root, "proc/cmdline"), "utf8");
+  } catch (error) {
+    if (isMissing(error)) return "";
+    throw error;
+  }
 }

@@ -66,6 +66,8 @@ export async function runInBackground({
   const child = spawn(program, args, options);
   const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
   for (const handle of [child, child.stdout, child.stderr]) unreference(handle);
+  // Node makes this stream at its first use, which takes 5 ms. The answer is printed to it later in any case.
+  setImmediate(() => process.stdout);
   let killer: NodeJS.Timeout | undefined;
   const stop = () => {
     child.kill();

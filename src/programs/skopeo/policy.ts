@@ -1,4 +1,5 @@
 // Which policy and which credentials apply to images: the files, by the search order of the container tools.
+import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../../errors.ts";
@@ -29,7 +30,8 @@ async function requireReadable(file: string): Promise<string> {
 
 async function readPolicy(file: string): Promise<JsonObject> {
   const what = `the containers policy \`${file}\``;
-  const text = await doing(`reading ${what}`, () => readFile(file, "utf8"));
+  // At once: skopeo is started after this, and going to another thread and back takes longer.
+  const text = await doing(`reading ${what}`, async () => readFileSync(file, "utf8"));
   return parsePolicy(what, text);
 }
 

@@ -24,6 +24,11 @@ export interface NoLook {
   readonly failure?: "passing" | "lasting" | undefined;
 }
 
+export interface LookOptions extends SkopeoLimits {
+  /** Called when skopeo is being started. */
+  readonly onStart: () => void;
+}
+
 /**
  * Opens the image. A proxy judges an index otherwise than `skopeo copy`, and before skopeo 1.14 nothing at
  * all. So it is asked to judge only where the policy accepts everything, and else only to look.
@@ -31,13 +36,15 @@ export interface NoLook {
 export async function lookByProxy(
   ctx: Context,
   source: SkopeoSource,
-  limits: SkopeoLimits,
+  { onStart, ...limits }: LookOptions,
 ): Promise<Look | NoLook> {
   if (source.image.transport !== "registry") return {};
   const registry = parseRegistryName(source.image.name)?.registry;
   const isAccepted = registry !== undefined && (await acceptsAllOf(source.policyFile, registry));
   try {
-    const opened = await openImage(ctx, source, { ...limits, hasPolicy: isAccepted });
+    const opening = openImage(ctx, source, { ...limits, hasPolicy: isAccepted });
+    onStart();
+    const opened = await opening;
     if (opened === undefined) return {};
     const inspected = inspectOpened(opened);
     if (inspected !== undefined) return { opened, inspected, isAccepted };

@@ -1,7 +1,10 @@
+import { mkdirSync, writeFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { BootcError } from "../../errors.ts";
 import type { Verification } from "../../image/reference.ts";
+import { openPacketPair } from "../../native/packets.ts";
 import { blobRef, imageRef } from "../../ostree/ref-names.ts";
 import { EMPTY_COMMIT } from "../../testing/empty-commit.ts";
 import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
@@ -123,6 +126,25 @@ test("an image in place of an older one knows that one; its configuration is ask
   expect(planned).toMatchObject({ kind: "fetch", stored: { commit } });
   expect(plannedImage(planned).manifestDigest).toBe(NEWER.manifestDigest);
 });
+
+test.runIf(openPacketPair() !== undefined)(
+  "the registry is asked before the repository is read, which takes as long",
+  async () => {
+    const { repo } = await makeFileRepository();
+    const policy = join(repo, "policy.json");
+    await writeFile(policy, '{"default": [{"type": "insecureAcceptAnything"}]}');
+    const { ctx } = scriptedContext(repo, [], { env: { CONTAINERS_POLICY_JSON: policy } });
+    const read = async () => {
+      // What is read from here on is damaged.
+      mkdirSync(dirname(join(repo, "refs/heads", REF)), { recursive: true });
+      writeFileSync(join(repo, "refs/heads", REF), "damaged");
+      throw new BootcError("no skopeo");
+    };
+    const reference = { image: OS, verification: { kind: "none" } } as const;
+    const planned = planPull({ ...ctx, read }, { repo, reference, requiresBootable: false });
+    await expect(planned).rejects.toThrow("is damaged");
+  },
+);
 
 test.each([
   { what: "the same manifest", served: IMAGE },

@@ -1,4 +1,5 @@
 // The plan stage: looks at the manifest alone and says what a pull would have to do.
+import { setImmediate } from "node:timers/promises";
 import { BootcError } from "../../errors.ts";
 import { formatCanonicalJson } from "../../format/canonical-json.ts";
 import { formatDecimalSize } from "../../format/size.ts";
@@ -15,6 +16,7 @@ import { requireRepository } from "../../repository/files.ts";
 import { type CachedUpdate, writeCachedUpdate } from "../../repository/image-commit.ts";
 import {
   findLayers,
+  findLayersOf,
   type PlannedLayer,
   readWholeImage,
   type StoredImage,
@@ -87,34 +89,60 @@ export async function planPull(ctx: Context, request: PullRequest): Promise<Pull
   const target = { request, image, source: await readSource(ctx, request.copy ?? image, request) };
   const pinned = pinnedDigest(image);
   // The registry's answer takes longer than everything else here, so it is asked first.
-  const looking = pinned === undefined ? startLook(ctx, target) : undefined;
-  const stored = await readWholeImage(request.repo, image).catch(async (error: unknown) => {
-    (await looking?.catch(() => undefined))?.opened?.close();
+  const started = pinned === undefined ? startLook(ctx, target) : undefined;
+  await started?.begun;
+  const { stored, layers } = await readStored(target).catch(async (error: unknown) => {
+    (await started?.look.catch(() => undefined))?.opened?.close();
     throw error;
   });
   if (stored !== undefined && stored.manifestDigest === pinned) {
     return await planOffered(target, stored, stored);
   }
   // Hashing takes 5 ms to load, which pass unnoticed while skopeo works.
-  if (looking !== undefined) digestOf("");
-  const look = await (looking ?? startLook(ctx, target));
+  if (started !== undefined) digestOf("");
+  const { look: looking } = started ?? startLook(ctx, target);
+  const look = await looking;
   if (look.opened === undefined) {
     const offered = await readOffered(ctx, target, { stored, failure: look.failure });
     return await planOffered(target, stored, offered);
   }
-  return await planLook(ctx, target, { stored, look });
+  return await planLook(ctx, { ...target, storedLayers: layers }, { stored, look });
 }
 
-function startLook(ctx: Context, { request, source }: PullTarget): Promise<Look | NoLook> {
-  const looking = lookByProxy(ctx, source, { timeoutMs: limitsOf(request).stallMs });
-  looking.catch(() => undefined); // reported by the caller that awaits it
-  return looking;
+interface Stored {
+  readonly stored: StoredImage | undefined;
+  readonly layers?: readonly PlannedLayer[];
+}
+
+/** The stored image, with what a plan to leave it as it is says about its layers. */
+async function readStored({ request: { repo }, image }: PullTarget): Promise<Stored> {
+  const stored = await readWholeImage(repo, image);
+  return stored === undefined ? { stored } : { stored, layers: await findLayersOf(repo, stored) };
+}
+
+interface StartedLook {
+  readonly look: Promise<Look | NoLook>;
+  /** Resolves when skopeo runs. What keeps our only thread busy before that would keep skopeo waiting. */
+  readonly begun: Promise<void>;
+}
+
+function startLook(ctx: Context, { request, source }: PullTarget): StartedLook {
+  const { promise, resolve: onStart } = Promise.withResolvers<void>();
+  const look = lookByProxy(ctx, source, { timeoutMs: limitsOf(request).stallMs, onStart });
+  // Its error is reported by the caller that awaits it.
+  look.catch(() => undefined).then(() => onStart());
+  // A program is started by promises alone, which are all settled before the next turn.
+  return { look, begun: promise.then(() => setImmediate()) };
+}
+
+interface LookTarget extends PullTarget {
+  readonly storedLayers?: readonly PlannedLayer[] | undefined;
 }
 
 /** The plan for an image that a proxy holds open, which is kept so for a fetch and else closed. */
 async function planLook(
   ctx: Context,
-  target: PullTarget,
+  target: LookTarget,
   { stored, look }: { readonly stored: StoredImage | undefined; readonly look: Look },
 ): Promise<PullPlan> {
   const { opened } = look;
@@ -186,7 +214,7 @@ function pinnedDigest(image: ImageReference): string | undefined {
 }
 
 async function planOffered(
-  { request, image, source, opened }: PullTarget,
+  { request, image, source, opened, storedLayers }: LookTarget,
   stored: StoredImage | undefined,
   offered: ImageContent,
 ): Promise<PullPlan> {
@@ -194,7 +222,8 @@ async function planOffered(
   if (stored === undefined || kind === "fetch") {
     return await planNew({ request, image, source, opened, stored }, offered);
   }
-  const layers = await findVerifiable(request, stored);
+  const layers = storedLayers ?? (await findLayersOf(request.repo, stored));
+  requireVerifiable(request.reference, layers);
   return { kind, request, image, source, stored, offered, layers };
 }
 
