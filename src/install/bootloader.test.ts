@@ -9,6 +9,8 @@ import type { Prepared } from "./prepared.ts";
 
 const BOOTUPD = ["/usr/bin/bootupctl", "/usr/lib/bootupd/updates"];
 const GRUB = ["/usr/lib/grub/i386-pc/syslinuxcfg.mod", "/usr/sbin/grub-install"];
+const GRUB_EFI = ["/usr/lib/grub/x86_64-efi/syslinuxcfg.mod", "/usr/sbin/grub-install"];
+const BOTH = [...GRUB, ...GRUB_EFI];
 
 interface Machine {
   readonly isEfi?: boolean;
@@ -42,20 +44,38 @@ test.each([
 
 describe.skipIf(process.arch !== "x64")("GRUB of the image where bootupd is missing", () => {
   test.each([
-    ["a BIOS", {}],
-    ["EFI, and a disk for another machine", { isEfi: true, genericImage: true }],
-  ])("is installed with %s", async (_about, machine) => {
-    expect((await decide(GRUB, undefined, machine)).kind).toBe("plain-grub");
-  });
-
-  test.each([undefined, "grub"] as const)("is refused with EFI, asked for: %s", async (option) => {
-    await expect(decide(GRUB, option, { isEfi: true })).rejects.toMatchObject({
-      message:
-        "this machine starts by EFI, but without bootupd GRUB can only be installed for a BIOS",
-      kind: "unsupported",
-      hint: expect.stringContaining("--bootloader none"),
+    ["a BIOS", BOTH, {}, ["i386-pc"]],
+    ["EFI", BOTH, { isEfi: true }, ["x86_64-efi"]],
+    ["any machine's", BOTH, { isEfi: true, genericImage: true }, ["i386-pc", "x86_64-efi"]],
+    ["another machine's BIOS", GRUB, { isEfi: true, genericImage: true }, ["i386-pc"]],
+    ["another machine's EFI", GRUB_EFI, { genericImage: true }, ["x86_64-efi"]],
+  ] as const)("is installed for %s", async (_about, files, machine, platforms) => {
+    expect(await decide(files, undefined, machine)).toEqual({
+      kind: "plain-grub",
+      program: "/usr/sbin/grub-install",
+      platforms,
     });
   });
+
+  test.each([
+    [undefined, GRUB, true, "this machine starts by EFI, but the image has GRUB only for a BIOS"],
+    ["grub", GRUB, true, "this machine starts by EFI, but the image has GRUB only for a BIOS"],
+    [
+      undefined,
+      GRUB_EFI,
+      false,
+      "this machine starts by a BIOS, but the image has GRUB only for EFI",
+    ],
+  ] as const)(
+    "is refused for the wrong firmware, asked for: %s",
+    async (option, files, isEfi, message) => {
+      await expect(decide(files, option, { isEfi })).rejects.toMatchObject({
+        message,
+        kind: "unsupported",
+        hint: expect.stringContaining("--bootloader none"),
+      });
+    },
+  );
 
   test.each([
     ["bootupd", [...GRUB, ...BOOTUPD], undefined, "bootupd"],
@@ -68,10 +88,42 @@ describe.skipIf(process.arch !== "x64")("GRUB of the image where bootupd is miss
 test.each([
   ["nothing to install", [], undefined],
   ["the program of bootupd without its files", ["/usr/bin/bootupctl"], "grub"],
-  ["systemd-boot", BOOTUPD, "systemd"],
   ["grub-cc", BOOTUPD, "grub-cc"],
 ] as const)("refuses %s", async (_about, files, option) => {
   await expect(decide(files, option)).rejects.toThrow(
     "bootupd is required for ostree-based installs",
   );
+});
+
+describe.skipIf(process.arch !== "x64")("systemd-boot", () => {
+  const LOADER = ["/usr/lib/systemd/boot/efi/systemd-bootx64.efi", "/usr/bin/bootctl"];
+  const DRIVER = "/usr/share/refind/refind/drivers_x64/ext4_x64.efi";
+  const COMPLETE = [...LOADER, DRIVER];
+
+  test.each([
+    ["EFI", { isEfi: true }],
+    ["a disk for another machine", { genericImage: true }],
+  ])("is installed for %s", async (_about, machine) => {
+    expect(await decide(COMPLETE, "systemd", machine)).toEqual({
+      kind: "systemd-boot",
+      program: "/usr/bin/bootctl",
+      driver: DRIVER,
+    });
+  });
+
+  test.each([
+    ["bootupd instead", BOOTUPD, "the image has no systemd-boot"],
+    ["no driver", LOADER, "the image has no EFI driver with which systemd-boot reads ext4"],
+    ["a BIOS", COMPLETE, "this machine starts by a BIOS, but systemd-boot needs EFI"],
+  ])("is refused with %s", async (about, files, message) => {
+    const isEfi = about !== "a BIOS";
+    await expect(decide(files, "systemd", { isEfi })).rejects.toMatchObject({
+      message,
+      kind: "unsupported",
+    });
+  });
+
+  test("is never chosen by itself", async () => {
+    await expect(decide(COMPLETE, undefined, { isEfi: true })).rejects.toThrow("bootupd");
+  });
 });

@@ -3,17 +3,34 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../errors.ts";
 import { detectBootupd, installWithBootupd } from "../programs/boot/bootupctl.ts";
-import { detectGrub, installPlainGrub } from "../programs/boot/grub-install.ts";
+import {
+  detectGrub,
+  type FoundGrub,
+  type GrubPlatform,
+  installPlainGrub,
+  requireGrubDisk,
+} from "../programs/boot/grub-install.ts";
+import {
+  type FoundSystemdBoot,
+  installSystemdBoot,
+  requireSystemdBoot,
+} from "../programs/boot/systemd-boot.ts";
+import { readParentDisks } from "../programs/disk/lsblk.ts";
+import { readPartitions } from "../programs/disk/sfdisk.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
+import { readMount } from "../system/root/mounts.ts";
+import { type EspSearch, hasEsp, withEsp } from "./disk/esp.ts";
 import { withChroot } from "./machine/chroot.ts";
+import { XBOOTLDR } from "./plan/partition-plan.ts";
 import type { Prepared } from "./prepared.ts";
 import type { InstallTarget } from "./request.ts";
 
 /** The program that installs the boot loader. */
 export type BootloaderSetup =
   | { readonly kind: "bootupd"; readonly program: string }
-  | { readonly kind: "plain-grub"; readonly program: string }
+  | ({ readonly kind: "plain-grub" } & FoundGrub)
+  | ({ readonly kind: "systemd-boot" } & FoundSystemdBoot)
   | { readonly kind: "none" };
 
 /** Whether the image has a file at a path. */
@@ -27,13 +44,19 @@ export async function decideBootloader(
 ): Promise<BootloaderSetup> {
   const wanted = options.bootloader ?? config?.bootloader;
   if (wanted === "none") return { kind: "none" };
+  if (wanted === "systemd") {
+    const found = await requireSystemdBoot(has, process.arch);
+    if (!options.genericImage) await requireEfi(ctx);
+    return { kind: "systemd-boot", ...found };
+  }
   const isGrub = wanted === undefined || wanted === "grub";
   const bootupd = isGrub ? await detectBootupd(has) : undefined;
   if (bootupd !== undefined) return { kind: "bootupd", program: bootupd };
   const grub = isGrub ? await detectGrub(has, process.arch) : undefined;
   if (grub !== undefined) {
-    if (!options.genericImage) await requireBios(ctx);
-    return { kind: "plain-grub", program: grub };
+    const { program, platforms } = grub;
+    if (options.genericImage) return { kind: "plain-grub", program, platforms };
+    return { kind: "plain-grub", program, platforms: [await requirePlatform(ctx, platforms)] };
   }
   throw new BootcError("bootupd is required for ostree-based installs", {
     kind: "unsupported",
@@ -41,16 +64,31 @@ export async function decideBootloader(
   });
 }
 
-/** Without bootupd, GRUB can only be installed for machines with a BIOS. */
-async function requireBios(ctx: Context): Promise<void> {
-  if (!(await exists(join(ctx.root, "sys/firmware/efi")))) return;
+async function requireEfi(ctx: Context): Promise<void> {
+  if (await exists(join(ctx.root, "sys/firmware/efi"))) return;
+  throw new BootcError("this machine starts by a BIOS, but systemd-boot needs EFI", {
+    kind: "unsupported",
+    hint: "install with another `--bootloader`; `--generic-image` installs for another machine",
+  });
+}
+
+/** The kind of GRUB that the firmware of this machine starts. */
+async function requirePlatform(
+  ctx: Context,
+  platforms: readonly GrubPlatform[],
+): Promise<GrubPlatform> {
+  const isEfi = await exists(join(ctx.root, "sys/firmware/efi"));
+  const wanted = isEfi ? "x86_64-efi" : "i386-pc";
+  if (platforms.includes(wanted)) return wanted;
   throw new BootcError(
-    "this machine starts by EFI, but without bootupd GRUB can only be installed for a BIOS",
+    isEfi
+      ? "this machine starts by EFI, but the image has GRUB only for a BIOS"
+      : "this machine starts by a BIOS, but the image has GRUB only for EFI",
     {
       kind: "unsupported",
       hint:
-        "add bootupd to the image, or install with `--bootloader none`; " +
-        "`--generic-image` installs for another machine",
+        `add bootupd or GRUB for ${isEfi ? "EFI" : "a BIOS"} to the image, ` +
+        "or install with `--bootloader none`; `--generic-image` installs for another machine",
     },
   );
 }
@@ -60,28 +98,119 @@ export interface BootloaderJob {
   readonly prepared: Prepared;
   readonly target: InstallTarget;
   readonly deployment: string;
+  /** The image's keys for Secure Boot. */
+  readonly secureBootKeys: readonly string[];
 }
 
+const NAMES = { bootupd: "grub", "plain-grub": "grub", "systemd-boot": "systemd", none: "none" };
+
 export async function installBootloader(ctx: Context, job: BootloaderJob): Promise<void> {
-  const { setup, prepared, target, deployment } = job;
-  ctx.note(`Bootloader: ${setup.kind === "none" ? "none" : "grub"}`);
+  const { setup, target } = job;
+  ctx.note(`Bootloader: ${NAMES[setup.kind]}`);
   if (setup.kind === "none") return;
   await requireBootEntry(target.root);
   await doing("installing the boot loader", async () => {
-    const { options, config } = prepared;
-    const skipsUuid = options.bootupdSkipBootUuid ?? config?.["skip-boot-uuid"] ?? false;
-    const request = {
-      program: setup.program,
+    if (setup.kind === "bootupd") await runBootupd(ctx, job, setup.program);
+    else if (setup.kind === "plain-grub") await installGrub(ctx, job, setup);
+    else await installSystemd(ctx, job, setup);
+  });
+}
+
+async function runBootupd(
+  ctx: Context,
+  { prepared, target, deployment }: BootloaderJob,
+  program: string,
+): Promise<void> {
+  const { options, config } = prepared;
+  const skipsUuid = options.bootupdSkipBootUuid ?? config?.["skip-boot-uuid"] ?? false;
+  await withChroot(ctx, { deployment, root: target.root }, () =>
+    installWithBootupd(ctx, deployment, {
+      program,
       disk: target.disk,
       isGeneric: options.genericImage ?? false,
       writesUuid: !skipsUuid,
       isVerbose: Boolean(ctx.env.BOOTC_BOOTLOADER_DEBUG),
-    };
-    await withChroot(ctx, { deployment, root: target.root }, async () => {
-      if (setup.kind === "bootupd") await installWithBootupd(ctx, deployment, request);
-      else await installPlainGrub(ctx, deployment, { ...request, physicalRoot: target.root });
-    });
+    }),
+  );
+}
+
+/** Refuses a target where the boot loader would find no place. Changes nothing. */
+export async function requirePlace(
+  ctx: Context,
+  setup: BootloaderSetup,
+  target: InstallTarget,
+): Promise<void> {
+  if (setup.kind === "systemd-boot") return await requireSystemdPlaces(ctx, target);
+  if (setup.kind !== "plain-grub") return;
+  const { platforms } = setup;
+  if (platforms.includes("i386-pc")) requireGrubDisk(target.disk);
+  if (!platforms.includes("x86_64-efi") || (await hasEsp(ctx, espOf(target)))) return;
+  // A disk for any machine may be one for a BIOS alone.
+  if (platforms.includes("i386-pc")) return;
+  throw noEsp("GRUB for EFI");
+}
+
+function noEsp(what: string): BootcError {
+  return new BootcError(`${what} needs an EFI system partition, and the root's disk has none`, {
+    kind: "unsupported",
+    hint: "make one of 512 MiB, with a FAT file system, or install with `--bootloader none`",
   });
+}
+
+/** systemd-boot reads entries only from the ESP, where ostree cannot write them, and from XBOOTLDR. */
+async function requireSystemdPlaces(ctx: Context, target: InstallTarget): Promise<void> {
+  if (!(await hasEsp(ctx, espOf(target)))) throw noEsp("systemd-boot");
+  const boot = await readMount(ctx, join(target.root, "boot"));
+  const disks = await readParentDisks(ctx, target.device);
+  const partitions = (await Promise.all(disks.map((it) => readPartitions(ctx, it)))).flat();
+  const partition = partitions.find((it) => it.node === boot?.source);
+  if (boot?.type === "ext4" && partition?.type === XBOOTLDR) return;
+  throw new BootcError("systemd-boot needs a separate `/boot` with ext4 on an XBOOTLDR partition", {
+    kind: "unsupported",
+    hint: `make one with the type ${XBOOTLDR} on the root's disk, and mount it at /boot of the root`,
+  });
+}
+
+async function installSystemd(
+  ctx: Context,
+  { prepared, target, deployment, secureBootKeys }: BootloaderJob,
+  found: FoundSystemdBoot,
+): Promise<void> {
+  await withEsp(ctx, espOf(target), () =>
+    withChroot(ctx, { deployment, root: target.root }, () =>
+      installSystemdBoot(ctx, deployment, {
+        program: found.program,
+        driver: found.driver,
+        keys: secureBootKeys,
+        physicalRoot: target.root,
+        isGeneric: prepared.options.genericImage ?? false,
+      }),
+    ),
+  );
+}
+
+async function installGrub(ctx: Context, job: BootloaderJob, grub: FoundGrub): Promise<void> {
+  const { prepared, target, deployment } = job;
+  const install = async (platforms: readonly GrubPlatform[]) =>
+    await withChroot(ctx, { deployment, root: target.root }, () =>
+      installPlainGrub(ctx, deployment, {
+        program: grub.program,
+        platforms,
+        disk: target.disk,
+        physicalRoot: target.root,
+        isGeneric: prepared.options.genericImage ?? false,
+      }),
+    );
+  const { platforms } = grub;
+  if (platforms.includes("x86_64-efi") && (await hasEsp(ctx, espOf(target)))) {
+    await withEsp(ctx, espOf(target), () => install(platforms));
+  } else {
+    await install(platforms.filter((it) => it !== "x86_64-efi"));
+  }
+}
+
+function espOf({ root, device }: InstallTarget): EspSearch {
+  return { boot: join(root, "boot"), source: device, isNeeded: true };
 }
 
 /** Without a boot entry, the machine would look installed but would not start. */

@@ -9,7 +9,8 @@ import { collectKargs } from "../host/image-kargs.ts";
 import { labelsOf, versionOf } from "../image/config.ts";
 import { formatImageReference, formatOstreeReference } from "../image/reference.ts";
 import { imageRef } from "../ostree/ref-names.ts";
-import { prepareGrubMenu, requireGrubDisk } from "../programs/boot/grub-install.ts";
+import { prepareGrubMenu } from "../programs/boot/grub-install.ts";
+import { readSecureBootKeys } from "../programs/boot/systemd-boot.ts";
 import {
   configureRepo,
   deployFirst,
@@ -28,7 +29,12 @@ import { type PrepareRoot, readPrepareRoot } from "../sysroot/prepare-root.ts";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny, readLinkIfAny, replaceFile } from "../system/files.ts";
 import { isSelinuxOn } from "../system/label.ts";
-import { type BootloaderSetup, decideBootloader, installBootloader } from "./bootloader.ts";
+import {
+  type BootloaderSetup,
+  decideBootloader,
+  installBootloader,
+  requirePlace,
+} from "./bootloader.ts";
 import { warnOfPartitionTable } from "./disk/partition-table.ts";
 import { withLabelRights } from "./machine/label-rights.ts";
 import { orderKargs } from "./plan/kargs.ts";
@@ -53,7 +59,7 @@ async function fillRoot(ctx: Context, prepared: Prepared, target: InstallTarget)
   const pulled = await pullForTarget(ctx, prepared, repo);
   const image = { repo, commit: pulled.commit };
   const facts = await readImageFacts(ctx, { ...image, prepared });
-  requireInstallable(ctx, { prepared, target, facts });
+  await requireInstallable(ctx, { prepared, target, facts });
   const mode = prepared.options.boundImages;
   const bound = await requireBoundImages(ctx, { ...image, mode });
   // Not earlier: until here, the installation may be refused, and the old system must still boot.
@@ -74,7 +80,8 @@ async function fillRoot(ctx: Context, prepared: Prepared, target: InstallTarget)
   const written = await writeOwnFiles(ctx, { prepared, target, deployment, pulled, facts });
   // Before the boot loader, so that a machine that starts has all the images it needs.
   await storeBoundImages(ctx, bound, { sysroot: target.root, mode });
-  await installBootloader(ctx, { setup: facts.bootloader, prepared, target, deployment });
+  const { bootloader: setup, secureBootKeys } = facts;
+  await installBootloader(ctx, { setup, prepared, target, deployment, secureBootKeys });
   if (facts.hasSelinuxPolicy && !prepared.options.disableSelinux) {
     await labelMachine(ctx, { root: target.root, deployment, written });
   }
@@ -125,6 +132,8 @@ interface ImageFacts {
   readonly hasSelinuxPolicy: boolean;
   readonly kargs: readonly string[];
   readonly bootloader: BootloaderSetup;
+  /** Those that systemd-boot may enrol. */
+  readonly secureBootKeys: readonly string[];
 }
 
 interface ImageInRepo {
@@ -146,17 +155,22 @@ async function readImageFacts(
   const tree = await openCommit(repo, commit);
   const has = async (path: string) => (await tree.find(path)) !== undefined;
   const files = await readKargsFiles(tree);
+  const bootloader = await decideBootloader(ctx, prepared, has);
   return {
     prepareRoot: await readPrepareRoot(tree),
     hasSelinuxPolicy: await has("/usr/etc/selinux/config"),
     kargs: collectKargs(files, process.arch),
-    bootloader: await decideBootloader(ctx, prepared, has),
+    bootloader,
+    secureBootKeys: bootloader.kind === "systemd-boot" ? await readSecureBootKeys(tree) : [],
   };
 }
 
-function requireInstallable(ctx: Context, { prepared, target, facts }: Installable): void {
+async function requireInstallable(
+  ctx: Context,
+  { prepared, target, facts }: Installable,
+): Promise<void> {
   requireSupportedRoot(facts.prepareRoot);
-  if (facts.bootloader.kind === "plain-grub") requireGrubDisk(target.disk);
+  await requirePlace(ctx, facts.bootloader, target);
   if (facts.hasSelinuxPolicy && prepared.options.disableSelinux) {
     ctx.note("notice: Target has SELinux enabled, overriding to disable");
   }

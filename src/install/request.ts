@@ -29,6 +29,8 @@ export interface InstallTarget {
   readonly kargs: readonly string[];
   /** The mount of `/boot`, if that is a separate file system. */
   readonly boot: MountSpec | undefined;
+  /** The device of the root file system, or the disk that it is on. */
+  readonly device: string;
   /** The root's disk, on which to install a boot loader; undefined if the root is not on exactly one. */
   readonly disk: string | undefined;
   /** Whether the first boot removes the rest of the old system. */

@@ -45,7 +45,8 @@ export async function installToDisk(
   const filesystem = decideFilesystem(options, prepared.config);
   const setup = decideBlockSetup(options, prepared.config);
   if (setup === "tpm2-luks") await requireTpm(ctx);
-  const layout = { setup, filesystem, rootSizeMiB };
+  const isForSystemdBoot = (options.bootloader ?? prepared.config?.bootloader) === "systemd";
+  const layout = { setup, filesystem, rootSizeMiB, isForSystemdBoot };
   const job = { prepared, layout, mayWipe: options.wipe ?? false };
   if (isLoopback) await withLoopDevice(ctx, device, (loop) => install(ctx, loop, job));
   else await install(ctx, device, job);
@@ -71,10 +72,10 @@ async function install(ctx: Context, device: string, job: Job): Promise<void> {
         ...(isDiscoverable ? ["rw"] : [`root=UUID=${rootUuid}`, "rw"]),
         ...(boot === undefined ? [] : [`boot=${boot.source}`]),
       ];
-      await installTo(ctx, prepared, { root: rootDir, kargs, boot, disk: device });
+      await installTo(ctx, prepared, { root: rootDir, kargs, boot, device, disk: device });
       const type = layout.filesystem;
       await finalizeFilesystems(ctx, [
-        ...(boot === undefined ? [] : [{ path: join(rootDir, "boot"), type }]),
+        ...(boot === undefined ? [] : [{ path: join(rootDir, "boot"), type: boot.type }]),
         { path: rootDir, type },
       ]);
     },

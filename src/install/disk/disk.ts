@@ -112,6 +112,8 @@ export interface DiskLayout {
   readonly setup: BlockSetup;
   readonly filesystem: FilesystemType;
   readonly rootSizeMiB: number | undefined;
+  /** Whether systemd-boot starts the system; it reads only a separate /boot, and on that only ext4. */
+  readonly isForSystemdBoot: boolean;
 }
 
 export interface PreparedDisk {
@@ -136,10 +138,13 @@ export async function withNewDisk<T>(
 ): Promise<T> {
   const { path } = disk.device;
   const isEncrypted = layout.setup === "tpm2-luks";
-  // A boot loader reads /boot before anything can be unlocked.
-  const partitions = planPartitions({ arch: process.arch, hasBoot: isEncrypted, ...layout });
+  const partitions = planPartitions({
+    arch: process.arch,
+    rootSizeMiB: layout.rootSizeMiB,
+    boot: decideBoot(layout),
+  });
   requireRoom(partitions, disk.device.sizeBytes);
-  requireMakers(ctx, partitions, layout.filesystem);
+  requireMakers(ctx, partitions, layout);
   announce(ctx, disk, layout.setup);
   await doing(`erasing \`${path}\``, () => eraseDisk(ctx, disk));
   await doing(`partitioning \`${path}\``, () => partitionDisk(ctx, path, partitions));
@@ -149,10 +154,26 @@ export async function withNewDisk<T>(
   return await fill({ node: nodes.root, kargs: [] });
 }
 
+/** The separate boot file system that a layout needs. */
+function decideBoot({ setup, isForSystemdBoot }: DiskLayout): "none" | "any" | "xbootldr" {
+  if (isForSystemdBoot) return "xbootldr";
+  // A boot loader reads /boot before anything can be unlocked.
+  return setup === "tpm2-luks" ? "any" : "none";
+}
+
+function bootFilesystem({ filesystem, isForSystemdBoot }: DiskLayout): FilesystemType {
+  return isForSystemdBoot ? "ext4" : filesystem;
+}
+
 /** Checks for the programs now, because the first one runs when the old content is already erased. */
-function requireMakers(ctx: Context, partitions: readonly Partition[], type: FilesystemType): void {
-  const hasEsp = partitions.some((it) => it.role === "esp");
-  requirePrograms(ctx, ["sfdisk", filesystemMaker(type), ...(hasEsp ? [ESP_MAKER] : [])]);
+function requireMakers(ctx: Context, partitions: readonly Partition[], layout: DiskLayout): void {
+  const has = (role: Partition["role"]) => partitions.some((it) => it.role === role);
+  requirePrograms(ctx, [
+    "sfdisk",
+    filesystemMaker(layout.filesystem),
+    ...(has("boot") ? [filesystemMaker(bootFilesystem(layout))] : []),
+    ...(has("esp") ? [ESP_MAKER] : []),
+  ]);
 }
 
 interface Nodes {
@@ -181,15 +202,17 @@ async function withFilesystems<T>(
   const rootUuid = randomUUID();
   const bootUuid = randomUUID();
   const type = layout.filesystem;
+  const bootType = bootFilesystem(layout);
   if (nodes.esp !== undefined) await makeEsp(ctx, nodes.esp);
   if (nodes.boot !== undefined) {
-    await makeFilesystem(ctx, type, { node: nodes.boot, label: "boot", uuid: bootUuid });
+    const boot = { node: nodes.boot, label: "boot", uuid: bootUuid };
+    await makeFilesystem(ctx, bootType, { ...boot, isForFirmware: layout.isForSystemdBoot });
   }
   await makeFilesystem(ctx, type, { node: root.node, label: "root", uuid: rootUuid });
   const boot =
     nodes.boot === undefined
       ? undefined
-      : { source: `UUID=${bootUuid}`, target: "/boot", type, options: "ro" };
+      : { source: `UUID=${bootUuid}`, target: "/boot", type: bootType, options: "ro" };
   return await withMounted(ctx, { root: root.node, boot: nodes.boot }, (rootDir) =>
     work({ rootUuid, rootDir, unlockKargs: root.kargs, boot }),
   );

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { scriptedContext } from "../../testing/scripted-context.ts";
-import { withEsp } from "./esp.ts";
+import { hasEsp, withEsp } from "./esp.ts";
 
 const DISKS = "? lsblk --inverse --list --noheadings --output PATH,TYPE /dev/sda2";
 
@@ -44,4 +44,13 @@ test.each([
   const { ctx, transcript } = await machine({ isEfi: true, types });
   expect(await withEsp(ctx, { ...search, isNeeded: false }, async () => "done")).toBe("done");
   expect(transcript().trim()).toBe("");
+});
+
+test.each([
+  [true, [LINUX, ESP]],
+  [false, [LINUX, LINUX]],
+])("says whether GRUB for EFI has a place: %s", async (has, types) => {
+  const { ctx, requireAllUsed } = await machine({ isEfi: false, types });
+  expect(await hasEsp(ctx, search)).toBe(has);
+  requireAllUsed();
 });

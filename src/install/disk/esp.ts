@@ -42,6 +42,12 @@ export async function withEsp<T>(
   }
 }
 
+/** Whether there is an ESP to mount, or one is mounted. Refuses several. Changes nothing. */
+export async function hasEsp(ctx: Context, search: EspSearch): Promise<boolean> {
+  if ((await readMount(ctx, join(search.boot, ESP_DIRECTORY))) !== undefined) return true;
+  return (await findEsp(ctx, search)) !== undefined;
+}
+
 const ESP_HINT = "mount the right one at /boot/efi of the root, or give `--bootloader none`";
 
 /** The ESP on the root's disks; undefined if there is none, as on a machine with a BIOS. */

@@ -228,6 +228,7 @@ export async function describeTarget(
       ...(boot === undefined ? [] : [`boot=${boot.source}`]),
     ],
     boot,
+    device: mount.source,
     disk: await readParentDisk(ctx, mount.source),
     wantsCleanup: options.wantsCleanup,
     ...(options.replace === "alongside" ? { emptyBoot: () => emptyBoot(ctx, mounted) } : {}),

@@ -9,7 +9,7 @@ import {
 } from "./partition-plan.ts";
 
 test("the partitions of a PC", () => {
-  const plan = planPartitions({ arch: "x64", rootSizeMiB: undefined, hasBoot: false });
+  const plan = planPartitions({ arch: "x64", rootSizeMiB: undefined, boot: "none" });
   expect(formatPartitionScript(plan)).toMatchInlineSnapshot(`
     "label: gpt
     size=1MiB, bootable, type=21686148-6449-6E6F-744E-656564454649, name="BIOS-BOOT"
@@ -20,14 +20,18 @@ test("the partitions of a PC", () => {
 });
 
 test.each([
-  ["arm64", false, ["esp", "root"]],
-  ["ppc64", false, ["prep", "root"]],
-  ["s390x", false, ["root"]],
-  ["x64", true, ["bios", "esp", "boot", "root"]],
-])("the partitions of %s", (arch, hasBoot, want) => {
-  const plan = planPartitions({ arch, rootSizeMiB: 4096, hasBoot });
+  ["arm64", "none", ["esp", "root"]],
+  ["ppc64", "none", ["prep", "root"]],
+  ["s390x", "none", ["root"]],
+  ["x64", "any", ["bios", "esp", "boot", "root"]],
+  ["x64", "xbootldr", ["bios", "esp", "boot", "root"]],
+] as const)("the partitions of %s, with the boot file system %s", (arch, boot, want) => {
+  const plan = planPartitions({ arch, rootSizeMiB: 4096, boot });
   expect(plan.map((it) => it.role)).toEqual(want);
-  expect(formatPartitionScript(plan)).toContain("size=4096MiB");
+  const script = formatPartitionScript(plan);
+  expect(script).toContain("size=4096MiB");
+  // The type by which systemd-boot finds it.
+  expect(script.includes("bc13c2ff-59e6-4262-a352-b275fd6f7172")).toBe(boot === "xbootldr");
 });
 
 test.each([
@@ -37,14 +41,14 @@ test.each([
   ["the rest is not", undefined, 300 + 1 + 512 + 1, false],
   ["the least root there is", 300, 300 + 1 + 512 + 2, true],
 ])("room on a disk: %s", (_about, rootSizeMiB, diskMiB, isEnough) => {
-  const plan = planPartitions({ arch: "x64", rootSizeMiB, hasBoot: false });
+  const plan = planPartitions({ arch: "x64", rootSizeMiB, boot: "none" });
   const check = () => requireRoom(plan, diskMiB * 1024 * 1024);
   if (isEnough) expect(check).not.toThrow();
   else expect(check).toThrow(`the disk has ${diskMiB} MiB`);
 });
 
 test("a root that is too small for any file system is refused", () => {
-  expect(() => planPartitions({ arch: "x64", rootSizeMiB: 299, hasBoot: false })).toThrow(
+  expect(() => planPartitions({ arch: "x64", rootSizeMiB: 299, boot: "none" })).toThrow(
     "a root of 299 MiB is too small",
   );
 });
@@ -59,7 +63,7 @@ test.each([
 });
 
 test("an architecture without a root type is refused", () => {
-  expect(() => planPartitions({ arch: "riscv64", rootSizeMiB: 1024, hasBoot: false })).toThrow(
+  expect(() => planPartitions({ arch: "riscv64", rootSizeMiB: 1024, boot: "none" })).toThrow(
     "riscv64",
   );
 });

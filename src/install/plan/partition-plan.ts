@@ -12,6 +12,8 @@ const ROOT_TYPES: Readonly<Record<string, string>> = {
 const BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649";
 const PREP = "9E1A2D38-C612-4316-AA26-8B49521E5A8B";
 const ESP = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
+/** A boot partition from which systemd-boot reads entries and kernels. */
+export const XBOOTLDR = "bc13c2ff-59e6-4262-a352-b275fd6f7172";
 const LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
 
 /** The same in a DOS partition table. */
@@ -35,14 +37,14 @@ export interface PartitionRequest {
   /** In Node's spelling. */
   readonly arch: string;
   readonly rootSizeMiB: number | undefined;
-  /** Whether to make a separate boot file system, which an encrypted root needs. */
-  readonly hasBoot: boolean;
+  /** Whether to make a separate boot file system, and of which kind. */
+  readonly boot: "none" | "any" | "xbootldr";
 }
 
 export function planPartitions({
   arch,
   rootSizeMiB,
-  hasBoot,
+  boot: wanted,
 }: PartitionRequest): readonly Partition[] {
   const rootType = ROOT_TYPES[arch];
   if (rootType === undefined) {
@@ -55,13 +57,14 @@ export function planPartitions({
   const bios = { sizeMiB: 1, type: BIOS_BOOT, name: "BIOS-BOOT", isBootable: true };
   const prep = { sizeMiB: 4, type: PREP, name: "PowerPC-PReP-boot", isBootable: true };
   const esp = { sizeMiB: 512, type: ESP, name: "EFI-SYSTEM", isBootable: false };
-  const boot = { sizeMiB: 510, type: LINUX, name: "boot", isBootable: false };
+  const bootType = wanted === "xbootldr" ? XBOOTLDR : LINUX;
+  const boot = { sizeMiB: 510, type: bootType, name: "boot", isBootable: false };
   const root = { sizeMiB: rootSizeMiB, type: rootType, name: "root", isBootable: false };
   return [
     ...(arch === "x64" ? [{ role: "bios", ...bios } as const] : []),
     ...(arch === "ppc64" ? [{ role: "prep", ...prep } as const] : []),
     ...(arch === "x64" || arch === "arm64" ? [{ role: "esp", ...esp } as const] : []),
-    ...(hasBoot ? [{ role: "boot", ...boot } as const] : []),
+    ...(wanted !== "none" ? [{ role: "boot", ...boot } as const] : []),
     { role: "root", ...root },
   ];
 }

@@ -1,20 +1,35 @@
 // Installs GRUB without bootupd, inside a deployment. GRUB as Debian and others ship it cannot read boot
 // entries, but it can read the menu that ostree keeps for extlinux. ostree replaces both at once.
-import { mkdir, symlink } from "node:fs/promises";
+import { mkdir, readdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError } from "../../errors.ts";
+import { BootcError, describeError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
-import { exists, replaceFile } from "../../system/files.ts";
+import { exists, readFileIfAny, replaceFile } from "../../system/files.ts";
 
 const PROGRAMS = ["/usr/sbin/grub-install", "/usr/sbin/grub2-install", "/usr/bin/grub-install"];
 
-/** The path of the image's grub-install, if the image has GRUB for machines with a BIOS. */
+/** What starts GRUB: a BIOS or EFI. The names are those of GRUB's targets. */
+const PLATFORMS = ["i386-pc", "x86_64-efi"] as const;
+export type GrubPlatform = (typeof PLATFORMS)[number];
+
+export interface FoundGrub {
+  /** The path of grub-install in the image. */
+  readonly program: string;
+  readonly platforms: readonly GrubPlatform[];
+}
+
+/** The image's GRUB; undefined if the image has none that can read the menu. */
 export async function detectGrub(
   has: (path: string) => Promise<boolean>,
   arch: string,
-): Promise<string | undefined> {
-  if (arch !== "x64" || !(await has("/usr/lib/grub/i386-pc/syslinuxcfg.mod"))) return undefined;
-  for (const program of PROGRAMS) if (await has(program)) return program;
+): Promise<FoundGrub | undefined> {
+  if (arch !== "x64") return undefined;
+  const platforms: GrubPlatform[] = [];
+  for (const platform of PLATFORMS) {
+    if (await has(`/usr/lib/grub/${platform}/syslinuxcfg.mod`)) platforms.push(platform);
+  }
+  if (platforms.length === 0) return undefined;
+  for (const program of PROGRAMS) if (await has(program)) return { program, platforms };
   return undefined;
 }
 
@@ -57,24 +72,54 @@ export function requireGrubDisk(disk: string | undefined): string {
   });
 }
 
-export interface GrubRequest {
-  /** The path in the deployment. */
-  readonly program: string;
+export interface GrubRequest extends FoundGrub {
   readonly disk: string | undefined;
   readonly physicalRoot: string;
+  /** Whether another machine will boot the disk; firmware variables are then not changed. */
+  readonly isGeneric: boolean;
 }
 
-/** Installs GRUB on the disk. The deployment's /boot must be that of the physical root. */
+/** Installs GRUB. The deployment's /boot must be that of the physical root, with the ESP at /boot/efi. */
 export async function installPlainGrub(
   ctx: Context,
   deployment: string,
-  { program, disk, physicalRoot }: GrubRequest,
+  request: GrubRequest,
 ): Promise<void> {
-  const device = requireGrubDisk(disk);
+  const { program, platforms, physicalRoot } = request;
   ctx.note("Installing GRUB of the image, without bootupd");
   const dir = join(physicalRoot, "boot", program.includes("grub2") ? "grub2" : "grub");
   await mkdir(dir, { recursive: true });
   await replaceFile(join(dir, "grub.cfg"), GRUB_CONFIG);
-  const args = ["--target=i386-pc", "--boot-directory=/boot", device];
-  await ctx.run("chroot", [deployment, program, ...args], { isQuiet: true });
+  const install = async (platform: GrubPlatform, args: readonly string[]) => {
+    const common = [`--target=${platform}`, "--boot-directory=/boot"];
+    await ctx.run("chroot", [deployment, program, ...common, ...args], { isQuiet: true });
+  };
+  if (platforms.includes("i386-pc")) await install("i386-pc", [requireGrubDisk(request.disk)]);
+  if (!platforms.includes("x86_64-efi")) return;
+  const efi = ["--efi-directory=/boot/efi"];
+  // Every firmware finds this path by itself, even when its variables are lost.
+  await install("x86_64-efi", [...efi, "--removable"]);
+  if (request.isGeneric || !(await canRegister(ctx, deployment))) return;
+  try {
+    const id = await readDistribution(deployment);
+    await install("x86_64-efi", [...efi, `--bootloader-id=${id}`]);
+  } catch (error) {
+    if (ctx.signal.aborted) throw error;
+    ctx.note(`warning: the firmware got no entry for GRUB: ${describeError(error).message}`);
+  }
+}
+
+/** Whether the image can write boot entries into the variables of this machine's firmware. */
+async function canRegister(ctx: Context, deployment: string): Promise<boolean> {
+  const variables = join(ctx.root, "sys/firmware/efi/efivars");
+  const names = (await exists(variables)) ? await readdir(variables) : [];
+  if (names.length === 0) return false;
+  const has = ["bin", "sbin"].map((dir) => exists(join(deployment, "usr", dir, "efibootmgr")));
+  return (await Promise.all(has)).includes(true);
+}
+
+/** The name of the firmware's boot entry, and of its directory on the ESP. */
+async function readDistribution(deployment: string): Promise<string> {
+  const text = (await readFileIfAny(join(deployment, "usr/lib/os-release"))) ?? "";
+  return /^ID="?([a-z0-9._-]+)"?$/m.exec(text)?.[1] ?? "bootc";
 }

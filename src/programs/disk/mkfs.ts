@@ -7,16 +7,19 @@ export interface NewFilesystem {
   readonly node: string;
   readonly label: string;
   readonly uuid: string;
+  /** Whether a driver of the firmware reads it; those do not know the newest features of ext4. */
+  readonly isForFirmware?: boolean;
 }
 
 export async function makeFilesystem(
   ctx: Context,
   type: FilesystemType,
-  { node, label, uuid }: NewFilesystem,
+  { node, label, uuid, isForFirmware = false }: NewFilesystem,
 ): Promise<void> {
   // On ext4, fs-verity is enabled here; the other file systems have it always, or can get it later.
+  const features = isForFirmware ? "^metadata_csum_seed" : "verity";
   const args = {
-    ext4: ["-q", "-F", "-O", "verity", "-L", label, "-U", uuid, node],
+    ext4: ["-q", "-F", "-O", features, "-L", label, "-U", uuid, node],
     xfs: ["-q", "-f", "-L", label, "-m", `uuid=${uuid}`, node],
     btrfs: ["-q", "-f", "-L", label, "-U", uuid, node],
   }[type];

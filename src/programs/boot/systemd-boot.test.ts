@@ -1,0 +1,58 @@
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { openDirectory } from "../../system/root/file-tree.ts";
+import { scriptedContext } from "../../testing/scripted-context.ts";
+import { installSystemdBoot, readSecureBootKeys } from "./systemd-boot.ts";
+
+const KEYS = "usr/lib/bootc/install/secureboot-keys";
+const DRIVER = "usr/share/refind/refind/drivers_x64/ext4_x64.efi";
+
+async function layOut(files: readonly string[]): Promise<string> {
+  const root = await mkdtemp(join(tmpdir(), "systemd-boot-"));
+  for (const path of files) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), path);
+  }
+  return root;
+}
+
+test("the ESP gets the boot loader, the driver of /boot, and keys; entries stay on /boot", async () => {
+  const keys = ["auto/PK.auth", "auto/db.auth"];
+  const inImage = [DRIVER, ...keys.map((it) => join(KEYS, it))];
+  const root = await layOut(inImage.map((it) => join("deployment", it)));
+  const relaxed = "SYSTEMD_RELAX_ESP_CHECKS=1 SYSTEMD_RELAX_XBOOTLDR_CHECKS=1";
+  const places = "--esp-path=/boot/efi --boot-path=/boot";
+  const { ctx, transcript, requireAllUsed } = scriptedContext(root, [
+    [
+      `+ chroot ROOT/deployment /usr/bin/env ${relaxed} /usr/bin/bootctl ${places} --no-variables install`,
+    ],
+  ]);
+  await installSystemdBoot(ctx, join(root, "deployment"), {
+    program: "/usr/bin/bootctl",
+    driver: `/${DRIVER}`,
+    physicalRoot: root,
+    keys,
+    isGeneric: true,
+  });
+  requireAllUsed();
+  expect(transcript()).toContain("! Wrote Secure Boot key: auto/PK.auth\n");
+  const esp = join(root, "boot/efi");
+  expect(await readdir(join(esp, "EFI/systemd/drivers"))).toEqual(["ext4_x64.efi"]);
+  expect(await readdir(join(esp, "loader/keys/auto"))).toEqual(["PK.auth", "db.auth"]);
+  expect(await readFile(join(esp, "loader/loader.conf"), "utf8")).toBe("timeout 5\n");
+});
+
+test("only *.auth files in directories are keys", async () => {
+  const root = await layOut([`${KEYS}/auto/db.auth`, `${KEYS}/auto/README`, `${KEYS}/b/KEK.auth`]);
+  expect(await readSecureBootKeys(openDirectory(root))).toEqual(["auto/db.auth", "b/KEK.auth"]);
+  expect(await readSecureBootKeys(openDirectory(await layOut([])))).toEqual([]);
+});
+
+test("a key beside the directories is a mistake that is reported", async () => {
+  const root = await layOut([`${KEYS}/db.auth`]);
+  await expect(readSecureBootKeys(openDirectory(root))).rejects.toThrow(
+    `\`/${KEYS}/db.auth\` is not a directory`,
+  );
+});

@@ -1,0 +1,106 @@
+// Installs systemd-boot on the ESP. Boot entries and kernels stay where ostree replaces them at once: on a
+// separate /boot, an XBOOTLDR partition with ext4, which systemd-boot reads by an EFI driver of the image.
+import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { BootcError } from "../../errors.ts";
+import type { Context } from "../../system/context.ts";
+import { exists } from "../../system/files.ts";
+import type { FileTree } from "../../system/root/file-tree.ts";
+
+/** An architecture by its name in EFI. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "x64", arm64: "aa64" };
+
+/** Where distributions have EFI drivers for ext4: Debian (refind), Fedora (edk2-ext4), Arch (efifs). */
+const driverPaths = (arch: string): readonly string[] => [
+  `/usr/share/refind/refind/drivers_${arch}/ext4_${arch}.efi`,
+  `/usr/share/edk2/drivers/ext4${arch}.efi`,
+  `/usr/lib/efifs-${arch}/ext2_${arch}.efi`,
+  `/usr/lib/bootc/efi-drivers/ext4_${arch}.efi`,
+];
+
+export interface FoundSystemdBoot {
+  /** The path of bootctl in the image. */
+  readonly program: string;
+  /** The path of the EFI driver for ext4. */
+  readonly driver: string;
+}
+
+/** What systemd-boot needs of the image. */
+export async function requireSystemdBoot(
+  has: (path: string) => Promise<boolean>,
+  architecture: string,
+): Promise<FoundSystemdBoot> {
+  const arch = ARCHITECTURES[architecture];
+  const program = "/usr/bin/bootctl";
+  const loader = `/usr/lib/systemd/boot/efi/systemd-boot${arch}.efi`;
+  if (arch === undefined || !(await has(loader)) || !(await has(program))) {
+    throw new BootcError("the image has no systemd-boot", {
+      kind: "unsupported",
+      hint: "add systemd-boot to the image, or install with another `--bootloader`",
+    });
+  }
+  for (const driver of driverPaths(arch)) if (await has(driver)) return { program, driver };
+  throw new BootcError("the image has no EFI driver with which systemd-boot reads ext4", {
+    kind: "unsupported",
+    hint: `add one, for example as ${driverPaths(arch).at(-1)}`,
+  });
+}
+
+/** Keys for Secure Boot in the image: a directory for each set, with files `*.auth`. */
+const KEYS = "usr/lib/bootc/install/secureboot-keys";
+
+/** The paths of the image's keys below their directory. Refuses anything else there. */
+export async function readSecureBootKeys(
+  tree: Pick<FileTree, "readNames" | "readTextIfAny">,
+): Promise<readonly string[]> {
+  const keys: string[] = [];
+  for (const set of await tree.readNames(KEYS)) {
+    if ((await tree.readTextIfAny(join(KEYS, set))) !== undefined) {
+      throw new BootcError(`\`/${join(KEYS, set)}\` is not a directory`, {
+        hint: "keys for Secure Boot are in directories, for example `auto/db.auth`",
+      });
+    }
+    const names = await tree.readNames(join(KEYS, set));
+    keys.push(...names.filter((it) => it.endsWith(".auth")).map((it) => join(set, it)));
+  }
+  return keys;
+}
+
+export interface SystemdBootRequest extends FoundSystemdBoot {
+  readonly physicalRoot: string;
+  /** Below the directory of the image for keys. */
+  readonly keys: readonly string[];
+  /** Whether another machine will boot the disk; firmware variables are then not changed. */
+  readonly isGeneric: boolean;
+}
+
+/** Installs systemd-boot. The deployment's /boot must be the physical root's, with the ESP at /boot/efi. */
+export async function installSystemdBoot(
+  ctx: Context,
+  deployment: string,
+  request: SystemdBootRequest,
+): Promise<void> {
+  const { program, driver, physicalRoot, keys, isGeneric } = request;
+  const esp = join(physicalRoot, "boot/efi");
+  // A partition is checked by udev's data, which containers may lack. We have checked it.
+  const env = ["SYSTEMD_RELAX_ESP_CHECKS=1", "SYSTEMD_RELAX_XBOOTLDR_CHECKS=1"];
+  const how = [
+    "--esp-path=/boot/efi",
+    "--boot-path=/boot",
+    ...(isGeneric ? ["--no-variables"] : []),
+  ];
+  await ctx.run("chroot", [deployment, "/usr/bin/env", ...env, program, ...how, "install"], {
+    isQuiet: true,
+  });
+  const drivers = join(esp, "EFI/systemd/drivers");
+  await mkdir(drivers, { recursive: true });
+  await copyFile(join(deployment, driver), join(drivers, basename(driver)));
+  for (const key of keys) {
+    const place = join(esp, "loader/keys", key);
+    await mkdir(join(place, ".."), { recursive: true });
+    await copyFile(join(deployment, KEYS, key), place);
+    ctx.note(`Wrote Secure Boot key: ${key}`);
+  }
+  const config = join(esp, "loader/loader.conf");
+  if (!(await exists(config))) await writeFile(config, "timeout 5\n");
+}
