@@ -36,6 +36,21 @@ test.each([
     ["root=/dev/mapper/r", "rootflags=subvol=a", "rd.luks.uuid=1", "rw"],
   ],
   [
+    "in what the running system unlocks as systemd names it",
+    { ...FS, inherited: ["root=UUID=R", "luks.uuid=1", "luks.options=tpm2-device=auto"] },
+    ["root=UUID=R", "luks.uuid=1", "luks.options=tpm2-device=auto", "rw"],
+  ],
+  [
+    "by uuid in what the running system unlocks",
+    { ...FS, inherited: ["quiet", "rd.luks.uuid=1", "luks.name=1=root"] },
+    ["root=UUID=U", "rd.luks.uuid=1", "luks.name=1=root", "rw"],
+  ],
+  [
+    "with the flags of the running system, once",
+    { ...FS, type: "btrfs", subvolume: "/root", inherited: ["rootflags=subvolid=5"] },
+    ["root=UUID=U", "rootflags=subvolid=5", "rw"],
+  ],
+  [
     "by uuid when the running system does not say",
     { ...FS, inherited: ["quiet"] },
     ["root=UUID=U", "rw"],

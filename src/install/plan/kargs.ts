@@ -38,9 +38,13 @@ export interface RootSource {
 export function decideRootKargs(source: RootSource): readonly Karg[] {
   const { spec, uuid, type, subvolume } = source;
   if (spec !== undefined) return spec === "" ? ["rw"] : [`root=${spec}`, "rw"];
-  const inherited = source.inherited?.filter((it) => /^(root=|rootflags=|rd\.)/.test(it)) ?? [];
+  const inherited = source.inherited?.filter((it) => FINDS_ROOT.test(it)) ?? [];
   if (inherited.some((karg) => karg.startsWith("root="))) return [...inherited, "rw"];
   const isSubvolume = type === "btrfs" && subvolume !== undefined && subvolume !== "/";
-  const flags = isSubvolume ? [`rootflags=subvol=${subvolume}`] : [];
-  return [`root=UUID=${uuid}`, ...flags, "rw"];
+  const hasFlags = inherited.some((karg) => karg.startsWith("rootflags="));
+  const flags = isSubvolume && !hasFlags ? [`rootflags=subvol=${subvolume}`] : [];
+  return [`root=UUID=${uuid}`, ...flags, ...inherited, "rw"];
 }
+
+/** Arguments of a running system with which an initramfs finds its root, and unlocks what that is on. */
+const FINDS_ROOT = /^(root=|rootflags=|rd\.|luks\.)/;
