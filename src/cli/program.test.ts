@@ -52,6 +52,8 @@ const TAKEN: Readonly<Record<string, string>> = {
   "install to-disk": `--wipe --block-setup --filesystem --root-size --via-loopback ${INSTALL}`,
   "install to-filesystem": `--root-mount-spec --boot-mount-spec --replace --acknowledge-destructive --skip-finalize ${INSTALL}`,
   "install to-existing-root": `--replace --acknowledge-destructive --cleanup ${INSTALL}`,
+  "install reset":
+    "--experimental --source-imgref --target-transport --target-imgref --target-no-signature-verification --enforce-container-sigpolicy --run-fetch-check --skip-fetch-check --stateroot --no-root-kargs --karg --apply --quiet --progress-fd --lock-timeout --stall-timeout --give-up-after",
   "install finalize": "",
   "install ensure-completion": "",
   "install print-configuration": "--all",

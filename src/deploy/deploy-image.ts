@@ -19,7 +19,7 @@ import type { Context } from "../system/context.ts";
 import { progressDescriptorOf } from "../system/root/private-mounts.ts";
 import { withUnifiedCopy } from "./bound-images/unified.ts";
 import { cleanAfterStaging } from "./clean-after-staging.ts";
-import { describeStaged, stageImage } from "./stage-image.ts";
+import { describeStaged, type FreshStart, stageImage } from "./stage-image.ts";
 
 /** How an image is pulled, and how the progress of that is shown. */
 export interface DeploySettings extends Pick<PullRequest, "lockTimeoutMs" | "limits"> {
@@ -121,7 +121,7 @@ function describeDeploy(plan: PullPlan): string | undefined {
 export async function deployImage(
   ctx: Context,
   request: DeployRequest,
-  options: Pick<DeployPulled, "abandonedRefspec">,
+  options: Pick<DeployPulled, "abandonedRefspec" | "fresh">,
 ): Promise<void> {
   await withProgress(ctx, request.settings, (display) =>
     withPulledImage(ctx, request, display, (image) =>
@@ -136,6 +136,8 @@ export interface DeployPulled {
   readonly isLocked: boolean;
   /** A branch of a former plain ostree installation, to be given up. */
   readonly abandonedRefspec?: string | undefined;
+  /** For a deployment that does not go on where the booted one is. */
+  readonly fresh?: FreshStart;
 }
 
 /** Stages a pulled image, removes what nothing needs any more, and says what boots next. */

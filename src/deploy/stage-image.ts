@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { BootcError, doing } from "../errors.ts";
 import type { Deployment } from "../host/deployment.ts";
 import { collectKargs, updateKargs } from "../host/image-kargs.ts";
-import { formatKargs, type Karg, parseKargs } from "../host/kargs.ts";
+import { addKargs, formatKargs, type Karg, parseKargs } from "../host/kargs.ts";
 import { describeManifestDifference } from "../host/manifest-difference.ts";
 import { versionOf } from "../image/config.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
@@ -25,17 +25,27 @@ import { fetchBoundImages } from "./bound-images/find.ts";
 import { notePolicyRefresh } from "./policy-refresh.ts";
 import { stageLabelled } from "./stage-labelled.ts";
 
+/** A deployment that takes nothing over from the booted one, except how to find its root. */
+export interface FreshStart {
+  readonly stateroot: string;
+  readonly rootKargs: readonly Karg[];
+  /** Those of the command line, which come after the image's. */
+  readonly userKargs: readonly Karg[];
+}
+
 export interface StageImageRequest {
-  readonly image: PulledImage;
+  readonly image: Pick<PulledImage, "commit" | "manifestDigest">;
   readonly reference: OstreeReference;
   readonly booted: Deployment;
   readonly isLocked: boolean;
   readonly onEvent: OnPullEvent;
+  /** By default, the deployment goes on where the booted one is. */
+  readonly fresh?: FreshStart | undefined;
 }
 
 /** Stages a pulled image. What this leaves in the repository is for the caller to clean up. */
 export async function stageImage(ctx: Context, request: StageImageRequest): Promise<void> {
-  const { image, reference, booted } = request;
+  const { image, reference, booted, fresh } = request;
   const name = describeReference(reference);
   await doing(`staging ${name}`, async () => {
     await writeJournal(ctx, {
@@ -51,18 +61,22 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
     const repo = systemRepo(ctx);
     await requireBootRoom(ctx, { repo, commit: image.commit, booted });
     await notePolicyRefresh(ctx, { repo, commit: image.commit });
-    const kargs = await decideKargs(ctx, booted, image.commit);
+    const kargs =
+      fresh === undefined
+        ? await decideKargs(ctx, booted, image.commit)
+        : await decideFreshKargs(ctx, fresh, image.commit);
     // Before anything that needs them can boot; readers of progress know this order of steps.
     request.onEvent({ type: "stage", stage: "bound-images" });
     const sysroot = join(ctx.root, "sysroot");
     const policyRoot = (await isSelinuxOn(ctx)) ? ctx.root : undefined;
     await fetchBoundImages(ctx, { sysroot, repo, commit: image.commit, policyRoot });
     await stageLabelled(ctx, {
-      stateroot: booted.stateroot,
+      stateroot: fresh?.stateroot ?? booted.stateroot,
       commit: image.commit,
       origin: formatOrigin(reference),
       kargs,
       isLocked: request.isLocked,
+      isFresh: fresh !== undefined,
     });
     await (request.isLocked ? withdrawReboot(ctx) : requireReboot(ctx, image.manifestDigest));
     await announceChange(ctx);
@@ -124,4 +138,13 @@ export async function decideKargs(
   const wanted = updateKargs(current, fromImage, toImage);
   const isSame = wanted.length === current.length && wanted.every((it, i) => it === current[i]);
   return isSame ? undefined : wanted;
+}
+
+async function decideFreshKargs(
+  ctx: Context,
+  { rootKargs, userKargs }: FreshStart,
+  commit: string,
+): Promise<readonly Karg[]> {
+  const files = await readKargsFiles(await openCommit(systemRepo(ctx), commit));
+  return addKargs(addKargs(rootKargs, collectKargs(files, process.arch)), userKargs);
 }

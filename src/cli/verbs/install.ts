@@ -2,7 +2,13 @@
 import { BLOCK_SETUPS, BOOTLOADERS, FILESYSTEMS } from "../../install/plan/choices.ts";
 import type { Context } from "../../system/context.ts";
 import { type Command, type CommandOf, Option, type OptionValues } from "../commander.ts";
-import { collectValues, declared, transportOption } from "../options.ts";
+import {
+  collectValues,
+  declared,
+  progressFdOption,
+  transportOption,
+  withPullOptions,
+} from "../options.ts";
 
 export function declareInstallCommands(program: Command, ctx: Context): void {
   const install = program
@@ -12,6 +18,41 @@ export function declareInstallCommands(program: Command, ctx: Context): void {
   declareToFilesystem(install, ctx);
   declareToExistingRoot(install, ctx);
   declareForInstallers(install, ctx);
+  declareReset(install, ctx);
+}
+
+/** Hidden, as in bootc 1.x: it may still change. */
+function declareReset(install: Command, ctx: Context): void {
+  const command = install
+    .command("reset", { hidden: true })
+    .description("stage the image anew, with its own /etc and an empty /var; keep the old state")
+    .option("--experimental", "required, because the command may still change")
+    .addOption(new Option("--source-imgref <image>").hideHelp())
+    .addOption(
+      transportOption(
+        "--target-transport <transport>",
+        "transport of the image to follow (default: registry)",
+      ),
+    )
+    .option("--target-imgref <name>", "the image to deploy and follow (default: the booted one)")
+    .addOption(new Option("--target-no-signature-verification").hideHelp())
+    .option(
+      "--enforce-container-sigpolicy",
+      "require that updates satisfy the machine's policy.json",
+    )
+    .addOption(new Option("--run-fetch-check").hideHelp())
+    .addOption(new Option("--skip-fetch-check").hideHelp())
+    .option("--stateroot <name>", "name of the new stateroot (default: state-YEAR-NUMBER)")
+    .option("--no-root-kargs", "do not keep the arguments that find the root")
+    .option("--karg <arguments>", "a kernel argument, or several; may be repeated", collectValues)
+    .option("--apply", "reboot when the new deployment is staged")
+    .option("--quiet", "show no progress")
+    .addOption(progressFdOption())
+    .addHelpText("after", "\nExamples:\n  bootc install reset --experimental --apply");
+  withPullOptions(command).action(async (options) => {
+    const { resetInstall } = await import("../../commands/install/reset.ts");
+    await resetInstall(ctx, declared(options));
+  });
 }
 
 function declareToDisk(install: Command, ctx: Context): void {

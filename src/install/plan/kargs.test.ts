@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { decideRootKargs, orderKargs } from "./kargs.ts";
+import { decideRootKargs, keepRootKargs, orderKargs } from "./kargs.ts";
 
 const NONE = { root: [], config: [], image: [], deletes: [], user: [] };
 
@@ -63,4 +63,10 @@ test.each([
   ["btrfs at its top", { ...FS, type: "btrfs", subvolume: "/" }, ["root=UUID=U", "rw"]],
 ])("the root is found %s", (_about, source, want) => {
   expect(decideRootKargs(source)).toEqual(want);
+});
+
+test("another deployment on the same root needs what finds and unlocks it, and /boot", () => {
+  const root = ["root=UUID=R", "rw", "boot=UUID=B", "luks.uuid=1", "rd.lvm.lv=a/b"];
+  const others = ["ostree=/ostree/boot.0/a/b/0", "quiet", "console=ttyS0"];
+  expect(keepRootKargs([...others, ...root])).toEqual(root);
 });

@@ -46,5 +46,10 @@ export function decideRootKargs(source: RootSource): readonly Karg[] {
   return [`root=UUID=${uuid}`, ...flags, ...inherited, "rw"];
 }
 
+/** What of a running system's arguments another deployment on the same root needs. */
+export function keepRootKargs(kargs: readonly Karg[]): readonly Karg[] {
+  return kargs.filter((it) => FINDS_ROOT.test(it) || /^(boot=|rw$|ro$)/.test(it));
+}
+
 /** Arguments of a running system with which an initramfs finds its root, and unlocks what that is on. */
 const FINDS_ROOT = /^(root=|rootflags=|rd\.|luks\.)/;

@@ -32,6 +32,7 @@ test("arguments are inherited unless they are given, each in one word", () => {
     '--karg-append=x="a b"',
     "c0ffee",
   ]);
+  expect(formatStageArgs({ ...request, isFresh: true }, "/o")).toContain("--no-merge");
 });
 
 describe("a prepared soft reboot is cancelled", () => {

@@ -21,6 +21,13 @@ export interface StageRequest {
   readonly entryKeys?: ReadonlyMap<string, string>;
   /** Whether the shutdown does not apply the deployment. */
   readonly isLocked: boolean;
+  /** Whether the deployment gets the `/etc` of its image instead of this host's. */
+  readonly isFresh?: boolean;
+}
+
+/** Makes a stateroot, with an empty `/var`. */
+export async function initStateroot(ctx: Context, name: string): Promise<void> {
+  await ctx.run("ostree", ["admin", "os-init", name], { isQuiet: true });
 }
 
 /** Stages a deployment, replacing any staged one, and checks the result. */
@@ -42,6 +49,7 @@ export function formatStageArgs(request: StageRequest, originFile: string): read
     `--os=${request.stateroot}`,
     `--origin-file=${originFile}`,
     ...(request.isLocked ? ["--lock-finalization"] : []),
+    ...(request.isFresh ? ["--no-merge"] : []),
     ...(kargs === undefined ? [] : ["--karg-none", ...kargs.map((it) => `--karg-append=${it}`)]),
     request.commit,
   ];
@@ -51,7 +59,7 @@ export function formatStageArgs(request: StageRequest, originFile: string): read
 export async function deployTo(
   ctx: Context,
   sysroot: string,
-  request: Omit<StageRequest, "isLocked" | "entryKeys">,
+  request: Omit<StageRequest, "isLocked" | "isFresh" | "entryKeys">,
 ): Promise<void> {
   const kargs = request.kargs?.map((it) => `--karg-append=${it}`);
   await withOriginFile(request, (originFile) =>

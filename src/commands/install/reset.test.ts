@@ -1,0 +1,20 @@
+import { expect, test } from "vitest";
+import { scriptedContext } from "../../testing/scripted-context.ts";
+import { nextStateroot, resetInstall } from "./reset.ts";
+
+test("without --experimental nothing happens", async () => {
+  const { ctx } = scriptedContext("/nonexistent", []);
+  await expect(resetInstall(ctx, { rootKargs: true })).rejects.toMatchObject({
+    message: "This command requires --experimental",
+    kind: "usage",
+  });
+});
+
+test.each([
+  ["none yet", ["default"], "state-2026-0"],
+  ["gaps are not filled", ["state-2026-0", "state-2026-10"], "state-2026-11"],
+  ["those of other years do not count", ["state-2025-7"], "state-2026-0"],
+  ["names of the user's do not count", ["state-2026-x", "my-state-2026-3"], "state-2026-0"],
+])("the next stateroot: %s", (_about, names, want) => {
+  expect(nextStateroot(names, new Date("2026-11-28T23:00:00Z"))).toBe(want);
+});

@@ -1,0 +1,143 @@
+// `bootc install reset`: the next boot starts the image anew, in a stateroot with an empty /var.
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { deploySettingsOf, lockTimeoutOf, type PullFlags } from "../../cli/options.ts";
+import { deployImage, requireBooted, withProgress } from "../../deploy/deploy-image.ts";
+import { labelStagedEtc } from "../../deploy/label-etc.ts";
+import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
+import { type FreshStart, stageImage } from "../../deploy/stage-image.ts";
+
+import { BootcError } from "../../errors.ts";
+import type { Deployment } from "../../host/deployment.ts";
+import { parseKargs } from "../../host/kargs.ts";
+import type { OstreeReference } from "../../image/reference.ts";
+import { keepRootKargs } from "../../install/plan/kargs.ts";
+import { findFstabMount, withFstabMount } from "../../install/plan/mount-spec.ts";
+import { decideTarget } from "../../install/prepare.ts";
+import { initStateroot } from "../../programs/ostree/admin.ts";
+import { reboot } from "../../programs/systemd.ts";
+import { namedDeploymentDir } from "../../sysroot/paths.ts";
+import { readStagedDeployment } from "../../sysroot/staged.ts";
+import { readSysroot } from "../../sysroot/sysroot.ts";
+import type { Context } from "../../system/context.ts";
+import { exists, readFileIfAny, replaceFile } from "../../system/files.ts";
+
+export interface ResetOptions extends PullFlags {
+  readonly quiet?: boolean;
+  readonly progressFd?: number;
+  readonly experimental?: boolean;
+  readonly targetTransport?: string;
+  readonly targetImgref?: string;
+  readonly enforceContainerSigpolicy?: boolean;
+  readonly stateroot?: string;
+  readonly karg?: readonly string[];
+  /** False with `--no-root-kargs`. */
+  readonly rootKargs: boolean;
+  readonly apply?: boolean;
+}
+
+export async function resetInstall(ctx: Context, options: ResetOptions): Promise<void> {
+  if (options.experimental !== true) {
+    throw new BootcError("This command requires --experimental", {
+      kind: "usage",
+      hint: "the next boot starts with the image's /etc and an empty /var",
+    });
+  }
+  await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
+  const lock = { purpose: "resetting", timeoutMs: lockTimeoutOf(options) };
+  await withHostLock(ctx, lock, () => resetLocked(ctx, options));
+  if (options.apply === true) await reboot(ctx);
+}
+
+async function resetLocked(ctx: Context, options: ResetOptions): Promise<void> {
+  const booted = requireBooted(await readSysroot(ctx));
+  const stateroot = await decideStateroot(ctx, booted, options.stateroot);
+  const fresh = {
+    stateroot,
+    rootKargs: options.rootKargs ? readRootKargs(booted) : [],
+    userKargs: (options.karg ?? []).flatMap(parseKargs),
+  };
+  if (!(await exists(join(ctx.root, "sysroot/ostree/deploy", stateroot)))) {
+    await initStateroot(ctx, stateroot);
+  }
+  await stageFresh(ctx, { booted, fresh, options });
+  await copyBootMount(ctx);
+  ctx.say(`The next boot starts in the new stateroot \`${stateroot}\``);
+}
+
+function readRootKargs({ bootOptions }: Deployment) {
+  if (bootOptions !== undefined) return keepRootKargs(parseKargs(bootOptions));
+  throw new BootcError("the kernel arguments of the booted deployment cannot be read", {
+    kind: "integrity",
+    hint: "give those that find the root with `--no-root-kargs --karg`",
+  });
+}
+
+/** The name given, or else `state-YEAR-N`, with the number after the highest of this year. */
+async function decideStateroot(
+  ctx: Context,
+  booted: Deployment,
+  wanted: string | undefined,
+): Promise<string> {
+  if (wanted === booted.stateroot) {
+    throw new BootcError(`the stateroot \`${wanted}\` is booted`, {
+      kind: "usage",
+      hint: "give `--stateroot` another name, or leave it out",
+    });
+  }
+  return (
+    wanted ?? nextStateroot(await readdir(join(ctx.root, "sysroot/ostree/deploy")), new Date())
+  );
+}
+
+export function nextStateroot(names: readonly string[], now: Date): string {
+  const prefix = `state-${now.getUTCFullYear()}-`;
+  const numbers = names.flatMap((name) => {
+    const digits = name.startsWith(prefix) ? name.slice(prefix.length) : "";
+    return /^\d+$/.test(digits) ? [Number(digits)] : [];
+  });
+  return `${prefix}${Math.max(-1, ...numbers) + 1}`;
+}
+
+interface Reset {
+  readonly booted: Deployment;
+  readonly fresh: FreshStart;
+  readonly options: ResetOptions;
+}
+
+/** Stages the image that is named, or else the booted one, which is complete here. */
+async function stageFresh(ctx: Context, { booted, fresh, options }: Reset): Promise<void> {
+  const settings = deploySettingsOf(options);
+  const { targetImgref } = options;
+  if (targetImgref !== undefined) {
+    const image = { transport: "registry", name: targetImgref } as const;
+    const source = { image, name: targetImgref, isOwnContainer: false };
+    const reference = decideTarget(options, source, undefined);
+    return await deployImage(ctx, { reference, booted, settings }, { fresh });
+  }
+  const reference = requireImage(booted);
+  const image = { commit: booted.checksum, manifestDigest: booted.content?.digest ?? "" };
+  await withProgress(ctx, settings, async ({ onEvent, end }) => {
+    await stageImage(ctx, { image, reference, booted, fresh, isLocked: false, onEvent });
+    end();
+  });
+}
+
+function requireImage({ origin }: Deployment): OstreeReference {
+  if (origin.image !== undefined) return origin.image;
+  throw new BootcError("the booted system does not follow an image", {
+    kind: "unsupported",
+    hint: "name one with `--target-imgref`",
+  });
+}
+
+/** A separate /boot is not part of the image, and the new system needs it as well. */
+async function copyBootMount(ctx: Context): Promise<void> {
+  const staged = await readStagedDeployment(ctx);
+  const boot = findFstabMount((await readFileIfAny(join(ctx.root, "etc/fstab"))) ?? "", "/boot");
+  if (staged === undefined || boot === undefined) return;
+  const path = join(namedDeploymentDir(join(ctx.root, "sysroot"), staged), "etc/fstab");
+  await replaceFile(path, withFstabMount((await readFileIfAny(path)) ?? "", boot));
+  // The new file has no label yet.
+  await labelStagedEtc(ctx);
+}
