@@ -7,12 +7,12 @@ import { attempt, sh } from "./shell.ts";
 
 const RECIPE = join(import.meta.dirname, "base/make-rootfs.sh");
 
-/** The root file system as a tar, made once per recipe. */
-export async function makeRootfs(): Promise<string> {
+/** The root file system as a tar, made once per recipe, with these packages in addition. */
+export async function makeRootfs(packages: readonly string[] = []): Promise<string> {
   const recipe = await readFile(RECIPE);
-  const dir = await cached("rootfs", [recipe], async (temporary) => {
+  const dir = await cached("rootfs", [recipe, ...packages], async (temporary) => {
     const root = join(temporary, "rootfs");
-    await sh("nice", ["bash", RECIPE, root], { timeoutMs: 1_800_000 });
+    await sh("nice", ["bash", RECIPE, root, ...packages], { timeoutMs: 1_800_000 });
     const tar = [
       "--create",
       "--numeric-owner",
@@ -35,10 +35,11 @@ export async function makeRootfs(): Promise<string> {
 }
 
 /** Builds the base image unless the container storage has it; returns its name there. */
-export async function buildBaseImage(): Promise<string> {
-  const name = `localhost/bootc-test-base:${hashOf([await readFile(RECIPE)])}`;
+export async function buildBaseImage(packages: readonly string[] = []): Promise<string> {
+  const recipe = [await readFile(RECIPE), ...packages];
+  const name = `localhost/bootc-test-base:${hashOf(recipe)}`;
   if ((await attempt("buildah", ["inspect", "--type", "image", name])).status === 0) return name;
-  const tar = await makeRootfs();
+  const tar = await makeRootfs(packages);
   await buildImage({
     name,
     context: join(tar, ".."),

@@ -43,11 +43,13 @@ export interface LabOptions {
   readonly slot: number;
   /** Whether the machines enforce an SELinux policy; without it, their image has none. */
   readonly isEnforcing?: boolean;
+  /** Debian packages that the image has in addition. */
+  readonly packages?: readonly string[];
 }
 
 export async function openLab(
   name: string,
-  { slot, isEnforcing = false }: LabOptions,
+  { slot, isEnforcing = false, packages = [] }: LabOptions,
 ): Promise<Lab> {
   const port = REGISTRY_PORTS[slot];
   if (port === undefined) throw new Error(`there is no slot ${slot}`);
@@ -59,7 +61,7 @@ export async function openLab(
   const registry = createRegistry(join(cacheDir(), `registry-${slot}`), port);
   await registry.start();
   try {
-    const osImage = await buildOsImage(dir, isEnforcing);
+    const osImage = await buildOsImage(dir, isEnforcing, packages);
     const bootc = await extractExecutable(osImage, dir);
     return { dir, registry, osImage, bootc, close: registry.stop };
   } catch (error) {
@@ -69,8 +71,12 @@ export async function openLab(
 }
 
 /** The package built by the packaging tasks, installed by rpm into the base image. */
-async function buildOsImage(dir: string, isEnforcing: boolean): Promise<string> {
-  const base = await buildBaseImage();
+async function buildOsImage(
+  dir: string,
+  isEnforcing: boolean,
+  packages: readonly string[],
+): Promise<string> {
+  const base = await buildBaseImage(packages);
   const isPackage = process.env.BOOTC_VM_EXECUTABLE === undefined;
   const payload = isPackage ? await findPackage() : join(TOP, "target/bootc");
   const lines = [

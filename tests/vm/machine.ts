@@ -49,18 +49,20 @@ export interface BootOptions {
   /** Names the console log. */
   readonly name: string;
   readonly disk: Disk;
+  /** More arguments for qemu: firmware, further disks, a TPM. */
+  readonly devices?: readonly string[];
 }
 
 /** Starts the machine and returns at once; ssh may not answer yet. */
 export async function startMachine(options: BootOptions): Promise<Machine & Starting> {
-  const { disk, workDir, name } = options;
+  const { disk, workDir, name, devices = [] } = options;
   await mkdir(join(workDir, "console"), { recursive: true });
   const start = disk.startsItself ? undefined : await readStartOf(disk);
   const port = await freePort();
   const consolePath = join(workDir, "console", `${name}.log`);
   const layer = disk.losesUnflushed ? await startLossyLayer(disk, workDir, name) : undefined;
   const log = openSync(consolePath, "w");
-  const child = spawnBound("qemu-system-x86_64", qemuArgs({ disk, start, port, layer }), {
+  const child = spawnBound("qemu-system-x86_64", qemuArgs({ disk, start, port, layer, devices }), {
     stdio: ["ignore", log, log],
   });
   closeSync(log);
@@ -176,10 +178,11 @@ interface Qemu {
   readonly start: Start | undefined;
   readonly port: number;
   readonly layer: { readonly socket: string } | undefined;
+  readonly devices: readonly string[];
 }
 
 /** KVM may exist and hang the guest, so every machine uses emulation. */
-function qemuArgs({ disk, start, port, layer }: Qemu): readonly string[] {
+function qemuArgs({ disk, start, port, layer, devices }: Qemu): readonly string[] {
   const file = layer === undefined ? disk.path : `nbd:unix:${layer.socket}`;
   const kernel =
     start === undefined
@@ -198,6 +201,7 @@ function qemuArgs({ disk, start, port, layer }: Qemu): readonly string[] {
     ...["-drive", `file=${file},format=raw,if=virtio,cache=writeback`],
     ...["-netdev", `user,id=net0,hostfwd=tcp:127.0.0.1:${port}-:22`],
     ...["-device", "virtio-net-pci,netdev=net0,romfile="],
+    ...devices,
     ...kernel,
   ];
 }

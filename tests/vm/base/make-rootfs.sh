@@ -1,9 +1,10 @@
 #!/bin/bash
-# Makes the root file system of the guest from Debian packages: make-rootfs.sh DIR. Needs root, a
-# Debian mirror and two to five minutes. What it makes is cached by a hash of this file, so that
-# any change here makes it anew.
+# Makes the root file system of the guest from Debian packages: make-rootfs.sh DIR [PACKAGE...].
+# Needs root, a Debian mirror and two to five minutes. What it makes is cached by a hash of this
+# file and the additional packages, so that any change here makes it anew.
 set -euo pipefail
 root=$1
+shift
 suite=trixie
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 DEBCONF_NONINTERACTIVE_SEEN=true
 
@@ -16,12 +17,14 @@ trap 'umount -l "$root/proc" "$root/dev"' EXIT
 printf '#!/bin/sh\nexit 101\n' > "$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
 install_packages() { chroot "$root" apt-get install -y --no-install-recommends "$@"; }
+# It has the EFI driver with which systemd-boot reads ext4, and would install itself as a boot loader.
+echo refind refind/install_to_esp boolean false | chroot "$root" debconf-set-selections
 # dracut first: with the kernel alone apt picks initramfs-tools, which breaks the bootstrap.
 install_packages dracut
 install_packages linux-image-cloud-amd64 ostree ostree-boot skopeo containers-storage \
   golang-github-containers-common openssh-server jq e2fsprogs xfsprogs dosfstools fdisk \
   systemd-resolved rpm systemd-boot grub-pc-bin grub2-common util-linux-extra procps \
-  selinux-policy-default policycoreutils selinux-utils bubblewrap
+  selinux-policy-default policycoreutils selinux-utils bubblewrap "$@"
 
 # The modules of the policy lie beside it, as in Fedora's images: /var is not the image's, and ostree has semodule
 # rebuild the policy, in bwrap, whenever it finalizes a deployment.
@@ -32,9 +35,18 @@ echo 'store-root = /etc/selinux' >> "$root/etc/selinux/semanage.conf"
 
 kernel=$(ls "$root/usr/lib/modules")
 # Only what a virtual machine with virtio needs: a small initramfs starts sooner under emulation.
+omitted="plymouth lvm mdraid dmraid multipath iscsi nfs i18n network systemd-networkd"
+drivers="virtio_blk virtio_pci virtio_net ext4 xfs vfat nls_cp437 nls_ascii"
+case " $* " in
+*" btrfs-progs "*) drivers+=" btrfs" ;;
+*) omitted+=" btrfs" ;;
+esac
+case " $* " in
+*" systemd-cryptsetup "*) drivers+=" dm_crypt tpm_crb tpm_tis" ;;
+*) omitted+=" crypt" ;;
+esac
 chroot "$root" dracut --force --no-hostonly --no-hostonly-cmdline --zstd \
-  --omit "plymouth lvm mdraid dmraid multipath iscsi nfs btrfs crypt i18n network systemd-networkd" \
-  --add ostree --add-drivers "virtio_blk virtio_pci virtio_net ext4 xfs vfat nls_cp437 nls_ascii" \
+  --omit "$omitted" --add ostree --add-drivers "$drivers" \
   "/usr/lib/modules/$kernel/initramfs.img" "$kernel"
 cp "$root/boot/vmlinuz-$kernel" "$root/usr/lib/modules/$kernel/vmlinuz"
 
