@@ -133,7 +133,11 @@ test.each([
   const { ctx } = scriptedContext(root, []);
   const wanted = [{ name: "vmlinuz", sizeBytes: HUGE, checksum: it.wanted }];
   const deployments = [booted, rollback, same, foreign];
-  const isThere = isKernelInBoot(ctx, { repo, booted }, { wanted, deployments });
+  const isThere = isKernelInBoot(
+    ctx,
+    { repo, stateroot: booted.stateroot },
+    { wanted, deployments },
+  );
   expect(await isThere).toBe(it.want);
 });
 
@@ -152,7 +156,7 @@ test("without room for it only a kernel that is in /boot is accepted", async () 
     const commit = "c".repeat(64);
     await writeKernel(repo, commit, wanted);
     const { ctx } = scriptedContext(root, [["? ostree --version", " Version: '2025.2'\n"]]);
-    return await requireBootRoom(ctx, { repo, commit, booted });
+    return await requireBootRoom(ctx, { repo, commit, stateroot: booted.stateroot });
   };
   await expect(ask(OLD)).resolves.toBeUndefined();
   await expect(ask(NEW)).rejects.toMatchObject({ kind: "space" });

@@ -18,7 +18,8 @@ const PRUNES_EARLY = "2024.6";
 export interface StagedKernel {
   readonly repo: string;
   readonly commit: string;
-  readonly booted: Deployment;
+  /** The stateroot of the new deployment. */
+  readonly stateroot: string;
 }
 
 /** Refuses, as `space`, a commit whose kernel and initramfs do not fit beside those that stay. */
@@ -32,7 +33,7 @@ export async function requireBootRoom(ctx: Context, kernel: StagedKernel): Promi
   const { deployments } = await readSysroot(ctx);
   if (await isKernelInBoot(ctx, kernel, { wanted, deployments })) return;
   const freeable = isAtLeast((await readOstree(ctx)).version, PRUNES_EARLY)
-    ? await sumFreeableKernels(boot, deployments)
+    ? await sumFreeableKernels(boot, deployments, kernel.stateroot)
     : 0;
   const availableBytes = freeBytes + freeable;
   if (requiredBytes <= availableBytes) return;
@@ -50,14 +51,14 @@ export async function requireBootRoom(ctx: Context, kernel: StagedKernel): Promi
  */
 export async function isKernelInBoot(
   ctx: Context,
-  { repo, booted }: Pick<StagedKernel, "repo" | "booted">,
+  { repo, stateroot }: Pick<StagedKernel, "repo" | "stateroot">,
   {
     wanted,
     deployments,
   }: { readonly wanted: readonly KernelFile[]; readonly deployments: readonly Deployment[] },
 ): Promise<boolean> {
   const checked = new Set<string>();
-  for (const it of deployments.filter(({ stateroot }) => stateroot === booted.stateroot)) {
+  for (const it of deployments.filter((it) => it.stateroot === stateroot)) {
     const name = nameKernel(it);
     if (checked.has(name)) continue;
     checked.add(name);
@@ -106,8 +107,9 @@ export async function readKernelFiles(
 export async function sumFreeableKernels(
   boot: string,
   deployments: readonly Deployment[],
+  stateroot?: string,
 ): Promise<number> {
-  const kept = new Set(keptDeployments(deployments).map(nameKernel));
+  const kept = new Set(keptDeployments(deployments, stateroot).map(nameKernel));
   const top = join(boot, "ostree");
   let sum = 0;
   // A file there is not a kernel: ostree records a failed shutdown in one.

@@ -59,7 +59,8 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
     });
     request.onEvent({ type: "stage", stage: "deploying" });
     const repo = systemRepo(ctx);
-    await requireBootRoom(ctx, { repo, commit: image.commit, booted });
+    const stateroot = fresh?.stateroot ?? booted.stateroot;
+    await requireBootRoom(ctx, { repo, commit: image.commit, stateroot });
     await notePolicyRefresh(ctx, { repo, commit: image.commit });
     const kargs =
       fresh === undefined
@@ -71,7 +72,7 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
     const policyRoot = (await isSelinuxOn(ctx)) ? ctx.root : undefined;
     await fetchBoundImages(ctx, { sysroot, repo, commit: image.commit, policyRoot });
     await stageLabelled(ctx, {
-      stateroot: fresh?.stateroot ?? booted.stateroot,
+      stateroot,
       commit: image.commit,
       origin: formatOrigin(reference),
       kargs,

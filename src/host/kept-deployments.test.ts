@@ -16,3 +16,13 @@ test.each([
   const others = judged === running ? [] : [running];
   expect(keptDeployments([judged, ...others]).includes(judged)).toBe(isKept);
 });
+
+test.each([
+  ["the booted one", running, true],
+  ["the rollback of the booted stateroot", deployment("a"), true],
+  ["one of the same stateroot", elsewhere, false],
+  ["the staged one", deployment("c", { isStaged: true }), false],
+])("whether a new deployment in another stateroot leaves in place: %s", (_, judged, isKept) => {
+  const others = judged === running ? [] : [running];
+  expect(keptDeployments([judged, ...others], "other").includes(judged)).toBe(isKept);
+});

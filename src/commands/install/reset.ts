@@ -6,7 +6,6 @@ import { deployImage, requireBooted, withProgress } from "../../deploy/deploy-im
 import { labelStagedEtc } from "../../deploy/label-etc.ts";
 import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
 import { type FreshStart, stageImage } from "../../deploy/stage-image.ts";
-
 import { BootcError } from "../../errors.ts";
 import type { Deployment } from "../../host/deployment.ts";
 import { parseKargs } from "../../host/kargs.ts";
