@@ -100,11 +100,14 @@ describe.skipIf(process.arch !== "x64")("systemd-boot", () => {
   const DRIVER = "/usr/share/refind/refind/drivers_x64/ext4_x64.efi";
   const COMPLETE = [...LOADER, DRIVER];
 
+  const SIGNED = [`${LOADER[0]}.signed`, "/usr/bin/bootctl", DRIVER];
+
   test.each([
-    ["EFI", { isEfi: true }],
-    ["a disk for another machine", { genericImage: true }],
-  ])("is installed for %s", async (_about, machine) => {
-    expect(await decide(COMPLETE, "systemd", machine)).toEqual({
+    ["EFI", COMPLETE, { isEfi: true }],
+    ["EFI that asks for a signature", SIGNED, { isEfi: true }],
+    ["a disk for another machine", COMPLETE, { genericImage: true }],
+  ])("is installed for %s", async (_about, files, machine) => {
+    expect(await decide(files, "systemd", machine)).toEqual({
       kind: "systemd-boot",
       program: "/usr/bin/bootctl",
       driver: DRIVER,

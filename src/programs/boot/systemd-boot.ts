@@ -32,8 +32,10 @@ export async function requireSystemdBoot(
 ): Promise<FoundSystemdBoot> {
   const arch = ARCHITECTURES[architecture];
   const program = "/usr/bin/bootctl";
+  // Debian has only the signed one, bootctl prefers it.
   const loader = `/usr/lib/systemd/boot/efi/systemd-boot${arch}.efi`;
-  if (arch === undefined || !(await has(loader)) || !(await has(program))) {
+  const hasLoader = (await has(`${loader}.signed`)) || (await has(loader));
+  if (arch === undefined || !hasLoader || !(await has(program))) {
     throw new BootcError("the image has no systemd-boot", {
       kind: "unsupported",
       hint: "add systemd-boot to the image, or install with another `--bootloader`",
