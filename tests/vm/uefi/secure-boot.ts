@@ -9,7 +9,7 @@ const KEYS_IN_IMAGE = "usr/lib/bootc/install/secureboot-keys/auto";
 
 /** What starts before the kernel has taken over, and the kernel. */
 const SIGNED = [
-  "usr/lib/systemd/boot/efi/systemd-bootx64.efi",
+  "usr/lib/systemd/boot/efi/systemd-bootx64.efi*",
   "usr/share/refind/refind/drivers_x64/ext4_x64.efi",
   "usr/lib/modules/*/vmlinuz",
 ];
