@@ -8,6 +8,8 @@ import { EMPTY_COMMIT, EMPTY_COMMIT_FILES } from "../testing/empty-commit.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import { decideKargs, describeContent } from "./stage-image.ts";
 
+const NOBODY = new Map<string, string>();
+
 const BOOTED: Deployment = {
   stateroot: "default",
   checksum: "a".repeat(64),
@@ -45,7 +47,7 @@ async function layOut(kargs: string): Promise<{ readonly root: string; readonly 
 test("arguments that only the old image asked for go, those of the host stay", async () => {
   const { root, commit } = await layOut('kargs = ["quiet"]\n');
   const { ctx } = scriptedContext(root, []);
-  expect(await decideKargs(ctx, BOOTED, commit)).toEqual(["root=UUID=1"]);
+  expect(await decideKargs(ctx, BOOTED, { commit, owners: NOBODY })).toEqual(["root=UUID=1"]);
 });
 
 test("a directory and a link to nothing beside the image's files take nothing from them", async () => {
@@ -56,21 +58,34 @@ test("a directory and a link to nothing beside the image's files take nothing fr
   await symlink("20.toml", join(dir, "30.toml"));
   await symlink("nowhere", join(dir, "40.toml"));
   const { ctx } = scriptedContext(root, []);
-  expect(await decideKargs(ctx, BOOTED, commit)).toEqual(["root=UUID=1"]);
+  expect(await decideKargs(ctx, BOOTED, { commit, owners: NOBODY })).toEqual(["root=UUID=1"]);
+});
+
+test("what programs asked for since the boot is added, even if the image no longer asks for it", async () => {
+  const { root, commit } = await layOut('kargs = ["quiet"]\n');
+  const { ctx } = scriptedContext(root, []);
+  const owners = new Map([["x-options-source-a", "nohz=on quiet"]]);
+  expect(await decideKargs(ctx, BOOTED, { commit, owners })).toEqual([
+    "root=UUID=1",
+    "nohz=on",
+    "quiet",
+  ]);
 });
 
 test("a command line that cannot be read is never made anew", async () => {
   const { root, commit } = await layOut('kargs = ["quiet"]\n');
   const { ctx } = scriptedContext(root, []);
-  await expect(decideKargs(ctx, { ...BOOTED, bootOptions: undefined }, commit)).rejects.toThrow(
-    "the kernel arguments of the booted deployment cannot be read",
-  );
+  await expect(
+    decideKargs(ctx, { ...BOOTED, bootOptions: undefined }, { commit, owners: NOBODY }),
+  ).rejects.toThrow("the kernel arguments of the booted deployment cannot be read");
 });
 
 test("where the images ask for the same, ostree may pass on what we cannot read", async () => {
   const { root, commit } = await layOut("kargs = []\n");
   const { ctx } = scriptedContext(root, []);
-  expect(await decideKargs(ctx, { ...BOOTED, bootOptions: undefined }, commit)).toBeUndefined();
+  expect(
+    await decideKargs(ctx, { ...BOOTED, bootOptions: undefined }, { commit, owners: NOBODY }),
+  ).toBeUndefined();
 });
 
 test("a version label is one line, and does not command the terminal", () => {

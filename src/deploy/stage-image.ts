@@ -1,7 +1,14 @@
 // Stages a pulled image: checks, kernel arguments, bound images, the deployment, the announcement.
 import { join } from "node:path";
 import { BootcError, doing } from "../errors.ts";
-import type { Deployment } from "../host/deployment.ts";
+import {
+  type EntryKeys,
+  ownedKargs,
+  ownersOf,
+  parseEntryKeys,
+  repeatRequests,
+} from "../host/boot/option-sources.ts";
+import { type Deployment, nameDeployment } from "../host/deployment.ts";
 import { collectKargs, updateKargs } from "../host/image-kargs.ts";
 import { addKargs, formatKargs, type Karg, parseKargs } from "../host/kargs.ts";
 import { describeManifestDifference } from "../host/manifest-difference.ts";
@@ -13,8 +20,10 @@ import { STAGING_MESSAGE_ID, writeJournal } from "../programs/systemd.ts";
 import type { OnPullEvent } from "../progress/progress.ts";
 import type { PulledImage } from "../pull/request.ts";
 import { openCommit } from "../repository/tree.ts";
+import { readEntryTextOf } from "../sysroot/boot-entries.ts";
 import { readKargsFiles } from "../sysroot/image-kargs.ts";
 import { deploymentDir } from "../sysroot/paths.ts";
+import { readStagedEntryKeys } from "../sysroot/staged.ts";
 import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { isSelinuxOn } from "../system/label.ts";
@@ -62,9 +71,10 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
     const stateroot = fresh?.stateroot ?? booted.stateroot;
     await requireBootRoom(ctx, { repo, commit: image.commit, stateroot });
     await notePolicyRefresh(ctx, { repo, commit: image.commit });
+    const owners = ownersOf(fresh === undefined ? await readStagedEntryKeys(ctx) : new Map());
     const kargs =
       fresh === undefined
-        ? await decideKargs(ctx, booted, image.commit)
+        ? await decideKargs(ctx, booted, { commit: image.commit, owners })
         : await decideFreshKargs(ctx, fresh, image.commit);
     // Before anything that needs them can boot; readers of progress know this order of steps.
     request.onEvent({ type: "stage", stage: "bound-images" });
@@ -76,6 +86,7 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
       commit: image.commit,
       origin: formatOrigin(reference),
       kargs,
+      ...(owners.size > 0 && { entryKeys: owners }),
       isLocked: request.isLocked,
       isFresh: fresh !== undefined,
     });
@@ -111,14 +122,21 @@ export function describeDifference(
   return describeManifestDifference(booted.content.layers, layers);
 }
 
+/** What is staged in the place of another staged deployment. */
+interface NextContent {
+  readonly commit: string;
+  /** Who owns which kernel arguments of that other deployment. */
+  readonly owners: EntryKeys;
+}
+
 /**
  * The new command line; undefined if ostree may pass on that of the booted deployment unchanged. Only
- * differences between the kargs.d files of the two images change it.
+ * differences between the kargs.d files of the two images change it, and requests of programs since the boot.
  */
 export async function decideKargs(
   ctx: Context,
   booted: Deployment,
-  commit: string,
+  { commit, owners }: NextContent,
 ): Promise<readonly Karg[] | undefined> {
   const [from, to] = await Promise.all([
     readKargsFiles(openDirectory(deploymentDir(ctx, booted))),
@@ -129,14 +147,17 @@ export async function decideKargs(
     readonly Karg[],
   ];
   if (booted.bootOptions === undefined) {
-    if (formatKargs(fromImage) === formatKargs(toImage)) return undefined;
+    if (formatKargs(fromImage) === formatKargs(toImage) && owners.size === 0) return undefined;
     throw new BootcError("the kernel arguments of the booted deployment cannot be read", {
       kind: "integrity",
       hint: "check that /boot is mounted and has the booted deployment's entry in loader/entries",
     });
   }
   const current = parseKargs(booted.bootOptions).filter((it) => !it.startsWith("ostree="));
-  const wanted = updateKargs(current, fromImage, toImage);
+  const keys = parseEntryKeys((await readEntryTextOf(ctx, nameDeployment(booted))) ?? "");
+  const owned = repeatRequests({ kargs: current, keys }, owners);
+  // An image may stop asking for what a program still asks for.
+  const wanted = addKargs(updateKargs(owned.kargs, fromImage, toImage), ownedKargs(owned));
   const isSame = wanted.length === current.length && wanted.every((it, i) => it === current[i]);
   return isSame ? undefined : wanted;
 }

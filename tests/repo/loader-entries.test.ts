@@ -5,10 +5,27 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { deploy, type StoredImage, storeImage } from "./deployed-images.ts";
 import { sidOstree, trixieOstree } from "./ostree-versions.ts";
 import { readSamples } from "./page-samples.ts";
+import { pushImage } from "./pushed-images.ts";
+import { type Registry, startRegistry } from "./registry.ts";
 import { makeHost, missing, type SimulatedHost } from "./simulated-boot.ts";
 
 const TUNED = "x-options-source-tuned";
 const ADMIN = "x-options-source-admin";
+
+/** The fields of the entry that boots next. */
+function entryOf(host: SimulatedHost) {
+  const dir = join(host.sysroot, "boot/loader/entries");
+  const fields = readdirSync(dir).map((name) =>
+    Object.fromEntries(
+      readFileSync(join(dir, name), "utf8")
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split(/ (.*)/s, 2)),
+    ),
+  );
+  const [best] = fields.sort((a, b) => Number(b.version) - Number(a.version));
+  return { ...best, options: best?.options.replace(/ ?ostree=\S+/, "") };
+}
 
 describe.skipIf(missing)("loader-entries on the newest ostree", () => {
   let host: SimulatedHost;
@@ -21,20 +38,7 @@ describe.skipIf(missing)("loader-entries on the newest ostree", () => {
   afterAll(() => host.remove());
 
   const set = (words: string) => host.bootc(`loader-entries set-options-for-source ${words}`);
-  /** The fields of the entry that boots next. */
-  const entry = () => {
-    const dir = join(host.sysroot, "boot/loader/entries");
-    const fields = readdirSync(dir).map((name) =>
-      Object.fromEntries(
-        readFileSync(join(dir, name), "utf8")
-          .trimEnd()
-          .split("\n")
-          .map((line) => line.split(/ (.*)/s, 2)),
-      ),
-    );
-    const [best] = fields.sort((a, b) => Number(b.version) - Number(a.version));
-    return { ...best, options: best?.options.replace(/ ?ostree=\S+/, "") };
-  };
+  const entry = () => entryOf(host);
   const staged = () => JSON.parse(host.bootc("status --json").stdout).status.staged;
 
   test("arguments and their owner are in the entry after the next boot", () => {
@@ -131,6 +135,70 @@ describe.skipIf(missing)("loader-entries on the newest ostree", () => {
     const { status, stderr } = set(words);
     expect(status).toBe(2);
     expect(stderr).toContain(want);
+  });
+});
+
+describe.skipIf(missing)("arguments that are staged, and then another image", () => {
+  let registry: Registry;
+  let host: SimulatedHost;
+  let name: string;
+  const push = (tag: string, version: string, kargs: string) =>
+    pushImage(`${name}:${tag}`, {
+      version,
+      kargs: { "10-a.toml": `kargs = ${kargs}\n` },
+      files: {
+        "etc/containers/registries.conf": `[[registry]]\nlocation = "${registry.address}"\ninsecure = true\n`,
+      },
+    });
+  beforeAll(async () => {
+    registry = await startRegistry();
+    name = `${registry.address}/loader-entries`;
+    await push("latest", "1", '["image=1", "quiet"]');
+    host = makeHost(sidOstree());
+    const outcome = host.bootcOutside(
+      ...["internals", "ostree-container", "image", "deploy", `--sysroot=${host.sysroot}`],
+      ...["--stateroot=default", `--imgref=ostree-unverified-registry:${name}:latest`],
+      ...["--insecure-skip-tls-verification", "--karg=root=UUID=x"],
+      ...["--karg=image=1", "--karg=quiet"],
+    );
+    expect(outcome.status, outcome.stderr).toBe(0);
+  });
+  afterAll(async () => {
+    host?.remove();
+    await registry?.stop();
+  });
+
+  const run = (words: string) => {
+    const outcome = host.bootc(words);
+    expect(outcome.status, `${words}: ${outcome.stderr}`).toBe(0);
+  };
+  const set = (words: string) => run(`loader-entries set-options-for-source ${words}`);
+
+  test("an upgrade keeps what two sources asked for, and brings the image's own", async () => {
+    set("--source tuned --options 'nohz=on quiet'");
+    set("--source admin --options debug");
+    await push("latest", "2", '["image=2"]');
+    run("upgrade");
+    host.reboot();
+    expect(entryOf(host)).toMatchObject({
+      options: "root=UUID=x nohz=on debug image=2 quiet",
+      [TUNED]: "nohz=on quiet",
+      [ADMIN]: "debug",
+    });
+  });
+
+  test("a source that gave up stays without arguments after a switch and an upgrade over it", async () => {
+    set("--source tuned");
+    await push("other", "3", '["image=2"]');
+    run(`switch ${name}:other`);
+    await push("other", "4", '["image=2"]');
+    run("upgrade");
+    host.reboot();
+    expect(entryOf(host)).toMatchObject({
+      options: "root=UUID=x debug image=2",
+      [TUNED]: "",
+      [ADMIN]: "debug",
+    });
   });
 });
 

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { changeSource, parseEntryKeys, parseSourceRequest } from "./option-sources.ts";
+import {
+  changeSource,
+  ownedKargs,
+  parseEntryKeys,
+  parseSourceRequest,
+  repeatRequests,
+} from "./option-sources.ts";
 
 const TUNED = "x-options-source-tuned";
 const ADMIN = "x-options-source-admin";
@@ -127,4 +133,40 @@ test("an entry's extension keys, empty ones included", () => {
     [ADMIN]: "",
     "x-bare": "",
   });
+});
+
+test.each([
+  {
+    what: "new arguments are added to those that are booted",
+    booted: { kargs: ["root=x"], keys: {} },
+    staged: { [TUNED]: "isolcpus=1", [ADMIN]: "quiet" },
+    want: "root=x isolcpus=1 quiet",
+  },
+  {
+    what: "a source has given up, another has changed its mind",
+    booted: {
+      kargs: ["root=x", "quiet", "nohz=on"],
+      keys: { [TUNED]: "nohz=on", [ADMIN]: "quiet" },
+    },
+    staged: { [TUNED]: "nohz=off", [ADMIN]: "" },
+    want: "root=x nohz=off",
+  },
+  {
+    what: "keys that are not ours are left alone",
+    booted: { kargs: ["root=x"], keys: {} },
+    staged: { "x-vendor": "quiet" },
+    want: "root=x",
+  },
+])("requests that are repeated: $what", ({ booted, staged, want }) => {
+  const before = { kargs: booted.kargs, keys: new Map(Object.entries<string>(booted.keys)) };
+  const after = repeatRequests(before, new Map(Object.entries<string>(staged)));
+  expect(after.kargs.join(" ")).toBe(want);
+});
+
+test("arguments that are owned and there", () => {
+  const keys = new Map([
+    [TUNED, "a=1 gone"],
+    ["x-vendor", "c"],
+  ]);
+  expect(ownedKargs({ kargs: ["a=1", "b", "c"], keys })).toEqual(["a=1"]);
 });

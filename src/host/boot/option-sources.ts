@@ -1,7 +1,14 @@
 // Which program owns which kernel arguments: the keys `x-options-source-NAME` of a boot loader entry.
 // The entry's `options` hold the arguments of all owners together with everybody else's.
 import { BootcError } from "../../errors.ts";
-import { addKargs, formatKargs, type Karg, parseKargs, removeKargs } from "../kargs.ts";
+import {
+  addKargs,
+  areEqualKargs,
+  formatKargs,
+  type Karg,
+  parseKargs,
+  removeKargs,
+} from "../kargs.ts";
 
 const PREFIX = "x-options-source-";
 
@@ -71,4 +78,26 @@ export function changeSource(owned: OwnedKargs, request: SourceRequest): OwnedKa
   if (isSame && value === before) return undefined;
   // An empty key stays: ostree copies keys that a new entry lacks from the booted one.
   return { kargs, keys: new Map([...owned.keys, [key, value]]) };
+}
+
+/** Of the extension keys of an entry, those that name owners of arguments. */
+export function ownersOf(keys: EntryKeys): EntryKeys {
+  return new Map([...keys].filter(([key]) => key.startsWith(PREFIX)));
+}
+
+/**
+ * `booted` as if every source had asked there for what it owns in `staged`: another image that gets staged
+ * in the place of that one begins with what is booted.
+ */
+export function repeatRequests(booted: OwnedKargs, staged: EntryKeys): OwnedKargs {
+  return [...ownersOf(staged)].reduce((owned, [key, value]) => {
+    const request = { source: key.slice(PREFIX.length), wanted: parseKargs(value) };
+    return changeSource(owned, request) ?? owned;
+  }, booted);
+}
+
+/** The arguments that a source owns, without those that somebody has taken away. */
+export function ownedKargs({ kargs, keys }: OwnedKargs): readonly Karg[] {
+  const owned = [...ownersOf(keys).values()].flatMap(parseKargs);
+  return kargs.filter((karg) => owned.some((it) => areEqualKargs(it, karg)));
 }
