@@ -1,11 +1,10 @@
 // An image made by us, pushed: written into a layout of its own for as long as that takes.
-import { mkdtemp, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { doing } from "../errors.ts";
 import { formatImageReference, type ImageReference } from "../image/reference.ts";
 import { deliverLayout } from "../programs/skopeo/deliver.ts";
 import type { RegistryAccess } from "../programs/skopeo/skopeo.ts";
 import type { Context } from "../system/context.ts";
+import { withWorkDirectory } from "../system/work-directory.ts";
 import type { LayerCompression, Layout } from "./layout.ts";
 
 export interface Push {
@@ -21,17 +20,13 @@ export async function pushMade(
   { target, access = {}, isFast = false }: Push,
   make: (layout: Layout) => Promise<string>,
 ): Promise<string> {
-  // On a disk: it takes as much room as the image.
-  const dir = await mkdtemp(join(ctx.env.TMPDIR ?? "/var/tmp", "bootc-export-"));
   const compression = decideCompression(target, isFast);
-  try {
+  return await withWorkDirectory(ctx, "export", async (dir) => {
     await make({ dir, compression, signal: ctx.signal });
     return await doing(`pushing ${formatImageReference(target)}`, () =>
       deliverLayout(ctx, { layoutDir: dir, target, access }),
     );
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
+  });
 }
 
 /** A storage keeps its layers unpacked. */

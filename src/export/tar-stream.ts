@@ -1,12 +1,11 @@
 // A commit with all its objects as one tar, format version 1; and such a tar as an image of one layer.
-import { mkdtemp, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { formatImageTime } from "../image/config.ts";
 import { platformOf } from "../image/platform.ts";
 import type { ImageReference } from "../image/reference.ts";
 import { LAYOUT_IMAGE } from "../programs/skopeo/skopeo.ts";
 import { tarOf } from "../pull/store/by-ostree.ts";
 import type { Context } from "../system/context.ts";
+import { withWorkDirectory } from "../system/work-directory.ts";
 import { createLayout, writeImageOf, writeTarLayer } from "./layout.ts";
 import { commitLayerEntries, readCommitObjects } from "./object-layer.ts";
 
@@ -24,9 +23,8 @@ export async function withTarAsImage<T>(
   tar: AsyncIterable<Uint8Array>,
   work: (image: ImageReference) => Promise<T>,
 ): Promise<T> {
-  const dir = await mkdtemp(join(ctx.env.TMPDIR ?? "/var/tmp", "bootc-import-"));
-  const layout = { dir, compression: "none", signal: ctx.signal } as const;
-  try {
+  return await withWorkDirectory(ctx, "import", async (dir) => {
+    const layout = { dir, compression: "none", signal: ctx.signal } as const;
     await createLayout(layout);
     const { descriptor, diffId } = await writeTarLayer(layout, tar);
     const { os, architecture } = platformOf(process.arch);
@@ -37,7 +35,5 @@ export async function withTarAsImage<T>(
     };
     await writeImageOf(layout, config, { schemaVersion: 2, layers: [descriptor] });
     return await work({ transport: "oci", name: `${dir}:${LAYOUT_IMAGE}` });
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
+  });
 }

@@ -1,17 +1,16 @@
 // rpm: which files belong to packages.
-import { copyFile, mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { copyFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { doing } from "../errors.ts";
 import type { Context } from "../system/context.ts";
+import { withWorkDirectory } from "../system/work-directory.ts";
 
 /**
  * The paths of all files of all packages in the database at `dir`. It is copied first: even a query of rpm's
  * writes beside a database in SQLite.
  */
 export async function readRpmFiles(ctx: Context, dir: string): Promise<readonly string[]> {
-  const copy = await mkdtemp(join(tmpdir(), "bootc-rpmdb-"));
-  try {
+  return await withWorkDirectory(ctx, "rpmdb", async (copy) => {
     for (const it of await readdir(dir, { withFileTypes: true })) {
       if (it.isFile()) await copyFile(join(dir, it.name), join(copy, it.name));
     }
@@ -19,9 +18,7 @@ export async function readRpmFiles(ctx: Context, dir: string): Promise<readonly 
     return await doing("reading the package database", async () =>
       parseRpmFiles(await ctx.read("rpm", args)),
     );
-  } finally {
-    await rm(copy, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Paths a line each; packages without files say so in words. */

@@ -32,7 +32,7 @@ export async function lockFile(
 ): Promise<FileLock> {
   const file = await open(path, "a+", 0o600);
   try {
-    if (!(await flock(ctx, file, ["--nonblock"]))) {
+    if (!(await tryLock(ctx, file))) {
       const holder = await describeHolder(path);
       options.onWait(holder);
       await waitForLock(ctx, file, { holder, timeoutMs: options.timeoutMs });
@@ -51,10 +51,15 @@ export async function isLocked(ctx: Context, path: string): Promise<boolean> {
   const file = await open(path, "r").catch(ifMissing(undefined));
   if (file === undefined) return false;
   try {
-    return !(await flock(ctx, file, ["--nonblock"]));
+    return !(await tryLock(ctx, file));
   } finally {
     await file.close();
   }
+}
+
+/** Locks an open file or directory until it is closed; false when another process holds the lock. */
+export async function tryLock(ctx: Context, file: FileHandle): Promise<boolean> {
+  return await flock(ctx, file, ["--nonblock"]);
 }
 
 async function waitForLock(

@@ -1,13 +1,22 @@
 // Commits as container images again: stored images layer by layer, and commits of any repository encapsulated.
 import { execFileSync } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { globSync } from "node:fs";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formatDictionary } from "../../src/ostree/objects.ts";
 import { CAPABILITY } from "./images/derived.ts";
 import { dir, file, hardlink, makeTar, symlink } from "./images/tar-writer.ts";
 import { describeEachOstree } from "./ostree-versions.ts";
-import { bootc, makeScratch, ostree, pullArgs, type Scratch, skopeo } from "./program.ts";
+import {
+  bootc,
+  makeScratch,
+  ostree,
+  pullArgs,
+  type Scratch,
+  skopeo,
+  startBootc,
+} from "./program.ts";
 import { makeTinyImage } from "./tiny-image.ts";
 
 const LONG = `usr/lib/${"long-".repeat(30)}ü`;
@@ -154,6 +163,41 @@ describeEachOstree(({ version }) => {
       expect(listed).toMatch(/-00644 65534 65534 +1 \/usr\/lib\/nobody\n/);
       expect(listed).not.toContain("/usr/bin/su");
       expect(listed).not.toContain("/usr/old/a");
+    });
+
+    test("is exported anew after a run that was killed, whose files go", async () => {
+      const top = join(scratch.dir, `large-${version}`);
+      await mkdir(top);
+      const large = Buffer.alloc(200_000_000, "content");
+      await makeTinyImage(top, "os", { layers: [{ "/usr/lib/large": large }] });
+      const own = scratch.repo(`killed-${version}`);
+      await pull(own, `oci:${top}:os`);
+      const temporary = join(scratch.dir, `tmp-${version}`);
+      await mkdir(temporary);
+      const start = (name: string) =>
+        startBootc(
+          [
+            ...["internals", "ostree-container", "image", "reexport", "--repo", own],
+            ...[`oci:${top}:os`, `oci:${scratch.dir}/${name}-${version}:os`],
+          ],
+          { env: { TMPDIR: temporary } },
+        );
+      const begun = () => globSync("bootc-export-*/layer-0.part", { cwd: temporary });
+      const killed = start("killed");
+      await killed.until(() => begun().length === 1);
+      killed.kill("SIGKILL");
+      await killed.ended;
+      const left = begun();
+      expect(left).toHaveLength(1);
+      const stopped = start("stopped");
+      await stopped.until(() => begun().length === 1 && begun()[0] !== left[0]);
+      stopped.kill("SIGSTOP");
+      const running = begun();
+      expect(await start("whole").ended).toMatchObject({ status: 0, stderr: "" });
+      expect(begun()).toEqual(running);
+      stopped.kill("SIGCONT");
+      expect(await stopped.ended).toMatchObject({ status: 0, stderr: "" });
+      expect(await readdir(temporary)).toEqual([]);
     });
 
     test("that is not there, or has lost a layer, is refused", async () => {

@@ -1,6 +1,5 @@
 // An image by its name, as a tree and as facts about its layers.
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing } from "../../errors.ts";
 import { isObject, parseJsonObject } from "../../format/json.ts";
@@ -11,6 +10,7 @@ import { readAuthFile, requirePolicyFile } from "../../programs/skopeo/policy.ts
 import { copyToLayout } from "../../programs/skopeo/skopeo.ts";
 import { openLayerBlob } from "../../pull/import/blob.ts";
 import type { Context } from "../../system/context.ts";
+import { withWorkDirectory } from "../../system/work-directory.ts";
 import type { ImageFacts } from "../check.ts";
 import type { ImageTree } from "../tree.ts";
 import { type OpenLayer, readLayers } from "./layers.ts";
@@ -23,9 +23,8 @@ export interface ReadImage {
 /** `name` is `TRANSPORT:NAME`, as skopeo has it. */
 export async function readImage(ctx: Context, name: string): Promise<ReadImage> {
   const image = parseImageReference(name);
-  return await doing(`reading the image ${formatImageReference(image)}`, async () => {
-    const dir = await mkdtemp(join(tmpdir(), "bootc-image-"));
-    try {
+  return await doing(`reading the image ${formatImageReference(image)}`, () =>
+    withWorkDirectory(ctx, "image", async (dir) => {
       const authFile = await readAuthFile(ctx);
       const source = {
         image,
@@ -35,10 +34,8 @@ export async function readImage(ctx: Context, name: string): Promise<ReadImage> 
       const target = { layoutDir: join(dir, "layout"), blobDir: join(dir, "blobs") };
       await copyToLayout(ctx, source, { target });
       return await readLayout(target);
-    } finally {
-      await rm(dir, { recursive: true, force: true });
-    }
-  });
+    }),
+  );
 }
 
 interface Layout {
