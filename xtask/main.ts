@@ -21,7 +21,7 @@ const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
   ],
   man: ["write a man page for every command to target/man", () => import("./man.ts")],
   completions: [
-    "write completion scripts for bash, zsh and fish to target/completions",
+    "write completion scripts for all shells to target/completions",
     () => import("./completions.ts"),
   ],
   licenses: [

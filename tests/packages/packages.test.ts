@@ -157,6 +157,8 @@ describe.skipIf(missing)(`packages${missing ? ` (${missing})` : ""}`, () => {
     expect(files).toMatch(/^\/usr\/share\/bash-completion\/completions\/bootc$/m);
     expect(files).toMatch(/^\/usr\/share\/zsh\/site-functions\/_bootc$/m);
     expect(files).toMatch(/^\/usr\/share\/fish\/vendor_completions\.d\/bootc\.fish$/m);
+    expect(files).toMatch(/^\/usr\/share\/elvish\/lib\/bootc\.elv$/m);
+    expect(files).toMatch(/^\/usr\/share\/powershell\/completions\/bootc\.ps1$/m);
     for (const name of ["LICENSE-APACHE", "LICENSE-MIT", "LICENSE.dependencies", "LICENSE.nodejs"])
       expect(files).toMatch(new RegExp(`^/usr/share/licenses/bootc[^/]*/${name}$`, "m"));
   });
