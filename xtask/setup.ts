@@ -16,6 +16,7 @@ export const TEST_PROGRAMS = [
   "strip",
   "eu-strip",
   "debootstrap",
+  "python3",
   "createrepo_c",
   "ostree",
   "skopeo",

@@ -3,17 +3,10 @@
 // run through their own dynamic linkers, so that they see the same files under the same names as everything else
 // in a test.
 import { execFileSync } from "node:child_process";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe } from "vitest";
+import { unpackPackages } from "./debian-packages.ts";
 
 export interface OstreeVersion {
   /** `2022.7`; what `ostree --version` says. */
@@ -81,41 +74,14 @@ function make(top: string, unpack: (root: string) => void): void {
 }
 
 function unpackTrixie(root: string): void {
-  debootstrap("--variant=minbase", "--include=ostree", "trixie", root);
+  execFileSync("debootstrap", ["--variant=minbase", "--include=ostree", "trixie", root], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
 }
-
-/** Replaces debootstrap's own script for a suite: installs only ostree and its dependencies. */
-const OSTREE_ALONE = `mirror_style release
-download_style apt
-finddebs_style from-indices
-variants -
-keyring /usr/share/keyrings/debian-archive-keyring.gpg
-work_out_debs () { required=ostree; base=; }
-`;
 
 /** Nothing in it is configured or run, so that its packages need not suit this machine's kernel or tools. */
 function unpackSid(root: string): void {
-  const work = `${root}.work`;
-  rmSync(work, { recursive: true, force: true });
-  try {
-    mkdirSync(root);
-    mkdirSync(work);
-    const script = join(work, "script");
-    writeFileSync(script, OSTREE_ALONE);
-    const target = join(work, "target");
-    const usualMirror = "";
-    debootstrap("--download-only", "sid", target, usualMirror, script);
-    const archives = join(target, "var/cache/apt/archives");
-    for (const name of readdirSync(archives).filter((it) => it.endsWith(".deb"))) {
-      execFileSync("dpkg-deb", ["--extract", join(archives, name), root]);
-    }
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
-}
-
-function debootstrap(...args: readonly string[]): void {
-  execFileSync("debootstrap", args, { stdio: ["ignore", "ignore", "inherit"] });
+  unpackPackages(root, { suite: "sid", packages: ["ostree"] });
 }
 
 function wrapperText(root: string): string {

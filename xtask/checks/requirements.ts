@@ -33,6 +33,7 @@ const PACKAGES: Readonly<Record<string, Packages>> = {
   readelf: { debian: "binutils", fedora: "binutils" },
   "eu-strip": { debian: "elfutils", fedora: "elfutils" },
   debootstrap: { debian: "debootstrap", fedora: "debootstrap" },
+  python3: { debian: "python3", fedora: "python3" },
   createrepo_c: { debian: "createrepo-c", fedora: "createrepo_c" },
   ostree: { debian: "ostree", fedora: "ostree" },
   skopeo: { debian: "skopeo", fedora: "skopeo" },

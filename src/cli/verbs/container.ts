@@ -1,7 +1,7 @@
 // The verbs for images, which run in an image build or on a directory.
 import type { Context } from "../../system/context.ts";
 import { type Command, Option } from "../commander.ts";
-import { declared } from "../options.ts";
+import { collectValues, declared } from "../options.ts";
 
 export function declareContainerCommands(program: Command, ctx: Context): void {
   const container = program
@@ -10,6 +10,7 @@ export function declareContainerCommands(program: Command, ctx: Context): void {
   declareInspect(container, ctx);
   declareLint(container, ctx);
   declareSplit(container, ctx);
+  declareUkify(container, ctx);
   declareExport(container, ctx);
 }
 
@@ -77,6 +78,35 @@ function declareSplit(container: Command, ctx: Context): void {
     .action(async (options) => {
       const command = await import("../../commands/container/split-kernel-and-rootfs.ts");
       await command.splitKernelAndRootfs(ctx, declared(options));
+    });
+}
+
+function declareUkify(container: Command, ctx: Context): void {
+  container
+    .command("ukify")
+    .description("make a unified kernel image of an image's kernel, with ukify")
+    .argument("[args...]", "words for `ukify build`, after `--`")
+    .addOption(rootfsOption())
+    .option(
+      "--kernel-dir <directory>",
+      "where vmlinuz and initramfs.img are; its name is the version",
+    )
+    .option("--composefs-digest <digest>", "the composefs digest of the image")
+    .option("--allow-missing-verity", "let the image boot from file systems without fs-verity")
+    .option("--write-dumpfile-to <file>", "not supported: needs the digest to be computed here")
+    .addOption(
+      new Option("--karg <argument>", "one more kernel argument; may be repeated")
+        .argParser(collectValues)
+        .hideHelp(),
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n" +
+        '  bootc container ukify --rootfs /target --composefs-digest "$DIGEST" -- --output /out/os.efi',
+    )
+    .action(async (args, options) => {
+      const { ukify } = await import("../../commands/container/ukify.ts");
+      await ukify(ctx, args, declared(options));
     });
 }
 
