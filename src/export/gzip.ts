@@ -63,7 +63,7 @@ async function compressBlock(block: Buffer, { before, level }: BlockOptions): Pr
   return await deflate(block, {
     level,
     memLevel: 9,
-    chunkSize: BLOCK_BYTES / 4,
+    chunkSize: BLOCK_BYTES / 16,
     finishFlush: constants.Z_SYNC_FLUSH,
     ...(before === undefined ? {} : { dictionary: before.subarray(-WINDOW_BYTES) }),
   });
@@ -71,7 +71,8 @@ async function compressBlock(block: Buffer, { before, level }: BlockOptions): Pr
 
 /** The bytes of `source` in blocks of equal size, of which the last may be shorter. */
 async function* blocksOf(source: AsyncIterable<readonly Uint8Array[]>): AsyncGenerator<Buffer> {
-  let block = Buffer.allocUnsafe(BLOCK_BYTES);
+  const nextBuffer = createRing();
+  let block = nextBuffer();
   let used = 0;
   for await (const pieces of source) {
     for (let piece of pieces) {
@@ -82,10 +83,23 @@ async function* blocksOf(source: AsyncIterable<readonly Uint8Array[]>): AsyncGen
         piece = piece.subarray(part.length);
         if (used < BLOCK_BYTES) continue;
         yield block;
-        block = Buffer.allocUnsafe(BLOCK_BYTES);
+        block = nextBuffer();
         used = 0;
       }
     }
   }
   if (used > 0) yield block.subarray(0, used);
+}
+
+/** Buffers in turn: new ones for each block would take up memory faster than it is collected. */
+function createRing(): () => Buffer {
+  // Those under way, the one before the first of these, and the one that is being filled.
+  const buffers: Buffer[] = [];
+  let next = 0;
+  return () => {
+    const buffer = buffers[next] ?? Buffer.allocUnsafe(BLOCK_BYTES);
+    buffers[next] = buffer;
+    next = (next + 1) % (BLOCKS_AHEAD + 2);
+    return buffer;
+  };
 }

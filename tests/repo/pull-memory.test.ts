@@ -1,8 +1,8 @@
 // How much memory a pull of a large image takes: no layer is ever held in memory.
-import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { endWithPeak } from "./peak-memory.ts";
 import { makeScratch, ostree, pullArgs, type Scratch, startBootc } from "./program.ts";
 import { makeTinyImage } from "./tiny-image.ts";
 
@@ -27,13 +27,7 @@ test(`an image of ${LAYERS} layers and 1 GiB is pulled with at most ${LIMIT_MIB}
   });
   const repo = scratch.repo();
   const running = startBootc(pullArgs(repo, `ostree-unverified-image:oci:${dir}:os`));
-  // The kernel records the peak of this process alone. The peak only grows, so the last reading counts.
-  let peakKib = 0;
-  const looking = setInterval(() => {
-    peakKib = Math.max(peakKib, readPeakKib(running.pid));
-  }, 20);
-  const ended = await running.ended;
-  clearInterval(looking);
+  const { ended, peakKib } = await endWithPeak(running);
   expect(ended).toMatchObject({ status: 0 });
   expect(
     ostree("refs", `--repo=${repo}`, "--list", "ostree/container/blob").trim().split("\n"),
@@ -41,15 +35,3 @@ test(`an image of ${LAYERS} layers and 1 GiB is pulled with at most ${LIMIT_MIB}
   expect(peakKib).toBeGreaterThan(0);
   expect(peakKib / 1024).toBeLessThanOrEqual(LIMIT_MIB);
 });
-
-/** 0 when the process has ended. */
-function readPeakKib(pid: number): number {
-  try {
-    return Number(
-      /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0,
-    );
-  } catch (error) {
-    if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return 0;
-    throw error;
-  }
-}
