@@ -21,6 +21,8 @@ export const TEST_PROGRAMS = [
   "ostree",
   "skopeo",
   "docker-registry",
+  "promtool",
+  "etcd",
   "qemu-aarch64-static",
   "readelf",
   "strace",

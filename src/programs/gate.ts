@@ -1,24 +1,38 @@
 // Programs of the image or the administrator that say whether a step of an update is welcome now.
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
-import { readNamesIfAny } from "../system/files.ts";
+import { ifMissing, readNamesIfAny } from "../system/files.ts";
 import { failureOf } from "../system/run.ts";
 
 /** EX_TEMPFAIL of sysexits.h. */
 const NOT_NOW = 75;
 
-const DIRECTORIES = ["usr/lib/bootc/gates.d", "etc/bootc/gates.d"];
-
-/** Paths of the programs, in the order of their names; those in /etc replace the image's. */
 export async function readGatePrograms(ctx: Context): Promise<readonly string[]> {
+  return await readDropInPrograms(ctx, "gates.d");
+}
+
+/**
+ * Paths of the programs in a directory of the image and the one of the same name in /etc, in the order of
+ * their names. Those in /etc replace the image's, and a link to /dev/null masks one.
+ */
+export async function readDropInPrograms(
+  ctx: Context,
+  directory: string,
+): Promise<readonly string[]> {
   const byName = new Map<string, string>();
-  for (const dir of DIRECTORIES) {
-    for (const name of await readNamesIfAny(join(ctx.root, dir))) {
-      if (!name.startsWith(".")) byName.set(name, join(ctx.root, dir, name));
+  for (const top of ["usr/lib/bootc", "etc/bootc"]) {
+    const dir = join(ctx.root, top, directory);
+    for (const name of await readNamesIfAny(dir)) {
+      if (!name.startsWith(".")) byName.set(name, join(dir, name));
     }
   }
-  return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path);
+  const paths = [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path);
+  const found = await Promise.all(
+    paths.map(async (path) => ({ path, stats: await stat(path).catch(ifMissing(undefined)) })),
+  );
+  return found.flatMap(({ path, stats }) => (stats?.isCharacterDevice() ? [] : [path]));
 }
 
 /** Asks one program about `step`: undefined for yes, else its reason. Any other failure is an error. */

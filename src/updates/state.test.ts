@@ -30,10 +30,10 @@ test.each([EMPTY_STATE, FULL])("a state is read as it was written", (state) => {
 test("the history keeps the newest 300 events, and the counts all", () => {
   let state = EMPTY_STATE;
   for (let atMs = 0; atMs < 400; atMs += 1)
-    state = withEvent(state, { atMs, event: "e", text: "" });
+    state = withEvent(state, { atMs, event: "found", text: "" });
   expect(state.history).toHaveLength(300);
   expect(state.history.at(-1)?.atMs).toBe(399);
-  expect(state.counts).toEqual({ e: 400 });
+  expect(state.counts).toEqual({ found: 400 });
 });
 
 test("the same failure again is counted, and is one event", () => {

@@ -8,6 +8,7 @@ import {
   requireString,
   requireStrings,
 } from "../format/json.ts";
+import type { EventName } from "./events.ts";
 
 export interface UpdatesState {
   readonly pause: Pause | undefined;
@@ -95,7 +96,10 @@ export const EMPTY_STATE: UpdatesState = {
 /** About three months of a host that updates daily. */
 const HISTORY_MAX = 300;
 
-export function withEvent(state: UpdatesState, entry: HistoryEntry): UpdatesState {
+export function withEvent(
+  state: UpdatesState,
+  entry: HistoryEntry & { readonly event: EventName },
+): UpdatesState {
   return {
     ...state,
     counts: { ...state.counts, [entry.event]: (state.counts[entry.event] ?? 0) + 1 },

@@ -123,6 +123,6 @@ function formatWindowState({ open, changes }: NonNullable<UpdatesStatus["window"
   return open ? `open until ${changes}` : `closed until ${changes}`;
 }
 
-function formatUntil(until: string | null): string {
+export function formatUntil(until: string | null): string {
   return until === null ? "" : ` (until ${until})`;
 }

@@ -10,8 +10,9 @@ import { returnSlot, takeSlot } from "../../updates/machine/fleet-lock.ts";
 import { judgeDueStep, warnedMsOf } from "../../updates/machine/judge.ts";
 import { readSituation } from "../../updates/machine/situation.ts";
 import { REAL_SURROUNDINGS, type Surroundings } from "../../updates/machine/surroundings.ts";
+import { updateMotd } from "../../updates/machine/tell.ts";
 import { type Block, type UpdateStep, withEvent } from "../../updates/state.ts";
-import { formatMoment } from "../../updates/status.ts";
+import { assembleStatus, formatMoment } from "../../updates/status.ts";
 
 export async function updatesRun(ctx: Context): Promise<void> {
   await runUpdates(ctx, REAL_SURROUNDINGS);
@@ -27,7 +28,17 @@ export async function runUpdates(ctx: Context, surroundings: Surroundings): Prom
     const block = judgeStep(situation, "check");
     if (block === undefined) await checkForUpdate(ctx, surroundings.now());
     await takeSteps(ctx, surroundings);
+  }).catch(async (error: unknown) => {
+    await showFailure(ctx, surroundings);
+    throw error;
   });
+}
+
+/** Those who log in learn of the failure, too. */
+async function showFailure(ctx: Context, { now }: Surroundings): Promise<void> {
+  if (ctx.signal.aborted) return;
+  const situation = await readSituation(ctx, now());
+  await updateMotd(ctx, assembleStatus(situation, situation.state.block));
 }
 
 /** Remembers that another image runs than at the last run. */
@@ -116,7 +127,10 @@ async function lockFleet(
 async function takeStep(
   ctx: Context,
   { now }: Surroundings,
-  { situation, step }: { readonly situation: Situation; readonly step: UpdateStep },
+  {
+    situation,
+    step,
+  }: { readonly situation: Situation; readonly step: Exclude<UpdateStep, "check"> },
 ): Promise<void> {
   const subject = step === "reboot" ? situation.host.staged : situation.state.found;
   const text = subject === undefined ? "" : describeFound(subject);
@@ -139,6 +153,7 @@ async function rememberBlock(
   block: Block | undefined,
 ): Promise<void> {
   const { state, host, nowMs } = situation;
+  await updateMotd(ctx, assembleStatus(situation, block));
   const digest = host.staged?.digest;
   const isNews = block?.rule === "sessions" && warnedMsOf(situation) === undefined;
   const warning = isNews && digest !== undefined ? { digest, atMs: nowMs } : undefined;

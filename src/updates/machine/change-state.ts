@@ -5,20 +5,27 @@ import type { Context } from "../../system/context.ts";
 import { lockFile } from "../../system/lock.ts";
 import type { UpdatesState } from "../state.ts";
 import { takeUpdatesState, writeUpdatesState } from "./state-file.ts";
+import { tellEvents } from "./tell.ts";
 
-/** Returns the state after `change`. Held only for a moment, so that a person can pause a run. */
+/**
+ * Returns the state after `change`, and tells people about its events. The lock is held only for a moment, so
+ * that a person can pause a run.
+ */
 export async function changeState(
   ctx: Context,
   nowMs: number,
   change: (state: UpdatesState) => UpdatesState,
 ): Promise<UpdatesState> {
   const name = { file: "updates-state.lock", purpose: "changing the state of updates" };
-  return await withLock(ctx, name, async () => {
-    const before = await takeUpdatesState(ctx, nowMs);
+  const { state, news } = await withLock(ctx, name, async () => {
+    const { state: before, damage } = await takeUpdatesState(ctx, nowMs);
     const after = change(before);
     if (after !== before) await writeUpdatesState(ctx, after);
-    return after;
+    const known = new Set(damage === undefined ? before.history : []);
+    return { state: after, news: after.history.filter((it) => !known.has(it)) };
   });
+  await tellEvents(ctx, news);
+  return state;
 }
 
 /** Only one run of automatic updates at a time. */

@@ -44,14 +44,15 @@ function afterDamage(message: string, nowMs: number): UpdatesState {
 }
 
 /** The same for those who change it: a damaged file gets another name, and a note says which. */
-export async function takeUpdatesState(ctx: Context, nowMs: number): Promise<UpdatesState> {
-  const { state, damage } = await readUpdatesState(ctx, nowMs);
-  if (damage === undefined) return state;
+export async function takeUpdatesState(ctx: Context, nowMs: number): Promise<ReadState> {
+  const found = await readUpdatesState(ctx, nowMs);
+  const { state, damage } = found;
+  if (damage === undefined) return found;
   const aside = `/${STATE}.damaged-${nowMs}`;
   await rename(join(ctx.root, STATE), join(ctx.root, aside));
   ctx.note(`warning: ${damage}; the file is now \`${aside}\``);
   await writeUpdatesState(ctx, state);
-  return state;
+  return found;
 }
 
 export async function writeUpdatesState(ctx: Context, state: UpdatesState): Promise<void> {

@@ -1,0 +1,20 @@
+// Programs of the image or the administrator that are told about what automatic updates did.
+import { describeError } from "../errors.ts";
+import type { Context } from "../system/context.ts";
+import { readDropInPrograms } from "./gate.ts";
+
+/** A program that waits for a mail server must not hold up an update for long. */
+const LIMIT_MS = 30_000;
+
+/** Starts each program with the name of the event, and gives it `document`. Failures are only noted. */
+export async function runHooks(ctx: Context, event: string, document: string): Promise<void> {
+  for (const path of await readDropInPrograms(ctx, "hooks.d")) {
+    try {
+      await ctx.run(path, [event], { input: document, isQuiet: true, timeoutMs: LIMIT_MS });
+    } catch (error) {
+      ctx.signal.throwIfAborted();
+      const { message, causes } = describeError(error);
+      ctx.note(`warning: telling \`${path}\` failed: ${[message, ...causes].join(": ")}`);
+    }
+  }
+}
