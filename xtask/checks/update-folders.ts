@@ -18,6 +18,7 @@ export const UPDATE_FOLDERS: Readonly<Record<string, Folder>> = {
       "src/host",
       "src/image",
       "src/programs",
+      "src/programs/skopeo",
       "src/sysroot",
       ...SYSTEM,
       "src/updates",

@@ -1,7 +1,7 @@
 // Declares the verbs for automatic updates.
 import type { Context } from "../../system/context.ts";
 import { type Command, Option } from "../commander.ts";
-import { declared } from "../options.ts";
+import { declared, withAccessOptions } from "../options.ts";
 
 export function declareUpdatesCommands(program: Command, ctx: Context): void {
   const updates = program
@@ -12,6 +12,7 @@ export function declareUpdatesCommands(program: Command, ctx: Context): void {
   declareWork(updates, ctx);
   declarePause(updates, ctx);
   declareHold(updates, ctx);
+  declareAnnotate(updates, ctx);
 }
 
 function declareShow(updates: Command, ctx: Context): void {
@@ -124,6 +125,34 @@ function declareHold(updates: Command, ctx: Context): void {
     .action(async (digest) => {
       const { updatesRelease } = await import("../../commands/updates/release.ts");
       await updatesRelease(ctx, digest);
+    });
+}
+
+function declareAnnotate(updates: Command, ctx: Context): void {
+  const command = updates
+    .command("annotate")
+    .description("write the rollout of an image into its manifest in a registry")
+    .argument("<image>", "REGISTRY/REPOSITORY:TAG; the tag moves to the new manifest")
+    .option("--start <time>", "no host updates earlier, such as 2026-12-01T06:00:00Z")
+    .option("--duration <duration>", "how long it takes until all hosts may update, such as 48h")
+    .addOption(
+      new Option(
+        "--steps <steps>",
+        "percentages of hosts and when, such as 0m=1,24h=25,3d=100",
+      ).conflicts("duration"),
+    )
+    .option("--paused", "no host updates")
+    .option("--minimum-version <version>", "only hosts that run this version or a newer one update")
+    .option("--clear", "remove the rollout: all hosts may update");
+  withAccessOptions(command)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  bootc updates annotate quay.io/example/os:latest " +
+        "--start 2026-12-01T06:00:00Z --duration 48h",
+    )
+    .action(async (image, options) => {
+      const { updatesAnnotate } = await import("../../commands/updates/annotate.ts");
+      await updatesAnnotate(ctx, image, declared(options));
     });
 }
 

@@ -17,12 +17,41 @@ export interface Delivery {
 
 /** Copies the image; the digest of its manifest there. */
 export async function deliverLayout(ctx: Context, delivery: Delivery): Promise<string> {
-  const { layoutDir, target, access } = delivery;
-  const digestFile = join(layoutDir, "delivered");
+  const { layoutDir } = delivery;
+  const from = { dir: layoutDir, source: `oci:${layoutDir}:${LAYOUT_IMAGE}`, words: [] };
+  return await deliver(ctx, from, delivery);
+}
+
+/**
+ * Copies what skopeo calls a directory: manifests exactly as they are, all of an index. Layers that the
+ * registry has need not be in it.
+ */
+export async function deliverDirectory(
+  ctx: Context,
+  delivery: { readonly dir: string } & Pick<Delivery, "target" | "access">,
+): Promise<string> {
+  const { dir } = delivery;
+  const words = ["--preserve-digests", "--all"];
+  return await deliver(ctx, { dir, source: `dir:${dir}`, words }, delivery);
+}
+
+interface DeliverySource {
+  /** Where skopeo may write the digest. */
+  readonly dir: string;
+  readonly source: string;
+  readonly words: readonly string[];
+}
+
+async function deliver(
+  ctx: Context,
+  { dir, source, words }: DeliverySource,
+  { target, access }: Pick<Delivery, "target" | "access">,
+): Promise<string> {
+  const digestFile = join(dir, "delivered");
   const args = [
-    ...["--insecure-policy", "copy", "--quiet", `--digestfile=${digestFile}`],
+    ...["--insecure-policy", "copy", "--quiet", ...words, `--digestfile=${digestFile}`],
     ...registryArgs(access, "dest-"),
-    ...[`oci:${layoutDir}:${LAYOUT_IMAGE}`, formatSkopeoName(target)],
+    ...[source, formatSkopeoName(target)],
   ];
   try {
     await ctx.run("skopeo", args, { isQuiet: true, endsWithUs: true });
