@@ -7,12 +7,21 @@ import { attempt, sh } from "./shell.ts";
 
 const RECIPE = join(import.meta.dirname, "base/make-rootfs.sh");
 
-/** The root file system as a tar, made once per recipe, with these packages in addition. */
-export async function makeRootfs(packages: readonly string[] = []): Promise<string> {
-  const recipe = await readFile(RECIPE);
-  const dir = await cached("rootfs", [recipe, ...packages], async (temporary) => {
+/** The releases of Debian that machines are made of. */
+export type Suite = "trixie" | "sid";
+
+interface RootfsOptions {
+  readonly suite: Suite;
+  /** Packages that it has in addition. */
+  readonly packages: readonly string[];
+}
+
+/** The root file system as a tar, made once per recipe. */
+async function makeRootfs({ suite, packages }: RootfsOptions): Promise<string> {
+  const recipe = await recipeOf({ suite, packages });
+  const dir = await cached("rootfs", recipe, async (temporary) => {
     const root = join(temporary, "rootfs");
-    await sh("nice", ["bash", RECIPE, root, ...packages], { timeoutMs: 1_800_000 });
+    await sh("nice", ["bash", RECIPE, root, suite, ...packages], { timeoutMs: 1_800_000 });
     const tar = [
       "--create",
       "--numeric-owner",
@@ -34,12 +43,15 @@ export async function makeRootfs(packages: readonly string[] = []): Promise<stri
   return join(dir, "rootfs.tar");
 }
 
+async function recipeOf(options: RootfsOptions): Promise<readonly (string | Uint8Array)[]> {
+  return [await readFile(RECIPE), options.suite, ...options.packages];
+}
+
 /** Builds the base image unless the container storage has it; returns its name there. */
-export async function buildBaseImage(packages: readonly string[] = []): Promise<string> {
-  const recipe = [await readFile(RECIPE), ...packages];
-  const name = `localhost/bootc-test-base:${hashOf(recipe)}`;
+export async function buildBaseImage(options: RootfsOptions): Promise<string> {
+  const name = `localhost/bootc-test-base:${hashOf(await recipeOf(options))}`;
   if ((await attempt("buildah", ["inspect", "--type", "image", name])).status === 0) return name;
-  const tar = await makeRootfs(packages);
+  const tar = await makeRootfs(options);
   await buildImage({
     name,
     context: join(tar, ".."),

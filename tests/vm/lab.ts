@@ -3,8 +3,9 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { sidOstree } from "../repo/ostree-versions.ts";
 import { cacheDir, hashOf } from "./cache.ts";
-import { buildBaseImage, buildImage, type Files, writeContext } from "./images.ts";
+import { buildBaseImage, buildImage, type Files, type Suite, writeContext } from "./images.ts";
 import { bootMachine, type Disk, type Machine } from "./machine.ts";
 import { createRegistry, REGISTRY_PORTS, type Registry } from "./registry.ts";
 import { attempt, type Ran, sh } from "./shell.ts";
@@ -19,6 +20,8 @@ export interface Lab {
   readonly osImage: string;
   /** The executable from that package, which makes the installations. */
   readonly bootc: string;
+  /** The environment in which `ostree` is that of the machines' release, or nearly. */
+  readonly installEnv: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
@@ -43,13 +46,15 @@ export interface LabOptions {
   readonly slot: number;
   /** Whether the machines enforce an SELinux policy; without it, their image has none. */
   readonly isEnforcing?: boolean;
+  /** Debian's release, by default `trixie`; a machine with `sid` runs from composefs. */
+  readonly suite?: Suite;
   /** Debian packages that the image has in addition. */
   readonly packages?: readonly string[];
 }
 
 export async function openLab(
   name: string,
-  { slot, isEnforcing = false, packages = [] }: LabOptions,
+  { slot, isEnforcing = false, suite = "trixie", packages = [] }: LabOptions,
 ): Promise<Lab> {
   const port = REGISTRY_PORTS[slot];
   if (port === undefined) throw new Error(`there is no slot ${slot}`);
@@ -61,9 +66,11 @@ export async function openLab(
   const registry = createRegistry(join(cacheDir(), `registry-${slot}`), port);
   await registry.start();
   try {
-    const osImage = await buildOsImage(dir, isEnforcing, packages);
+    const osImage = await buildOsImage(dir, { isEnforcing, suite, packages });
     const bootc = await extractExecutable(osImage, dir);
-    return { dir, registry, osImage, bootc, close: registry.stop };
+    // This machine's own ostree cannot make a deployment that boots from composefs.
+    const installEnv = suite === "sid" ? sidOstree().env : {};
+    return { dir, registry, osImage, bootc, installEnv, close: registry.stop };
   } catch (error) {
     await registry.stop();
     throw error;
@@ -73,10 +80,9 @@ export async function openLab(
 /** The package built by the packaging tasks, installed by rpm into the base image. */
 async function buildOsImage(
   dir: string,
-  isEnforcing: boolean,
-  packages: readonly string[],
+  { isEnforcing, suite, packages }: Required<Omit<LabOptions, "slot">>,
 ): Promise<string> {
-  const base = await buildBaseImage(packages);
+  const base = await buildBaseImage({ suite, packages });
   const isPackage = process.env.BOOTC_VM_EXECUTABLE === undefined;
   const payload = isPackage ? await findPackage() : join(TOP, "target/bootc");
   const lines = [
@@ -216,7 +222,7 @@ export interface Variant {
 }
 
 /** Builds an image derived from the one with our package, and pushes it as `os:TAG`. */
-export async function pushVariant(lab: Lab, tag: string, variant: Variant): Promise<void> {
+export async function pushVariant(lab: Lab, tag: string, variant: Variant = {}): Promise<void> {
   const context = join(lab.dir, "variant-context");
   await writeContext(context, { "files/usr/share/variant": `${tag}\n` });
   const files = Object.fromEntries(
@@ -226,7 +232,8 @@ export async function pushVariant(lab: Lab, tag: string, variant: Variant): Prom
     await mkdir(join(context, path, ".."), { recursive: true });
     await writeFile(join(context, path), text);
   }
-  const name = `localhost/bootc-test-variant:${tag}`;
+  // Labs that are open at the same time may use the same tags.
+  const name = `localhost/bootc-test-variant:${basename(lab.dir)}-${tag}`;
   const containerfile = [
     `FROM ${lab.osImage}`,
     "COPY files /",
@@ -300,7 +307,9 @@ export async function runInstall(lab: Lab, args: readonly string[]): Promise<Ran
   await mkdir(join(home, ".config/containers"), { recursive: true });
   const conf = join(home, ".config/containers/registries.conf");
   await writeFile(conf, `[[registry]]\n${location}\ninsecure = true\n`);
-  return await attempt("nice", [lab.bootc, "install", ...args], { env: { HOME: home } });
+  return await attempt("nice", [lab.bootc, "install", ...args], {
+    env: { ...lab.installEnv, HOME: home },
+  });
 }
 
 /** Where the last partition of a disk image starts, in bytes. */
@@ -347,6 +356,7 @@ interface Entry {
   readonly ostree: { readonly checksum: string; readonly deploySerial: number } | null;
   readonly downloadOnly: boolean;
   readonly incompatible: boolean;
+  readonly softRebootCapable: boolean;
 }
 
 export async function consoleOf(machine: Machine): Promise<string> {

@@ -1,11 +1,11 @@
 #!/bin/bash
-# Makes the root file system of the guest from Debian packages: make-rootfs.sh DIR [PACKAGE...].
-# Needs root, a Debian mirror and two to five minutes. What it makes is cached by a hash of this
-# file and the additional packages, so that any change here makes it anew.
+# Makes the root file system of the guest from Debian packages: make-rootfs.sh DIR SUITE [PACKAGE...]. Needs
+# root, a Debian mirror and two to five minutes. What it makes is cached by a hash of this file, the suite and
+# the additional packages, so that any change here makes it anew.
 set -euo pipefail
 root=$1
-shift
-suite=trixie
+suite=$2
+shift 2
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 DEBCONF_NONINTERACTIVE_SEEN=true
 
 debootstrap --variant=minbase \
@@ -33,10 +33,18 @@ sed -i -e 's/^SELINUX=.*/SELINUX=enforcing/' -e 's/^SELINUXTYPE=.*/SELINUXTYPE=d
 mv "$root"/var/lib/selinux/default/* "$root/etc/selinux/default/"
 echo 'store-root = /etc/selinux' >> "$root/etc/selinux/semanage.conf"
 
+mkdir -p "$root/usr/lib/ostree"
+printf '[sysroot]\nreadonly=true\n' > "$root/usr/lib/ostree/prepare-root.conf"
+drivers='virtio_blk virtio_pci virtio_net ext4 xfs vfat nls_cp437 nls_ascii'
+if [ "$suite" = sid ]; then
+  # Only a system that runs from composefs has soft reboots.
+  printf '[composefs]\nenabled=yes\n' >> "$root/usr/lib/ostree/prepare-root.conf"
+  drivers="$drivers erofs overlay loop"
+fi
+
 kernel=$(ls "$root/usr/lib/modules")
 # Only what a virtual machine with virtio needs: a small initramfs starts sooner under emulation.
 omitted="plymouth lvm mdraid dmraid multipath iscsi nfs i18n network systemd-networkd"
-drivers="virtio_blk virtio_pci virtio_net ext4 xfs vfat nls_cp437 nls_ascii"
 case " $* " in
 *" btrfs-progs "*) drivers+=" btrfs" ;;
 *) omitted+=" btrfs" ;;
@@ -68,8 +76,6 @@ ExecStartPre=
 ExecStartPre=/usr/bin/ssh-keygen -A
 ExecStartPre=/usr/sbin/sshd -t
 END
-mkdir -p "$root/usr/lib/ostree"
-printf '[sysroot]\nreadonly=true\n' > "$root/usr/lib/ostree/prepare-root.conf"
 cat > "$root/usr/lib/tmpfiles.d/image.conf" <<'END'
 d /var/home 0755 root root -
 d /var/roothome 0700 root root -
