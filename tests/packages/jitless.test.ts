@@ -1,6 +1,6 @@
 // The executable where the system forbids executable memory, without which V8's compiler cannot work.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -50,6 +50,18 @@ function whyNotForbidden(): string | undefined {
   return status === 0 ? undefined : "the kernel has no PR_SET_MDWE";
 }
 
+function whyNoBuilds(): string | undefined {
+  if (process.getuid?.() !== 0) return "needs root";
+  return run(["buildah", "--version"]).status === 0 ? undefined : "no buildah";
+}
+
+/** The output of a command that must succeed. */
+function succeed(command: readonly string[]): string {
+  const { status, stdout, stderr } = run(command);
+  expect(status, stderr).toBe(0);
+  return stdout.trim();
+}
+
 /** An executable whose blobs print `first` and `second`. */
 async function buildChoice(architecture: Architecture): Promise<string> {
   const folder = mkdtempSync(join(work, "build-"));
@@ -91,6 +103,43 @@ describe("where executable memory is forbidden", () => {
     const why = whyNotForbidden();
     if (why !== undefined) skip(why);
     expect(run(forbidden([bootc, ...args]))).toEqual(run([bootc, ...args]));
+  });
+
+  test("so it does in a user namespace, as builds without root have", ({ skip }) => {
+    const why = whyNotForbidden();
+    if (why !== undefined) skip(why);
+    const unshare = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork"];
+    const inside = (command: readonly string[]) => run([...unshare, "--mount-proc", ...command]);
+    if (inside(["true"]).status !== 0) skip("no user namespaces");
+    const root = mkdtempSync(join(work, "root-"));
+    const lint = [bootc, "container", "lint", "--rootfs", root];
+    const { status, stdout } = inside(forbidden(lint));
+    // An empty directory is not a good image.
+    expect(status).toBe(1);
+    expect(stdout).toContain("Failed lint: baseimage-root: Missing /sysroot");
+  });
+
+  test("and in a RUN of an image build", ({ skip }) => {
+    const why = whyNotForbidden() ?? whyNoBuilds();
+    if (why !== undefined) skip(why);
+    const container = succeed(["buildah", "from", "scratch"]);
+    try {
+      const root = succeed(["buildah", "mount", container]);
+      for (const name of ["lib", "lib64", "bin"]) symlinkSync(`usr/${name}`, join(root, name));
+      const buildahRun = [
+        ...["buildah", "run", "--isolation", "chroot", "--volume", "/usr:/usr:ro"],
+        ...["--volume", `${bootc}:/bootc:ro`, "--volume", `${process.execPath}:/node:ro`],
+        ...[container, "--"],
+      ];
+      const inside = (...command: readonly string[]) => run(forbidden([...buildahRun, ...command]));
+      expect(inside("/node", "--eval", "1").status).not.toBe(0);
+      expect(inside("/bootc", "--version")).toEqual(run([bootc, "--version"]));
+      const { status, stdout } = inside("/bootc", "container", "lint");
+      expect(status).toBe(1);
+      expect(stdout).toContain("Failed lint: baseimage-root: Missing /sysroot");
+    } finally {
+      run(["buildah", "rm", container]);
+    }
   });
 
   test("the second blob is taken there, and only there", async ({ skip }) => {
