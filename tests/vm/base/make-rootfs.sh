@@ -6,6 +6,8 @@ set -euo pipefail
 root=$1
 suite=$2
 shift 2
+# The caller's folder for temporary files is not in the chroot.
+unset TMPDIR
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 DEBCONF_NONINTERACTIVE_SEEN=true
 
 debootstrap --variant=minbase \
@@ -33,12 +35,11 @@ sed -i -e 's/^SELINUX=.*/SELINUX=enforcing/' -e 's/^SELINUXTYPE=.*/SELINUXTYPE=d
 mv "$root"/var/lib/selinux/default/* "$root/etc/selinux/default/"
 echo 'store-root = /etc/selinux' >> "$root/etc/selinux/semanage.conf"
 
-mkdir -p "$root/usr/lib/ostree"
-printf '[sysroot]\nreadonly=true\n' > "$root/usr/lib/ostree/prepare-root.conf"
 drivers='virtio_blk virtio_pci virtio_net ext4 xfs vfat nls_cp437 nls_ascii'
 if [ "$suite" = sid ]; then
-  # Only a system that runs from composefs has soft reboots.
-  printf '[composefs]\nenabled=yes\n' >> "$root/usr/lib/ostree/prepare-root.conf"
+  # Only a system that runs from composefs has soft reboots. The initramfs gets a copy of the file.
+  mkdir -p "$root/usr/lib/ostree"
+  printf '[composefs]\nenabled=yes\n' > "$root/usr/lib/ostree/prepare-root.conf"
   drivers="$drivers erofs overlay loop"
 fi
 
@@ -76,6 +77,8 @@ ExecStartPre=
 ExecStartPre=/usr/bin/ssh-keygen -A
 ExecStartPre=/usr/sbin/sshd -t
 END
+mkdir -p "$root/usr/lib/ostree"
+printf '[sysroot]\nreadonly=true\n' >> "$root/usr/lib/ostree/prepare-root.conf"
 cat > "$root/usr/lib/tmpfiles.d/image.conf" <<'END'
 d /var/home 0755 root root -
 d /var/roothome 0700 root root -
