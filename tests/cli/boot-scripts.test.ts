@@ -22,7 +22,8 @@ import { parseEntryNames, pruneShadow } from "../../src/host/boot/shadow.ts";
 import { publishBootEntries } from "../../src/sysroot/publish-boot-entries.ts";
 import { createContext } from "../../src/system/run.ts";
 
-const SCRIPTS = join(import.meta.dirname, "../../packaging/rootfs/usr/lib/bootc");
+const PACKAGED = join(import.meta.dirname, "../../packaging/rootfs/usr/lib");
+const SCRIPTS = join(PACKAGED, "bootc");
 
 let root: string;
 beforeEach(() => {
@@ -280,4 +281,27 @@ describe("publish-boot-entries", () => {
   function requireBootcError(error: unknown): void {
     if (!(error instanceof Error)) throw error;
   }
+
+  /** What systemd runs before it starts the script. */
+  const isWanted = () => {
+    const unit = join(PACKAGED, "systemd/system/bootc-publish-boot-entries.service");
+    const command = /^ExecCondition=(.*)$/m.exec(readFileSync(unit, "utf8"))?.[1] ?? "";
+    const [program = "", ...args] = command.split(" ");
+    const here = args.map((it) => (it.startsWith("/boot") ? join(root, it) : it));
+    const { status, stderr } = spawnSync(program, here, { encoding: "utf8" });
+    expect(stderr).toBe("");
+    return status === 0;
+  };
+
+  test.skipIf(process.getuid?.() !== 0)("the unit starts it only where users cannot read", () => {
+    layOut();
+    chmodSync(root, 0o755);
+    chmodSync(at(ENTRIES), 0o755);
+    expect(isWanted()).toBe(false);
+    for (const closed of ["boot", "boot/loader", "boot/loader/entries"]) {
+      chmodSync(join(root, closed), 0o700);
+      expect(isWanted()).toBe(true);
+      chmodSync(join(root, closed), 0o755);
+    }
+  });
 });
