@@ -8,6 +8,7 @@ import { readHostKind } from "../sysroot/host-kind.ts";
 import { publishBootEntries } from "../sysroot/publish-boot-entries.ts";
 import type { Context } from "../system/context.ts";
 import { readPrivileges } from "../system/privileges.ts";
+import { readUpdatesState } from "../updates/machine/state-file.ts";
 
 export interface StatusOptions {
   readonly format?: StatusFormat;
@@ -65,9 +66,18 @@ async function print(ctx: Context, host: HostDocument, options: StatusOptions): 
     }
     case "humanreadable": {
       const { formatHumanStatus } = await import("../host/human-status.ts");
-      return ctx.say(formatHumanStatus(host, { isVerbose: options.verbose === true }));
+      ctx.say(formatHumanStatus(host, { isVerbose: options.verbose === true }));
+      return await printHealth(ctx);
     }
   }
+}
+
+/** What the health gate has found wrong. The schema of the document for programs has no place for it. */
+async function printHealth(ctx: Context): Promise<void> {
+  const { state } = await readUpdatesState(ctx, Date.now());
+  if (state.health === undefined) return;
+  const { describeHealth } = await import("../health/describe.ts");
+  ctx.say(`\nHealth: ${describeHealth(state.health)}`);
 }
 
 /** `--format` takes precedence over everything else. */

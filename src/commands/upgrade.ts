@@ -14,6 +14,7 @@ import { labelStagedEtc } from "../deploy/label-etc.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { describeContent, describeDifference } from "../deploy/stage-image.ts";
+import { BootcError } from "../errors.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import type { Deployment } from "../host/deployment.ts";
 import type { BootEntry, HostDocument } from "../host/document.ts";
@@ -31,6 +32,7 @@ import type { ProgressDisplay } from "../progress/show.ts";
 import type { PulledImage } from "../pull/request.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
+import { readHeldImage, releaseImage } from "../updates/machine/held.ts";
 
 export interface UpgradeOptions extends DeployFlags {
   readonly check?: boolean;
@@ -39,6 +41,7 @@ export interface UpgradeOptions extends DeployFlags {
   readonly downloadOnly?: boolean;
   readonly fromDownloaded?: boolean;
   readonly tag?: string;
+  readonly forceHeld?: boolean;
 }
 
 export async function upgrade(ctx: Context, options: UpgradeOptions): Promise<void> {
@@ -96,12 +99,39 @@ async function check(ctx: Context, upgrade: Upgrade): Promise<false> {
 async function pullAndStage(ctx: Context, upgrade: Upgrade): Promise<boolean> {
   const { reference, booted } = upgrade;
   const settings = deploySettingsOf(upgrade.options);
-  const request = { reference, booted, settings };
-  return await withProgress(ctx, settings, (display) =>
+  const { requireWanted, release } = judgeHeld(ctx, upgrade);
+  const request = { reference, booted, settings, requireWanted };
+  const isStaged = await withProgress(ctx, settings, (display) =>
     withPulledImage(ctx, request, display, (image) =>
       stageOrKeep(ctx, upgrade, { request, image, display }),
     ),
   );
+  await release();
+  return isStaged;
+}
+
+/** An image that did not prove itself, or that a person holds, is staged only when asked for twice. */
+function judgeHeld(ctx: Context, { options, host }: Upgrade) {
+  const { booted, staged } = host.status;
+  let forced: string | undefined;
+  const requireWanted = async (digest: string): Promise<void> => {
+    if ([booted, staged].some((it) => it?.image?.imageDigest === digest)) return;
+    const held = await readHeldImage(ctx, digest);
+    if (held === undefined) return;
+    const why = held.reason === undefined ? "" : ` because it went back: ${held.reason}`;
+    if (options.forceHeld !== true) {
+      throw new BootcError(`\`${digest}\` is held${why}`, {
+        kind: "policy",
+        hint: "`--force-held` stages it nevertheless; `bootc updates release` releases it",
+      });
+    }
+    ctx.note(`warning: \`${digest}\` was held${why}`);
+    forced = digest;
+  };
+  const release = async (): Promise<void> => {
+    if (forced !== undefined) await releaseImage(ctx, forced);
+  };
+  return { requireWanted, release };
 }
 
 interface Pulled {

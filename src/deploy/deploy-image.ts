@@ -10,7 +10,7 @@ import {
   type OstreeReference,
 } from "../image/reference.ts";
 import { type ProgressDisplay, showProgress } from "../progress/show.ts";
-import { describePlan, type PullPlan, planPull } from "../pull/plan/plan.ts";
+import { describePlan, type PullPlan, plannedImage, planPull } from "../pull/plan/plan.ts";
 import { pullImage } from "../pull/pull.ts";
 import type { PulledImage, PullRequest } from "../pull/request.ts";
 import { withProtection } from "../repository/protection.ts";
@@ -33,6 +33,8 @@ export interface DeployRequest {
   readonly reference: OstreeReference;
   readonly booted: Deployment;
   readonly settings: DeploySettings;
+  /** Throws if the image with this digest is not wanted. Asked before its layers are fetched. */
+  readonly requireWanted?: (digest: string) => Promise<void>;
 }
 
 /** Runs `work` with a display of progress that is gone when it returns. */
@@ -78,6 +80,7 @@ export async function withPulledImage<T>(
 ): Promise<T> {
   return await withUnifiedCopy(ctx, request.reference, async (refresh) => {
     const plan = await planUnified(ctx, request, refresh);
+    await request.requireWanted?.(plannedImage(plan).manifestDigest);
     return await pullPlanned(ctx, plan, display, work);
   });
 }

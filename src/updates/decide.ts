@@ -114,8 +114,10 @@ export function pauseOf({
 
 function judgeHeld(situation: Situation, step: UpdateStep): Objection | undefined {
   const digest = subjectOf(situation, step)?.digest;
-  if (!situation.state.held.some((it) => it.digest === digest)) return undefined;
-  return { reason: `\`${digest}\` is held; \`bootc updates release\` releases it` };
+  const held = situation.state.held.find((it) => it.digest === digest);
+  if (held === undefined) return undefined;
+  const why = held.reason === undefined ? "" : ` because it went back: ${held.reason}`;
+  return { reason: `\`${digest}\` is held${why}; \`bootc updates release\` releases it` };
 }
 
 /** The image that a step is about. */

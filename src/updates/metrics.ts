@@ -56,6 +56,11 @@ function collectGauges({ status, state, nowMs }: MetricsInput): readonly Metric[
     gauge("paused", "Whether updates are paused.", flagOf(status.paused !== null)),
     gauge("held_images", "Images that are left out.", state.held.length),
     gauge(
+      "unhealthy",
+      "Whether a system was found not healthy, and none has proved itself since.",
+      flagOf(state.health !== undefined),
+    ),
+    gauge(
       "slot_held",
       "Whether this machine has a slot of the FleetLock server.",
       flagOf(state.lockedMs !== undefined),
@@ -96,6 +101,11 @@ function collectCounters({ counts }: UpdatesState): readonly Metric[] {
     ),
     counter("reboots_total", "Reboots begun.", count("reboot")),
     counter("boots_total", "Boots into another image than before.", count("booted")),
+    counter(
+      "rollbacks_total",
+      "Images that did not prove themselves, so that the one before runs again.",
+      count("went-back") + count("both-bad"),
+    ),
     {
       name: "bootc_updates_failures_total",
       help: "Failed runs by the kind of error.",

@@ -11,7 +11,18 @@ import {
 
 const FULL: UpdatesState = {
   pause: { sinceMs: 1, untilMs: 2, reason: "x" },
-  held: [{ digest: "sha256:a", sinceMs: 3 }],
+  held: [
+    { digest: "sha256:a", sinceMs: 3 },
+    { digest: "sha256:c", sinceMs: 3, reason: "`ssh.service` has failed" },
+  ],
+  health: {
+    atMs: 3,
+    outcome: "went-back",
+    digest: "sha256:c",
+    version: "41",
+    reason: "`ssh.service` has failed",
+    details: ["line"],
+  },
   checkedMs: 4,
   found: { digest: "sha256:b", version: "42", annotations: { a: "b" } },
   failure: { atMs: 5, kind: "network", message: "away" },

@@ -13,6 +13,8 @@ import type { EventName } from "./events.ts";
 export interface UpdatesState {
   readonly pause: Pause | undefined;
   readonly held: readonly HeldImage[];
+  /** What was last found wrong with a system, until one proves itself. */
+  readonly health: HealthRecord | undefined;
   /** When a check last succeeded. */
   readonly checkedMs: number | undefined;
   /** The newest image, unless it is running. */
@@ -41,6 +43,22 @@ export interface Pause {
 export interface HeldImage {
   readonly digest: string;
   readonly sinceMs: number;
+  /** What was wrong with it; absent if a person holds it. */
+  readonly reason?: string;
+}
+
+export const HEALTH_OUTCOMES = ["went-back", "both-bad", "stuck", "unhealthy"] as const;
+
+/** The end of a new system's trial, or of the checks at another boot. */
+export interface HealthRecord {
+  readonly atMs: number;
+  readonly outcome: (typeof HEALTH_OUTCOMES)[number];
+  /** The image that was found bad; absent if it is not known. */
+  readonly digest?: string;
+  readonly version?: string;
+  readonly reason: string;
+  /** Lines about it: what checks printed, and the end of the journal. */
+  readonly details: readonly string[];
 }
 
 export interface FoundImage {
@@ -82,6 +100,7 @@ export type UpdateStep = (typeof STEPS)[number];
 export const EMPTY_STATE: UpdatesState = {
   pause: undefined,
   held: [],
+  health: undefined,
   checkedMs: undefined,
   found: undefined,
   failure: undefined,
@@ -142,7 +161,9 @@ export function parseUpdatesState(text: string): UpdatesState {
     held: list("held", (it) => ({
       digest: requireText(it, "digest"),
       sinceMs: requireTime(it, "sinceMs"),
+      ...textIfAny(it, "reason"),
     })),
+    health: part("health", parseHealth),
     ...parseTimes(document),
     found: part("found", parseFound),
     failure: part("failure", (it) => ({
@@ -172,10 +193,25 @@ function parseTimes(document: JsonObject): Pick<UpdatesState, "checkedMs" | "loc
   };
 }
 
+function parseHealth(value: JsonObject): HealthRecord {
+  const outcome = HEALTH_OUTCOMES.find((it) => it === value.outcome);
+  if (outcome === undefined) throw malformed(WHAT, "its health has an unknown outcome");
+  return {
+    atMs: requireTime(value, "atMs"),
+    outcome,
+    ...textIfAny(value, "digest"),
+    ...textIfAny(value, "version"),
+    reason: requireText(value, "reason"),
+    details: requireArray(value.details, WHAT, "details").map((it) =>
+      requireString(it, WHAT, "details"),
+    ),
+  };
+}
+
 function parseFound(value: JsonObject): FoundImage {
   return {
     digest: requireText(value, "digest"),
-    ...(value.version === undefined ? {} : { version: requireText(value, "version") }),
+    ...textIfAny(value, "version"),
     annotations: requireStrings(value.annotations, WHAT, "annotations"),
   };
 }
@@ -210,6 +246,14 @@ function timeIfAny<const N extends string>(
 
 function requireText(object: JsonObject, name: string): string {
   return requireString(object[name], WHAT, name);
+}
+
+function textIfAny<const N extends string>(
+  object: JsonObject,
+  name: N,
+): { readonly [K in N]?: string } {
+  if (object[name] === undefined) return {};
+  return { [name]: requireText(object, name) } as { readonly [K in N]: string };
 }
 
 function requireCounts(value: unknown): Readonly<Record<string, number>> {

@@ -1,6 +1,6 @@
 // What `bootc updates status` answers: a document, and the same for people.
 import { dueStep, pauseOf, type Situation, windowOf } from "./decide.ts";
-import type { Block, UpdateStep } from "./state.ts";
+import type { Block, HealthRecord, UpdateStep } from "./state.ts";
 
 export interface UpdatesStatus {
   readonly apiVersion: "bootc.updates/v1";
@@ -17,6 +17,15 @@ export interface UpdatesStatus {
   readonly window: { readonly open: boolean; readonly changes: string | null } | null;
   readonly paused: { readonly reason: string; readonly until: string | null } | null;
   readonly held: readonly string[];
+  /** What was last found wrong with a system, until one proves itself. */
+  readonly health: {
+    readonly at: string;
+    readonly outcome: HealthRecord["outcome"];
+    readonly digest: string | null;
+    readonly version: string | null;
+    readonly reason: string;
+    readonly details: readonly string[];
+  } | null;
   readonly booted: string | null;
   readonly staged: { readonly digest: string; readonly applied: boolean } | null;
   readonly found: { readonly digest: string; readonly version: string | null } | null;
@@ -47,6 +56,7 @@ export function assembleStatus(situation: Situation, block: Block | undefined): 
     window: assembleWindow(situation),
     paused: pause ? { reason: pause.reason, until: timeOf(pause.untilMs) } : null,
     held: state.held.map((it) => it.digest),
+    health: assembleHealth(state.health),
     booted: booted?.digest ?? null,
     staged: staged ? { digest: staged.digest, applied: !staged.isLocked } : null,
     found: found ? { digest: found.digest, version: found.version ?? null } : null,
@@ -56,6 +66,12 @@ export function assembleStatus(situation: Situation, block: Block | undefined): 
       : null,
     mistakes,
   };
+}
+
+function assembleHealth(record: HealthRecord | undefined): UpdatesStatus["health"] {
+  if (record === undefined) return null;
+  const { atMs, outcome, digest = null, version = null, reason, details } = record;
+  return { at: formatMoment(atMs), outcome, digest, version, reason, details };
 }
 
 function assembleWindow(situation: Situation): UpdatesStatus["window"] {
@@ -82,7 +98,7 @@ const ABOUT: Readonly<Record<UpdateStep, string>> = {
 };
 
 export function formatStatus(status: UpdatesStatus): string {
-  const { blocked, staged, found, window, lastFailure, paused } = status;
+  const { blocked, staged, found, window, lastFailure, paused, health } = status;
   const step = status.step === null ? "nothing to do" : ABOUT[status.step];
   const lines: readonly (readonly [string, string | undefined])[] = [
     ["Automatic updates", `${status.enabled ? "on" : "off"}, strategy ${status.strategy}`],
@@ -102,6 +118,7 @@ export function formatStatus(status: UpdatesStatus): string {
         : `${staged.digest}${staged.applied ? "" : " (the next reboot drops it)"}`,
     ],
     ["Held", status.held.length === 0 ? undefined : status.held.join(" ")],
+    ["Health", health === null ? undefined : formatHealth(health)],
     ["Paused", paused === null ? undefined : `${paused.reason}${formatUntil(paused.until)}`],
     ["Window", window === null ? undefined : formatWindowState(window)],
     ["Next step", step],
@@ -116,6 +133,13 @@ export function formatStatus(status: UpdatesStatus): string {
   return lines
     .flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]))
     .join("\n");
+}
+
+function formatHealth(health: NonNullable<UpdatesStatus["health"]>): string {
+  const { at, outcome, digest, version, reason, details } = health;
+  const image = [version, digest].filter(Boolean).join(" ");
+  const first = `${at} ${outcome}: ${image}: ${reason}`;
+  return [first, ...details.map((it) => `  ${it}`)].join("\n");
 }
 
 function formatWindowState({ open, changes }: NonNullable<UpdatesStatus["window"]>): string {

@@ -86,7 +86,15 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/commands": {
     question: "what happens when I type it",
-    mayImport: [...FOR_COMMANDS, "src/cli/commander.ts", "src/cli/completion", "src/cli/tree.ts"],
+    mayImport: [
+      ...FOR_COMMANDS,
+      "src/cli/commander.ts",
+      "src/cli/completion",
+      "src/cli/tree.ts",
+      // What was found wrong with an image counts for verbs of people, too.
+      "src/health",
+      "src/updates/machine",
+    ],
     isApart: true,
   },
   "src/commands/container": {
@@ -108,8 +116,15 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/commands/internals": {
     question: "what happens at `bootc internals …`",
-    mayImport: [...FOR_COMMANDS, "src/cli/commander.ts"],
+    mayImport: [
+      ...FOR_COMMANDS,
+      "src/cli/commander.ts",
+      "src/health",
+      "src/health/machine",
+      "src/updates/machine",
+    ],
     isApart: true,
+    sizeReason: "a file for each verb",
   },
   "src/commands/loader-entries": {
     question: "what happens at `bootc loader-entries …`",

@@ -2,6 +2,23 @@
 import { type Folder, SYSTEM } from "./folder.ts";
 
 export const UPDATE_FOLDERS: Readonly<Record<string, Folder>> = {
+  "src/health": {
+    question: "what happens to a system that does not prove itself",
+    mayImport: ["src/updates"],
+  },
+  "src/health/machine": {
+    question: "what is wrong with the system that runs",
+    mayImport: [
+      "src/deploy",
+      "src/health",
+      "src/host",
+      "src/programs",
+      "src/sysroot",
+      ...SYSTEM,
+      "src/updates/config",
+      "src/updates/machine",
+    ],
+  },
   "src/updates": {
     question: "when may a host update itself",
     mayImport: ["src/format", "src/host", "src/image", "src/updates/config"],

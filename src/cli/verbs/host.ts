@@ -54,6 +54,7 @@ function declareUpgrade(program: Command, ctx: Context): void {
       ]),
     )
     .option("--tag <tag>", "follow this tag of the same repository from now on")
+    .option("--force-held", "also stage an image that is held, because it went back or by hand")
     .addOption(progressFdOption())
     .addOption(jsonOption());
   withPullOptions(command)

@@ -3,6 +3,7 @@ import type { Context } from "../../system/context.ts";
 import { type Command, Option } from "../commander.ts";
 import { declared, lockTimeoutOption } from "../options.ts";
 import { declareInternalExtras } from "./internals-extra.ts";
+import { declareHealthInternals } from "./internals-health.ts";
 import { declareOstreeContainer } from "./ostree-container.ts";
 import { declareTar } from "./ostree-container-export.ts";
 
@@ -20,6 +21,7 @@ export function declareInternalCommands(program: Command, ctx: Context): void {
   declareTar(ext, ctx);
   declareHostInternals(internals, ctx);
   declareInternalExtras(internals, ctx);
+  declareHealthInternals(internals, ctx);
 }
 
 function declareMaintenance(internals: Command, ctx: Context): void {

@@ -16,9 +16,12 @@ export function formatConfig({ settings, origins }: MergedSettings): string {
     .join("\n");
 }
 
-function formatValue(value: string | number | boolean | readonly WeeklyWindow[]): string {
+function formatValue(
+  value: string | number | boolean | readonly (WeeklyWindow | string)[],
+): string {
   if (typeof value !== "object") return JSON.stringify(value);
-  return `[${value.map(formatWindow).join(", ")}]`;
+  const items = value.map((it) => (typeof it === "string" ? JSON.stringify(it) : formatWindow(it)));
+  return `[${items.join(", ")}]`;
 }
 
 function formatWindow(window: WeeklyWindow): string {

@@ -5,9 +5,11 @@ import {
   judgeText,
   numberBetween,
   oneOf,
+  texts,
   timeZone,
   type WeeklyWindow,
   webAddress,
+  wholeBetween,
   windows,
 } from "./value-kinds.ts";
 
@@ -53,6 +55,11 @@ export const KEYS = {
   "gates.free_space_min_mib": key(numberBetween(0, 1e9), 1024),
   "gates.programs": key(judgeFlag, true),
   "gates.programs_timeout_seconds": key(numberBetween(1, 3600), 30),
+  "health.enabled": key(judgeFlag, true),
+  "health.limit_seconds": key(wholeBetween(30, 7200), 600),
+  "health.tries": key(wholeBetween(1, 10), 2),
+  "health.units": key<readonly string[]>(texts, []),
+  "health.failed_units": key<readonly string[]>(texts, []),
 } as const;
 
 export type SettingName = keyof typeof KEYS;

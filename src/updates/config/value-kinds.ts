@@ -47,6 +47,21 @@ export function numberBetween(least: number, most: number): Judge<number> {
       : misfit(`is not a number from ${least} to ${most}`);
 }
 
+export function wholeBetween(least: number, most: number): Judge<number> {
+  return (value) =>
+    Number.isInteger(value)
+      ? numberBetween(least, most)(value)
+      : misfit(`is not a whole number from ${least} to ${most}`);
+}
+
+export const texts: Judge<readonly string[]> = (value) => {
+  if (!Array.isArray(value)) return misfit("is not a list of texts");
+  const judged = value.map((it, i) => below([i], judgeText(it)));
+  const misfits = judged.flatMap((it) => ("misfits" in it ? it.misfits : []));
+  if (misfits.length > 0) return { misfits };
+  return { value: judged.flatMap((it) => ("value" in it ? [it.value] : [])) };
+};
+
 export const webAddress: Judge<string> = (value) => {
   const url = typeof value === "string" ? URL.parse(value) : null;
   if (url === null || !/^https?:$/.test(url.protocol)) return misfit("is not an http(s) address");

@@ -1,0 +1,61 @@
+// `bootc internals health-…`: what /usr/lib/bootc/health asks bootc about a system that has just started.
+
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { BootcError } from "../../errors.ts";
+import { describeHealth, formatMotd } from "../../health/describe.ts";
+import { describeFaults } from "../../health/faults.ts";
+import { readTrialEnd } from "../../health/machine/read-trial.ts";
+import { checkHealth } from "../../health/machine/run-checks.ts";
+import { type HealthVerdict, withTrialEnd } from "../../health/trial.ts";
+import type { Context } from "../../system/context.ts";
+import { replaceFile } from "../../system/files.ts";
+import { requireRoot } from "../../system/privileges.ts";
+import { changeState } from "../../updates/machine/change-state.ts";
+import { readUpdatesConfig } from "../../updates/machine/read-config.ts";
+import { REAL_SURROUNDINGS } from "../../updates/machine/surroundings.ts";
+
+const MOTD = "var/lib/bootc/health/motd";
+
+/** Prints what is wrong, and fails if anything is. */
+export async function healthCheck(
+  ctx: Context,
+  { limit }: { readonly limit?: number },
+): Promise<void> {
+  await requireRoot(ctx);
+  const { settings } = await readUpdatesConfig(ctx);
+  const limitMs = (limit ?? settings["health.limit_seconds"]) * 1000;
+  const surroundings = REAL_SURROUNDINGS;
+  const endMs = surroundings.now() + limitMs;
+  const { faults, remarks } = await checkHealth(ctx, { settings, surroundings, endMs });
+  if (faults.length > 0) for (const line of describeFaults(faults)) ctx.say(line);
+  for (const { reason } of remarks) ctx.say(`note: ${reason}, which does not count`);
+  if (faults.length > 0) throw new BootcError("this system is not healthy");
+}
+
+/** Remembers how a trial ended, for automatic updates and for people. */
+export async function healthReport(
+  ctx: Context,
+  { verdict }: { readonly verdict: HealthVerdict },
+): Promise<void> {
+  await requireRoot(ctx);
+  const nowMs = REAL_SURROUNDINGS.now();
+  const end = await readTrialEnd(ctx, { verdict, nowMs });
+  const { health } = await changeState(ctx, nowMs, (state) => withTrialEnd(state, end));
+  const path = join(ctx.root, MOTD);
+  if (health === undefined) return await rm(path, { force: true });
+  await mkdir(join(path, ".."), { recursive: true, mode: 0o755 });
+  await replaceFile(path, formatMotd(health), { mode: 0o644 });
+  ctx.say(describeHealth(health));
+}
+
+/** Prints the settings for a trial as words for a shell. `root` is that of another deployment. */
+export async function healthSettings(
+  ctx: Context,
+  { root }: { readonly root?: string },
+): Promise<void> {
+  const { settings } = await readUpdatesConfig(root === undefined ? ctx : { ...ctx, root });
+  ctx.say(`enabled=${settings["health.enabled"]}`);
+  ctx.say(`tries=${settings["health.tries"]}`);
+  ctx.say(`limit=${settings["health.limit_seconds"]}`);
+}

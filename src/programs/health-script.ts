@@ -1,0 +1,80 @@
+// Programs of the image, the administrator or greenboot that say whether a system is healthy.
+import { join } from "node:path";
+import { describeError } from "../errors.ts";
+import type { Context } from "../system/context.ts";
+import { exists, readNamesIfAny } from "../system/files.ts";
+import { failureOf } from "../system/run.ts";
+
+export type ScriptKind = "required" | "wanted";
+
+/** greenboot's own unit; where it is installed, it runs greenboot's checks. */
+export const GREENBOOT_UNIT = "greenboot-healthcheck.service";
+
+/** Paths of the programs, in the order of their names; those in /etc replace others of the same name. */
+export async function listHealthScripts(
+  ctx: Context,
+  kind: ScriptKind,
+): Promise<readonly string[]> {
+  const ours = ["usr/lib/bootc/health.d", "etc/bootc/health.d"].map((it) => `${it}/${kind}.d`);
+  const theirs = (await exists(join(ctx.root, "usr/lib/systemd/system", GREENBOOT_UNIT)))
+    ? []
+    : ["usr/lib/greenboot/check", "etc/greenboot/check"].map((it) => `${it}/${kind}.d`);
+  return [
+    ...(await listDirectories(ctx, ours, () => true)),
+    ...(await listDirectories(ctx, theirs, (name) => name.endsWith(".sh"))),
+  ];
+}
+
+async function listDirectories(
+  ctx: Context,
+  dirs: readonly string[],
+  isMeant: (name: string) => boolean,
+): Promise<readonly string[]> {
+  const byName = new Map<string, string>();
+  for (const dir of dirs) {
+    for (const name of await readNamesIfAny(join(ctx.root, dir))) {
+      if (!name.startsWith(".") && isMeant(name)) byName.set(name, join(ctx.root, dir, name));
+    }
+  }
+  return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path);
+}
+
+export interface ScriptFailure {
+  readonly reason: string;
+  /** The last lines that it printed. */
+  readonly details: readonly string[];
+}
+
+/** Undefined if the program ends with status 0 in time. */
+export async function runHealthScript(
+  ctx: Context,
+  path: string,
+  timeoutMs: number,
+): Promise<ScriptFailure | undefined> {
+  try {
+    await ctx.read(path, [], { timeoutMs });
+    return undefined;
+  } catch (error) {
+    const failure = failureOf(error);
+    const { message, causes } = describeError(error);
+    if (failure === undefined) return { reason: [message, ...causes].join(": "), details: [] };
+    const lines = `${failure.stdout}\n${failure.stderr}`.split("\n");
+    return {
+      reason: describeEnd(path, { ...failure, timeoutMs }),
+      details: lines.filter((it) => it.trim() !== "").slice(-10),
+    };
+  }
+}
+
+function describeEnd(
+  path: string,
+  end: {
+    readonly exitCode: number | undefined;
+    readonly isTimeout: boolean;
+    readonly timeoutMs: number;
+  },
+): string {
+  if (end.isTimeout) return `\`${path}\` did not end within ${Math.round(end.timeoutMs / 1000)} s`;
+  if (end.exitCode === undefined) return `\`${path}\` cannot be run`;
+  return `\`${path}\` ended with status ${end.exitCode}`;
+}

@@ -1,0 +1,255 @@
+// A new system on trial, on a host that looks booted: the script of the health gate, bootc's answers, ostree's order.
+import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { pushImage } from "./pushed-images.ts";
+import { type Registry, startRegistry } from "./registry.ts";
+import { makeHost, missing, type SimulatedHost, simulatedOstrees } from "./simulated-boot.ts";
+
+const newest = simulatedOstrees.slice(-1);
+const SCRIPT = "sh /run/checkout/packaging/rootfs/usr/lib/bootc/health";
+
+/** A systemd whose target is reached, and which knows one more unit as the file /run/unit says. */
+const SYSTEMCTL = `#!/bin/sh
+echo "systemctl $*" >> /run/calls
+case $1 in
+  show)
+    printf 'Id=multi-user.target\\nLoadState=loaded\\nActiveState=active\\n\\n'
+    printf 'Type=notify\\nId=ssh.service\\nLoadState=loaded\\nActiveState=%s\\n' "$(cat /run/unit 2> /dev/null || echo active)" ;;
+esac
+`;
+
+let registry: Registry;
+beforeAll(async () => {
+  if (!missing) registry = await startRegistry();
+});
+afterAll(() => registry?.stop());
+
+describe.skipIf(missing).each(newest)("the health gate on ostree $version", (version) => {
+  let host: SimulatedHost;
+  let name: string;
+  let count = 0;
+  const push = (tag: string, files: Readonly<Record<string, string>> = {}) =>
+    pushImage(`${name}:latest`, {
+      version: tag,
+      files: {
+        "etc/containers/registries.conf": `[[registry]]\nlocation = "${registry.address}"\ninsecure = true\n`,
+        "etc/bootc/updates.d/50-image.toml":
+          '[health]\nunits = ["ssh.service"]\nlimit_seconds = 60\n[gates]\nfree_space_min_mib = 1\n',
+        "usr/lib/bootc/health": "its presence counts",
+        ...files,
+      },
+    });
+
+  beforeEach(async () => {
+    name = `${registry.address}/health-${count++}`;
+    await push("1");
+    host = makeHost(version);
+    const outcome = host.bootcOutside(
+      ...["internals", "ostree-container", "image", "deploy", `--sysroot=${host.sysroot}`],
+      ...["--stateroot=default", `--imgref=ostree-unverified-registry:${name}:latest`],
+      ...["--insecure-skip-tls-verification", "--karg=root=UUID=x"],
+    );
+    expect(outcome.status, outcome.stderr).toBe(0);
+    start();
+  });
+  afterEach(() => host.remove());
+
+  /** The machine starts; `unit` is how ssh.service is. */
+  function start(unit = "active"): void {
+    host.reboot();
+    host.shell("true");
+    const systemctl = join(host.run, "bin/systemctl");
+    rmSync(systemctl, { force: true });
+    writeFileSync(systemctl, SYSTEMCTL);
+    chmodSync(systemctl, 0o755);
+    writeFileSync(join(host.run, "unit"), unit);
+  }
+  const run = (command: string) => {
+    const outcome = host.shell(command);
+    expect(outcome.status, `${command}: ${outcome.stdout}${outcome.stderr}`).toBe(0);
+    return outcome.stdout;
+  };
+  const updates = () => JSON.parse(run("bootc updates status --json"));
+  const runningVersion = () =>
+    JSON.parse(run("bootc status --json")).status.booted.image.version as string;
+  const trial = () => {
+    const text = host.shell("cat /sysroot/ostree/bootc/health/trial").stdout;
+    return Object.fromEntries(text.split("\n").map((it) => it.split("=")));
+  };
+  /** As at a shutdown: ostree finalizes, and then the unit stops. */
+  function applyUpdate(): void {
+    run(`${SCRIPT} note && ostree admin finalize-staged && ${SCRIPT} arm`);
+  }
+
+  test("a bad update goes back with its reason, and is held until a newer one", async () => {
+    const second = await push("2");
+    run("bootc upgrade");
+    applyUpdate();
+    expect(trial()).toMatchObject({ state: "armed", starts: "0", tries: "2", limit: "60" });
+    start("failed");
+    expect(runningVersion()).toBe("2");
+    run(`${SCRIPT} begin`);
+    expect(trial()).toMatchObject({ state: "trying", starts: "1" });
+    expect(host.shell(`${SCRIPT} check`)).toMatchObject({
+      status: 1,
+      stdout: expect.stringMatching(/^`ssh.service` has failed\n/),
+    });
+    expect(host.calls()).toContain("systemctl reboot");
+
+    start();
+    expect(runningVersion()).toBe("1");
+    run(`${SCRIPT} begin`);
+    expect(trial().state).toBe("returned");
+    run(`${SCRIPT} check`);
+    expect(trial().state).toBeUndefined();
+    expect(updates()).toMatchObject({
+      held: [second],
+      health: {
+        outcome: "went-back",
+        digest: second,
+        version: "2",
+        reason: "`ssh.service` has failed",
+      },
+    });
+    expect(run("cat /var/lib/bootc/health/motd")).toContain("`ssh.service` has failed");
+    expect(run("bootc status --format=humanreadable")).toContain("Health: the update to 2 sha256:");
+    expect(run("bootc updates metrics")).toContain("\nbootc_updates_rollbacks_total 1\n");
+    expect(run("bootc updates run")).toContain(`held: \`${second}\` is held because it went back`);
+    const byHand = host.bootc("upgrade");
+    expect([byHand.status, byHand.stderr]).toEqual([7, expect.stringContaining("--force-held")]);
+
+    await push("3");
+    run("bootc upgrade");
+    applyUpdate();
+    start();
+    run(`${SCRIPT} begin && ${SCRIPT} check`);
+    expect([runningVersion(), trial().state]).toEqual(["3", undefined]);
+    expect(host.calls().join()).not.toContain("systemctl reboot");
+    expect(updates()).toMatchObject({ held: [second], health: null });
+    expect(host.shell("cat /var/lib/bootc/health/motd").status).toBe(1);
+  }, 300_000);
+
+  test("whoever insists gets the bad image again, and it is released", async () => {
+    const second = await push("2");
+    run(`bootc updates hold ${second}`);
+    expect(host.bootc("upgrade").status).toBe(7);
+    expect(host.bootc("upgrade --check").status).toBe(0);
+    const forced = host.bootc("upgrade --force-held");
+    expect([forced.status, forced.stderr]).toEqual([0, expect.stringContaining("was held")]);
+    expect(updates().held).toEqual([]);
+  }, 300_000);
+
+  test("without a bootc that works, back all the same", async () => {
+    await push("2");
+    run("bootc upgrade");
+    applyUpdate();
+    start();
+    run(`${SCRIPT} begin`);
+    writeFileSync(join(host.run, "bin/bootc"), "#!/bin/nowhere\n", { mode: 0o755 });
+    const checked = host.shell(`${SCRIPT} check`);
+    expect(checked.stdout).toContain("bootc does not work");
+    start();
+    expect(runningVersion()).toBe("1");
+  }, 300_000);
+
+  test("without an ostree that works, the boot entry is written by hand", async () => {
+    await push("2");
+    run("bootc upgrade");
+    applyUpdate();
+    start("failed");
+    run(`${SCRIPT} begin`);
+    writeFileSync(join(host.run, "bin/ostree"), "#!/bin/nowhere\n", { mode: 0o755 });
+    expect(host.shell(`${SCRIPT} check`).status).toBe(1);
+    start();
+    expect(runningVersion()).toBe("1");
+    // ostree understands what was written, and so does the next update.
+    run(`${SCRIPT} begin && ${SCRIPT} check`);
+    expect(run("ostree admin status").match(/^[ *] default /gm)).toHaveLength(2);
+    await push("3");
+    run("bootc upgrade");
+    applyUpdate();
+    start();
+    expect(runningVersion()).toBe("3");
+  }, 300_000);
+
+  test("a system that crashes goes back after its tries, and one that comes back is left alone", async () => {
+    await push("2");
+    run("bootc upgrade");
+    applyUpdate();
+    for (const starts of ["1", "2"]) {
+      start();
+      run(`${SCRIPT} begin`);
+      expect(trial()).toMatchObject({ state: "trying", starts });
+    }
+    start();
+    run(`${SCRIPT} begin`);
+    expect(host.calls()).toContain("systemctl reboot");
+    // A boot loader that starts it nevertheless gets one more chance, and then the system stays.
+    run("ostree admin set-default 1");
+    start();
+    run(`${SCRIPT} begin`);
+    expect(trial().state).toBe("returning");
+    run("ostree admin set-default 1");
+    start("failed");
+    run(`${SCRIPT} begin`);
+    expect(trial().state).toBe("stuck");
+    expect(host.calls().join()).not.toContain("systemctl reboot");
+    expect(host.shell(`${SCRIPT} check`).status).toBe(1);
+    expect(updates().health).toMatchObject({
+      outcome: "stuck",
+      reason: "it was started 2 times and not found healthy",
+    });
+  }, 300_000);
+
+  test("if the old system is not healthy either, it runs on and says so", async () => {
+    const second = await push("2");
+    run("bootc upgrade");
+    applyUpdate();
+    // The boot loader did not get the new system up.
+    run("ostree admin set-default 1");
+    start("failed");
+    run(`${SCRIPT} begin`);
+    expect(host.shell(`${SCRIPT} check`).status).toBe(1);
+    expect(host.calls().join()).not.toContain("systemctl reboot");
+    expect(updates()).toMatchObject({ held: [second], health: { outcome: "both-bad" } });
+    expect(updates().health.reason).toContain("did not get as far as its own start");
+  }, 300_000);
+
+  test("a time limit counts, and required checks do, and others do not", async () => {
+    const check = (kind: string, text: string) =>
+      run(
+        `mkdir -p /etc/bootc/health.d/${kind}.d && cd /etc/bootc/health.d/${kind}.d && ` +
+          `printf '#!/bin/sh\\n%s\\n' '${text}' > 10-it && chmod 755 10-it`,
+      );
+    check("wanted", "echo no; exit 1");
+    expect(run("bootc internals health-check")).toContain(
+      "ended with status 1, which does not count",
+    );
+    check("required", "echo no disk; exit 3");
+    expect(host.bootc("internals health-check")).toMatchObject({
+      status: 1,
+      stdout: expect.stringMatching(/required.d\/10-it` ended with status 3\n {2}no disk\n/),
+    });
+    check("required", "sleep 60");
+    expect(host.bootc("internals health-check --limit 2").stdout).toContain("did not end within");
+    // A failure outside of a trial is remembered, and nothing else happens.
+    check("required", "exit 1");
+    expect(host.shell(`${SCRIPT} check`).status).toBe(1);
+    expect(updates().health).toMatchObject({ outcome: "unhealthy", version: "1" });
+    run("rm -r /etc/bootc/health.d");
+    run(`${SCRIPT} check`);
+    expect(updates().health).toBeNull();
+  }, 300_000);
+
+  test("an update that is dropped, and a rollback by hand, are not put on trial", async () => {
+    await push("2");
+    run("bootc upgrade");
+    applyUpdate();
+    start();
+    run(`${SCRIPT} begin && ${SCRIPT} check`);
+    run(`${SCRIPT} note && bootc rollback && ${SCRIPT} arm`);
+    expect(trial().state).toBeUndefined();
+    expect(readFileSync(join(host.run, "bootc/health-known"), "utf8").split("\n")).toHaveLength(3);
+  }, 300_000);
+});
