@@ -36,6 +36,20 @@ export async function detectGrub(
 /** The first menu. ostree replaces the menu, but only if there is one. */
 const FIRST_MENU = "PROMPT 0\nTIMEOUT 10\n";
 
+/** /usr/lib/bootc/health sets and removes the variable, if it finds its name here. */
+const TRY_ONCE = `# A new system is tried once. Until it has proved itself, the one before is the default.
+if [ -s $prefix/grubenv ]; then
+  load_env
+fi
+if [ "\${bootc_try}" = "1" ]; then
+  set bootc_try=0
+  save_env bootc_try
+  set default=0
+elif [ "\${bootc_try}" = "0" ]; then
+  set default=1
+fi
+`;
+
 const GRUB_CONFIG = `# Written once by bootc: the menu itself is what ostree writes for extlinux.
 set timeout=1
 set default=0
@@ -45,7 +59,7 @@ if serial --unit=0; then
 fi
 insmod syslinuxcfg
 syslinux_source -s -r / /boot/loader/syslinux.cfg
-`;
+${TRY_ONCE}`;
 
 /** Makes ostree keep a menu of the deployments in `physicalRoot`. Call it before the first deployment. */
 export async function prepareGrubMenu(ctx: Context, physicalRoot: string): Promise<void> {
