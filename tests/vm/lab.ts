@@ -93,13 +93,14 @@ async function buildOsImage(
       : PLAIN_LINES),
   ];
   const policy = await Promise.all(POLICY_FILES.map((it) => readFile(it)));
-  const inputs = [base, await digestOf(payload), lines.join(), ...policy];
-  const name = `localhost/bootc-test-os:${hashOf(inputs)}`;
-  if ((await attempt("buildah", ["inspect", "--type", "image", name])).status === 0) return name;
-  const context = join(dir, "os-context");
   const trusted = REGISTRY_PORTS.map(
     (port) => `[[registry]]\nlocation = "10.0.2.2:${port}"\ninsecure = true\n`,
   );
+  const rootfs = isPackage ? "" : await digestOfTree(join(TOP, "packaging/rootfs"));
+  const inputs = [base, await digestOf(payload), lines.join(), rootfs, ...trusted, ...policy];
+  const name = `localhost/bootc-test-os:${hashOf(inputs)}`;
+  if ((await attempt("buildah", ["inspect", "--type", "image", name])).status === 0) return name;
+  const context = join(dir, "os-context");
   await writeContext(context, { "registries.conf": trusted.join("") });
   await sh("cp", [payload, join(context, "payload")]);
   if (isPackage) await sh("cp", [modulePackageOf(payload), join(context, "module")]);
@@ -212,6 +213,11 @@ async function digestOf(path: string): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
   return hash.digest("hex");
+}
+
+async function digestOfTree(dir: string): Promise<string> {
+  const tar = ["--create", "--sort=name", "--mtime=@0", "--owner=0", "--group=0", "."];
+  return hashOf([await sh("tar", ["--directory", dir, ...tar])]);
 }
 
 export interface Variant {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { spawnBound, waitFor } from "./shell.ts";
 
 /** Ports that a lab may use; the guest's configuration accepts a registry without TLS on each. */
-export const REGISTRY_PORTS = [25_000, 25_001, 25_002, 25_003, 25_004, 25_005] as const;
+export const REGISTRY_PORTS = [25_000, 25_001, 25_002, 25_003, 25_004, 25_005, 25_006] as const;
 
 export interface Registry {
   readonly port: number;
