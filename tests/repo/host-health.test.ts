@@ -19,6 +19,18 @@ case $1 in
 esac
 `;
 
+/** grub2-editenv on a file of lines. */
+const EDITENV = `#!/bin/sh
+file=$1 what=$2
+shift 2
+touch "$file"
+case $what in
+  list) cat "$file" ;;
+  set) for word; do sed -i "/^\${word%%=*}=/d" "$file" && echo "$word" >> "$file"; done ;;
+  unset) for word; do sed -i "/^$word=/d" "$file"; done ;;
+esac
+`;
+
 let registry: Registry;
 beforeAll(async () => {
   if (!missing) registry = await startRegistry();
@@ -59,10 +71,15 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
   function start(unit = "active"): void {
     host.reboot();
     host.shell("true");
-    const systemctl = join(host.run, "bin/systemctl");
-    rmSync(systemctl, { force: true });
-    writeFileSync(systemctl, SYSTEMCTL);
-    chmodSync(systemctl, 0o755);
+    for (const [program, text] of Object.entries({
+      systemctl: SYSTEMCTL,
+      "grub2-editenv": EDITENV,
+    })) {
+      const path = join(host.run, "bin", program);
+      rmSync(path, { force: true });
+      writeFileSync(path, text);
+      chmodSync(path, 0o755);
+    }
     writeFileSync(join(host.run, "unit"), unit);
   }
   const run = (command: string) => {
@@ -240,6 +257,46 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
     run("rm -r /etc/bootc/health.d");
     run(`${SCRIPT} check`);
     expect(updates().health).toBeNull();
+  }, 300_000);
+
+  const grubSays = (text: string) =>
+    run(`mkdir -p /boot/grub2 && echo '${text}' > /boot/grub2/grub.cfg`);
+  const grubenv = () => run("cat /boot/grub2/grubenv");
+
+  test("GRUB is told to try the new system once, and the old one when that failed", async () => {
+    grubSays("save_env bootc_try");
+    await push("2");
+    run("bootc upgrade");
+    applyUpdate();
+    expect([trial().loader, grubenv()]).toEqual(["grub-once", "bootc_try=1\n"]);
+    // What GRUB does when it starts the new system.
+    run("grub2-editenv /boot/grub2/grubenv set bootc_try=0");
+    start("failed");
+    run(`${SCRIPT} begin`);
+    // The script counts from here on: the second of two tries.
+    expect(grubenv()).toBe("bootc_try=1\n");
+    const before = run("ls /boot/loader/entries; cat /boot/loader/entries/*");
+    expect(host.shell(`${SCRIPT} check`).status).toBe(1);
+    expect(grubenv()).toBe("bootc_try=0\n");
+    expect(run("ls /boot/loader/entries; cat /boot/loader/entries/*")).toBe(before);
+    run("ostree admin set-default 1");
+    start();
+    run(`${SCRIPT} begin && ${SCRIPT} check`);
+    expect([grubenv(), updates().health.outcome]).toEqual(["", "went-back"]);
+  }, 300_000);
+
+  test("GRUB that counts by itself is told of the success", async () => {
+    grubSays("decrement boot_counter");
+    await push("2");
+    run("bootc upgrade");
+    applyUpdate();
+    expect([trial().loader, grubenv()]).toEqual([
+      "grub-counter",
+      "boot_counter=2\nboot_success=0\n",
+    ]);
+    start();
+    run(`${SCRIPT} begin && ${SCRIPT} check`);
+    expect(grubenv()).toBe("boot_success=1\n");
   }, 300_000);
 
   test("an update that is dropped, and a rollback by hand, are not put on trial", async () => {
