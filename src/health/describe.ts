@@ -19,7 +19,7 @@ export function describeHealth({ outcome, atMs, digest, version, reason }: Healt
 }
 
 /** The fragment for `motd`. */
-export function formatMotd(record: HealthRecord): string {
+export function formatHealthMotd(record: HealthRecord): string {
   const more = "`bootc updates status` says more";
   const hint =
     record.outcome === "went-back" || record.outcome === "both-bad"

@@ -2,9 +2,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { decideHealth, drawStates, EVENTS, type HealthState, STATES } from "./states.ts";
+import { decideHealth, drawStates, HEALTH_EVENTS, type HealthState, STATES } from "./states.ts";
 
-const reach = (from: HealthState, ...events: (typeof EVENTS)[number][]) =>
+const reach = (from: HealthState, ...events: (typeof HEALTH_EVENTS)[number][]) =>
   events.map((event) => {
     const { next, action } = decideHealth(from, event);
     from = next;
@@ -33,7 +33,7 @@ test("the old system stays even if it is not healthy either", () => {
 
 test("whatever happens, a system goes back only while it is on trial", () => {
   for (const state of STATES) {
-    for (const event of EVENTS) {
+    for (const event of HEALTH_EVENTS) {
       const { action } = decideHealth(state, event);
       if (action === "go-back") expect(["armed", "trying", "returning"]).toContain(state);
       // Only a start counts against a system that is going back already, and starts are limited.
@@ -43,7 +43,7 @@ test("whatever happens, a system goes back only while it is on trial", () => {
 });
 
 test("without a new update, a machine that goes back comes to rest", () => {
-  const others = EVENTS.filter((it) => it !== "deployed" && it !== "starts-new");
+  const others = HEALTH_EVENTS.filter((it) => it !== "deployed" && it !== "starts-new");
   fc.assert(
     fc.property(
       fc.constantFrom(...STATES),

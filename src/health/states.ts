@@ -4,7 +4,7 @@
 export const STATES = ["none", "armed", "trying", "returning", "returned", "stuck"] as const;
 export type HealthState = (typeof STATES)[number];
 
-export const EVENTS = [
+export const HEALTH_EVENTS = [
   "deployed",
   "starts-new",
   "starts-new-too-often",
@@ -14,7 +14,7 @@ export const EVENTS = [
   "bad",
   "overdue",
 ] as const;
-export type HealthEvent = (typeof EVENTS)[number];
+export type HealthEvent = (typeof HEALTH_EVENTS)[number];
 
 /** What is done; `nothing` also where an event cannot come in that state. */
 export type HealthAction =
@@ -132,7 +132,7 @@ export function drawStates(): string {
 /** One arrow for all events that do the same. */
 function arrowsFrom(state: HealthState): readonly string[] {
   const events = new Map<string, HealthEvent[]>();
-  for (const event of EVENTS) {
+  for (const event of HEALTH_EVENTS) {
     const { next, action } = decideHealth(state, event);
     if (next === state && action === "nothing") continue;
     const key = `${next} ${action}`;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { EMPTY_STATE, formatState, parseUpdatesState } from "../updates/state.ts";
-import { describeHealth, formatMotd } from "./describe.ts";
+import { describeHealth, formatHealthMotd } from "./describe.ts";
 import { type HealthState, STATES } from "./states.ts";
 import { type HealthVerdict, NO_TRIAL, parseTrial, type TrialEnd, withTrialEnd } from "./trial.ts";
 
@@ -80,5 +80,5 @@ test("people read what happened, and what they can do", () => {
   expect(describeHealth(health)).toBe(
     "the update to 2 sha256:b went back at 1970-01-01T00:16:40Z: no reason is known",
   );
-  expect(formatMotd(health)).toContain("`bootc updates release`");
+  expect(formatHealthMotd(health)).toContain("`bootc updates release`");
 });

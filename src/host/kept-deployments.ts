@@ -3,8 +3,8 @@ import { assignSlots } from "./assemble-host.ts";
 import type { Deployment } from "./deployment.ts";
 
 /**
- * Which deployments a new one in `stateroot` leaves in place, by the rule of `ostree admin deploy`: the booted
- * one, pinned ones and those of other stateroots. By default, the new one is in the booted stateroot.
+ * Which deployments a new one in `stateroot` leaves in place, by the rule of `ostree admin deploy`: the
+ * booted one, pinned ones and those of other stateroots. By default, the new one is in the booted stateroot.
  */
 export function keptDeployments(
   deployments: readonly Deployment[],

@@ -29,6 +29,23 @@ export const EVENTS = {
     4,
     "The state of automatic updates was damaged",
   ),
+  "went-back": kind(
+    "3a631474062a42ad98cf25c705698016",
+    4,
+    "An update did not prove itself, and the system before it runs again",
+  ),
+  "both-bad": kind(
+    "9bf642962e4a4826800afc27d7702ec7",
+    4,
+    "An update did not prove itself, nor does the system before it",
+  ),
+  stuck: kind(
+    "058ea951bcbe4c08b1626892673f70a9",
+    4,
+    "A system is not healthy, and going back from it failed",
+  ),
+  unhealthy: kind("4592aea5483a4547a47cea1b09f688bc", 4, "This system is not healthy"),
+  healthy: kind("53788110045e48249b15136d9f0e1813", 5, "This system is healthy again"),
 } as const satisfies Readonly<Record<string, EventKind>>;
 
 export type EventName = keyof typeof EVENTS;

@@ -16,6 +16,7 @@ const QUIET: UpdatesStatus = {
   found: null,
   lastCheck: null,
   lastFailure: null,
+  health: null,
   mistakes: [],
 };
 const READY: UpdatesStatus = {

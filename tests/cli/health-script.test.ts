@@ -3,12 +3,12 @@ import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { decideHealth, EVENTS, STATES } from "../../src/health/states.ts";
+import { decideHealth, HEALTH_EVENTS, STATES } from "../../src/health/states.ts";
 
 const SCRIPT = join(import.meta.dirname, "../../packaging/rootfs/usr/lib/bootc/health");
 
 test.each(STATES)("in state %s the script does what the table says", (state) => {
-  for (const event of EVENTS) {
+  for (const event of HEALTH_EVENTS) {
     const { stdout } = spawnSync("sh", [SCRIPT, "decide", state, event], { encoding: "utf8" });
     const { next, action } = decideHealth(state, event);
     expect([event, stdout]).toEqual([event, `${next} ${action}\n`]);

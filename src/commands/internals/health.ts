@@ -3,7 +3,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
-import { describeHealth, formatMotd } from "../../health/describe.ts";
+import { describeHealth, formatHealthMotd } from "../../health/describe.ts";
 import { describeFaults } from "../../health/faults.ts";
 import { readTrialEnd } from "../../health/machine/read-trial.ts";
 import { checkHealth } from "../../health/machine/run-checks.ts";
@@ -45,7 +45,7 @@ export async function healthReport(
   const path = join(ctx.root, MOTD);
   if (health === undefined) return await rm(path, { force: true });
   await mkdir(join(path, ".."), { recursive: true, mode: 0o755 });
-  await replaceFile(path, formatMotd(health), { mode: 0o644 });
+  await replaceFile(path, formatHealthMotd(health), { mode: 0o644 });
   ctx.say(describeHealth(health));
 }
 
