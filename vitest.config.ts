@@ -1,5 +1,6 @@
 // Which tests exist: `unit` beside the code, `cli`, `repo`, `packages` and `vm` against the real thing.
 import { defineConfig } from "vitest/config";
+import { APART } from "./xtask/suites/apart.ts";
 
 // What git does in the background after a commit or fetch would meet the removal of a test's clone.
 const env = {
@@ -12,6 +13,8 @@ const slow = { ...noted, testTimeout: 600_000, hookTimeout: 900_000, fileParalle
 // A boot takes a minute under emulation, and five on a machine that has other things to do.
 const emulated = { ...slow, testTimeout: 1_800_000, hookTimeout: 1_800_000 };
 
+const unit = { ...noted, testTimeout: 30_000, unstubEnvs: true };
+
 export default defineConfig({
   test: {
     projects: [
@@ -19,10 +22,12 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{src,xtask,bench}/**/*.test.ts", "tests/hostile/**/*.test.ts"],
-          testTimeout: 30_000,
-          ...noted,
+          exclude: [...APART],
+          isolate: false,
+          ...unit,
         },
       },
+      { test: { name: "unit-apart", include: [...APART], ...unit } },
       {
         test: { name: "cli", include: ["tests/cli/**/*.test.ts"], testTimeout: 120_000, ...noted },
       },

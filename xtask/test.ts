@@ -76,7 +76,7 @@ async function runOne(tree: Tree, suite: Suite, filter?: string): Promise<boolea
   return await runSuite(tree, {
     name: suite,
     words: [
-      `--project=${suite}`,
+      projectsOf(suite),
       // With --filter, a suite may have nothing to run.
       ...(filter === undefined ? [] : ["--passWithNoTests", filter]),
     ],
@@ -85,12 +85,17 @@ async function runOne(tree: Tree, suite: Suite, filter?: string): Promise<boolea
   });
 }
 
+/** A suite may have more projects in `vitest.config.ts`, which begin with its name. */
+function projectsOf(suite: Suite): string {
+  return `--project=${suite}*`;
+}
+
 async function watch(
   { ctx, top }: Tree,
   suites: readonly Suite[],
   filter: string | undefined,
 ): Promise<void> {
-  const words = suites.map((it) => `--project=${it}`);
+  const words = suites.map(projectsOf);
   const filters = filter === undefined ? [] : [filter];
   await ctx.run(
     process.execPath,

@@ -97,7 +97,7 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "xtask/mutate": {
     question: "which change of the code would no test notice",
-    mayImport: [...TASK],
+    mayImport: [...TASK, "xtask/suites/apart.ts"],
   },
   "xtask/npm": {
     question: "how does a package come from a registry",

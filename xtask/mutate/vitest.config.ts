@@ -1,9 +1,13 @@
 // Runs the unit tests with another text for one file, without touching the checkout.
 import { readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
+import { APART } from "../suites/apart.ts";
 
 /** Absolute paths of the file to be replaced, and of the text to use instead. */
 const { BOOTC_MUTATED: mutated, BOOTC_MUTANT: mutant } = process.env;
+
+const TESTS = ["src/**/*.test.ts", "xtask/**/*.test.ts", "tests/hostile/**/*.test.ts"];
+const unit = { testTimeout: 30_000, unstubEnvs: true };
 
 export default defineConfig({
   root: `${import.meta.dirname}/../..`,
@@ -18,9 +22,15 @@ export default defineConfig({
     },
   ],
   test: {
-    include: ["src/**/*.test.ts", "xtask/**/*.test.ts", "tests/hostile/**/*.test.ts"],
-    testTimeout: 30_000,
     // One failing test is enough to notice a mutant.
     bail: process.env.BOOTC_MUTANT === undefined ? 0 : 1,
+    // As in the suite: a process for each file would take more time than the tests.
+    projects: [
+      {
+        extends: true,
+        test: { ...unit, name: "unit", include: TESTS, exclude: [...APART], isolate: false },
+      },
+      { extends: true, test: { ...unit, name: "unit-apart", include: [...APART] } },
+    ],
   },
 });
