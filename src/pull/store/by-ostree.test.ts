@@ -1,7 +1,11 @@
-import { expect, test } from "vitest";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { createContext } from "../../system/run.ts";
 import { readTar } from "../../tar/reader.ts";
 import { xattrsOf } from "../../tar/xattrs.ts";
-import { tarOf } from "./by-ostree.ts";
+import { createOstreeSink, tarOf } from "./by-ostree.ts";
 import { type LayerEntry, NO_CONTENT } from "./sink.ts";
 
 const FILE: LayerEntry = {
@@ -55,6 +59,27 @@ test("the tar holds what the entries say", async () => {
     content: await bytesOf(it.content),
   }));
   expect(found).toEqual(await Promise.all(expected));
+});
+
+test.each([
+  [{ metadata: {} }, ["--tar-autocreate-parents"]],
+  [
+    { metadata: { a: "b=c" }, selinuxPolicyDir: "/policy", timestampEpoch: 0 },
+    [
+      ...["--selinux-policy=/policy", "--add-metadata-string=a=b=c", "--timestamp=@0"],
+      "--tar-autocreate-parents",
+    ],
+  ],
+])("ostree is told how to commit: %o", async (how, want) => {
+  const top = mkdtempSync(join(tmpdir(), "by-ostree-"));
+  onTestFinished(() => rmSync(top, { recursive: true }));
+  const script = `#!/bin/sh\nprintf '%s\\n' "$@" > ${top}/words\ncat > ${top}/tar\nprintf '%064d\\n' 7\n`;
+  writeFileSync(join(top, "ostree"), script, { mode: 0o755 });
+  const ctx = createContext({ env: { PATH: `${top}:${process.env.PATH}` } });
+  const sink = createOstreeSink(ctx, { repo: "/repo", layerDigest: "sha256:a" });
+  expect(await sink.commit(stream([FILE]), how)).toBe("7".padStart(64, "0"));
+  const words = readFileSync(join(top, "words"), "utf8").trimEnd().split("\n");
+  expect(words.slice(words.indexOf("--tree=tar=-") + 1)).toEqual(want);
 });
 
 test("what is handed over stays as it is, in batches of bounded size", async () => {

@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openLibc } from "../../native/libc.ts";
+import { parseDirtree } from "../../ostree/dirtree.ts";
 import { formatFileHeader, parseCommit, sha256 } from "../../ostree/objects.ts";
 import { createScratch, type Scratch } from "../../repository/scratch.ts";
 import { createOwnSink } from "./by-us.ts";
@@ -68,6 +69,15 @@ test("content of every size becomes objects, and the commit says when and what",
     timestampEpoch: 7,
     metadata: [["key", { type: "s", value: "text" }]],
   });
+});
+
+test("a symbolic link becomes an object, and the layer's tree names it", async () => {
+  const link: LayerEntry = { ...FILE, type: "symlink", path: "link", linkTarget: "../y" };
+  const checksum = await commit(stream([{ ...FILE, type: "directory", path: "" }, link]));
+  const { rootTree } = parseCommit(readFileSync(scratch.pathOf(checksum ?? "", "commit")));
+  const { files } = parseDirtree(readFileSync(scratch.pathOf(rootTree, "dirtree")));
+  expect(files.map((it) => it.name)).toEqual(["link"]);
+  expect(readlinkSync(scratch.pathOf(files[0]?.checksum ?? "", "file"))).toBe("../y");
 });
 
 test.each(["file", "symlink"] as const)(
