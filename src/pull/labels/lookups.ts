@@ -1,4 +1,4 @@
-// Labels looked up by libselinux in the policy of an image, each path once.
+// Labels looked up by libselinux in the policy of an image.
 import { rmSync } from "node:fs";
 import { BootcError } from "../../errors.ts";
 import { openLibc } from "../../native/libc.ts";
@@ -45,13 +45,14 @@ interface OpenPolicy {
 
 async function openPolicy(
   repo: string,
-  { name, files }: ImagePolicy,
+  { name, readFiles }: ImagePolicy,
 ): Promise<OpenPolicy | undefined> {
   // Whoever cannot set attributes has no use for labels.
   if (openLibc() === undefined) return undefined;
   const work = await makeWorkDirectory(repo);
-  const labels = inPolicy(name, () => openPreferred(usableFiles(files), work));
-  return labels && { labelOf: lookingUpOnce(name, labels), close: () => labels.close() };
+  const files = await readFiles();
+  const labels = inPolicy(name, () => openPreferred(files, work));
+  return labels && { labelOf: inBytes(name, labels), close: () => labels.close() };
 }
 
 /**
@@ -70,6 +71,7 @@ function openPreferred(files: ContextFiles, work: string): FileLabels | undefine
   return openInParts(files, work);
 }
 
+/** Those of a policy that cannot be divided; parts have no serialized expressions at all. */
 function usableFiles(files: ContextFiles): ContextFiles {
   const all = [...files].map(([name, content]) => ({ name, content }));
   return new Map(usableContexts(all).map(({ name, content }) => [name, content]));
@@ -79,13 +81,16 @@ function usableFiles(files: ContextFiles): ContextFiles {
 function openInParts(files: ContextFiles, work: string): FileLabels | undefined {
   const parts = divideContexts(files);
   // What is wrong with the policy is found out here.
-  const whole = openFiles(parts?.whole.files() ?? files, work);
+  const whole = openFiles(parts?.whole.files() ?? usableFiles(files), work);
   if (whole === undefined || parts === undefined) return whole;
+  // The one used last comes last.
   const opened = new Map<PolicyPart, FileLabels>();
   const open = (part: PolicyPart) => {
     const labels = opened.get(part) ?? openFiles(part.files(), work, { isPart: true });
     if (labels === undefined) throw new Error("unreachable: libselinux was there before");
+    opened.delete(part);
     opened.set(part, labels);
+    closeOldest(opened);
     return labels;
   };
   return {
@@ -94,6 +99,17 @@ function openInParts(files: ContextFiles, work: string): FileLabels | undefined 
       for (const it of [whole, ...opened.values()]) it.close();
     },
   };
+}
+
+/** Each takes 0.1 MB of memory or more, and paths come directory by directory. */
+const OPEN_MAX = 24;
+
+function closeOldest(opened: Map<PolicyPart, FileLabels>): void {
+  const [oldest] = opened;
+  if (oldest === undefined || opened.size <= OPEN_MAX) return;
+  const [part, labels] = oldest;
+  opened.delete(part);
+  labels.close();
 }
 
 function openFiles(
@@ -115,16 +131,14 @@ function openFiles(
   }
 }
 
-function lookingUpOnce(name: string, labels: FileLabels): LabelOf {
-  const known = new Map<string, Buffer | undefined>();
-  const bytes = new Map<string | undefined, Buffer | undefined>([[undefined, undefined]]);
+/** Labels as bytes, each once: there are a few hundred different ones. */
+function inBytes(name: string, labels: FileLabels): LabelOf {
+  const known = new Map<string, Buffer>();
   return (path, mode) => {
-    const key = `${mode >> 12}${path}`;
-    if (known.has(key)) return known.get(key);
     const text = inPolicy(name, () => labels.lookUp(path, mode));
-    const label = bytes.get(text) ?? (text === undefined ? undefined : Buffer.from(`${text}\0`));
-    bytes.set(text, label);
-    known.set(key, label);
+    if (text === undefined) return undefined;
+    const label = known.get(text) ?? Buffer.from(`${text}\0`);
+    known.set(text, label);
     return label;
   };
 }

@@ -36,17 +36,18 @@ export interface ObjectsPlace {
   readonly objects: ObjectWriter;
 }
 
-/** Each object is read once, and written once for each label. */
+/** Each object is written once for each label. */
 export function openObjects({ repo, scratch, objects }: ObjectsPlace): LabelledObjects {
   const libc = requireLibc();
   const pathOf = (checksum: string) => join(repo, objectPath(checksum, "file"));
   const readMeta = (meta: string) =>
     parseDirmeta(readFileSync(join(repo, objectPath(meta, "dirmeta"))));
   return {
-    file: once((checksum) => {
+    // Hardly any file is in a tree twice, and remembering all takes memory.
+    file(checksum) {
       const path = pathOf(checksum);
       return { mode: lstatSync(path).mode, label: libc.getXattr(path, LABEL) };
-    }),
+    },
     directory: once((meta) => {
       const { mode, xattrs } = readMeta(meta);
       return { mode, label: xattrs.find((it) => it.name === LABEL)?.value };

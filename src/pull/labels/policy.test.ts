@@ -20,7 +20,7 @@ async function read(tree: Tree): Promise<ImagePolicy | undefined> {
 
 /** The texts of the policy's files. */
 async function readTexts(tree: Tree): Promise<Readonly<Record<string, string>>> {
-  const files = [...((await read(tree))?.files ?? [])];
+  const files = [...((await (await read(tree))?.readFiles()) ?? [])];
   return Object.fromEntries(files.map(([name, bytes]) => [name, Buffer.from(bytes).toString()]));
 }
 

@@ -7,6 +7,7 @@ import { readFileContent, readFileSize } from "../../repository/files.ts";
 import type { CommittedTree } from "../../repository/tree.ts";
 import { resolveInTree } from "../../system/root/in-root.ts";
 import { CONTEXTS, CONTEXTS_BYTES_MAX } from "./contexts.ts";
+import type { ContextFiles } from "./rules.ts";
 
 export interface ImagePolicy {
   /** As `SELINUXTYPE` names it. */
@@ -15,8 +16,8 @@ export interface ImagePolicy {
   readonly folder: string;
   /** Names all of its files' contents: policies with the same key label alike. */
   readonly key: string;
-  /** The contents of `contexts/files`, as far as they decide about labels, by name. */
-  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** The contents of `contexts/files`, as far as they decide about labels. */
+  readFiles(): Promise<ContextFiles>;
 }
 
 export interface PolicySource {
@@ -35,7 +36,7 @@ export async function readPolicy({ repo, tree }: PolicySource): Promise<ImagePol
   const config = await tree.readTextIfAny(`${folder}/config`);
   const name = config === undefined ? undefined : parsePolicyType(config);
   if (name === undefined) return undefined;
-  const files = await readFiles({ repo, tree }, join(folder, name, "contexts/files"));
+  const files = await findFiles({ repo, tree }, join(folder, name, "contexts/files"));
   if (!files.has("file_contexts") && !files.has("file_contexts.bin")) return undefined;
   const binaries = join(folder, name, "policy");
   if (!(await tree.readNames(binaries)).some((it) => /^policy\.\d+$/.test(it))) {
@@ -43,25 +44,22 @@ export async function readPolicy({ repo, tree }: PolicySource): Promise<ImagePol
       hint: "build the image with the whole policy, or with `SELINUX=disabled` in its configuration",
     });
   }
-  return { name, folder, key: keyOf(files), files };
+  return { name, folder, ...(await openFiles(repo, files)) };
 }
 
-async function readFiles(
-  source: PolicySource,
-  folder: string,
-): Promise<ReadonlyMap<string, Uint8Array>> {
-  const files = new Map<string, Uint8Array>();
+/** Checksums of the policy's files, by name. */
+type FileObjects = ReadonlyMap<string, string>;
+
+async function findFiles(source: PolicySource, folder: string): Promise<FileObjects> {
+  const files = new Map<string, string>();
   for (const name of CONTEXTS) {
-    const content = await readFileIfAny(source, join(folder, name));
-    if (content !== undefined) files.set(name, content);
+    const checksum = await findFile(source, join(folder, name));
+    if (checksum !== undefined) files.set(name, checksum);
   }
   return files;
 }
 
-async function readFileIfAny(
-  { repo, tree }: PolicySource,
-  path: string,
-): Promise<Uint8Array | undefined> {
+async function findFile({ repo, tree }: PolicySource, path: string): Promise<string | undefined> {
   const entry = await tree.find(await resolveInTree(path, tree.readLink));
   if (entry?.kind !== "file") return undefined;
   const sizeBytes = await readFileSize(repo, entry.checksum);
@@ -74,10 +72,35 @@ async function readFileIfAny(
       },
     );
   }
-  return await readFileContent(repo, entry.checksum);
+  return entry.checksum;
 }
 
-function keyOf(files: ReadonlyMap<string, Uint8Array>): string {
-  const names = [...files].map(([name, content]) => `${name} ${sha256(content)}\n`);
-  return sha256(Buffer.from(names.join("")));
+/** Digests of contents by the checksums of their objects: an image mostly has the policy of its base. */
+const digests = new Map<string, string>();
+
+/** Contents, of which compiled ones take megabytes, are in memory until they are first asked for. */
+async function openFiles(
+  repo: string,
+  files: FileObjects,
+): Promise<Pick<ImagePolicy, "key" | "readFiles">> {
+  const held = new Map<string, Uint8Array>();
+  const names: string[] = [];
+  for (const [name, checksum] of files) {
+    const known = digests.get(checksum);
+    if (known === undefined) held.set(name, await readFileContent(repo, checksum));
+    const digest = known ?? sha256(held.get(name) ?? new Uint8Array());
+    digests.set(checksum, digest);
+    names.push(`${name} ${digest}\n`);
+  }
+  return {
+    key: sha256(Buffer.from(names.join(""))),
+    async readFiles() {
+      const contents = new Map<string, Uint8Array>();
+      for (const [name, checksum] of files) {
+        contents.set(name, held.get(name) ?? (await readFileContent(repo, checksum)));
+      }
+      held.clear();
+      return contents;
+    },
+  };
 }

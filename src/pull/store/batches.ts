@@ -2,6 +2,7 @@
 // ostree that flushes the file system and up to 256 directories. A layer that ends alone is moved at once.
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { returnFreeMemory } from "../../native/allocator.ts";
 import { keyfileValue, parseKeyfile } from "../../ostree/keyfile.ts";
 import { pendingRef } from "../../ostree/ref-names.ts";
 import { readCommit } from "../../repository/files.ts";
@@ -32,7 +33,7 @@ export interface PublishedLayer {
 
 export interface Batches {
   open(): Promise<LayerSlot>;
-  /** Forgets what is not published. */
+  /** Ends the use: forgets what is not published. */
   remove(): Promise<void>;
 }
 
@@ -127,6 +128,8 @@ export async function createBatches(ctx: Context, repo: string): Promise<Batches
     async remove() {
       while (publishing !== undefined) await publishing;
       for (const { scratch } of waiting) scratch.remove();
+      // What layers needed while they passed through is free now, and the merge needs other memory.
+      returnFreeMemory();
     },
   };
 }
