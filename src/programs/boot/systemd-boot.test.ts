@@ -24,9 +24,14 @@ test("the ESP gets the boot loader, the driver of /boot, and keys; entries stay 
   const root = await layOut(inImage.map((it) => join("deployment", it)));
   const relaxed = "SYSTEMD_RELAX_ESP_CHECKS=1 SYSTEMD_RELAX_XBOOTLDR_CHECKS=1";
   const places = "--esp-path=/boot/efi --boot-path=/boot";
+  // As bootctl of systemd 257 leaves it.
+  const config = join(root, "boot/efi/loader/loader.conf");
+  await mkdir(dirname(config), { recursive: true });
   const { ctx, transcript, requireAllUsed } = scriptedContext(root, [
+    ["? chroot ROOT/deployment /usr/bin/bootctl --help", "--no-variables --random-seed=yes|no"],
     [
-      `+ chroot ROOT/deployment /usr/bin/env ${relaxed} /usr/bin/bootctl ${places} --no-variables install`,
+      `+ chroot ROOT/deployment /usr/bin/env ${relaxed} /usr/bin/bootctl ${places} --no-variables --random-seed=no install`,
+      () => writeFile(config, "#timeout 3\n"),
     ],
   ]);
   await installSystemdBoot(ctx, join(root, "deployment"), {
@@ -41,7 +46,31 @@ test("the ESP gets the boot loader, the driver of /boot, and keys; entries stay 
   const esp = join(root, "boot/efi");
   expect(await readdir(join(esp, "EFI/systemd/drivers"))).toEqual(["ext4_x64.efi"]);
   expect(await readdir(join(esp, "loader/keys/auto"))).toEqual(["PK.auth", "db.auth"]);
-  expect(await readFile(join(esp, "loader/loader.conf"), "utf8")).toBe("timeout 5\n");
+  expect(await readFile(config, "utf8")).toBe("#timeout 3\ntimeout 5\n");
+});
+
+test("a bootctl before systemd 257 has no option for the seed, and a timeout that is set stays", async () => {
+  const root = await layOut([join("deployment", DRIVER)]);
+  const config = join(root, "boot/efi/loader/loader.conf");
+  await mkdir(dirname(config), { recursive: true });
+  const relaxed = "SYSTEMD_RELAX_ESP_CHECKS=1 SYSTEMD_RELAX_XBOOTLDR_CHECKS=1";
+  const places = "--esp-path=/boot/efi --boot-path=/boot";
+  const { ctx, requireAllUsed } = scriptedContext(root, [
+    ["? chroot ROOT/deployment /usr/bin/bootctl --help", "--no-variables"],
+    [
+      `+ chroot ROOT/deployment /usr/bin/env ${relaxed} /usr/bin/bootctl ${places} --no-variables install`,
+      () => writeFile(config, "timeout 0\n"),
+    ],
+  ]);
+  await installSystemdBoot(ctx, join(root, "deployment"), {
+    program: "/usr/bin/bootctl",
+    driver: `/${DRIVER}`,
+    physicalRoot: root,
+    keys: [],
+    isGeneric: true,
+  });
+  requireAllUsed();
+  expect(await readFile(config, "utf8")).toBe("timeout 0\n");
 });
 
 test("only *.auth files in directories are keys", async () => {

@@ -4,7 +4,7 @@ import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { BootcError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
-import { exists } from "../../system/files.ts";
+import { readFileIfAny } from "../../system/files.ts";
 import type { FileTree } from "../../system/root/file-tree.ts";
 
 /** An architecture by its name in EFI. */
@@ -86,14 +86,10 @@ export async function installSystemdBoot(
   const esp = join(physicalRoot, "boot/efi");
   // A partition is checked by udev's data, which containers may lack. We have checked it.
   const env = ["SYSTEMD_RELAX_ESP_CHECKS=1", "SYSTEMD_RELAX_XBOOTLDR_CHECKS=1"];
-  const how = [
-    "--esp-path=/boot/efi",
-    "--boot-path=/boot",
-    ...(isGeneric ? ["--no-variables"] : []),
-  ];
-  await ctx.run("chroot", [deployment, "/usr/bin/env", ...env, program, ...how, "install"], {
-    isQuiet: true,
-  });
+  const places = ["--esp-path=/boot/efi", "--boot-path=/boot"];
+  const generic = isGeneric ? await genericArgs(ctx, deployment, program) : [];
+  const words = ["/usr/bin/env", ...env, program, ...places, ...generic, "install"];
+  await ctx.run("chroot", [deployment, ...words], { isQuiet: true });
   const drivers = join(esp, "EFI/systemd/drivers");
   await mkdir(drivers, { recursive: true });
   await copyFile(join(deployment, driver), join(drivers, basename(driver)));
@@ -103,6 +99,22 @@ export async function installSystemdBoot(
     await copyFile(join(deployment, KEYS, key), place);
     ctx.note(`Wrote Secure Boot key: ${key}`);
   }
-  const config = join(esp, "loader/loader.conf");
-  if (!(await exists(config))) await writeFile(config, "timeout 5\n");
+  await ensureTimeout(join(esp, "loader/loader.conf"));
+}
+
+/** A disk for other machines brings no random seed, which all copies of the disk would share. */
+async function genericArgs(
+  ctx: Context,
+  deployment: string,
+  program: string,
+): Promise<readonly string[]> {
+  const help = await ctx.read("chroot", [deployment, program, "--help"]);
+  // systemd 257 or newer.
+  return ["--no-variables", ...(help.includes("--random-seed") ? ["--random-seed=no"] : [])];
+}
+
+/** Lets people choose the older system: without a timeout, systemd-boot shows no menu. */
+async function ensureTimeout(config: string): Promise<void> {
+  const text = (await readFileIfAny(config)) ?? "";
+  if (!/^\s*timeout\s/m.test(text)) await writeFile(config, `${text}timeout 5\n`);
 }
