@@ -84,7 +84,9 @@ interface Directory {
 export function makeTree(entries: readonly Entry[], readFile: ReadFile): ImageTree {
   const directories = findDirectories(entries);
   const exact = (path: string) => (path === "" ? ROOT : findEntry(directories, path));
-  const resolve = (path: string, last: "follow" | "keep") => resolveIn(exact, path, last);
+  const isDirectory = (path: string) => directories.has(path);
+  const resolve = (path: string, last: "follow" | "keep") =>
+    resolveIn({ exact, isDirectory }, path, last);
   const follow = (path: string) => {
     const real = resolve(path, "follow");
     return real === undefined ? undefined : exact(real);
@@ -147,8 +149,7 @@ function findDirectories(entries: readonly Entry[]): ReadonlyMap<string, Directo
 }
 
 function findEntry(directories: ReadonlyMap<string, Directory>, path: string): Entry | undefined {
-  const slash = path.lastIndexOf("/");
-  const siblings = directories.get(path.slice(0, Math.max(slash, 0)))?.children ?? [];
+  const siblings = directories.get(parentOf(path))?.children ?? [];
   let [low, high] = [0, siblings.length];
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -164,15 +165,52 @@ function baseName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
+interface Lookup {
+  readonly exact: (path: string) => Entry | undefined;
+  /** Whether a directory itself, and not a link to one, is at the path. */
+  readonly isDirectory: (path: string) => boolean;
+}
+
 /** Undefined when links lead in a circle. The path need not exist. */
-function resolveIn(
-  exact: (path: string) => Entry | undefined,
-  path: string,
+function resolveIn(lookup: Lookup, path: string, last: "follow" | "keep"): string | undefined {
+  let [from, rest] = ["", path];
+  // Nearly all paths and targets lead through directories alone, which are then looked up at once.
+  for (let links = 0; links <= LINKS_MAX; links++) {
+    const direct = joinDirectly(from, rest);
+    const parent = direct === undefined ? undefined : parentOf(direct);
+    if (direct === undefined || parent === undefined || !lookup.isDirectory(parent)) {
+      return resolveParts(lookup.exact, { from, rest, links }, last);
+    }
+    const target = last === "keep" ? undefined : lookup.exact(direct)?.target;
+    if (target === undefined) return direct;
+    [from, rest] = [parent, target];
+  }
+  return undefined;
+}
+
+/** `rest` below the directory `from`; undefined when it has more than names, behind `..` at its beginning. */
+function joinDirectly(from: string, rest: string): string | undefined {
+  let [base, left] = rest.startsWith("/") ? ["", rest.slice(1)] : [from, rest];
+  while (left.startsWith("../")) [base, left] = [parentOf(base), left.slice(3)];
+  if (left === "" || /(^|\/)\.{0,2}(\/|$)/.test(left)) return undefined;
+  return base === "" ? left : `${base}/${left}`;
+}
+
+interface Way {
+  readonly from: string;
+  readonly rest: string;
+  /** How many links have been followed. */
+  readonly links: number;
+}
+
+function resolveParts(
+  exact: Lookup["exact"],
+  way: Way,
   last: "follow" | "keep",
 ): string | undefined {
-  const left = partsOf(path);
-  let done: string[] = [];
-  let links = 0;
+  const left = partsOf(way.rest);
+  let done = way.rest.startsWith("/") ? [] : partsOf(way.from);
+  let { links } = way;
   for (let part = left.shift(); part !== undefined; part = left.shift()) {
     if (part === "..") {
       done.pop();
@@ -188,6 +226,10 @@ function resolveIn(
     left.unshift(...partsOf(target));
   }
   return done.join("/");
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf("/"), 0));
 }
 
 function partsOf(path: string): string[] {
