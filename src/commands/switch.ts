@@ -2,9 +2,9 @@
 import { type DeployFlags, deploySettingsOf, lockTimeoutOf } from "../cli/options.ts";
 import { deployImage, requireBooted } from "../deploy/deploy-image.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
-import { labelStagedEtc } from "../deploy/label-etc.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
+import { completeStaged } from "../deploy/staging.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import { isSameImage, parseSwitchTarget } from "../host/switch.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
@@ -61,7 +61,7 @@ async function switchLocked(
   if (isSameImage(host.spec.image, reference)) {
     ctx.say("Image specification is unchanged.");
     if (host.status.staged === null) return "nothing";
-    await labelStagedEtc(ctx);
+    await completeStaged(ctx);
     return "unchanged";
   }
   const booted = requireBooted(sysroot);

@@ -10,10 +10,10 @@ import {
 } from "../deploy/deploy-image.ts";
 import { findUpdate } from "../deploy/find-update.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
-import { labelStagedEtc } from "../deploy/label-etc.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { describeContent, describeDifference } from "../deploy/stage-image.ts";
+import { completeStaged } from "../deploy/staging.ts";
 import { BootcError } from "../errors.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import type { Deployment } from "../host/deployment.ts";
@@ -168,7 +168,7 @@ async function applyLock(
   { change, message }: LockDecision,
   staged: BootEntry | null,
 ): Promise<void> {
-  await labelStagedEtc(ctx);
+  await completeStaged(ctx);
   if (change !== "keep") {
     await setFinalizationLock(ctx, change === "lock" ? "locked" : "unlocked");
     const digest = staged?.image?.imageDigest;

@@ -13,7 +13,7 @@ import type { Context } from "../system/context.ts";
 import { readNamesIfAny } from "../system/files.ts";
 
 /** From this version on, ostree removes what only the rollback needs before it writes to a full /boot. */
-const PRUNES_EARLY = "2024.6";
+export const PRUNES_EARLY = "2024.6";
 
 export interface StagedKernel {
   readonly repo: string;

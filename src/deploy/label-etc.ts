@@ -8,7 +8,7 @@ import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 import { labelFiles, listTree } from "./label-files.ts";
 
-/** Labels the staged deployment, if any; a run that was killed right after staging has not. */
+/** Labels the staged deployment, if any. */
 export async function labelStagedEtc(ctx: Context): Promise<void> {
   const staged = await readStagedDeployment(ctx);
   if (staged === undefined) return;

@@ -32,7 +32,7 @@ import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts
 import { requireBootRoom } from "./boot-room.ts";
 import { fetchBoundImages } from "./bound-images/find.ts";
 import { notePolicyRefresh } from "./policy-refresh.ts";
-import { stageLabelled } from "./stage-labelled.ts";
+import { stage } from "./staging.ts";
 
 /** A deployment that takes nothing over from the booted one, except how to find its root. */
 export interface FreshStart {
@@ -81,7 +81,7 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
     const sysroot = join(ctx.root, "sysroot");
     const policyRoot = (await isSelinuxOn(ctx)) ? ctx.root : undefined;
     await fetchBoundImages(ctx, { sysroot, repo, commit: image.commit, policyRoot });
-    await stageLabelled(ctx, {
+    await stage(ctx, {
       stateroot,
       commit: image.commit,
       origin: formatOrigin(reference),

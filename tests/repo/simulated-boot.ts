@@ -162,7 +162,7 @@ export function makeHost(version: OstreeVersion, options: HostOptions = {}): Sim
     },
     reboot: () => {
       if (existsSync(join(run, "ostree/staged-deployment"))) {
-        const { status, stderr } = shell(`ostree admin finalize-staged && ${LABEL_ETC}`);
+        const { status, stderr } = shell(`${FINALIZE} && ${LABEL_ETC}`);
         if (status !== 0) throw new Error(`shutting down failed: ${stderr}`);
       }
       boot();
@@ -176,6 +176,11 @@ export function makeHost(version: OstreeVersion, options: HostOptions = {}): Sim
   };
   return host;
 }
+
+/** What systemd does at shutdown: ostree's unit, with the environment that our drop-in adds. */
+const FINALIZE =
+  "E=/run/bootc/finalize-staged.env; [ ! -e $E ] || export $(cat $E); " +
+  "ostree admin finalize-staged";
 
 /** What our own unit does at shutdown, once ostree has finalized. */
 const LABEL_ETC = readStopCommand("bootc-label-etc.service");

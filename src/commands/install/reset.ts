@@ -3,9 +3,9 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { deploySettingsOf, lockTimeoutOf, type PullFlags } from "../../cli/options.ts";
 import { deployImage, requireBooted, withProgress } from "../../deploy/deploy-image.ts";
-import { labelStagedEtc } from "../../deploy/label-etc.ts";
 import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
 import { type FreshStart, stageImage } from "../../deploy/stage-image.ts";
+import { completeStaged } from "../../deploy/staging.ts";
 import { BootcError } from "../../errors.ts";
 import type { Deployment } from "../../host/deployment.ts";
 import { parseKargs } from "../../host/kargs.ts";
@@ -138,5 +138,5 @@ async function copyBootMount(ctx: Context): Promise<void> {
   const path = join(namedDeploymentDir(join(ctx.root, "sysroot"), staged), "etc/fstab");
   await replaceFile(path, withFstabMount((await readFileIfAny(path)) ?? "", boot));
   // The new file has no label yet.
-  await labelStagedEtc(ctx);
+  await completeStaged(ctx);
 }

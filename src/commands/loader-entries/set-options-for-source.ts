@@ -4,7 +4,7 @@ import { announceChange, requireReboot, withdrawReboot } from "../../deploy/afte
 import { requireBooted } from "../../deploy/deploy-image.ts";
 import { answerInJson, quietFor } from "../../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
-import { stageLabelled } from "../../deploy/stage-labelled.ts";
+import { stage } from "../../deploy/staging.ts";
 import { BootcError } from "../../errors.ts";
 import { assignSlots } from "../../host/assemble-host.ts";
 import {
@@ -95,7 +95,7 @@ async function readOwned(
 /** Stages the content of `base` with other arguments. Whether a shutdown applies it stays as it was. */
 async function stageAgain(ctx: Context, base: Deployment, owned: OwnedKargs): Promise<void> {
   const origin = (await readFileIfAny(`${deploymentDir(ctx, base)}.origin`)) ?? "";
-  await stageLabelled(ctx, {
+  await stage(ctx, {
     stateroot: base.stateroot,
     commit: base.checksum,
     origin: inheritOrigin(origin),

@@ -1,5 +1,6 @@
 // `bootc updates run`: what the timer starts. Takes each step of an update that is due and allowed.
 import { prepareForWrite } from "../../deploy/prepare-write.ts";
+import { readAheadOfShutdown } from "../../deploy/read-ahead.ts";
 import { warnUsers } from "../../programs/logind.ts";
 import { readSystemState, reboot } from "../../programs/systemd.ts";
 import type { Context } from "../../system/context.ts";
@@ -84,9 +85,13 @@ async function remembering<T>(ctx: Context, now: () => number, work: () => Promi
   }
 }
 
+/** How long the answers of gates count: on a slow disk, reading ahead takes minutes. */
+const ANSWER_LASTS_MS = 10_000;
+
 /** Between steps, everything is read anew: a person may have paused, or a window closed. */
 async function takeSteps(ctx: Context, surroundings: Surroundings): Promise<void> {
   const taken = new Set<UpdateStep>();
+  let isReadAhead = false;
   for (;;) {
     const situation = await readSituation(ctx, surroundings.now());
     const { step, block } = await judgeDueStep(ctx, situation);
@@ -94,6 +99,11 @@ async function takeSteps(ctx: Context, surroundings: Surroundings): Promise<void
     if (step === undefined && block === undefined) return ctx.say("Nothing to do.");
     if (block !== undefined) return ctx.say(describeBlock(block));
     if (step === undefined || step === "check") return;
+    if (step === "reboot" && !isReadAhead) {
+      isReadAhead = true;
+      await readAheadOfShutdown(ctx);
+      if (surroundings.now() - situation.nowMs > ANSWER_LASTS_MS) continue;
+    }
     // The tag has moved meanwhile; the next check knows what it names now.
     if (taken.has(step)) return ctx.say("The image has changed meanwhile; the next run goes on.");
     taken.add(step);

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { lockTimeoutOf, type RepositoryPullFlags, repositoryPullOf } from "../../../cli/options.ts";
 import { withHostLock } from "../../../deploy/prepare-write.ts";
-import { stageLabelled } from "../../../deploy/stage-labelled.ts";
+import { stage } from "../../../deploy/staging.ts";
 import { BootcError } from "../../../errors.ts";
 import type { Sysroot } from "../../../host/deployment.ts";
 import { describeBootcLabel, requireBootable } from "../../../image/config.ts";
@@ -143,7 +143,7 @@ async function deploy(
   const kargs = options.karg.length > 0 ? options.karg : undefined;
   const request = { stateroot, commit, origin: formatOrigin(target), kargs, isLocked: false };
   // Given the path of the booted sysroot, ostree takes it for another one, and breaks what is staged.
-  if (isBooted) await stageLabelled(ctx, request);
+  if (isBooted) await stage(ctx, request);
   else await deployTo(ctx, options.sysroot, request);
 }
 

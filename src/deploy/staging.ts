@@ -1,0 +1,17 @@
+// Stages what boots next, and completes it: labels, and the kernel in /boot.
+import { type StageRequest, stageDeployment } from "../programs/ostree/admin.ts";
+import type { Context } from "../system/context.ts";
+import { copyKernelEarly } from "./early-kernel.ts";
+import { labelStagedEtc } from "./label-etc.ts";
+
+/** Every verb that stages a deployment does it by this function. */
+export async function stage(ctx: Context, request: StageRequest): Promise<void> {
+  await stageDeployment(ctx, request);
+  await completeStaged(ctx);
+}
+
+/** Completes the staged deployment, if any; a run that was killed right after staging has not. */
+export async function completeStaged(ctx: Context): Promise<void> {
+  await labelStagedEtc(ctx);
+  await copyKernelEarly(ctx);
+}
