@@ -23,6 +23,8 @@ export const TEST_PROGRAMS = [
   "docker-registry",
   "promtool",
   "etcd",
+  "ip",
+  "jq",
   "qemu-aarch64-static",
   "readelf",
   "strace",

@@ -60,6 +60,8 @@ const PACKAGES: Readonly<Record<string, Packages>> = {
   man: { debian: "man-db", fedora: "man-db" },
   mandoc: { debian: "mandoc", fedora: "mandoc" },
   sefcontext_compile: { debian: "selinux-utils", fedora: "libselinux-utils" },
+  ip: { debian: "iproute2", fedora: "iproute" },
+  jq: { debian: "jq", fedora: "jq" },
   promtool: { debian: "prometheus", fedora: "golang-github-prometheus" },
   etcd: { debian: "etcd-server", fedora: "etcd" },
   "mkfs.erofs": { debian: "erofs-utils", fedora: "erofs-utils" },
