@@ -169,7 +169,7 @@ const ENFORCING_LINES = [
   "RUN semodule --noreload --install=/usr/share/selinux/packages/debian.cil",
 ];
 
-const PLAIN_LINES = ["RUN rm -r /etc/selinux"];
+const PLAIN_LINES = ["RUN rm -rf /etc/selinux"];
 
 /**
  * The newest package that `package-rpm` or `copr emulate` made. If there is none, it is made from the source package

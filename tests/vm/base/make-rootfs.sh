@@ -26,14 +26,7 @@ install_packages dracut
 install_packages linux-image-cloud-amd64 ostree ostree-boot skopeo containers-storage \
   golang-github-containers-common openssh-server jq e2fsprogs xfsprogs dosfstools fdisk \
   systemd-resolved rpm systemd-boot grub-pc-bin grub2-common util-linux-extra procps \
-  selinux-policy-default policycoreutils selinux-utils bubblewrap "$@"
-
-# The modules of the policy lie beside it, as in Fedora's images: /var is not the image's, and ostree has semodule
-# rebuild the policy, in bwrap, whenever it finalizes a deployment.
-sed -i -e 's/^SELINUX=.*/SELINUX=enforcing/' -e 's/^SELINUXTYPE=.*/SELINUXTYPE=default/' \
-  "$root/etc/selinux/config"
-mv "$root"/var/lib/selinux/default/* "$root/etc/selinux/default/"
-echo 'store-root = /etc/selinux' >> "$root/etc/selinux/semanage.conf"
+  policycoreutils selinux-utils bubblewrap "$@"
 
 drivers='virtio_blk virtio_pci virtio_net ext4 xfs vfat nls_cp437 nls_ascii'
 if [ "$suite" = sid ]; then
@@ -41,6 +34,15 @@ if [ "$suite" = sid ]; then
   mkdir -p "$root/usr/lib/ostree"
   printf '[composefs]\nenabled=yes\n' > "$root/usr/lib/ostree/prepare-root.conf"
   drivers="$drivers erofs overlay loop"
+else
+  # The policy of sid cannot be installed: semodule fails on one of its modules.
+  install_packages selinux-policy-default
+  # The modules of the policy lie beside it, as in Fedora's images: /var is not the image's, and ostree has semodule
+  # rebuild the policy, in bwrap, whenever it finalizes a deployment.
+  sed -i -e 's/^SELINUX=.*/SELINUX=enforcing/' -e 's/^SELINUXTYPE=.*/SELINUXTYPE=default/' \
+    "$root/etc/selinux/config"
+  mv "$root"/var/lib/selinux/default/* "$root/etc/selinux/default/"
+  echo 'store-root = /etc/selinux' >> "$root/etc/selinux/semanage.conf"
 fi
 
 kernel=$(ls "$root/usr/lib/modules")
@@ -57,7 +59,9 @@ esac
 chroot "$root" dracut --force --no-hostonly --no-hostonly-cmdline --zstd \
   --omit "$omitted" --add ostree --add-drivers "$drivers" \
   "/usr/lib/modules/$kernel/initramfs.img" "$kernel"
-cp "$root/boot/vmlinuz-$kernel" "$root/usr/lib/modules/$kernel/vmlinuz"
+# In sid, it is there already.
+[ -f "$root/usr/lib/modules/$kernel/vmlinuz" ] ||
+  cp "$root/boot/vmlinuz-$kernel" "$root/usr/lib/modules/$kernel/vmlinuz"
 
 cat > "$root/etc/systemd/network/80-dhcp.network" <<'END'
 [Match]
