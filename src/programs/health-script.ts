@@ -52,7 +52,11 @@ export async function runHealthScript(
   timeoutMs: number,
 ): Promise<ScriptFailure | undefined> {
   try {
-    await ctx.read(path, [], { timeoutMs });
+    // Unlike us, timeout(1) also ends what the program has started, which would keep its output open.
+    const seconds = Math.max(1, Math.round(timeoutMs / 1000));
+    await ctx.read("timeout", ["--kill-after=5", String(seconds), path], {
+      timeoutMs: timeoutMs + GRACE_MS,
+    });
     return undefined;
   } catch (error) {
     const failure = failureOf(error);
@@ -66,6 +70,13 @@ export async function runHealthScript(
   }
 }
 
+/** What timeout(1) needs at most to kill a program that does not mind being ended. */
+const GRACE_MS = 10_000;
+
+/** The statuses of timeout(1) for a program that took too long, or could not be started. */
+const OVERDUE = [124, 137];
+const NOT_STARTED = [126, 127];
+
 function describeEnd(
   path: string,
   end: {
@@ -74,7 +85,10 @@ function describeEnd(
     readonly timeoutMs: number;
   },
 ): string {
-  if (end.isTimeout) return `\`${path}\` did not end within ${Math.round(end.timeoutMs / 1000)} s`;
-  if (end.exitCode === undefined) return `\`${path}\` cannot be run`;
-  return `\`${path}\` ended with status ${end.exitCode}`;
+  const { exitCode, isTimeout, timeoutMs } = end;
+  if (isTimeout || (exitCode !== undefined && OVERDUE.includes(exitCode))) {
+    return `\`${path}\` did not end within ${Math.round(timeoutMs / 1000)} s`;
+  }
+  if (exitCode === undefined || NOT_STARTED.includes(exitCode)) return `\`${path}\` cannot be run`;
+  return `\`${path}\` ended with status ${exitCode}`;
 }
