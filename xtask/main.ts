@@ -55,6 +55,10 @@ const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
     "pull damaged layers and documents with the executable, and judge each result",
     () => import("./hostile-inputs.ts"),
   ],
+  "crash-states": [
+    "judge the states in which a power cut can leave a disk during an update",
+    () => import("./crash-states.ts"),
+  ],
   ci: ["run every check that a commit must pass", () => import("./ci.ts")],
   clean: ["remove what tasks made; with --all, also the cache", () => import("./clean.ts")],
   lint: ["check format, lint, types and the rules of the repository", () => import("./lint.ts")],

@@ -44,6 +44,10 @@ export const TEST_PROGRAMS = [
   "partx",
   "wipefs",
   "sefcontext_compile",
+  // For recordings of what is written to a disk.
+  "qemu-storage-daemon",
+  "mkfs.xfs",
+  "mkfs.btrfs",
   // For a virtual machine.
   "qemu-system-x86_64",
   "qemu-io",

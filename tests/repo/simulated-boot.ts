@@ -13,7 +13,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { type OstreeVersion, ostreeVersions, testCache } from "./ostree-versions.ts";
 
 const checkout = dirname(dirname(import.meta.dirname));
@@ -84,27 +84,34 @@ export interface ShellOptions {
 export interface HostOptions {
   /** The names of the units that its systemd has, instead of those of the machine that runs the test. */
   readonly units?: readonly string[];
+  /** A physical root that is there already, and stays; without a repository it gets ostree's directories. */
+  readonly sysroot?: string;
+  /** The program that is `bootc` when booted, inside the checkout, instead of the sources. */
+  readonly executable?: string;
 }
 
 /** A host whose physical root has only ostree's directories; `boot` it after deploying. */
 export function makeHost(version: OstreeVersion, options: HostOptions = {}): SimulatedHost {
   const top = mkdtempSync("/var/tmp/bootc-host-");
-  const [sysroot, run, root] = ["sysroot", "run", "root"].map((it) => {
+  const [ownSysroot, run, root] = ["sysroot", "run", "root"].map((it) => {
     mkdirSync(join(top, it));
     return join(top, it);
   }) as [string, string, string];
+  const sysroot = options.sysroot ?? ownSysroot;
   chmodSync(top, 0o755);
   const repo = join(sysroot, "ostree/repo");
   const outside = (program: string, ...args: readonly string[]) =>
     execFileSync(program, args, { env: version.env, encoding: "utf8" });
-  outside("ostree", "admin", "init-fs", "--modern", sysroot);
-  outside("ostree", "admin", "os-init", "default", `--sysroot=${sysroot}`);
-  for (const [key, value] of [
-    ["sysroot.bootloader", "none"],
-    ["sysroot.bootprefix", "true"],
-    ["sysroot.readonly", "true"],
-  ] as const) {
-    outside("ostree", "config", `--repo=${repo}`, "set", key, value);
+  if (!existsSync(repo)) {
+    outside("ostree", "admin", "init-fs", "--modern", sysroot);
+    outside("ostree", "admin", "os-init", "default", `--sysroot=${sysroot}`);
+    for (const [key, value] of [
+      ["sysroot.bootloader", "none"],
+      ["sysroot.bootprefix", "true"],
+      ["sysroot.readonly", "true"],
+    ] as const) {
+      outside("ostree", "config", `--repo=${repo}`, "set", key, value);
+    }
   }
   const units = options.units && join(top, "units");
   if (units !== undefined) mkdirSync(units);
@@ -117,7 +124,7 @@ export function makeHost(version: OstreeVersion, options: HostOptions = {}): Sim
     writeFileSync(join(run, "ostree-booted"), "");
     // As ostree-prepare-root leaves it; a soft reboot mounts there.
     mkdirSync(join(run, "ostree/.private"), { recursive: true });
-    writePrograms(join(run, "bin"));
+    writePrograms(join(run, "bin"), options.executable);
     deployment = defaultDeployment(sysroot);
   };
   const entering = (command: string, options: ShellOptions = {}): Entering => {
@@ -170,7 +177,8 @@ export function makeHost(version: OstreeVersion, options: HostOptions = {}): Sim
     booted: () => deployment.slice(deployment.lastIndexOf("/") + 1),
     remove: () => {
       // ostree makes deployments immutable.
-      spawnSync("chattr", ["-R", "-i", join(sysroot, "ostree/deploy")], { stdio: "ignore" });
+      if (options.sysroot === undefined)
+        spawnSync("chattr", ["-R", "-i", join(sysroot, "ostree/deploy")], { stdio: "ignore" });
       rmSync(top, { recursive: true, force: true });
     },
   };
@@ -268,8 +276,10 @@ echo >> /run/calls
 if [ "\${0##*/}" = logger ]; then sed 's/^/  /' >> /run/calls; fi
 `;
 
-function writePrograms(dir: string): void {
-  writeFileSync(join(dir, "bootc"), BOOTC, { mode: 0o755 });
+function writePrograms(dir: string, executable: string | undefined): void {
+  const bootc =
+    executable && `#!/bin/sh\nexec /run/checkout/${relative(checkout, executable)} "$@"\n`;
+  writeFileSync(join(dir, "bootc"), bootc ?? BOOTC, { mode: 0o755 });
   writeFileSync(join(dir, "record"), RECORD, { mode: 0o755 });
   for (const name of ["systemctl", "systemd-run", "logger"]) symlinkSync("record", join(dir, name));
 }

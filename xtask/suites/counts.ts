@@ -9,8 +9,8 @@ export const SUITES = ["unit", "cli", "repo", "packages", "vm"] as const;
 
 export type Suite = (typeof SUITES)[number];
 
-/** Everything that leaves a report to count: the suites, and one task. */
-export const REPORTS = [...SUITES, "hostile-inputs"] as const;
+/** Everything that leaves a report to count: the suites, and two tasks. */
+export const REPORTS = [...SUITES, "hostile-inputs", "crash-states"] as const;
 
 export type ReportName = (typeof REPORTS)[number];
 

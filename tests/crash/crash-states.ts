@@ -1,0 +1,242 @@
+// `xtask crash-states`: judges the states in which a power cut can leave a disk, and prints the results.
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, statfs, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { openDiskLog } from "./disk-log.ts";
+import { copyDisk, openDiskStates } from "./disk-states.ts";
+import { missingForFileSystem } from "./file-systems.ts";
+import {
+  appendJudged,
+  formatReport,
+  formatTable,
+  type Judged,
+  type Results,
+  type Run,
+  readJudged,
+} from "./journal.ts";
+import { makeRecording } from "./record.ts";
+import { type Made, readMade, recordingPaths } from "./recording-file.ts";
+import { RECORDINGS } from "./recordings.ts";
+import { listStates, type State, sampleStates } from "./states.ts";
+import { type Bench, findFacts, tryState } from "./trial.ts";
+
+const TOP = join(import.meta.dirname, "../..");
+
+const { values } = parseArgs({
+  options: {
+    recording: { type: "string", multiple: true },
+    count: { type: "string" },
+    from: { type: "string", default: "0" },
+    only: { type: "string" },
+    jobs: { type: "string", default: "2" },
+    anew: { type: "boolean", default: false },
+    executable: { type: "string", default: "target/bootc" },
+    journal: { type: "string", default: "target/crash/journal.jsonl" },
+    report: { type: "string" },
+  },
+});
+
+const interrupt = new AbortController();
+const say = (text: string) => void process.stderr.write(`${text}\n`);
+
+function parseCount(option: string, text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count >= 0) return count;
+  throw new Error(`--${option} is \`${text}\`, which is not a natural number`);
+}
+
+/** Names of recordings, without those that this machine cannot make. */
+async function chooseRecordings(): Promise<readonly string[]> {
+  const { recording: asked } = values;
+  const names = asked ?? Object.keys(RECORDINGS);
+  const usable = [];
+  for (const name of names) {
+    const recording = RECORDINGS[name];
+    if (recording === undefined) {
+      throw new Error(`no recording is named \`${name}\`: ${Object.keys(RECORDINGS).join(", ")}`);
+    }
+    const types = [recording.root, ...(recording.boot === undefined ? [] : [recording.boot])];
+    const reasons = await Promise.all(types.map(missingForFileSystem));
+    const reason = reasons.find((it) => it !== undefined);
+    if (reason === undefined) usable.push(name);
+    else if (asked === undefined) say(`skipped: ${name}: ${reason}`);
+    else throw new Error(`\`${name}\` cannot be recorded here: ${reason}`);
+  }
+  return usable;
+}
+
+async function findMade(name: string, executable: string): Promise<Made> {
+  const made = values.anew ? undefined : await readMade(name);
+  if (made !== undefined) return made;
+  say(`recording ${name}: ${RECORDINGS[name]?.about}`);
+  return await makeRecording(name, executable);
+}
+
+/** Memory is faster than a disk, and nothing here has to survive. */
+async function makeWorkDirectory(): Promise<string> {
+  const memory = "/dev/shm";
+  const isLarge = async () => {
+    const { bavail, bsize } = await statfs(memory);
+    return bavail * bsize > 2 ** 32;
+  };
+  const top = existsSync(memory) && (await isLarge()) ? memory : tmpdir();
+  return await mkdtemp(join(top, "bootc-crash-"));
+}
+
+interface Session {
+  readonly name: string;
+  readonly made: Made;
+  readonly run: Run;
+  readonly executable: string;
+  readonly journal: string;
+}
+
+function chooseStates(states: readonly State[]): readonly State[] {
+  if (values.only !== undefined) {
+    const number = parseCount("only", values.only);
+    const state = states[number];
+    if (state === undefined) throw new Error(`the recording has only ${states.length} states`);
+    return [state];
+  }
+  const from = parseCount("from", values.from);
+  const rest = states.filter((it) => it.number >= from);
+  return values.count === undefined ? rest : sampleStates(rest, parseCount("count", values.count));
+}
+
+async function judgeRecording(session: Session): Promise<readonly Judged[]> {
+  const { name, run, journal } = session;
+  const log = openDiskLog(recordingPaths(name).log);
+  try {
+    const all = listStates(log.intervals);
+    const wanted = chooseStates(all);
+    const isOnce = values.only !== undefined;
+    const done = isOnce ? [] : await readJudged(journal, run);
+    const numbers = new Set(done.map((it) => it.number));
+    const left = wanted.filter((it) => !numbers.has(it.number));
+    say(
+      `${name}: ${left.length} of ${wanted.length} states to judge; the recording has ` +
+        `${all.length} between ${log.intervals.length} flushes`,
+    );
+    await judgeAll(session, { log, left, done });
+  } finally {
+    log.close();
+  }
+  const chosen = new Set(chooseStates(listStates(log.intervals)).map((it) => it.number));
+  return (await readJudged(journal, run)).filter((it) => chosen.has(it.number));
+}
+
+interface Work {
+  readonly log: Bench["log"];
+  readonly left: readonly State[];
+  readonly done: readonly Judged[];
+}
+
+/** Several workers take the next state in turn, each with a folder and disks of its own. */
+async function judgeAll(session: Session, { log, left, done }: Work): Promise<void> {
+  const { name, made, run, executable, journal } = session;
+  const known: Bench["known"] = new Map(
+    done.map((it) => [it.view, Promise.resolve({ booted: it.booted, problems: it.problems })]),
+  );
+  const queue = [...left];
+  const bar = startBar(left.length);
+  const top = await makeWorkDirectory();
+  const paths = recordingPaths(name);
+  const worker = async (work: string) => {
+    await mkdir(work);
+    const disks = await openDiskStates({ base: paths.base, log: paths.log, work });
+    const bench: Bench = { made, log, disks, executable, work, known };
+    for (let it = queue.shift(); it !== undefined; it = queue.shift()) {
+      const judged = await tryState(bench, it);
+      // Ctrl-C also reaches the programs that judge, so this state has no result.
+      if (interrupt.signal.aborted) break;
+      await appendJudged(journal, run, judged);
+      bar.count(judged);
+      if (judged.problems.length > 0) say(describeFailure(name, judged));
+      if (values.only !== undefined) await show(bench, it);
+    }
+    await disks.close();
+  };
+  try {
+    const jobs = Math.max(1, parseCount("jobs", values.jobs));
+    await Promise.all(Array.from({ length: jobs }, (_, i) => worker(join(top, String(i)))));
+  } finally {
+    bar.end();
+    await rm(top, { recursive: true, force: true });
+  }
+}
+
+/** Leaves the disk of a single state, and prints everything that was found on it. */
+async function show(bench: Bench, state: State): Promise<void> {
+  const kept = join(recordingPaths(bench.made.name).dir, `state-${state.number}.img`);
+  const disk = join(bench.work, "shown.img");
+  await bench.disks.make(state, kept);
+  await copyDisk(kept, disk);
+  say(JSON.stringify(await findFacts(bench, disk), undefined, 2));
+  say(`the disk is ${relative(TOP, kept)}`);
+}
+
+function describeFailure(name: string, it: Judged): string {
+  return [
+    `failed: ${name} ${it.number} (${it.phase}, ${it.kind})`,
+    ...it.problems.map((problem) => `  ${problem}`),
+    `  again: npm run xtask -- crash-states --recording ${name} --only ${it.number}`,
+  ].join("\n");
+}
+
+/** A bar on a terminal; elsewhere, a line for every hundredth state. */
+function startBar(total: number) {
+  const isTerminal = process.stderr.isTTY === true;
+  const startedAt = Date.now();
+  let done = 0;
+  let failed = 0;
+  const text = () => {
+    const left = ((Date.now() - startedAt) / Math.max(done, 1)) * (total - done);
+    const filled = Math.round((30 * done) / Math.max(total, 1));
+    const bar = "#".repeat(filled).padEnd(30, ".");
+    return `[${bar}] ${done} of ${total}, ${failed} failed, ${Math.ceil(left / 60_000)} min left`;
+  };
+  return {
+    count(judged: Judged) {
+      done++;
+      if (judged.problems.length > 0) failed++;
+      if (isTerminal) process.stderr.write(`\r\x1b[K${text()}`);
+      else if (done % 100 === 0) say(text());
+    },
+    end() {
+      if (isTerminal && total > 0) process.stderr.write("\n");
+    },
+  };
+}
+
+async function main(): Promise<void> {
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(name, () => interrupt.abort());
+  }
+  const executable = resolve(TOP, values.executable);
+  const digest = createHash("sha256")
+    .update(await readFile(executable))
+    .digest("hex");
+  const journal = resolve(TOP, values.journal);
+  const results: Results[] = [];
+  for (const name of await chooseRecordings()) {
+    const made = await findMade(name, executable);
+    const run = { recording: name, made: made.date, executable: digest.slice(0, 16) };
+    const judged = await judgeRecording({ name, made, run, executable, journal });
+    if (interrupt.signal.aborted) throw new Error("interrupted; run it again to continue");
+    results.push({ recording: name, judged });
+  }
+  if (values.report !== undefined) {
+    const path = resolve(TOP, values.report);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, formatReport(results, import.meta.filename));
+  }
+  process.stdout.write(`${formatTable(results)}\n`);
+  if (results.some((it) => it.judged.some(({ problems }) => problems.length > 0))) {
+    process.exitCode = 1;
+  }
+}
+
+await main();

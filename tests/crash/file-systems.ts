@@ -1,0 +1,143 @@
+// The file systems that recordings are made on: how they are made, mounted as a boot loader reads them, and checked.
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { attempt, sh } from "../vm/shell.ts";
+
+interface FileSystem {
+  readonly make: readonly string[];
+  /** Mounts it as it is on the disk: like a boot loader, without replaying its journal. */
+  readonly asItIs: string;
+  readonly options: string;
+  readonly check: readonly string[];
+  /** What a person has to run when it cannot be mounted. */
+  readonly repair: readonly string[];
+  /** The smallest that its programs make. */
+  readonly sizeMiB: number;
+}
+
+export const FILE_SYSTEMS = {
+  ext4: {
+    make: ["mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0"],
+    asItIs: "ro,noload",
+    options: "rw",
+    check: ["e2fsck", "-f", "-n"],
+    repair: ["e2fsck", "-f", "-y"],
+    sizeMiB: 256,
+  },
+  xfs: {
+    make: ["mkfs.xfs", "-q", "-f", "-K"],
+    asItIs: "ro,norecovery,nouuid",
+    options: "rw,nouuid",
+    check: ["xfs_repair", "-n"],
+    repair: ["xfs_repair", "-L"],
+    sizeMiB: 320,
+  },
+  btrfs: {
+    make: ["mkfs.btrfs", "-q", "-f", "-K"],
+    asItIs: "ro,rescue=nologreplay",
+    options: "rw,nodiscard",
+    check: ["btrfs", "check", "--readonly"],
+    repair: ["btrfs", "rescue", "super-recover", "-y"],
+    sizeMiB: 320,
+  },
+} as const satisfies Readonly<Record<string, FileSystem>>;
+
+export type FileSystemName = keyof typeof FILE_SYSTEMS;
+
+/** A file system at a place of a disk. */
+export interface Part {
+  readonly type: FileSystemName;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** Where the file systems are on a disk. */
+export interface Layout {
+  readonly root: Part;
+  /** When `/boot` is a file system of its own. */
+  readonly boot?: Part;
+}
+
+const MIB = 1 << 20;
+const BOOT_MIB = 64;
+
+export function layOut(root: FileSystemName, boot?: FileSystemName): Layout {
+  const bytes = FILE_SYSTEMS[root].sizeMiB * MIB;
+  return {
+    root: { type: root, offset: 0, bytes },
+    ...(boot === undefined ? {} : { boot: { type: boot, offset: bytes, bytes: BOOT_MIB * MIB } }),
+  };
+}
+
+export function diskBytes({ root, boot }: Layout): number {
+  return root.bytes + (boot?.bytes ?? 0);
+}
+
+/** Why a file system cannot be used here; undefined if it can. */
+export async function missingForFileSystem(type: FileSystemName): Promise<string | undefined> {
+  const known = await readFile("/proc/filesystems", "utf8");
+  if (!known.split(/\s+/).includes(type)) return `this kernel has no ${type}`;
+  const { make, check } = FILE_SYSTEMS[type];
+  const isThere = (name: string) =>
+    ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].some((dir) => existsSync(`${dir}/${name}`));
+  const missing = [make[0], check[0]].find((it) => !isThere(it));
+  return missing === undefined ? undefined : `needs ${missing}`;
+}
+
+/** The options of `mount` for a part of a disk in a file. */
+export function mountOptions(part: Part, options: string): string {
+  return `loop,offset=${part.offset},sizelimit=${part.bytes},${options}`;
+}
+
+/** Makes the file systems in a file that is large enough. */
+export async function formatDisk(path: string, layout: Layout): Promise<void> {
+  for (const part of [layout.root, layout.boot]) {
+    if (part === undefined) continue;
+    const [program, ...args] = FILE_SYSTEMS[part.type].make;
+    const device = await attach(path, part);
+    try {
+      await sh(program, [...args, device]);
+    } finally {
+      await sh("losetup", ["--detach", device]);
+    }
+  }
+}
+
+async function attach(path: string, part: Part): Promise<string> {
+  const place = [`--offset=${part.offset}`, `--sizelimit=${part.bytes}`];
+  return (await sh("losetup", ["--find", "--show", ...place, path])).trim();
+}
+
+/** Mounts the root at `dir`, and `/boot` on it if it is separate. Returns what unmounts them. */
+export async function mountDisk(path: string, layout: Layout, dir: string) {
+  const mount = async (part: Part, at: string) => {
+    const { type } = part;
+    const options = mountOptions(part, FILE_SYSTEMS[type].options);
+    await sh("mount", ["-t", type, "-o", options, path, at]);
+  };
+  await mount(layout.root, dir);
+  const { boot } = layout;
+  if (boot !== undefined) {
+    await sh("mkdir", ["-p", `${dir}/boot`]);
+    await mount(boot, `${dir}/boot`);
+  }
+  return async () => {
+    if (boot !== undefined) await sh("umount", [`${dir}/boot`]);
+    await sh("umount", [dir]);
+  };
+}
+
+/** Repairs what cannot be mounted. */
+export async function repairDisk(path: string, layout: Layout): Promise<void> {
+  for (const part of [layout.root, layout.boot]) {
+    if (part === undefined) continue;
+    const [program, ...args] = FILE_SYSTEMS[part.type].repair;
+    const device = await attach(path, part);
+    try {
+      // Its status says whether there was something to repair; mounting shows whether it worked.
+      await attempt(program, [...args, device]);
+    } finally {
+      await sh("losetup", ["--detach", device]);
+    }
+  }
+}

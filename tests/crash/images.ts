@@ -1,0 +1,86 @@
+// The versions of an operating system between which recordings update: small, but with a kernel, an initramfs, many
+// files in `/usr` and changes in `/etc`, all of whose content is known.
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makeTree } from "../repo/deployed-images.ts";
+import { createRandom, randomBytes } from "../repo/images/random.ts";
+import { makeTinyImage } from "../repo/tiny-image.ts";
+
+/** What `/boot` has of a version, by digest. */
+export interface BootFiles {
+  readonly kernel: string;
+  readonly initramfs: string;
+}
+
+type Contents = Readonly<Record<string, string | Uint8Array>>;
+
+const KERNEL = "/usr/lib/modules/6.1.0/vmlinuz";
+const INITRAMFS = "/usr/lib/modules/6.1.0/initramfs.img";
+
+/** Makes `oci:DIR:latest`. */
+export async function makeOsImage(
+  dir: string,
+  version: number,
+  files: Contents = {},
+): Promise<BootFiles> {
+  await rm(dir, { recursive: true, force: true });
+  await mkdir(dir, { recursive: true });
+  const own = { ...ownFiles(version), ...files };
+  const labels = { "org.opencontainers.image.version": String(version) };
+  await makeTinyImage(dir, "latest", { layers: [commonLayer(), own], labels });
+  return { kernel: digestOf(own[KERNEL]), initramfs: digestOf(own[INITRAMFS]) };
+}
+
+/** The layer that all versions share. */
+function commonLayer(): Buffer {
+  const dir = mkdtempSync(join(tmpdir(), "bootc-tree-"));
+  try {
+    makeTree(dir, {
+      version: "the same in all",
+      files: {
+        "usr/lib/ostree/prepare-root.conf": "[sysroot]\nreadonly=true\n",
+        "etc/changed-here": "from the image\n",
+      },
+    });
+    const words = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "-C", dir, "-cf", "-"];
+    return execFileSync("tar", [...words, "."], { maxBuffer: 1 << 26 });
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function ownFiles(version: number): Contents {
+  const random = createRandom(version);
+  const some = Array.from({ length: 60 }, (_, i) => [
+    `/usr/share/many/${i % 7}/${i}`,
+    randomBytes(random, 100 + random(12_000)),
+  ]);
+  return {
+    [KERNEL]: randomBytes(random, 600_000),
+    [INITRAMFS]: randomBytes(random, 900_000),
+    "/usr/share/large": randomBytes(random, 500_000),
+    "/usr/share/version": `${version}\n`,
+    "/usr/lib/os-release": `NAME=Test\nPRETTY_NAME="Test ${version}"\nID=test\n`,
+    "/etc/follows": `${version}\n`,
+    [`/etc/only-in-${version}`]: "new\n",
+    ...Object.fromEntries(some),
+  };
+}
+
+export function digestOf(content: string | Uint8Array | undefined): string {
+  return createHash("sha256")
+    .update(content ?? "")
+    .digest("hex");
+}
+
+/**
+ * A shell command that makes an image, by its directory, the one that a booted system follows. The images have no
+ * programs, so nothing can rebuild their SELinux policy, for which ostree starts `bwrap`.
+ */
+export function offering(image: string): string {
+  return `ln -sfn ${image} /run/os && ln -sfn /usr/bin/true /run/bin/bwrap`;
+}

@@ -1,0 +1,78 @@
+import { appendFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { describeCounts, parseCounts } from "../../xtask/suites/counts.ts";
+import { appendJudged, formatReport, formatTable, type Judged, readJudged } from "./journal.ts";
+import { placeOf } from "./recording-file.ts";
+
+const RUN = { recording: "ext4", made: "2026-11-28", executable: "abc" };
+const GOOD: Judged = {
+  ...{
+    number: 0,
+    interval: 0,
+    kind: "flushed",
+    phase: "pull",
+    view: "a",
+    isRepeated: false,
+    isRepaired: false,
+  },
+  ...{ ms: 5, booted: "old", problems: [] },
+};
+const BAD: Judged = {
+  ...{
+    number: 1,
+    interval: 0,
+    kind: "prefix",
+    phase: "finalize",
+    view: "b",
+    isRepeated: true,
+    isRepaired: true,
+  },
+  ...{ ms: 5, booted: "new", problems: ["fsck"] },
+};
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "crash-journal-"));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+test("a run continues after its own states, and the last result of a state counts", async () => {
+  const path = join(dir, "made/journal.jsonl");
+  expect(await readJudged(path, RUN)).toEqual([]);
+  await appendJudged(path, RUN, { ...GOOD, problems: ["later mended"] });
+  await appendJudged(path, { ...RUN, made: "another day" }, BAD);
+  await appendJudged(path, { ...RUN, executable: "another" }, BAD);
+  await appendFile(path, '\n{"recording":"ext4","made":');
+  await appendJudged(path, RUN, GOOD);
+  expect((await readJudged(path, RUN)).map(({ number, problems }) => [number, problems])).toEqual([
+    [0, []],
+  ]);
+});
+
+test("the table counts by recording and phase, and the report counts each state as a test", () => {
+  const results = [{ recording: "ext4", judged: [GOOD, BAD] }];
+  expect(formatTable(results).split("\n").slice(2)).toEqual([
+    "| ext4 | pull | 1 | 1 | 1 | 0 | 0 | 0 |",
+    "| ext4 | finalize | 1 | 0 | 0 | 1 | 1 | 1 |",
+    "| all |  | 2 | 1 | 1 | 1 | 1 | 1 |",
+  ]);
+  expect(describeCounts([parseCounts(formatReport(results, "/top/x.ts"), "/top")])).toBe(
+    "failed: x.ts: ext4 1; fsck\n1 passed, 1 failed, 0 skipped",
+  );
+});
+
+test("an interval belongs to the phase in which it ends, and may boot what any of its phases may", () => {
+  const marks = [
+    { phase: "pull", at: 100 },
+    { phase: "finalize", at: 200 },
+    { phase: "first-boot", at: 300 },
+  ] as const;
+  const place = (from: number, to: number) => placeOf(marks, { from, to, writes: [] });
+  expect(place(0, 50)).toEqual({ phase: "pull", allowed: ["old"] });
+  expect(place(100, 200)).toEqual({ phase: "pull", allowed: ["old"] });
+  expect(place(150, 250)).toEqual({ phase: "finalize", allowed: ["old", "new"] });
+  expect(place(250, 350)).toEqual({ phase: "first-boot", allowed: ["old", "new"] });
+  expect(place(300, 350)).toEqual({ phase: "first-boot", allowed: ["new"] });
+});

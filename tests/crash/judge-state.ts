@@ -1,0 +1,133 @@
+// Finds out what a power cut left on a disk, and prints it as JSON. It runs in mount namespaces of its own, which take
+// their mounts along however it ends, and changes the disk: the next update is tried on it.
+import { mkdir, rm } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { trixieOstree } from "../repo/ostree-versions.ts";
+import { makeHost, type Outcome, type SimulatedHost } from "../repo/simulated-boot.ts";
+import { attempt } from "../vm/shell.ts";
+import { FILE_SYSTEMS, type Layout, mountDisk, mountOptions, repairDisk } from "./file-systems.ts";
+import { offering } from "./images.ts";
+import type { StateFacts } from "./judge.ts";
+import { readDeployment, readEntries, readLoaderEntries } from "./system-facts.ts";
+
+const TOP = join(import.meta.dirname, "../..");
+
+export interface JudgeRequest {
+  readonly disk: string;
+  readonly layout: Layout;
+  /** An empty folder. */
+  readonly work: string;
+  readonly executable: string;
+  /** The layout of the image that the next update brings. */
+  readonly nextImage: string;
+}
+
+const NOTHING = { marks: "", fsck: "", booted: "", upgrade: "", bootedNext: "", fsckNext: "" };
+
+async function readState(request: JudgeRequest): Promise<StateFacts> {
+  const { disk, layout, work } = request;
+  const loader = await readAsLoader(request);
+  const root = join(work, "root");
+  await mkdir(root, { recursive: true });
+  const mounted = await mountRepaired(disk, layout, root);
+  const loaderTarget = "";
+  if (mounted instanceof Error) {
+    return { ...NOTHING, loader, loaderTarget, entries: mounted.message };
+  }
+  try {
+    const entries = await readEntries(root).catch((error: Error) => error.message);
+    if (typeof entries === "string" || entries.length === 0) {
+      return { ...NOTHING, loader, loaderTarget, entries };
+    }
+    const found = { loader, loaderTarget: await findTarget(root, loader), entries };
+    return { ...found, ...tryHost(request, root) };
+  } finally {
+    await mounted();
+  }
+}
+
+async function mountRepaired(disk: string, layout: Layout, root: string) {
+  try {
+    return await mountDisk(disk, layout, root);
+  } catch {
+    await repairDisk(disk, layout);
+    return await mountDisk(disk, layout, root).catch((error: Error) => error);
+  }
+}
+
+async function readAsLoader({ disk, layout, work }: JudgeRequest) {
+  const part = layout.boot ?? layout.root;
+  const dir = join(work, "raw");
+  await mkdir(dir, { recursive: true });
+  const options = mountOptions(part, FILE_SYSTEMS[part.type].asItIs);
+  const { status, stderr } = await attempt("mount", ["-t", part.type, "-o", options, disk, dir]);
+  if (status !== 0) return stderr.trim();
+  try {
+    const boot = layout.boot === undefined ? join(dir, "boot") : dir;
+    return await readLoaderEntries(boot).catch((error: Error) => error.message);
+  } finally {
+    await attempt("umount", [dir]);
+  }
+}
+
+async function findTarget(root: string, loader: StateFacts["loader"]): Promise<string> {
+  const first = typeof loader === "string" ? undefined : loader[0];
+  if (first === undefined) return "";
+  const { tree, deployment } = await readDeployment(root, first.target);
+  return tree === "" ? deployment : "";
+}
+
+/** Boots the default, asks it, and updates it. */
+function tryHost(
+  request: JudgeRequest,
+  sysroot: string,
+): Omit<StateFacts, "loader" | "loaderTarget" | "entries"> {
+  const host = makeHost(trixieOstree(), { sysroot, executable: request.executable });
+  try {
+    const marks = said(
+      host.shell("grep -qx mark /etc/mark /var/mark && grep -qx mine /etc/changed-here"),
+    );
+    const fsck = fsckOf(host);
+    const booted = bootedIn(host);
+    const image = join("/run/checkout", relative(TOP, request.nextImage));
+    const upgrade = said(host.shell(`${offering(image)} && bootc upgrade --quiet`));
+    if (upgrade !== "") return { ...NOTHING, marks, fsck, booted, upgrade };
+    host.reboot();
+    const next = bootedIn(host);
+    const bootedNext = typeof next === "string" ? next : next.version;
+    return { marks, fsck, booted, upgrade, bootedNext, fsckNext: fsckOf(host) };
+  } finally {
+    host.remove();
+  }
+}
+
+function said({ status, stdout, stderr }: Outcome): string {
+  return status === 0 ? "" : `status ${status}: ${`${stdout}${stderr}`.trim().slice(-1000)}`;
+}
+
+/** Objects that no ref needs may be damaged: a later clean-up removes them. */
+function fsckOf(host: SimulatedHost): string {
+  const repo = "--repo=/sysroot/ostree/repo";
+  const first = said(host.shell(`ostree fsck --quiet ${repo}`));
+  if (first === "") return "";
+  const again = `ostree prune --refs-only ${repo} && ostree fsck --quiet ${repo}`;
+  const pruned = host.shell(`mount -o remount,bind,rw /sysroot && ${again}`);
+  return pruned.status === 0 ? "" : `${first}; after a prune: ${said(pruned)}`;
+}
+
+function bootedIn(host: SimulatedHost): StateFacts["booted"] {
+  const outcome = host.bootc("status --json");
+  const failed = said(outcome);
+  if (failed !== "") return failed;
+  if (outcome.stderr !== "") return `it warned: ${outcome.stderr.trim()}`;
+  const { booted } = JSON.parse(outcome.stdout).status;
+  if (booted === null) return "nothing is booted";
+  return { version: booted.image?.version ?? "none", commit: booted.ostree?.checksum ?? "none" };
+}
+
+const request = JSON.parse(process.argv[2] ?? "{}") as JudgeRequest;
+try {
+  process.stdout.write(JSON.stringify(await readState(request)));
+} finally {
+  await rm(join(request.work, "state.tmp"), { force: true });
+}

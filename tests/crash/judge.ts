@@ -1,0 +1,124 @@
+// Judges the state in which a power cut left a disk, from what was found on it.
+import type { BootFiles } from "./images.ts";
+import type { DeploymentFacts, EntryFacts, LoaderEntry } from "./system-facts.ts";
+
+/** One of the two systems between which a recording goes. */
+export interface KnownSystem extends DeploymentFacts, BootFiles {
+  readonly version: string;
+}
+
+export const SIDES = ["old", "new"] as const;
+export type Side = (typeof SIDES)[number];
+
+export interface Expectation {
+  readonly old: KnownSystem;
+  readonly new: KnownSystem;
+  /** Older ones, which may be listed. */
+  readonly others: readonly KnownSystem[];
+  /** Which of the two may be the default. */
+  readonly allowed: readonly Side[];
+  /** The file system could not be mounted without a repair, so what a boot loader finds before that is of no use. */
+  readonly isRepaired: boolean;
+  /** The version of the update that comes next. */
+  readonly next: string;
+}
+
+/** The outcome of a program: empty when all was well, else what it said. */
+type Complaint = string;
+
+export interface StateFacts {
+  /** What a boot loader finds that does not replay journals, or why it finds nothing. */
+  readonly loader: readonly LoaderEntry[] | Complaint;
+  /** Whether the link of the loader's default exists once the root is mounted. */
+  readonly loaderTarget: string;
+  /** The entries once the file systems are mounted, or why they cannot be. */
+  readonly entries: readonly EntryFacts[] | Complaint;
+  readonly marks: Complaint;
+  readonly fsck: Complaint;
+  /** What `bootc status` says is booted in the default. */
+  readonly booted: { readonly version: string; readonly commit: string } | Complaint;
+  /** The update in the default, the version that is booted then, and fsck after it. */
+  readonly upgrade: Complaint;
+  readonly bootedNext: string;
+  readonly fsckNext: Complaint;
+}
+
+export interface Verdict {
+  readonly booted: Side | "none";
+  readonly problems: readonly string[];
+}
+
+export function judgeState(facts: StateFacts, wanted: Expectation): Verdict {
+  const { entries } = facts;
+  if (typeof entries === "string") return { booted: "none", problems: [entries] };
+  const first = entries[0];
+  const side = first === undefined ? undefined : sideOf(first, wanted);
+  return {
+    booted: side ?? "none",
+    problems: [
+      ...judgeDefault(side, wanted),
+      ...entries.flatMap((it) => judgeEntry(it, wanted)),
+      ...judgeLoader(facts, wanted),
+      ...complain("/etc or /var", facts.marks),
+      ...complain("ostree fsck", facts.fsck),
+      ...judgeStatus(facts, first, wanted),
+      ...complain("the next upgrade", facts.upgrade),
+      ...(facts.bootedNext === wanted.next ? [] : [`the next upgrade booted ${facts.bootedNext}`]),
+      ...complain("ostree fsck after the next upgrade", facts.fsckNext),
+    ],
+  };
+}
+
+function complain(what: string, said: Complaint): readonly string[] {
+  return said === "" ? [] : [`${what}: ${said}`];
+}
+
+function sideOf(entry: DeploymentFacts, wanted: Expectation): Side | undefined {
+  return SIDES.find((it) => wanted[it].deployment === entry.deployment);
+}
+
+function judgeDefault(side: Side | undefined, wanted: Expectation): readonly string[] {
+  if (side === undefined) return ["nothing known is the default"];
+  const { deployment } = wanted[side];
+  const isAllowed = wanted.allowed.some((it) => wanted[it].deployment === deployment);
+  return isAllowed ? [] : [`the default is ${side}`];
+}
+
+const PARTS = ["kernel", "initramfs", "tree", "etc", "origin"] as const;
+
+function judgeEntry(entry: EntryFacts, wanted: Expectation): readonly string[] {
+  const known = [wanted.old, wanted.new, ...wanted.others];
+  const system = known.find((it) => it.deployment === entry.deployment);
+  if (system === undefined) return [`${entry.file} boots ${entry.deployment || "nothing"}`];
+  return PARTS.filter((it) => entry[it] !== system[it]).map(
+    (it) => `${entry.file} (version ${system.version}): ${it} is ${entry[it]}`,
+  );
+}
+
+/** Its default may differ from the one after the replay, but has to boot as well. */
+function judgeLoader({ loader, loaderTarget }: StateFacts, wanted: Expectation): readonly string[] {
+  if (wanted.isRepaired) return [];
+  if (typeof loader === "string") return [`the boot loader: ${loader}`];
+  const [first] = loader;
+  if (first === undefined) return ["the boot loader finds no entry"];
+  const isWhole = SIDES.some(
+    (it) => wanted[it].kernel === first.kernel && wanted[it].initramfs === first.initramfs,
+  );
+  return [
+    ...(isWhole ? [] : [`the boot loader: ${first.file}: ${first.kernel}, ${first.initramfs}`]),
+    ...complain("the boot loader's default", loaderTarget),
+  ];
+}
+
+function judgeStatus(
+  { booted }: StateFacts,
+  first: EntryFacts | undefined,
+  wanted: Expectation,
+): readonly string[] {
+  if (typeof booted === "string") return [`bootc status: ${booted}`];
+  const side = first === undefined ? undefined : sideOf(first, wanted);
+  if (side === undefined) return [];
+  const { version, deployment } = wanted[side];
+  const isRight = booted.version === version && deployment.startsWith(`${booted.commit}.`);
+  return isRight ? [] : [`bootc status says ${booted.version}, ${booted.commit}`];
+}

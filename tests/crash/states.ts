@@ -1,0 +1,124 @@
+// The states in which a power cut can leave a disk: everything flushed is there, and of the writes since then, any
+// part. They are numbered, so that a recording and a number name one state for good.
+import { createRandom } from "../repo/images/random.ts";
+import type { Interval, Write } from "./disk-log.ts";
+
+/**
+ * What is there of the writes since the last flush: all of them; all but one; the first ones, the last of which may be
+ * torn; random whole ones; random pieces of 4 KiB or 512 bytes.
+ */
+export const KINDS = ["flushed", "one-missing", "prefix", "subset", "torn-4k", "torn-512"] as const;
+export type Kind = (typeof KINDS)[number];
+
+export interface State {
+  readonly number: number;
+  /** The interval whose writes are there in part; all earlier ones are complete. */
+  readonly interval: number;
+  readonly kind: Kind;
+  /** Which one of its kind. */
+  readonly index: number;
+}
+
+/** How many random states of a kind an interval has at most. */
+const RANDOM: Readonly<Record<Exclude<Kind, "flushed" | "one-missing">, number>> = {
+  prefix: 12,
+  subset: 12,
+  "torn-4k": 12,
+  "torn-512": 14,
+};
+
+const SECTOR = 512;
+const BLOCK = 4096;
+
+/** How many states of each kind an interval has. Kinds that would only repeat another one are left out. */
+function countKinds({ writes }: Interval): Readonly<Record<Kind, number>> {
+  const count = writes.length;
+  const sectors = writes.reduce((sum, it) => sum + it.bytes / SECTOR, 0);
+  const isSplit = writes.some((it) => it.bytes > BLOCK);
+  return {
+    flushed: 1,
+    // One write alone that is missing is the state before it.
+    "one-missing": count < 2 ? 0 : count,
+    prefix: Math.min(RANDOM.prefix, sectors - 1),
+    subset: count < 3 ? 0 : Math.min(RANDOM.subset, 2 ** count - 2 - count),
+    "torn-4k": isSplit ? RANDOM["torn-4k"] : 0,
+    "torn-512": sectors > count ? RANDOM["torn-512"] : 0,
+  };
+}
+
+/** All states of a recording, in the order of its intervals; the number of each is its place. */
+export function listStates(intervals: readonly Interval[]): readonly State[] {
+  let number = 0;
+  return intervals.flatMap((interval, i) => {
+    const counts = countKinds(interval);
+    return KINDS.flatMap((kind) =>
+      Array.from({ length: counts[kind] }, (_, index) => ({
+        ...{ number: number++, interval: i, kind },
+        index,
+      })),
+    );
+  });
+}
+
+/** The writes and parts of writes of a state's interval that are on the disk, in their order. */
+export function keptWrites(interval: Interval, state: State): readonly Write[] {
+  const { writes } = interval;
+  const random = createRandom(Math.imul(state.number + 1, 0x9e37_79b1));
+  switch (state.kind) {
+    case "flushed":
+      return writes;
+    case "one-missing":
+      return writes.filter((_, i) => i !== state.index);
+    case "prefix":
+      return takePrefix(writes, random);
+    case "subset":
+      return takeSome(writes, random);
+    case "torn-4k":
+      return takeSome(splitAll(writes, BLOCK), random);
+    case "torn-512":
+      return takeSome(splitAll(writes, SECTOR), random);
+  }
+}
+
+type Random = (limit: number) => number;
+
+function takePrefix(writes: readonly Write[], random: Random): readonly Write[] {
+  const total = writes.reduce((sum, it) => sum + it.bytes / SECTOR, 0);
+  let left = (1 + random(total - 1)) * SECTOR;
+  return writes.flatMap((it) => {
+    const bytes = Math.min(left, it.bytes);
+    left -= bytes;
+    return bytes === 0 ? [] : [{ ...it, bytes }];
+  });
+}
+
+/** Each is there with the same probability, which is random itself: states with few and with many are as common. */
+function takeSome(writes: readonly Write[], random: Random): readonly Write[] {
+  const share = 1 + random(99);
+  return writes.filter(() => random(100) < share);
+}
+
+/** Cuts writes at multiples of `size` on the disk. */
+function splitAll(writes: readonly Write[], size: number): readonly Write[] {
+  return writes.flatMap((it) => {
+    const pieces: Write[] = [];
+    for (let done = 0; done < it.bytes; ) {
+      const bytes = Math.min(size - ((it.at + done) % size), it.bytes - done);
+      const dataAt = it.dataAt === undefined ? undefined : it.dataAt + done;
+      pieces.push({ at: it.at + done, bytes, dataAt });
+      done += bytes;
+    }
+    return pieces;
+  });
+}
+
+/** `count` of the states, spread over all intervals and kinds by their numbers; the same ones every time. */
+export function sampleStates(states: readonly State[], count: number): readonly State[] {
+  if (count >= states.length) return states;
+  const step = states.length / count;
+  return Array.from({ length: count }, (_, i) => {
+    const from = Math.floor(i * step);
+    const width = Math.max(1, Math.floor((i + 1) * step) - from);
+    return states[from + createRandom(i)(width)];
+  }).filter((it) => it !== undefined);
+}

@@ -1,0 +1,96 @@
+// What is on a mounted disk, as far as a boot depends on it: the boot loader's entries with the content of everything
+// that they name.
+import { readdir, readFile, readlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { attempt } from "../vm/shell.ts";
+import { digestOf } from "./images.ts";
+
+/** The files that the boot loader itself reads. */
+export interface LoaderEntry {
+  readonly file: string;
+  /** The digests of the files, or why they could not be read. */
+  readonly kernel: string;
+  readonly initramfs: string;
+  /** The value of `ostree=`, a link to the deployment. */
+  readonly target: string;
+}
+
+export interface DeploymentFacts {
+  /** `COMMIT.SERIAL`, or why it cannot be found. */
+  readonly deployment: string;
+  /** Digests of everything but `/etc` and `/var`, of `/etc`, and of the origin. */
+  readonly tree: string;
+  readonly etc: string;
+  readonly origin: string;
+}
+
+export type EntryFacts = LoaderEntry & DeploymentFacts;
+
+/**
+ * The entries below the directory that is `/boot`, the default first.
+ */
+export async function readLoaderEntries(boot: string): Promise<readonly LoaderEntry[]> {
+  const dir = join(boot, "loader/entries");
+  const entries = [];
+  for (const file of await readdir(dir)) {
+    const text = await readFile(join(dir, file), "utf8");
+    const value = (key: string) => new RegExp(`^${key}\\s+(.*)$`, "m").exec(text)?.[1] ?? "";
+    const content = (key: string) => digestOfFile(join(boot, value(key).replace(/^\/boot\//, "/")));
+    entries.push({
+      version: Number(value("version")),
+      file,
+      kernel: await content("linux"),
+      initramfs: await content("initrd"),
+      target: /\bostree=(\S+)/.exec(value("options"))?.[1] ?? "",
+    });
+  }
+  return entries
+    .sort((a, b) => b.version - a.version)
+    .map(({ file, kernel, initramfs, target }) => ({ file, kernel, initramfs, target }));
+}
+
+/** The deployment that an entry boots, on the mounted root. */
+export async function readDeployment(sysroot: string, target: string): Promise<DeploymentFacts> {
+  const link = join(sysroot, target);
+  const to = await readlink(link).catch((error: Error) => error);
+  if (to instanceof Error) {
+    return { deployment: to.message, tree: "", etc: "", origin: "" };
+  }
+  const dir = join(dirname(link), to);
+  return {
+    deployment: basename(dir),
+    tree: await digestOfTree(dir, ["./etc", "./var"]),
+    etc: await digestOfTree(join(dir, "etc")),
+    origin: await digestOfFile(`${dir}.origin`),
+  };
+}
+
+export async function readEntries(sysroot: string): Promise<readonly EntryFacts[]> {
+  const entries = await readLoaderEntries(join(sysroot, "boot"));
+  return await Promise.all(
+    entries.map(async (it) => ({ ...it, ...(await readDeployment(sysroot, it.target)) })),
+  );
+}
+
+async function digestOfFile(path: string): Promise<string> {
+  return await readFile(path).then(digestOf, (error: Error) => error.message);
+}
+
+/**
+ * `tar` as words of a shell: names, types, modes, owners, attributes, links among each other and contents, without
+ * times, which no verb depends on.
+ */
+export const TREE_TAR =
+  "tar --create --sort=name --mtime=@0 --numeric-owner --xattrs --xattrs-include='*'" +
+  " --pax-option=exthdr.name=%d/%f,delete=atime,delete=ctime";
+
+async function digestOfTree(dir: string, except: readonly string[] = []): Promise<string> {
+  const words = except.map((it) => `--exclude=${it}`).join(" ");
+  const { stdout } = await attempt("sh", [
+    "-c",
+    `{ ${TREE_TAR} ${words} --directory "$1" . 2>&1 || echo failed; } | b2sum --length=128`,
+    "sh",
+    dir,
+  ]);
+  return stdout.split(" ", 1)[0] ?? "";
+}

@@ -1,0 +1,84 @@
+// Judges one state of a recording: makes its disk, looks whether the same view has been judged, and if not, judges it.
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { attempt } from "../vm/shell.ts";
+import type { DiskLog } from "./disk-log.ts";
+import type { DiskStates } from "./disk-states.ts";
+import type { Judged } from "./journal.ts";
+import { type Expectation, judgeState, type StateFacts, type Verdict } from "./judge.ts";
+import type { JudgeRequest } from "./judge-state.ts";
+import { type Made, placeOf, recordingPaths } from "./recording-file.ts";
+import type { State } from "./states.ts";
+import { viewDisk } from "./view.ts";
+
+export interface Bench {
+  readonly made: Made;
+  readonly log: DiskLog;
+  readonly disks: DiskStates;
+  readonly executable: string;
+  /** A folder of this worker's own. */
+  readonly work: string;
+  /** Verdicts by views and by what may be the default. */
+  readonly known: Map<string, Promise<Verdict>>;
+}
+
+export async function tryState(bench: Bench, state: State): Promise<Judged> {
+  const { made, log, disks, work, known } = bench;
+  const interval = log.intervals[state.interval];
+  if (interval === undefined) throw new Error(`there is no interval ${state.interval}`);
+  const startedAt = Date.now();
+  const disk = join(work, "state.img");
+  for (const it of ["raw", "root"]) await mkdir(join(work, it), { recursive: true });
+  await disks.make(state, disk);
+  const { digest, isRepaired, problems } = await viewDisk(disk, made.layout, work);
+  const { phase, allowed } = placeOf(made.marks, interval);
+  const key = [digest, ...allowed].join(" ");
+  const earlier = known.get(key);
+  const verdict = earlier ?? judgeFresh(bench, state, { allowed, isRepaired });
+  known.set(key, verdict);
+  const { booted, problems: found } = await verdict;
+  await rm(disk, { force: true });
+  return {
+    ...{ number: state.number, interval: state.interval, kind: state.kind, phase, booted },
+    ...{ problems: [...problems, ...repairProblems(state, isRepaired), ...found], isRepaired },
+    ...{ view: key, isRepeated: earlier !== undefined },
+    ms: Date.now() - startedAt,
+  };
+}
+
+/** No file system promises to survive half of one of its blocks, but everything else has to be mounted as it is. */
+function repairProblems({ kind }: State, isRepaired: boolean): readonly string[] {
+  const isTorn = kind === "prefix" || kind === "torn-512";
+  return isRepaired && !isTorn ? ["the file system had to be repaired"] : [];
+}
+
+/** Looking at the disk has replayed its journals, so it is made anew. */
+async function judgeFresh(
+  bench: Bench,
+  state: State,
+  found: Pick<Expectation, "allowed" | "isRepaired">,
+): Promise<Verdict> {
+  const { made, disks, work } = bench;
+  const disk = join(work, "judged.img");
+  await disks.make(state, disk);
+  const facts = await findFacts(bench, disk);
+  await rm(disk, { force: true });
+  return judgeState(facts, { ...made, ...found });
+}
+
+export async function findFacts(
+  { made, executable, work }: Pick<Bench, "made" | "executable" | "work">,
+  disk: string,
+): Promise<StateFacts> {
+  const request: JudgeRequest = {
+    ...{ disk, layout: made.layout, work, executable },
+    nextImage: recordingPaths(made.name).image(made.next),
+  };
+  const program = join(import.meta.dirname, "judge-state.ts");
+  const { status, stdout, stderr } = await attempt("unshare", [
+    ...["--mount", "--propagation", "private", process.execPath, program],
+    JSON.stringify(request),
+  ]);
+  if (status !== 0) throw new Error(`judging ended with ${status}: ${stderr}`);
+  return JSON.parse(stdout) as StateFacts;
+}
