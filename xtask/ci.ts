@@ -30,6 +30,8 @@ const ALL: readonly Step[] = [
   readme("test", "--"),
   // Different inputs every day: the seed is the date, and the first line of the output shows it.
   xtask("hostile-inputs", "--tars", "200", "--documents", "50"),
+  // What this program writes is recorded anew.
+  xtask("crash-states", "--anew", "--recording", "ext4", "--count", "300"),
   xtask("copr", "emulate"),
   // Uses the package just made. The scenarios take an hour and have their own command: `xtask test vm`.
   xtask("test", "vm", "--filter", "core"),

@@ -6,7 +6,7 @@ import { ensurePrograms } from "./checks/requirements.ts";
 import { reportPath } from "./suites/counts.ts";
 import { defineTask } from "./task.ts";
 
-const PASSED_ON = ["count", "from", "only", "jobs", "journal"] as const;
+const PASSED_ON = ["count", "from", "only", "jobs", "timeline", "journal"] as const;
 
 export const task = defineTask({
   declare: (command) =>
@@ -23,6 +23,8 @@ export const task = defineTask({
       )
       .option("--jobs <number>", "how many at a time", "2")
       .option("--anew", "make the recordings again, although they exist")
+      .option("--obeyed-flushes <number>", "as on a drive that obeys one of so many flushes", "1")
+      .option("--timeline <file>", "draw the recording in this SVG")
       .option("--executable <file>", "the program; by default, this checkout's is built and used")
       .option(
         "--journal <path>",
@@ -60,6 +62,7 @@ export const task = defineTask({
       ...report.flatMap((it) => ["--report", it]),
       ...(options.recording ?? []).flatMap((it) => ["--recording", it]),
       ...(options.anew === true ? ["--anew"] : []),
+      ...["--obeyed-flushes", options.obeyedFlushes],
       ...PASSED_ON.flatMap((name) => {
         const value = options[name];
         return value === undefined ? [] : [`--${name}`, value];

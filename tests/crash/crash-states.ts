@@ -21,7 +21,8 @@ import { makeRecording } from "./record.ts";
 import { type Made, readMade, recordingPaths } from "./recording-file.ts";
 import { RECORDINGS } from "./recordings.ts";
 import { listStates, type State, sampleStates } from "./states.ts";
-import { type Bench, findFacts, tryState } from "./trial.ts";
+import { drawTimeline, findAppearances } from "./timeline.ts";
+import { type Bench, requestFor, startJudge, tryState } from "./trial.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 
@@ -34,6 +35,8 @@ const { values } = parseArgs({
     jobs: { type: "string", default: "2" },
     anew: { type: "boolean", default: false },
     executable: { type: "string", default: "target/bootc" },
+    "obeyed-flushes": { type: "string", default: "1" },
+    timeline: { type: "string" },
     journal: { type: "string", default: "target/crash/journal.jsonl" },
     report: { type: "string" },
   },
@@ -47,6 +50,9 @@ function parseCount(option: string, text: string): number {
   if (Number.isSafeInteger(count) && count >= 0) return count;
   throw new Error(`--${option} is \`${text}\`, which is not a natural number`);
 }
+
+/** As if the drive obeyed only one of so many flushes: the judge must notice. */
+const OBEYED = Math.max(1, parseCount("obeyed-flushes", values["obeyed-flushes"]));
 
 /** Names of recordings, without those that this machine cannot make. */
 async function chooseRecordings(): Promise<readonly string[]> {
@@ -108,7 +114,7 @@ function chooseStates(states: readonly State[]): readonly State[] {
 
 async function judgeRecording(session: Session): Promise<readonly Judged[]> {
   const { name, run, journal } = session;
-  const log = openDiskLog(recordingPaths(name).log);
+  const log = openDiskLog(recordingPaths(name).log, OBEYED);
   try {
     const all = listStates(log.intervals);
     const wanted = chooseStates(all);
@@ -138,16 +144,16 @@ interface Work {
 async function judgeAll(session: Session, { log, left, done }: Work): Promise<void> {
   const { name, made, run, executable, journal } = session;
   const known: Bench["known"] = new Map(
-    done.map((it) => [it.view, Promise.resolve({ booted: it.booted, problems: it.problems })]),
+    done.filter((it) => it.problems.length === 0).map((it) => [it.view, Promise.resolve(it)]),
   );
   const queue = [...left];
   const bar = startBar(left.length);
   const top = await makeWorkDirectory();
-  const paths = recordingPaths(name);
   const worker = async (work: string) => {
     await mkdir(work);
-    const disks = await openDiskStates({ base: paths.base, log: paths.log, work });
-    const bench: Bench = { made, log, disks, executable, work, known };
+    const disks = await openDiskStates({ base: recordingPaths(name).base, log, work });
+    const judge = startJudge();
+    const bench: Bench = { made, log, disks, executable, judge, work, known };
     for (let it = queue.shift(); it !== undefined; it = queue.shift()) {
       const judged = await tryState(bench, it);
       // Ctrl-C also reaches the programs that judge, so this state has no result.
@@ -157,6 +163,7 @@ async function judgeAll(session: Session, { log, left, done }: Work): Promise<vo
       if (judged.problems.length > 0) say(describeFailure(name, judged));
       if (values.only !== undefined) await show(bench, it);
     }
+    await judge.end();
     await disks.close();
   };
   try {
@@ -174,7 +181,7 @@ async function show(bench: Bench, state: State): Promise<void> {
   const disk = join(bench.work, "shown.img");
   await bench.disks.make(state, kept);
   await copyDisk(kept, disk);
-  say(JSON.stringify(await findFacts(bench, disk), undefined, 2));
+  say(JSON.stringify(await bench.judge.find(requestFor(bench, disk)), undefined, 2));
   say(`the disk is ${relative(TOP, kept)}`);
 }
 
@@ -211,6 +218,21 @@ function startBar(total: number) {
   };
 }
 
+async function writeTimeline(made: Made, path: string): Promise<void> {
+  const log = openDiskLog(recordingPaths(made.name).log);
+  const work = await makeWorkDirectory();
+  try {
+    const appearances = await findAppearances(made, { log, work });
+    const { intervals } = log;
+    const title = `${RECORDINGS[made.name]?.about}: what was written, flushed and named`;
+    const drawn = { title, intervals, marks: made.marks, appearances };
+    await writeFile(resolve(TOP, path), drawTimeline(drawn));
+  } finally {
+    log.close();
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
 async function main(): Promise<void> {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.once(name, () => interrupt.abort());
@@ -223,7 +245,12 @@ async function main(): Promise<void> {
   const results: Results[] = [];
   for (const name of await chooseRecordings()) {
     const made = await findMade(name, executable);
-    const run = { recording: name, made: made.date, executable: digest.slice(0, 16) };
+    if (values.timeline !== undefined) await writeTimeline(made, values.timeline);
+    const run = {
+      recording: OBEYED === 1 ? name : `${name}, one flush of ${OBEYED}`,
+      made: made.date,
+      executable: digest.slice(0, 16),
+    };
     const judged = await judgeRecording({ name, made, run, executable, journal });
     if (interrupt.signal.aborted) throw new Error("interrupted; run it again to continue");
     results.push({ recording: name, judged });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseDiskLog } from "./disk-log.ts";
+import { joinIntervals, parseDiskLog } from "./disk-log.ts";
 
 const SECTOR = 512;
 
@@ -45,6 +45,15 @@ test("writes are grouped by flushes, and flushes without writes are left out", (
     { at: 8 * SECTOR, bytes: SECTOR, dataAt: 11 * SECTOR },
   ]);
   expect(second?.to).toBe(log.length);
+});
+
+test("a drive that obeys one of two flushes has the writes of two intervals at once", () => {
+  const write = (at: number) => [at, 1, 0] as const;
+  const log = makeLog([write(1), [0, 0, 1], write(2), [0, 0, 1], write(3)]);
+  const [first, second] = joinIntervals(parse(log), 2);
+  expect(first?.writes.map((it) => it.at)).toEqual([SECTOR, 2 * SECTOR]);
+  expect(second?.writes.map((it) => it.at)).toEqual([3 * SECTOR]);
+  expect([first?.to, second?.to]).toEqual([second?.from, log.length]);
 });
 
 test.each([

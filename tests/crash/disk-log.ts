@@ -57,13 +57,24 @@ export function parseDiskLog(read: ReadAt, size: number): readonly Interval[] {
   return intervals;
 }
 
+/** The intervals of a drive that obeys only one of so many flushes. */
+export function joinIntervals(intervals: readonly Interval[], count: number): readonly Interval[] {
+  return intervals.flatMap((first, i) => {
+    if (i % count !== 0) return [];
+    const group = intervals.slice(i, i + count);
+    const writes = group.flatMap((it) => it.writes);
+    return [{ writes, from: first.from, to: group.at(-1)?.to ?? first.to }];
+  });
+}
+
 export interface DiskLog {
   readonly intervals: readonly Interval[];
   readonly read: ReadAt;
   close(): void;
 }
 
-export function openDiskLog(path: string): DiskLog {
+/** With `obeyed`, as of a drive that obeys only one of so many flushes. */
+export function openDiskLog(path: string, obeyed = 1): DiskLog {
   const file = openSync(path, "r");
   const read: ReadAt = (offset, bytes) => {
     const buffer = Buffer.alloc(bytes);
@@ -73,7 +84,7 @@ export function openDiskLog(path: string): DiskLog {
     return buffer;
   };
   return {
-    intervals: parseDiskLog(read, fstatSync(file).size),
+    intervals: joinIntervals(parseDiskLog(read, fstatSync(file).size), obeyed),
     read,
     close: () => closeSync(file),
   };

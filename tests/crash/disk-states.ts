@@ -3,7 +3,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sh } from "../vm/shell.ts";
-import { type DiskLog, openDiskLog, type Write } from "./disk-log.ts";
+import type { DiskLog, Write } from "./disk-log.ts";
 import { keptWrites, type State } from "./states.ts";
 
 export interface DiskStates {
@@ -15,13 +15,12 @@ export interface DiskStates {
 interface Files {
   /** The disk before the recording. */
   readonly base: string;
-  readonly log: string;
+  readonly log: DiskLog;
   /** A folder for the disk of which all intervals up to some are complete. */
   readonly work: string;
 }
 
-export async function openDiskStates({ base, log: logPath, work }: Files): Promise<DiskStates> {
-  const log = openDiskLog(logPath);
+export async function openDiskStates({ base, log, work }: Files): Promise<DiskStates> {
   const flushed = join(work, "flushed.img");
   let done = -1;
   const advance = async (interval: number) => {
@@ -43,7 +42,6 @@ export async function openDiskStates({ base, log: logPath, work }: Files): Promi
       applyWrites(path, log, keptWrites(interval, state));
     },
     async close() {
-      log.close();
       await rm(flushed, { force: true });
     },
   };

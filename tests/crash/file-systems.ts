@@ -84,11 +84,6 @@ export async function missingForFileSystem(type: FileSystemName): Promise<string
   return missing === undefined ? undefined : `needs ${missing}`;
 }
 
-/** The options of `mount` for a part of a disk in a file. */
-export function mountOptions(part: Part, options: string): string {
-  return `loop,offset=${part.offset},sizelimit=${part.bytes},${options}`;
-}
-
 /** Makes the file systems in a file that is large enough. */
 export async function formatDisk(path: string, layout: Layout): Promise<void> {
   for (const part of [layout.root, layout.boot]) {
@@ -108,13 +103,27 @@ async function attach(path: string, part: Part): Promise<string> {
   return (await sh("losetup", ["--find", "--show", ...place, path])).trim();
 }
 
+/**
+ * Mounts a part of a disk by a loop device that goes with the mount. `mount -o loop` would take a device that another
+ * mount of the same disk has just left, and that may be read-only.
+ */
+export async function mountPart(
+  path: string,
+  { part, options }: { readonly part: Part; readonly options: string },
+  at: string,
+): Promise<void> {
+  const device = await attach(path, part);
+  try {
+    await sh("mount", ["-t", part.type, "-o", options, device, at]);
+  } finally {
+    await sh("losetup", ["--detach", device]);
+  }
+}
+
 /** Mounts the root at `dir`, and `/boot` on it if it is separate. Returns what unmounts them. */
 export async function mountDisk(path: string, layout: Layout, dir: string) {
-  const mount = async (part: Part, at: string) => {
-    const { type } = part;
-    const options = mountOptions(part, FILE_SYSTEMS[type].options);
-    await sh("mount", ["-t", type, "-o", options, path, at]);
-  };
+  const mount = (part: Part, at: string) =>
+    mountPart(path, { part, options: FILE_SYSTEMS[part.type].options }, at);
   await mount(layout.root, dir);
   const { boot } = layout;
   if (boot !== undefined) {

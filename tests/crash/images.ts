@@ -2,10 +2,10 @@
 // files in `/usr` and changes in `/etc`, all of whose content is known.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { makeTree } from "../repo/deployed-images.ts";
 import { createRandom, randomBytes } from "../repo/images/random.ts";
 import { makeTinyImage } from "../repo/tiny-image.ts";
@@ -21,22 +21,26 @@ type Contents = Readonly<Record<string, string | Uint8Array>>;
 const KERNEL = "/usr/lib/modules/6.1.0/vmlinuz";
 const INITRAMFS = "/usr/lib/modules/6.1.0/initramfs.img";
 
-/** Makes `oci:DIR:latest`. */
+/**
+ * Makes `oci:DIR:latest`. With the files of an SELinux policy, the image also has a `semodule`, which ostree asks for
+ * its options.
+ */
 export async function makeOsImage(
   dir: string,
   version: number,
-  files: Contents = {},
+  policy: Contents = {},
 ): Promise<BootFiles> {
   await rm(dir, { recursive: true, force: true });
   await mkdir(dir, { recursive: true });
-  const own = { ...ownFiles(version), ...files };
+  const own = { ...ownFiles(version), ...policy };
+  const hasPolicy = Object.keys(policy).length > 0;
   const labels = { "org.opencontainers.image.version": String(version) };
-  await makeTinyImage(dir, "latest", { layers: [commonLayer(), own], labels });
+  await makeTinyImage(dir, "latest", { layers: [commonLayer(hasPolicy), own], labels });
   return { kernel: digestOf(own[KERNEL]), initramfs: digestOf(own[INITRAMFS]) };
 }
 
 /** The layer that all versions share. */
-function commonLayer(): Buffer {
+function commonLayer(hasPolicy: boolean): Buffer {
   const dir = mkdtempSync(join(tmpdir(), "bootc-tree-"));
   try {
     makeTree(dir, {
@@ -46,10 +50,22 @@ function commonLayer(): Buffer {
         "etc/changed-here": "from the image\n",
       },
     });
+    if (hasPolicy) copyProgram(dir, "/usr/bin/true", "usr/sbin/semodule");
     const words = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "-C", dir, "-cf", "-"];
     return execFileSync("tar", [...words, "."], { maxBuffer: 1 << 26 });
   } finally {
     rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** With the libraries that it needs. */
+function copyProgram(tree: string, program: string, name: string): void {
+  const listed = execFileSync("ldd", [program], { encoding: "utf8" });
+  const copies = [[program, name], ...(listed.match(/\/\S+/g) ?? []).map((it) => [it, `.${it}`])];
+  for (const [from = "", to = ""] of copies) {
+    const target = join(tree, to.replace(/^\.\/(?!usr\/)/, "usr/"));
+    mkdirSync(dirname(target), { recursive: true });
+    copyFileSync(from, target);
   }
 }
 
@@ -77,10 +93,7 @@ export function digestOf(content: string | Uint8Array | undefined): string {
     .digest("hex");
 }
 
-/**
- * A shell command that makes an image, by its directory, the one that a booted system follows. The images have no
- * programs, so nothing can rebuild their SELinux policy, for which ostree starts `bwrap`.
- */
+/** A shell command that makes an image, by its directory, the one that a booted system follows. */
 export function offering(image: string): string {
-  return `ln -sfn ${image} /run/os && ln -sfn /usr/bin/true /run/bin/bwrap`;
+  return `ln -sfn ${image} /run/os`;
 }

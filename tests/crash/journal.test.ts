@@ -16,8 +16,9 @@ const GOOD: Judged = {
     view: "a",
     isRepeated: false,
     isRepaired: false,
+    complaints: [],
   },
-  ...{ ms: 5, booted: "old", problems: [] },
+  ...{ ms: 5, booted: "old", problems: [], loader: [] },
 };
 const BAD: Judged = {
   ...{
@@ -28,8 +29,9 @@ const BAD: Judged = {
     view: "b",
     isRepeated: true,
     isRepaired: true,
+    complaints: ["check"],
   },
-  ...{ ms: 5, booted: "new", problems: ["fsck"] },
+  ...{ ms: 5, booted: "new", problems: ["fsck"], loader: ["no entry"] },
 };
 
 let dir: string;
@@ -54,9 +56,9 @@ test("a run continues after its own states, and the last result of a state count
 test("the table counts by recording and phase, and the report counts each state as a test", () => {
   const results = [{ recording: "ext4", judged: [GOOD, BAD] }];
   expect(formatTable(results).split("\n").slice(2)).toEqual([
-    "| ext4 | pull | 1 | 1 | 1 | 0 | 0 | 0 |",
-    "| ext4 | finalize | 1 | 0 | 0 | 1 | 1 | 1 |",
-    "| all |  | 2 | 1 | 1 | 1 | 1 | 1 |",
+    "| ext4 | pull | 1 | 1 | 1 | 0 | 0 | 0 | 0 | 0 |",
+    "| ext4 | finalize | 1 | 0 | 0 | 1 | 1 | 1 | 1 | 1 |",
+    "| all |  | 2 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |",
   ]);
   expect(describeCounts([parseCounts(formatReport(results, "/top/x.ts"), "/top")])).toBe(
     "failed: x.ts: ext4 1; fsck\n1 passed, 1 failed, 0 skipped",

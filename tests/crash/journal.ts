@@ -24,6 +24,8 @@ export interface Judged extends Verdict {
   readonly view: string;
   readonly isRepeated: boolean;
   readonly isRepaired: boolean;
+  /** Of the file system's own check. */
+  readonly complaints: readonly string[];
   readonly ms: number;
 }
 
@@ -72,6 +74,8 @@ export function formatTable(results: readonly Results[]): string {
       ...[name, phase, some.length, count((it) => !it.isRepeated)],
       ...(["old", "new"] as const).map((side) => count((it) => it.booted === side)),
       count((it) => it.isRepaired),
+      count((it) => it.complaints.length > 0),
+      count((it) => it.loader.length > 0),
       count((it) => it.problems.length > 0),
     ];
   };
@@ -90,6 +94,8 @@ export function formatTable(results: readonly Results[]): string {
     "boot old",
     "boot new",
     "repaired",
+    "check",
+    "loader",
     "failed",
   ];
   const lines = [

@@ -1,11 +1,12 @@
-// Finds out what a power cut left on a disk, and prints it as JSON. It runs in mount namespaces of its own, which take
-// their mounts along however it ends, and changes the disk: the next update is tried on it.
-import { mkdir, rm } from "node:fs/promises";
+// Finds out what a power cut left on a disk, and changes the disk: the next update is tried on it. It is a thread of its
+// own, because a simulated machine lets its thread wait for every program.
+import { mkdir } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { parentPort } from "node:worker_threads";
 import { trixieOstree } from "../repo/ostree-versions.ts";
 import { makeHost, type Outcome, type SimulatedHost } from "../repo/simulated-boot.ts";
 import { attempt } from "../vm/shell.ts";
-import { FILE_SYSTEMS, type Layout, mountDisk, mountOptions, repairDisk } from "./file-systems.ts";
+import { FILE_SYSTEMS, type Layout, mountDisk, mountPart, repairDisk } from "./file-systems.ts";
 import { offering } from "./images.ts";
 import type { StateFacts } from "./judge.ts";
 import { readDeployment, readEntries, readLoaderEntries } from "./system-facts.ts";
@@ -22,7 +23,7 @@ export interface JudgeRequest {
   readonly nextImage: string;
 }
 
-const NOTHING = { marks: "", fsck: "", booted: "", upgrade: "", bootedNext: "", fsckNext: "" };
+const NOTHING = { marks: "", fsck: "", booted: "", upgrade: "", next: [], fsckNext: "" };
 
 async function readState(request: JudgeRequest): Promise<StateFacts> {
   const { disk, layout, work } = request;
@@ -40,7 +41,9 @@ async function readState(request: JudgeRequest): Promise<StateFacts> {
       return { ...NOTHING, loader, loaderTarget, entries };
     }
     const found = { loader, loaderTarget: await findTarget(root, loader), entries };
-    return { ...found, ...tryHost(request, root) };
+    const tried = tryHost(request, root);
+    const next = await readEntries(root).catch((error: Error) => error.message);
+    return { ...found, ...tried, next };
   } finally {
     await mounted();
   }
@@ -59,9 +62,9 @@ async function readAsLoader({ disk, layout, work }: JudgeRequest) {
   const part = layout.boot ?? layout.root;
   const dir = join(work, "raw");
   await mkdir(dir, { recursive: true });
-  const options = mountOptions(part, FILE_SYSTEMS[part.type].asItIs);
-  const { status, stderr } = await attempt("mount", ["-t", part.type, "-o", options, disk, dir]);
-  if (status !== 0) return stderr.trim();
+  const options = FILE_SYSTEMS[part.type].asItIs;
+  const failed = await mountPart(disk, { part, options }, dir).catch((error: Error) => error);
+  if (failed instanceof Error) return failed.message;
   try {
     const boot = layout.boot === undefined ? join(dir, "boot") : dir;
     return await readLoaderEntries(boot).catch((error: Error) => error.message);
@@ -81,7 +84,7 @@ async function findTarget(root: string, loader: StateFacts["loader"]): Promise<s
 function tryHost(
   request: JudgeRequest,
   sysroot: string,
-): Omit<StateFacts, "loader" | "loaderTarget" | "entries"> {
+): Omit<StateFacts, "loader" | "loaderTarget" | "entries" | "next"> {
   const host = makeHost(trixieOstree(), { sysroot, executable: request.executable });
   try {
     const marks = said(
@@ -91,11 +94,10 @@ function tryHost(
     const booted = bootedIn(host);
     const image = join("/run/checkout", relative(TOP, request.nextImage));
     const upgrade = said(host.shell(`${offering(image)} && bootc upgrade --quiet`));
-    if (upgrade !== "") return { ...NOTHING, marks, fsck, booted, upgrade };
-    host.reboot();
-    const next = bootedIn(host);
-    const bootedNext = typeof next === "string" ? next : next.version;
-    return { marks, fsck, booted, upgrade, bootedNext, fsckNext: fsckOf(host) };
+    if (upgrade !== "") return { marks, fsck, booted, upgrade, fsckNext: "" };
+    // The boot loader's entries show what boots next, at less cost than another boot.
+    const finalized = said(host.shell("ostree admin finalize-staged"));
+    return { marks, fsck, booted, upgrade: finalized, fsckNext: fsckOf(host) };
   } finally {
     host.remove();
   }
@@ -125,9 +127,10 @@ function bootedIn(host: SimulatedHost): StateFacts["booted"] {
   return { version: booted.image?.version ?? "none", commit: booted.ostree?.checksum ?? "none" };
 }
 
-const request = JSON.parse(process.argv[2] ?? "{}") as JudgeRequest;
-try {
-  process.stdout.write(JSON.stringify(await readState(request)));
-} finally {
-  await rm(join(request.work, "state.tmp"), { force: true });
-}
+parentPort?.on("message", async (request: JudgeRequest) => {
+  try {
+    parentPort?.postMessage({ facts: await readState(request) });
+  } catch (error) {
+    parentPort?.postMessage({ failure: error instanceof Error ? error.message : String(error) });
+  }
+});

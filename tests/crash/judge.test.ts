@@ -23,7 +23,7 @@ const WANTED: Expectation = {
   others: [],
   allowed: ["old"],
   isRepaired: false,
-  next: "3",
+  next: system("3"),
 };
 
 const GOOD: StateFacts = {
@@ -34,14 +34,14 @@ const GOOD: StateFacts = {
   fsck: "",
   booted: { version: "1", commit: "1".repeat(64) },
   upgrade: "",
-  bootedNext: "3",
+  next: [entryOf(system("3"))],
   fsckNext: "",
 };
 
 test("a whole system that may be the default is right, also with the other one in the list", () => {
-  expect(judgeState(GOOD, WANTED)).toEqual({ booted: "old", problems: [] });
+  expect(judgeState(GOOD, WANTED)).toEqual({ booted: "old", problems: [], loader: [] });
   const both = { ...GOOD, entries: [entryOf(OLD), entryOf(NEW)] };
-  expect(judgeState(both, WANTED)).toEqual({ booted: "old", problems: [] });
+  expect(judgeState(both, WANTED)).toEqual({ booted: "old", problems: [], loader: [] });
   const after: StateFacts = {
     ...GOOD,
     entries: [entryOf(NEW), entryOf(OLD)],
@@ -50,13 +50,15 @@ test("a whole system that may be the default is right, also with the other one i
   expect(judgeState(after, { ...WANTED, allowed: ["old", "new"] })).toEqual({
     booted: "new",
     problems: [],
+    loader: [],
   });
   expect(judgeState(after, WANTED).problems).toEqual(["the default is new"]);
 });
 
 test("what a boot loader finds before a repair is of no use", () => {
   const broken = { ...GOOD, loader: "cannot be mounted" };
-  expect(judgeState(broken, { ...WANTED, isRepaired: true }).problems).toEqual([]);
+  expect(judgeState(broken, WANTED).loader).toEqual(["the boot loader: cannot be mounted"]);
+  expect(judgeState(broken, { ...WANTED, isRepaired: true }).loader).toEqual([]);
 });
 
 test.each<[string, Partial<StateFacts>, readonly string[]]>([
@@ -95,10 +97,17 @@ test.each<[string, Partial<StateFacts>, readonly string[]]>([
   ],
   [
     "an update that fails",
-    { upgrade: "status 6", bootedNext: "" },
-    ["the next upgrade: status 6", "the next upgrade booted "],
+    { upgrade: "status 6", next: [entryOf(OLD)] },
+    ["the next upgrade: status 6"],
   ],
+  [
+    "an update that is lost",
+    { next: [entryOf(OLD)] },
+    [`the next upgrade does not boot, but ${OLD.deployment}`],
+  ],
+  ["entries that are lost with it", { next: "ENOENT" }, ["after the next upgrade: ENOENT"]],
   ["fsck after it", { fsckNext: "bad" }, ["ostree fsck after the next upgrade: bad"]],
 ])("%s", (_what, facts, problems) => {
-  expect(judgeState({ ...GOOD, ...facts }, WANTED).problems).toEqual(problems);
+  const verdict = judgeState({ ...GOOD, ...facts }, WANTED);
+  expect([...verdict.problems, ...verdict.loader]).toEqual(problems);
 });

@@ -19,8 +19,8 @@ export interface Expectation {
   readonly allowed: readonly Side[];
   /** The file system could not be mounted without a repair, so what a boot loader finds before that is of no use. */
   readonly isRepaired: boolean;
-  /** The version of the update that comes next. */
-  readonly next: string;
+  /** What `/boot` has of the update that comes next. */
+  readonly next: BootFiles;
 }
 
 /** The outcome of a program: empty when all was well, else what it said. */
@@ -37,33 +37,35 @@ export interface StateFacts {
   readonly fsck: Complaint;
   /** What `bootc status` says is booted in the default. */
   readonly booted: { readonly version: string; readonly commit: string } | Complaint;
-  /** The update in the default, the version that is booted then, and fsck after it. */
+  /** The update in the default and the shutdown after it, the entries then, and fsck. */
   readonly upgrade: Complaint;
-  readonly bootedNext: string;
+  readonly next: readonly EntryFacts[] | Complaint;
   readonly fsckNext: Complaint;
 }
 
 export interface Verdict {
   readonly booted: Side | "none";
   readonly problems: readonly string[];
+  /** Of a boot loader that does not replay journals. */
+  readonly loader: readonly string[];
 }
 
 export function judgeState(facts: StateFacts, wanted: Expectation): Verdict {
   const { entries } = facts;
-  if (typeof entries === "string") return { booted: "none", problems: [entries] };
+  if (typeof entries === "string") return { booted: "none", problems: [entries], loader: [] };
   const first = entries[0];
   const side = first === undefined ? undefined : sideOf(first, wanted);
   return {
     booted: side ?? "none",
+    loader: judgeLoader(facts, wanted),
     problems: [
       ...judgeDefault(side, wanted),
       ...entries.flatMap((it) => judgeEntry(it, wanted)),
-      ...judgeLoader(facts, wanted),
       ...complain("/etc or /var", facts.marks),
       ...complain("ostree fsck", facts.fsck),
       ...judgeStatus(facts, first, wanted),
       ...complain("the next upgrade", facts.upgrade),
-      ...(facts.bootedNext === wanted.next ? [] : [`the next upgrade booted ${facts.bootedNext}`]),
+      ...judgeNext(facts, wanted),
       ...complain("ostree fsck after the next upgrade", facts.fsckNext),
     ],
   };
@@ -108,6 +110,18 @@ function judgeLoader({ loader, loaderTarget }: StateFacts, wanted: Expectation):
     ...(isWhole ? [] : [`the boot loader: ${first.file}: ${first.kernel}, ${first.initramfs}`]),
     ...complain("the boot loader's default", loaderTarget),
   ];
+}
+
+function judgeNext({ upgrade, next }: StateFacts, wanted: Expectation): readonly string[] {
+  if (upgrade !== "") return [];
+  if (typeof next === "string") return [`after the next upgrade: ${next}`];
+  const [first] = next;
+  const isWhole =
+    first !== undefined &&
+    first.kernel === wanted.next.kernel &&
+    first.initramfs === wanted.next.initramfs &&
+    first.tree !== "";
+  return isWhole ? [] : [`the next upgrade does not boot, but ${first?.deployment ?? "nothing"}`];
 }
 
 function judgeStatus(

@@ -55,7 +55,7 @@ export async function makeRecording(name: string, executable: string): Promise<M
       old: known(stage, before[0], oldVersion),
       new: known(stage, after[0], newVersion),
       others: before.slice(1).map((it) => known(stage, it)),
-      next: String(NEXT),
+      next: { version: String(NEXT), ...bootFilesOf(stage, NEXT) },
     };
     await writeMade(made);
     return made;
@@ -84,6 +84,12 @@ function policyOf(version: number): Readonly<Record<string, string>> {
       text.replaceAll("usr_t", type),
     ]),
   );
+}
+
+function bootFilesOf({ boots }: Stage, version: number): BootFiles {
+  const files = boots.get(version);
+  if (files === undefined) throw new Error(`there is no image of version ${version}`);
+  return files;
 }
 
 /** The system of an entry, which boots `version` or any other whose image is known. */
@@ -233,13 +239,13 @@ async function requireComplete(
   { disk, work }: { readonly disk: string; readonly work: string },
 ): Promise<void> {
   const { base, log } = recordingPaths(name);
-  const { intervals, close } = openDiskLog(log);
-  close();
-  const last = listStates(intervals).findLast((it) => it.kind === "flushed");
+  const diskLog = openDiskLog(log);
+  const last = listStates(diskLog.intervals).findLast((it) => it.kind === "flushed");
   if (last === undefined) throw new Error("nothing was recorded");
-  const states = await openDiskStates({ base, log, work });
+  const states = await openDiskStates({ base, log: diskLog, work });
   const replayed = join(work, "replayed.img");
   await states.make(last, replayed);
   await states.close();
+  diskLog.close();
   await sh("cmp", [disk, replayed]);
 }

@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Interval } from "./disk-log.ts";
 import type { Layout } from "./file-systems.ts";
+import type { BootFiles } from "./images.ts";
 import { type KnownSystem, SIDES, type Side } from "./judge.ts";
 import { allowedIn, type Phase } from "./recordings.ts";
 
@@ -17,8 +18,8 @@ export interface Made {
   readonly new: KnownSystem;
   /** Systems that are listed before, besides the default. */
   readonly others: readonly KnownSystem[];
-  /** The version that the next upgrade finds. */
-  readonly next: string;
+  /** The image that the next upgrade finds. */
+  readonly next: BootFiles & { readonly version: string };
 }
 
 export interface Mark {

@@ -1,13 +1,15 @@
 // Judges one state of a recording: makes its disk, looks whether the same view has been judged, and if not, judges it.
+import { once } from "node:events";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { attempt } from "../vm/shell.ts";
+import { Worker } from "node:worker_threads";
 import type { DiskLog } from "./disk-log.ts";
 import type { DiskStates } from "./disk-states.ts";
 import type { Judged } from "./journal.ts";
 import { type Expectation, judgeState, type StateFacts, type Verdict } from "./judge.ts";
 import type { JudgeRequest } from "./judge-state.ts";
 import { type Made, placeOf, recordingPaths } from "./recording-file.ts";
+import type { Phase } from "./recordings.ts";
 import type { State } from "./states.ts";
 import { viewDisk } from "./view.ts";
 
@@ -16,11 +18,14 @@ export interface Bench {
   readonly log: DiskLog;
   readonly disks: DiskStates;
   readonly executable: string;
+  readonly judge: Judge;
   /** A folder of this worker's own. */
   readonly work: string;
   /** Verdicts by views and by what may be the default. */
   readonly known: Map<string, Promise<Verdict>>;
 }
+
+const CHANGES_ENTRIES: ReadonlySet<Phase> = new Set<Phase>(["rollback", "finalize"]);
 
 export async function tryState(bench: Bench, state: State): Promise<Judged> {
   const { made, log, disks, work, known } = bench;
@@ -30,17 +35,20 @@ export async function tryState(bench: Bench, state: State): Promise<Judged> {
   const disk = join(work, "state.img");
   for (const it of ["raw", "root"]) await mkdir(join(work, it), { recursive: true });
   await disks.make(state, disk);
-  const { digest, isRepaired, problems } = await viewDisk(disk, made.layout, work);
+  const { digest, isRepaired, complaints } = await viewDisk(disk, made.layout, work);
   const { phase, allowed } = placeOf(made.marks, interval);
   const key = [digest, ...allowed].join(" ");
   const earlier = known.get(key);
   const verdict = earlier ?? judgeFresh(bench, state, { allowed, isRepaired });
   known.set(key, verdict);
-  const { booted, problems: found } = await verdict;
+  const { booted, problems: found, loader } = await verdict;
+  // Only while the entries change may a boot loader be lost that does not replay journals; see docs/reliability.md.
+  const lost = CHANGES_ENTRIES.has(phase) ? [] : loader;
   await rm(disk, { force: true });
   return {
     ...{ number: state.number, interval: state.interval, kind: state.kind, phase, booted },
-    ...{ problems: [...problems, ...repairProblems(state, isRepaired), ...found], isRepaired },
+    ...{ problems: [...repairProblems(state, isRepaired), ...found, ...lost] },
+    ...{ loader, isRepaired, complaints },
     ...{ view: key, isRepeated: earlier !== undefined },
     ms: Date.now() - startedAt,
   };
@@ -61,24 +69,37 @@ async function judgeFresh(
   const { made, disks, work } = bench;
   const disk = join(work, "judged.img");
   await disks.make(state, disk);
-  const facts = await findFacts(bench, disk);
+  const facts = await bench.judge.find(requestFor(bench, disk));
   await rm(disk, { force: true });
   return judgeState(facts, { ...made, ...found });
 }
 
-export async function findFacts(
-  { made, executable, work }: Pick<Bench, "made" | "executable" | "work">,
-  disk: string,
-): Promise<StateFacts> {
-  const request: JudgeRequest = {
+export function requestFor({ made, executable, work }: Bench, disk: string): JudgeRequest {
+  return {
     ...{ disk, layout: made.layout, work, executable },
-    nextImage: recordingPaths(made.name).image(made.next),
+    nextImage: recordingPaths(made.name).image(made.next.version),
   };
-  const program = join(import.meta.dirname, "judge-state.ts");
-  const { status, stdout, stderr } = await attempt("unshare", [
-    ...["--mount", "--propagation", "private", process.execPath, program],
-    JSON.stringify(request),
-  ]);
-  if (status !== 0) throw new Error(`judging ended with ${status}: ${stderr}`);
-  return JSON.parse(stdout) as StateFacts;
+}
+
+/** The thread that looks at disks. */
+export interface Judge {
+  find(request: JudgeRequest): Promise<StateFacts>;
+  end(): Promise<void>;
+}
+
+export function startJudge(): Judge {
+  const worker = new Worker(new URL("judge-state.ts", import.meta.url));
+  return {
+    async find(request) {
+      worker.postMessage(request);
+      const [answer] = (await once(worker, "message")) as [
+        { readonly facts?: StateFacts; readonly failure?: string },
+      ];
+      if (answer.facts === undefined) throw new Error(`judging failed: ${answer.failure}`);
+      return answer.facts;
+    },
+    async end() {
+      await worker.terminate();
+    },
+  };
 }
