@@ -51,7 +51,7 @@ export const task = defineTask({
     }
     await ensurePrograms(tree, [
       ...["ostree", "skopeo", "debootstrap", "unshare", "chattr"],
-      ...["qemu-storage-daemon", "losetup", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs"],
+      ...["qemu-storage-daemon", "grub-fstest", "losetup", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs"],
     ]);
     const executable = options.executable ?? (await buildHere(tree));
     const report = options.only === undefined ? [reportPath(tree, "crash-states")] : [];

@@ -46,6 +46,7 @@ export const TEST_PROGRAMS = [
   "sefcontext_compile",
   // For recordings of what is written to a disk.
   "qemu-storage-daemon",
+  "grub-fstest",
   "mkfs.xfs",
   "mkfs.btrfs",
   // For a virtual machine.

@@ -59,7 +59,8 @@ export interface Layout {
 }
 
 const MIB = 1 << 20;
-const BOOT_MIB = 64;
+/** Large enough for a second copy of the superblock. */
+const BOOT_MIB = 160;
 
 export function layOut(root: FileSystemName, boot?: FileSystemName): Layout {
   const bytes = FILE_SYSTEMS[root].sizeMiB * MIB;
@@ -98,7 +99,8 @@ export async function formatDisk(path: string, layout: Layout): Promise<void> {
   }
 }
 
-async function attach(path: string, part: Part): Promise<string> {
+/** Returns the loop device of a part of a disk. */
+export async function attach(path: string, part: Part): Promise<string> {
   const place = [`--offset=${part.offset}`, `--sizelimit=${part.bytes}`];
   return (await sh("losetup", ["--find", "--show", ...place, path])).trim();
 }
@@ -107,7 +109,7 @@ async function attach(path: string, part: Part): Promise<string> {
  * Mounts a part of a disk by a loop device that goes with the mount. `mount -o loop` would take a device that another
  * mount of the same disk has just left, and that may be read-only.
  */
-export async function mountPart(
+async function mountPart(
   path: string,
   { part, options }: { readonly part: Part; readonly options: string },
   at: string,
@@ -127,8 +129,13 @@ export async function mountDisk(path: string, layout: Layout, dir: string) {
   await mount(layout.root, dir);
   const { boot } = layout;
   if (boot !== undefined) {
-    await sh("mkdir", ["-p", `${dir}/boot`]);
-    await mount(boot, `${dir}/boot`);
+    try {
+      await sh("mkdir", ["-p", `${dir}/boot`]);
+      await mount(boot, `${dir}/boot`);
+    } catch (error) {
+      await sh("umount", [dir]);
+      throw error;
+    }
   }
   return async () => {
     if (boot !== undefined) await sh("umount", [`${dir}/boot`]);

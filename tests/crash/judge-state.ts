@@ -5,8 +5,9 @@ import { join, relative } from "node:path";
 import { parentPort } from "node:worker_threads";
 import { trixieOstree } from "../repo/ostree-versions.ts";
 import { makeHost, type Outcome, type SimulatedHost } from "../repo/simulated-boot.ts";
-import { attempt } from "../vm/shell.ts";
-import { FILE_SYSTEMS, type Layout, mountDisk, mountPart, repairDisk } from "./file-systems.ts";
+import { sh } from "../vm/shell.ts";
+import { attach, type Layout, mountDisk, repairDisk } from "./file-systems.ts";
+import { grubReader } from "./grub.ts";
 import { offering } from "./images.ts";
 import type { StateFacts } from "./judge.ts";
 import { readDeployment, readEntries, readLoaderEntries } from "./system-facts.ts";
@@ -58,18 +59,15 @@ async function mountRepaired(disk: string, layout: Layout, root: string) {
   }
 }
 
-async function readAsLoader({ disk, layout, work }: JudgeRequest) {
-  const part = layout.boot ?? layout.root;
-  const dir = join(work, "raw");
-  await mkdir(dir, { recursive: true });
-  const options = FILE_SYSTEMS[part.type].asItIs;
-  const failed = await mountPart(disk, { part, options }, dir).catch((error: Error) => error);
-  if (failed instanceof Error) return failed.message;
+async function readAsLoader({ disk, layout }: JudgeRequest): Promise<StateFacts["loader"]> {
+  const device = await attach(disk, layout.boot ?? layout.root);
   try {
-    const boot = layout.boot === undefined ? join(dir, "boot") : dir;
-    return await readLoaderEntries(boot).catch((error: Error) => error.message);
+    const reader = grubReader(device);
+    return await readLoaderEntries(reader, layout.boot === undefined ? "/boot" : "");
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   } finally {
-    await attempt("umount", [dir]);
+    await sh("losetup", ["--detach", device]);
   }
 }
 

@@ -26,16 +26,34 @@ export interface DeploymentFacts {
 
 export type EntryFacts = LoaderEntry & DeploymentFacts;
 
-/**
- * The entries below the directory that is `/boot`, the default first.
- */
-export async function readLoaderEntries(boot: string): Promise<readonly LoaderEntry[]> {
-  const dir = join(boot, "loader/entries");
+/** Something that reads the tree that is `/boot`. */
+export interface TreeReader {
+  list(path: string): Promise<readonly string[]>;
+  read(path: string): Promise<Buffer>;
+}
+
+/** By the kernel, from a mounted directory. */
+function kernelReader(dir: string): TreeReader {
+  return {
+    list: async (path) => await readdir(join(dir, path)),
+    read: async (path) => await readFile(join(dir, path)),
+  };
+}
+
+/** The entries in a tree that is `/boot` below `prefix`, the default first. */
+export async function readLoaderEntries(
+  reader: TreeReader,
+  prefix: string,
+): Promise<readonly LoaderEntry[]> {
+  const dir = `${prefix}/loader/entries`;
   const entries = [];
-  for (const file of await readdir(dir)) {
-    const text = await readFile(join(dir, file), "utf8");
+  for (const file of await reader.list(dir)) {
+    const text = (await reader.read(`${dir}/${file}`)).toString();
     const value = (key: string) => new RegExp(`^${key}\\s+(.*)$`, "m").exec(text)?.[1] ?? "";
-    const content = (key: string) => digestOfFile(join(boot, value(key).replace(/^\/boot\//, "/")));
+    const content = async (key: string) => {
+      const path = `${prefix}${value(key).replace(/^\/boot\//, "/")}`;
+      return await reader.read(path).then(digestOf, (error: Error) => error.message);
+    };
     entries.push({
       version: Number(value("version")),
       file,
@@ -66,7 +84,7 @@ export async function readDeployment(sysroot: string, target: string): Promise<D
 }
 
 export async function readEntries(sysroot: string): Promise<readonly EntryFacts[]> {
-  const entries = await readLoaderEntries(join(sysroot, "boot"));
+  const entries = await readLoaderEntries(kernelReader(sysroot), "/boot");
   return await Promise.all(
     entries.map(async (it) => ({ ...it, ...(await readDeployment(sysroot, it.target)) })),
   );

@@ -30,10 +30,11 @@ function script({ root, boot }: Layout): string {
     `trap 'for it in $root $boot; do losetup --detach $it; done' EXIT`,
     ...parts.map(({ name, part }) => attachLine(name, part)),
     `if ${asItIs} 2>/dev/null; then`,
-    shown("loader", "raw", boot === undefined ? "boot" : "."),
-    'umount "$2/raw"; else echo "loader cannot be mounted"; fi',
+    // GRUB may read what the kernel refuses, so such a disk is like no other one.
+    shown("loader", "raw", boot === undefined ? "boot" : ".", `${SUM} <"$${loader}"`),
+    `umount "$2/raw"; else echo "loader $(${SUM} <"$${loader}")"; fi`,
     ...parts.flatMap(mountLines),
-    shown("root", "root", "."),
+    shown("root", "root", ".", "echo failed"),
     'umount --recursive "$2/root"',
     ...parts.map(checkLine),
   ].join("\n");
@@ -51,9 +52,9 @@ function attachLine(name: string, { offset, bytes }: Part): string {
   return `${name}=$(losetup --find --show ${place} "$1") || exit 4`;
 }
 
-function shown(what: string, at: string, names: string): string {
+function shown(what: string, at: string, names: string, otherwise: string): string {
   const tar = `${TREE_TAR} --directory "$2/${at}" ${names} 2>&1`;
-  return `echo "${what} $({ ${tar} || echo failed; } | ${SUM})"`;
+  return `echo "${what} $({ ${tar} || ${otherwise}; } | ${SUM})"`;
 }
 
 function mountLines({ name, part: { type }, at }: Named): readonly string[] {

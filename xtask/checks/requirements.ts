@@ -45,6 +45,7 @@ const PACKAGES: Readonly<Record<string, Packages>> = {
   "qemu-io": { debian: "qemu-utils", fedora: "qemu-img" },
   "mkfs.ext4": { debian: "e2fsprogs", fedora: "e2fsprogs" },
   "qemu-storage-daemon": { debian: "qemu-system-common", fedora: "qemu-img" },
+  "grub-fstest": { debian: "grub-common", fedora: "grub2-tools-extra" },
   "mkfs.xfs": { debian: "xfsprogs", fedora: "xfsprogs" },
   "mkfs.btrfs": { debian: "btrfs-progs", fedora: "btrfs-progs" },
   "mkfs.fat": { debian: "dosfstools", fedora: "dosfstools" },
