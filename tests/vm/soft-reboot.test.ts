@@ -33,7 +33,8 @@ describe.skipIf(missing !== undefined)(`soft reboots${missing ? ` (${missing})` 
 
   const releaseNext = async (tag: string, lines: Variant["lines"] = []) => {
     const files = { ...PERMISSIVE, "etc/follows": `${tag}\n` };
-    const policy = `COPY --from=${await buildBaseImage("trixie")} /etc/selinux /etc/selinux`;
+    const trixie = await buildBaseImage({ suite: "trixie", packages: [] });
+    const policy = `COPY --from=${trixie} /etc/selinux /etc/selinux`;
     await release(lab, tag, { files, lines: [policy, ...lines] });
   };
 
