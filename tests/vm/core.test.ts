@@ -84,7 +84,7 @@ describe.skipIf(missing !== undefined)(`core path${missing ? ` (${missing})` : "
     const verbs = [
       ...["image list", "config-diff", "updates status", "updates check", "updates config"],
       ...["internals fsck", "internals cleanup", "install print-configuration"],
-      ...["ostree-container image list --repo=/ostree/repo", "container lint --rootfs=/"],
+      "internals ostree-container image list --repo=/ostree/repo",
     ];
     for (const verb of verbs) await machine.must(`bootc ${verb}`);
     await machine.must("EDITOR=true bootc edit");
@@ -175,7 +175,8 @@ describe.skipIf(missing !== undefined)(`core path${missing ? ` (${missing})` : "
     await pushVariant(lab, "v4");
     await retag(lab, "v4", "v2");
     await machine.must("systemctl start --no-block bootc-fetch-apply-updates.service");
-    await machine.waitForEnd();
+    // The unit pulls and stages before it reboots.
+    await machine.waitForEnd(1_500_000);
     machine = await bootNext("upgrade");
     const { status } = await statusOf(machine);
     expect(status.booted?.image?.version).toBe("v4");

@@ -34,8 +34,8 @@ export interface Machine {
   must(command: string, timeoutMs?: number): Promise<string>;
   /** Whether qemu has ended. */
   hasEnded(): boolean;
-  /** Waits for the guest to end by itself after a requested shutdown or reboot. */
-  waitForEnd(): Promise<void>;
+  /** Waits for the guest to end by itself after a requested shutdown or reboot, and what must come before. */
+  waitForEnd(limitMs?: number): Promise<void>;
   reboot(): Promise<void>;
   /** Cuts the power; with a layer below the disk, unflushed writes are lost or kept. */
   cut(how?: Loss): Promise<void>;
@@ -144,8 +144,8 @@ function machineOf(
       });
       bootMs = Date.now() - startedAt;
     },
-    async waitForEnd() {
-      await waitFor("the guest to end", SHUTDOWN_LIMIT_MS, async () => hasEnded() || undefined);
+    async waitForEnd(limitMs = SHUTDOWN_LIMIT_MS) {
+      await waitFor("the guest to end", limitMs, async () => hasEnded() || undefined);
       // A reboot leaves the disk its power.
       await it.end("writes-kept");
     },
