@@ -33,7 +33,7 @@ export interface PublishedLayer {
 
 export interface Batches {
   open(): Promise<LayerSlot>;
-  /** Ends the use: forgets what is not published. */
+  /** Forgets what is not published. */
   remove(): Promise<void>;
 }
 
@@ -128,8 +128,6 @@ export async function createBatches(ctx: Context, repo: string): Promise<Batches
     async remove() {
       while (publishing !== undefined) await publishing;
       for (const { scratch } of waiting) scratch.remove();
-      // What layers needed while they passed through is free now, and the merge needs other memory.
-      returnFreeMemory();
     },
   };
 }
@@ -176,6 +174,8 @@ async function publish(ctx: Context, repo: string, batch: Batch): Promise<void> 
     } finally {
       scratch.remove();
     }
+    // What the layers needed while they passed through is free now, in pieces that do not suit what comes.
+    returnFreeMemory();
     published.resolve();
   } catch (error) {
     published.reject(error);
