@@ -6,7 +6,7 @@ import { type FileLabels, openFileLabels } from "../../src/native/selabel.ts";
 import type { LabelOf } from "../../src/pull/store/sink.ts";
 import { CAPABILITY } from "./images/derived.ts";
 import { dir, file, hardlink, makeTar, symlink, type TestEntry } from "./images/tar-writer.ts";
-import { describeEachOstree } from "./ostree-versions.ts";
+import { allOstreeVersions, describeEachOstree } from "./ostree-versions.ts";
 import { contextWith, createTestRepo, importBlob, rootsOf, type TestRepo } from "./test-repo.ts";
 
 const RULES = `/.*\t\tsystem_u:object_r:default_t:s0
@@ -103,7 +103,7 @@ describeEachOstree((ostree) => {
     const other = await importBlob(theirs, tar, { selinuxPolicyDir, writer: "ostree" });
     expect(rootsOf(ours, commit)).toEqual(rootsOf(theirs, other.commit));
   });
-});
+}, allOstreeVersions());
 
 function openDoor(): boolean {
   return !process.env.BOOTC_WITHOUT_FFI;

@@ -8,7 +8,7 @@ import type { Context } from "../../src/system/context.ts";
 import { CAPABILITY, derivedImages } from "./images/derived.ts";
 import { createRandom, randomBytes } from "./images/random.ts";
 import { dir, file, hardlink, makeTar, symlink, type TestEntry } from "./images/tar-writer.ts";
-import { describeEachOstree } from "./ostree-versions.ts";
+import { allOstreeVersions, describeEachOstree } from "./ostree-versions.ts";
 import {
   contextWith,
   createTestRepo,
@@ -235,7 +235,7 @@ describeEachOstree((ostree) => {
     }
     expect(objectsOf(repos.ours)).toEqual(objectsOf(repos.ostree));
   });
-});
+}, allOstreeVersions());
 
 /** How ostree treats links to links depends on the order of a hash table. */
 function hasLinkToLink(entries: readonly TestEntry[]): boolean {

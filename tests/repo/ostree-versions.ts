@@ -22,9 +22,17 @@ export function ostreeVersions(): readonly OstreeVersion[] {
   return [machineOstree(), trixieOstree()];
 }
 
+/** The same, and the newest: for what has to be equal, byte by byte, to what each of them writes. */
+export function allOstreeVersions(): readonly OstreeVersion[] {
+  return [...ostreeVersions(), sidOstree()];
+}
+
 /** Defines the tests of `define` once for each version, which is `ostree` for everything that they start. */
-export function describeEachOstree(define: (version: OstreeVersion) => void): void {
-  describe.each(ostreeVersions())("with ostree $version", (version) => {
+export function describeEachOstree(
+  define: (version: OstreeVersion) => void,
+  versions: readonly OstreeVersion[] = ostreeVersions(),
+): void {
+  describe.each(versions)("with ostree $version", (version) => {
     const path = process.env.PATH;
     beforeAll(() => {
       process.env.PATH = version.env.PATH;
