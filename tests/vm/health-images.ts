@@ -129,12 +129,9 @@ export const BREAKAGES: readonly Breakage[] = [
     reason: /^(it was started 2 times and not found healthy|the boot loader, or a person,)/,
   },
   {
-    name: "fstab",
+    name: "mount",
     about: "a mount fails, and the machine is in emergency mode",
-    image: broken({
-      ...SHORT,
-      "etc/fstab": "/dev/disk/by-label/nothing /nothing ext4 defaults 0 2\n",
-    }),
+    image: broken({ ...SHORT, "etc/fstab": "nothing /var/nothing nosuchfs defaults 0 0\n" }),
     reason: /^it was not found healthy within 600 s$/,
   },
   {
