@@ -4,6 +4,7 @@ import { type JsonFlags, type LockFlags, lockTimeoutOf } from "../cli/options.ts
 import { announceChange, withdrawReboot } from "../deploy/after-change.ts";
 import { cleanHost } from "../deploy/clean-host.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
+import { keepLoaderLink } from "../deploy/keep-loader-link.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { decideDeletion, describeRole } from "../host/delete-deployment.ts";
 import { nameDeployment } from "../host/deployment.ts";
@@ -34,6 +35,7 @@ async function deleteAndClean(
   const { deployments } = await readSysroot(ctx);
   const deletion = decideDeletion(deployments, name);
   const { deployment } = deletion;
+  await keepLoaderLink(ctx);
   await undeploy(ctx, { stateroot: deployment.stateroot, name: nameDeployment(deployment) });
   ctx.say(`Deleted deployment: ${nameDeployment(deployment)} (${describeRole(deletion)})`);
   const [next] = (await readSysroot(ctx)).deployments;

@@ -8,6 +8,7 @@ import { ROLLBACK_MESSAGE_ID, writeJournal } from "../programs/systemd.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
+import { keepLoaderLink } from "./keep-loader-link.ts";
 
 export async function queueRollback(ctx: Context): Promise<RollbackDecision["kind"]> {
   const decision = decideRollback((await readSysroot(ctx)).deployments);
@@ -26,6 +27,7 @@ export async function queueRollback(ctx: Context): Promise<RollbackDecision["kin
       BOOTC_CURRENT_MANIFEST_DIGEST: decision.booted.content?.digest ?? "",
     },
   });
+  await keepLoaderLink(ctx);
   await setDefaultDeployment(ctx, decision.index);
   await requireNext(ctx, decision);
   if (decision.kind === "rollback") {

@@ -2,10 +2,12 @@
 import { type StageRequest, stageDeployment } from "../programs/ostree/admin.ts";
 import type { Context } from "../system/context.ts";
 import { copyKernelEarly } from "./early-kernel.ts";
+import { keepLoaderLink } from "./keep-loader-link.ts";
 import { labelStagedEtc } from "./label-etc.ts";
 
 /** Every verb that stages a deployment does it by this function. */
 export async function stage(ctx: Context, request: StageRequest): Promise<void> {
+  await keepLoaderLink(ctx);
   await stageDeployment(ctx, request);
   await completeStaged(ctx);
 }
