@@ -9,7 +9,6 @@ import type { Judged } from "./journal.ts";
 import { type Expectation, judgeState, type StateFacts, type Verdict } from "./judge.ts";
 import type { JudgeRequest } from "./judge-state.ts";
 import { type Made, placeOf, recordingPaths } from "./recording-file.ts";
-import type { Phase } from "./recordings.ts";
 import type { State } from "./states.ts";
 import { viewDisk } from "./view.ts";
 
@@ -24,8 +23,6 @@ export interface Bench {
   /** Verdicts by views and by what may be the default. */
   readonly known: Map<string, Promise<Verdict>>;
 }
-
-const CHANGES_ENTRIES: ReadonlySet<Phase> = new Set<Phase>(["rollback", "finalize"]);
 
 export async function tryState(bench: Bench, state: State): Promise<Judged> {
   const { made, log, disks, work, known } = bench;
@@ -42,22 +39,29 @@ export async function tryState(bench: Bench, state: State): Promise<Judged> {
   const verdict = earlier ?? judgeFresh(bench, state, { allowed, isRepaired });
   known.set(key, verdict);
   const { booted, problems: found, loader } = await verdict;
-  // Only while the entries change may a boot loader be lost that does not replay journals; see docs/reliability.md.
-  const lost = CHANGES_ENTRIES.has(phase) ? [] : loader;
+  const sorted = sortProblems(state, isRepaired, [...found, ...loader]);
   await rm(disk, { force: true });
   return {
     ...{ number: state.number, interval: state.interval, kind: state.kind, phase, booted },
-    ...{ problems: [...repairProblems(state, isRepaired), ...found, ...lost] },
-    ...{ loader, isRepaired, complaints },
+    ...{ problems: sorted.problems, complaints: [...complaints, ...sorted.complaints] },
+    ...{ loader, isRepaired },
     ...{ view: key, isRepeated: earlier !== undefined },
     ms: Date.now() - startedAt,
   };
 }
 
-/** No file system promises to survive half of one of its blocks, but everything else has to be mounted as it is. */
-function repairProblems({ kind }: State, isRepaired: boolean): readonly string[] {
-  const isTorn = kind === "prefix" || kind === "torn-512";
-  return isRepaired && !isTorn ? ["the file system had to be repaired"] : [];
+/**
+ * No file system promises to survive half of one of its blocks, and what its repair leaves is not ours to judge. In
+ * every other state it has to be mounted as it is.
+ */
+function sortProblems(
+  { kind }: State,
+  isRepaired: boolean,
+  found: readonly string[],
+): Pick<Judged, "problems" | "complaints"> {
+  if (!isRepaired) return { problems: found, complaints: [] };
+  if (kind === "prefix" || kind === "torn-512") return { problems: [], complaints: found };
+  return { problems: ["the file system had to be repaired", ...found], complaints: [] };
 }
 
 /** Looking at the disk has replayed its journals, so it is made anew. */
