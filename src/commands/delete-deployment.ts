@@ -4,8 +4,8 @@ import { type JsonFlags, type LockFlags, lockTimeoutOf } from "../cli/options.ts
 import { announceChange, withdrawReboot } from "../deploy/after-change.ts";
 import { cleanHost } from "../deploy/clean-host.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
-import { keepLoaderLink } from "../deploy/keep-loader-link.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
+import { keepLoaderLink } from "../deploy/shutdown/keep-loader-link.ts";
 import { decideDeletion, describeRole } from "../host/delete-deployment.ts";
 import { nameDeployment } from "../host/deployment.ts";
 import { undeploy } from "../programs/ostree/undeploy.ts";

@@ -8,7 +8,7 @@ import { ROLLBACK_MESSAGE_ID, writeJournal } from "../programs/systemd.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
-import { keepLoaderLink } from "./keep-loader-link.ts";
+import { keepLoaderLink } from "./shutdown/keep-loader-link.ts";
 
 export async function queueRollback(ctx: Context): Promise<RollbackDecision["kind"]> {
   const decision = decideRollback((await readSysroot(ctx)).deployments);

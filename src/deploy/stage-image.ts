@@ -29,9 +29,9 @@ import type { Context } from "../system/context.ts";
 import { isSelinuxOn } from "../system/label.ts";
 import { openDirectory } from "../system/root/file-tree.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
-import { requireBootRoom } from "./boot-room.ts";
 import { fetchBoundImages } from "./bound-images/find.ts";
-import { notePolicyRefresh } from "./policy-refresh.ts";
+import { requireBootRoom } from "./shutdown/boot-room.ts";
+import { notePolicyRefresh } from "./shutdown/policy-refresh.ts";
 import { stage } from "./staging.ts";
 
 /** A deployment that takes nothing over from the booted one, except how to find its root. */

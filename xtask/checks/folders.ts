@@ -33,6 +33,7 @@ const FOR_COMMANDS = [
   "src/format/schema",
   "src/deploy",
   "src/deploy/bound-images",
+  "src/deploy/shutdown",
   "src/drift",
   "src/export",
   "src/install",
@@ -219,6 +220,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     mayImport: [
       ...PURE,
       "src/deploy/bound-images",
+      "src/deploy/shutdown",
       "src/native",
       "src/progress",
       "src/pull",
@@ -241,6 +243,17 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/programs/podman.ts",
       "src/programs/skopeo",
       "src/pull/fetch/retry.ts",
+      "src/repository",
+      "src/sysroot",
+      ...SYSTEM,
+    ],
+  },
+  "src/deploy/shutdown": {
+    question: "what does the shutdown need that applies an update",
+    mayImport: [
+      "src/format",
+      "src/host",
+      "src/programs/ostree",
       "src/repository",
       "src/sysroot",
       ...SYSTEM,

@@ -1,6 +1,6 @@
 // `bootc updates run`: what the timer starts. Takes each step of an update that is due and allowed.
 import { prepareForWrite } from "../../deploy/prepare-write.ts";
-import { readAheadOfShutdown } from "../../deploy/read-ahead.ts";
+import { readAheadOfShutdown } from "../../deploy/shutdown/read-ahead.ts";
 import { warnUsers } from "../../programs/logind.ts";
 import { readSystemState, reboot } from "../../programs/systemd.ts";
 import type { Context } from "../../system/context.ts";

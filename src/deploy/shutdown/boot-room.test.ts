@@ -2,11 +2,11 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import type { Deployment } from "../host/deployment.ts";
-import { readSysroot } from "../sysroot/sysroot.ts";
-import { writeCommit } from "../testing/committed-tree.ts";
-import { layOutMachine } from "../testing/machine-fixture.ts";
-import { scriptedContext } from "../testing/scripted-context.ts";
+import type { Deployment } from "../../host/deployment.ts";
+import { readSysroot } from "../../sysroot/sysroot.ts";
+import { writeCommit } from "../../testing/committed-tree.ts";
+import { layOutMachine } from "../../testing/machine-fixture.ts";
+import { scriptedContext } from "../../testing/scripted-context.ts";
 import {
   isKernelInBoot,
   readKernelFiles,
@@ -28,7 +28,7 @@ test("the kernel, initramfs and device tree of a commit, links and directories l
     [`${dir}/initramfs.img`]: { sizeBytes: 29_713_920, checksum: "c".repeat(64) },
     [`${dir}/build`]: { link: "/usr/src" },
     [`${dir}/devicetree/x.dtb`]: "tree",
-    "usr/lib/modules/6.11/vmlinuz": { link: "../6.12/vmlinuz" },
+    "usr/lib/modules/6.11/vmlinuz": { link: "../../6.12/vmlinuz" },
     "usr/lib/modules/README": "text",
   });
   expect((await readKernelFiles(repo, commit)).map((it) => [it.name, it.sizeBytes])).toEqual([
@@ -143,7 +143,7 @@ test.each([
 
 test("without room for it only a kernel that is in /boot is accepted", async () => {
   const { root } = await layOutMachine(
-    new URL("../sysroot/fixtures/ostree-2025.2-staged.json", import.meta.url),
+    new URL("../../sysroot/fixtures/ostree-2025.2-staged.json", import.meta.url),
   );
   const { deployments } = await readSysroot(scriptedContext(root, []).ctx);
   const booted = deployments.find((it) => it.isBooted);

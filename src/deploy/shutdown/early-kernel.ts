@@ -3,12 +3,12 @@
 import { createHash } from "node:crypto";
 import { link, mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { BootcError, describeError, errnoOf } from "../errors.ts";
-import { isAtLeast, readOstree } from "../programs/ostree/version.ts";
-import { namedDeploymentDir } from "../sysroot/paths.ts";
-import { readStagedDeployment, type StagedDeployment } from "../sysroot/staged.ts";
-import type { Context } from "../system/context.ts";
-import { exists, flushDirectory, readNamesIfAny, replaceFile } from "../system/files.ts";
+import { BootcError, describeError, errnoOf } from "../../errors.ts";
+import { isAtLeast, readOstree } from "../../programs/ostree/version.ts";
+import { namedDeploymentDir } from "../../sysroot/paths.ts";
+import { readStagedDeployment, type StagedDeployment } from "../../sysroot/staged.ts";
+import type { Context } from "../../system/context.ts";
+import { exists, flushDirectory, readNamesIfAny, replaceFile } from "../../system/files.ts";
 import { PRUNES_EARLY } from "./boot-room.ts";
 
 /** Read by ostree-finalize-staged.service, through our drop-in. */

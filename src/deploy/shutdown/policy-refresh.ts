@@ -1,9 +1,9 @@
 // The programs with which ostree refreshes an SELinux policy at shutdown, when nobody reads its errors.
 import { join } from "node:path";
-import { readOstree } from "../programs/ostree/version.ts";
-import { openCommit } from "../repository/tree.ts";
-import type { Context } from "../system/context.ts";
-import { exists } from "../system/files.ts";
+import { readOstree } from "../../programs/ostree/version.ts";
+import { openCommit } from "../../repository/tree.ts";
+import type { Context } from "../../system/context.ts";
+import { exists } from "../../system/files.ts";
 
 /** ostree knows no other place. */
 const BWRAP = "usr/bin/bwrap";

@@ -1,9 +1,9 @@
 // Keeps the boot loader's way to its entries whole while ostree replaces it.
 import { link, lstat, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf } from "../errors.ts";
-import type { Context } from "../system/context.ts";
-import { ifMissing } from "../system/files.ts";
+import { errnoOf } from "../../errors.ts";
+import type { Context } from "../../system/context.ts";
+import { ifMissing } from "../../system/files.ts";
 
 /** In `/boot`, beside the link `loader`. */
 const KEPT = "loader.bootc";

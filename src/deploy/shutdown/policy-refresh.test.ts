@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { type TreeContent, writeCommit } from "../testing/committed-tree.ts";
-import { scriptedContext } from "../testing/scripted-context.ts";
+import { type TreeContent, writeCommit } from "../../testing/committed-tree.ts";
+import { scriptedContext } from "../../testing/scripted-context.ts";
 import { notePolicyRefresh } from "./policy-refresh.ts";
 
 const VERSION = (features: string) => `libostree:\n Version: '2022.7'\n Features:\n${features}`;

@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { namedDeploymentDir } from "../sysroot/paths.ts";
-import { readStagedDeployment } from "../sysroot/staged.ts";
-import { readNamesIfAny } from "../system/files.ts";
-import type { Machine } from "../testing/machine-fixture.ts";
-import { machineOf } from "../testing/play-verb.ts";
-import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
+import { namedDeploymentDir } from "../../sysroot/paths.ts";
+import { readStagedDeployment } from "../../sysroot/staged.ts";
+import { readNamesIfAny } from "../../system/files.ts";
+import type { Machine } from "../../testing/machine-fixture.ts";
+import { machineOf } from "../../testing/play-verb.ts";
+import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
 import { copyKernelEarly } from "./early-kernel.ts";
 
 const OLD: ScriptLine = ["? ostree --version", " Version: '2022.7'\n"];

@@ -10,7 +10,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { scriptedContext } from "../testing/scripted-context.ts";
+import { scriptedContext } from "../../testing/scripted-context.ts";
 import { keepLoaderLink } from "./keep-loader-link.ts";
 
 let root: string;

@@ -1,14 +1,14 @@
 // Reads what ostree reads during a shutdown, so that a slow disk need not bring it while the machine is down.
 import { lstat, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { describeError } from "../errors.ts";
-import { nameDeployment } from "../host/deployment.ts";
-import { keptDeployments } from "../host/kept-deployments.ts";
-import { namedDeploymentDir } from "../sysroot/paths.ts";
-import { readStagedDeployment } from "../sysroot/staged.ts";
-import { readSysroot } from "../sysroot/sysroot.ts";
-import type { Context } from "../system/context.ts";
-import { ifMissing, readNamesIfAny } from "../system/files.ts";
+import { describeError } from "../../errors.ts";
+import { nameDeployment } from "../../host/deployment.ts";
+import { keptDeployments } from "../../host/kept-deployments.ts";
+import { namedDeploymentDir } from "../../sysroot/paths.ts";
+import { readStagedDeployment } from "../../sysroot/staged.ts";
+import { readSysroot } from "../../sysroot/sysroot.ts";
+import type { Context } from "../../system/context.ts";
+import { ifMissing, readNamesIfAny } from "../../system/files.ts";
 
 /** A disk that needs longer gains little: what was read first may be gone from memory by then. */
 const LIMIT_MS = 5 * 60_000;

@@ -1,10 +1,10 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { namedDeploymentDir } from "../sysroot/paths.ts";
-import { readStagedDeployment } from "../sysroot/staged.ts";
-import { machineOf } from "../testing/play-verb.ts";
-import { scriptedContext } from "../testing/scripted-context.ts";
+import { namedDeploymentDir } from "../../sysroot/paths.ts";
+import { readStagedDeployment } from "../../sysroot/staged.ts";
+import { machineOf } from "../../testing/play-verb.ts";
+import { scriptedContext } from "../../testing/scripted-context.ts";
 import { readAheadOfShutdown } from "./read-ahead.ts";
 
 /** A machine whose next shutdown applies a deployment, with a kernel that cannot be read as a file. */

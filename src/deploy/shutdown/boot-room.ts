@@ -1,16 +1,16 @@
 // Room in /boot for the kernel of what is staged. ostree writes it at shutdown, when nobody reads errors.
 import { stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError } from "../errors.ts";
-import { formatDecimalSize } from "../format/size.ts";
-import type { Deployment } from "../host/deployment.ts";
-import { keptDeployments } from "../host/kept-deployments.ts";
-import { isAtLeast, readOstree } from "../programs/ostree/version.ts";
-import { readFileSize } from "../repository/files.ts";
-import { openCommit } from "../repository/tree.ts";
-import { readSysroot } from "../sysroot/sysroot.ts";
-import type { Context } from "../system/context.ts";
-import { readNamesIfAny } from "../system/files.ts";
+import { BootcError } from "../../errors.ts";
+import { formatDecimalSize } from "../../format/size.ts";
+import type { Deployment } from "../../host/deployment.ts";
+import { keptDeployments } from "../../host/kept-deployments.ts";
+import { isAtLeast, readOstree } from "../../programs/ostree/version.ts";
+import { readFileSize } from "../../repository/files.ts";
+import { openCommit } from "../../repository/tree.ts";
+import { readSysroot } from "../../sysroot/sysroot.ts";
+import type { Context } from "../../system/context.ts";
+import { readNamesIfAny } from "../../system/files.ts";
 
 /** From this version on, ostree removes what only the rollback needs before it writes to a full /boot. */
 export const PRUNES_EARLY = "2024.6";
