@@ -14,7 +14,14 @@ debootstrap --variant=minbase \
   --include=systemd,systemd-sysv,udev,dbus,kmod,zstd,ca-certificates,iproute2,passwd \
   "$suite" "$root"
 mount -t proc proc "$root/proc"
-mount --bind /dev "$root/dev"
+# Not the machine's own /dev: scripts of packages change the modes of devices.
+mount -t tmpfs -o mode=755 none "$root/dev"
+for device in null:3 zero:5 full:7 random:8 urandom:9; do
+  mknod -m 666 "$root/dev/${device%:*}" c 1 "${device#*:}"
+done
+mknod -m 666 "$root/dev/tty" c 5 0
+ln -s /proc/self/fd "$root/dev/fd"
+mkdir "$root/dev/pts" "$root/dev/shm"
 trap 'umount -l "$root/proc" "$root/dev"' EXIT
 printf '#!/bin/sh\nexit 101\n' > "$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
