@@ -80,9 +80,17 @@ export async function withPulledImage<T>(
 ): Promise<T> {
   return await withUnifiedCopy(ctx, request.reference, async (refresh) => {
     const plan = await planUnified(ctx, request, refresh);
-    await request.requireWanted?.(plannedImage(plan).manifestDigest);
+    await request.requireWanted?.(plannedImage(plan).manifestDigest).catch((error: unknown) => {
+      closePlan(plan);
+      throw error;
+    });
     return await pullPlanned(ctx, plan, display, work);
   });
+}
+
+/** Lets skopeo end, which a plan to fetch something keeps for the download. */
+export function closePlan(plan: PullPlan): void {
+  if (plan.kind === "fetch") plan.opened?.close();
 }
 
 /** An image that the host's container storage has is brought up to date there, and read from there. */

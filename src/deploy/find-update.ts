@@ -10,7 +10,7 @@ import {
 } from "../pull/plan/plan.ts";
 import type { Context } from "../system/context.ts";
 import { announceChange } from "./after-change.ts";
-import { type DeployRequest, planDeploy, withProgress } from "./deploy-image.ts";
+import { closePlan, type DeployRequest, planDeploy, withProgress } from "./deploy-image.ts";
 
 export interface OfferedImage {
   readonly decision: UpgradeDecision;
@@ -24,6 +24,7 @@ export async function findUpdate(
   request: DeployRequest,
 ): Promise<OfferedImage> {
   const plan = await withProgress(ctx, request.settings, () => planDeploy(ctx, request));
+  closePlan(plan);
   const image = plannedImage(plan);
   const decision = decideUpgrade(host.status, image.manifestDigest);
   if (decision === "available") {

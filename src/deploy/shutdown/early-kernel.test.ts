@@ -75,8 +75,22 @@ test("files that do not have the hash in the name of their directory are not lef
     ...{ "6.1/vmlinuz": "kernel", "6.1/initramfs.img": "damaged" },
   });
   expect(createHash("sha256").update("kerneldamaged").digest("hex")).not.toBe(bootChecksum);
-  expect(await copy(machine, [])).toContain("do not have the checksum that ostree computed");
+  expect(await copy(machine, [OLD])).toContain("do not have the checksum that ostree computed");
   expect(await readdir(dir)).toEqual([]);
+});
+
+test("what a run that was killed has left of its copies is removed", async () => {
+  const { machine, dir } = await machineWith({
+    ...{ "6.1/vmlinuz": "kernel", "6.1/initramfs.img": "ram" },
+    ...TREE,
+  });
+  await mkdir(dir, { recursive: true });
+  const left = [".vmlinuz-6.1.bootc-tmp", ".initramfs-6.1.img.bootc-tmp"];
+  for (const name of [...left, "vmlinuz-6.1", "initramfs-6.1.img"]) {
+    await writeFile(join(dir, name), "");
+  }
+  await copy(machine, [OLD]);
+  expect((await readdir(dir)).sort()).toEqual(["initramfs-6.1.img", "vmlinuz-6.1"]);
 });
 
 test.each([

@@ -36,14 +36,16 @@ async function copyKernel(ctx: Context, staged: StagedDeployment): Promise<void>
   if (files === undefined) return;
   const boot = join(ctx.root, "boot");
   const dir = join(boot, "ostree", `${staged.stateroot}-${staged.bootChecksum}`);
-  const isComplete = (
-    await Promise.all(files.targets.map((it) => exists(join(dir, it.name))))
-  ).every(Boolean);
-  if (!isComplete && !(await hasRoom(boot, files.targets))) return;
-  if (!isComplete) await placeFiles(dir, files, staged.bootChecksum);
+  const found = await Promise.all(files.targets.map((it) => exists(join(dir, it.name))));
+  const isComplete = found.every(Boolean);
+  // What a run that was killed has left.
+  await removeTemporaries(dir, files);
   // By default it first removes from a separate /boot what no finished deployment needs: this copy, too.
-  if (!isAtLeast((await readOstree(ctx)).version, PRUNES_EARLY)) return;
-  if (!(await hasRoom(boot, files.targets))) return;
+  const isPruned = isAtLeast((await readOstree(ctx)).version, PRUNES_EARLY);
+  // The copy itself, and room for two kernels more.
+  if (!isComplete && !(await hasRoomFor(isPruned ? 3 : 2, boot, files))) return;
+  if (!isComplete) await placeFiles(ctx, dir, { files, bootChecksum: staged.bootChecksum });
+  if (!isPruned || !(await hasRoomFor(2, boot, files))) return;
   await mkdir(join(ctx.root, dirname(ENVIRONMENT)), { recursive: true, mode: 0o755 });
   const text = "OSTREE_SYSROOT_OPTS=no-early-prune\n";
   await replaceFile(join(ctx.root, ENVIRONMENT), text, { mode: 0o644 });
@@ -93,28 +95,41 @@ async function targetOf(source: string, name: string): Promise<KernelTarget | un
 }
 
 /**
- * Twice the size: should another deployment be staged in place of this one, its kernel fits as well, without
- * ostree having to remove anything first.
+ * Whether there is room for `count` kernels of this size: should another deployment be staged in place of this
+ * one, its kernel has to fit as well, without ostree having to remove anything first.
  */
-async function hasRoom(boot: string, targets: readonly KernelTarget[]): Promise<boolean> {
+async function hasRoomFor(count: number, boot: string, { targets }: KernelFiles): Promise<boolean> {
   const { bavail, bsize } = await statfs(boot);
   const neededBytes = targets.reduce((sum, it) => sum + it.sizeBytes, 0);
-  return bavail * bsize >= 2 * neededBytes + MARGIN_BYTES;
+  return bavail * bsize >= count * neededBytes + MARGIN_BYTES;
+}
+
+const temporaryOf = (dir: string, name: string) => join(dir, `.${name}.bootc-tmp`);
+
+async function removeTemporaries(dir: string, { targets }: KernelFiles): Promise<void> {
+  await Promise.all(targets.map(({ name }) => rm(temporaryOf(dir, name), { force: true })));
+}
+
+interface Placed {
+  readonly files: KernelFiles;
+  readonly bootChecksum: string;
 }
 
 /** Under their final names only when all of them are complete, and have the right hash. */
 async function placeFiles(
+  { signal }: Context,
   dir: string,
-  { targets, isWhole }: KernelFiles,
-  bootChecksum: string,
+  { files, bootChecksum }: Placed,
 ): Promise<void> {
+  const { targets, isWhole } = files;
   await mkdir(dir, { recursive: true, mode: 0o775 });
-  const temporary = (name: string) => join(dir, `.${name}.bootc-tmp`);
   try {
     const hash = createHash("sha256");
     for (const { source, name } of targets) {
-      await rm(temporary(name), { force: true });
-      await placeFile(source, temporary(name), (bytes) => hash.update(bytes));
+      await placeFile(source, temporaryOf(dir, name), (bytes) => {
+        signal.throwIfAborted();
+        hash.update(bytes);
+      });
     }
     if (isWhole && hash.digest("hex") !== bootChecksum) {
       throw new BootcError(
@@ -124,10 +139,10 @@ async function placeFiles(
         },
       );
     }
-    for (const { name } of targets) await rename(temporary(name), join(dir, name));
-  } catch (error) {
-    await Promise.all(targets.map(({ name }) => rm(temporary(name), { force: true })));
-    throw error;
+    for (const { name } of targets) await rename(temporaryOf(dir, name), join(dir, name));
+  } finally {
+    // Renaming one name of a file over another one does nothing, and leaves both.
+    await removeTemporaries(dir, files);
   }
   await flushDirectory(dir);
   await flushDirectory(dirname(dir));

@@ -49,3 +49,11 @@ test("a directory in its place, and a host without either, are left alone", asyn
   await keep();
   expect(readdirSync(boot)).toEqual(["loader"]);
 });
+
+test("whatever keeps the second name from being made is only noted", async () => {
+  swap("loader.0");
+  mkdirSync(join(boot, "loader.bootc"));
+  const { ctx, transcript } = scriptedContext(root, []);
+  await keepLoaderLink(ctx);
+  expect(transcript()).toContain("note: `/boot/loader` cannot get a second name: ");
+});

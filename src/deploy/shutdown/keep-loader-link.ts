@@ -1,7 +1,7 @@
 // Keeps the boot loader's way to its entries whole while ostree replaces it.
 import { link, lstat, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf } from "../../errors.ts";
+import { describeError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
 import { ifMissing } from "../../system/files.ts";
 
@@ -18,15 +18,15 @@ const KEPT = "loader.bootc";
 export async function keepLoaderLink(ctx: Context): Promise<void> {
   const loader = join(ctx.root, "boot/loader");
   const kept = join(ctx.root, "boot", KEPT);
-  const [now, before] = await Promise.all([readInode(loader), readInode(kept)]);
-  // On FAT, ostree has a directory instead of the link.
-  if (now?.isLink !== true || now.inode === before?.inode) return;
   try {
+    const [now, before] = await Promise.all([readInode(loader), readInode(kept)]);
+    // On FAT, ostree has a directory instead of the link.
+    if (now?.isLink !== true || now.inode === before?.inode) return;
     await rm(kept, { force: true });
     await link(loader, kept);
   } catch (error) {
-    // Where we cannot write, the update goes on as it would without us.
-    if (errnoOf(error) !== "EROFS") throw error;
+    // A rollback must not fail for it: what follows goes on as it would without us.
+    ctx.note(`note: \`/boot/loader\` cannot get a second name: ${describeError(error).message}`);
   }
 }
 
