@@ -66,9 +66,14 @@ export function openPacketPair(): PacketPair | undefined {
 
 /** Node's own answer comes with a module that takes 4 ms to load. */
 function isMainThread(): boolean {
-  const [, processId, threadId] =
-    /^(\d+)\/task\/(\d+)$/.exec(readlinkSync("/proc/thread-self")) ?? [];
-  return processId !== undefined && processId === threadId;
+  try {
+    const [, processId, threadId] =
+      /^(\d+)\/task\/(\d+)$/.exec(readlinkSync("/proc/thread-self")) ?? [];
+    return processId !== undefined && processId === threadId;
+  } catch {
+    // Without /proc nobody knows, and skopeo is started in the usual way.
+    return false;
+  }
 }
 
 function openSocket(c: Functions, fd: number): PacketSocket {

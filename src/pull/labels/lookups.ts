@@ -61,7 +61,7 @@ async function openPolicy(
  */
 function openPreferred(files: ContextFiles, work: string): FileLabels | undefined {
   if (files.has("file_contexts.bin")) {
-    const compiled = new Map([...files].filter(([name]) => name !== "file_contexts"));
+    const compiled = new Map([...files].filter(([name]) => !files.has(`${name}.bin`)));
     try {
       return openInParts(compiled, work);
     } catch (error) {

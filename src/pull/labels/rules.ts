@@ -16,7 +16,10 @@ export interface PolicyRules {
   readonly rules: readonly Rule[];
   /** Paths that are looked up under other names, by where they begin. */
   readonly aliases: ReadonlyMap<string, string>;
-  /** The files with these rules alone, which are given in their order. */
+  /**
+   * The files with these rules alone, which are given in their order. libselinux refuses compiled files without
+   * rules, so only the main one may have none.
+   */
   format(some: readonly Rule[]): ContextFiles;
 }
 
@@ -41,8 +44,12 @@ export function readRules(files: ContextFiles): PolicyRules | undefined {
     }
     ruleFiles.push({ name, start, end: rules.length, head: found.head });
   }
-  const format = (some: readonly Rule[]) =>
-    new Map([...ruleFiles.map((it) => [it.name, formatFile(it, some)] as const), ...others]);
+  const format = (some: readonly Rule[]) => {
+    const isNeeded = (it: RuleFile) =>
+      it.head === undefined || it.name === "file_contexts.bin" || ownRules(it, some).length > 0;
+    const needed = ruleFiles.filter(isNeeded);
+    return new Map([...needed.map((it) => [it.name, formatFile(it, some)] as const), ...others]);
+  };
   return { rules, aliases, format };
 }
 
@@ -55,8 +62,13 @@ interface RuleFile {
   readonly head: Buffer | undefined;
 }
 
-function formatFile({ start, end, head }: RuleFile, some: readonly Rule[]): Uint8Array {
-  const own = some.filter(({ index }) => index >= start && index < end).map((it) => it.bytes);
+function ownRules({ start, end }: RuleFile, some: readonly Rule[]): readonly Rule[] {
+  return some.filter(({ index }) => index >= start && index < end);
+}
+
+function formatFile(file: RuleFile, some: readonly Rule[]): Uint8Array {
+  const { head } = file;
+  const own = ownRules(file, some).map((it) => it.bytes);
   if (head === undefined) return Buffer.concat(own);
   const count = Buffer.alloc(4);
   count.writeUInt32LE(own.length);
