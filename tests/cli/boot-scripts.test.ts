@@ -285,7 +285,7 @@ describe("publish-boot-entries", () => {
   /** What systemd runs before it starts the script. */
   const isWanted = () => {
     const unit = join(PACKAGED, "systemd/system/bootc-publish-boot-entries.service");
-    const command = /^ExecCondition=(.*)$/m.exec(readFileSync(unit, "utf8"))?.[1] ?? "";
+    const command = /^ExecCondition=\+(.*)$/m.exec(readFileSync(unit, "utf8"))?.[1] ?? "";
     const [program = "", ...args] = command.split(" ");
     const here = args.map((it) => (it.startsWith("/boot") ? join(root, it) : it));
     const { status, stderr } = spawnSync(program, here, { encoding: "utf8" });
