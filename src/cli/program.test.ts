@@ -31,6 +31,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   "bootc container export": "--format -o --output --kernel-in-boot --disable-selinux",
   "bootc container inspect": "--rootfs --json --format",
   "bootc container split-kernel-and-rootfs": "--rootfs --output",
+  "bootc container ukify": "--rootfs --composefs-digest --allow-missing-verity --write-dumpfile-to",
   "bootc container lint": "--rootfs --fatal-warnings --list --skip --no-truncate",
   "config-diff": "",
   "delete-deployment": "",
