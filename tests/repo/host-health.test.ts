@@ -47,7 +47,7 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
       files: {
         "etc/containers/registries.conf": `[[registry]]\nlocation = "${registry.address}"\ninsecure = true\n`,
         "etc/bootc/updates.d/50-image.toml":
-          '[health]\nunits = ["ssh.service"]\nlimit_seconds = 60\n[gates]\nfree_space_min_mib = 1\n',
+          '[health]\nenabled = true\nunits = ["ssh.service"]\nlimit_seconds = 60\n[gates]\nfree_space_min_mib = 1\n',
         "usr/lib/bootc/health": "its presence counts",
         ...files,
       },
@@ -301,6 +301,33 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
     run(`${SCRIPT} begin && ${SCRIPT} check`);
     expect(grubenv()).toBe("boot_success=1\n");
   }, 300_000);
+
+  test.each([
+    ["no setting is about health", ""],
+    ["health.enabled is not set", "[health]\nlimit_seconds = 60\n"],
+    ["health.enabled is false", "[health]\nenabled = false\n"],
+    ["the settings cannot be read", "[health\nenabled = true\n"],
+    ["the settings have a mistake", "[health]\nenabled = true\ntries = 0\n"],
+  ])(
+    "nothing is armed or judged if %s",
+    async (_, text) => {
+      const file = "etc/bootc/updates.d/50-image.toml";
+      grubSays("save_env bootc_try");
+      await push("2", { [file]: text });
+      run("bootc upgrade");
+      applyUpdate();
+      expect(host.shell("cat /boot/grub2/grubenv").stdout).toBe("");
+      start("failed");
+      expect(runningVersion()).toBe("2");
+      expect(trial().state).toBeUndefined();
+      run("mkdir -p /etc/bootc/health.d/required.d");
+      run("printf '#!/bin/sh\\nexit 1\\n' > /etc/bootc/health.d/required.d/10-it");
+      run("chmod 755 /etc/bootc/health.d/required.d/10-it");
+      run(`${SCRIPT} check`);
+      expect(updates().health).toBeNull();
+    },
+    300_000,
+  );
 
   test("an update that is dropped, and a rollback by hand, are not put on trial", async () => {
     await push("2");

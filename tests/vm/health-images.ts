@@ -13,6 +13,7 @@ export interface Breakage {
 
 /** Generous: under emulation a boot takes minutes. */
 const SETTINGS = `[health]
+enabled = true
 limit_seconds = 1800
 tries = 2
 units = ["ssh.service", "systemd-networkd.service"]

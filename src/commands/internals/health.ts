@@ -12,7 +12,7 @@ import type { Context } from "../../system/context.ts";
 import { replaceFile } from "../../system/files.ts";
 import { requireRoot } from "../../system/privileges.ts";
 import { changeState } from "../../updates/machine/change-state.ts";
-import { readUpdatesConfig } from "../../updates/machine/read-config.ts";
+import { readUpdatesConfig, requireRightConfig } from "../../updates/machine/read-config.ts";
 import { REAL_SURROUNDINGS } from "../../updates/machine/surroundings.ts";
 
 const MOTD = "var/lib/bootc/health/motd";
@@ -54,7 +54,9 @@ export async function healthSettings(
   ctx: Context,
   { root }: { readonly root?: string },
 ): Promise<void> {
-  const { settings } = await readUpdatesConfig(root === undefined ? ctx : { ...ctx, root });
+  const config = await readUpdatesConfig(root === undefined ? ctx : { ...ctx, root });
+  requireRightConfig(config);
+  const { settings } = config;
   ctx.say(`enabled=${settings["health.enabled"]}`);
   ctx.say(`tries=${settings["health.tries"]}`);
   ctx.say(`limit=${settings["health.limit_seconds"]}`);

@@ -55,7 +55,7 @@ export const KEYS = {
   "gates.free_space_min_mib": key(numberBetween(0, 1e9), 1024),
   "gates.programs": key(judgeFlag, true),
   "gates.programs_timeout_seconds": key(numberBetween(1, 3600), 30),
-  "health.enabled": key(judgeFlag, true),
+  "health.enabled": key(judgeFlag, false),
   "health.limit_seconds": key(wholeBetween(30, 7200), 600),
   "health.tries": key(wholeBetween(1, 10), 2),
   "health.units": key<readonly string[]>(texts, []),
