@@ -57,9 +57,10 @@ const TABLE: Readonly<Record<HealthState, Row>> = {
     "starts-new-too-often": ["returning", "go-back"],
     "starts-old": OLD,
     "starts-other": OTHER,
-    good: ["armed", "nothing"],
-    bad: ["armed", "nothing"],
-    overdue: ["armed", "nothing"],
+    // Its start was not counted.
+    good: ["none", "bless"],
+    bad: ["returning", "go-back"],
+    overdue: ["returning", "go-back"],
   },
   trying: {
     deployed: DEPLOYED,

@@ -1,35 +1,12 @@
 // A new system on trial, on a host that looks booted: the script of the health gate, bootc's answers, ostree's order.
-import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { pushImage } from "./pushed-images.ts";
+import { type HealthHost, makeHealthHost, REBOOT, SCRIPT } from "./health-host.ts";
 import { type Registry, startRegistry } from "./registry.ts";
-import { makeHost, missing, type SimulatedHost, simulatedOstrees } from "./simulated-boot.ts";
+import { missing, type SimulatedHost, simulatedOstrees } from "./simulated-boot.ts";
 
 const newest = simulatedOstrees.slice(-1);
-const SCRIPT = "sh /run/checkout/packaging/rootfs/usr/lib/bootc/health";
-
-/** A systemd whose target is reached, and which knows one more unit as the file /run/unit says. */
-const SYSTEMCTL = `#!/bin/sh
-echo "systemctl $*" >> /run/calls
-case $1 in
-  show)
-    printf 'Id=multi-user.target\\nLoadState=loaded\\nActiveState=active\\n\\n'
-    printf 'Type=notify\\nId=ssh.service\\nLoadState=loaded\\nActiveState=%s\\n' "$(cat /run/unit 2> /dev/null || echo active)" ;;
-esac
-`;
-
-/** grub2-editenv on a file of lines. */
-const EDITENV = `#!/bin/sh
-file=$1 what=$2
-shift 2
-touch "$file"
-case $what in
-  list) cat "$file" ;;
-  set) for word; do sed -i "/^\${word%%=*}=/d" "$file" && echo "$word" >> "$file"; done ;;
-  unset) for word; do sed -i "/^$word=/d" "$file"; done ;;
-esac
-`;
 
 let registry: Registry;
 beforeAll(async () => {
@@ -38,66 +15,22 @@ beforeAll(async () => {
 afterAll(() => registry?.stop());
 
 describe.skipIf(missing).each(newest)("the health gate on ostree $version", (version) => {
+  let health: HealthHost;
   let host: SimulatedHost;
-  let name: string;
-  let count = 0;
-  const push = (tag: string, files: Readonly<Record<string, string>> = {}) =>
-    pushImage(`${name}:latest`, {
-      version: tag,
-      files: {
-        "etc/containers/registries.conf": `[[registry]]\nlocation = "${registry.address}"\ninsecure = true\n`,
-        "etc/bootc/updates.d/50-image.toml":
-          '[health]\nenabled = true\nunits = ["ssh.service"]\nlimit_seconds = 60\n[gates]\nfree_space_min_mib = 1\n',
-        "usr/lib/bootc/health": "its presence counts",
-        ...files,
-      },
-    });
-
   beforeEach(async () => {
-    name = `${registry.address}/health-${count++}`;
-    await push("1");
-    host = makeHost(version);
-    const outcome = host.bootcOutside(
-      ...["internals", "ostree-container", "image", "deploy", `--sysroot=${host.sysroot}`],
-      ...["--stateroot=default", `--imgref=ostree-unverified-registry:${name}:latest`],
-      ...["--insecure-skip-tls-verification", "--karg=root=UUID=x"],
-    );
-    expect(outcome.status, outcome.stderr).toBe(0);
-    start();
+    health = await makeHealthHost(version, registry);
+    host = health.host;
   });
   afterEach(() => host.remove());
-
-  /** The machine starts; `unit` is how ssh.service is. */
-  function start(unit = "active"): void {
-    host.reboot();
-    host.shell("true");
-    for (const [program, text] of Object.entries({
-      systemctl: SYSTEMCTL,
-      "grub2-editenv": EDITENV,
-    })) {
-      const path = join(host.run, "bin", program);
-      rmSync(path, { force: true });
-      writeFileSync(path, text);
-      chmodSync(path, 0o755);
-    }
-    writeFileSync(join(host.run, "unit"), unit);
-  }
-  const run = (command: string) => {
-    const outcome = host.shell(command);
-    expect(outcome.status, `${command}: ${outcome.stdout}${outcome.stderr}`).toBe(0);
-    return outcome.stdout;
-  };
-  const updates = () => JSON.parse(run("bootc updates status --json"));
-  const runningVersion = () =>
-    JSON.parse(run("bootc status --json")).status.booted.image.version as string;
-  const trial = () => {
-    const text = host.shell("cat /sysroot/ostree/bootc/health/trial").stdout;
-    return Object.fromEntries(text.split("\n").map((it) => it.split("=")));
-  };
-  /** As at a shutdown: ostree finalizes, and then the unit stops. */
-  function applyUpdate(): void {
-    run(`${SCRIPT} note && ostree admin finalize-staged && ${SCRIPT} arm`);
-  }
+  const push: HealthHost["push"] = (...words) => health.push(...words);
+  const run = (command: string) => health.run(command);
+  const start = (unit?: string) => health.start(unit);
+  const applyUpdate = () => health.applyUpdate();
+  const updates = () => health.updates();
+  const runningVersion = () => health.runningVersion();
+  const trial = () => health.trial();
+  const grubSays = (text: string) => health.grubSays(text);
+  const grubenv = () => health.grubenv();
 
   test("a bad update goes back with its reason, and is held until a newer one", async () => {
     const second = await push("2");
@@ -112,7 +45,7 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
       status: 1,
       stdout: expect.stringMatching(/^`ssh.service` has failed\n/),
     });
-    expect(host.calls()).toContain("systemctl reboot");
+    expect(host.calls()).toContain(REBOOT);
 
     start();
     expect(runningVersion()).toBe("1");
@@ -142,7 +75,7 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
     start();
     run(`${SCRIPT} begin && ${SCRIPT} check`);
     expect([runningVersion(), trial().state]).toEqual(["3", undefined]);
-    expect(host.calls().join()).not.toContain("systemctl reboot");
+    expect(host.calls()).not.toContain(REBOOT);
     expect(updates()).toMatchObject({ held: [second], health: null });
     expect(host.shell("cat /var/lib/bootc/health/motd").status).toBe(1);
   }, 300_000);
@@ -163,7 +96,7 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
     applyUpdate();
     start();
     run(`${SCRIPT} begin`);
-    writeFileSync(join(host.run, "bin/bootc"), "#!/bin/nowhere\n", { mode: 0o755 });
+    health.putProgram("bootc", "#!/bin/nowhere\n");
     const checked = host.shell(`${SCRIPT} check`);
     expect(checked.stdout).toContain("bootc does not work");
     start();
@@ -176,7 +109,7 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
     applyUpdate();
     start("failed");
     run(`${SCRIPT} begin`);
-    writeFileSync(join(host.run, "bin/ostree"), "#!/bin/nowhere\n", { mode: 0o755 });
+    health.putProgram("ostree", "#!/bin/false\n");
     expect(host.shell(`${SCRIPT} check`).status).toBe(1);
     start();
     expect(runningVersion()).toBe("1");
@@ -201,7 +134,7 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
     }
     start();
     run(`${SCRIPT} begin`);
-    expect(host.calls()).toContain("systemctl reboot");
+    expect(host.calls()).toContain(REBOOT);
     // A boot loader that starts it nevertheless gets one more chance, and then the system stays.
     run("ostree admin set-default 1");
     start();
@@ -211,7 +144,7 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
     start("failed");
     run(`${SCRIPT} begin`);
     expect(trial().state).toBe("stuck");
-    expect(host.calls().join()).not.toContain("systemctl reboot");
+    expect(host.calls()).not.toContain(REBOOT);
     expect(host.shell(`${SCRIPT} check`).status).toBe(1);
     expect(updates().health).toMatchObject({
       outcome: "stuck",
@@ -228,7 +161,7 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
     start("failed");
     run(`${SCRIPT} begin`);
     expect(host.shell(`${SCRIPT} check`).status).toBe(1);
-    expect(host.calls().join()).not.toContain("systemctl reboot");
+    expect(host.calls()).not.toContain(REBOOT);
     expect(updates()).toMatchObject({ held: [second], health: { outcome: "both-bad" } });
     expect(updates().health.reason).toContain("did not get as far as its own start");
   }, 300_000);
@@ -261,10 +194,6 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
     run(`${SCRIPT} check`);
     expect(updates().health).toBeNull();
   }, 300_000);
-
-  const grubSays = (text: string) =>
-    run(`mkdir -p /boot/grub2 && echo '${text}' > /boot/grub2/grub.cfg`);
-  const grubenv = () => run("cat /boot/grub2/grubenv");
 
   test("GRUB is told to try the new system once, and the old one when that failed", async () => {
     grubSays("save_env bootc_try");
@@ -316,7 +245,7 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
       await push("2", { [file]: text });
       run("bootc upgrade");
       applyUpdate();
-      expect(host.shell("cat /boot/grub2/grubenv").stdout).toBe("");
+      expect(grubenv()).toBe("");
       start("failed");
       expect(runningVersion()).toBe("2");
       expect(trial().state).toBeUndefined();
