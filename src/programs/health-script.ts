@@ -4,6 +4,7 @@ import { describeError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readNamesIfAny } from "../system/files.ts";
 import { failureOf } from "../system/run.ts";
+import { readDropInPrograms } from "./gate.ts";
 
 export type ScriptKind = "required" | "wanted";
 
@@ -15,14 +16,18 @@ export async function listHealthScripts(
   ctx: Context,
   kind: ScriptKind,
 ): Promise<readonly string[]> {
-  const ours = ["usr/lib/bootc/health.d", "etc/bootc/health.d"].map((it) => `${it}/${kind}.d`);
   const theirs = (await exists(join(ctx.root, "usr/lib/systemd/system", GREENBOOT_UNIT)))
     ? []
     : ["usr/lib/greenboot/check", "etc/greenboot/check"].map((it) => `${it}/${kind}.d`);
   return [
-    ...(await listDirectories(ctx, ours, () => true)),
+    ...(await readDropInPrograms(ctx, `health.d/${kind}.d`)).filter((it) => !isLeftOver(it)),
     ...(await listDirectories(ctx, theirs, (name) => name.endsWith(".sh"))),
   ];
+}
+
+/** What editors and package managers leave behind. */
+function isLeftOver(path: string): boolean {
+  return /(~|\.(rpmsave|rpmnew|rpmorig|dpkg-(old|new|dist)))$/.test(path);
 }
 
 async function listDirectories(
