@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { describeFaults, judgeFailed, judgeUnit, type UnitState } from "./faults.ts";
+import {
+  describeFaults,
+  isOnlyVerdictMissing,
+  judgeFailed,
+  judgeUnit,
+  type UnitState,
+} from "./faults.ts";
 
 const UP: UnitState = {
   name: "a.service",
@@ -8,12 +14,14 @@ const UP: UnitState = {
   result: "success",
   type: "simple",
   hasJob: false,
+  hasEnded: false,
 };
 
 test.each<[string, Partial<UnitState>, string | undefined]>([
   ["runs", {}, undefined],
   ["reloads", { active: "reloading" }, undefined],
-  ["has done its work", { active: "inactive", type: "oneshot" }, undefined],
+  ["has done its work", { active: "inactive", type: "oneshot", hasEnded: true }, undefined],
+  ["has not done its work", { active: "inactive", type: "oneshot" }, "`a.service` does not run"],
   ["has failed", { active: "failed", result: "exit-code" }, "`a.service` has failed"],
   ["is missing", { load: "not-found", active: "inactive" }, "`a.service` does not exist"],
   ["is masked", { load: "masked", active: "inactive" }, "`a.service` is masked"],
@@ -44,4 +52,14 @@ test.each([
 test("the first line says all that is wrong", () => {
   const faults = [{ reason: "a", details: ["x", "y"] }, { reason: "b" }];
   expect(describeFaults(faults)).toEqual(["a, b", "  x", "  y"]);
+});
+
+test.each([
+  [["bootc-health.service running", "multi-user.target waiting", "x.service waiting"], true],
+  [["bootc-health.service running", "x.service running", "multi-user.target waiting"], false],
+  [["multi-user.target waiting"], false],
+  [[], false],
+])("jobs %j: only the verdict is missing: %s", (jobs, want) => {
+  const list = jobs.map((it) => it.split(" ")).map(([unit = "", state = ""]) => ({ unit, state }));
+  expect(isOnlyVerdictMissing(list)).toBe(want);
 });

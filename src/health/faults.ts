@@ -9,6 +9,8 @@ export interface UnitState {
   readonly type: string;
   /** systemd is still starting or stopping it, or waits for others before it does. */
   readonly hasJob: boolean;
+  /** Its program has ended at least once since the machine started. */
+  readonly hasEnded: boolean;
 }
 
 export interface Fault {
@@ -26,15 +28,30 @@ export function judgeUnit({
   result,
   type,
   hasJob,
+  hasEnded,
 }: UnitState): Fault | undefined {
   const fault = (what: string): Fault => ({ reason: `\`${name}\` ${what}`, unit: name });
   if (load !== "loaded") return fault(load === "masked" ? "is masked" : "does not exist");
   if (active === "failed") return fault("has failed");
   if (hasJob || active === "activating") return fault("did not start in time");
   if (active === "active" || active === "reloading" || active === "refreshing") return undefined;
-  // A program that has done its work.
-  if (type === "oneshot" && result === "success") return undefined;
+  // A program that has done its work. The result of one that never ran is a success as well.
+  if (type === "oneshot" && result === "success" && hasEnded) return undefined;
   return fault("does not run");
+}
+
+/** The unit that starts the check, which others may wait for. */
+const OURSELVES = "bootc-health.service";
+
+/**
+ * Whether all that systemd still has to do waits for the verdict, as units do that want a complete boot.
+ * A check that waited for them would never end.
+ */
+export function isOnlyVerdictMissing(
+  jobs: readonly { readonly unit: string; readonly state: string }[],
+): boolean {
+  const running = jobs.filter((it) => it.state !== "waiting");
+  return running.length > 0 && running.every((it) => it.unit === OURSELVES);
 }
 
 /** The failed units that a list of names, in which `*` stands for any text, is about. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseUnits } from "./units.ts";
+import { parseJobs, parseUnits } from "./units.ts";
 
 /** systemd 257: `systemctl show --property=… default.target ssh.service nothing.service`. */
 const SHOWN = `Id=multi-user.target
@@ -10,6 +10,7 @@ Job=2
 Type=notify
 Result=exit-code
 Id=ssh.service
+ExecMainExitTimestampMonotonic=81234
 LoadState=loaded
 ActiveState=failed
 
@@ -29,6 +30,7 @@ test("units are read in the order in which they were asked for", () => {
       result: "",
       type: "",
       hasJob: true,
+      hasEnded: false,
     },
     {
       id: "ssh.service",
@@ -37,8 +39,23 @@ test("units are read in the order in which they were asked for", () => {
       result: "exit-code",
       type: "notify",
       hasJob: false,
+      hasEnded: true,
     },
     expect.objectContaining({ id: "nothing.service", load: "not-found" }),
   ]);
   expect(parseUnits("")).toEqual([]);
+});
+
+test("jobs are read as systemctl shows them", () => {
+  expect(
+    parseJobs("  1 multi-user.target start waiting\n 95 bootc-health.service start running\n"),
+  ).toEqual([
+    { unit: "multi-user.target", state: "waiting", line: "  1 multi-user.target start waiting" },
+    {
+      unit: "bootc-health.service",
+      state: "running",
+      line: " 95 bootc-health.service start running",
+    },
+  ]);
+  expect(parseJobs("\n")).toEqual([]);
 });

@@ -2,7 +2,7 @@
 import type { Context } from "../system/context.ts";
 
 const LIMIT = { timeoutMs: 30_000 };
-const PROPERTIES = "Id,LoadState,ActiveState,Result,Type,Job";
+const PROPERTIES = "Id,LoadState,ActiveState,Result,Type,Job,ExecMainExitTimestampMonotonic";
 
 export interface ShownUnit {
   readonly id: string;
@@ -11,6 +11,16 @@ export interface ShownUnit {
   readonly result: string;
   readonly type: string;
   readonly hasJob: boolean;
+  /** Its program has ended at least once since the machine started. */
+  readonly hasEnded: boolean;
+}
+
+export interface Job {
+  readonly unit: string;
+  /** `running`, or `waiting` for others. */
+  readonly state: string;
+  /** As systemctl shows it. */
+  readonly line: string;
 }
 
 /** In the order of `names`. */
@@ -35,6 +45,7 @@ export function parseUnits(text: string): readonly ShownUnit[] {
         result: of("Result"),
         type: of("Type"),
         hasJob: Number(of("Job")) > 0,
+        hasEnded: Number(of("ExecMainExitTimestampMonotonic")) > 0,
       };
     });
 }
@@ -44,11 +55,20 @@ export async function readFailedUnits(ctx: Context): Promise<readonly string[]> 
   return firstWords(await ctx.read("systemctl", args, LIMIT));
 }
 
-/** One line for each job that systemd works on or waits with. */
-export async function readJobs(ctx: Context): Promise<readonly string[]> {
+/** What systemd works on or waits with. */
+export async function readJobs(ctx: Context): Promise<readonly Job[]> {
   const args = ["list-jobs", "--plain", "--no-legend", "--no-pager"];
-  const text = await ctx.read("systemctl", args, LIMIT);
-  return text.split("\n").filter((it) => it.trim() !== "");
+  return parseJobs(await ctx.read("systemctl", args, LIMIT));
+}
+
+export function parseJobs(text: string): readonly Job[] {
+  return text
+    .split("\n")
+    .filter((it) => it.trim() !== "")
+    .map((line) => {
+      const [, unit = "", , state = ""] = line.trim().split(/\s+/);
+      return { unit, state, line };
+    });
 }
 
 /** The last lines of a unit in this boot's journal. */
