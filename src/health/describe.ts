@@ -1,16 +1,24 @@
 // What people read about the health of this host: in the status, and when they log in.
+import { printable } from "../printable.ts";
 import type { HealthRecord } from "../updates/state.ts";
 import { formatMoment } from "../updates/status.ts";
 
 /** One line. */
-export function describeHealth({ outcome, atMs, digest, version, reason }: HealthRecord): string {
-  const image = [version, digest].filter(Boolean).join(" ") || "an unknown image";
+export function describeHealth({
+  outcome,
+  atMs,
+  digest,
+  version,
+  ...record
+}: HealthRecord): string {
+  const reason = printable(record.reason);
+  const image = printable([version, digest].filter(Boolean).join(" ")) || "an unknown image";
   const when = formatMoment(atMs);
   switch (outcome) {
     case "went-back":
-      return `the update to ${image} went back at ${when}: ${reason}`;
+      return `the update to ${image} was undone at ${when}: ${reason}`;
     case "both-bad":
-      return `the update to ${image} went back at ${when}, to a system that is not healthy either: ${reason}`;
+      return `the update to ${image} was undone at ${when}; the system before it fails, too: ${reason}`;
     case "stuck":
       return `${image} is not healthy, and going back failed at ${when}: ${reason}`;
     case "unhealthy":

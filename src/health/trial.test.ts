@@ -10,6 +10,7 @@ const END: TrialEnd = {
   nowMs: 1_000_000,
   state: "returned",
   verdict: "good",
+  isProved: false,
   image: { digest: DIGEST, version: "2" },
   trialReason: "`ssh.service` has failed\n  line\n\n",
   ownReason: "`a.service` has failed\n",
@@ -58,7 +59,7 @@ test("the reasons of both systems are kept apart", () => {
   const { health, held } = withTrialEnd(EMPTY_STATE, { ...END, verdict: "bad" });
   expect(health).toMatchObject({
     reason: "`ssh.service` has failed",
-    details: ["  line", "the system before:", "`a.service` has failed"],
+    details: ["  line", "the previous system:", "`a.service` has failed"],
   });
   expect(held[0]?.reason).toBe("`ssh.service` has failed");
 });
@@ -67,7 +68,7 @@ test("a good end clears what was known, and an image stays held once", () => {
   const once = withTrialEnd(EMPTY_STATE, END);
   const twice = withTrialEnd(once, END);
   expect(twice.held).toHaveLength(1);
-  expect(withTrialEnd(twice, { ...END, state: "none" })).toMatchObject({
+  expect(withTrialEnd(twice, { ...END, state: "none", isProved: true })).toMatchObject({
     health: undefined,
     held: [{ digest: DIGEST }],
   });
@@ -78,7 +79,25 @@ test("people read what happened, and what they can do", () => {
   const { health } = withTrialEnd(EMPTY_STATE, { ...END, trialReason: "" });
   if (health === undefined) throw new Error("no record");
   expect(describeHealth(health)).toBe(
-    "the update to 2 sha256:b went back at 1970-01-01T00:16:40Z: no reason is known",
+    "the update to 2 sha256:b was undone at 1970-01-01T00:16:40Z: no reason is known",
   );
   expect(formatHealthMotd(health)).toContain("`bootc updates release`");
+});
+
+test("a good start of the old system does not explain an undone update away", () => {
+  const undone = withTrialEnd(EMPTY_STATE, END);
+  const good: TrialEnd = { ...END, state: "none" };
+  expect(withTrialEnd(undone, good).health?.outcome).toBe("went-back");
+  expect(withTrialEnd({ ...undone, held: [] }, good).health).toBeUndefined();
+  expect(withTrialEnd(undone, { ...good, isProved: true }).health).toBeUndefined();
+});
+
+test("a reason and a version cannot command a terminal", () => {
+  const bad = withTrialEnd(EMPTY_STATE, {
+    ...END,
+    image: { digest: DIGEST, version: "2\u001b[1m" },
+    trialReason: "a\u001b[2J",
+  });
+  expect(bad.health && describeHealth(bad.health)).toContain("2\\u001b[1m");
+  expect(bad.health && describeHealth(bad.health)).toContain("a\\u001b[2J");
 });

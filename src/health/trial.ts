@@ -49,6 +49,8 @@ export interface TrialEnd {
   readonly state: HealthState;
   /** On the system that runs now. */
   readonly verdict: HealthVerdict;
+  /** The system that runs was on trial. */
+  readonly isProved: boolean;
   /** The image that was on trial; of a system without a trial, the one that runs. */
   readonly image: { readonly digest: string; readonly version: string | null } | undefined;
   /** Why the trial failed: first what was wrong, then lines about it. */
@@ -60,7 +62,7 @@ export interface TrialEnd {
 /** What automatic updates remember of the end of a trial. An image that did not prove itself is held. */
 export function withTrialEnd(state: UpdatesState, end: TrialEnd): UpdatesState {
   const record = recordOf(end);
-  if (record === undefined) return forgetHealth(state, end.nowMs);
+  if (record === undefined) return forgetHealth(state, end);
   const { digest, reason, outcome, atMs } = record;
   const wentBack = outcome === "went-back" || outcome === "both-bad";
   const isHeld = digest === undefined || state.held.some((it) => it.digest === digest);
@@ -70,8 +72,12 @@ export function withTrialEnd(state: UpdatesState, end: TrialEnd): UpdatesState {
   return withEvent({ ...state, held, health: record }, { atMs, event: outcome, text });
 }
 
-function forgetHealth(state: UpdatesState, nowMs: number): UpdatesState {
-  if (state.health === undefined) return state;
+/** Why an update was undone matters until a newer one proves itself, or a person releases the image. */
+function forgetHealth(state: UpdatesState, { isProved, nowMs }: TrialEnd): UpdatesState {
+  const { health, held } = state;
+  if (health === undefined) return state;
+  const wasUndone = health.outcome === "went-back" || health.outcome === "both-bad";
+  if (wasUndone && !isProved && held.some((it) => it.digest === health.digest)) return state;
   return withEvent({ ...state, health: undefined }, { atMs: nowMs, event: "healthy", text: "" });
 }
 
@@ -81,7 +87,7 @@ function recordOf(end: TrialEnd): HealthRecord | undefined {
     case "returned":
       return verdict === "good"
         ? makeRecord(end, "went-back", trialReason)
-        : makeRecord(end, "both-bad", `${trialReason}\nthe system before:\n${ownReason}`);
+        : makeRecord(end, "both-bad", `${trialReason}\nthe previous system:\n${ownReason}`);
     case "stuck":
       return verdict === "good" ? undefined : makeRecord(end, "stuck", trialReason);
     case "none":

@@ -69,6 +69,11 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
     const byHand = host.bootc("upgrade");
     expect([byHand.status, byHand.stderr]).toEqual([7, expect.stringContaining("--force-held")]);
 
+    // A good boot of the old system does not explain the update away.
+    start();
+    run(`${SCRIPT} check`);
+    expect(updates().health).toMatchObject({ outcome: "went-back" });
+
     await push("3");
     run("bootc upgrade");
     applyUpdate();
@@ -187,9 +192,17 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
     // What the check has started does not go on either.
     expect(Date.now() - startedAt).toBeLessThan(50_000);
     // A failure outside of a trial is remembered, and nothing else happens.
-    check("required", "exit 1");
+    check("required", "echo secret; exit 1");
     expect(host.shell(`${SCRIPT} check`).status).toBe(1);
     expect(updates().health).toMatchObject({ outcome: "unhealthy", version: "1" });
+    // Only root learns what checks print.
+    expect(updates().health.details.join()).toContain("secret");
+    expect(run("cat /var/lib/bootc/updates/state.json /var/lib/bootc/health/motd")).not.toContain(
+      "secret",
+    );
+    expect(run("stat -c %a /var/lib/bootc/updates/health-details /run/bootc/health-reason")).toBe(
+      "600\n600\n",
+    );
     run("rm -r /etc/bootc/health.d");
     run(`${SCRIPT} check`);
     expect(updates().health).toBeNull();

@@ -26,6 +26,7 @@ export function declareHealthInternals(internals: Command, ctx: Context): void {
         .choices(["good", "bad"])
         .makeOptionMandatory(),
     )
+    .option("--proved", "it was on trial")
     .action(async (options) => {
       const { healthReport } = await import("../../commands/internals/health.ts");
       await healthReport(ctx, declared(options));

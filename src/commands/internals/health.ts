@@ -8,6 +8,7 @@ import { describeFaults } from "../../health/faults.ts";
 import { readTrialEnd } from "../../health/machine/read-trial.ts";
 import { checkHealth } from "../../health/machine/run-checks.ts";
 import { type HealthVerdict, withTrialEnd } from "../../health/trial.ts";
+import { printableLines } from "../../printable.ts";
 import type { Context } from "../../system/context.ts";
 import { replaceFile } from "../../system/files.ts";
 import { requireRoot } from "../../system/privileges.ts";
@@ -36,16 +37,16 @@ export async function healthCheck(
 /** Remembers how a trial ended, for automatic updates and for people. */
 export async function healthReport(
   ctx: Context,
-  { verdict }: { readonly verdict: HealthVerdict },
+  { verdict, proved }: { readonly verdict: HealthVerdict; readonly proved?: boolean },
 ): Promise<void> {
   await requireRoot(ctx);
   const nowMs = REAL_SURROUNDINGS.now();
-  const end = await readTrialEnd(ctx, { verdict, nowMs });
+  const end = await readTrialEnd(ctx, { verdict, isProved: proved === true, nowMs });
   const { health } = await changeState(ctx, nowMs, (state) => withTrialEnd(state, end));
   const path = join(ctx.root, MOTD);
   if (health === undefined) return await rm(path, { force: true });
   await mkdir(join(path, ".."), { recursive: true, mode: 0o755 });
-  await replaceFile(path, formatHealthMotd(health), { mode: 0o644 });
+  await replaceFile(path, printableLines(formatHealthMotd(health)), { mode: 0o644 });
   ctx.say(describeHealth(health));
 }
 

@@ -4,7 +4,7 @@ import { nameDeployment } from "../../host/deployment.ts";
 import { readSysroot } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
 import { readFileIfAny } from "../../system/files.ts";
-import { type HealthVerdict, NO_TRIAL, parseTrial, type Trial, type TrialEnd } from "../trial.ts";
+import { NO_TRIAL, parseTrial, type Trial, type TrialEnd } from "../trial.ts";
 
 const DIRECTORY = "sysroot/ostree/bootc/health";
 
@@ -15,14 +15,13 @@ export async function readTrial(ctx: Context): Promise<Trial> {
 
 export async function readTrialEnd(
   ctx: Context,
-  { verdict, nowMs }: { readonly verdict: HealthVerdict; readonly nowMs: number },
+  asked: Pick<TrialEnd, "verdict" | "isProved" | "nowMs">,
 ): Promise<TrialEnd> {
   const trial = await readTrial(ctx);
   const reasonAt = async (path: string) => (await readFileIfAny(join(ctx.root, path))) ?? "";
   return {
-    nowMs,
+    ...asked,
     state: trial.state,
-    verdict,
     image: await readImage(ctx, trial),
     trialReason: await reasonAt(`${DIRECTORY}/reason`),
     ownReason: await reasonAt("run/bootc/health-reason"),

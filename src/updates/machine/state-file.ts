@@ -1,5 +1,5 @@
 // The file in which automatic updates remember: written whole or not at all, set aside when damaged.
-import { mkdir, rename } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describeError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
@@ -7,12 +7,15 @@ import { readRegularFile, replaceFile } from "../../system/files.ts";
 import {
   EMPTY_STATE,
   formatState,
+  type HealthRecord,
   parseUpdatesState,
   type UpdatesState,
   withEvent,
 } from "../state.ts";
 
 const STATE = "var/lib/bootc/updates/state.json";
+/** Every user may read the state, but what checks and the journal say of a failure is for root. */
+const DETAILS = "var/lib/bootc/updates/health-details";
 
 export interface ReadState {
   readonly state: UpdatesState;
@@ -24,11 +27,25 @@ export interface ReadState {
 export async function readUpdatesState(ctx: Context, nowMs: number): Promise<ReadState> {
   try {
     const text = await readRegularFile(join(ctx.root, STATE)).catch(ifAbsentText);
-    return { state: text === undefined ? EMPTY_STATE : parseUpdatesState(text), damage: undefined };
+    if (text === undefined) return { state: EMPTY_STATE, damage: undefined };
+    return { state: await withDetails(ctx, parseUpdatesState(text)), damage: undefined };
   } catch (error) {
     const { message } = describeError(error);
     return { state: afterDamage(message, nowMs), damage: message };
   }
+}
+
+async function withDetails(ctx: Context, state: UpdatesState): Promise<UpdatesState> {
+  const { health } = state;
+  if (health === undefined) return state;
+  const text = await readRegularFile(join(ctx.root, DETAILS)).catch(ifNotForUs);
+  const details = text === undefined ? [] : text.split("\n").filter((it) => it !== "");
+  return { ...state, health: { ...health, details } };
+}
+
+function ifNotForUs(error: unknown): undefined {
+  if (error instanceof Error && "code" in error && error.code === "EACCES") return undefined;
+  return ifAbsentText(error);
 }
 
 function ifAbsentText(error: unknown): undefined {
@@ -58,5 +75,13 @@ export async function takeUpdatesState(ctx: Context, nowMs: number): Promise<Rea
 export async function writeUpdatesState(ctx: Context, state: UpdatesState): Promise<void> {
   const path = join(ctx.root, STATE);
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-  await replaceFile(path, formatState(state), { mode: 0o644 });
+  const { health } = state;
+  if (health === undefined) await rm(join(ctx.root, DETAILS), { force: true });
+  else await replaceFile(join(ctx.root, DETAILS), formatDetails(health), { mode: 0o600 });
+  const open = health && { ...health, details: [] };
+  await replaceFile(path, formatState({ ...state, health: open }), { mode: 0o644 });
+}
+
+function formatDetails({ details }: HealthRecord): string {
+  return details.map((it) => `${it}\n`).join("");
 }
