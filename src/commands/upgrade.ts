@@ -32,7 +32,7 @@ import type { ProgressDisplay } from "../progress/show.ts";
 import type { PulledImage } from "../pull/request.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
-import { readHeldImage, releaseImage } from "../updates/machine/held.ts";
+import { readHold, releaseImage } from "../updates/machine/held.ts";
 
 export interface UpgradeOptions extends DeployFlags {
   readonly check?: boolean;
@@ -74,7 +74,12 @@ async function upgradeOrCheck(ctx: Context, options: UpgradeOptions): Promise<bo
   const host = assembleHost(sysroot);
   const reference = requireUpgradeTarget(host, options.tag);
   if (options.fromDownloaded === true) {
-    await applyLock(ctx, decideFromDownloaded(host.status.staged, reference), host.status.staged);
+    const { booted, staged } = host.status;
+    const decision = decideFromDownloaded(staged, reference);
+    const { requireWanted, release } = judgeHeld(ctx, options, booted);
+    if (staged?.image) await requireWanted(staged.image.imageDigest);
+    await applyLock(ctx, decision, staged);
+    await release();
     return true;
   }
   const upgrade: Upgrade = { options, host, booted: requireBooted(sysroot), reference };
@@ -99,7 +104,7 @@ async function check(ctx: Context, upgrade: Upgrade): Promise<false> {
 async function pullAndStage(ctx: Context, upgrade: Upgrade): Promise<boolean> {
   const { reference, booted } = upgrade;
   const settings = deploySettingsOf(upgrade.options);
-  const { requireWanted, release } = judgeHeld(ctx, upgrade);
+  const { requireWanted, release } = judgeHeld(ctx, upgrade.options, upgrade.host.status.booted);
   const request = { reference, booted, settings, requireWanted };
   const isStaged = await withProgress(ctx, settings, (display) =>
     withPulledImage(ctx, request, display, (image) =>
@@ -111,22 +116,22 @@ async function pullAndStage(ctx: Context, upgrade: Upgrade): Promise<boolean> {
 }
 
 /** An image that did not prove itself, or that a person holds, is staged only when asked for twice. */
-function judgeHeld(ctx: Context, { options, host }: Upgrade) {
-  const { booted, staged } = host.status;
+function judgeHeld(ctx: Context, options: UpgradeOptions, booted: BootEntry | null) {
   let forced: string | undefined;
   const requireWanted = async (digest: string): Promise<void> => {
-    if ([booted, staged].some((it) => it?.image?.imageDigest === digest)) return;
-    const held = await readHeldImage(ctx, digest);
-    if (held === undefined) return;
-    const why = held.reason === undefined ? "" : ` because it went back: ${held.reason}`;
+    if (booted?.image?.imageDigest === digest) return;
+    const hold = await readHold(ctx, digest);
+    if (hold === undefined) return;
     if (options.forceHeld !== true) {
-      throw new BootcError(`\`${digest}\` is held${why}`, {
+      throw new BootcError(hold.why, {
         kind: "policy",
-        hint: "`--force-held` stages it nevertheless; `bootc updates release` releases it",
+        hint: hold.isKnown
+          ? "`--force-held` stages it nevertheless; `bootc updates release` releases it"
+          : "`--force-held` upgrades nevertheless; `bootc updates resume` starts anew",
       });
     }
-    ctx.note(`warning: \`${digest}\` was held${why}`);
-    forced = digest;
+    ctx.note(`warning: ${hold.why}`);
+    if (hold.isKnown) forced = digest;
   };
   const release = async (): Promise<void> => {
     if (forced !== undefined) await releaseImage(ctx, forced);

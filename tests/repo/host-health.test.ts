@@ -87,12 +87,23 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
 
   test("whoever insists gets the bad image again, and it is released", async () => {
     const second = await push("2");
+    run("bootc upgrade --download-only");
     run(`bootc updates hold ${second}`);
     expect(host.bootc("upgrade").status).toBe(7);
+    const unlocked = host.bootc("upgrade --from-downloaded");
+    expect([unlocked.status, unlocked.stderr]).toEqual([7, expect.stringContaining("is held")]);
     expect(host.bootc("upgrade --check").status).toBe(0);
     const forced = host.bootc("upgrade --force-held");
-    expect([forced.status, forced.stderr]).toEqual([0, expect.stringContaining("was held")]);
+    expect([forced.status, forced.stderr]).toEqual([0, expect.stringContaining("is held")]);
     expect(updates().held).toEqual([]);
+  }, 300_000);
+
+  test("while nobody knows what is held, an upgrade has to be insisted on", async () => {
+    await push("2");
+    run("mkdir -p /var/lib/bootc/updates && echo '{' > /var/lib/bootc/updates/state.json");
+    const outcome = host.bootc("upgrade");
+    expect([outcome.status, outcome.stderr]).toEqual([7, expect.stringContaining("not known")]);
+    expect(host.bootc("upgrade --force-held").status).toBe(0);
   }, 300_000);
 
   test("without a bootc that works, back all the same", async () => {
