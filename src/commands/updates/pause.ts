@@ -4,7 +4,7 @@ import type { Context } from "../../system/context.ts";
 import { requireRoot } from "../../system/privileges.ts";
 import { changeState } from "../../updates/machine/change-state.ts";
 import { REAL_SURROUNDINGS } from "../../updates/machine/surroundings.ts";
-import { withEvent } from "../../updates/state.ts";
+import { type Pause, type UpdatesState, withEvent } from "../../updates/state.ts";
 import { formatMoment } from "../../updates/status.ts";
 
 export interface PauseOptions {
@@ -20,10 +20,18 @@ export async function updatesPause(ctx: Context, { until }: PauseOptions): Promi
     ...{ sinceMs: nowMs, reason: "paused by `bootc updates pause`" },
     ...(untilMs === undefined ? {} : { untilMs }),
   };
-  await changeState(ctx, nowMs, (state) =>
-    withEvent({ ...state, pause }, { atMs: nowMs, event: "paused", text: `paused${end}` }),
-  );
+  await changeState(ctx, nowMs, (state) => withPause(state, pause, `paused${end}`));
   ctx.say(`Automatic updates are paused${end}.`);
+}
+
+/** An operator that moves the end every minute would fill the history, so only a new pause is an event. */
+export function withPause(state: UpdatesState, pause: Pause, text: string): UpdatesState {
+  const before = state.pause;
+  const atMs = pause.sinceMs;
+  if (before !== undefined && (before.untilMs ?? Number.POSITIVE_INFINITY) > atMs) {
+    return { ...state, pause: { ...pause, sinceMs: before.sinceMs } };
+  }
+  return withEvent({ ...state, pause }, { atMs, event: "paused", text });
 }
 
 const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
