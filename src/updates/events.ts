@@ -32,12 +32,12 @@ export const EVENTS = {
   "went-back": kind(
     "3a631474062a42ad98cf25c705698016",
     4,
-    "An update did not prove itself, and the system before it runs again",
+    "An update did not prove itself, and the previous system runs again",
   ),
   "both-bad": kind(
     "9bf642962e4a4826800afc27d7702ec7",
     4,
-    "An update did not prove itself, nor does the system before it",
+    "An update did not prove itself, nor does the previous system",
   ),
   stuck: kind(
     "058ea951bcbe4c08b1626892673f70a9",

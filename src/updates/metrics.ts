@@ -103,7 +103,7 @@ function collectCounters({ counts }: UpdatesState): readonly Metric[] {
     counter("boots_total", "Boots into another image than before.", count("booted")),
     counter(
       "rollbacks_total",
-      "Images that did not prove themselves, so that the one before runs again.",
+      "Images that did not prove themselves, so that the previous system runs again.",
       count("went-back") + count("both-bad"),
     ),
     {
