@@ -18,7 +18,7 @@ export function describeHealth({
     case "went-back":
       return `the update to ${image} was undone at ${when}: ${reason}`;
     case "both-bad":
-      return `the update to ${image} was undone at ${when}; the system before it fails, too: ${reason}`;
+      return `the update to ${image} was undone at ${when}; the previous system fails as well: ${reason}`;
     case "stuck":
       return `${image} is not healthy, and going back failed at ${when}: ${reason}`;
     case "unhealthy":

@@ -25,7 +25,7 @@ inhibitors = false
 
 const UNITS = "usr/lib/systemd/system";
 const CHECKS = "usr/lib/bootc/health.d/required.d";
-/** Its check depends on the machine, so that the system before an update can fail as well. */
+/** Its check depends on the machine, so that the previous system can fail as well. */
 export function goodImage(): Variant & Required<Pick<Variant, "files" | "lines">> {
   return {
     files: {
