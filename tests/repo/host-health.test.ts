@@ -62,7 +62,9 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
         reason: "`ssh.service` has failed",
       },
     });
-    expect(run("cat /var/lib/bootc/health/motd")).toContain("`ssh.service` has failed");
+    const kept = run("cat /var/lib/bootc/health/motd");
+    expect(kept).toContain("`ssh.service` has failed");
+    expect(run("cat /run/motd.d/60-bootc-health")).toBe(kept);
     expect(run("bootc status --format=humanreadable")).toContain("Health: the update to 2 sha256:");
     expect(run("bootc updates metrics")).toContain("\nbootc_updates_rollbacks_total 1\n");
     expect(run("bootc updates run")).toContain(`held: \`${second}\` is held because it went back`);
@@ -83,6 +85,7 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
     expect(host.calls()).not.toContain(REBOOT);
     expect(updates()).toMatchObject({ held: [second], health: null });
     expect(host.shell("cat /var/lib/bootc/health/motd").status).toBe(1);
+    expect(host.shell("cat /run/motd.d/60-bootc-health").status).toBe(1);
   }, 300_000);
 
   test("whoever insists gets the bad image again, and it is released", async () => {

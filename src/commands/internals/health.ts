@@ -1,7 +1,6 @@
 // `bootc internals health-…`: what /usr/lib/bootc/health asks bootc about a system that has just started.
-
 import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { BootcError } from "../../errors.ts";
 import { describeHealth, formatHealthMotd } from "../../health/describe.ts";
 import { describeFaults } from "../../health/faults.ts";
@@ -16,7 +15,8 @@ import { changeState } from "../../updates/machine/change-state.ts";
 import { readUpdatesConfig, requireRightConfig } from "../../updates/machine/read-config.ts";
 import { REAL_SURROUNDINGS } from "../../updates/machine/surroundings.ts";
 
-const MOTD = "var/lib/bootc/health/motd";
+/** The message of the day: what is kept, and what pam_motd reads, which systemd-tmpfiles copies at each boot. */
+const MOTDS = ["var/lib/bootc/health/motd", "run/motd.d/60-bootc-health"];
 
 /** Prints what is wrong, and fails if anything is. */
 export async function healthCheck(
@@ -43,10 +43,15 @@ export async function healthReport(
   const nowMs = REAL_SURROUNDINGS.now();
   const end = await readTrialEnd(ctx, { verdict, isProved: proved === true, nowMs });
   const { health } = await changeState(ctx, nowMs, (state) => withTrialEnd(state, end));
-  const path = join(ctx.root, MOTD);
-  if (health === undefined) return await rm(path, { force: true });
-  await mkdir(join(path, ".."), { recursive: true, mode: 0o755 });
-  await replaceFile(path, printableLines(formatHealthMotd(health)), { mode: 0o644 });
+  const paths = MOTDS.map((it) => join(ctx.root, it));
+  if (health === undefined) {
+    for (const path of paths) await rm(path, { force: true });
+    return;
+  }
+  for (const path of paths) {
+    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    await replaceFile(path, printableLines(formatHealthMotd(health)), { mode: 0o644 });
+  }
   ctx.say(describeHealth(health));
 }
 
