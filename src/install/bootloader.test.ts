@@ -110,6 +110,7 @@ describe.skipIf(process.arch !== "x64")("systemd-boot", () => {
     expect(await decide(files, "systemd", machine)).toEqual({
       kind: "systemd-boot",
       program: "/usr/bin/bootctl",
+      loader: "systemd-bootx64.efi",
       driver: DRIVER,
     });
   });

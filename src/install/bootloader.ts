@@ -20,7 +20,7 @@ import { readPartitions } from "../programs/disk/sfdisk.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 import { readMount } from "../system/root/mounts.ts";
-import { type EspSearch, hasEsp, withEsp } from "./disk/esp.ts";
+import { type EspSearch, hasEsp, locateEsp, withEsp } from "./disk/esp.ts";
 import { withChroot } from "./machine/chroot.ts";
 import { XBOOTLDR } from "./plan/partition-plan.ts";
 import type { Prepared } from "./prepared.ts";
@@ -176,17 +176,20 @@ async function installSystemd(
   { prepared, target, deployment, secureBootKeys }: BootloaderJob,
   found: FoundSystemdBoot,
 ): Promise<void> {
-  await withEsp(ctx, espOf(target), () =>
-    withChroot(ctx, { deployment, root: target.root }, () =>
+  await withEsp(ctx, espOf(target), async () => {
+    const esp = await locateEsp(ctx, join(target.root, "boot"));
+    await withChroot(ctx, { deployment, root: target.root }, () =>
       installSystemdBoot(ctx, deployment, {
         program: found.program,
+        loader: found.loader,
         driver: found.driver,
         keys: secureBootKeys,
         physicalRoot: target.root,
         isGeneric: prepared.options.genericImage ?? false,
+        esp,
       }),
-    ),
-  );
+    );
+  });
 }
 
 async function installGrub(ctx: Context, job: BootloaderJob, grub: FoundGrub): Promise<void> {

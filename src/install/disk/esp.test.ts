@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp } from "node:fs/promises";
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { scriptedContext } from "../../testing/scripted-context.ts";
-import { hasEsp, withEsp } from "./esp.ts";
+import { hasEsp, locateEsp, withEsp } from "./esp.ts";
 
 const DISKS = "? lsblk --inverse --list --noheadings --output PATH,TYPE /dev/sda2";
 
@@ -53,4 +53,23 @@ test.each([
   const { ctx, requireAllUsed } = await machine({ isEfi: false, types });
   expect(await hasEsp(ctx, search)).toBe(has);
   requireAllUsed();
+});
+
+test.each([
+  ["a partition", "/dev/sda15 part\n/dev/sda disk\n", { disk: "/dev/sda", number: 15 }],
+  ["a mirror of two disks", "/dev/md1 raid1\n/dev/sda disk\n/dev/sdb disk\n", undefined],
+])("firmware gets to know the place of an ESP that is %s", async (_about, said, want) => {
+  const root = await mkdtemp(join(tmpdir(), "esp-"));
+  const files = {
+    "proc/self/mountinfo": "30 1 8:15 / /target/boot/efi rw - vfat /dev/sda15 rw\n",
+    "sys/class/block/sda15/partition": "15\n",
+  };
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(join(root, path, ".."), { recursive: true });
+    await writeFile(join(root, path), text);
+  }
+  const { ctx } = scriptedContext(root, [
+    ["? lsblk --inverse --list --noheadings --output PATH,TYPE /dev/sda15", said],
+  ]);
+  expect(await locateEsp(ctx, "/target/boot")).toEqual(want);
 });

@@ -1,12 +1,12 @@
 // Finds and mounts the EFI system partition of a machine that is installed over.
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { BootcError, doing } from "../../errors.ts";
-import { readParentDisks } from "../../programs/disk/lsblk.ts";
+import { readParentDisk, readParentDisks } from "../../programs/disk/lsblk.ts";
 import { mount, unmount } from "../../programs/disk/mount.ts";
 import { readPartitions } from "../../programs/disk/sfdisk.ts";
 import type { Context } from "../../system/context.ts";
-import { exists } from "../../system/files.ts";
+import { exists, readFileIfAny } from "../../system/files.ts";
 import { readMount } from "../../system/root/mounts.ts";
 import { isEspType } from "../plan/partition-plan.ts";
 
@@ -46,6 +46,22 @@ export async function withEsp<T>(
 export async function hasEsp(ctx: Context, search: EspSearch): Promise<boolean> {
   if ((await readMount(ctx, join(search.boot, ESP_DIRECTORY))) !== undefined) return true;
   return (await findEsp(ctx, search)) !== undefined;
+}
+
+/** A partition as firmware names it. */
+export interface PartitionPlace {
+  readonly disk: string;
+  readonly number: number;
+}
+
+/** The partition that is mounted at `/boot/efi`; undefined if it is not on exactly one disk. */
+export async function locateEsp(ctx: Context, boot: string): Promise<PartitionPlace | undefined> {
+  const device = (await readMount(ctx, join(boot, ESP_DIRECTORY)))?.source;
+  if (device === undefined) return undefined;
+  const disk = await readParentDisk(ctx, device);
+  const file = join(ctx.root, "sys/class/block", basename(device), "partition");
+  const number = Number(await readFileIfAny(file));
+  return disk === undefined || !(number > 0) ? undefined : { disk, number };
 }
 
 const ESP_HINT = "mount the right one at /boot/efi of the root, or give `--bootloader none`";

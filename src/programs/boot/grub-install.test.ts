@@ -49,11 +49,23 @@ test("one configuration serves a BIOS and EFI, and never changes", async () => {
 });
 
 test.each([
-  ["whose variables cannot be written", { hasEfibootmgr: true }],
-  ["from an image that cannot write variables", { hasVariables: true }],
-  ["of other machines", { hasEfibootmgr: true, hasVariables: true, isGeneric: true }],
-])("EFI %s finds GRUB where firmware looks by itself", async (_about, machine) => {
-  await install({ platforms: ["x86_64-efi"], ...machine }, [onDeployment(`${EFI} --removable`)]);
+  [{ hasEfibootmgr: true }, "its variables are not visible here"],
+  [{ hasVariables: true }, "the image has no efibootmgr"],
+])(
+  "EFI finds GRUB where firmware looks by itself, and %j is worth a warning",
+  async (found, why) => {
+    const machine = { platforms: ["x86_64-efi"], ...found } as const;
+    const { transcript } = await install(machine, [onDeployment(`${EFI} --removable`)]);
+    expect(transcript).toContain(`! warning: the firmware got no entry for GRUB: ${why}\n`);
+  },
+);
+
+test("EFI of other machines finds GRUB where firmware looks by itself", async () => {
+  const machine = { hasEfibootmgr: true, hasVariables: true, isGeneric: true };
+  const { transcript } = await install({ platforms: ["x86_64-efi"], ...machine }, [
+    onDeployment(`${EFI} --removable`),
+  ]);
+  expect(transcript).not.toContain("warning");
 });
 
 test("EFI of this machine gets an entry with the name of the distribution", async () => {

@@ -1,10 +1,11 @@
 // Installs GRUB without bootupd, inside a deployment. GRUB as Debian and others ship it cannot read boot
 // entries, but it can read the menu that ostree keeps for extlinux. ostree replaces both at once.
-import { mkdir, readdir, symlink } from "node:fs/promises";
+import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, describeError } from "../../errors.ts";
+import { BootcError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
 import { exists, readFileIfAny, replaceFile } from "../../system/files.ts";
+import { tryRegister } from "./firmware-entry.ts";
 
 const PROGRAMS = ["/usr/sbin/grub-install", "/usr/sbin/grub2-install", "/usr/bin/grub-install"];
 
@@ -113,23 +114,11 @@ export async function installPlainGrub(
   const efi = ["--efi-directory=/boot/efi"];
   // Every firmware finds this path by itself, even when its variables are lost.
   await install("x86_64-efi", [...efi, "--removable"]);
-  if (request.isGeneric || !(await canRegister(ctx, deployment))) return;
-  try {
+  if (request.isGeneric) return;
+  await tryRegister(ctx, { deployment, loader: "GRUB" }, async () => {
     const id = await readDistribution(deployment);
     await install("x86_64-efi", [...efi, `--bootloader-id=${id}`]);
-  } catch (error) {
-    if (ctx.signal.aborted) throw error;
-    ctx.note(`warning: the firmware got no entry for GRUB: ${describeError(error).message}`);
-  }
-}
-
-/** Whether the image can write boot entries into the variables of this machine's firmware. */
-async function canRegister(ctx: Context, deployment: string): Promise<boolean> {
-  const variables = join(ctx.root, "sys/firmware/efi/efivars");
-  const names = (await exists(variables)) ? await readdir(variables) : [];
-  if (names.length === 0) return false;
-  const has = ["bin", "sbin"].map((dir) => exists(join(deployment, "usr", dir, "efibootmgr")));
-  return (await Promise.all(has)).includes(true);
+  });
 }
 
 /** The name of the firmware's boot entry, and of its directory on the ESP. */

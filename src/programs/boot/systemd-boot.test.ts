@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { openDirectory } from "../../system/root/file-tree.ts";
-import { scriptedContext } from "../../testing/scripted-context.ts";
+import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
 import { installSystemdBoot, readSecureBootKeys } from "./systemd-boot.ts";
 
 const KEYS = "usr/lib/bootc/install/secureboot-keys";
@@ -36,10 +36,12 @@ test("the ESP gets the boot loader, the driver of /boot, and keys; entries stay 
   ]);
   await installSystemdBoot(ctx, join(root, "deployment"), {
     program: "/usr/bin/bootctl",
+    loader: "systemd-bootx64.efi",
     driver: `/${DRIVER}`,
     physicalRoot: root,
     keys,
     isGeneric: true,
+    esp: undefined,
   });
   requireAllUsed();
   expect(transcript()).toContain("! Wrote Secure Boot key: auto/PK.auth\n");
@@ -64,13 +66,61 @@ test("a bootctl before systemd 257 has no option for the seed, and a timeout tha
   ]);
   await installSystemdBoot(ctx, join(root, "deployment"), {
     program: "/usr/bin/bootctl",
+    loader: "systemd-bootx64.efi",
     driver: `/${DRIVER}`,
     physicalRoot: root,
     keys: [],
     isGeneric: true,
+    esp: undefined,
   });
   requireAllUsed();
   expect(await readFile(config, "utf8")).toBe("timeout 0\n");
+});
+
+const RELAXED = "SYSTEMD_RELAX_ESP_CHECKS=1 SYSTEMD_RELAX_XBOOTLDR_CHECKS=1";
+const PLACES = "--esp-path=/boot/efi --boot-path=/boot";
+const INSTALL = `+ chroot ROOT/deployment /usr/bin/env ${RELAXED} /usr/bin/bootctl ${PLACES} --no-variables install`;
+const ENTRY = "--label 'Linux Boot Manager' --loader '\\EFI\\systemd\\systemd-bootx64.efi'";
+const REGISTER = `+ chroot ROOT/deployment /usr/sbin/efibootmgr --quiet --create --disk /dev/vda --part 2 ${ENTRY}`;
+
+/** Installs for this machine, whose firmware shows its variables. */
+async function installHere(files: readonly string[], script: readonly ScriptLine[], hasEsp = true) {
+  const root = await layOut([
+    join("deployment", DRIVER),
+    "boot/efi/loader/loader.conf",
+    "sys/firmware/efi/efivars/BootOrder",
+    ...files.map((it) => join("deployment", it)),
+  ]);
+  const { ctx, transcript, requireAllUsed } = scriptedContext(root, script);
+  await installSystemdBoot(ctx, join(root, "deployment"), {
+    program: "/usr/bin/bootctl",
+    loader: "systemd-bootx64.efi",
+    driver: `/${DRIVER}`,
+    physicalRoot: root,
+    keys: [],
+    isGeneric: false,
+    esp: hasEsp ? { disk: "/dev/vda", number: 2 } : undefined,
+  });
+  requireAllUsed();
+  expect(await readdir(join(root, "boot/efi/EFI/systemd/drivers"))).toEqual(["ext4_x64.efi"]);
+  return transcript();
+}
+
+test("this machine's firmware gets an entry that names the ESP, which bootctl would not", async () => {
+  const said = await installHere(["usr/sbin/efibootmgr"], [[INSTALL], [REGISTER]]);
+  expect(said).not.toContain("warning");
+});
+
+test.each([
+  ["without room for an entry", ["usr/sbin/efibootmgr"], true, "no room"],
+  ["whose ESP is on two disks", ["usr/sbin/efibootmgr"], false, "not on exactly one disk"],
+  ["and an image that cannot write entries", [], true, "the image has no efibootmgr"],
+])("a firmware %s is worth a warning", async (_about, files, hasEsp, why) => {
+  const fails: readonly ScriptLine[] = why === "no room" ? [[REGISTER, new Error(why)]] : [];
+  const said = await installHere(files, [[INSTALL], ...fails], hasEsp);
+  expect(said).toMatch(
+    new RegExp(`! warning: the firmware got no entry for systemd-boot: .*${why}\n`),
+  );
 });
 
 test("only *.auth files in directories are keys", async () => {

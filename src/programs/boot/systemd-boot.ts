@@ -6,6 +6,7 @@ import { BootcError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
 import { readFileIfAny } from "../../system/files.ts";
 import type { FileTree } from "../../system/root/file-tree.ts";
+import { tryRegister } from "./firmware-entry.ts";
 
 /** An architecture by its name in EFI. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "x64", arm64: "aa64" };
@@ -21,6 +22,8 @@ const driverPaths = (arch: string): readonly string[] => [
 export interface FoundSystemdBoot {
   /** The path of bootctl in the image. */
   readonly program: string;
+  /** The name of the boot loader, as bootctl installs it. */
+  readonly loader: string;
   /** The path of the EFI driver for ext4. */
   readonly driver: string;
 }
@@ -33,15 +36,16 @@ export async function requireSystemdBoot(
   const arch = ARCHITECTURES[architecture];
   const program = "/usr/bin/bootctl";
   // Debian has only the signed one, bootctl prefers it.
-  const loader = `/usr/lib/systemd/boot/efi/systemd-boot${arch}.efi`;
-  const hasLoader = (await has(`${loader}.signed`)) || (await has(loader));
+  const loader = `systemd-boot${arch}.efi`;
+  const source = `/usr/lib/systemd/boot/efi/${loader}`;
+  const hasLoader = (await has(`${source}.signed`)) || (await has(source));
   if (arch === undefined || !hasLoader || !(await has(program))) {
     throw new BootcError("the image has no systemd-boot", {
       kind: "unsupported",
       hint: "add systemd-boot to the image, or install with another `--bootloader`",
     });
   }
-  for (const driver of driverPaths(arch)) if (await has(driver)) return { program, driver };
+  for (const driver of driverPaths(arch)) if (await has(driver)) return { program, loader, driver };
   throw new BootcError("the image has no EFI driver with which systemd-boot reads ext4", {
     kind: "unsupported",
     hint: `add one, for example as ${driverPaths(arch).at(-1)}`,
@@ -74,6 +78,8 @@ export interface SystemdBootRequest extends FoundSystemdBoot {
   readonly keys: readonly string[];
   /** Whether another machine will boot the disk; firmware variables are then not changed. */
   readonly isGeneric: boolean;
+  /** The place of the ESP; undefined if it is not on exactly one disk. */
+  readonly esp: { readonly disk: string; readonly number: number } | undefined;
 }
 
 /** Installs systemd-boot. The deployment's /boot must be the physical root's, with the ESP at /boot/efi. */
@@ -87,8 +93,10 @@ export async function installSystemdBoot(
   // A partition is checked by udev's data, which containers may lack. We have checked it.
   const env = ["SYSTEMD_RELAX_ESP_CHECKS=1", "SYSTEMD_RELAX_XBOOTLDR_CHECKS=1"];
   const places = ["--esp-path=/boot/efi", "--boot-path=/boot"];
-  const generic = isGeneric ? await genericArgs(ctx, deployment, program) : [];
-  const words = ["/usr/bin/env", ...env, program, ...places, ...generic, "install"];
+  const seed = isGeneric ? await seedArgs(ctx, deployment, program) : [];
+  // With relaxed checks, bootctl does not know the partition, and would register an entry that leads nowhere.
+  const args = [...places, "--no-variables", ...seed, "install"];
+  const words = ["/usr/bin/env", ...env, program, ...args];
   await ctx.run("chroot", [deployment, ...words], { isQuiet: true });
   const drivers = join(esp, "EFI/systemd/drivers");
   await mkdir(drivers, { recursive: true });
@@ -100,17 +108,36 @@ export async function installSystemdBoot(
     ctx.note(`Wrote Secure Boot key: ${key}`);
   }
   await ensureTimeout(join(esp, "loader/loader.conf"));
+  if (isGeneric) return;
+  await tryRegister(ctx, { deployment, loader: "systemd-boot" }, (efibootmgr) =>
+    register(ctx, [deployment, efibootmgr], request),
+  );
+}
+
+async function register(
+  ctx: Context,
+  program: readonly string[],
+  { esp, loader }: Pick<SystemdBootRequest, "esp" | "loader">,
+): Promise<void> {
+  if (esp === undefined) {
+    throw new BootcError("the EFI system partition is not on exactly one disk");
+  }
+  const place = ["--disk", esp.disk, "--part", String(esp.number)];
+  // The label is the one that bootctl uses.
+  const entry = ["--label", "Linux Boot Manager", "--loader", `\\EFI\\systemd\\${loader}`];
+  const words = [...program, "--quiet", "--create", ...place, ...entry];
+  await ctx.run("chroot", words, { isQuiet: true });
 }
 
 /** A disk for other machines brings no random seed, which all copies of the disk would share. */
-async function genericArgs(
+async function seedArgs(
   ctx: Context,
   deployment: string,
   program: string,
 ): Promise<readonly string[]> {
   const help = await ctx.read("chroot", [deployment, program, "--help"]);
   // systemd 257 or newer.
-  return ["--no-variables", ...(help.includes("--random-seed") ? ["--random-seed=no"] : [])];
+  return help.includes("--random-seed") ? ["--random-seed=no"] : [];
 }
 
 /** Lets people choose the older system: without a timeout, systemd-boot shows no menu. */
