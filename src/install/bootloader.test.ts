@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp } from "node:fs/promises";
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { scriptedContext } from "../testing/scripted-context.ts";
-import { decideBootloader } from "./bootloader.ts";
+import { type BootloaderSetup, decideBootloader, requirePlace } from "./bootloader.ts";
 import type { Bootloader } from "./plan/choices.ts";
 import type { Prepared } from "./prepared.ts";
 
@@ -129,5 +129,75 @@ describe.skipIf(process.arch !== "x64")("systemd-boot", () => {
 
   test("is never chosen by itself", async () => {
     await expect(decide(COMPLETE, undefined, { isEfi: true })).rejects.toThrow("bootupd");
+  });
+});
+
+/** Asks whether a disk, /dev/vda, has a place for the boot loader. The root is /dev/vda3. */
+async function askForPlace(setup: BootloaderSetup, disk: Disk): Promise<void> {
+  const root = await mkdtemp(join(tmpdir(), "place-"));
+  const superblock = Buffer.alloc(2048);
+  superblock.writeUInt32LE(disk.features ?? 0, 1024 + 0x60);
+  const files = {
+    "proc/self/mountinfo": `30 1 254:2 / /target/boot rw - ${disk.bootType ?? "ext4"} /dev/vda2 rw\n`,
+    "dev/vda2": superblock,
+  };
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), content);
+  }
+  const partitions = disk.types.map((type, i) => ({ node: `/dev/vda${i + 1}`, type }));
+  const looks = [
+    [
+      "? lsblk --inverse --list --noheadings --output PATH,TYPE /dev/vda3",
+      "/dev/vda3 part\n/dev/vda disk\n",
+    ],
+    ["? sfdisk --json /dev/vda", JSON.stringify({ partitiontable: { partitions } })],
+  ] as const;
+  const { ctx } = scriptedContext(root, [...looks, ...looks]);
+  await requirePlace(ctx, setup, {
+    root: "/target",
+    kargs: [],
+    boot: undefined,
+    device: "/dev/vda3",
+    disk: "/dev/vda",
+  });
+}
+
+interface Disk {
+  readonly types: readonly string[];
+  readonly bootType?: string;
+  /** The incompatible features of the ext4 at /boot. */
+  readonly features?: number;
+}
+
+const ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
+const XBOOTLDR_TYPE = "BC13C2FF-59E6-4262-A352-B275FD6F7172";
+const LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
+
+describe("the place of systemd-boot", () => {
+  const setup = {
+    kind: "systemd-boot",
+    program: "/usr/bin/bootctl",
+    loader: "systemd-bootx64.efi",
+    driver: "/ext4_x64.efi",
+  } as const;
+  const types = [ESP_TYPE, XBOOTLDR_TYPE, LINUX];
+  // As mke2fs 1.47 makes it, and as it was before.
+  const [seeded, plain] = [0x22c2, 0x2c2];
+
+  test("is an ESP, and a /boot that firmware can read", async () => {
+    await askForPlace(setup, { types, features: plain });
+  });
+
+  test.each([
+    ["no ESP", { types: [LINUX, XBOOTLDR_TYPE, LINUX] }, "needs an EFI system partition"],
+    ["a /boot of another type", { types: [ESP_TYPE, LINUX, LINUX] }, "on an XBOOTLDR partition"],
+    ["xfs", { types, bootType: "xfs" }, "on an XBOOTLDR partition"],
+    ["ext4 as mke2fs makes it by default", { types, features: seeded }, "metadata_csum_seed"],
+  ])("is not on a disk with %s", async (_about, disk, message) => {
+    await expect(askForPlace(setup, disk)).rejects.toMatchObject({
+      message: expect.stringContaining(message),
+      kind: "unsupported",
+    });
   });
 });

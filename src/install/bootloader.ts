@@ -21,6 +21,7 @@ import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 import { readMount } from "../system/root/mounts.ts";
 import { type EspSearch, hasEsp, locateEsp, withEsp } from "./disk/esp.ts";
+import { hasChecksumSeed } from "./disk/ext4.ts";
 import { withChroot } from "./machine/chroot.ts";
 import { XBOOTLDR } from "./plan/partition-plan.ts";
 import type { Prepared } from "./prepared.ts";
@@ -164,11 +165,20 @@ async function requireSystemdPlaces(ctx: Context, target: InstallTarget): Promis
   const disks = await readParentDisks(ctx, target.device);
   const partitions = (await Promise.all(disks.map((it) => readPartitions(ctx, it)))).flat();
   const partition = partitions.find((it) => it.node === boot?.source);
-  if (boot?.type === "ext4" && partition?.type === XBOOTLDR) return;
-  throw new BootcError("systemd-boot needs a separate `/boot` with ext4 on an XBOOTLDR partition", {
-    kind: "unsupported",
-    hint: `make one with the type ${XBOOTLDR} on the root's disk, and mount it at /boot of the root`,
-  });
+  if (boot?.type !== "ext4" || partition?.type !== XBOOTLDR) {
+    throw new BootcError(
+      "systemd-boot needs a separate `/boot` with ext4 on an XBOOTLDR partition",
+      {
+        kind: "unsupported",
+        hint: `make one with the type ${XBOOTLDR} on the root's disk, and mount it at /boot of the root`,
+      },
+    );
+  }
+  if (!(await hasChecksumSeed(join(ctx.root, boot.source)))) return;
+  throw new BootcError(
+    `${boot.source} has the feature metadata_csum_seed, and EFI drivers for ext4 may not read it`,
+    { kind: "unsupported", hint: "make it with `mkfs.ext4 -O ^metadata_csum_seed`" },
+  );
 }
 
 async function installSystemd(
