@@ -67,6 +67,9 @@ test.each([
 
 test("another deployment on the same root needs what finds and unlocks it, and /boot", () => {
   const root = ["root=UUID=R", "rw", "boot=UUID=B", "luks.uuid=1", "rd.lvm.lv=a/b"];
-  const others = ["ostree=/ostree/boot.0/a/b/0", "quiet", "console=ttyS0"];
-  expect(keepRootKargs([...others, ...root])).toEqual(root);
+  const slow = ["rootfstype=ext4", "rootwait", "rootwait=10", "rootdelay=5"];
+  const remote = ["netroot=iscsi:@a::::b", "ip=dhcp", "nfsroot=a:/b", "vlan=a:b", "BOOTIF=1"];
+  const needed = [...root, ...slow, ...remote, "cryptdevice=UUID=1:root", "selinux=0"];
+  const others = ["ostree=/ostree/boot.0/a/b/0", "quiet", "console=ttyS0", "rootless", "selinux=1"];
+  expect(keepRootKargs([...others, ...needed])).toEqual(needed);
 });

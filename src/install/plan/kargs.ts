@@ -48,8 +48,14 @@ export function decideRootKargs(source: RootSource): readonly Karg[] {
 
 /** What of a running system's arguments another deployment on the same root needs. */
 export function keepRootKargs(kargs: readonly Karg[]): readonly Karg[] {
-  return kargs.filter((it) => FINDS_ROOT.test(it) || /^(boot=|rw$|ro$)/.test(it));
+  // With selinux=0, the files of the machine have no labels.
+  return kargs.filter((it) => FINDS_ROOT.test(it) || /^(boot=|selinux=0$|rw$|ro$)/.test(it));
 }
 
 /** Arguments of a running system with which an initramfs finds its root, and unlocks what that is on. */
-const FINDS_ROOT = /^(root=|rootflags=|rd\.|luks\.)/;
+// Of dracut, systemd, initramfs-tools and mkinitcpio.
+const FINDS_ROOT = new RegExp(
+  "^(root|rootfstype|rootflags|rootdelay|nfsroot|netroot|cryptdevice|cryptkey|cryptopts|" +
+    "ip|ifname|nameserver|vlan|bond|team|bridge|bootdev|BOOTIF)=|" +
+    "^rootwait(=|$)|^(rd|luks)\\.",
+);
