@@ -132,11 +132,11 @@ function describeDeploy(plan: PullPlan): string | undefined {
 export async function deployImage(
   ctx: Context,
   request: DeployRequest,
-  options: Pick<DeployPulled, "abandonedRefspec" | "fresh">,
+  options: Partial<Pick<DeployPulled, "abandonedRefspec" | "fresh" | "isLocked">>,
 ): Promise<void> {
   await withProgress(ctx, request.settings, (display) =>
     withPulledImage(ctx, request, display, (image) =>
-      deployPulled(ctx, { ...request, ...options, image, isLocked: false }, display),
+      deployPulled(ctx, { ...request, isLocked: false, ...options, image }, display),
     ),
   );
 }

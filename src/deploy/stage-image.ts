@@ -16,6 +16,7 @@ import { versionOf } from "../image/config.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
 import { formatOrigin } from "../ostree/origin.ts";
 import { printable } from "../printable.ts";
+import { initStateroot } from "../programs/ostree/admin.ts";
 import { STAGING_MESSAGE_ID, writeJournal } from "../programs/systemd.ts";
 import type { OnPullEvent } from "../progress/progress.ts";
 import type { PulledImage } from "../pull/request.ts";
@@ -26,6 +27,7 @@ import { deploymentDir } from "../sysroot/paths.ts";
 import { readStagedEntryKeys } from "../sysroot/staged.ts";
 import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
+import { exists } from "../system/files.ts";
 import { isSelinuxOn } from "../system/label.ts";
 import { openDirectory } from "../system/root/file-tree.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
@@ -81,6 +83,7 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
     const sysroot = join(ctx.root, "sysroot");
     const policyRoot = (await isSelinuxOn(ctx)) ? ctx.root : undefined;
     await fetchBoundImages(ctx, { sysroot, repo, commit: image.commit, policyRoot });
+    if (fresh !== undefined) await ensureFreshStateroot(ctx, stateroot);
     await stage(ctx, {
       stateroot,
       commit: image.commit,
@@ -93,6 +96,12 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
     await (request.isLocked ? withdrawReboot(ctx) : requireReboot(ctx, image.manifestDigest));
     await announceChange(ctx);
   });
+}
+
+/** Only right before it is filled: what fails earlier leaves no empty stateroot. */
+async function ensureFreshStateroot(ctx: Context, name: string): Promise<void> {
+  if (await exists(join(ctx.root, "sysroot/ostree/deploy", name))) return;
+  await initStateroot(ctx, name);
 }
 
 /** What a person reads after staging. */

@@ -2,6 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { deploySettingsOf, lockTimeoutOf, type PullFlags } from "../../cli/options.ts";
+import { announceChange, requireReboot } from "../../deploy/after-change.ts";
 import { deployImage, requireBooted, withProgress } from "../../deploy/deploy-image.ts";
 import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
 import { type FreshStart, stageImage } from "../../deploy/stage-image.ts";
@@ -13,13 +14,13 @@ import type { OstreeReference } from "../../image/reference.ts";
 import { keepRootKargs } from "../../install/plan/kargs.ts";
 import { findFstabMount, withFstabMount } from "../../install/plan/mount-spec.ts";
 import { decideTarget } from "../../install/prepare.ts";
-import { initStateroot } from "../../programs/ostree/admin.ts";
+import { setFinalizationLock } from "../../programs/ostree/admin.ts";
 import { reboot } from "../../programs/systemd.ts";
 import { namedDeploymentDir } from "../../sysroot/paths.ts";
 import { readStagedDeployment } from "../../sysroot/staged.ts";
 import { readSysroot } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
-import { exists, readFileIfAny, replaceFile } from "../../system/files.ts";
+import { readFileIfAny, replaceFile } from "../../system/files.ts";
 
 export interface ResetOptions extends PullFlags {
   readonly quiet?: boolean;
@@ -56,11 +57,9 @@ async function resetLocked(ctx: Context, options: ResetOptions): Promise<void> {
     rootKargs: options.rootKargs ? readRootKargs(booted) : [],
     userKargs: (options.karg ?? []).flatMap(parseKargs),
   };
-  if (!(await exists(join(ctx.root, "sysroot/ostree/deploy", stateroot)))) {
-    await initStateroot(ctx, stateroot);
-  }
   await stageFresh(ctx, { booted, fresh, options });
   await copyBootMount(ctx);
+  await releaseStaged(ctx);
   ctx.say(`The next boot starts in the new stateroot \`${stateroot}\``);
 }
 
@@ -104,7 +103,10 @@ interface Reset {
   readonly options: ResetOptions;
 }
 
-/** Stages the image that is named, or else the booted one, which is complete here. */
+/**
+ * Stages the image that is named, or else the booted one, which is complete here. What is staged is locked,
+ * because a shutdown must not apply it before it has its fstab.
+ */
 async function stageFresh(ctx: Context, { booted, fresh, options }: Reset): Promise<void> {
   const settings = deploySettingsOf(options);
   const { targetImgref } = options;
@@ -112,12 +114,12 @@ async function stageFresh(ctx: Context, { booted, fresh, options }: Reset): Prom
     const image = { transport: "registry", name: targetImgref } as const;
     const source = { image, name: targetImgref, isOwnContainer: false };
     const reference = decideTarget(options, source, undefined);
-    return await deployImage(ctx, { reference, booted, settings }, { fresh });
+    return await deployImage(ctx, { reference, booted, settings }, { fresh, isLocked: true });
   }
   const reference = requireImage(booted);
   const image = { commit: booted.checksum, manifestDigest: booted.content?.digest ?? "" };
   await withProgress(ctx, settings, async ({ onEvent, end }) => {
-    await stageImage(ctx, { image, reference, booted, fresh, isLocked: false, onEvent });
+    await stageImage(ctx, { image, reference, booted, fresh, isLocked: true, onEvent });
     end();
   });
 }
@@ -139,4 +141,12 @@ async function copyBootMount(ctx: Context): Promise<void> {
   await replaceFile(path, withFstabMount((await readFileIfAny(path)) ?? "", boot));
   // The new file has no label yet.
   await completeStaged(ctx);
+}
+
+/** Lets the shutdown apply what is staged. */
+async function releaseStaged(ctx: Context): Promise<void> {
+  await setFinalizationLock(ctx, "unlocked");
+  const staged = (await readSysroot(ctx)).deployments.find((it) => it.isStaged);
+  if (staged?.content !== undefined) await requireReboot(ctx, staged.content.digest);
+  await announceChange(ctx);
 }

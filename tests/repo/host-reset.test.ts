@@ -1,0 +1,57 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { deploy, storeImage } from "./deployed-images.ts";
+import { makeHost, missing, type SimulatedHost, simulatedOstrees } from "./simulated-boot.ts";
+
+const BOOT_LINE = "UUID=b /boot ext4 ro 0 0\n";
+
+describe.skipIf(missing).each(simulatedOstrees)("install reset on ostree $version", (version) => {
+  let host: SimulatedHost;
+  const start = (files: Readonly<Record<string, string>>) => {
+    deploy(host, storeImage(host, "os", { version: "1", files }), ["root=UUID=r", "selinux=0"]);
+    const text = `UUID=d /data xfs defaults 0 0\n${BOOT_LINE}`;
+    host.shell(`rm -rf /etc/fstab; printf '${text.replaceAll("\n", "\\n")}' > /etc/fstab`);
+    return host.booted();
+  };
+  const reset = (words = "") => host.bootc(`install reset --experimental --quiet ${words}`);
+  const stateroots = () => readdirSync(join(host.sysroot, "ostree/deploy")).sort();
+  const isThere = (path: string) => existsSync(join(host.run, path));
+  beforeEach(() => {
+    host = makeHost(version);
+  });
+  afterEach(() => host?.remove());
+
+  test("the next boot has the image's /etc, with this machine's mount of /boot", () => {
+    start({ "etc/fstab": "# of the image\n" });
+    const { status, stdout, stderr } = reset("--stateroot anew");
+    expect([status, stdout], stderr).toEqual([
+      0,
+      "The next boot starts in the new stateroot `anew`\n",
+    ]);
+    expect(isThere("reboot-required")).toBe(true);
+    host.reboot();
+    expect(host.shell("cat /etc/fstab").stdout).toBe(`# of the image\n${BOOT_LINE}`);
+    expect(stateroots()).toEqual(["anew", "default"]);
+    const entries = join(host.sysroot, "boot/loader/entries");
+    const texts = readdirSync(entries).map((it) => readFileSync(join(entries, it), "utf8"));
+    expect(texts).toContainEqual(
+      expect.stringMatching(/^options root=UUID=r selinux=0 ostree=\S*\/anew\//m),
+    );
+  });
+
+  test("a deployment that did not get the mount of /boot never boots", () => {
+    const before = start({ "etc/fstab/file": "" });
+    expect(reset().status).toBe(1);
+    expect(isThere("ostree/staged-deployment")).toBe(true);
+    expect(isThere("reboot-required")).toBe(false);
+    host.reboot();
+    expect(host.booted()).toBe(before);
+  });
+
+  test("an image that cannot be had leaves no stateroot", () => {
+    start({});
+    expect(reset("--target-transport oci --target-imgref /nonexistent").status).not.toBe(0);
+    expect(stateroots()).toEqual(["default"]);
+  });
+});
