@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { deploy, storeImage } from "./deployed-images.ts";
@@ -40,11 +40,25 @@ describe.skipIf(missing).each(simulatedOstrees)("install reset on ostree $versio
     );
   });
 
-  test("a deployment that did not get the mount of /boot never boots", () => {
+  test("a deployment that cannot get the mount of /boot does not stay", () => {
     const before = start({ "etc/fstab/file": "" });
     expect(reset().status).toBe(1);
-    expect(isThere("ostree/staged-deployment")).toBe(true);
+    expect(isThere("ostree/staged-deployment")).toBe(false);
     expect(isThere("reboot-required")).toBe(false);
+    host.reboot();
+    expect(host.booted()).toBe(before);
+  });
+
+  test("a deployment is not applied when the reset is killed before it has that mount", () => {
+    const before = start({});
+    const killer =
+      '#!/bin/sh\nPATH=$(echo $PATH | sed s,/run/killer:,,) ostree "$@" || exit $?\n' +
+      'case "$*" in *--stage*) kill -KILL $PPID;; esac\n';
+    mkdirSync(join(host.run, "killer"));
+    writeFileSync(join(host.run, "killer/ostree"), killer, { mode: 0o755 });
+    const killed = host.shell("PATH=/run/killer:$PATH; bootc install reset --experimental");
+    expect(killed.status).toBe(137);
+    expect(isThere("ostree/staged-deployment")).toBe(true);
     host.reboot();
     expect(host.booted()).toBe(before);
   });

@@ -2,12 +2,12 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { deploySettingsOf, lockTimeoutOf, type PullFlags } from "../../cli/options.ts";
-import { announceChange, requireReboot } from "../../deploy/after-change.ts";
+import { announceChange, requireReboot, withdrawReboot } from "../../deploy/after-change.ts";
 import { deployImage, requireBooted, withProgress } from "../../deploy/deploy-image.ts";
 import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
 import { type FreshStart, stageImage } from "../../deploy/stage-image.ts";
 import { completeStaged } from "../../deploy/staging.ts";
-import { BootcError } from "../../errors.ts";
+import { BootcError, describeError } from "../../errors.ts";
 import type { Deployment } from "../../host/deployment.ts";
 import { parseKargs } from "../../host/kargs.ts";
 import type { OstreeReference } from "../../image/reference.ts";
@@ -15,12 +15,14 @@ import { keepRootKargs } from "../../install/plan/kargs.ts";
 import { findFstabMount, withFstabMount } from "../../install/plan/mount-spec.ts";
 import { decideTarget } from "../../install/prepare.ts";
 import { setFinalizationLock } from "../../programs/ostree/admin.ts";
+import { undeploy } from "../../programs/ostree/undeploy.ts";
 import { reboot } from "../../programs/systemd.ts";
 import { namedDeploymentDir } from "../../sysroot/paths.ts";
 import { readStagedDeployment } from "../../sysroot/staged.ts";
 import { readSysroot } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
 import { readFileIfAny, replaceFile } from "../../system/files.ts";
+import { cleanupContext } from "../../system/run.ts";
 
 export interface ResetOptions extends PullFlags {
   readonly quiet?: boolean;
@@ -58,8 +60,7 @@ async function resetLocked(ctx: Context, options: ResetOptions): Promise<void> {
     userKargs: (options.karg ?? []).flatMap(parseKargs),
   };
   await stageFresh(ctx, { booted, fresh, options });
-  await copyBootMount(ctx);
-  await releaseStaged(ctx);
+  await completeOrDrop(ctx);
   ctx.say(`The next boot starts in the new stateroot \`${stateroot}\``);
 }
 
@@ -130,6 +131,26 @@ function requireImage({ origin }: Deployment): OstreeReference {
     kind: "unsupported",
     hint: "name one with `--target-imgref`",
   });
+}
+
+/** A deployment without its mount of /boot does not stay: an upgrade to the same image would unlock it. */
+async function completeOrDrop(ctx: Context): Promise<void> {
+  try {
+    await copyBootMount(ctx);
+    await releaseStaged(ctx);
+  } catch (error) {
+    await dropStaged(cleanupContext(ctx)).catch((failure) => {
+      ctx.note(`warning: what was staged is still there: ${describeError(failure).message}`);
+    });
+    throw error;
+  }
+}
+
+async function dropStaged(ctx: Context): Promise<void> {
+  const staged = await readStagedDeployment(ctx);
+  if (staged !== undefined) await undeploy(ctx, staged);
+  await withdrawReboot(ctx);
+  await announceChange(ctx);
 }
 
 /** A separate /boot is not part of the image, and the new system needs it as well. */
