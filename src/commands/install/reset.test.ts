@@ -10,6 +10,16 @@ test("without --experimental nothing happens", async () => {
   });
 });
 
+test("a source is not ignored", async () => {
+  const { ctx } = scriptedContext("/nonexistent", []);
+  const options = { experimental: true, rootKargs: true, sourceImgref: "docker://a" };
+  await expect(resetInstall(ctx, options)).rejects.toMatchObject({
+    message: "`install reset` takes no `--source-imgref`",
+    kind: "usage",
+    hint: expect.stringContaining("--target-imgref"),
+  });
+});
+
 test.each([
   ["none yet", ["default"], "state-2026-0"],
   ["gaps are not filled", ["state-2026-0", "state-2026-10"], "state-2026-11"],

@@ -28,6 +28,7 @@ export interface ResetOptions extends PullFlags {
   readonly quiet?: boolean;
   readonly progressFd?: number;
   readonly experimental?: boolean;
+  readonly sourceImgref?: string;
   readonly targetTransport?: string;
   readonly targetImgref?: string;
   readonly enforceContainerSigpolicy?: boolean;
@@ -43,6 +44,12 @@ export async function resetInstall(ctx: Context, options: ResetOptions): Promise
     throw new BootcError("This command requires --experimental", {
       kind: "usage",
       hint: "the next boot starts with the image's /etc and an empty /var",
+    });
+  }
+  if (options.sourceImgref !== undefined) {
+    throw new BootcError("`install reset` takes no `--source-imgref`", {
+      kind: "usage",
+      hint: "name the image with `--target-imgref`; a running system is installed from where it updates",
     });
   }
   await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
