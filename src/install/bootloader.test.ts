@@ -135,6 +135,7 @@ describe.skipIf(process.arch !== "x64")("systemd-boot", () => {
 /** Asks whether a disk, /dev/vda, has a place for the boot loader. The root is /dev/vda3. */
 async function askForPlace(setup: BootloaderSetup, disk: Disk): Promise<void> {
   const root = await mkdtemp(join(tmpdir(), "place-"));
+  await mkdir(join(root, "sys/firmware/efi"), { recursive: true });
   const superblock = Buffer.alloc(2048);
   superblock.writeUInt32LE(disk.features ?? 0, 1024 + 0x60);
   const files = {
@@ -154,13 +155,15 @@ async function askForPlace(setup: BootloaderSetup, disk: Disk): Promise<void> {
     ["? sfdisk --json /dev/vda", JSON.stringify({ partitiontable: { partitions } })],
   ] as const;
   const { ctx } = scriptedContext(root, [...looks, ...looks]);
-  await requirePlace(ctx, setup, {
+  const target = {
     root: "/target",
     kargs: [],
     boot: undefined,
     device: "/dev/vda3",
     disk: "/dev/vda",
-  });
+  };
+  const prepared = { options: { genericImage: disk.isGeneric } } as unknown as Prepared;
+  await requirePlace(ctx, setup, { prepared, target });
 }
 
 interface Disk {
@@ -168,6 +171,8 @@ interface Disk {
   readonly bootType?: string;
   /** The incompatible features of the ext4 at /boot. */
   readonly features?: number;
+  /** Whether the installing machine, which starts by EFI, makes it for another one. */
+  readonly isGeneric?: boolean;
 }
 
 const ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
@@ -190,7 +195,12 @@ describe("the place of systemd-boot", () => {
   });
 
   test.each([
-    ["no ESP", { types: [LINUX, XBOOTLDR_TYPE, LINUX] }, "needs an EFI system partition"],
+    ["no ESP", { types: [LINUX, XBOOTLDR_TYPE, LINUX] }, "has no EFI system partition"],
+    [
+      "no ESP for another machine",
+      { types: [LINUX, XBOOTLDR_TYPE, LINUX], isGeneric: true },
+      "needs an EFI system partition",
+    ],
     ["a /boot of another type", { types: [ESP_TYPE, LINUX, LINUX] }, "on an XBOOTLDR partition"],
     ["xfs", { types, bootType: "xfs" }, "on an XBOOTLDR partition"],
     ["ext4 as mke2fs makes it by default", { types, features: seeded }, "metadata_csum_seed"],
@@ -199,5 +209,24 @@ describe("the place of systemd-boot", () => {
       message: expect.stringContaining(message),
       kind: "unsupported",
     });
+  });
+});
+
+describe("the place of the image's GRUB on a disk without an ESP", () => {
+  const types = [LINUX, LINUX, LINUX];
+  const grub = (platforms: readonly ("i386-pc" | "x86_64-efi")[]): BootloaderSetup => ({
+    kind: "plain-grub",
+    program: "/usr/sbin/grub-install",
+    platforms,
+  });
+
+  test("is there for another machine, which may have a BIOS", async () => {
+    await askForPlace(grub(["i386-pc", "x86_64-efi"]), { types, isGeneric: true });
+  });
+
+  test("is missing if the image starts by EFI alone", async () => {
+    await expect(askForPlace(grub(["x86_64-efi"]), { types, isGeneric: true })).rejects.toThrow(
+      "GRUB for EFI needs an EFI system partition",
+    );
   });
 });

@@ -135,17 +135,20 @@ async function runBootupd(
   );
 }
 
+type PlaceRequest = Pick<BootloaderJob, "prepared" | "target">;
+
 /** Refuses a target where the boot loader would find no place. Changes nothing. */
 export async function requirePlace(
   ctx: Context,
   setup: BootloaderSetup,
-  target: InstallTarget,
+  request: PlaceRequest,
 ): Promise<void> {
-  if (setup.kind === "systemd-boot") return await requireSystemdPlaces(ctx, target);
+  if (setup.kind === "systemd-boot") return await requireSystemdPlaces(ctx, request);
   if (setup.kind !== "plain-grub") return;
+  const { prepared, target } = request;
   const { platforms } = setup;
   if (platforms.includes("i386-pc")) requireGrubDisk(target.disk);
-  if (!platforms.includes("x86_64-efi") || (await hasEsp(ctx, espOf(target)))) return;
+  if (!platforms.includes("x86_64-efi") || (await hasEsp(ctx, espOf(prepared, target)))) return;
   // A disk for any machine may be one for a BIOS alone.
   if (platforms.includes("i386-pc")) return;
   throw noEsp("GRUB for EFI");
@@ -159,8 +162,11 @@ function noEsp(what: string): BootcError {
 }
 
 /** systemd-boot reads entries only from the ESP, where ostree cannot write them, and from XBOOTLDR. */
-async function requireSystemdPlaces(ctx: Context, target: InstallTarget): Promise<void> {
-  if (!(await hasEsp(ctx, espOf(target)))) throw noEsp("systemd-boot");
+async function requireSystemdPlaces(
+  ctx: Context,
+  { prepared, target }: PlaceRequest,
+): Promise<void> {
+  if (!(await hasEsp(ctx, espOf(prepared, target)))) throw noEsp("systemd-boot");
   const boot = await readMount(ctx, join(target.root, "boot"));
   const disks = await readParentDisks(ctx, target.device);
   const partitions = (await Promise.all(disks.map((it) => readPartitions(ctx, it)))).flat();
@@ -186,7 +192,7 @@ async function installSystemd(
   { prepared, target, deployment, secureBootKeys }: BootloaderJob,
   found: FoundSystemdBoot,
 ): Promise<void> {
-  await withEsp(ctx, espOf(target), async () => {
+  await withEsp(ctx, espOf(prepared, target), async () => {
     const esp = await locateEsp(ctx, join(target.root, "boot"));
     await withChroot(ctx, { deployment, root: target.root }, () =>
       installSystemdBoot(ctx, deployment, {
@@ -215,15 +221,16 @@ async function installGrub(ctx: Context, job: BootloaderJob, grub: FoundGrub): P
       }),
     );
   const { platforms } = grub;
-  if (platforms.includes("x86_64-efi") && (await hasEsp(ctx, espOf(target)))) {
-    await withEsp(ctx, espOf(target), () => install(platforms));
+  if (platforms.includes("x86_64-efi") && (await hasEsp(ctx, espOf(prepared, target)))) {
+    await withEsp(ctx, espOf(prepared, target), () => install(platforms));
   } else {
     await install(platforms.filter((it) => it !== "x86_64-efi"));
   }
 }
 
-function espOf({ root, device }: InstallTarget): EspSearch {
-  return { boot: join(root, "boot"), source: device, isNeeded: true };
+function espOf({ options }: Prepared, { root, device }: InstallTarget): EspSearch {
+  const isGeneric = options.genericImage ?? false;
+  return { boot: join(root, "boot"), source: device, isNeeded: true, isGeneric };
 }
 
 /** Without a boot entry, the machine would look installed but would not start. */

@@ -170,7 +170,7 @@ async function requireInstallable(
   { prepared, target, facts }: Installable,
 ): Promise<void> {
   requireSupportedRoot(facts.prepareRoot);
-  await requirePlace(ctx, facts.bootloader, target);
+  await requirePlace(ctx, facts.bootloader, { prepared, target });
   if (facts.hasSelinuxPolicy && prepared.options.disableSelinux) {
     ctx.note("notice: Target has SELinux enabled, overriding to disable");
   }

@@ -59,7 +59,8 @@ export async function installOntoFilesystem(
 
 function describeEsp({ options, config }: Prepared, mounted: MountedRoot): EspSearch {
   const isNeeded = (options.bootloader ?? config?.bootloader) !== "none";
-  return { boot: bootOf(mounted), source: mounted.mount.source, isNeeded };
+  const isGeneric = options.genericImage ?? false;
+  return { boot: bootOf(mounted), source: mounted.mount.source, isNeeded, isGeneric };
 }
 
 async function warnOfRunningRoot(ctx: Context, root: string): Promise<void> {

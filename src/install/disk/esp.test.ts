@@ -18,7 +18,7 @@ async function machine({ isEfi, types }: { isEfi: boolean; types: readonly strin
   ]);
 }
 
-const search = { boot: "/target/boot", source: "/dev/sda2", isNeeded: true };
+const search = { boot: "/target/boot", source: "/dev/sda2", isNeeded: true, isGeneric: false };
 const LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
 const ESP = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
 
@@ -33,6 +33,12 @@ test("a machine that starts by EFI is not left without a place for its boot load
 test("nothing is mounted with a BIOS and no ESP", async () => {
   const { ctx, requireAllUsed } = await machine({ isEfi: false, types: [LINUX, LINUX] });
   expect(await withEsp(ctx, search, async () => "done")).toBe("done");
+  requireAllUsed();
+});
+
+test("a disk for another machine needs no ESP because this machine starts by EFI", async () => {
+  const { ctx, requireAllUsed } = await machine({ isEfi: true, types: [LINUX, LINUX] });
+  expect(await hasEsp(ctx, { ...search, isGeneric: true })).toBe(false);
   requireAllUsed();
 });
 

@@ -20,6 +20,8 @@ export interface EspSearch {
   readonly source: string;
   /** Whether a boot loader will look for the ESP. */
   readonly isNeeded: boolean;
+  /** Whether another machine will boot the disk; the firmware of this one then does not matter. */
+  readonly isGeneric: boolean;
 }
 
 /** Runs `work` with the ESP mounted at `/boot/efi`, if needed. Afterwards, mounts are as before. */
@@ -67,7 +69,10 @@ export async function locateEsp(ctx: Context, boot: string): Promise<PartitionPl
 const ESP_HINT = "mount the right one at /boot/efi of the root, or give `--bootloader none`";
 
 /** The ESP on the root's disks; undefined if there is none, as on a machine with a BIOS. */
-async function findEsp(ctx: Context, { source }: EspSearch): Promise<string | undefined> {
+async function findEsp(
+  ctx: Context,
+  { source, isGeneric }: EspSearch,
+): Promise<string | undefined> {
   const disks = await readParentDisks(ctx, source);
   const partitions = await Promise.all(disks.map((it) => readPartitions(ctx, it)));
   const found = partitions.flat().filter((it) => isEspType(it.type));
@@ -78,7 +83,7 @@ async function findEsp(ctx: Context, { source }: EspSearch): Promise<string | un
       { kind: "unsupported", hint: ESP_HINT },
     );
   }
-  if (esp === undefined && (await exists(join(ctx.root, "sys/firmware/efi")))) {
+  if (esp === undefined && !isGeneric && (await exists(join(ctx.root, "sys/firmware/efi")))) {
     throw new BootcError(
       `this machine starts by EFI, but ${disks.join(", ") || "the root"} has no EFI system partition`,
       { kind: "unsupported", hint: ESP_HINT },
