@@ -46,9 +46,7 @@ export async function decideBootloader(
   const wanted = options.bootloader ?? config?.bootloader;
   if (wanted === "none") return { kind: "none" };
   if (wanted === "systemd") {
-    const found = await requireSystemdBoot(has, process.arch);
-    if (!options.genericImage) await requireEfi(ctx);
-    return { kind: "systemd-boot", ...found };
+    return { kind: "systemd-boot", ...(await requireSystemdBoot(has, process.arch)) };
   }
   const isGrub = wanted === undefined || wanted === "grub";
   const bootupd = isGrub ? await detectBootupd(has) : undefined;
@@ -65,7 +63,12 @@ export async function decideBootloader(
   });
 }
 
-async function requireEfi(ctx: Context): Promise<void> {
+/** Refuses a boot loader that this machine's firmware cannot start. Needs no image, so it can come first. */
+export async function requireFirmware(
+  ctx: Context,
+  { options, config }: Pick<Prepared, "options" | "config">,
+): Promise<void> {
+  if ((options.bootloader ?? config?.bootloader) !== "systemd" || options.genericImage) return;
   if (await exists(join(ctx.root, "sys/firmware/efi"))) return;
   throw new BootcError("this machine starts by a BIOS, but systemd-boot needs EFI", {
     kind: "unsupported",

@@ -1,7 +1,11 @@
+import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { formatImageReference } from "../image/reference.ts";
 import { parsePrepareRoot } from "../sysroot/prepare-root.ts";
-import { decideTarget, requireSupportedRoot } from "./prepare.ts";
+import { scriptedContext } from "../testing/scripted-context.ts";
+import { decideTarget, prepareInstall, requireSupportedRoot } from "./prepare.ts";
 import type { InstallSource } from "./source.ts";
 
 const LAYOUT: InstallSource = {
@@ -77,3 +81,29 @@ test.each([
   if (refusal === undefined) expect(() => requireSupportedRoot(conf)).not.toThrow();
   else expect(() => requireSupportedRoot(conf)).toThrow(refusal);
 });
+
+test.each([
+  ["the command line", { bootloader: "systemd" }, 'bootloader = "grub"'],
+  ["the configuration", {}, 'bootloader = "systemd"'],
+] as const)(
+  "systemd-boot of %s needs EFI before anything is looked at",
+  async (_about, options, config) => {
+    const root = await mkdtemp(join(tmpdir(), "prepare-"));
+    const files = {
+      "proc/self/status": "Uid:\t0\t0\t0\t0\nCapBnd:\t000001ffffffffff\n",
+      "etc/bootc/install/10.toml": `[install]\n${config}\n`,
+    };
+    for (const [path, text] of Object.entries(files)) {
+      await mkdir(dirname(join(root, path)), { recursive: true });
+      await writeFile(join(root, path), text);
+    }
+    const request = { ...options, sourceImgref: "oci:/nonexistent", boundImages: "skip" } as const;
+    const prepare = (more: object) =>
+      prepareInstall(scriptedContext(root, []).ctx, { ...request, ...more });
+    await expect(prepare({})).rejects.toMatchObject({
+      message: "this machine starts by a BIOS, but systemd-boot needs EFI",
+      kind: "unsupported",
+    });
+    await expect(prepare({ genericImage: true })).rejects.not.toThrow("BIOS");
+  },
+);

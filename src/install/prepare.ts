@@ -17,7 +17,7 @@ import { type PrepareRoot, readPrepareRoot } from "../sysroot/prepare-root.ts";
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 import { openDirectory } from "../system/root/file-tree.ts";
-import { decideBootloader } from "./bootloader.ts";
+import { decideBootloader, requireFirmware } from "./bootloader.ts";
 import { showHostDevices } from "./machine/host-devices.ts";
 import { showHostDirectories, showOsbuildImages } from "./machine/host-directories.ts";
 import { requireLabelRights } from "./machine/label-rights.ts";
@@ -40,6 +40,7 @@ export async function prepareInstall(ctx: Context, options: InstallOptions): Pro
     await showHostDirectories(ctx);
     await requireBoundImages(ctx, { root: ctx.root, mode: options.boundImages });
   }
+  await requireFirmware(ctx, { options, config });
   if (!source.isOwnContainer || (await hasPolicy(ctx))) await requireLabelRights(ctx);
   const target = decideTarget(options, source, config);
   const { manifestDigest, config: imageConfig } = await planAlone(ctx, {
