@@ -18,7 +18,7 @@ export interface UkiParts {
 export function requireUkify(ctx: Context): void {
   if (isInPath(ctx, "ukify")) return;
   throw new BootcError("`ukify`: not found", {
-    hint: "install it, as a build stage with the package systemd-ukify has it",
+    hint: "install the package systemd-ukify, for example in a build stage",
   });
 }
 
