@@ -15,7 +15,7 @@ import { changeState } from "../../updates/machine/change-state.ts";
 import { readUpdatesConfig, requireRightConfig } from "../../updates/machine/read-config.ts";
 import { REAL_SURROUNDINGS } from "../../updates/machine/surroundings.ts";
 
-/** The message of the day: what is kept, and what pam_motd reads, which systemd-tmpfiles copies at each boot. */
+/** The message of the day, kept, and as pam_motd reads it: systemd-tmpfiles copies it at each boot. */
 const MOTDS = ["var/lib/bootc/health/motd", "run/motd.d/60-bootc-health"];
 
 /** Prints what is wrong, and fails if anything is. */

@@ -95,8 +95,8 @@ async function targetOf(source: string, name: string): Promise<KernelTarget | un
 }
 
 /**
- * Whether there is room for `count` kernels of this size: should another deployment be staged in place of this
- * one, its kernel has to fit as well, without ostree having to remove anything first.
+ * Whether there is room for `count` kernels of this size: should another deployment be staged in place of
+ * this one, its kernel has to fit as well, without ostree having to remove anything first.
  */
 async function hasRoomFor(count: number, boot: string, { targets }: KernelFiles): Promise<boolean> {
   const { bavail, bsize } = await statfs(boot);

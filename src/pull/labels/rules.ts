@@ -17,8 +17,8 @@ export interface PolicyRules {
   /** Paths that are looked up under other names, by where they begin. */
   readonly aliases: ReadonlyMap<string, string>;
   /**
-   * The files with these rules alone, which are given in their order. libselinux refuses compiled files without
-   * rules, so only the main one may have none.
+   * The files with these rules alone, which are given in their order. libselinux refuses compiled files
+   * without rules, so only the main one may have none.
    */
   format(some: readonly Rule[]): ContextFiles;
 }
