@@ -1,7 +1,5 @@
 // The journal of judged states, with a line for each, so that a run continues where the last one ended; and its table.
-import { appendFile, mkdir, readFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { errnoOf } from "../../src/errors.ts";
+import { appendLine, readLines, formatReport as reportOf } from "../journal-lines.ts";
 import type { Verdict } from "./judge.ts";
 import { PHASES, type Phase } from "./recordings.ts";
 import type { Kind } from "./states.ts";
@@ -32,17 +30,12 @@ export interface Judged extends Verdict {
 type Line = Run & Judged;
 
 export async function appendJudged(path: string, run: Run, judged: Judged): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  // The line break comes first, so that a half-written line stays separate.
-  await appendFile(path, `\n${JSON.stringify({ ...run, ...judged } satisfies Line)}`);
+  await appendLine(path, { ...run, ...judged } satisfies Line);
 }
 
 /** The states judged in `run`; if one was judged again, only the last time. */
 export async function readJudged(path: string, run: Run): Promise<readonly Judged[]> {
-  const lines = (await readIfAny(path)).split("\n").flatMap((line) => {
-    const it = line.endsWith("}") ? (JSON.parse(line) as Line) : undefined;
-    return it !== undefined && isOf(it, run) ? [it] : [];
-  });
+  const lines = (await readLines<Line>(path)).filter((it) => isOf(it, run));
   return [...new Map(lines.map((it) => [it.number, it])).values()];
 }
 
@@ -50,15 +43,6 @@ function isOf(line: Line, run: Run): boolean {
   return (
     line.recording === run.recording && line.made === run.made && line.executable === run.executable
   );
-}
-
-async function readIfAny(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return "";
-    throw error;
-  }
 }
 
 export interface Results {
@@ -107,23 +91,10 @@ export function formatTable(results: readonly Results[]): string {
   return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-/** A report in vitest's format, with each state as a test, so that it is counted with the suites. */
+/** Each state is a test. */
 export function formatReport(results: readonly Results[], file: string): string {
-  const tests = results.flatMap(({ recording, judged }) =>
-    judged.map(({ number, problems }) => ({
-      status: problems.length === 0 ? "passed" : "failed",
-      fullName: [`${recording} ${number}`, ...problems].join("; "),
-    })),
+  const states = results.flatMap(({ recording, judged }) =>
+    judged.map(({ number, problems }) => ({ name: `${recording} ${number}`, problems })),
   );
-  const failed = tests.filter((it) => it.status === "failed").length;
-  return JSON.stringify({
-    success: failed === 0,
-    numPassedTests: tests.length - failed,
-    numFailedTests: failed,
-    numPendingTests: 0,
-    numTodoTests: 0,
-    testResults: [
-      { name: file, status: failed === 0 ? "passed" : "failed", assertionResults: tests },
-    ],
-  });
+  return reportOf(states, file);
 }

@@ -4,9 +4,10 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { formatReport } from "../journal-lines.ts";
 import { type EncapsulatedSeed, makeEncapsulated } from "./encapsulated.ts";
 import { goodInput, type Kind, makeInput } from "./inputs.ts";
-import { appendTrial, formatReport, formatTable, type Run, readTrials } from "./journal.ts";
+import { appendTrial, formatTable, type Run, readTrials } from "./journal.ts";
 import { runTrial, type Trial } from "./trial.ts";
 
 const TOP = join(import.meta.dirname, "../..");

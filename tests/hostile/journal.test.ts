@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { describeCounts, parseCounts } from "../../xtask/suites/counts.ts";
-import { appendTrial, formatReport, formatTable, readTrials } from "./journal.ts";
+import { formatReport } from "../journal-lines.ts";
+import { appendTrial, formatTable, readTrials } from "./journal.ts";
 import type { Trial } from "./trial.ts";
 
 const RUN = { seed: "1", executable: "abc" };

@@ -1,7 +1,5 @@
 // The journal of trials, with a line for each, so that a run continues where the last one ended; and its tables.
-import { appendFile, mkdir, readFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { errnoOf } from "../../src/errors.ts";
+import { appendLine, readLines } from "../journal-lines.ts";
 import type { Trial } from "./trial.ts";
 
 /** The run that a line belongs to: the same inputs and the same program. */
@@ -14,31 +12,13 @@ export interface Run {
 type Line = Run & Trial;
 
 export async function appendTrial(path: string, run: Run, trial: Trial): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  // The line break comes first, so that a half-written line stays separate.
-  await appendFile(path, `\n${JSON.stringify({ ...run, ...trial } satisfies Line)}`);
+  await appendLine(path, { ...run, ...trial } satisfies Line);
 }
 
 /** The trials of `run`; another seed's or another program's are left out. */
 export async function readTrials(path: string, run: Run): Promise<readonly Trial[]> {
-  return (await readIfAny(path)).split("\n").flatMap((line) => {
-    const it = parseLine(line);
-    return it !== undefined && it.seed === run.seed && it.executable === run.executable ? [it] : [];
-  });
-}
-
-/** A killed run may leave a half-written line. */
-function parseLine(line: string): Line | undefined {
-  return line.endsWith("}") ? (JSON.parse(line) as Line) : undefined;
-}
-
-async function readIfAny(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return "";
-    throw error;
-  }
+  const lines = await readLines<Line>(path);
+  return lines.filter((it) => it.seed === run.seed && it.executable === run.executable);
 }
 
 /** By what was damaged: how many, with which status they ended, how long the slowest took, what was wrong. */
@@ -60,26 +40,4 @@ export function formatTable(trials: readonly Trial[]): string {
     row("all", trials),
   ];
   return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
-}
-
-/** A report in vitest's format, with each trial as a test, so that it is counted with the suites. */
-export function formatReport(trials: readonly Trial[], file: string): string {
-  const failed = trials.filter((it) => it.problems.length > 0);
-  return JSON.stringify({
-    success: failed.length === 0,
-    numPassedTests: trials.length - failed.length,
-    numFailedTests: failed.length,
-    numPendingTests: 0,
-    numTodoTests: 0,
-    testResults: [
-      {
-        name: file,
-        status: failed.length === 0 ? "passed" : "failed",
-        assertionResults: trials.map((it) => ({
-          status: it.problems.length === 0 ? "passed" : "failed",
-          fullName: [it.name, ...it.problems].join("; "),
-        })),
-      },
-    ],
-  });
 }
