@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import type { OstreeVersion } from "./ostree-versions.ts";
 import { pushImage } from "./pushed-images.ts";
 import type { Registry } from "./registry.ts";
-import { makeHost, type SimulatedHost } from "./simulated-boot.ts";
+import { installFromRegistry, makeHost, type SimulatedHost } from "./simulated-boot.ts";
 
 export const SCRIPT = "sh /run/checkout/packaging/rootfs/usr/lib/bootc/health";
 export const REBOOT = "systemctl start --no-block --job-mode=replace-irreversibly reboot.target";
@@ -61,12 +61,7 @@ export async function makeHealthHost(version: OstreeVersion, registry: Registry)
   };
   await push("1");
   const host = makeHost(version);
-  const outcome = host.bootcOutside(
-    ...["internals", "ostree-container", "image", "deploy", `--sysroot=${host.sysroot}`],
-    ...["--stateroot=default", `--imgref=ostree-unverified-registry:${name}:latest`],
-    ...["--insecure-skip-tls-verification", "--karg=root=UUID=x"],
-  );
-  expect(outcome.status, outcome.stderr).toBe(0);
+  installFromRegistry(host, name);
   const health = { host, push, ...actionsOn(host) };
   health.start();
   return health;

@@ -5,7 +5,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { sidOstree } from "./ostree-versions.ts";
 import { pushImage } from "./pushed-images.ts";
 import { type Registry, startRegistry } from "./registry.ts";
-import { makeHost, missing, type SimulatedHost, simulatedOstrees } from "./simulated-boot.ts";
+import {
+  installFromRegistry,
+  makeHost,
+  missing,
+  type SimulatedHost,
+  simulatedOstrees,
+} from "./simulated-boot.ts";
 
 const versions = missing ? simulatedOstrees : [...simulatedOstrees, sidOstree()];
 const KERNEL = "vmlinuz-6.1.0";
@@ -39,12 +45,7 @@ describe.skipIf(missing).each(versions)("the kernel of an update on ostree $vers
     host = makeHost(version);
     mkdirSync(boot(), { recursive: true });
     execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bootMib}M`, "tmpfs", boot()]);
-    const outcome = host.bootcOutside(
-      ...["internals", "ostree-container", "image", "deploy", `--sysroot=${host.sysroot}`],
-      ...["--stateroot=default", `--imgref=ostree-unverified-registry:${name}:latest`],
-      ...["--insecure-skip-tls-verification", "--karg=root=UUID=x"],
-    );
-    expect(outcome.status, outcome.stderr).toBe(0);
+    installFromRegistry(host, name);
   };
   afterEach(() => {
     execFileSync("umount", [boot()]);

@@ -3,7 +3,13 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { pushImage } from "./pushed-images.ts";
 import { type Registry, startRegistry } from "./registry.ts";
-import { makeHost, missing, type SimulatedHost, simulatedOstrees } from "./simulated-boot.ts";
+import {
+  installFromRegistry,
+  makeHost,
+  missing,
+  type SimulatedHost,
+  simulatedOstrees,
+} from "./simulated-boot.ts";
 
 const newest = simulatedOstrees.slice(-1);
 const ROLLOUT = "org.containers.bootc.rollout";
@@ -33,12 +39,7 @@ describe.skipIf(missing).each(newest)("automatic updates on ostree $version", (v
     name = `${registry.address}/updates-${count++}`;
     await push({});
     host = makeHost(version);
-    const outcome = host.bootcOutside(
-      ...["internals", "ostree-container", "image", "deploy", `--sysroot=${host.sysroot}`],
-      ...["--stateroot=default", `--imgref=ostree-unverified-registry:${name}:latest`],
-      ...["--insecure-skip-tls-verification", "--karg=root=UUID=x"],
-    );
-    expect(outcome.status, outcome.stderr).toBe(0);
+    installFromRegistry(host, name);
   });
   afterEach(() => host.remove());
 

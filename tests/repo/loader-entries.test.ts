@@ -7,7 +7,7 @@ import { sidOstree, trixieOstree } from "./ostree-versions.ts";
 import { readSamples } from "./page-samples.ts";
 import { pushImage } from "./pushed-images.ts";
 import { type Registry, startRegistry } from "./registry.ts";
-import { makeHost, missing, type SimulatedHost } from "./simulated-boot.ts";
+import { installFromRegistry, makeHost, missing, type SimulatedHost } from "./simulated-boot.ts";
 
 const TUNED = "x-options-source-tuned";
 const ADMIN = "x-options-source-admin";
@@ -155,13 +155,7 @@ describe.skipIf(missing)("arguments that are staged, and then another image", ()
     name = `${registry.address}/loader-entries`;
     await push("latest", "1", '["image=1", "quiet"]');
     host = makeHost(sidOstree());
-    const outcome = host.bootcOutside(
-      ...["internals", "ostree-container", "image", "deploy", `--sysroot=${host.sysroot}`],
-      ...["--stateroot=default", `--imgref=ostree-unverified-registry:${name}:latest`],
-      ...["--insecure-skip-tls-verification", "--karg=root=UUID=x"],
-      ...["--karg=image=1", "--karg=quiet"],
-    );
-    expect(outcome.status, outcome.stderr).toBe(0);
+    installFromRegistry(host, name, ["image=1", "quiet"]);
   });
   afterAll(async () => {
     host?.remove();

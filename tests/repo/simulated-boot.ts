@@ -68,6 +68,21 @@ export interface SimulatedHost {
   remove(): void;
 }
 
+/** Makes `host` one of an image: the one that a registry has as `name`, with the tag `latest`. */
+export function installFromRegistry(
+  host: SimulatedHost,
+  name: string,
+  kargs: readonly string[] = [],
+): void {
+  const { status, stderr } = host.bootcOutside(
+    ...["internals", "ostree-container", "image", "deploy", `--sysroot=${host.sysroot}`],
+    ...["--stateroot=default", `--imgref=ostree-unverified-registry:${name}:latest`],
+    ...["--insecure-skip-tls-verification", "--karg=root=UUID=x"],
+    ...kargs.map((it) => `--karg=${it}`),
+  );
+  if (status !== 0) throw new Error(`the host cannot be installed: ${stderr}`);
+}
+
 export interface Entering {
   readonly program: string;
   readonly args: readonly string[];

@@ -5,7 +5,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { chosenSeed, createRandom } from "./images/random.ts";
 import { pushImage } from "./pushed-images.ts";
 import { type Registry, startRegistry } from "./registry.ts";
-import { makeHost, missing, type SimulatedHost, simulatedOstrees } from "./simulated-boot.ts";
+import {
+  installFromRegistry,
+  makeHost,
+  missing,
+  type SimulatedHost,
+  simulatedOstrees,
+} from "./simulated-boot.ts";
 
 /** How many of the steps; `BOOTC_TEST_KILLS=1000` is all, and takes some minutes. */
 const KILLS = Number(process.env.BOOTC_TEST_KILLS ?? 4);
@@ -36,12 +42,7 @@ describe.skipIf(missing).each(newest)("a run that is cut off, with ostree $versi
     name = `${registry.address}/killed-${count++}`;
     await push("0");
     host = makeHost(version);
-    const outcome = host.bootcOutside(
-      ...["internals", "ostree-container", "image", "deploy", `--sysroot=${host.sysroot}`],
-      ...["--stateroot=default", `--imgref=ostree-unverified-registry:${name}:latest`],
-      ...["--insecure-skip-tls-verification", "--karg=root=UUID=x"],
-    );
-    expect(outcome.status, outcome.stderr).toBe(0);
+    installFromRegistry(host, name);
   });
   afterEach(() => host.remove());
 

@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { pushImage } from "./pushed-images.ts";
 import { type Registry, startRegistry } from "./registry.ts";
-import { makeHost, missing, type SimulatedHost, simulatedOstrees } from "./simulated-boot.ts";
+import {
+  installFromRegistry,
+  makeHost,
+  missing,
+  type SimulatedHost,
+  simulatedOstrees,
+} from "./simulated-boot.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../docs/kubernetes.md"), "utf8");
 const find = (pattern: RegExp) => pattern.exec(page)?.[1] ?? "";
@@ -46,12 +52,7 @@ describe.skipIf(missing).each(simulatedOstrees.slice(-1))(
       const first = await push("1");
       const node = makeHost(version);
       host = node;
-      const outcome = node.bootcOutside(
-        ...["internals", "ostree-container", "image", "deploy", `--sysroot=${node.sysroot}`],
-        ...["--stateroot=default", `--imgref=ostree-unverified-registry:${name}:latest`],
-        ...["--insecure-skip-tls-verification", "--karg=root=UUID=x"],
-      );
-      expect(outcome.status, outcome.stderr).toBe(0);
+      installFromRegistry(node, name);
       const must = (command: string) => {
         const ran = node.shell(command);
         expect(ran.status, `${command}: ${ran.stderr}`).toBe(0);
