@@ -10,7 +10,13 @@ import {
   type OstreeReference,
 } from "../image/reference.ts";
 import { type ProgressDisplay, showProgress } from "../progress/show.ts";
-import { describePlan, type PullPlan, plannedImage, planPull } from "../pull/plan/plan.ts";
+import {
+  closePlan,
+  describePlan,
+  type PullPlan,
+  plannedImage,
+  planPull,
+} from "../pull/plan/plan.ts";
 import { pullImage } from "../pull/pull.ts";
 import type { PulledImage, PullRequest } from "../pull/request.ts";
 import { withProtection } from "../repository/protection.ts";
@@ -86,11 +92,6 @@ export async function withPulledImage<T>(
     });
     return await pullPlanned(ctx, plan, display, work);
   });
-}
-
-/** Lets skopeo end, which a plan to fetch something keeps for the download. */
-export function closePlan(plan: PullPlan): void {
-  if (plan.kind === "fetch") plan.opened?.close();
 }
 
 /** An image that the host's container storage has is brought up to date there, and read from there. */

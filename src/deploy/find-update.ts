@@ -2,6 +2,7 @@
 import type { HostDocument } from "../host/document.ts";
 import { decideUpgrade, type UpgradeDecision } from "../host/upgrade.ts";
 import {
+  closePlan,
   forgetUpdate,
   type ImageContent,
   type PullPlan,
@@ -10,7 +11,7 @@ import {
 } from "../pull/plan/plan.ts";
 import type { Context } from "../system/context.ts";
 import { announceChange } from "./after-change.ts";
-import { closePlan, type DeployRequest, planDeploy, withProgress } from "./deploy-image.ts";
+import { type DeployRequest, planDeploy, withProgress } from "./deploy-image.ts";
 
 export interface OfferedImage {
   readonly decision: UpgradeDecision;

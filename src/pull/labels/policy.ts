@@ -86,11 +86,12 @@ async function openFiles(
   const held = new Map<string, Uint8Array>();
   const names: string[] = [];
   for (const [name, checksum] of files) {
-    const known = digests.get(checksum);
-    if (known === undefined) held.set(name, await readFileContent(repo, checksum));
-    const digest = known ?? sha256(held.get(name) ?? new Uint8Array());
-    digests.set(checksum, digest);
-    names.push(`${name} ${digest}\n`);
+    if (!digests.has(checksum)) {
+      const content = await readFileContent(repo, checksum);
+      held.set(name, content);
+      digests.set(checksum, sha256(content));
+    }
+    names.push(`${name} ${digests.get(checksum)}\n`);
   }
   return {
     key: sha256(Buffer.from(names.join(""))),

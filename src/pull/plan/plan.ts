@@ -287,6 +287,11 @@ function requireVerifiable(
   );
 }
 
+/** Lets skopeo end, which a plan to fetch something keeps for the download. */
+export function closePlan(plan: PullPlan): void {
+  if (plan.kind === "fetch") plan.opened?.close();
+}
+
 /** The image that the repository has after the plan is carried out, unless the tag moves meanwhile. */
 export function plannedImage(plan: PullPlan): ImageContent {
   return plan.kind === "fetch" ? plan.offered : plan.stored;
