@@ -61,7 +61,7 @@ export function resolveHelp(program: AnyCommand, argv: readonly string[]): reado
  * are a program and `[args...]`. Options among them would be taken for ours, and `--help` for a question
  * about us.
  */
-export function separatePassedWords(
+export function markPassedArguments(
   program: AnyCommand,
   argv: readonly string[],
 ): readonly string[] {
@@ -71,12 +71,12 @@ export function separatePassedWords(
     if (word.startsWith("-")) continue;
     const next = findSubcommand(command, word);
     if (next !== undefined) command = next;
-    else return passesWordsOn(command) ? [...argv.slice(0, i), "--", ...argv.slice(i)] : argv;
+    else return passesArgumentsOn(command) ? [...argv.slice(0, i), "--", ...argv.slice(i)] : argv;
   }
   return argv;
 }
 
-function passesWordsOn({ registeredArguments }: AnyCommand): boolean {
+function passesArgumentsOn({ registeredArguments }: AnyCommand): boolean {
   const last = registeredArguments.at(-1);
   return registeredArguments.length > 1 && last?.variadic === true && last.name() === "args";
 }

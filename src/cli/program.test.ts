@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { listVerbs, readCompatibility } from "../testing/compatibility.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
-import { separatePassedWords } from "./asked-command.ts";
+import { markPassedArguments } from "./asked-command.ts";
 import type { AnyCommand } from "./commander.ts";
 import { createProgram } from "./program.ts";
 
@@ -144,7 +144,7 @@ test.each([
   ["completion bash --version", "completion bash --version"],
   ["unknown x -h", "unknown x -h"],
 ])("%s is read as %s", (given, want) => {
-  expect(separatePassedWords(createProgram(ctx), given.split(" "))).toEqual(want.split(" "));
+  expect(markPassedArguments(createProgram(ctx), given.split(" "))).toEqual(want.split(" "));
 });
 test("the table has every command that bootc 1.x has as well", () => {
   const own = readCompatibility().filter((it) => it.status === "own");

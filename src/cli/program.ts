@@ -2,7 +2,7 @@
 import type { Context } from "../system/context.ts";
 import { createContext } from "../system/run.ts";
 import { VERSION } from "../version.ts";
-import { asksForJson, resolveHelp, separatePassedWords } from "./asked-command.ts";
+import { asksForJson, markPassedArguments, resolveHelp } from "./asked-command.ts";
 import { type AnyCommand, Command, CommanderError, Option } from "./commander.ts";
 import { usageError } from "./usage-error.ts";
 import { declareCompletion } from "./verbs/completion.ts";
@@ -50,10 +50,10 @@ export async function runProgram(argv: readonly string[], { signal, form }: Run)
     form.isJson = json === true;
     isVerbose = verbose === true && command.options.includes(TRACE);
   });
-  let words = argv;
+  let args = argv;
   try {
-    words = separatePassedWords(program, resolveHelp(program, argv));
-    await program.parseAsync([...words], { from: "user" });
+    args = markPassedArguments(program, resolveHelp(program, argv));
+    await program.parseAsync([...args], { from: "user" });
     return 0;
   } catch (error) {
     form.isJson ||= asksForJson(program, argv);
@@ -62,7 +62,7 @@ export async function runProgram(argv: readonly string[], { signal, form }: Run)
     if (error.exitCode === 0) return 0;
     const isHelp = error.code === "commander.help";
     if (isHelp && !form.isJson) return 2; // printed because the command is missing
-    throw usageError(isHelp ? "error: a command is missing" : error.message, program, words);
+    throw usageError(isHelp ? "error: a command is missing" : error.message, program, args);
   }
 }
 

@@ -1,5 +1,5 @@
 // What happens to a new system from the shutdown before its first start until it has proved itself, or the
-// one before runs again. /usr/lib/bootc/health does this without bootc; a test compares it with this table.
+// previous one runs again. /usr/lib/bootc/health does this without bootc; a test compares it with this table.
 
 export const STATES = ["none", "armed", "trying", "returning", "returned", "stuck"] as const;
 export type HealthState = (typeof STATES)[number];

@@ -52,7 +52,8 @@ export function parseUnits(text: string): readonly ShownUnit[] {
 
 export async function readFailedUnits(ctx: Context): Promise<readonly string[]> {
   const args = ["list-units", "--state=failed", "--all", "--plain", "--no-legend", "--no-pager"];
-  return firstWords(await ctx.read("systemctl", args, LIMIT));
+  const lines = linesOf(await ctx.read("systemctl", args, LIMIT));
+  return lines.flatMap((line) => line.trim().split(/\s+/)[0] || []);
 }
 
 /** What systemd works on or waits with. */
@@ -62,22 +63,18 @@ export async function readJobs(ctx: Context): Promise<readonly Job[]> {
 }
 
 export function parseJobs(text: string): readonly Job[] {
-  return text
-    .split("\n")
-    .filter((it) => it.trim() !== "")
-    .map((line) => {
-      const [, unit = "", , state = ""] = line.trim().split(/\s+/);
-      return { unit, state, line };
-    });
+  return linesOf(text).map((line) => {
+    const [, unit = "", , state = ""] = line.trim().split(/\s+/);
+    return { unit, state, line };
+  });
 }
 
 /** The last lines of a unit in this boot's journal. */
 export async function readUnitJournal(ctx: Context, unit: string): Promise<readonly string[]> {
   const args = ["--boot", `--unit=${unit}`, "--lines=10", "--no-pager", "--quiet"];
-  const text = await ctx.read("journalctl", args, LIMIT);
-  return text.split("\n").filter((it) => it.trim() !== "");
+  return linesOf(await ctx.read("journalctl", args, LIMIT));
 }
 
-function firstWords(text: string): readonly string[] {
-  return text.split("\n").flatMap((line) => line.trim().split(/\s+/)[0] || []);
+function linesOf(text: string): readonly string[] {
+  return text.split("\n").filter((it) => it.trim() !== "");
 }
