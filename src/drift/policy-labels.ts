@@ -1,7 +1,8 @@
 // Which SELinux labels the policy of the running system wants for what is in a directory.
 import { join } from "node:path";
-import { findPolicy, openFileLabels } from "../native/selabel.ts";
+import { openFileLabels } from "../native/selabel.ts";
 import type { Context } from "../system/context.ts";
+import { findPolicy } from "../system/selinux-policy.ts";
 import type { DriftEntry } from "./entries.ts";
 
 /**

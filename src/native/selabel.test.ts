@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { callWithNonsense } from "../testing/libc-nonsense.ts";
 import { openLibrary } from "./ffi.ts";
-import { type FileLabels, findPolicy, openFileLabels, parsePolicyType } from "./selabel.ts";
+import { type FileLabels, openFileLabels } from "./selabel.ts";
 
 const DIRECTORY = 0o040755;
 const FILE = 0o100644;
@@ -153,30 +153,4 @@ describe.skipIf(!hasLibrary)("libselinux", () => {
     const policy = writePolicy("one", { file_contexts: ["/etc etc_t"] });
     expect(() => openFileLabels(policy)).toThrow(/has no label for `\/`/);
   });
-});
-
-test.each([
-  { config: "SELINUX=enforcing\nSELINUXTYPE=targeted\n", want: "targeted" },
-  { config: "SELINUX=Permissive\nSELINUXTYPE= default \n", want: "default" },
-  { config: "SELINUXTYPE=one\nSELINUX=enforcing\nSELINUXTYPE=two", want: "two" },
-  { config: "SELINUX=disabled\nSELINUXTYPE=targeted\n", want: undefined },
-  { config: "# SELINUX=enforcing\n SELINUX=enforcing\nSELINUXTYPE=x\n", want: undefined },
-  { config: "SELINUX=enforcing\n", want: undefined },
-  { config: "SELINUX=enforcing\nSELINUXTYPE= \n", want: undefined },
-  { config: "", want: undefined },
-])("$config enables $want", ({ config, want }) => {
-  expect(parsePolicyType(config)).toBe(want);
-});
-
-test("the policy of a system is below etc, and that of a commit below usr/etc", async () => {
-  const config = "SELINUX=enforcing\nSELINUXTYPE=targeted\n";
-  expect(await findPolicy(root)).toBeUndefined();
-  mkdirSync(join(root, "usr/etc/selinux"), { recursive: true });
-  expect(await findPolicy(root)).toBeUndefined();
-  writeFileSync(join(root, "usr/etc/selinux/config"), config);
-  expect(await findPolicy(root)).toBe(join(root, "usr/etc/selinux/targeted"));
-  mkdirSync(join(root, "etc/selinux"), { recursive: true });
-  expect(await findPolicy(root)).toBeUndefined();
-  writeFileSync(join(root, "etc/selinux/config"), config);
-  expect(await findPolicy(root)).toBe(join(root, "etc/selinux/targeted"));
 });

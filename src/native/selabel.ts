@@ -2,7 +2,6 @@
 import { constants } from "node:os";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
-import { exists, readFileIfAny } from "../system/files.ts";
 import {
   addressOf,
   clearErrno,
@@ -38,31 +37,6 @@ const FUNCTIONS = {
 type Functions = Library<typeof FUNCTIONS>["functions"];
 
 const LIBRARY = "libselinux.so.1";
-
-/**
- * The policy that `ostree commit --selinux-policy=ROOT` would label by: the folder `etc/selinux/TYPE` below
- * `root`, or `usr/etc/selinux/TYPE` when there is no `etc/selinux`. Undefined when there is none or its
- * `config` has SELinux disabled: then ostree labels nothing.
- */
-export async function findPolicy(root: string): Promise<string | undefined> {
-  const inRoot = join(root, "etc/selinux");
-  const selinux = (await exists(inRoot)) ? inRoot : join(root, "usr/etc/selinux");
-  const config = await readFileIfAny(join(selinux, "config"));
-  const type = config === undefined ? undefined : parsePolicyType(config);
-  return type === undefined ? undefined : join(selinux, type);
-}
-
-/**
- * The policy that a `selinux/config` enables, parsed as ostree does. Undefined when SELinux is off, and when
- * no policy is named: ostree crashes then.
- */
-export function parsePolicyType(config: string): string | undefined {
-  const lines = config.split("\n");
-  const valuesOf = (key: string) =>
-    lines.flatMap((it) => (it.startsWith(key) ? [it.slice(key.length)] : []));
-  if (!valuesOf("SELINUX=").some((it) => /^(?:enforcing|permissive)/i.test(it))) return undefined;
-  return valuesOf("SELINUXTYPE=").at(-1)?.trim() || undefined;
-}
 
 export interface LabelsOptions {
   /** The folder has some rules of a policy that was opened before, perhaps none for the root. */

@@ -135,6 +135,23 @@ describe("with SELinux", () => {
       other: { ...policy("usr/etc", "2"), ...policy("etc", "1") },
     },
     { what: "one none", booted: policy("etc", "1"), other: {}, want: DIFFERENT },
+    {
+      what: "the one that ostree loads, of several that are named",
+      booted: policy("etc", "1"),
+      other: {
+        ...policy("etc", "1"),
+        "etc/selinux/config": "SELINUX=enforcing\nSELINUXTYPE=mls\nSELINUXTYPE= targeted \n",
+      },
+    },
+    {
+      what: "one switched off",
+      booted: policy("etc", "1"),
+      other: {
+        ...policy("etc", "1"),
+        "etc/selinux/config": "SELINUX=disabled\nSELINUXTYPE=targeted\n",
+      },
+      want: DIFFERENT,
+    },
   ])("the policies count: $what", async ({ booted, other, want }) => {
     expect(await obstacle({ files, booted, other })).toBe(want);
   });

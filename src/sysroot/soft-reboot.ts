@@ -4,11 +4,12 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Deployment } from "../host/deployment.ts";
 import type { SoftRebootFacts } from "../host/soft-reboot.ts";
-import { parseKeyfile } from "../ostree/keyfile.ts";
 import { isAtLeast, readOstree } from "../programs/ostree/version.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny, readNamesIfAny } from "../system/files.ts";
+import { isSelinuxOn } from "../system/label.ts";
 import { openDirectory } from "../system/root/file-tree.ts";
+import { findPolicy } from "../system/selinux-policy.ts";
 import { deploymentDir } from "./paths.ts";
 import { isComposefsCertain, parseComposefs, readPrepareRoot } from "./prepare-root.ts";
 
@@ -37,30 +38,19 @@ async function usesComposefs(ctx: Context, deployment: Deployment): Promise<bool
 }
 
 async function hasSamePolicy(ctx: Context, a: Deployment, b: Deployment): Promise<boolean> {
-  if (!(await exists(join(ctx.root, "sys/fs/selinux/enforce")))) return true;
+  if (!(await isSelinuxOn(ctx))) return true;
   const [left, right] = await Promise.all([a, b].map((it) => hashPolicy(ctx, it)));
   return left === right;
 }
 
-/** The SHA-256 of the newest binary policy in a deployment; undefined when it has none. */
+/**
+ * The SHA-256 of the newest binary policy in a deployment; undefined when it enables none. A staged
+ * deployment may get its /etc only when it is finalized, and until then has its policy in /usr/etc.
+ */
 async function hashPolicy(ctx: Context, deployment: Deployment): Promise<string | undefined> {
-  // A staged deployment may get its /etc only when it is finalized.
-  const tops = ["etc", "usr/etc"].map((etc) =>
-    join(deploymentDir(ctx, deployment), etc, "selinux"),
-  );
-  for (const top of tops) {
-    const config = await readFileIfAny(join(top, "config"));
-    if (config !== undefined) return await hashPolicyBelow(top, config);
-  }
-  return undefined;
-}
-
-async function hashPolicyBelow(top: string, config: string): Promise<string | undefined> {
-  const type = parseKeyfile(config).lines.find(
-    (line) => line.kind === "entry" && line.key === "SELINUXTYPE",
-  );
-  if (type?.kind !== "entry") return undefined;
-  const dir = join(top, type.rawValue, "policy");
+  const policy = await findPolicy(deploymentDir(ctx, deployment));
+  if (policy === undefined) return undefined;
+  const dir = join(policy, "policy");
   const newest = (await readNamesIfAny(dir))
     .filter((name) => /^policy\.\d+$/.test(name))
     .sort((x, y) => Number(x.slice(7)) - Number(y.slice(7)))

@@ -14,9 +14,10 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { findPolicy, openFileLabels } from "../../src/native/selabel.ts";
+import { openFileLabels } from "../../src/native/selabel.ts";
 import { createLabelSource } from "../../src/pull/labels/lookups.ts";
 import { divideContexts } from "../../src/pull/labels/parts.ts";
+import { findPolicy } from "../../src/system/selinux-policy.ts";
 import { parseLabels } from "../../src/testing/ostree-labels.ts";
 import { craftedPolicy, wholeSelinuxPolicy } from "./images/selinux-policy.ts";
 import { ostreeVersions } from "./ostree-versions.ts";

@@ -4,10 +4,11 @@ import { realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { BootcError, doing } from "../../errors.ts";
 import { type Libc, openLibc } from "../../native/libc.ts";
-import { type FileLabels, findPolicy, openFileLabels } from "../../native/selabel.ts";
+import { type FileLabels, openFileLabels } from "../../native/selabel.ts";
 import type { Context } from "../../system/context.ts";
 import { requireRoot } from "../../system/privileges.ts";
 import { readMount } from "../../system/root/mounts.ts";
+import { findPolicy } from "../../system/selinux-policy.ts";
 
 export interface RelabelOptions {
   readonly asPath?: string;

@@ -3,10 +3,11 @@ import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
-import { type FileLabels, openFileLabels, parsePolicyType } from "../../native/selabel.ts";
+import { type FileLabels, openFileLabels } from "../../native/selabel.ts";
 import { exists, ifMissing } from "../../system/files.ts";
 import { openDirectory } from "../../system/root/file-tree.ts";
 import { resolveInRoot } from "../../system/root/in-root.ts";
+import { parsePolicyType } from "../../system/selinux-policy.ts";
 import {
   CONTEXTS,
   CONTEXTS_BYTES_MAX,

@@ -1,11 +1,11 @@
 // The SELinux policy in a tree: which one its configuration enables, and the files that labels come from.
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
-import { parsePolicyType } from "../../native/selabel.ts";
 import { sha256 } from "../../ostree/objects.ts";
 import { readFileContent, readFileSize } from "../../repository/files.ts";
 import type { CommittedTree } from "../../repository/tree.ts";
 import { resolveInTree } from "../../system/root/in-root.ts";
+import { parsePolicyType } from "../../system/selinux-policy.ts";
 import { CONTEXTS, CONTEXTS_BYTES_MAX } from "./contexts.ts";
 import type { ContextFiles } from "./rules.ts";
 
