@@ -1,7 +1,7 @@
 // The booted system's repository, mounted read-only for everybody, made writable for us alone.
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
-import { remount } from "../programs/disk/mount.ts";
+import { makeWritable } from "../programs/disk/mount.ts";
 import type { Context } from "../system/context.ts";
 import { exists, isSameFile } from "../system/files.ts";
 import { readPrivileges } from "../system/privileges.ts";
@@ -26,7 +26,7 @@ export async function makeSysrootWritable(
   }
   await enterPrivateMounts(ctx, { progressDescriptor });
   const sysroot = await readMount(ctx, "/sysroot");
-  if (sysroot?.isReadOnly) await remount(ctx, "/sysroot", "rw", { isQuiet: true });
+  if (sysroot?.isReadOnly) await makeWritable(ctx, "/sysroot");
 }
 
 /** The same if `repo` is the booted system's repository; leaves any other alone. */

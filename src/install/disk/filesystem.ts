@@ -6,7 +6,7 @@ import { parseKargs } from "../../host/kargs.ts";
 import { readFilesystemUuid } from "../../programs/disk/blkid.ts";
 import { clearImmutable } from "../../programs/disk/fs.ts";
 import { readParentDisk } from "../../programs/disk/lsblk.ts";
-import { remount, withTreeBound } from "../../programs/disk/mount.ts";
+import { makeWritable, withTreeBound } from "../../programs/disk/mount.ts";
 import { listDeploymentsOnDisk } from "../../sysroot/deployments.ts";
 import type { Context } from "../../system/context.ts";
 import { exists, readFileIfAny, readLinkIfAny } from "../../system/files.ts";
@@ -105,7 +105,7 @@ export async function unprotect(
   if (replace !== undefined && target.hasOstree) await unprotectRoot(ctx, target);
   const { bootMount } = target;
   if (replace !== "alongside" || !bootMount?.isReadOnly) return;
-  await remount(ctx, bootMount.path, "rw");
+  await makeWritable(ctx, bootMount.path);
 }
 
 /** Refuses what prevents emptying the target as asked. Without `replace`, it must be empty already. */
@@ -130,7 +130,7 @@ export async function requireEmptiable(
 
 /** The physical root of an ostree system is mounted read-only and is immutable at its top. */
 async function unprotectRoot(ctx: Context, { root, mount }: MountedRoot): Promise<void> {
-  if (mount.isReadOnly) await remount(ctx, root, "rw");
+  if (mount.isReadOnly) await makeWritable(ctx, root);
   await clearImmutable(ctx, root);
 }
 

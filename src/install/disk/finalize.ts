@@ -1,6 +1,6 @@
 // Ends an installation: everything is on the disk, and the file systems are clean.
 import { flushJournal, trimFilesystem } from "../../programs/disk/fs.ts";
-import { remount } from "../../programs/disk/mount.ts";
+import { makeReadOnly } from "../../programs/disk/mount.ts";
 import type { Context } from "../../system/context.ts";
 
 /**
@@ -13,7 +13,7 @@ export async function finalizeFilesystems(
 ): Promise<void> {
   for (const { path, type } of mounts) {
     await trimFilesystem(ctx, path);
-    await remount(ctx, path, "ro");
+    await makeReadOnly(ctx, path);
     if (type !== "vfat") await flushJournal(ctx, path);
   }
 }

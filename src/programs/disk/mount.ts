@@ -1,7 +1,8 @@
 // mount(8) and umount(8). Temporary mounts are unmounted even after Ctrl-C.
-import type { Context, RunOptions } from "../../system/context.ts";
+import type { Context } from "../../system/context.ts";
+import { pause } from "../../system/pause.ts";
 import { readMount } from "../../system/root/mounts.ts";
-import { cleanupContext } from "../../system/run.ts";
+import { cleanupContext, failureOf } from "../../system/run.ts";
 
 export interface MountOptions {
   /** The type of the file system; mount(8) detects it by default. */
@@ -56,14 +57,35 @@ export async function withTreeBound<T>(
   }
 }
 
-/** Makes the mount at `path` read-only or writable. */
-export async function remount(
-  ctx: Context,
-  path: string,
-  access: "ro" | "rw",
-  how: Pick<RunOptions, "isQuiet"> = {},
-): Promise<void> {
-  await ctx.run("mount", ["-o", `remount,${access}`, path], how);
+export async function makeReadOnly(ctx: Context, path: string): Promise<void> {
+  await ctx.run("mount", ["-o", "remount,ro", path]);
+}
+
+/** ostree freezes the file system of /boot for milliseconds; a slow disk may take longer to flush it. */
+const FROZEN_LIMIT_MS = 20_000;
+const ASK_MS = 50;
+
+/**
+ * Makes the mount at `path` writable. The kernel refuses that while the file system is frozen, and does not
+ * say when that ends, so we ask again and again.
+ */
+export async function makeWritable(ctx: Context, path: string): Promise<void> {
+  const end = performance.now() + FROZEN_LIMIT_MS;
+  const env = { LC_ALL: "C.UTF-8" };
+  for (;;) {
+    try {
+      await ctx.run("mount", ["-o", "remount,rw", path], { isQuiet: true, env });
+      return;
+    } catch (error) {
+      if (performance.now() >= end || !isBusy(error)) throw error;
+    }
+    await pause(ctx, ASK_MS);
+  }
+}
+
+/** mount(8) does not give the kernel's error, only words for it. */
+function isBusy(error: unknown): boolean {
+  return /\bbusy\b/.test(failureOf(error)?.stderr ?? "");
 }
 
 export async function unmount(ctx: Context, path: string): Promise<void> {

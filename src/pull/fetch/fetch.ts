@@ -21,10 +21,11 @@ import {
   type WantedBlob,
 } from "../../repository/cache.ts";
 import type { Context } from "../../system/context.ts";
+import { pause } from "../../system/pause.ts";
 import { digestOf } from "../plan/inspect.ts";
 import type { FetchLimits } from "../request.ts";
 import { fetchByProxy, isForProxy } from "./by-proxy.ts";
-import { backoffMs, pause } from "./retry.ts";
+import { backoffMs } from "./retry.ts";
 import { type BlobWatch, watchBlobs } from "./watch.ts";
 
 export interface FetchOptions {

@@ -1,8 +1,8 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import { scriptedContext } from "../../testing/scripted-context.ts";
-import { backoffMs, pause, retrying } from "./retry.ts";
+import { backoffMs, retrying } from "./retry.ts";
 
-/** The pauses that were asked for; they end at once, unless their signal has to end them. */
+/** The pauses that were asked for; they end at once. */
 const pauses: number[] = [];
 beforeEach(() => void pauses.splice(0));
 
@@ -11,12 +11,11 @@ vi.mock("node:timers/promises", async (original) => {
   return {
     setTimeout: async (ms: number, value: unknown, options: { signal: AbortSignal }) => {
       pauses.push(ms);
-      return await setTimeout(ms === FOREVER_MS ? ms : 0, value, options);
+      return await setTimeout(0, value, options);
     },
   };
 });
 
-const FOREVER_MS = 1 << 30;
 const { ctx } = scriptedContext("/", []);
 
 test.each([
@@ -28,20 +27,6 @@ test.each([
   [60, 30_000],
 ])("after %i failures in a row, %i ms pass", (failures, ms) => {
   expect(backoffMs(failures)).toBe(ms);
-});
-
-test("a pause ends with the signal, by the signal's own reason", async () => {
-  const abort = new AbortController();
-  const paused = pause({ ...ctx, signal: abort.signal }, FOREVER_MS);
-  const reason = new Error("interrupted");
-  abort.abort(reason);
-  await expect(paused).rejects.toBe(reason);
-});
-
-test("a pause after the signal ends at once", async () => {
-  const reason = new Error("interrupted");
-  const signal = AbortSignal.abort(reason);
-  await expect(pause({ ...ctx, signal }, FOREVER_MS)).rejects.toBe(reason);
 });
 
 /** Retries what fails so many times, as an error that may pass or as another. */

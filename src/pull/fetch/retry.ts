@@ -1,6 +1,6 @@
 // Trying again after a failure that may pass by itself, later each time.
-import { setTimeout } from "node:timers/promises";
 import type { Context } from "../../system/context.ts";
+import { pause } from "../../system/pause.ts";
 
 /** How long to wait before the next attempt, after `failures` failures in a row (at least one). */
 export function backoffMs(failures: number): number {
@@ -26,13 +26,4 @@ export async function retrying<T>(
     }
     await pause(ctx, backoffMs(failures));
   }
-}
-
-/** Waits, unless the context's signal ends that. */
-export async function pause(ctx: Context, durationMs: number): Promise<void> {
-  // The error that ended the wait is the signal's own reason, not that of the timer.
-  await setTimeout(durationMs, undefined, { signal: ctx.signal }).catch((error: unknown) => {
-    ctx.signal.throwIfAborted();
-    throw error;
-  });
 }
