@@ -24,7 +24,8 @@ const RECORD = 'echo "$(basename "$0") $*" >> "$LOG"\n';
 const CRYPTSETUP = `#!/bin/sh
 ${RECORD}for last; do :; done
 case $1 in
-  luksFormat) for it; do case $it in --key-file=*) stat --format="key %a %s" "\${it#*=}" >> "$LOG";; esac; done;;
+  luksFormat) for it; do case $it in --key-file=*) stat -L --format="key %a %s" "\${it#*=}" >> "$LOG";; esac; done
+    [ -z "$KILLS" ] || kill -KILL $PPID;;
   open) mkdir -p /dev/mapper; ln -s "$3" "/dev/mapper/$last";;
   close) rm "/dev/mapper/$last";;
 esac
@@ -55,10 +56,10 @@ describe.skipIf(missing.length > 0)(
       await writeFile(join(bin, "systemd-cryptenroll"), cryptenroll(tpm), { mode: 0o755 });
     }
 
-    function install(disk: string, ...args: readonly string[]) {
+    function install(disk: string, more: Readonly<Record<string, string>> = {}) {
       const common = ["--via-loopback", "--filesystem", "ext4", "--source-imgref", image];
-      const env = { PATH: `${bin}:${process.env.PATH}`, LOG: log };
-      return bootcWith(env, "to-disk", "--block-setup", "tpm2-luks", ...common, ...args, disk);
+      const env = { PATH: `${bin}:${process.env.PATH}`, LOG: log, ...more };
+      return bootcWith(env, "to-disk", "--block-setup", "tpm2-luks", ...common, disk);
     }
 
     const opened = () =>
@@ -73,8 +74,9 @@ describe.skipIf(missing.length > 0)(
       expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);
       expect(ran.stderr).toContain("Block setup: tpm2-luks\n");
       const lines = readFileSync(log, "utf8").trimEnd().split("\n");
-      const format = /--uuid=(\S+) --key-file=(\S+) (\S+)$/.exec(lines[1] ?? "");
-      const [, uuid = "", key = "", node = ""] = format ?? [];
+      const format = /--uuid=(\S+) \S+ (\S+)$/.exec(lines[1] ?? "");
+      const [, uuid = "", node = ""] = format ?? [];
+      const key = "/proc/self/fd/3";
       expect(node).toMatch(/^\/dev\/loop\d+p4$/);
       expect(lines).toEqual([
         "cryptsetup --version",
@@ -84,7 +86,6 @@ describe.skipIf(missing.length > 0)(
         `systemd-cryptenroll --unlock-key-file=${key} --wipe-slot=all --tpm2-device=auto ${node}`,
         `cryptsetup close --deferred luks-${uuid}`,
       ]);
-      expect(existsSync(key)).toBe(false);
       expect(opened()).toEqual([]);
 
       const { partitions } = JSON.parse(sh("sfdisk", "--json", disk)).partitiontable;
@@ -115,15 +116,27 @@ describe.skipIf(missing.length > 0)(
       expect(hash(disk)).toBe(before);
     });
 
-    test("a TPM that accepts no key: nothing stays open, and no key is left behind", async () => {
+    test("killed while there is a key: no file with it stays behind, and no other", async () => {
+      await standIns({ tpm: "/dev/tpmrm0 MSFT0101:00 tpm_tis", status: 0 });
+      const temporary = join(dir, "luks-tmp");
+      mkdirSync(temporary);
+      const inRun = readdirSync("/run");
+      const ran = install(await newDisk("killed-luks.raw", 2048), {
+        TMPDIR: temporary,
+        KILLS: "1",
+      });
+      expect(ran.signal).toBe("SIGKILL");
+      expect(readFileSync(log, "utf8")).toContain("key 600 64\n");
+      expect(readdirSync(temporary)).toEqual([]);
+      expect(readdirSync("/run")).toEqual(inRun);
+    });
+
+    test("a TPM that accepts no key: nothing stays open", async () => {
       await standIns({ tpm: "/dev/tpmrm0 MSFT0101:00 tpm_tis", status: 1 });
       const ran = install(await newDisk("broken-tpm.raw", 2048));
       expect(ran.status).toBe(1);
       expect(ran.stderr).toMatch(/error: binding `\/dev\/loop\d+p4` to the TPM: /);
       expect(opened()).toEqual([]);
-      const key = /--key-file=(\S+)/.exec(readFileSync(log, "utf8"))?.[1] ?? "";
-      expect(key).not.toBe("");
-      expect(existsSync(key)).toBe(false);
     });
   },
 );

@@ -1,10 +1,9 @@
 // Encrypts the root, binds it to this machine's TPM, and keeps it open during the installation.
 import { randomBytes, randomUUID } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { closeLuks, enrollTpm, formatLuks, openLuks } from "../../programs/disk/luks.ts";
 import type { Context } from "../../system/context.ts";
+import { openNameless } from "../../system/nameless-file.ts";
 import { cleanupContext } from "../../system/run.ts";
 
 /** The device for the root file system. */
@@ -20,10 +19,11 @@ export async function withEncryption<T>(
   node: string,
   work: (root: RootDevice) => Promise<T>,
 ): Promise<T> {
-  const dir = await mkdtemp(join(tmpdir(), "bootc-luks-"));
+  // In memory: what was once on a disk can be found there.
+  const key = await openNameless(join(ctx.root, "run"));
   try {
-    const luks = { node, uuid: randomUUID(), keyFile: join(dir, "key") };
-    await writeFile(luks.keyFile, randomBytes(64), { mode: 0o600 });
+    await key.writeFile(randomBytes(64));
+    const luks = { node, uuid: randomUUID(), key: key.fd };
     await formatLuks(ctx, luks);
     const device = await openLuks(ctx, luks);
     try {
@@ -34,6 +34,6 @@ export async function withEncryption<T>(
       await closeLuks(cleanupContext(ctx), luks);
     }
   } finally {
-    await rm(dir, { recursive: true });
+    await key.close();
   }
 }

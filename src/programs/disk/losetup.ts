@@ -1,10 +1,10 @@
 // losetup: attaches a disk image in a file as a block device, for as long as we run.
-import { mkdtemp, open, readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { BootcError, doing } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
+import { openNameless } from "../../system/nameless-file.ts";
 
 /**
  * Attaches `file`, passes its device to `work`, and detaches it however `work`, or this process, ends.
@@ -16,15 +16,12 @@ export async function withLoopDevice<T>(
   work: (device: string) => Promise<T>,
 ): Promise<T> {
   await requireDetached(ctx, file);
-  const dir = await mkdtemp(join(tmpdir(), "bootc-loop-"));
-  const answer = join(dir, "device");
-  const guard = await startGuard(ctx, file, answer);
+  const guard = await startGuard(ctx, file);
   try {
     const device = await doing(`attaching \`${file}\``, () => guard.device());
     return await work(device);
   } finally {
     await guard.release();
-    await rm(dir, { recursive: true, force: true });
   }
 }
 
@@ -51,17 +48,17 @@ echo "$device" >&3
 cat > /dev/null
 losetup --detach "$device"`;
 
-async function startGuard(ctx: Context, file: string, answer: string) {
+async function startGuard(ctx: Context, file: string) {
   const direct = ctx.env.BOOTC_DIRECT_IO === "on" ? "--direct-io=on" : "";
   const input = new PassThrough();
-  const output = await open(answer, "w");
+  const answer = await openNameless(tmpdir());
   let failure: unknown;
   let hasEnded = false;
   const ended = ctx
     .run("setsid", ["--wait", "sh", "-c", GUARD, "sh", file, direct], {
       input,
       isQuiet: true,
-      descriptors: [output.fd],
+      descriptors: [answer.fd],
     })
     .catch((error: unknown) => {
       failure = error;
@@ -72,7 +69,7 @@ async function startGuard(ctx: Context, file: string, answer: string) {
   return {
     async device(): Promise<string> {
       for (;;) {
-        const text = await readFile(answer, "utf8");
+        const text = await readFile(`/proc/self/fd/${answer.fd}`, "utf8");
         if (text.endsWith("\n")) return text.trim();
         if (hasEnded) throw failure ?? new BootcError("losetup did not print a device");
         await new Promise((resolve) => setTimeout(resolve, 5));
@@ -81,7 +78,7 @@ async function startGuard(ctx: Context, file: string, answer: string) {
     async release(): Promise<void> {
       input.end();
       await ended;
-      await output.close();
+      await answer.close();
       if (failure !== undefined) throw failure;
     },
   };

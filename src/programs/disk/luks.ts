@@ -28,30 +28,35 @@ export interface LuksDevice {
   /** The partition. */
   readonly node: string;
   readonly uuid: string;
-  /** A file with the key that opens the device until the TPM is enrolled. */
-  readonly keyFile: string;
+  /** Our descriptor of a file with the key that opens the device until the TPM is enrolled. */
+  readonly key: number;
 }
 
+/** The key, for a program that receives our descriptor of it: opened anew, it is read from its start. */
+const KEY_FILE = "/proc/self/fd/3";
+
 /** Encrypts the device. Its content is lost. */
-export async function formatLuks(ctx: Context, { node, uuid, keyFile }: LuksDevice): Promise<void> {
-  const args = ["--batch-mode", "--type=luks2", `--uuid=${uuid}`, `--key-file=${keyFile}`];
-  await doing(`encrypting \`${node}\``, () => ctx.run("cryptsetup", ["luksFormat", ...args, node]));
+export async function formatLuks(ctx: Context, { node, uuid, key }: LuksDevice): Promise<void> {
+  const args = ["--batch-mode", "--type=luks2", `--uuid=${uuid}`, `--key-file=${KEY_FILE}`];
+  await doing(`encrypting \`${node}\``, () =>
+    ctx.run("cryptsetup", ["luksFormat", ...args, node], { descriptors: [key] }),
+  );
 }
 
 /** Lets the TPM open the device, and removes all other keys. */
-export async function enrollTpm(ctx: Context, { node, keyFile }: LuksDevice): Promise<void> {
-  const args = [`--unlock-key-file=${keyFile}`, "--wipe-slot=all", "--tpm2-device=auto"];
+export async function enrollTpm(ctx: Context, { node, key }: LuksDevice): Promise<void> {
+  const args = [`--unlock-key-file=${KEY_FILE}`, "--wipe-slot=all", "--tpm2-device=auto"];
   await doing(`binding \`${node}\` to the TPM`, () =>
-    ctx.run("systemd-cryptenroll", [...args, node]),
+    ctx.run("systemd-cryptenroll", [...args, node], { descriptors: [key] }),
   );
 }
 
 /** Opens the device and returns the decrypted one. */
 export async function openLuks(ctx: Context, device: LuksDevice): Promise<string> {
-  const { node, keyFile } = device;
+  const { node, key } = device;
   const name = mapperName(device);
   await doing(`opening \`${node}\``, () =>
-    ctx.run("cryptsetup", ["open", `--key-file=${keyFile}`, node, name]),
+    ctx.run("cryptsetup", ["open", `--key-file=${KEY_FILE}`, node, name], { descriptors: [key] }),
   );
   return join("/dev/mapper", name);
 }
