@@ -2,8 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { createContext } from "../system/run.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
-import { listHealthScripts } from "./health-script.ts";
+import { listHealthScripts, runHealthScript } from "./health-script.ts";
 
 test("a check can be masked, and what others leave behind is not a check", async () => {
   const root = mkdtempSync(join(tmpdir(), "bootc-checks-"));
@@ -23,3 +24,43 @@ test("a check can be masked, and what others leave behind is not a check", async
     rmSync(root, { recursive: true });
   }
 });
+
+test.each([
+  ["exit 3", "ended with status 3"],
+  ["exit 124", "ended with status 124"],
+  ["exit 126", "ended with status 126"],
+  ["exit 127", "ended with status 127"],
+  ["exit 137", "ended with status 137"],
+  ["kill -KILL $$", "ended by SIGKILL"],
+  ["sleep 60", "did not end within 1 s"],
+])("`%s` %s", async (command, want) => {
+  await withScript(`#!/bin/sh\n${command}\n`, 0o755, async (path) => {
+    const failure = await runHealthScript(createContext(), path, 1000);
+    expect(failure?.reason).toMatch(new RegExp(`^\`.*${path}\` ${want}$`));
+  });
+});
+
+test.each([
+  ["without the right to run it", "#!/bin/sh\n", 0o644],
+  ["of an interpreter that is missing", "#!/nowhere/sh\n", 0o755],
+])("a check %s cannot be run", async (_, text, mode) => {
+  await withScript(text, mode, async (path) => {
+    const failure = await runHealthScript(createContext(), path, 10_000);
+    expect(failure?.reason).toBe(`\`${path}\` cannot be run`);
+  });
+});
+
+async function withScript(
+  text: string,
+  mode: number,
+  use: (path: string) => Promise<void>,
+): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), "bootc-check-"));
+  try {
+    const path = join(dir, "10-shop");
+    writeFileSync(path, text, { mode });
+    await use(path);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describeError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readNamesIfAny } from "../system/files.ts";
-import { failureOf } from "../system/run.ts";
+import { failureOf, type ProgramFailure } from "../system/run.ts";
 import { readDropInPrograms } from "./gate.ts";
 
 export type ScriptKind = "required" | "wanted";
@@ -56,20 +56,23 @@ export async function runHealthScript(
   path: string,
   timeoutMs: number,
 ): Promise<ScriptFailure | undefined> {
+  // Unlike us, timeout(1) also ends what the program has started, which would keep its output open.
+  const seconds = Math.max(1, Math.round(timeoutMs / 1000));
+  const startedMs = performance.now();
   try {
-    // Unlike us, timeout(1) also ends what the program has started, which would keep its output open.
-    const seconds = Math.max(1, Math.round(timeoutMs / 1000));
     await ctx.read("timeout", ["--kill-after=5", String(seconds), path], {
       timeoutMs: timeoutMs + GRACE_MS,
     });
     return undefined;
   } catch (error) {
+    const isOverdue = performance.now() - startedMs >= seconds * 1000;
     const failure = failureOf(error);
     const { message, causes } = describeError(error);
-    if (failure === undefined) return { reason: [message, ...causes].join(": "), details: [] };
-    const lines = `${failure.stdout}\n${failure.stderr}`.split("\n");
+    const lines = failure === undefined ? [] : `${failure.stdout}\n${failure.stderr}`.split("\n");
     return {
-      reason: describeEnd(path, { ...failure, timeoutMs }),
+      reason: isOverdue
+        ? `\`${path}\` did not end within ${seconds} s`
+        : (describeEnd(path, failure) ?? [message, ...causes].join(": ")),
       details: lines.filter((it) => it.trim() !== "").slice(-10),
     };
   }
@@ -78,22 +81,11 @@ export async function runHealthScript(
 /** What timeout(1) needs at most to kill a program that does not mind being ended. */
 const GRACE_MS = 10_000;
 
-/** The statuses of timeout(1) for a program that took too long, or could not be started. */
-const OVERDUE = [124, 137];
-const NOT_STARTED = [126, 127];
+/** A program may end with the statuses that timeout(1) has for one that it cannot start. */
+const NOT_STARTED = /^timeout: failed to run command /m;
 
-function describeEnd(
-  path: string,
-  end: {
-    readonly exitCode: number | undefined;
-    readonly isTimeout: boolean;
-    readonly timeoutMs: number;
-  },
-): string {
-  const { exitCode, isTimeout, timeoutMs } = end;
-  if (isTimeout || (exitCode !== undefined && OVERDUE.includes(exitCode))) {
-    return `\`${path}\` did not end within ${Math.round(timeoutMs / 1000)} s`;
-  }
-  if (exitCode === undefined || NOT_STARTED.includes(exitCode)) return `\`${path}\` cannot be run`;
-  return `\`${path}\` ended with status ${exitCode}`;
+function describeEnd(path: string, failure: ProgramFailure | undefined): string | undefined {
+  if (failure?.exitCode === undefined) return undefined;
+  if (NOT_STARTED.test(failure.stderr)) return `\`${path}\` cannot be run`;
+  return `\`${path}\` ended with status ${failure.exitCode}`;
 }
