@@ -19,6 +19,7 @@ export const TEST_PROGRAMS = [
   "python3",
   "createrepo_c",
   "ostree",
+  "evmctl",
   "skopeo",
   "docker-registry",
   "promtool",

@@ -19,6 +19,21 @@ test.each([
     want: ["internals", "ostree-ext", "container", "image", "list"],
   },
   {
+    argv0: "/usr/libexec/libostree/ext/ostree-ima-sign",
+    words: ["ima-sign", "--repo=a", "b"],
+    want: ["internals", "ostree-ext", "ima-sign", "--repo=a", "b"],
+  },
+  {
+    argv0: "ostree-provisional-repair",
+    words: ["provisional-repair", "repair"],
+    want: ["internals", "ostree-ext", "provisional-repair", "repair"],
+  },
+  {
+    argv0: "ostree-provisional-repair",
+    words: ["repair"],
+    want: ["internals", "ostree-ext", "provisional-repair", "repair"],
+  },
+  {
     argv0: "bootc-systemd-generator",
     words: ["/run/a"],
     want: ["internals", "systemd-generator", "/run/a"],

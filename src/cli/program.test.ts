@@ -85,7 +85,11 @@ const TAKEN: Readonly<Record<string, string>> = {
   "container commit": "",
   "container compare": "",
   "internals ostree-ext tar import": "--repo",
-  "internals ostree-ext tar export": "--repo",
+  "internals ostree-ext tar export": "--repo --format-version",
+  "internals ostree-ext ima-sign": "--repo --overwrite",
+  "internals ostree-ext provisional-repair analyze-inodes": "--repo --verbose --write-result-to",
+  "internals ostree-ext provisional-repair repair":
+    "--sysroot --dry-run --verbose --write-result-to",
   "container image list": "--repo",
   "container image pull": `--ostree-digestfile --quiet --check ${ACCESS}`,
   "container image history": "--repo",

@@ -192,14 +192,37 @@ export function formatFileHeader(header: FileHeader): Buffer {
   return Buffer.concat([prefix, bytes]);
 }
 
+const ARCHIVED_TYPE = "(tuuuusa(ayay))";
+
+/** What a repository of the mode archive has in front of a file's compressed content. */
+export function formatArchivedHeader(header: FileHeader & { readonly sizeBytes: number }): Buffer {
+  const bytes = formatVariant(ARCHIVED_TYPE, [
+    swap64(BigInt(header.sizeBytes)),
+    swap32(header.uid),
+    swap32(header.gid),
+    swap32(header.mode),
+    0,
+    header.symlinkTarget,
+    xattrsValue(header.xattrs),
+  ]);
+  const prefix = Buffer.alloc(8);
+  prefix.writeUInt32BE(bytes.length);
+  return Buffer.concat([prefix, bytes]);
+}
+
 /** The header that a repository of the mode archive keeps in front of a file's compressed content. */
 export function parseArchivedHeader(
   bytes: Uint8Array,
 ): FileHeader & { readonly sizeBytes: number } {
-  const [size, uid, gid, mode, , symlinkTarget, xattrs] = parseVariant(
-    "(tuuuusa(ayay))",
-    bytes,
-  ) as [bigint, number, number, number, number, string, VariantValue];
+  const [size, uid, gid, mode, , symlinkTarget, xattrs] = parseVariant(ARCHIVED_TYPE, bytes) as [
+    bigint,
+    number,
+    number,
+    number,
+    number,
+    string,
+    VariantValue,
+  ];
   return {
     ...{ uid: swap32(uid), gid: swap32(gid), mode: swap32(mode) },
     ...{ symlinkTarget, xattrs: toXattrs(xattrs), sizeBytes: Number(swap64(size)) },

@@ -64,7 +64,7 @@ export interface Scratch {
   readonly top: string;
   readonly mode: ScratchMode;
   /** Where an object is to be written. */
-  pathOf(checksum: string, kind: ObjectKind): string;
+  pathOf(checksum: string, kind: ObjectKind | "filez"): string;
   /** The directory with the objects that are there, each named by its checksum and kind: `CHECKSUM.file`. */
   readonly listing: string;
   /** Written at once and once only; small objects only. */
@@ -82,10 +82,11 @@ export interface Scratch {
 /**
  * What is in a scratch repository. `split`: objects as images carry them, compared with their checksums when
  * they are moved. `bare`: objects we have just hashed, which a repository of that mode takes by hard link.
+ * `archive`: objects whose owners and attributes are in their content, which needs no privileges.
  */
-export type ScratchMode = "split" | "bare";
+export type ScratchMode = "split" | "bare" | "archive";
 
-const MODES = { split: "bare-split-xattrs", bare: "bare" } as const;
+const MODES = { split: "bare-split-xattrs", bare: "bare", archive: "archive" } as const;
 
 export async function createScratch(repo: string, mode: ScratchMode = "split"): Promise<Scratch> {
   const top = await makeWorkDirectory(repo);
@@ -96,7 +97,7 @@ export async function createScratch(repo: string, mode: ScratchMode = "split"): 
   await writeFile(join(top, "config"), `[core]\nrepo_version=1\nmode=${MODES[mode]}\n`);
   const listing = join(top, LIST);
   await mkdir(listing);
-  const pathOf = (checksum: string, kind: ObjectKind) => `${listing}/${checksum}.${kind}`;
+  const pathOf = (checksum: string, kind: ObjectKind | "filez") => `${listing}/${checksum}.${kind}`;
   const add = createAdd(pathOf);
   // An encapsulated image leaves it out when /sysroot is its only empty directory.
   add(EMPTY_TREE, "dirtree", EMPTY_TREE_BYTES);

@@ -30,6 +30,7 @@ const PROGRAMS = [
 const FOR_COMMANDS = [
   "src/cli/options.ts",
   ...PURE,
+  "src/amend",
   "src/format/schema",
   "src/deploy",
   "src/deploy/bound-images",
@@ -209,6 +210,19 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/repository",
       ...SYSTEM,
       "src/tar",
+    ],
+  },
+  "src/amend": {
+    question: "how is what a repository has signed, or found wrong, later",
+    mayImport: [
+      ...PURE,
+      "src/export",
+      "src/native",
+      "src/programs",
+      "src/pull/merge",
+      "src/pull/store",
+      "src/repository",
+      ...SYSTEM,
     ],
   },
   "src/progress": {

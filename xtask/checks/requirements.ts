@@ -35,6 +35,7 @@ const PACKAGES: Readonly<Record<string, Packages>> = {
   debootstrap: { debian: "debootstrap", fedora: "debootstrap" },
   python3: { debian: "python3", fedora: "python3" },
   createrepo_c: { debian: "createrepo-c", fedora: "createrepo_c" },
+  evmctl: { debian: "ima-evm-utils", fedora: "ima-evm-utils" },
   ostree: { debian: "ostree", fedora: "ostree" },
   skopeo: { debian: "skopeo", fedora: "skopeo" },
   podman: { debian: "podman", fedora: "podman" },

@@ -5,7 +5,7 @@ import { declared, lockTimeoutOption } from "../options.ts";
 import { declareInternalExtras } from "./internals-extra.ts";
 import { declareHealthInternals } from "./internals-health.ts";
 import { declareOstreeContainer } from "./ostree-container.ts";
-import { declareTar } from "./ostree-container-export.ts";
+import { declareExtension } from "./ostree-ext.ts";
 
 export function declareInternalCommands(program: Command, ctx: Context): void {
   const internals = program
@@ -18,7 +18,7 @@ export function declareInternalCommands(program: Command, ctx: Context): void {
     .command("ostree-ext")
     .description("the extension of ostree, under the name that other programs use");
   declareOstreeContainer(ext, ctx, "container");
-  declareTar(ext, ctx);
+  declareExtension(ext, ctx);
   declareHostInternals(internals, ctx);
   declareInternalExtras(internals, ctx);
   declareHealthInternals(internals, ctx);

@@ -83,31 +83,6 @@ export function declareCompare(container: Command, ctx: Context): void {
     });
 }
 
-/** `ostree-ext tar`. */
-export function declareTar(parent: Command, ctx: Context): void {
-  const tar = parent.command("tar").description("move commits as tar streams");
-  tar
-    .command("import")
-    .description("read a commit from a tar into a repository")
-    .addOption(repositoryOption())
-    .argument("[file]", "the tar (default: standard input)")
-    .addHelpText("after", "\nExamples:\n  ostree-ext tar import --repo repo os.tar")
-    .action(async (file, options) => {
-      const { tarImport } = await import("../../commands/ostree-container/tar-import.ts");
-      await tarImport(ctx, declared({ ...options, ...(file !== undefined && { file }) }));
-    });
-  tar
-    .command("export")
-    .description("write a commit as a tar to standard output")
-    .addOption(repositoryOption())
-    .argument("<rev>", "the commit, or a ref")
-    .addHelpText("after", "\nExamples:\n  ostree-ext tar export --repo repo os/stable > os.tar")
-    .action(async (rev, options) => {
-      const { tarExport } = await import("../../commands/ostree-container/tar-export.ts");
-      await tarExport(ctx, declared({ ...options, rev }));
-    });
-}
-
 function repositoryOption() {
   return new Option("--repo <repo>", "the repository's directory").makeOptionMandatory();
 }

@@ -1,0 +1,137 @@
+// `ostree-ext provisional-repair repair`: remove stored images that are not what their layers say.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { checkInodes, type InodeCheck } from "../../amend/inodes.ts";
+import {
+  describeCollisions,
+  describeInodes,
+  formatRepairResult,
+  type RepairResult,
+} from "../../amend/result.ts";
+import { findWrongFiles, type WrongFile } from "../../amend/wrong-files.ts";
+import { type LockFlags, lockTimeoutOf } from "../../cli/options.ts";
+import { BootcError } from "../../errors.ts";
+import type { Deployment } from "../../host/deployment.ts";
+import { parseImageReference } from "../../image/reference.ts";
+import { removeImages } from "../../repository/cleanup.ts";
+import { listStoredImages, readStoredImage } from "../../repository/images.ts";
+import { withRepositoryLock } from "../../repository/lock.ts";
+import { readSysroot, systemRepo } from "../../sysroot/sysroot.ts";
+import type { Context } from "../../system/context.ts";
+import { exists, isSameFile } from "../../system/files.ts";
+
+export interface RepairImagesOptions extends LockFlags {
+  readonly sysroot: string;
+  readonly dryRun?: boolean;
+  readonly verbose?: boolean;
+  readonly writeResultTo?: string;
+}
+
+export async function repairImages(ctx: Context, options: RepairImagesOptions): Promise<void> {
+  const repo = join(options.sysroot, "ostree/repo");
+  await withRepositoryLock(ctx, repo, {
+    options: { purpose: "repairing images", timeoutMs: lockTimeoutOf(options) },
+    work: async () => {
+      const result = await analyze(ctx, repo, options);
+      if (options.writeResultTo !== undefined) {
+        await writeFile(options.writeResultTo, formatRepairResult(result));
+      }
+      await act(ctx, repo, { result, isDryRun: options.dryRun === true });
+    },
+  });
+}
+
+async function analyze(
+  ctx: Context,
+  repo: string,
+  { verbose }: RepairImagesOptions,
+): Promise<RepairResult> {
+  const isVerbose = verbose === true;
+  const inodes = checkInodes(repo);
+  if (isVerbose) for (const line of describeCollisions(inodes)) ctx.note(line);
+  for (const line of describeInodes(inodes)) ctx.say(line);
+  // A repository may have been copied, so numbers without collisions prove nothing.
+  const names = await listStoredImages(repo);
+  ctx.say(`Verifying ostree-container images: ${names.length}`);
+  const images: string[] = [];
+  const commits = new Set<string>();
+  for (const name of names) {
+    const stored = await readStoredImage(repo, parseImageReference(name));
+    const wrong = stored && (await findWrongFiles(repo, stored));
+    if (stored === undefined || wrong === undefined) {
+      ctx.note(`warning: ${name} cannot be verified, as it lacks layers or its configuration`);
+    } else if (wrong.length === 0) {
+      ctx.say(`OK image ${name}`);
+    } else {
+      for (const line of describeWrong(name, { wrong, inodes, isVerbose })) ctx.note(line);
+      images.push(name);
+      commits.add(stored.commit);
+    }
+  }
+  const deployments = await readDeployments(ctx, repo);
+  const isWrong = (which: (it: Deployment) => boolean) =>
+    deployments.some((it) => which(it) && commits.has(it.checksum));
+  return {
+    ...{ inodes, images },
+    isBootedWrong: isWrong((it) => it.isBooted),
+    isStagedWrong: isWrong((it) => it.isStaged),
+  };
+}
+
+interface Judged {
+  readonly wrong: readonly WrongFile[];
+  readonly inodes: InodeCheck;
+  readonly isVerbose: boolean;
+}
+
+function describeWrong(name: string, { wrong, inodes, isVerbose }: Judged): readonly string[] {
+  const unsafe = new Set(inodes.objects.map((it) => it.checksum));
+  const clashes = wrong.filter((it) => unsafe.has(it.found) || unsafe.has(it.wanted));
+  const others = wrong.filter((it) => !clashes.includes(it));
+  return [
+    `warning: Corrupted image ${name}`,
+    `  inode clashes: ${clashes.length}`,
+    `  unknown:       ${others.length}`,
+    ...(isVerbose ? clashes.map((it) => `  inode: ${it.path}`) : []),
+    ...(isVerbose ? others.map((it) => `  other: ${it.path}`) : []),
+  ];
+}
+
+/** Those of the running system; none for the sysroot of another one. */
+async function readDeployments(ctx: Context, repo: string): Promise<readonly Deployment[]> {
+  const own = systemRepo(ctx);
+  if (!(await exists(own)) || !(await isSameFile(own, repo))) return [];
+  return (await readSysroot(ctx)).deployments;
+}
+
+interface Action {
+  readonly result: RepairResult;
+  readonly isDryRun: boolean;
+}
+
+async function act(ctx: Context, repo: string, { result, isDryRun }: Action): Promise<void> {
+  const { images } = result;
+  if (images.length === 0) {
+    ctx.say("OK no corruption found");
+    return;
+  }
+  if (isDryRun) {
+    throw new BootcError(`Found corruption in images: ${images.length}`, {
+      kind: "integrity",
+      hint: "without --dry-run these images are removed, and the next pull makes them anew",
+    });
+  }
+  for (const it of images) ctx.note(`Flushing cached state for corrupted merged image: ${it}`);
+  await removeImages(ctx, repo, images);
+  requireUnused(result);
+}
+
+/** Removing an image does not change what is deployed. */
+function requireUnused({ isBootedWrong, isStagedWrong }: RepairResult): void {
+  if (!isBootedWrong && !isStagedWrong) return;
+  const which = isBootedWrong ? "booted" : "staged";
+  throw new BootcError(`the ${which} deployment is one of the corrupted images`, {
+    kind: "integrity",
+    hint: "`ostree container image deploy --imgref IMAGE` pulls and deploys it anew",
+  });
+}
