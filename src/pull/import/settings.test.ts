@@ -97,12 +97,21 @@ test("the base's policy counts, not that of the booted system", async () => {
   expect(checkouts[0]).toContain(baseCommit);
 });
 
-const labelsOf = (labelOf: LabelOf | undefined): LabelSource => ({
+const labelsOf = (labelOf: LabelOf | undefined, ofNewFiles?: LabelOf): LabelSource => ({
   open: async ({ name }) => {
     expect(name).toBe("targeted");
     return labelOf;
   },
+  ofNewFiles: async () => ofNewFiles,
   close: () => undefined,
+});
+
+test("without a policy, layers get the label that new files have anyway", async () => {
+  const ofNewFiles = () => Buffer.from("system_u:object_r:unlabeled_t:s0\0");
+  for (const source of [{}, { base: {} }, { booted: {} }]) {
+    const { settings } = await read({ ...source, labels: labelsOf(undefined, ofNewFiles) });
+    expect(settings).toMatchObject({ labelOf: ofNewFiles, selinuxPolicyDir: undefined });
+  }
 });
 
 test("where labels can be looked up, nothing is taken out", async () => {

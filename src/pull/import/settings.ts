@@ -16,7 +16,10 @@ export interface DerivedSettings {
   readonly filter: LayerFilter;
   /** For ostree to label by, if we cannot; remove it by `release` when all layers are in. */
   readonly selinuxPolicyDir: string | undefined;
-  /** The labels of that policy; undefined where they cannot be looked up, and ostree does it. */
+  /**
+   * The labels of that policy, or without one that of new files. Undefined where they cannot be looked up,
+   * and ostree does it.
+   */
   readonly labelOf?: LabelOf | undefined;
   release(): Promise<void>;
 }
@@ -43,9 +46,11 @@ export async function readDerivedSettings(
     retainsVar: features.has("initial-var"),
   };
   const policyCommit = baseCommit ?? source.policyCommit;
-  if (policyCommit === undefined) return { filter, ...NO_POLICY };
-  const policy = await readPolicy({ repo, tree: await openCommit(repo, policyCommit) });
-  if (policy === undefined) return { filter, ...NO_POLICY };
+  const tree = policyCommit === undefined ? undefined : await openCommit(repo, policyCommit);
+  const policy = tree && (await readPolicy({ repo, tree }));
+  if (policyCommit === undefined || policy === undefined) {
+    return { filter, ...NO_POLICY, labelOf: await source.labels?.ofNewFiles() };
+  }
   const labelOf = await source.labels?.open(policy);
   if (labelOf !== undefined) return { filter, ...NO_POLICY, labelOf };
   const { folder } = policy;

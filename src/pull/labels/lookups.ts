@@ -11,6 +11,7 @@ import {
 import { makeWorkDirectory } from "../../repository/scratch.ts";
 import type { LabelOf } from "../store/sink.ts";
 import { usableContexts, writeContexts } from "./contexts.ts";
+import { labelOfNewFiles } from "./of-new-files.ts";
 import { divideContexts, type PolicyPart } from "./parts.ts";
 import type { ImagePolicy } from "./policy.ts";
 import type { ContextFiles } from "./rules.ts";
@@ -19,6 +20,8 @@ import type { ContextFiles } from "./rules.ts";
 export interface LabelSource {
   /** Undefined when libselinux cannot be called: then ostree has to label. */
   open(policy: ImagePolicy): Promise<LabelOf | undefined>;
+  /** The label of new files, for layers without a policy; undefined where the kernel gives them none. */
+  ofNewFiles(): Promise<LabelOf | undefined>;
   /** No label can be looked up afterwards. */
   close(): void;
 }
@@ -31,6 +34,7 @@ export function createLabelSource(repo: string): LabelSource {
       if (known !== undefined) open.set(policy.key, known);
       return known?.labelOf;
     },
+    ofNewFiles: () => labelOfNewFiles(repo),
     close() {
       for (const it of open.values()) it.close();
       open.clear();

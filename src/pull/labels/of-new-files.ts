@@ -1,0 +1,32 @@
+// The label that the kernel gives to every new file where SELinux is on, whatever an image says about it.
+import { rm } from "node:fs/promises";
+import { errnoOf } from "../../errors.ts";
+import { type Libc, openLibc } from "../../native/libc.ts";
+import { makeWorkDirectory } from "../../repository/scratch.ts";
+import type { LabelOf } from "../store/sink.ts";
+import { LABEL } from "../store/xattrs.ts";
+
+/**
+ * Gives every path the label that new files in the repository get anyway. An object that is stored without
+ * a label would have it too, and would no longer match its checksum. Undefined where files get no label, or
+ * one that we may not set.
+ */
+export async function labelOfNewFiles(
+  repo: string,
+  libc: Pick<Libc, "getXattr" | "setXattr"> | undefined = openLibc(),
+): Promise<LabelOf | undefined> {
+  if (libc === undefined) return undefined;
+  const probe = await makeWorkDirectory(repo);
+  try {
+    const label = libc.getXattr(probe, LABEL);
+    if (label === undefined) return undefined;
+    // A file system that is mounted with one label for all its files shows it, but stores none.
+    libc.setXattr(probe, LABEL, label);
+    return () => label;
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  } finally {
+    await rm(probe, { recursive: true });
+  }
+}
