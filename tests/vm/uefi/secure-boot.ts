@@ -1,6 +1,6 @@
 // Keys for Secure Boot, and images that are signed with them.
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Lab } from "../lab.ts";
 import { attempt, sh } from "../shell.ts";
 
@@ -46,7 +46,7 @@ export async function pushSigned(
   keys: string,
   { from, to }: { readonly from: string; readonly to: string },
 ): Promise<void> {
-  const image = (tag: string) => `localhost/bootc-test-variant:${tag}`;
+  const image = (tag: string) => `localhost/bootc-test-variant:${basename(lab.dir)}-${tag}`;
   const container = (await sh("buildah", ["from", "--pull=never", image(from)])).trim();
   try {
     const root = (await sh("buildah", ["mount", container])).trim();

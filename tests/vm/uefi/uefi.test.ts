@@ -3,8 +3,8 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isOurs, readDenials } from "../../../src/testing/denials.ts";
 import {
-  installDisk,
   type Lab,
   missingForLab,
   newDiskFile,
@@ -16,26 +16,22 @@ import {
 import type { Machine } from "../machine.ts";
 import { type Cell, chosenCells } from "./cells.ts";
 import { bootEfi, forgetBoard, missingForEfi, runUntilRestart } from "./firmware.ts";
+import { bootInstaller, endOf, INSTALL_MS, INSTALLER, PACKAGES, runScript } from "./installer.ts";
 import { makeKeys, missingForSigning, pushSigned } from "./secure-boot.ts";
-
-/** What Debian has for a machine with EFI, for btrfs, and for a root that a TPM opens. */
-const PACKAGES = [
-  ...["grub-efi-amd64-bin", "efibootmgr", "btrfs-progs", "cryptsetup-bin", "systemd-cryptsetup"],
-  ...["tpm2-tools", "libtss2-rc0t64", "libtss2-tcti-device0t64", "refind"],
-];
 
 const missing = (await missingForLab()) ?? (await missingForEfi()) ?? (await missingForSigning());
 const why = missing === undefined ? "" : ` (${missing})`;
 const cells = chosenCells(process.env.BOOTC_VM_UEFI);
-const INSTALL_MS = 3_000_000;
+const isEnforcing = process.env.BOOTC_VM_ENFORCING !== "0";
 
 describe.skipIf(missing !== undefined)(`machines with EFI${why}`, { timeout: 3_600_000 }, () => {
   let lab: Lab;
   let installer: Machine | undefined;
+  const installed = new Set<string>();
   const diskOf = (cell: Cell) => join(lab.dir, `${cell.name}.raw`);
 
   beforeAll(async () => {
-    lab = await openLab("uefi", { slot: 5, packages: PACKAGES });
+    lab = await openLab("uefi", { slot: 5, packages: PACKAGES, isEnforcing });
     await pushVariant(lab, "u1", {
       files: { "usr/lib/bootc/kargs.d/10-test.toml": 'kargs = ["console=ttyS0", "test.u=1"]\n' },
     });
@@ -56,15 +52,8 @@ describe.skipIf(missing !== undefined)(`machines with EFI${why}`, { timeout: 3_6
       await pushSigned(lab, keys, { from: "u2", to: "s2" });
       await retag(lab, "s2", "signed");
     }
-    const disk = await installDisk(lab, { name: "installer", tag: "u1" });
     for (const cell of cells) await newDiskFile(diskOf(cell), 5);
-    await forgetBoard(lab, "installer");
-    installer = await bootEfi(lab, "installer", {
-      board: "installer",
-      disk,
-      disks: cells.map(diskOf),
-      hasTpm: true,
-    });
+    installer = await bootInstaller(lab, { tag: "u1" }, cells.map(diskOf));
   });
 
   afterAll(async () => {
@@ -72,30 +61,19 @@ describe.skipIf(missing !== undefined)(`machines with EFI${why}`, { timeout: 3_6
     await lab?.close();
   });
 
-  /** Runs a cell's script in a guest, with its variables. */
-  async function runScript(machine: Machine, cell: Cell, text: string): Promise<string> {
-    const images = `${lab.registry.guestName}/os`;
+  /** Runs a script of the cell that must succeed; returns what it said. */
+  async function install(machine: Machine, cell: Cell, text: string): Promise<string> {
     const [source, target] = cell.isSigned ? ["s1", "signed"] : ["u1", "latest"];
-    const common = [
-      `--source-imgref docker://${images}:${source} --target-imgref ${images}:${target}`,
-      "--root-ssh-authorized-keys /root/.ssh/authorized_keys",
-    ];
-    const disk = `/dev/vd${String.fromCharCode("b".charCodeAt(0) + cells.indexOf(cell))}`;
-    const script = `set -ex; disk=${disk} common='${common.join(" ")}'\n${text}`;
-    const ran = await machine.run(script, INSTALL_MS);
-    process.stderr.write(`${ran.stdout}${ran.stderr}\n`);
+    const script = { text, source, target, index: cells.indexOf(cell) };
+    const ran = await runScript(lab, machine, script);
     expect([ran.status, ran.stderr]).toEqual([0, expect.anything()]);
     return ran.stderr;
   }
 
-  function requireComplete(said: string, { loader }: Cell): void {
-    expect(said).toContain(`Bootloader: ${loader}\n`);
-    expect(said).toContain("Installation complete!");
-  }
-
   test.each(cells)("$name: the running system installs to another disk", async (cell) => {
-    const said = await runScript(installer as Machine, cell, cell.script);
-    if (cell.takeover === undefined) requireComplete(said, cell);
+    const said = await install(installer as Machine, cell, cell.script);
+    if (cell.takeover === undefined) for (const it of endOf(cell)) expect(said).toContain(it);
+    installed.add(cell.name);
   });
 
   test("the installing system shuts down", async () => {
@@ -109,17 +87,20 @@ describe.skipIf(missing !== undefined)(`machines with EFI${why}`, { timeout: 3_6
     const [first, second] = cell.isSigned ? ["s1", "s2"] : ["u1", "u2"];
     const describeMachine = () => ({
       // The TPM that opens the root is that of the installing machine. Others know nothing of the installation.
-      board: cell.isEncrypted ? "installer" : cell.name,
+      board: cell.isEncrypted ? INSTALLER : cell.name,
       disk: { path: diskOf(cell), startsItself: true },
       hasTpm: cell.isEncrypted,
       hasSecureBoot: cell.isSigned === true,
     });
+    const consoles: string[] = [];
     const bootNext = async (name: string) => {
       machine = await bootEfi(lab, `${cell.name}-${name}`, describeMachine());
+      consoles.push(machine.consolePath);
       return machine;
     };
 
     beforeAll(async () => {
+      expect(installed).toContain(cell.name);
       if (!cell.isEncrypted) await forgetBoard(lab, cell.name);
     });
 
@@ -132,7 +113,8 @@ describe.skipIf(missing !== undefined)(`machines with EFI${why}`, { timeout: 3_6
     if (takeover !== undefined) {
       test("another system is replaced from inside", async () => {
         const old = await bootNext("old");
-        requireComplete(await runScript(old, cell, takeover), cell);
+        const said = await install(old, cell, takeover);
+        for (const it of endOf(cell)) expect(said).toContain(it);
         await old.reboot();
       });
     }
@@ -151,6 +133,8 @@ describe.skipIf(missing !== undefined)(`machines with EFI${why}`, { timeout: 3_6
       expect(await it.must("cat /proc/cmdline")).toContain("test.u=1");
       expect(await loaderOf(it)).toBe(cell.loader);
       expect(await hasSecureBoot(it)).toBe(cell.isSigned === true);
+      const enforce = await it.run("cat /sys/fs/selinux/enforce");
+      expect(enforce.stdout).toBe(isEnforcing ? "1" : "");
       expect((await it.must("findmnt -no FSTYPE /sysroot")).trim()).toBe(cell.filesystem);
       const boot = await it.must("stat -c %d /boot/. /sysroot/.");
       expect(new Set(boot.trim().split("\n")).size).toBe(cell.hasBoot ? 2 : 1);
@@ -209,6 +193,12 @@ describe.skipIf(missing !== undefined)(`machines with EFI${why}`, { timeout: 3_6
         expect(await back.must("cat /etc/local /var/local")).toBe("mine\nmine");
       });
     }
+
+    test("SELinux denied nothing to bootc, and nobody access to its files", async () => {
+      const logs = await Promise.all(consoles.map((it) => readFile(it, "utf8")));
+      const denials = logs.flatMap(readDenials).filter(isOurs);
+      expect(denials.map((it) => it.line)).toEqual([]);
+    });
   });
 });
 
