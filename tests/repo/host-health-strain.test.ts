@@ -1,5 +1,5 @@
 // A new system on trial where something is not as it mostly is: the boot loader, the order, ostree, or the gate itself.
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type HealthHost, makeHealthHost, REBOOT, SCRIPT } from "./health-host.ts";
@@ -7,6 +7,7 @@ import { type Registry, startRegistry } from "./registry.ts";
 import { missing, type SimulatedHost, simulatedOstrees } from "./simulated-boot.ts";
 
 const newest = simulatedOstrees.slice(-1);
+const UNITS = join(import.meta.dirname, "../../packaging/rootfs/usr/lib/systemd/system");
 
 let registry: Registry;
 beforeAll(async () => {
@@ -111,6 +112,19 @@ describe.skipIf(missing).each(newest)(
       run("ostree admin set-default 1");
       expect(host.shell(`${SCRIPT} check`).status).toBe(1);
       expect(grubenv()).toBe("");
+      start();
+      expect(runningVersion()).toBe("1");
+    }, 300_000);
+
+    test("ostree works with the rights of the services", async () => {
+      await tryUpdate();
+      for (const unit of ["arm", "begin", "deadline"]) {
+        const text = readFileSync(join(UNITS, `bootc-health-${unit}.service`), "utf8");
+        const names = /^CapabilityBoundingSet=(.+)$/m.exec(text)?.[1]?.split(" ") ?? [];
+        const rights = names.map((it) => `+${it.replace("CAP_", "").toLowerCase()}`).join();
+        const command = `setpriv --bounding-set=-all,${rights} ostree admin set-default 1`;
+        run(`mount -o remount,rw /sysroot && ${command}`);
+      }
       start();
       expect(runningVersion()).toBe("1");
     }, 300_000);
