@@ -22,16 +22,24 @@ case $1 in
 esac
 `;
 
-/** grub2-editenv on a file of lines. */
+/** Like GRUB's own, it has the file written anew, padded and synced. */
 const EDITENV = `#!/bin/sh
 file=$1 what=$2
 shift 2
-touch "$file"
-case $what in
-  list) cat "$file" ;;
-  set) for word; do sed -i "/^\${word%%=*}=/d" "$file" && echo "$word" >> "$file"; done ;;
-  unset) for word; do sed -i "/^$word=/d" "$file"; done ;;
-esac
+lines=$(grep -v '^#' "$file" 2> /dev/null)
+for word; do
+  lines=$(echo "$lines" | grep -v "^\${word%%=*}=")
+  [ $what = unset ] || lines=$(printf '%s\\n%s' "$lines" "$word")
+done
+lines=$(echo "$lines" | sed '/^$/d')
+[ -z "$lines" ] || lines="$lines
+"
+if [ $what = list ]; then
+  printf %s "$lines"
+else
+  { printf %s "$lines"; head -c 1024 /dev/zero | tr '\\0' '#'; } | head -c 1024 > "$file"
+  sync "$file"
+fi
 `;
 
 const EDITENV_PATH = "usr/bin/grub2-editenv";
@@ -103,6 +111,6 @@ function actionsOn(host: SimulatedHost) {
     },
     grubSays: (text: string) =>
       run(`mkdir -p /boot/grub2 && echo '${text}' > /boot/grub2/grub.cfg`),
-    grubenv: () => host.shell("cat /boot/grub2/grubenv").stdout,
+    grubenv: () => host.shell("grub2-editenv /boot/grub2/grubenv list").stdout,
   };
 }

@@ -116,6 +116,22 @@ describe.skipIf(missing).each(newest)(
       expect(runningVersion()).toBe("1");
     }, 300_000);
 
+    test("GRUB, which reads no journal, finds what was written before a crash", async () => {
+      grubSays("save_env bootc_try");
+      await push("2");
+      run("bootc upgrade");
+      applyUpdate();
+      start();
+      const raw = run(`
+        cp /boot/grub2/* /run/ && truncate -s 16M /run/boot.img && mkfs.ext4 -q /run/boot.img
+        mount -o loop /run/boot.img /boot/grub2 && cp /run/grub.cfg /run/grubenv /boot/grub2/
+        grub2-editenv /boot/grub2/grubenv set bootc_try=0
+        umount /boot/grub2 && mount -o loop /run/boot.img /boot/grub2
+        ${SCRIPT} begin
+        debugfs -R 'cat /grubenv' /run/boot.img 2> /dev/null`);
+      expect(raw).toMatch(/^bootc_try=1\n#+$/);
+    }, 300_000);
+
     test("ostree works with the rights of the services", async () => {
       await tryUpdate();
       for (const unit of ["arm", "begin", "deadline"]) {
