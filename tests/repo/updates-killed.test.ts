@@ -13,7 +13,7 @@ import {
   simulatedOstrees,
 } from "./simulated-boot.ts";
 
-/** How many of the steps; `BOOTC_TEST_KILLS=1000` is all, and takes some minutes. */
+/** How many kills; `BOOTC_TEST_KILLS=1000` is before and after each step, and takes some minutes. */
 const KILLS = Number(process.env.BOOTC_TEST_KILLS ?? 4);
 const SEED = chosenSeed();
 const newest = simulatedOstrees.slice(-1);
@@ -80,28 +80,31 @@ describe.skipIf(missing).each(newest)("a run that is cut off, with ostree $versi
         "! grep -qs systemd-run /run/calls || kill $! 2>/dev/null; sleep 0.1; done; wait $!",
     );
 
-  test(`killed at ${KILLS} steps of BOOTC_TEST_SEED=${SEED}, the next run gets there`, async () => {
+  test(`killed ${KILLS} times by BOOTC_TEST_SEED=${SEED}, the next run gets there`, async () => {
     host.shell("true");
     let digest = await push("1");
     watch(0, "before");
     const whole = run();
-    const all = Array.from({ length: steps() }, (_, i) => i + 1);
-    expect(all.length).toBeGreaterThan(10);
+    const all = Array.from({ length: steps() }, (_, i) => i + 1).flatMap((step) =>
+      (["before", "after"] as const).map((when) => ({ step, when })),
+    );
+    expect(all.length).toBeGreaterThan(20);
     expect(host.calls().join(), `${whole.stdout}${whole.stderr}`).toContain("systemctl reboot");
     const random = createRandom(SEED);
     const chosen = KILLS >= all.length ? all : all.filter(() => random(all.length) < KILLS);
-    for (const [i, step] of chosen.entries()) {
+    process.stderr.write(`${chosen.length} of ${all.length} kills\n`);
+    for (const [i, { step, when }] of chosen.entries()) {
       host.reboot();
       expect(updates().booted).toBe(digest);
       digest = await push(`${i + 2}`);
-      watch(step, i % 2 === 0 ? "before" : "after");
+      watch(step, when);
       const { status } = run();
       unwatch();
       const { lastFailure, paused } = updates();
-      expect([lastFailure, paused], `killed at step ${step}`).toEqual([null, null]);
+      expect([lastFailure, paused], `killed ${when} step ${step}`).toEqual([null, null]);
       if (status === 137 || !host.calls().join().includes("systemctl reboot")) run();
-      expect(host.calls().join(), `killed at step ${step}`).toContain("systemctl reboot");
-      expect(updates().staged, `killed at step ${step}`).toEqual({ digest, applied: true });
+      expect(host.calls().join(), `killed ${when} step ${step}`).toContain("systemctl reboot");
+      expect(updates().staged, `killed ${when} step ${step}`).toEqual({ digest, applied: true });
     }
   }, 1_800_000);
 
