@@ -1,7 +1,7 @@
-// Images that are broken in one way each, and what a machine shows that has come back from one.
-import { type Lab, nextConsole, type Variant } from "./lab.ts";
-import { type Disk, type Machine, startMachine } from "./machine.ts";
-import { waitFor } from "./shell.ts";
+// Images that are broken in one way each.
+import { hashOf } from "./cache.ts";
+import { type Lab, pushVariant, retag, type Variant } from "./lab.ts";
+import { attempt } from "./shell.ts";
 
 export interface Breakage {
   /** Also the tag. */
@@ -9,6 +9,8 @@ export interface Breakage {
   readonly about: string;
   readonly image: Variant;
   readonly reason: RegExp;
+  /** More arguments for qemu. */
+  readonly devices?: readonly string[];
 }
 
 /** Generous: under emulation a boot takes minutes. */
@@ -37,7 +39,7 @@ export function goodImage(): Variant & Required<Pick<Variant, "files" | "lines">
 }
 
 /** For images whose verdict comes from the limit. */
-const SHORT = { "usr/lib/bootc/updates.d/60-short.toml": "[health]\nlimit_seconds = 600\n" };
+const SHORT = { "usr/lib/bootc/updates.d/60-short.toml": "[health]\nlimit_seconds = 240\n" };
 
 /** The good image with more files, units that multi-user.target wants, and lines of its Containerfile. */
 function broken(files: Readonly<Record<string, string>>, lines: readonly string[] = []): Variant {
@@ -61,6 +63,14 @@ function withCheck(
   const check = { [`${CHECKS}/10-shop`]: `#!/bin/sh\n${text}\n` };
   return broken({ ...check, ...files }, [`RUN chmod 755 /${CHECKS}/10-shop`, ...lines]);
 }
+
+/** Process 1 cannot be stopped by signals. The watchdog has to be its own before. */
+const FREEZE =
+  "ExecStart=/bin/sh -c 'until ls -l /proc/1/fd | grep -q watchdog; do sleep 1; done;" +
+  " echo 1 > /sys/fs/cgroup/init.scope/cgroup.freeze; sleep 1000'";
+
+const STARTED_TWICE =
+  /^(it was started 2 times and not found healthy|the boot loader, or a person,)/;
 
 export const BREAKAGES: readonly Breakage[] = [
   {
@@ -127,13 +137,22 @@ export const BREAKAGES: readonly Breakage[] = [
     name: "crash",
     about: "the machine crashes soon after each start",
     image: withUnit("ExecStart=/bin/sh -c 'echo c > /proc/sysrq-trigger'"),
-    reason: /^(it was started 2 times and not found healthy|the boot loader, or a person,)/,
+    reason: STARTED_TWICE,
+  },
+  {
+    name: "watchdog",
+    about: "process 1 hangs, and the watchdog resets the machine",
+    image: withUnit(FREEZE, {
+      "usr/lib/systemd/system.conf.d/10-watchdog.conf": "[Manager]\nRuntimeWatchdogSec=20\n",
+    }),
+    reason: STARTED_TWICE,
+    devices: ["-device", "i6300esb", "-watchdog-action", "reset"],
   },
   {
     name: "mount",
     about: "a mount fails, and the machine is in emergency mode",
     image: broken({ ...SHORT, "etc/fstab": "nothing /var/nothing nosuchfs defaults 0 0\n" }),
-    reason: /^it was not found healthy within 600 s$/,
+    reason: /^it was not found healthy within 240 s$/,
   },
   {
     name: "ostree",
@@ -151,43 +170,38 @@ export const BREAKAGES: readonly Breakage[] = [
   },
 ];
 
-interface Wanted {
-  readonly tag: string;
-  /** For the console logs. */
-  readonly name: string;
-}
-
-/** Starts the machine, again and again as it reboots, until it runs `tag`. */
-export async function startUntilOn(lab: Lab, disk: Disk, { tag, name }: Wanted) {
-  const startedAt = Date.now();
-  for (let starts = 1; starts <= 6; starts += 1) {
-    const machine = await startMachine({ workDir: lab.dir, name: nextConsole(name), disk });
-    const found = await waitFor(`${tag}, or the end of the machine`, 2_400_000, async () => {
-      if (machine.hasEnded()) return "ended";
-      const ran = await machine.run("cat /usr/share/variant", 60_000).catch(() => undefined);
-      return ran?.stdout.trim() === tag ? "runs" : undefined;
-    }).catch(async (error: unknown) => {
-      await machine.cut();
-      throw error;
-    });
-    if (found === "runs") return { machine, starts, ms: Date.now() - startedAt };
-    await machine.waitForEnd();
-  }
-  throw new Error(`the machine does not come to \`${tag}\``);
-}
-
-/** Waits until the checks of this boot are over. */
-export async function restUntilSettled(machine: Machine): Promise<void> {
-  await waitFor("the verdict", 900_000, async () => {
-    const ran = await machine.run("systemctl is-active bootc-health.service");
-    return ["active", "failed", "inactive"].includes(ran.stdout.trim()) || undefined;
+/** Those that `BOOTC_VM_HEALTH` names, separated by commas; by default all. */
+export function chosenBreakages(names: string | undefined): readonly Breakage[] {
+  if (names === undefined) return BREAKAGES;
+  return names.split(",").map((name) => {
+    const breakage = BREAKAGES.find((it) => it.name === name);
+    if (breakage !== undefined) return breakage;
+    const all = BREAKAGES.map((it) => it.name).join(", ");
+    throw new Error(`there is no broken image ${name}; there are ${all}`);
   });
 }
 
-export async function readBack(machine: Machine) {
-  await restUntilSettled(machine);
-  return JSON.parse(await machine.must("bootc updates status --json")) as {
-    readonly held: readonly string[];
-    readonly health: { readonly reason: string; readonly outcome: string } | null;
-  };
+const RECIPE_LABEL = "bootc-test.recipe";
+
+/** Pushes `os:TAG` unless the registry still has the same image from an earlier run. */
+export async function prepareImage(lab: Lab, tag: string, image: Variant): Promise<void> {
+  const recipe = hashOf([lab.osImage, JSON.stringify(image)]);
+  const format = `--format={{index .Labels "${RECIPE_LABEL}"}}`;
+  if ((await inspect(lab, tag, format)) === recipe) return;
+  const lines = [...(image.lines ?? []), `LABEL ${RECIPE_LABEL}=${recipe}`];
+  await pushVariant(lab, tag, { ...image, lines });
+}
+
+/** Has the machines find `os:TAG`; returns its digest. */
+export async function offerImage(lab: Lab, tag: string, image: Variant): Promise<string> {
+  await prepareImage(lab, tag, image);
+  await retag(lab, tag, "latest");
+  return await inspect(lab, "latest", "--format={{.Digest}}");
+}
+
+async function inspect(lab: Lab, tag: string, format: string): Promise<string> {
+  const image = `docker://${lab.registry.hostName}/os:${tag}`;
+  return (
+    await attempt("skopeo", ["inspect", "--no-tags", "--tls-verify=false", format, image])
+  ).stdout.trim();
 }

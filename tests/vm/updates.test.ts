@@ -16,7 +16,8 @@ describe.skipIf(missing !== undefined)(`automatic updates${missing ? ` (${missin
   let machine: Machine;
 
   beforeAll(async () => {
-    lab = await openLab("updates", { slot: 3 });
+    // Without it, logind has no sessions.
+    lab = await openLab("updates", { slot: 3, packages: ["libpam-systemd"] });
     await release(lab, "u1");
     disk = await installDisk(lab, { name: "updates", tag: "latest" });
     machine = await boot(lab, disk, "install");
