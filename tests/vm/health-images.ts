@@ -39,7 +39,7 @@ export function goodImage(): Variant & Required<Pick<Variant, "files" | "lines">
 }
 
 /** For images whose verdict comes from the limit. */
-const SHORT = { "usr/lib/bootc/updates.d/60-short.toml": "[health]\nlimit_seconds = 240\n" };
+const SHORT = { "usr/lib/bootc/updates.d/60-short.toml": "[health]\nlimit_seconds = 120\n" };
 
 /** The good image with more files, units that multi-user.target wants, and lines of its Containerfile. */
 function broken(files: Readonly<Record<string, string>>, lines: readonly string[] = []): Variant {
@@ -152,7 +152,7 @@ export const BREAKAGES: readonly Breakage[] = [
     name: "mount",
     about: "a mount fails, and the machine is in emergency mode",
     image: broken({ ...SHORT, "etc/fstab": "nothing /var/nothing nosuchfs defaults 0 0\n" }),
-    reason: /^it was not found healthy within 240 s$/,
+    reason: /^it was not found healthy within 120 s$/,
   },
   {
     name: "ostree",
