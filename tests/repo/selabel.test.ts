@@ -207,7 +207,8 @@ async function openParts(folder: string, repo: string) {
     if (name.startsWith("file_contexts")) files.set(name, readFileSync(join(folder, name)));
   }
   expect(divideContexts(files)).toBeDefined();
-  const policy = { name: "x", folder: "", key: "", readFiles: async () => files };
+  const rest = { config: "", binaries: [], key: "" };
+  const policy = { name: "x", ...rest, readFiles: async () => files };
   const labelOf = await createLabelSource(repo).open(policy);
   if (labelOf === undefined) throw new Error("libselinux cannot be called");
   return (path: string, mode: number) => labelOf(path, mode)?.toString().slice(0, -1);

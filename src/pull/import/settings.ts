@@ -1,7 +1,5 @@
 // How the derived layers of an image are imported: what its base says about paths and labels.
-import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { checkout } from "../../programs/ostree/repo.ts";
+import { rm } from "node:fs/promises";
 import { readOstree } from "../../programs/ostree/version.ts";
 import { makeWorkDirectory } from "../../repository/scratch.ts";
 import { openCommit } from "../../repository/tree.ts";
@@ -9,6 +7,7 @@ import { isRootWritable, readPrepareRoot } from "../../sysroot/prepare-root.ts";
 import type { Context } from "../../system/context.ts";
 import type { LabelSource } from "../labels/lookups.ts";
 import { readPolicy } from "../labels/policy.ts";
+import { writePolicyFolder } from "../labels/policy-folder.ts";
 import type { LabelOf } from "../store/sink.ts";
 import type { LayerFilter } from "./placement.ts";
 
@@ -53,8 +52,8 @@ export async function readDerivedSettings(
   }
   const labelOf = await source.labels?.open(policy);
   if (labelOf !== undefined) return { filter, ...NO_POLICY, labelOf };
-  const { folder } = policy;
-  const work = await checkOutPolicy(ctx, { repo, commit: policyCommit, folder });
+  const work = await makeWorkDirectory(repo);
+  await writePolicyFolder(work, policy);
   return {
     filter,
     selinuxPolicyDir: work,
@@ -70,22 +69,4 @@ const NO_POLICY = { selinuxPolicyDir: undefined, release: async () => {} };
 async function allowsNonUsr(repo: string, commit: string): Promise<boolean> {
   const prepareRoot = await readPrepareRoot(await openCommit(repo, commit, { etc: "as stored" }));
   return prepareRoot !== undefined && isRootWritable(prepareRoot);
-}
-
-interface PolicyPlace {
-  readonly repo: string;
-  readonly commit: string;
-  readonly folder: string;
-}
-
-/** The policies in a directory of their own. */
-async function checkOutPolicy(
-  ctx: Context,
-  { repo, commit, folder }: PolicyPlace,
-): Promise<string> {
-  const work = await makeWorkDirectory(repo);
-  await mkdir(join(work, "usr/etc"), { recursive: true });
-  const args = ["--user-mode", `--subpath=/${folder}`];
-  await checkout(ctx, { repo, commit, directory: join(work, "usr/etc/selinux"), args });
-  return work;
 }

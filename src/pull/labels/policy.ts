@@ -12,8 +12,10 @@ import type { ContextFiles } from "./rules.ts";
 export interface ImagePolicy {
   /** As `SELINUXTYPE` names it. */
   readonly name: string;
-  /** Where the tree has its policies: `usr/etc/selinux`, or `etc/selinux`. */
-  readonly folder: string;
+  /** The configuration of SELinux, which has that name. */
+  readonly config: string;
+  /** The names of its binary forms, `policy.33`. */
+  readonly binaries: readonly string[];
   /** Names all of its files' contents: policies with the same key label alike. */
   readonly key: string;
   /** The contents of `contexts/files`, as far as they decide about labels. */
@@ -35,16 +37,17 @@ export async function readPolicy({ repo, tree }: PolicySource): Promise<ImagePol
   const folder = isInEtc ? "etc/selinux" : "usr/etc/selinux";
   const config = await tree.readTextIfAny(`${folder}/config`);
   const name = config === undefined ? undefined : parsePolicyType(config);
-  if (name === undefined) return undefined;
+  if (config === undefined || name === undefined) return undefined;
   const files = await findFiles({ repo, tree }, join(folder, name, "contexts/files"));
   if (!files.has("file_contexts") && !files.has("file_contexts.bin")) return undefined;
-  const binaries = join(folder, name, "policy");
-  if (!(await tree.readNames(binaries)).some((it) => /^policy\.\d+$/.test(it))) {
-    throw new BootcError(`the image's SELinux policy is incomplete: /${binaries} has no policy`, {
+  const place = join(folder, name, "policy");
+  const binaries = (await tree.readNames(place)).filter((it) => /^policy\.\d+$/.test(it));
+  if (binaries.length === 0) {
+    throw new BootcError(`the image's SELinux policy is incomplete: /${place} has no policy`, {
       hint: "build the image with the whole policy, or with `SELINUX=disabled` in its configuration",
     });
   }
-  return { name, folder, ...(await openFiles(repo, files)) };
+  return { name, config, binaries, ...(await openFiles(repo, files)) };
 }
 
 /** Checksums of the policy's files, by name. */

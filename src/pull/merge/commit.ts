@@ -107,7 +107,9 @@ async function labelledRoot(
   { repo, merged }: ImageCommitRequest,
   { scratch, labelling }: { readonly scratch: Scratch; readonly labelling: Labelling },
 ): Promise<TreeRef> {
-  if (labelling.by === "ostree") return await relabelByOstree(ctx, { repo, merged });
+  if (labelling.by === "ostree") {
+    return await relabelByOstree(ctx, { repo, merged, policy: labelling.policy });
+  }
   addTrees(scratch, merged);
   if (labelling.by === "us") return await relabelByUs(ctx, { repo, merged, scratch, labelling });
   return { tree: merged.rootTree, meta: merged.rootMeta };

@@ -13,7 +13,7 @@ import type { Context } from "../../system/context.ts";
 import { isMissing } from "../../system/files.ts";
 import type { LabelSource } from "../labels/lookups.ts";
 import { openObjects } from "../labels/objects.ts";
-import { readPolicy } from "../labels/policy.ts";
+import { type ImagePolicy, readPolicy } from "../labels/policy.ts";
 import { relabelTree } from "../labels/relabel.ts";
 import { canWriteObjects } from "../store/batches.ts";
 import type { LabelOf } from "../store/sink.ts";
@@ -23,7 +23,7 @@ import type { MergedTree } from "./merge.ts";
 /** How the tree of an image gets its labels. */
 export type Labelling =
   | { readonly by: "nobody" }
-  | { readonly by: "ostree" }
+  | { readonly by: "ostree"; readonly policy: ImagePolicy }
   | {
       readonly by: "us";
       readonly labelOf: LabelOf;
@@ -51,7 +51,7 @@ export async function decideLabelling(
   const policy = await readPolicy({ repo, tree: openRepoTree({ repo, rootTree, newTrees }) });
   if (policy === undefined) return { by: "nobody" };
   const labelOf = (await canWriteObjects(repo)) ? await labels.open(policy) : undefined;
-  if (labelOf === undefined) return { by: "ostree" };
+  if (labelOf === undefined) return { by: "ostree", policy };
   const { key } = policy;
   return { by: "us", labelOf, key, known: await findKnown(request, key) };
 }

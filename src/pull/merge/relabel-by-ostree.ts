@@ -9,16 +9,25 @@ import { readOstree } from "../../programs/ostree/version.ts";
 import { requireCommit } from "../../repository/files.ts";
 import { addCommit, createScratch, makeWorkDirectory } from "../../repository/scratch.ts";
 import type { Context } from "../../system/context.ts";
+import type { ImagePolicy } from "../labels/policy.ts";
+import { writePolicyFolder } from "../labels/policy-folder.ts";
 import { addTrees, type MergedTree } from "./merge.ts";
 
 /** Keeps the tree before labelling alive while ostree works on it. */
 const UNLABELLED_REF = `${TREE_PREFIX}/unlabelled`;
 const LABELLED_REF = `${TREE_PREFIX}/labelled`;
 
-/** Has ostree label the whole tree by the policy in it: checked out by hard links, committed again. */
+export interface OstreeLabelling {
+  readonly repo: string;
+  readonly merged: MergedTree;
+  /** The one in the tree. */
+  readonly policy: ImagePolicy;
+}
+
+/** Has ostree label the whole tree: checked out by hard links, committed again. */
 export async function relabelByOstree(
   ctx: Context,
-  { repo, merged }: { readonly repo: string; readonly merged: MergedTree },
+  { repo, merged, policy }: OstreeLabelling,
 ): Promise<TreeRef> {
   const { features } = await readOstree(ctx);
   const scratch = await createScratch(repo);
@@ -34,7 +43,9 @@ export async function relabelByOstree(
     await checkout(ctx, { repo, commit, directory, args: ["-H", "-z"] });
     // Older ones keep 32 bits of an inode's number, and might take one file for another.
     const speedup = features.has("inode64") ? ["--link-checkout-speedup"] : [];
-    const args = ["--selinux-policy-from-base", ...speedup, "--timestamp=@0"];
+    const policyDir = join(work, "policy");
+    await writePolicyFolder(policyDir, policy);
+    const args = [`--selinux-policy=${policyDir}`, ...speedup, "--timestamp=@0"];
     const labelled = await commitDirectory(ctx, { repo, ref: LABELLED_REF, directory, args });
     const { rootTree, rootMeta } = await requireCommit(repo, labelled);
     return { tree: rootTree, meta: rootMeta };

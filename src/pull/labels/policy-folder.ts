@@ -1,0 +1,22 @@
+// A policy of an image as a folder that ostree can label by. A checkout would not do: ostree follows the
+// links in it to the files of this machine.
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { usableContexts, writeContexts } from "./contexts.ts";
+import type { ImagePolicy } from "./policy.ts";
+
+/** Makes `root` a directory for `ostree commit --selinux-policy`. */
+export async function writePolicyFolder(root: string, policy: ImagePolicy): Promise<void> {
+  const { name, config, binaries } = policy;
+  const top = join(root, "usr/etc/selinux");
+  await mkdir(join(top, name, "policy"), { recursive: true });
+  await writeFile(join(top, "config"), config);
+  // ostree reads these for their checksum alone.
+  for (const it of binaries) await writeFile(join(top, name, "policy", it), "");
+  // As in a checkout, all are of the same age, by which libselinux chooses among them.
+  const modifiedAt = new Date(0);
+  const files = [...(await policy.readFiles())].map(([file, content]) => ({
+    ...{ name: file, content, modifiedAt },
+  }));
+  writeContexts(join(top, name), usableContexts(files));
+}

@@ -1,0 +1,7 @@
+// Whether this run of the tests has the door to the C library shut: everything else has to pass as before.
+import { type TestAPI, test } from "vitest";
+
+export const isDoorShut = Boolean(process.env.BOOTC_WITHOUT_FFI);
+
+/** For tests of what only works through the door. */
+export const testThroughDoor = test.skipIf(isDoorShut) as TestAPI;
