@@ -2,6 +2,7 @@
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { isDoorShut, testThroughDoor } from "./door.ts";
 import { type Fate, PASS, startFaultyProxy } from "./faulty-proxy.ts";
 import { createRandom, randomBytes } from "./images/random.ts";
 import {
@@ -83,6 +84,11 @@ function questions({ stderr }: Ended): readonly string[] {
   return asked.filter((it) => it !== "--version");
 }
 
+/** With the door shut, the same comes by other questions. */
+function expectQuestions(ended: Ended, expected: readonly string[]): void {
+  if (!isDoorShut) expect(questions(ended)).toEqual(expected);
+}
+
 async function expectUpdated(repo: string, ended: Ended): Promise<void> {
   expect(ended).toMatchObject({ status: 0 });
   const [, commit = ""] = /^Wrote: \S+ => ([0-9a-f]{64})$/m.exec(ended.stdout) ?? [];
@@ -91,28 +97,31 @@ async function expectUpdated(repo: string, ended: Ended): Promise<void> {
   expect(await leftovers(repo)).toEqual([]);
 }
 
-test("an update of one layer takes one skopeo, which asks for each thing once", async () => {
-  const repo = await makeUpdatable();
-  const ended = await pull(repo, "new");
-  await expectUpdated(repo, ended);
-  expect(questions(ended)).toEqual(["experimental-image-proxy"]);
-  const asked = (await registry.requests()).filter((it) => !it.startsWith("GET /v2/ "));
-  expect(asked).toHaveLength(3);
-  expect(asked[2]).toContain(newer.layerDigests[2]);
-});
+testThroughDoor(
+  "an update of one layer takes one skopeo, which asks for each thing once",
+  async () => {
+    const repo = await makeUpdatable();
+    const ended = await pull(repo, "new");
+    await expectUpdated(repo, ended);
+    expect(questions(ended)).toEqual(["experimental-image-proxy"]);
+    const asked = (await registry.requests()).filter((it) => !it.startsWith("GET /v2/ "));
+    expect(asked).toHaveLength(3);
+    expect(asked[2]).toContain(newer.layerDigests[2]);
+  },
+);
 
 test("where nothing is new, one skopeo asks for the manifest alone", async () => {
   const repo = await makeUpdatable();
   const ended = await pull(repo, "old");
   expect(ended.stdout).toMatch(/^No changes in /);
-  expect(questions(ended)).toEqual(["experimental-image-proxy"]);
+  expectQuestions(ended, ["experimental-image-proxy"]);
   expect((await registry.requests()).filter((it) => it.includes("/blobs/"))).toEqual([]);
 });
 
 test("more layers than a few come by a copy, several at once", async () => {
   const ended = await pull(scratch.repo(), "new");
   expect(ended).toMatchObject({ status: 0 });
-  expect(questions(ended)).toEqual(["experimental-image-proxy", "copy"]);
+  expectQuestions(ended, ["experimental-image-proxy", "copy"]);
 });
 
 test("with the door to the C library shut, skopeo is asked thrice, and the outcome is the same", async () => {
@@ -122,7 +131,7 @@ test("with the door to the C library shut, skopeo is asked thrice, and the outco
   expect(questions(shut)).toEqual(["inspect", "inspect", "copy"]);
 });
 
-test("a skopeo without the proxy is asked as before", async () => {
+testThroughDoor("a skopeo without the proxy is asked as before", async () => {
   const dir = join(scratch.dir, "bin");
   await mkdir(dir);
   const script = `#!/bin/sh
@@ -143,7 +152,7 @@ test("a manifest of Docker's is read as it is served", async () => {
   const repo = await makeUpdatable();
   const ended = await pull(repo, "docker");
   await expectUpdated(repo, ended);
-  expect(questions(ended)).toEqual(["experimental-image-proxy", "inspect", "inspect", "copy"]);
+  expectQuestions(ended, ["experimental-image-proxy", "inspect", "inspect", "copy"]);
 });
 
 test("of an index, this machine's image is taken, and found again", async () => {
@@ -154,7 +163,7 @@ test("of an index, this machine's image is taken, and found again", async () => 
   const repo = await makeUpdatable();
   const ended = await pull(repo, "index");
   await expectUpdated(repo, ended);
-  expect(questions(ended)).toEqual(["experimental-image-proxy"]);
+  expectQuestions(ended, ["experimental-image-proxy"]);
   expect((await pull(repo, "index")).stdout).toMatch(/^No changes in /);
 });
 
@@ -171,7 +180,7 @@ test.each([
   await writeFile(file, JSON.stringify(policy));
   const ended = await pull(repo, "new", [], { env: { CONTAINERS_POLICY_JSON: file } });
   expect(ended.status).toBe(7);
-  expect(questions(ended)).toEqual(["experimental-image-proxy", "copy"]);
+  expectQuestions(ended, ["experimental-image-proxy", "copy"]);
   expect((await registry.requests()).join("\n")).not.toContain(newer.layerDigests[2]);
 });
 
@@ -194,13 +203,14 @@ test("a layer that stalls is noticed, and fetched by a copy", async () => {
   const { repo, ended } = await updateThrough([{ kind: "stall", afterBytes: 300_000 }]);
   await expectUpdated(repo, ended);
   expect(ended.stderr).toMatch(/nothing came from `127.0.0.1:\d+` for 2 s; trying again in 500 ms/);
-  expect(questions(ended)).toEqual(["experimental-image-proxy", "copy"]);
+  expectQuestions(ended, ["experimental-image-proxy", "copy"]);
 });
 
 test.each<[string, Fate]>([
   ["breaks off", { kind: "cut", afterBytes: 300_000 }],
   ["is refused for a time", { kind: "status", status: 503 }],
-  ["comes damaged", { kind: "corrupt" }],
+  // With the door shut, the copy is the first to get it.
+  ...(isDoorShut ? [] : [["comes damaged", { kind: "corrupt" }] as [string, Fate]]),
 ])("a layer that %s is fetched by a copy", async (_what, fate) => {
   const { repo, ended } = await updateThrough([fate], ["--stall-timeout", "60"]);
   await expectUpdated(repo, ended);
@@ -240,7 +250,7 @@ test("interrupted while the layer comes, nothing goes on, and the next run gets 
   }
 });
 
-test("a check for updates ends at once, and so does the proxy", async () => {
+testThroughDoor("a check for updates ends at once, and so does the proxy", async () => {
   const repo = await makeUpdatable();
   const ended = await pull(repo, "new", ["--check", join(scratch.dir, "manifest.json")]);
   expect(ended).toMatchObject({ status: 0 });

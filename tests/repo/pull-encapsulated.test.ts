@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { testThroughDoor } from "./door.ts";
 import { encapsulatedTars } from "./images/encapsulate.ts";
 import { craftedPolicy } from "./images/selinux-policy.ts";
 import { dir, file, makeTar } from "./images/tar-writer.ts";
@@ -85,36 +86,41 @@ describe.each(ostreeVersions())("with ostree $version", (version) => {
     target.ostree("fsck", "--quiet");
   });
 
-  test("layers over a labelled base are labelled without a checkout or a commit by ostree", async () => {
-    const policy = Object.entries(craftedPolicy());
-    const entries = [
-      ...[dir("."), dir("usr/bin"), file("usr/bin/exact", "exact", { mode: 0o755 })],
-      ...policy.map(([path, text]) => file(`usr/etc/selinux/${path}`, text)),
-    ];
-    const { commit: tree } = await importBlob(source, makeTar(entries));
-    const root = join(source.work, "root");
-    source.ostree("checkout", tree, root);
-    const words = ["--orphan", "--no-bindings", `--selinux-policy=${root}`];
-    base = source.ostree("commit", ...words, `--tree=dir=${root}`);
-    const encapsulated = encapsulatedTars(source, base, { style: "newest", chunkCount: 2 });
-    tars = [encapsulated.commitLayer, ...encapsulated.chunks];
+  testThroughDoor(
+    "layers over a labelled base are labelled without a checkout or a commit by ostree",
+    async () => {
+      const policy = Object.entries(craftedPolicy());
+      const entries = [
+        ...[dir("."), dir("usr/bin"), file("usr/bin/exact", "exact", { mode: 0o755 })],
+        ...policy.map(([path, text]) => file(`usr/etc/selinux/${path}`, text)),
+      ];
+      const { commit: tree } = await importBlob(source, makeTar(entries));
+      const root = join(source.work, "root");
+      source.ostree("checkout", tree, root);
+      const words = ["--orphan", "--no-bindings", `--selinux-policy=${root}`];
+      base = source.ostree("commit", ...words, `--tree=dir=${root}`);
+      const encapsulated = encapsulatedTars(source, base, { style: "newest", chunkCount: 2 });
+      tars = [encapsulated.commitLayer, ...encapsulated.chunks];
 
-    const refusal = 'case "$1" in checkout|commit) exit 99;; esac';
-    const { PATH = "" } = contextWith(version, target, refusal).env;
-    for (const name of ["first", "second"]) {
-      const reference = await makeImage(name, [{ "/usr/bin/local": name, "/etc/x.conf": name }]);
-      const pulled = await bootc(pullArgs(target.repo, reference), { env: { ...env, PATH } });
-      expect(pulled).toMatchObject({ status: 0 });
-      const [, commit = ""] = /=> ([0-9a-f]{64})/.exec(pulled.stdout) ?? [];
-      const lines = target.ostree("ls", "-R", "-X", commit);
-      expect(lines).toMatch(/:exact_t:[^\n]*\/usr\/bin\/exact$/m);
-      expect(lines).toMatch(/:local_t:[^\n]*\/usr\/bin\/local$/m);
-      const layers = target.ostree("refs", "--list", "ostree/container/blob").split("\n");
-      const listed = layers.map((it) => target.ostree("ls", "-R", "-X", it));
-      expect(listed.filter((it) => /:local_t:[^\n]*\/local$/m.test(it)).length).toBeGreaterThan(0);
-    }
-    target.ostree("fsck", "--quiet");
-  });
+      const refusal = 'case "$1" in checkout|commit) exit 99;; esac';
+      const { PATH = "" } = contextWith(version, target, refusal).env;
+      for (const name of ["first", "second"]) {
+        const reference = await makeImage(name, [{ "/usr/bin/local": name, "/etc/x.conf": name }]);
+        const pulled = await bootc(pullArgs(target.repo, reference), { env: { ...env, PATH } });
+        expect(pulled).toMatchObject({ status: 0 });
+        const [, commit = ""] = /=> ([0-9a-f]{64})/.exec(pulled.stdout) ?? [];
+        const lines = target.ostree("ls", "-R", "-X", commit);
+        expect(lines).toMatch(/:exact_t:[^\n]*\/usr\/bin\/exact$/m);
+        expect(lines).toMatch(/:local_t:[^\n]*\/usr\/bin\/local$/m);
+        const layers = target.ostree("refs", "--list", "ostree/container/blob").split("\n");
+        const listed = layers.map((it) => target.ostree("ls", "-R", "-X", it));
+        expect(listed.filter((it) => /:local_t:[^\n]*\/local$/m.test(it)).length).toBeGreaterThan(
+          0,
+        );
+      }
+      target.ostree("fsck", "--quiet");
+    },
+  );
 
   test("the next pull completes chunks that lost an object to ostree's fsck", async () => {
     const reference = await makeImage("damaged", [{ "/usr/lib/derived": "1" }]);

@@ -1,7 +1,7 @@
 // Our own transactions: what is there at which moment, and ostree beside them.
 import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect } from "vitest";
 import { formatDirtree } from "../../src/ostree/dirtree.ts";
 import {
   FILE_TYPES,
@@ -13,6 +13,7 @@ import {
 import { addCommit, createScratch, type Scratch } from "../../src/repository/scratch.ts";
 import { tryPublish } from "../../src/repository/transaction.ts";
 import type { Context } from "../../src/system/context.ts";
+import { testThroughDoor as test } from "./door.ts";
 import { describeEachOstree } from "./ostree-versions.ts";
 import { createTestRepo, type TestRepo } from "./test-repo.ts";
 
