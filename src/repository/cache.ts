@@ -4,7 +4,7 @@
 //   blobs/sha256/   complete blobs by digest; a symbolic link stands for one that is not needed
 //   fetch-XXXXXX/   the image layout of one download, with its half-written blobs
 import { createHash } from "node:crypto";
-import { createReadStream, renameSync, rmSync, symlinkSync } from "node:fs";
+import { createReadStream, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { lstat, mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -65,7 +65,16 @@ export async function openCache(
 
 /** A download of an earlier run did not end by itself: something of it may be left. */
 export async function hasUnfinished(repo: string): Promise<boolean> {
-  return (await readdir(cacheDir(repo)).catch(ifAbsent([]))).some((it) => it.startsWith("fetch-"));
+  return readCacheNames(repo).some((it) => it.startsWith("fetch-"));
+}
+
+/** The names in the cache's directory, read at once: see `listRefs`. */
+export function readCacheNames(repo: string): readonly string[] {
+  try {
+    return readdirSync(cacheDir(repo));
+  } catch (error) {
+    return ifAbsent([])(error);
+  }
 }
 
 async function removeLayouts(repo: string, except?: string): Promise<void> {

@@ -6,12 +6,14 @@ import {
   closeSync,
   constants,
   createReadStream,
+  type Dirent,
   openSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   readSync,
 } from "node:fs";
-import { lstat, readdir, readFile } from "node:fs/promises";
+import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { inflateRawSync } from "node:zlib";
 import { BootcError, errnoOf } from "../errors.ts";
@@ -34,14 +36,19 @@ export async function requireRepository(repo: string): Promise<void> {
 /** The full names of all local refs below `prefix` (`ostree/container/image`), sorted. */
 export async function listRefs(repo: string, prefix: string): Promise<readonly string[]> {
   const top = join(repo, "refs/heads");
-  const entries = await readdir(join(top, prefix), {
-    recursive: true,
-    withFileTypes: true,
-  }).catch(ifNoFile([]));
-  return entries
+  return entriesBelow(join(top, prefix))
     .filter((it) => it.isFile() || it.isSymbolicLink())
     .map((it) => join(it.parentPath, it.name).slice(top.length + 1))
     .sort();
+}
+
+/** Read at once, as small files are: a look that finds nothing new needs no threads. */
+function entriesBelow(path: string): readonly Dirent[] {
+  try {
+    return readdirSync(path, { recursive: true, withFileTypes: true });
+  } catch (error) {
+    return ifNoFile([])(error);
+  }
 }
 
 /** The refs that ostree keeps for the deployments of a sysroot: one for each commit, none elsewhere. */

@@ -1,14 +1,13 @@
 // What a run pulled and is about to deploy, kept from clean-ups meanwhile: by a ref of the run's own, and a
 // file that the run holds locked. Without its lock the ref of a run that was killed means nothing.
 import { randomUUID } from "node:crypto";
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PROTECTIVE_PREFIX } from "../ostree/ref-names.ts";
 import { createRef } from "../programs/ostree/repo.ts";
 import type { Context } from "../system/context.ts";
-import { ifAbsent } from "../system/files.ts";
 import { isLocked, lockFile } from "../system/lock.ts";
-import { cacheDir } from "./cache.ts";
+import { cacheDir, readCacheNames } from "./cache.ts";
 import { listRefs, readRef } from "./files.ts";
 
 export interface Protection {
@@ -73,8 +72,7 @@ export async function readProtected(ctx: Context, repo: string): Promise<Readonl
 /** The names of runs that protect something or once did, whether they live or not. */
 export async function listRuns(repo: string): Promise<readonly string[]> {
   const refs = await listRefs(repo, PROTECTIVE_PREFIX);
-  const names = await readdir(cacheDir(repo)).catch(ifAbsent([]));
-  const owners = names.filter((it) => it.startsWith(OWNER_PREFIX));
+  const owners = readCacheNames(repo).filter((it) => it.startsWith(OWNER_PREFIX));
   return [
     ...new Set([
       ...refs.map((it) => it.slice(PROTECTIVE_PREFIX.length + 1)),

@@ -53,6 +53,13 @@ test.each([
   ]);
 });
 
+test("the image is asked for before the first answer, so that skopeo need not wait for us", async () => {
+  const no = '{"success":false,"value":null,"pipeid":0,"error":"no"}';
+  const commands = `hear; hear; printf %s '${OK}' >&3; printf %s '${no}' >&3; hear`;
+  const { opened } = open(commands, { timeoutMs: 10_000 });
+  await expect(opened).rejects.toThrow(": no");
+});
+
 test("only to look, it is told to accept everything, as inspect does", async () => {
   const { opened, heard } = open(`answer '${OK}'; ${fail("no")}`, { hasPolicy: false });
   await expect(opened).rejects.toThrow(": no");

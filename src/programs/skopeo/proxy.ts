@@ -62,8 +62,12 @@ export async function openImage(
   if (pair === undefined) return undefined;
   const proxy = startProxy(ctx, pair, { source, ...options });
   try {
-    if (!(await begin(ctx, proxy))) return undefined;
-    return await openIn(proxy, source);
+    const begun = begin(ctx, proxy);
+    // Asked along with it: skopeo connects while our only thread reads the repository.
+    const opening = openIn(proxy, source);
+    opening.catch(() => undefined); // awaited below if skopeo begins at all
+    if (!(await begun)) return undefined;
+    return await opening;
   } catch (error) {
     proxy.close();
     throw error;
@@ -78,7 +82,10 @@ interface Answer {
 }
 
 interface Proxy {
-  /** Asks, after all questions before have been answered. Unless `isLong`, there is a time limit. */
+  /**
+   * Asks at once; skopeo answers in the order of the questions. Unless `isLong`, there is a time limit, which
+   * begins when all questions before have been answered.
+   */
   ask(method: string, args: readonly unknown[], isLong?: boolean): Promise<Answer>;
   close(): void;
 }
@@ -104,27 +111,28 @@ function startProxy(
     ours.close();
     ending.abort();
   };
-  const exchange = async (text: string): Promise<Packet> => {
-    const packet = trySend(ours, text) ? await ours.receive() : undefined;
+  const receive = async (isSent: boolean): Promise<Packet> => {
+    const packet = isSent ? await ours.receive() : undefined;
     closeTheirs();
     if (packet !== undefined) return packet;
     ctx.signal.throwIfAborted();
     throw state.isTimeout ? doesNotAnswer(source.image) : explainEnd(await ended, source);
   };
-  const askNow = async (method: string, args: readonly unknown[], limitMs: number) => {
+  const answerTo = async (isSent: boolean, limitMs: number) => {
     const timer = setTimeout(() => {
       state.isTimeout = true;
       close();
     }, limitMs);
     try {
-      return readAnswer(await exchange(JSON.stringify({ method, args })), source);
+      return readAnswer(await receive(isSent), source);
     } finally {
       clearTimeout(timer);
     }
   };
   return {
     async ask(method, args, isLong = false) {
-      const answer = state.last.then(() => askNow(method, args, isLong ? LONG_MS : timeoutMs));
+      const isSent = trySend(ours, JSON.stringify({ method, args }));
+      const answer = state.last.then(() => answerTo(isSent, isLong ? LONG_MS : timeoutMs));
       state.last = answer.catch(() => undefined);
       return await answer;
     },
