@@ -23,6 +23,32 @@ describe("describeError", () => {
     expect(isInternalError(error)).toBe(false);
   });
 
+  test.each([
+    { code: "ENOSPC", status: 8, hint: "make room on that file system, and run this again" },
+    { code: "EDQUOT", status: 8, hint: "raise the quota or make room, and run this again" },
+    { code: "EROFS", status: 1, hint: expect.stringContaining("that file system is read-only") },
+    { code: "EIO", status: 1, hint: expect.stringContaining("the disk has failed") },
+    { code: "ENOENT", status: 1, hint: null },
+  ])("says what to do about $code", async ({ code, status, hint }) => {
+    const failure = Object.assign(new Error(`${code}: it failed`), { code });
+    const error = await doing("writing", async () => Promise.reject(failure)).catch((it) => it);
+    expect(exitStatusOf(error)).toBe(status);
+    expect(describeError(error).hint).toEqual(hint);
+  });
+
+  test.each([
+    {
+      code: "Unknown system error -122",
+      said: "Unknown system error -122: Unknown system error -122",
+    },
+    { code: "UNKNOWN", said: "UNKNOWN: unknown error" },
+  ])("knows a quota, which Node calls `$code`", ({ code, said }) => {
+    const error = Object.assign(new Error(`${said}, write`), { code, errno: -122 });
+    expect(describeError(error).message).toBe("EDQUOT: disk quota exceeded, write");
+    expect(exitStatusOf(error)).toBe(8);
+    expect(isInternalError(error)).toBe(false);
+  });
+
   test("a TypeError below our own layers is our bug", async () => {
     const error = await doing("x", async () => Promise.reject(new TypeError("y"))).catch(
       (it) => it,

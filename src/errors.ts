@@ -1,4 +1,5 @@
 // One error class: what went wrong, which kind of failure it is, and what the user can do.
+import { constants } from "node:os";
 
 /** Exit statuses by kind of error, documented for users in docs/exit-status.md. */
 const EXIT_STATUS = {
@@ -54,8 +55,41 @@ export async function doing<T>(what: string, work: () => Promise<T>): Promise<T>
 export function kindOf(error: unknown): ErrorKind {
   if (error instanceof BootcError) return error.kind;
   const code = errnoOf(error);
-  if (code === "ENOSPC" || code === "EDQUOT") return "space";
-  return "failed";
+  return (code === undefined ? undefined : diskFailure(code)?.kind) ?? "failed";
+}
+
+interface DiskFailure {
+  readonly kind: ErrorKind;
+  readonly hint: string;
+}
+
+/** What a file system answers that takes no writes: the error's name, and the words of programs for it. */
+const DISK_FAILURES: readonly (DiskFailure & { readonly pattern: RegExp })[] = [
+  {
+    pattern: /\bENOSPC\b|no space left on device/i,
+    kind: "space",
+    hint: "make room on that file system, and run this again",
+  },
+  {
+    pattern: /\bEDQUOT\b|disk quota exceeded/i,
+    kind: "space",
+    hint: "raise the quota or make room, and run this again",
+  },
+  {
+    pattern: /\bEROFS\b|read-only file system/i,
+    kind: "failed",
+    hint: "that file system is read-only; if it should not be, `dmesg` may say that its disk has failed",
+  },
+  {
+    pattern: /\bEIO\b|input\/output error|\bi\/o error/i,
+    kind: "failed",
+    hint: "the disk has failed or been removed; `dmesg` may say more",
+  },
+];
+
+/** What an error's name, or the words of a program, say of a file system that takes no writes. */
+export function diskFailure(text: string): DiskFailure | undefined {
+  return DISK_FAILURES.find(({ pattern }) => pattern.test(text));
 }
 
 export function exitStatusOf(error: unknown): number {
@@ -65,7 +99,15 @@ export function exitStatusOf(error: unknown): number {
 /** The system's error name (`ENOENT`), when `error` is a system error. */
 export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;
-  return typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
+  if (typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code)) return error.code;
+  return unnamedErrnoOf(error);
+}
+
+/** libuv lacks the names of some errors, EDQUOT among them; Node then says only their numbers. */
+function unnamedErrnoOf(error: Error): string | undefined {
+  if (!("errno" in error) || typeof error.errno !== "number") return undefined;
+  const { errno } = error;
+  return Object.entries(constants.errno).find(([, number]) => number === -errno)?.[0];
 }
 
 export interface ErrorDescription {
@@ -82,7 +124,9 @@ export function describeError(error: unknown): ErrorDescription {
   const hints = chain.flatMap((link) =>
     link instanceof BootcError && link.hint ? [link.hint] : [],
   );
-  return { kind: kindOf(error), message, causes, hint: hints.at(-1) ?? null };
+  const disk = errnoOf(chain.at(-1));
+  const hint = hints.at(-1) ?? (disk === undefined ? undefined : diskFailure(disk)?.hint);
+  return { kind: kindOf(error), message, causes, hint: hint ?? null };
 }
 
 /** Whether the error is our bug: its root cause is neither a `BootcError` nor a system error. */
@@ -107,5 +151,11 @@ function causeChain(error: unknown): readonly unknown[] {
 
 /** What an error itself says, without its causes. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const name = unnamedErrnoOf(error);
+  if (name === undefined) return error.message;
+  const text = name === "EDQUOT" ? "disk quota exceeded" : "system error";
+  return error.message.replace(UNNAMED, `${name}: ${text}`);
 }
+
+const UNNAMED = /^(?:UNKNOWN: unknown error|Unknown system error -\d+: Unknown system error -\d+)/;

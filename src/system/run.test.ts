@@ -26,6 +26,16 @@ test("a failure names the command, its status and what it said", async () => {
   );
 });
 
+test.each([
+  { said: "error: fsync: No space left on device", kind: "space" },
+  { said: "sync: error syncing '/x': Disk quota exceeded", kind: "space" },
+  { said: "error: mkdirat: Read-only file system", kind: "failed" },
+  { said: "error: fchmod: Input/output error", kind: "failed" },
+])("a program that fails with `$said` has a kind and a hint", async ({ said, kind }) => {
+  const error = await ctx.read("sh", ["-c", 'echo "$0" >&2; exit 1', said]).catch((it) => it);
+  expect(error).toMatchObject({ kind, hint: expect.any(String) });
+});
+
 test("a missing program is its own message", async () => {
   const error = await ctx.read("no-such-program-here", []).catch((it) => it);
   expect(error.message).toBe("`no-such-program-here`: not found");

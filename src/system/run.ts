@@ -1,5 +1,5 @@
 // The one door to other programs: starts them without a shell, shows them with --verbose, explains failures.
-import { BootcError } from "../errors.ts";
+import { BootcError, diskFailure } from "../errors.ts";
 import { printableLines } from "../printable.ts";
 import type { Context, RunOptions, Terminal } from "./context.ts";
 import { endingWithUs, isMissingProgram } from "./ends-with-us.ts";
@@ -177,6 +177,7 @@ function describeFailure(command: Started, result: Ended): BootcError {
   const said = lines.join("\n") === "" ? "" : `: ${lines.join("\n")}`;
   return new BootcError(
     `\`${formatCommand(command.program, command.args)}\` ${describeEnd(result)}${said}`,
+    diskFailure(lines.at(-1) ?? ""),
   );
 }
 

@@ -62,13 +62,13 @@ export async function deployTo(
   request: Omit<StageRequest, "isLocked" | "isFresh" | "entryKeys">,
 ): Promise<void> {
   const kargs = request.kargs?.map((it) => `--karg-append=${it}`);
+  const words = ["admin", "deploy", `--sysroot=${sysroot}`, `--os=${request.stateroot}`];
+  const changes = kargs === undefined ? [] : ["--karg-none", ...kargs];
   await withOriginFile(request, (originFile) =>
-    ctx.run("ostree", [
-      ...["admin", "deploy", `--sysroot=${sysroot}`],
-      ...[`--os=${request.stateroot}`, `--origin-file=${originFile}`],
-      ...(kargs === undefined ? [] : ["--karg-none", ...kargs]),
-      request.commit,
-    ]),
+    // Otherwise, it would print its error as well, before ours.
+    ctx.run("ostree", [...words, `--origin-file=${originFile}`, ...changes, request.commit], {
+      isQuiet: true,
+    }),
   );
 }
 

@@ -76,6 +76,13 @@ test.each([
     said: "writing blob: write /r/oci-put-blob1: no space left on device",
     kind: "space",
     isTransient: false,
+    hint: "make room on that file system, and run this again",
+  },
+  {
+    said: "writing blob: write /r/oci-put-blob1: input/output error",
+    kind: "failed",
+    isTransient: false,
+    hint: "the disk has failed or been removed; `dmesg` may say more",
   },
   {
     said: "writing blob: storing blob to file: happened during read: Digest did not match, expected sha256:aa, got sha256:bb",

@@ -1,6 +1,6 @@
 // What skopeo's words mean: which kind of failure, and whether trying again could help.
 // The texts are those of skopeo 1.9 to 1.22 and of the containers/image library in it.
-import type { ErrorKind } from "../../errors.ts";
+import { diskFailure, type ErrorKind } from "../../errors.ts";
 
 export interface SkopeoFailure {
   readonly kind: ErrorKind;
@@ -73,9 +73,11 @@ const RULES: readonly Rule[] = [
 /** Understands what skopeo wrote to standard error before it failed. */
 export function parseSkopeoFailure(stderr: string): SkopeoFailure {
   const reason = reasonOf(stderr);
-  const rule = RULES.find(([pattern]) => pattern.test(withoutNames(reason)));
-  if (rule === undefined) return { kind: "failed", isTransient: false, reason };
-  const [, kind, duration, hint] = rule;
+  const words = withoutNames(reason);
+  const rule = RULES.find(([pattern]) => pattern.test(words));
+  const disk = diskFailure(words);
+  if (rule === undefined) return { kind: "failed", ...disk, isTransient: false, reason };
+  const [, kind, duration, hint = disk?.hint] = rule;
   return { kind, isTransient: duration === "transient", reason, ...(hint && { hint }) };
 }
 
