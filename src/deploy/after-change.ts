@@ -1,10 +1,10 @@
 // Announces that the next boot has changed: to units, tools that reboot, users without rights.
-import { mkdir, rm, utimes } from "node:fs/promises";
+import { rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { describeError } from "../errors.ts";
 import { publishBootEntries } from "../sysroot/publish-boot-entries.ts";
 import type { Context } from "../system/context.ts";
-import { readFileIfAny, replaceFile } from "../system/files.ts";
+import { makeDirectories, readFileIfAny, replaceFile } from "../system/files.ts";
 
 const REBOOT_REQUIRED = "run/reboot-required";
 const REBOOT_MARK = "bootc: Reboot required for image: ";
@@ -12,7 +12,7 @@ const REBOOT_MARK = "bootc: Reboot required for image: ";
 /** A directory whose time of change `bootc-status-updated.path` watches. */
 export async function announceChange(ctx: Context): Promise<void> {
   const dir = join(ctx.root, "sysroot/ostree/bootc");
-  await mkdir(dir, { recursive: true });
+  await makeDirectories(dir);
   const now = new Date();
   await utimes(dir, now, now);
   try {

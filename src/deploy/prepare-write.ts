@@ -1,10 +1,10 @@
 // Comes before any verb that changes the booted host: permission, our own mounts, a writable root.
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import { type HostKind, readContainerSign, readHostKind } from "../sysroot/host-kind.ts";
 import { makeSysrootWritable, type WritableOptions } from "../sysroot/writable.ts";
 import type { Context } from "../system/context.ts";
+import { makeDirectories } from "../system/files.ts";
 import { lockFile } from "../system/lock.ts";
 import { requireRoot } from "../system/privileges.ts";
 import { requireProgressDescriptor } from "../system/root/private-mounts.ts";
@@ -53,7 +53,7 @@ export async function withHostLock<T>(
   options: HostLockOptions,
   work: () => Promise<T>,
 ): Promise<T> {
-  await mkdir(join(ctx.root, "run/bootc"), { recursive: true, mode: 0o755 });
+  await makeDirectories(join(ctx.root, "run/bootc"), 0o755);
   const lock = await lockFile(ctx, join(ctx.root, "run/bootc/lock"), {
     purpose: options.purpose,
     timeoutMs: options.timeoutMs ?? 60_000,

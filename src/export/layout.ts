@@ -1,6 +1,6 @@
 // An OCI layout that is written: blobs by their digests, and one image.
 import { createHash } from "node:crypto";
-import { mkdir, open, rename, writeFile } from "node:fs/promises";
+import { open, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatCanonicalJson } from "../format/canonical-json.ts";
 import type { ImageConfig } from "../image/config.ts";
@@ -8,6 +8,7 @@ import type { Descriptor, ImageManifest } from "../image/manifest.ts";
 import { LAYOUT_IMAGE } from "../programs/skopeo/skopeo.ts";
 import { tarOf } from "../pull/store/by-ostree.ts";
 import type { LayerEntries } from "../pull/store/sink.ts";
+import { makeDirectories } from "../system/files.ts";
 import { gzipped } from "./gzip.ts";
 
 /** `fast`: little compression. `none`: for a storage that unpacks the layers anyway. */
@@ -20,7 +21,7 @@ export interface Layout {
 }
 
 export async function createLayout(layout: Layout): Promise<void> {
-  await mkdir(join(layout.dir, BLOBS), { recursive: true });
+  await makeDirectories(join(layout.dir, BLOBS));
   await writeFile(join(layout.dir, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
 }
 

@@ -1,8 +1,8 @@
 // Leaves a copy of the boot loader's entries for users who may not read them.
-import { chmod, mkdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Context } from "../system/context.ts";
-import { readLinkIfAny } from "../system/files.ts";
+import { makeDirectories, readLinkIfAny } from "../system/files.ts";
 import { ENTRIES_COPY, type EntryFile, readEntryFiles, readOstreeLinks } from "./boot-entries.ts";
 
 /**
@@ -35,7 +35,7 @@ async function writeCopy(
   links: Readonly<Record<string, string>>,
 ): Promise<void> {
   await rm(made, { recursive: true, force: true });
-  await mkdir(made, { recursive: true });
+  await makeDirectories(made);
   for (const dir of [dirname(made), made]) await chmod(dir, 0o755);
   for (const { name, bytes, problem } of files) {
     if (problem !== undefined) continue;

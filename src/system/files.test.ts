@@ -2,7 +2,16 @@ import { chmod, mkdtemp, readdir, readFile, stat, symlink, writeFile } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { exists, readFileIfAny, readRegularFile, replaceFile } from "./files.ts";
+import {
+  exists,
+  makeDirectories,
+  makeDirectoriesSync,
+  readFileIfAny,
+  readRegularFile,
+  removeFileSync,
+  removeTreeSync,
+  replaceFile,
+} from "./files.ts";
 
 test("a replaced file keeps its mode and leaves nothing beside it", async () => {
   const dir = await mkdtemp(join(tmpdir(), "files-"));
@@ -39,4 +48,36 @@ test("a link to /dev/null is an empty file, and no other device is read", async 
   for (const name of ["null", "zero"]) await symlink(`/dev/${name}`, join(dir, name));
   expect(await readRegularFile(join(dir, "null"))).toBe("");
   expect(await readRegularFile(join(dir, "zero"))).toBeUndefined();
+});
+
+test.each([
+  { how: "at once", make: async (path: string) => makeDirectoriesSync(path, 0o700) },
+  { how: "asynchronously", make: (path: string) => makeDirectories(path, 0o700) },
+])("directories are made with those above them, $how", async ({ make }) => {
+  const dir = await mkdtemp(join(tmpdir(), "files-"));
+  await make(join(dir, "a/b"));
+  await make(join(dir, "a/b/c"));
+  await make(join(dir, "a/b/c"));
+  expect((await stat(join(dir, "a/b/c"))).mode & 0o777).toBe(0o700);
+  await symlink("a", join(dir, "link"));
+  await make(join(dir, "link"));
+  await writeFile(join(dir, "file"), "");
+  await expect(make(join(dir, "file"))).rejects.toMatchObject({ code: "EEXIST" });
+  await expect(make(join(dir, "file/x/y"))).rejects.toMatchObject({ code: "ENOTDIR" });
+  await symlink("loop", join(dir, "loop"));
+  await expect(make(join(dir, "loop/x"))).rejects.toMatchObject({ code: "ELOOP" });
+});
+
+test("a tree is removed without what its links lead to, a file only if it is one", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "files-"));
+  makeDirectoriesSync(join(dir, "kept"));
+  makeDirectoriesSync(join(dir, "tree/sub"));
+  await symlink("../kept", join(dir, "tree/link"));
+  await writeFile(join(dir, "tree/sub/file"), "");
+  expect(() => removeFileSync(join(dir, "tree"))).toThrow("EISDIR");
+  removeFileSync(join(dir, "tree/sub/file"));
+  removeFileSync(join(dir, "tree/sub/file"));
+  removeTreeSync(join(dir, "tree"));
+  removeTreeSync(join(dir, "tree"));
+  expect(await readdir(dir)).toEqual(["kept"]);
 });

@@ -1,6 +1,6 @@
 // Reads files that may be missing, and replaces files so that nobody ever sees half of one.
-import { statSync } from "node:fs";
-import { open, readdir, readFile, readlink, rename, rm, stat } from "node:fs/promises";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync, unlinkSync } from "node:fs";
+import { mkdir, open, readdir, readFile, readlink, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errnoOf } from "../errors.ts";
 
@@ -24,6 +24,66 @@ export async function readRegularFile(path: string): Promise<string | undefined>
   const found = await stat(path);
   if (found.isCharacterDevice() && found.rdev === NULL_DEVICE) return "";
   return found.isFile() ? await readFile(path, "utf8") : undefined;
+}
+
+/**
+ * Makes a directory and those above it, unless they exist. It says why one cannot be made; Node's `mkdir` with
+ * `recursive` calls most failures of a file system ENOENT.
+ */
+export async function makeDirectories(path: string, mode?: number): Promise<void> {
+  try {
+    await mkdir(path, mode);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" && dirname(path) !== path) {
+      await makeDirectories(dirname(path), mode);
+      await mkdir(path, mode).catch(unlessDirectory(path));
+    } else unlessDirectory(path)(error);
+  }
+}
+
+/** The same at once. */
+export function makeDirectoriesSync(path: string, mode?: number): void {
+  try {
+    mkdirSync(path, mode);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT" || dirname(path) === path) {
+      unlessDirectory(path)(error);
+      return;
+    }
+    makeDirectoriesSync(dirname(path), mode);
+    try {
+      mkdirSync(path, mode);
+    } catch (again) {
+      unlessDirectory(path)(again);
+    }
+  }
+}
+
+/** Removes a file, if there is one. Node's `rmSync` calls most failures of a file system unknown. */
+export function removeFileSync(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    ifAbsent(undefined)(error);
+  }
+}
+
+/** The same for a directory and everything in it. */
+export function removeTreeSync(dir: string): void {
+  if (!existsSync(dir)) return;
+  for (const it of readdirSync(dir, { withFileTypes: true })) {
+    const path = join(dir, it.name);
+    if (it.isDirectory()) removeTreeSync(path);
+    else removeFileSync(path);
+  }
+  rmdirSync(dir);
+}
+
+function unlessDirectory(path: string): (error: unknown) => void {
+  return (error) => {
+    const isThere = () => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+    if (errnoOf(error) !== "EEXIST" || !isThere()) throw error;
+  };
 }
 
 /** The names in a directory, sorted; none when there is no directory. */

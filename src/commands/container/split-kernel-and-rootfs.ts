@@ -1,12 +1,12 @@
 // `bootc container split-kernel-and-rootfs`: move the kernel and the initramfs out of an image.
-import { lstat, mkdir, rename } from "node:fs/promises";
+import { lstat, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, errnoOf } from "../../errors.ts";
 import { MODULES_DIR } from "../../lint/kernel.ts";
 import { hasFile, readKernel } from "../../lint/read/kernel.ts";
 import { requireRootDirectory } from "../../lint/read/subject.ts";
 import type { Context } from "../../system/context.ts";
-import { ifMissing } from "../../system/files.ts";
+import { ifMissing, makeDirectories } from "../../system/files.ts";
 import { resolveInRoot } from "../../system/root/in-root.ts";
 
 export interface SplitOptions {
@@ -28,7 +28,7 @@ export async function splitKernelAndRootfs(
   const to = join(output, kernel.version);
   // Nothing is moved unless both can be.
   for (const name of NAMES) await requireMovable(root, `${from}/${name}`, join(to, name));
-  await mkdir(to, { recursive: true });
+  await makeDirectories(to);
   for (const name of NAMES) {
     await move(await resolveInRoot(root, `${from}/${name}`), join(to, name));
   }

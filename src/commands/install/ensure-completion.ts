@@ -1,11 +1,11 @@
 // `bootc install ensure-completion`: complete what Anaconda deployed itself, without our installation.
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError } from "../../errors.ts";
 import { completeInstall } from "../../install/complete.ts";
 import { withInstallerNetwork } from "../../install/machine/installer-network.ts";
 import type { Context } from "../../system/context.ts";
-import { exists } from "../../system/files.ts";
+import { exists, makeDirectories } from "../../system/files.ts";
 import { requireRoot } from "../../system/privileges.ts";
 
 /** A file in the installer's system. It exists when there is nothing left to do. */
@@ -31,7 +31,7 @@ export async function ensureInstallCompletion(ctx: Context): Promise<void> {
   await withInstallerNetwork(ctx, () =>
     completeInstall(ctx, { sysroot, boot, stateroot: undefined }),
   );
-  await mkdir(dirname(stamp), { recursive: true });
+  await makeDirectories(dirname(stamp));
   await writeFile(stamp, "");
 }
 
@@ -39,6 +39,6 @@ export async function ensureInstallCompletion(ctx: Context): Promise<void> {
 async function markBooted(ctx: Context): Promise<void> {
   const path = join(ctx.root, "run/ostree-booted");
   if (await exists(path)) return;
-  await mkdir(dirname(path), { recursive: true });
+  await makeDirectories(dirname(path));
   await writeFile(path, "");
 }

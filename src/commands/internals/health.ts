@@ -1,5 +1,5 @@
 // `bootc internals health-…`: what /usr/lib/bootc/health asks bootc about a system that has just started.
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError } from "../../errors.ts";
 import { describeHealth, formatHealthMotd } from "../../health/describe.ts";
@@ -9,7 +9,7 @@ import { checkHealth } from "../../health/machine/run-checks.ts";
 import { type HealthVerdict, withTrialEnd } from "../../health/trial.ts";
 import { printableLines } from "../../printable.ts";
 import type { Context } from "../../system/context.ts";
-import { replaceFile } from "../../system/files.ts";
+import { makeDirectories, replaceFile } from "../../system/files.ts";
 import { requireRoot } from "../../system/privileges.ts";
 import { changeState } from "../../updates/machine/change-state.ts";
 import { readUpdatesConfig, requireRightConfig } from "../../updates/machine/read-config.ts";
@@ -49,7 +49,7 @@ export async function healthReport(
     return;
   }
   for (const path of paths) {
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    await makeDirectories(dirname(path), 0o755);
     await replaceFile(path, printableLines(formatHealthMotd(health)), { mode: 0o644 });
   }
   ctx.say(describeHealth(health));

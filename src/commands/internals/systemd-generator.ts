@@ -1,16 +1,16 @@
 // `bootc internals systemd-generator`: enable the units that this machine needs at this boot.
-import { mkdir, rm, symlink } from "node:fs/promises";
+import { rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type BootFacts, decideBootLinks } from "../../host/boot/boot-units.ts";
 import type { Context } from "../../system/context.ts";
-import { exists, readFileIfAny } from "../../system/files.ts";
+import { exists, makeDirectories, readFileIfAny } from "../../system/files.ts";
 import { readMount } from "../../system/root/mounts.ts";
 
 /** `dir` is systemd's directory for generated units of normal priority. */
 export async function systemdGenerator(ctx: Context, dir: string): Promise<void> {
   const links = decideBootLinks(await readBootFacts(ctx));
   for (const [path, target] of Object.entries(links)) {
-    await mkdir(dirname(join(dir, path)), { recursive: true });
+    await makeDirectories(dirname(join(dir, path)));
     await rm(join(dir, path), { force: true });
     await symlink(target, join(dir, path));
   }

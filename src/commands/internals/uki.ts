@@ -12,7 +12,7 @@ import {
   type UkiSection,
 } from "../../host/boot/uki.ts";
 import type { Context } from "../../system/context.ts";
-import { flushDirectory, ifMissing } from "../../system/files.ts";
+import { flushDirectory, ifMissing, makeDirectories } from "../../system/files.ts";
 
 /** Which file each section becomes. */
 const FILES = { ".linux": "vmlinuz", ".initrd": "initramfs.img" } as const;
@@ -26,7 +26,7 @@ export async function ukiExtract(ctx: Context, path: string, output: string): Pr
     const sections = await doing(`reading \`${path}\``, () => readSections(file));
     const dir = join(output, sections.version);
     if ((await lstat(dir).catch(ifMissing(undefined))) !== undefined) throw existing(dir);
-    await mkdir(output, { recursive: true });
+    await makeDirectories(output);
     const temporary = join(output, `.${sections.version}.${process.pid}.tmp`);
     try {
       await mkdir(temporary);

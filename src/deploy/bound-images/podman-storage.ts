@@ -1,11 +1,12 @@
 // The host's container storage as podman sees it: under one path, whatever the physical root is.
-import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bindMount, unmount } from "../../programs/disk/mount.ts";
 import type { PodmanStorage } from "../../programs/podman.ts";
 import { readAuthFile } from "../../programs/skopeo/policy.ts";
 import type { Context } from "../../system/context.ts";
+import { makeDirectories } from "../../system/files.ts";
 import { addToStorage } from "./storage.ts";
 import { hostStorage } from "./unified.ts";
 
@@ -18,7 +19,7 @@ export async function withPodmanStorage(
   work: (storage: PodmanStorage) => Promise<void>,
 ): Promise<void> {
   const seenAt = join(ctx.root, SEEN_AT);
-  await mkdir(seenAt, { recursive: true });
+  await makeDirectories(seenAt);
   // Opened before it is hidden by the mount.
   const run = await open(seenAt, "r");
   const temporary = await mkdtemp(join(tmpdir(), "bootc-podman-"));

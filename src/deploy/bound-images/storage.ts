@@ -1,5 +1,5 @@
 // The container storage that belongs to a machine: images are put into it, listed, and removed.
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { doing } from "../../errors.ts";
@@ -15,7 +15,7 @@ import {
 } from "../../programs/skopeo/storage.ts";
 import { retrying } from "../../pull/fetch/retry.ts";
 import type { Context } from "../../system/context.ts";
-import { exists } from "../../system/files.ts";
+import { exists, makeDirectories } from "../../system/files.ts";
 
 /** Its path below the physical root; in images, /usr/lib/bootc/storage points here. */
 const STORAGE = "ostree/bootc/storage";
@@ -70,7 +70,7 @@ export async function addToStorage(
   const isNew = !(await exists(final));
   const dir = isNew ? `${final}.tmp` : final;
   if (isNew) await rm(dir, { recursive: true, force: true });
-  await mkdir(dir, { recursive: true });
+  await makeDirectories(dir);
   await withRunDirectory(dir, work);
   if (isNew) await finishNew?.(dir);
   // Flush now: the next boot depends on these images.

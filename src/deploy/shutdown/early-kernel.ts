@@ -1,14 +1,20 @@
 // Copies the kernel of what is staged to /boot while the system runs. ostree would do it during the shutdown,
 // and skips files that are there by name.
 import { createHash } from "node:crypto";
-import { link, mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
+import { link, open, rename, rm, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError, describeError, errnoOf } from "../../errors.ts";
 import { isAtLeast, readOstree } from "../../programs/ostree/version.ts";
 import { namedDeploymentDir } from "../../sysroot/paths.ts";
 import { readStagedDeployment, type StagedDeployment } from "../../sysroot/staged.ts";
 import type { Context } from "../../system/context.ts";
-import { exists, flushDirectory, readNamesIfAny, replaceFile } from "../../system/files.ts";
+import {
+  exists,
+  flushDirectory,
+  makeDirectories,
+  readNamesIfAny,
+  replaceFile,
+} from "../../system/files.ts";
 import { PRUNES_EARLY } from "./boot-room.ts";
 
 /** Read by ostree-finalize-staged.service, through our drop-in. */
@@ -46,7 +52,7 @@ async function copyKernel(ctx: Context, staged: StagedDeployment): Promise<void>
   if (!isComplete && !(await hasRoomFor(isPruned ? 3 : 2, boot, files))) return;
   if (!isComplete) await placeFiles(ctx, dir, { files, bootChecksum: staged.bootChecksum });
   if (!isPruned || !(await hasRoomFor(2, boot, files))) return;
-  await mkdir(join(ctx.root, dirname(ENVIRONMENT)), { recursive: true, mode: 0o755 });
+  await makeDirectories(join(ctx.root, dirname(ENVIRONMENT)), 0o755);
   const text = "OSTREE_SYSROOT_OPTS=no-early-prune\n";
   await replaceFile(join(ctx.root, ENVIRONMENT), text, { mode: 0o644 });
 }
@@ -122,7 +128,7 @@ async function placeFiles(
   { files, bootChecksum }: Placed,
 ): Promise<void> {
   const { targets, isWhole } = files;
-  await mkdir(dir, { recursive: true, mode: 0o775 });
+  await makeDirectories(dir, 0o775);
   try {
     const hash = createHash("sha256");
     for (const { source, name } of targets) {

@@ -1,7 +1,7 @@
 // Changes what automatic updates remember, one change at a time, and keeps their runs apart.
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Context } from "../../system/context.ts";
+import { makeDirectories } from "../../system/files.ts";
 import { lockFile } from "../../system/lock.ts";
 import type { UpdatesState } from "../state.ts";
 import { takeUpdatesState, writeUpdatesState } from "./state-file.ts";
@@ -38,7 +38,7 @@ async function withLock<T>(
   { file, purpose }: { readonly file: string; readonly purpose: string },
   work: () => Promise<T>,
 ): Promise<T> {
-  await mkdir(join(ctx.root, "run/bootc"), { recursive: true, mode: 0o755 });
+  await makeDirectories(join(ctx.root, "run/bootc"), 0o755);
   const lock = await lockFile(ctx, join(ctx.root, "run/bootc", file), {
     purpose,
     timeoutMs: 60_000,

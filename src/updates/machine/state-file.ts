@@ -1,9 +1,9 @@
 // The file in which automatic updates remember: written whole or not at all, set aside when damaged.
-import { mkdir, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describeError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
-import { readRegularFile, replaceFile } from "../../system/files.ts";
+import { makeDirectories, readRegularFile, replaceFile } from "../../system/files.ts";
 import {
   EMPTY_STATE,
   formatState,
@@ -74,7 +74,7 @@ export async function takeUpdatesState(ctx: Context, nowMs: number): Promise<Rea
 
 export async function writeUpdatesState(ctx: Context, state: UpdatesState): Promise<void> {
   const path = join(ctx.root, STATE);
-  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  await makeDirectories(dirname(path), 0o755);
   const { health } = state;
   if (health === undefined) await rm(join(ctx.root, DETAILS), { force: true });
   else await replaceFile(join(ctx.root, DETAILS), formatDetails(health), { mode: 0o600 });

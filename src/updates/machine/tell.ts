@@ -1,12 +1,12 @@
 // Tells people what automatic updates did, and what they wait for: journal, programs, message of the day.
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describeError } from "../../errors.ts";
 import { printableLines } from "../../printable.ts";
 import { runHooks } from "../../programs/hook.ts";
 import { writeJournal } from "../../programs/systemd.ts";
 import type { Context } from "../../system/context.ts";
-import { readFileIfAny, replaceFile } from "../../system/files.ts";
+import { makeDirectories, readFileIfAny, replaceFile } from "../../system/files.ts";
 import { EVENTS, formatEvent, isEventName } from "../events.ts";
 import { formatMotd } from "../motd.ts";
 import type { HistoryEntry } from "../state.ts";
@@ -43,7 +43,7 @@ export async function updateMotd(ctx: Context, status: UpdatesStatus): Promise<v
   try {
     if ((await readFileIfAny(path)) === wanted) return;
     if (wanted === undefined) return await rm(path, { force: true });
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    await makeDirectories(dirname(path), 0o755);
     await replaceFile(path, wanted, { mode: 0o644 });
   } catch (error) {
     ctx.note(`warning: \`/${MOTD}\` cannot be written: ${describeError(error).message}`);
