@@ -32,6 +32,8 @@ async function makeBed() {
   return { ...bed, commit, clean };
 }
 
+type Bed = Awaited<ReturnType<typeof makeBed>>;
+
 test("where nothing is left nobody waits for the lock", async () => {
   const { clean, commands } = await makeBed();
   await clean();
@@ -49,6 +51,20 @@ test("what a killed run left of this image goes, and that of another one stays",
   expect((await readdir(join(repo, "extensions/bootc"))).sort()).toEqual(["blobs", "lock"]);
   expect(await readRef(repo, pendingRef(A.digest))).toBeUndefined();
   expect(await readRef(repo, pendingRef(FOREIGN.digest))).toBe(commit);
+});
+
+test.each([
+  {
+    what: "a layer that waits",
+    leave: async ({ setRef, commit }: Bed) => setRef(pendingRef(A.digest), commit),
+  },
+  { what: "a directory", leave: async ({ write }: Bed) => write("tmp/bootc-pull-failed/x", "") },
+])("what a run left that failed after its last step goes: $what", async ({ leave }) => {
+  const bed = await makeBed();
+  await leave(bed);
+  await bed.clean();
+  expect(await readRef(bed.repo, pendingRef(A.digest))).toBeUndefined();
+  expect(await readdir(join(bed.repo, "tmp"))).toEqual([]);
 });
 
 test("what a killed run protected is no longer protected", async () => {

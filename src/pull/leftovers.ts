@@ -1,19 +1,19 @@
-// Leftovers of a pull that was killed after its image was committed.
+// Leftovers of a pull that was killed, or failed, after its image was committed.
 import { kindOf } from "../errors.ts";
 import { closeCache, hasUnfinished, noteDocuments, openCache } from "../repository/cache.ts";
-import { deletePrivateRefs } from "../repository/cleanup.ts";
+import { deletePrivateRefs, listPrivateRefs } from "../repository/cleanup.ts";
 import { withRepositoryLock } from "../repository/lock.ts";
 import { listRuns, readProtected } from "../repository/protection.ts";
-import { removeWorkDirectories } from "../repository/scratch.ts";
+import { listWorkDirectories, removeWorkDirectories } from "../repository/scratch.ts";
 import type { Context } from "../system/context.ts";
 import type { JudgeAgainPlan, UnchangedPlan } from "./plan/plan.ts";
 
-/** Removes what a killed run left of its work on this image, which is whole by now. */
+/** Removes what such a run left of its work on this image, which is whole by now. */
 export async function removeLeftovers(
   ctx: Context,
   { request: { repo }, stored, layers }: UnchangedPlan | JudgeAgainPlan,
 ): Promise<void> {
-  if (!(await hasUnfinished(repo)) && (await listRuns(repo)).length === 0) return;
+  if (!(await hasLeftovers(repo, layers))) return;
   const options = { purpose: "removing leftovers", timeoutMs: 0, onWait: () => undefined };
   const work = async () => {
     await removeWorkDirectories(repo);
@@ -29,4 +29,10 @@ export async function removeLeftovers(
     // Another process is pulling, so what we saw is in use.
     if (kindOf(error) !== "busy") throw error;
   }
+}
+
+async function hasLeftovers(repo: string, layers: UnchangedPlan["layers"]): Promise<boolean> {
+  if (await hasUnfinished(repo)) return true;
+  const lists = [listRuns(repo), listPrivateRefs(repo, layers), listWorkDirectories(repo)];
+  return (await Promise.all(lists)).some((it) => it.length > 0);
 }

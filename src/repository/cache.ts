@@ -5,13 +5,13 @@
 //   fetch-XXXXXX/   the image layout of one download, with its half-written blobs
 import { createHash } from "node:crypto";
 import { createReadStream, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
-import { lstat, mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { lstat, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { hexOf } from "../image/digest.ts";
 import type { ImageManifest } from "../image/manifest.ts";
 import type { Context } from "../system/context.ts";
-import { ifAbsent, ifMissing } from "../system/files.ts";
+import { ifAbsent, ifMissing, makeDirectories, removeFileSync } from "../system/files.ts";
 
 export interface BlobCache {
   /** What skopeo is told: it adds `sha256/` itself. */
@@ -35,7 +35,7 @@ export function cacheDir(repo: string): string {
 /** The file that writers of the repository lock. Its directory is made when missing. */
 export async function lockPath(repo: string): Promise<string> {
   // Blobs may hold what only root may read, whatever modes the files in them will have.
-  await mkdir(cacheDir(repo), { recursive: true, mode: 0o700 });
+  await makeDirectories(cacheDir(repo), 0o700);
   return join(cacheDir(repo), "lock");
 }
 
@@ -50,7 +50,7 @@ export async function openCache(
 ): Promise<BlobCache> {
   const dir = cacheDir(repo);
   const blobDir = join(dir, "blobs");
-  await mkdir(join(blobDir, "sha256"), { recursive: true, mode: 0o700 });
+  await makeDirectories(join(blobDir, "sha256"), 0o700);
   // The new one before the old ones go: killed in between, the next run must see that something is left.
   const layoutDir = await mkdtemp(join(dir, "fetch-"));
   await removeLayouts(repo, layoutDir);
@@ -157,10 +157,10 @@ export async function removePartial(cache: BlobCache): Promise<void> {
  */
 export async function closeCache(cache: BlobCache): Promise<void> {
   // At once, not by promises: an image has a hundred of them.
-  for (const digest of cache.documents) rmSync(blobPath(cache, digest), { force: true });
+  for (const digest of cache.documents) removeFileSync(blobPath(cache, digest));
   const dir = join(cache.blobDir, "sha256");
   for (const it of await readdir(dir, { withFileTypes: true })) {
-    if (it.isSymbolicLink()) rmSync(join(dir, it.name), { force: true });
+    if (it.isSymbolicLink()) removeFileSync(join(dir, it.name));
   }
   await rm(cache.layoutDir, { recursive: true, force: true });
 }

@@ -1,6 +1,5 @@
 // Removing what nothing needs any more: image refs, layer refs, blobs, then the objects behind them.
 // The rules are upstream's, so that either program may clean up after the other.
-import { rmSync } from "node:fs";
 import { join, posix } from "node:path";
 import { BootcError, doing } from "../errors.ts";
 import { type ImageManifest, parseImageManifest } from "../image/manifest.ts";
@@ -20,6 +19,7 @@ import {
 import { deleteRefs } from "../programs/ostree/repo.ts";
 import { readOrigins } from "../sysroot/deployments.ts";
 import type { Context } from "../system/context.ts";
+import { removeFileSync } from "../system/files.ts";
 import { emptyCache } from "./cache.ts";
 import { listRefs, readRef } from "./files.ts";
 import { readImageCommit } from "./image-commit.ts";
@@ -129,14 +129,21 @@ export async function removeImages(
  * lock, so no pull is under way. Nobody else uses these refs, so we remove their files ourselves: starting
  * ostree for that takes longer than everything else at the end of an update.
  */
-export async function deletePrivateRefs(
+export async function deletePrivateRefs(repo: string, layers?: SomeLayers): Promise<void> {
+  const garbage = await listPrivateRefs(repo, layers);
+  for (const ref of garbage) removeFileSync(join(repo, "refs/heads", ref));
+}
+
+type SomeLayers = readonly { readonly digest: string }[];
+
+/** The refs of unfinished pulls: those of the given layers, or all. */
+export async function listPrivateRefs(
   repo: string,
-  layers?: readonly { readonly digest: string }[],
-): Promise<void> {
+  layers?: SomeLayers,
+): Promise<readonly string[]> {
   const refs = await listRefs(repo, PRIVATE_PREFIX);
   const names = layers && new Set(layers.map((it) => posix.basename(pendingRef(it.digest))));
   const isGarbage = (ref: string) =>
     names === undefined || names.has(posix.basename(ref)) || ref.startsWith(`${TREE_PREFIX}/`);
-  const garbage = refs.filter(isGarbage);
-  for (const ref of garbage) rmSync(join(repo, "refs/heads", ref), { force: true });
+  return refs.filter(isGarbage);
 }

@@ -1,8 +1,9 @@
 // The private refs of a pull under way: layers that are whole, of an image that is not.
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BootcError } from "../errors.ts";
 import { escapeRef, PENDING_PREFIX, PRIVATE_PREFIX, pendingRef } from "../ostree/ref-names.ts";
+import { makeDirectories } from "../system/files.ts";
 import { readRef } from "./files.ts";
 
 /** Where `ostree commit` puts what is not verified yet; never trusted, whatever is found there. */
@@ -29,7 +30,7 @@ export async function acceptLayer(repo: string, digest: string, commit: string):
   const from = join(repo, "refs/heads", ref);
   const to = join(repo, "refs/heads", pendingRef(digest));
   await rm(join(repo, `state/${commit}.commitpartial`), { force: true });
-  await mkdir(dirname(to), { recursive: true });
+  await makeDirectories(dirname(to));
   await sync(from);
   await rename(from, to);
   await sync(dirname(to));

@@ -3,12 +3,10 @@ import {
   closeSync,
   existsSync,
   fchmodSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   writeFileSync,
 } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
@@ -25,7 +23,13 @@ import {
 } from "../ostree/objects.ts";
 import { pullLocal } from "../programs/ostree/repo.ts";
 import type { Context } from "../system/context.ts";
-import { ifAbsent } from "../system/files.ts";
+import {
+  ifAbsent,
+  makeDirectories,
+  makeDirectoriesSync,
+  removeFileSync,
+  removeTreeSync,
+} from "../system/files.ts";
 import { listRefs } from "./files.ts";
 
 /** Every temporary directory of a pull starts so; what a killed run left is found by it. */
@@ -33,14 +37,19 @@ const PREFIX = "bootc-pull-";
 
 /** A new temporary directory on the repository's file system, reached through the same mount. */
 export async function makeWorkDirectory(repo: string): Promise<string> {
-  await mkdir(join(repo, "tmp"), { recursive: true });
+  await makeDirectories(join(repo, "tmp"));
   return await mkdtemp(join(repo, "tmp", PREFIX));
+}
+
+/** The temporary directories of runs that are under way, were killed or could not remove them. */
+export async function listWorkDirectories(repo: string): Promise<readonly string[]> {
+  const names = await readdir(join(repo, "tmp")).catch(ifAbsent([]));
+  return names.filter((it) => it.startsWith(PREFIX)).map((it) => join(repo, "tmp", it));
 }
 
 /** Removes the temporary directories of runs that were killed. Only under the lock of the pull. */
 export async function removeWorkDirectories(repo: string): Promise<void> {
-  const names = await readdir(join(repo, "tmp")).catch(ifAbsent([]));
-  const ours = names.filter((it) => it.startsWith(PREFIX)).map((it) => join(repo, "tmp", it));
+  const ours = await listWorkDirectories(repo);
   for (const top of ours) await removeMarks(repo, top);
   await Promise.all(ours.map((it) => rm(it, { recursive: true, force: true })));
 }
@@ -92,7 +101,7 @@ export async function createScratch(repo: string, mode: ScratchMode = "split"): 
   const top = await makeWorkDirectory(repo);
   await mkdir(join(top, "objects"));
   for (const kind of ["heads", "mirrors", "remotes"]) {
-    await mkdir(join(top, "refs", kind), { recursive: true });
+    await makeDirectories(join(top, "refs", kind));
   }
   await writeFile(join(top, "config"), `[core]\nrepo_version=1\nmode=${MODES[mode]}\n`);
   const listing = join(top, LIST);
@@ -109,7 +118,7 @@ export async function createScratch(repo: string, mode: ScratchMode = "split"): 
     listing,
     async setRef(ref, commit) {
       const path = join(top, "refs/heads", ref);
-      await mkdir(dirname(path), { recursive: true });
+      await makeDirectories(dirname(path));
       await writeFile(path, `${commit}\n`);
       await chmod(path, 0o644);
     },
@@ -117,7 +126,7 @@ export async function createScratch(repo: string, mode: ScratchMode = "split"): 
       arrange(top);
       await pullLocal(ctx, repo, { scratch: top, commits, isTrusted: mode === "bare" });
     },
-    remove: () => rmSync(top, { recursive: true, force: true }),
+    remove: () => removeTreeSync(top),
   };
 }
 
@@ -133,7 +142,7 @@ function arrange(top: string): void {
   for (const name of readdirSync(join(top, LIST))) {
     const path = join(top, objectPathOf(name));
     const folder = dirname(path);
-    if (!folders.has(folder)) mkdirSync(folder, { recursive: true });
+    if (!folders.has(folder)) makeDirectoriesSync(folder);
     folders.add(folder);
     renameSync(join(top, LIST, name), path);
   }
@@ -162,7 +171,7 @@ function writeObject(path: string, bytes: Uint8Array): void {
     writeFileSync(fd, bytes);
     fchmodSync(fd, 0o644);
   } catch (error) {
-    rmSync(path, { force: true });
+    removeFileSync(path);
     throw error;
   } finally {
     closeSync(fd);

@@ -5,25 +5,17 @@
 //   1. the marks of incomplete commits, then one flush: content and marks are on the disk
 //   2. the objects get their names; another flush: the names are on the disk
 //   3. the marks go, the refs get their names, their directories are flushed
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, readdirSync, renameSync, rmdirSync, utimesSync, writeFileSync } from "node:fs";
 import { open, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { errnoOf } from "../errors.ts";
 import { openLibc } from "../native/libc.ts";
 import { keyfileFlag, keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
+import { objectPath } from "../ostree/objects.ts";
 import { syncFilesystem } from "../programs/disk/fs.ts";
 import type { Context } from "../system/context.ts";
-import { ifMissing } from "../system/files.ts";
+import { ifMissing, makeDirectoriesSync, removeFileSync } from "../system/files.ts";
 import { listRefs, readRef } from "./files.ts";
 import { withTransactionLock } from "./ostree-lock.ts";
 import { objectPathOf, partialMark, type Scratch } from "./scratch.ts";
@@ -145,18 +137,30 @@ async function move(
   const refs = await readRefs(top);
   const places = { repo, scratch, scratched: new Set(readdirSync(scratch.listing)) };
   const commits = findCommits(places, refs);
-  for (const { mark } of commits) writeFileSync(mark, "");
-  const [wanted] = await Promise.all([
-    findWanted(places, { commits, unproven, known }),
-    flushes.fileSystem(),
-  ]);
-  await moveObjects(repo, { scratch, wanted, signal: ctx.signal });
-  await flushes.fileSystem();
-  for (const { mark } of commits) rmSync(mark);
+  try {
+    for (const { mark } of commits) writeFileSync(mark, "");
+    const [wanted] = await Promise.all([
+      findWanted(places, { commits, unproven, known }),
+      flushes.fileSystem(),
+    ]);
+    await moveObjects(repo, { scratch, wanted, signal: ctx.signal });
+    await flushes.fileSystem();
+    for (const { mark } of commits) removeFileSync(mark);
+  } catch (error) {
+    removeVainMarks(repo, commits);
+    throw error;
+  }
   for (const folder of moveRefs(repo, top, refs)) await flushes.directory(folder);
   // Programs that watch a repository look at this time.
   const now = new Date();
   utimesSync(repo, now, now);
+}
+
+/** Only a commit that the repository has, in part, needs its mark. */
+function removeVainMarks(repo: string, commits: readonly NewCommit[]): void {
+  for (const { commit, mark } of commits) {
+    if (!existsSync(join(repo, objectPath(commit, "commit")))) removeFileSync(mark);
+  }
 }
 
 async function readRefs(top: string): Promise<readonly NewRef[]> {
@@ -223,7 +227,7 @@ async function moveObjects(repo: string, { scratch, wanted, signal }: MovedObjec
   let turnAt = performance.now() + TURN_MS;
   for (const name of wanted) {
     const folder = name.slice(0, 2);
-    if (!folders.has(folder)) mkdirSync(`${repo}/objects/${folder}`, { recursive: true });
+    if (!folders.has(folder)) makeDirectoriesSync(`${repo}/objects/${folder}`);
     folders.add(folder);
     renameSync(`${scratch.listing}/${name}`, `${repo}/${objectPathOf(name)}`);
     if (performance.now() < turnAt) continue;
@@ -242,7 +246,7 @@ function moveRefs(repo: string, top: string, refs: readonly NewRef[]): Iterable<
   const touched = new Set<string>();
   for (const { ref } of refs) {
     const path = join(heads, ref);
-    mkdirSync(dirname(path), { recursive: true });
+    makeDirectoriesSync(dirname(path));
     renameRef(join(top, "refs/heads", ref), path);
     for (let at = dirname(path); at.length >= heads.length; at = dirname(at)) touched.add(at);
   }

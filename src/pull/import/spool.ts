@@ -1,5 +1,6 @@
 // A temporary file for content that comes before the entry it belongs to.
-import { closeSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { removeFileSync } from "../../system/files.ts";
 
 /** A part of the spool, to be read when it is its turn. */
 export interface SpoolRange {
@@ -28,7 +29,7 @@ export function createSpool(path: string): Spool {
   function open(): number {
     if (file !== undefined) return file;
     file = openSync(path, "wx+", 0o600);
-    rmSync(path);
+    removeFileSync(path);
     return file;
   }
 

@@ -1,6 +1,7 @@
 // The file contexts of a policy, copied for libselinux in a form that cannot harm us.
-import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeDirectoriesSync } from "../../system/files.ts";
 import { withoutSerializedRegexes } from "./compiled.ts";
 
 /** The names of all files that decide about labels; compiled forms first. */
@@ -34,7 +35,7 @@ export function usableContexts<File extends Pick<ContextsFile, "name" | "content
 /** Makes `folder` a policy that libselinux can open. */
 export function writeContexts(folder: string, files: readonly ContextsFile[]): void {
   const place = join(folder, "contexts/files");
-  mkdirSync(place, { recursive: true, mode: 0o700 });
+  makeDirectoriesSync(place, 0o700);
   for (const { name, content, modifiedAt } of files) {
     const path = join(place, name);
     writeFileSync(path, content);

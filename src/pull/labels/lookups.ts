@@ -1,5 +1,4 @@
 // Labels looked up by libselinux in the policy of an image.
-import { rmSync } from "node:fs";
 import { BootcError } from "../../errors.ts";
 import { openLibc } from "../../native/libc.ts";
 import {
@@ -9,6 +8,7 @@ import {
   placeOf,
 } from "../../native/selabel.ts";
 import { makeWorkDirectory } from "../../repository/scratch.ts";
+import { removeTreeSync } from "../../system/files.ts";
 import type { LabelOf } from "../store/sink.ts";
 import { usableContexts, writeContexts } from "./contexts.ts";
 import { labelOfNewFiles } from "./of-new-files.ts";
@@ -131,7 +131,7 @@ function openFiles(
     return openFileLabels(work, options);
   } finally {
     // libselinux has read it all.
-    rmSync(work, { recursive: true, force: true });
+    removeTreeSync(work);
   }
 }
 

@@ -1,7 +1,8 @@
 // A policy of an image as a folder that ostree can label by. A checkout would not do: ostree follows the
 // links in it to the files of this machine.
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { makeDirectories } from "../../system/files.ts";
 import { usableContexts, writeContexts } from "./contexts.ts";
 import type { ImagePolicy } from "./policy.ts";
 
@@ -9,7 +10,7 @@ import type { ImagePolicy } from "./policy.ts";
 export async function writePolicyFolder(root: string, policy: ImagePolicy): Promise<void> {
   const { name, config, binaries } = policy;
   const top = join(root, "usr/etc/selinux");
-  await mkdir(join(top, name, "policy"), { recursive: true });
+  await makeDirectories(join(top, name, "policy"));
   await writeFile(join(top, "config"), config);
   // ostree reads these for their checksum alone.
   for (const it of binaries) await writeFile(join(top, name, "policy", it), "");

@@ -1,6 +1,7 @@
 // A file written on other threads while its content still arrives; it gets its name when it is whole.
-import { closeSync, openSync, renameSync, rmSync, write } from "node:fs";
+import { closeSync, openSync, renameSync, write } from "node:fs";
 import { promisify } from "node:util";
+import { removeFileSync } from "../../system/files.ts";
 
 const writeAt = promisify(write);
 
@@ -75,7 +76,7 @@ export function createLargeFiles(): LargeFiles {
             isNamed = true;
           } finally {
             closeSync(fd);
-            if (!isNamed) rmSync(temporary, { force: true });
+            if (!isNamed) removeFileSync(temporary);
           }
         });
       },

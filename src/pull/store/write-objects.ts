@@ -9,7 +9,6 @@ import {
   linkSync,
   lstatSync,
   openSync,
-  rmSync,
   statfsSync,
   symlinkSync,
   writeSync,
@@ -25,6 +24,7 @@ import {
   type Xattr,
 } from "../../ostree/objects.ts";
 import type { Scratch } from "../../repository/scratch.ts";
+import { removeFileSync } from "../../system/files.ts";
 import { createLargeFiles, type LargeFile } from "./large-file.ts";
 import { metadataKey, setXattrs } from "./xattrs.ts";
 
@@ -244,7 +244,7 @@ function createObjectFiles({ scratch, shared }: ObjectPlace, libc: Libc | undefi
       for (const piece of content) writeWhole(fd, piece);
       finish(fd);
     } catch (error) {
-      rmSync(path, { force: true });
+      removeFileSync(path);
       throw error;
     } finally {
       closeSync(fd);
@@ -258,7 +258,7 @@ function createObjectFiles({ scratch, shared }: ObjectPlace, libc: Libc | undefi
       lchownSync(path, uid, gid);
       if (xattrs.length > 0) setXattrs(requireLibc(libc), path, xattrs);
     } catch (error) {
-      rmSync(path, { force: true });
+      removeFileSync(path);
       throw error;
     }
   }
