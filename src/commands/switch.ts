@@ -1,10 +1,9 @@
 // `bootc switch`: follow another image from now on.
 import { type DeployFlags, deploySettingsOf, lockTimeoutOf } from "../cli/options.ts";
-import { deployImage, requireBooted } from "../deploy/deploy-image.ts";
+import { completeDeploy, deployImage, requireBooted } from "../deploy/deploy-image.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
-import { completeStaged } from "../deploy/staging.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import { isSameImage, parseSwitchTarget } from "../host/switch.ts";
 import { describeReference, type OstreeReference } from "../image/reference.ts";
@@ -61,7 +60,7 @@ async function switchLocked(
   if (isSameImage(host.spec.image, reference)) {
     ctx.say("Image specification is unchanged.");
     if (host.status.staged === null) return "nothing";
-    await completeStaged(ctx);
+    await completeDeploy(ctx, host.status.staged, lockTimeoutOf(options));
     return "unchanged";
   }
   const booted = requireBooted(sysroot);

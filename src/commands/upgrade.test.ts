@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { expectRefused, LOCK, machineOf, play } from "../testing/play-verb.ts";
@@ -20,6 +20,30 @@ test("upgrade --from-downloaded unlocks the staged deployment and checks the res
   expect(await readFile(join(older.root, "run/reboot-required"), "utf8")).toMatch(
     /^bootc: Reboot required for image: sha256:[0-9a-f]{64}\n$/,
   );
+});
+
+test("upgrade finishes what a killed run left undone after it had staged", async () => {
+  const it = await machineOf("2022.7");
+  await mkdir(join(it.root, "run/bootc"), { recursive: true });
+  await writeFile(join(it.root, "run/bootc/staging"), "\n");
+  const script: readonly ScriptLine[] = [
+    LOCK,
+    ["+ ostree admin cleanup"],
+    ["? ostree --version", " Version: '2022.7'\n"],
+  ];
+  const said = await play(it, script, (ctx) => upgrade(ctx, { fromDownloaded: true }));
+  // This machine has no repository.
+  expect(said.replaceAll(it.root, "ROOT")).toMatchInlineSnapshot(`
+    "
+    + flock --exclusive --nonblock --conflict-exit-code 75 3
+    + ostree admin cleanup
+    ! note: not everything could be cleaned up: \`ROOT/sysroot/ostree/repo\` is not an ostree repository
+    ? ostree --version
+    > Staged deployment will now be applied on reboot
+    "
+  `);
+  // Only a clean-up that succeeds ends it.
+  expect(await readdir(join(it.root, "run/bootc"))).toContain("staging");
 });
 
 test("upgrade refuses a host that rpm-ostree has changed", async () => {

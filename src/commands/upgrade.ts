@@ -2,6 +2,7 @@
 import { type DeployFlags, deploySettingsOf, lockTimeoutOf } from "../cli/options.ts";
 import { announceChange, requireReboot, withdrawReboot } from "../deploy/after-change.ts";
 import {
+  completeDeploy,
   type DeployRequest,
   deployPulled,
   requireBooted,
@@ -13,7 +14,6 @@ import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { describeContent, describeDifference } from "../deploy/stage-image.ts";
-import { completeStaged } from "../deploy/staging.ts";
 import { BootcError } from "../errors.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import type { Deployment } from "../host/deployment.ts";
@@ -78,7 +78,7 @@ async function upgradeOrCheck(ctx: Context, options: UpgradeOptions): Promise<bo
     const decision = decideFromDownloaded(staged, reference);
     const { requireWanted, release } = judgeHeld(ctx, options, booted);
     if (staged?.image) await requireWanted(staged.image.imageDigest);
-    await applyLock(ctx, decision, staged);
+    await applyLock(ctx, decision, { staged, lockTimeoutMs: lockTimeoutOf(options) });
     await release();
     return true;
   }
@@ -155,7 +155,10 @@ async function stageOrKeep(
   switch (decideUpgrade(host.status, image.manifestDigest)) {
     case "staged":
       display.end();
-      if (staged !== null) await applyLock(ctx, decideLock(staged, { isDownloadOnly }), staged);
+      if (staged !== null) {
+        const lockTimeoutMs = lockTimeoutOf(options);
+        await applyLock(ctx, decideLock(staged, { isDownloadOnly }), { staged, lockTimeoutMs });
+      }
       return true;
     case "current":
       display.end();
@@ -168,12 +171,17 @@ async function stageOrKeep(
   }
 }
 
+interface Staged {
+  readonly staged: BootEntry | null;
+  readonly lockTimeoutMs: number | undefined;
+}
+
 async function applyLock(
   ctx: Context,
   { change, message }: LockDecision,
-  staged: BootEntry | null,
+  { staged, lockTimeoutMs }: Staged,
 ): Promise<void> {
-  await completeStaged(ctx);
+  await completeDeploy(ctx, staged, lockTimeoutMs);
   if (change !== "keep") {
     await setFinalizationLock(ctx, change === "lock" ? "locked" : "unlocked");
     const digest = staged?.image?.imageDigest;

@@ -1,15 +1,19 @@
 // After staging, removes everything that nothing refers to any more.
 import { join } from "node:path";
 import { describeError } from "../errors.ts";
+import { cleanDeployments } from "../programs/ostree/admin.ts";
 import { deleteRefs } from "../programs/ostree/repo.ts";
 import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { cleanHost } from "./clean-host.ts";
+import { unmarkStaging } from "./staging-mark.ts";
 
 export interface CleanRequest {
   /** The branch of a plain ostree installation that nobody follows any more. */
   readonly abandonedRefspec: string | undefined;
   readonly lockTimeoutMs: number | undefined;
+  /** The run that staged did not get here. ostree makes its refs last, so they may be missing as well. */
+  readonly isLate?: boolean;
 }
 
 /**
@@ -18,14 +22,17 @@ export interface CleanRequest {
  */
 export async function cleanAfterStaging(
   ctx: Context,
-  { abandonedRefspec, lockTimeoutMs }: CleanRequest,
+  { abandonedRefspec, lockTimeoutMs, isLate }: CleanRequest,
 ): Promise<string | undefined> {
   const repo = systemRepo(ctx);
   try {
+    if (isLate === true) await cleanDeployments(ctx);
     // It would keep the commit of a plain ostree deployment.
     if (abandonedRefspec !== undefined) await deleteRefs(ctx, repo, [abandonedRefspec]);
     const sysroot = join(ctx.root, "sysroot");
-    return await cleanHost(ctx, { sysroot, repo, lockTimeoutMs });
+    const cleaned = await cleanHost(ctx, { sysroot, repo, lockTimeoutMs });
+    await unmarkStaging(ctx);
+    return cleaned;
   } catch (error) {
     ctx.signal.throwIfAborted();
     const { message, causes } = describeError(error);

@@ -2,6 +2,7 @@
 import { BootcError } from "../errors.ts";
 import { assignSlots } from "../host/assemble-host.ts";
 import type { Deployment, Sysroot } from "../host/deployment.ts";
+import type { BootEntry } from "../host/document.ts";
 import { describeBootcLabel, requireBootable } from "../image/config.ts";
 import { platformOf } from "../image/platform.ts";
 import {
@@ -23,9 +24,12 @@ import { withProtection } from "../repository/protection.ts";
 import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { progressDescriptorOf } from "../system/root/private-mounts.ts";
+import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
 import { withUnifiedCopy } from "./bound-images/unified.ts";
 import { cleanAfterStaging } from "./clean-after-staging.ts";
 import { describeStaged, type FreshStart, stageImage } from "./stage-image.ts";
+import { completeStaged } from "./staging.ts";
+import { markStaging, readStagingMark } from "./staging-mark.ts";
 
 /** How an image is pulled, and how the progress of that is shown. */
 export interface DeploySettings extends Pick<PullRequest, "lockTimeoutMs" | "limits"> {
@@ -160,6 +164,7 @@ export async function deployPulled(
 ): Promise<void> {
   // A pull checks only images that are new to the repository.
   requireBootable(request.image.config, platformOf(process.arch));
+  await markStaging(ctx, { abandonedRefspec: request.abandonedRefspec });
   await stageImage(ctx, { ...request, onEvent: display.onEvent });
   display.onEvent({ type: "stage", stage: "cleaning" });
   const { lockTimeoutMs } = request.settings;
@@ -169,6 +174,22 @@ export async function deployPulled(
   display.end();
   if (cleaned !== undefined) ctx.say(cleaned);
   for (const line of describeStaged(request.reference, request.image)) ctx.say(line);
+}
+
+/** Completes what is staged already, with all that a killed run has left undone after staging it. */
+export async function completeDeploy(
+  ctx: Context,
+  staged: BootEntry | null,
+  lockTimeoutMs: number | undefined,
+): Promise<void> {
+  await completeStaged(ctx);
+  const mark = await readStagingMark(ctx);
+  const digest = staged?.image?.imageDigest;
+  if (mark === undefined || digest === undefined) return;
+  await (staged?.downloadOnly === true ? withdrawReboot(ctx) : requireReboot(ctx, digest));
+  await announceChange(ctx);
+  const cleaned = await cleanAfterStaging(ctx, { ...mark, lockTimeoutMs, isLate: true });
+  if (cleaned !== undefined) ctx.say(cleaned);
 }
 
 export function requireBooted(sysroot: Sysroot): Deployment {

@@ -14,6 +14,7 @@ export async function stage(ctx: Context, request: StageRequest): Promise<void> 
 
 /** Completes the staged deployment, if any; a run that was killed right after staging has not. */
 export async function completeStaged(ctx: Context): Promise<void> {
+  await keepLoaderLink(ctx);
   await labelStagedEtc(ctx);
   await copyKernelEarly(ctx);
 }
