@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { BootcError } from "../errors.ts";
 import { expectRefused, LOCK, machineOf, play } from "../testing/play-verb.ts";
 import type { ScriptLine } from "../testing/scripted-context.ts";
 import { rollback } from "./rollback.ts";
@@ -25,6 +26,42 @@ test("rollback checks whether ostree did what it was told", async () => {
     "
   `);
 });
+
+test("rollback succeeds when ostree fails after it has changed the order", async () => {
+  const it = await machineOf("2025.2");
+  const script: readonly ScriptLine[] = [
+    LOCK,
+    ["? ostree --version", OSTREE_2025],
+    [
+      "+ ostree admin set-default 2",
+      async () => {
+        await putRollbackFirst(it.root);
+        throw new BootcError("fsync objdirs: Input/output error");
+      },
+    ],
+    ["+ ostree admin cleanup", new BootcError("it fails again")],
+  ];
+  expect(await play(it, script, (ctx) => rollback(ctx, {}))).toMatchInlineSnapshot(`
+    "
+    + flock --exclusive --nonblock --conflict-exit-code 75 3
+    ? ostree --version
+    + ostree admin set-default 2
+    + ostree admin cleanup
+    ! note: ostree could not clean up: it fails again
+    > Next boot: rollback deployment
+    "
+  `);
+});
+
+/** As ostree does: what was staged is dropped, and the older entry becomes the newest. */
+async function putRollbackFirst(root: string): Promise<void> {
+  await rm(join(root, "run/ostree/staged-deployment"));
+  const dir = join(root, "boot/loader/entries");
+  for (const name of await readdir(dir)) {
+    const text = await readFile(join(dir, name), "utf8");
+    await writeFile(join(dir, name), text.replace(/^version 1$/m, "version 3"));
+  }
+}
 
 test("rollback needs a newer ostree than 2022.7", async () => {
   const it = await machineOf("2025.2");

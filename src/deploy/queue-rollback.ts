@@ -1,8 +1,12 @@
 // Queues or reverts a rollback: only the order of deployments changes, and nothing is fetched.
-import { BootcError } from "../errors.ts";
+import { BootcError, describeError } from "../errors.ts";
 import { nameDeployment } from "../host/deployment.ts";
 import { decideRollback, type RollbackDecision } from "../host/rollback.ts";
-import { setDefaultDeployment } from "../programs/ostree/admin.ts";
+import {
+  cancelSoftReboot,
+  cleanDeployments,
+  setDefaultDeployment,
+} from "../programs/ostree/admin.ts";
 import { requireOstreeVersion } from "../programs/ostree/version.ts";
 import { ROLLBACK_MESSAGE_ID, writeJournal } from "../programs/systemd.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
@@ -28,8 +32,7 @@ export async function queueRollback(ctx: Context): Promise<RollbackDecision["kin
     },
   });
   await keepLoaderLink(ctx);
-  await setDefaultDeployment(ctx, decision.index);
-  await requireNext(ctx, decision);
+  await makeNext(ctx, decision);
   if (decision.kind === "rollback") {
     ctx.say("Next boot: rollback deployment");
     await requireReboot(ctx, decision.rollback.content?.digest ?? "");
@@ -41,10 +44,29 @@ export async function queueRollback(ctx: Context): Promise<RollbackDecision["kin
   return decision.kind;
 }
 
-async function requireNext(ctx: Context, { next }: RollbackDecision): Promise<void> {
-  const [first] = (await readSysroot(ctx)).deployments;
-  if (first && nameDeployment(first) === nameDeployment(next)) return;
-  throw new BootcError(`ostree did not put \`${nameDeployment(next)}\` first`, {
+/**
+ * ostree also fails when it cannot clean up after the change. A second run would change the order back, so what has
+ * been done counts.
+ */
+async function makeNext(ctx: Context, decision: RollbackDecision): Promise<void> {
+  try {
+    await setDefaultDeployment(ctx, decision.index);
+  } catch (error) {
+    ctx.signal.throwIfAborted();
+    if (!(await isNext(ctx, decision))) throw error;
+    await cancelSoftReboot(ctx);
+    await cleanDeployments(ctx).catch((again: unknown) => {
+      const { message, causes } = describeError(again);
+      ctx.note(`note: ostree could not clean up: ${[message, ...causes].join(": ")}`);
+    });
+  }
+  if (await isNext(ctx, decision)) return;
+  throw new BootcError(`ostree did not put \`${nameDeployment(decision.next)}\` first`, {
     kind: "integrity",
   });
+}
+
+async function isNext(ctx: Context, { next }: RollbackDecision): Promise<boolean> {
+  const [first] = (await readSysroot(ctx)).deployments;
+  return first !== undefined && nameDeployment(first) === nameDeployment(next);
 }
