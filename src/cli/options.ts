@@ -142,6 +142,16 @@ export function progressFdOption() {
     });
 }
 
+/** Hidden, as with other implementations, because it may still change. */
+export function unifiedStorageOption() {
+  return new Option(
+    "--experimental-unified-storage",
+    "keep the image in the host's container storage as well, for podman",
+  )
+    .hideHelp()
+    .conflicts("enforceContainerSigpolicy");
+}
+
 /** Accepts `docker` as well, and a transport with its colon, as in a reference. */
 export function transportOption<Flags extends string>(flags: Flags, description: string) {
   return offering(flags, description, TRANSPORTS);

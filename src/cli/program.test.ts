@@ -13,7 +13,7 @@ const INSTALL =
   "--source-imgref --target-transport --target-imgref --target-no-signature-verification " +
   "--enforce-container-sigpolicy --run-fetch-check --skip-fetch-check --disable-selinux --karg " +
   "--karg-delete --root-ssh-authorized-keys --generic-image --bound-images --stateroot " +
-  "--bootupd-skip-boot-uuid --bootloader";
+  "--bootupd-skip-boot-uuid --bootloader --experimental-unified-storage";
 
 /** Options of other implementations, which their callers may therefore pass; every verb of theirs is here. */
 const TAKEN: Readonly<Record<string, string>> = {
@@ -23,7 +23,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   update: "--quiet --apply",
   switch:
     "--transport --quiet --apply --soft-reboot --progress-fd --enforce-container-sigpolicy --retain " +
-    "--no-signature-verification --mutate-in-place",
+    "--no-signature-verification --mutate-in-place --experimental-unified-storage",
   rollback: "--apply --soft-reboot",
   edit: "-f --filename --quiet",
   "usr-overlay": "--read-only",
@@ -54,7 +54,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   "install to-filesystem": `--root-mount-spec --boot-mount-spec --replace --acknowledge-destructive --skip-finalize ${INSTALL}`,
   "install to-existing-root": `--replace --acknowledge-destructive --cleanup ${INSTALL}`,
   "install reset":
-    "--experimental --source-imgref --target-transport --target-imgref --target-no-signature-verification --enforce-container-sigpolicy --run-fetch-check --skip-fetch-check --stateroot --no-root-kargs --karg --apply --quiet --progress-fd --lock-timeout --stall-timeout --give-up-after",
+    "--experimental --source-imgref --target-transport --target-imgref --target-no-signature-verification --enforce-container-sigpolicy --run-fetch-check --skip-fetch-check --experimental-unified-storage --stateroot --no-root-kargs --karg --apply --quiet --progress-fd --lock-timeout --stall-timeout --give-up-after",
   "install finalize": "",
   "install ensure-completion": "",
   "install print-configuration": "--all",

@@ -15,6 +15,7 @@ export interface SwitchOptions extends DeployFlags {
   readonly transport: string;
   readonly enforceContainerSigpolicy?: boolean;
   readonly retain?: boolean;
+  readonly experimentalUnifiedStorage?: boolean;
   readonly mutateInPlace?: boolean;
   readonly apply?: boolean;
   readonly softReboot?: SoftRebootMode;
@@ -66,7 +67,8 @@ async function switchLocked(
   const booted = requireBooted(sysroot);
   // On a host that was installed from a plain ostree branch, the ref keeps the branch's content.
   const abandonedRefspec = options.retain === true ? undefined : booted.origin.refspec;
-  const request = { reference, booted, settings: deploySettingsOf(options) };
+  const wantsUnified = options.experimentalUnifiedStorage;
+  const request = { reference, booted, wantsUnified, settings: deploySettingsOf(options) };
   await deployImage(ctx, request, { abandonedRefspec });
   return "staged";
 }

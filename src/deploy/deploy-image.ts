@@ -43,6 +43,8 @@ export interface DeployRequest {
   readonly reference: OstreeReference;
   readonly booted: Deployment;
   readonly settings: DeploySettings;
+  /** Whether the image goes through the host's container storage, even if that does not have it yet. */
+  readonly wantsUnified?: boolean | undefined;
   /** Throws if the image with this digest is not wanted. Asked before its layers are fetched. */
   readonly requireWanted?: (digest: string) => Promise<void>;
 }
@@ -88,7 +90,8 @@ export async function withPulledImage<T>(
   display: ProgressDisplay,
   work: (image: PulledImage) => Promise<T>,
 ): Promise<T> {
-  return await withUnifiedCopy(ctx, request.reference, async (refresh) => {
+  const { reference, wantsUnified: isWanted = false } = request;
+  return await withUnifiedCopy(ctx, { reference, isWanted }, async (refresh) => {
     const plan = await planUnified(ctx, request, refresh);
     await request.requireWanted?.(plannedImage(plan).manifestDigest).catch((error: unknown) => {
       closePlan(plan);
@@ -105,7 +108,7 @@ async function planUnified(
   refresh: (() => Promise<ImageReference>) | undefined,
 ): Promise<PullPlan> {
   if (refresh === undefined) return await planDeploy(ctx, request);
-  if (request.reference.image.transport === "registry") {
+  if (request.reference.image.transport === "registry" && request.wantsUnified !== true) {
     const plan = await planDeploy(ctx, request);
     if (plan.kind !== "fetch") return plan;
   }

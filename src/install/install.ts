@@ -2,7 +2,11 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { release } from "node:os";
 import { dirname, join } from "node:path";
-import { requireBoundImages, storeBoundImages } from "../deploy/bound-images/install.ts";
+import {
+  requireBoundImages,
+  storeBoundImages,
+  storeInstalledImage,
+} from "../deploy/bound-images/install.ts";
 import { BootcError, doing } from "../errors.ts";
 import { formatAleph } from "../host/aleph.ts";
 import { collectKargs } from "../host/image-kargs.ts";
@@ -80,6 +84,11 @@ async function fillRoot(ctx: Context, prepared: Prepared, target: InstallTarget)
   const written = await writeOwnFiles(ctx, { prepared, target, deployment, pulled, facts });
   // Before the boot loader, so that a machine that starts has all the images it needs.
   await storeBoundImages(ctx, bound, { sysroot: target.root, mode });
+  if (prepared.options.experimentalUnifiedStorage === true) {
+    const { source, target: followed } = prepared;
+    const images = { source: source.image, target: followed.image };
+    await storeInstalledImage(ctx, images, target.root);
+  }
   const { bootloader: setup, secureBootKeys } = facts;
   await installBootloader(ctx, { setup, prepared, target, deployment, secureBootKeys });
   if (facts.hasSelinuxPolicy && !prepared.options.disableSelinux) {

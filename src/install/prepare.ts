@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { requireBoundImages } from "../deploy/bound-images/install.ts";
+import { requireUnifiedName } from "../deploy/bound-images/unified.ts";
 import { BootcError, doing } from "../errors.ts";
 import { describeBootcLabel } from "../image/config.ts";
 import {
@@ -43,6 +44,7 @@ export async function prepareInstall(ctx: Context, options: InstallOptions): Pro
   await requireFirmware(ctx, { options, config });
   if (!source.isOwnContainer || (await hasPolicy(ctx))) await requireLabelRights(ctx);
   const target = decideTarget(options, source, config);
+  requireUnifiable(options, target);
   const { manifestDigest, config: imageConfig } = await planAlone(ctx, {
     verification: { kind: "none" },
     image: source.image,
@@ -56,6 +58,17 @@ export async function prepareInstall(ctx: Context, options: InstallOptions): Pro
   }
   const stateroot = options.stateroot ?? config?.stateroot ?? "default";
   return { options, config, source, target, stateroot, sshKeys };
+}
+
+/** Of an image that somebody has to vouch for, a storage would keep a copy that nobody vouches for. */
+function requireUnifiable(options: InstallOptions, { image, verification }: OstreeReference): void {
+  if (options.experimentalUnifiedStorage !== true) return;
+  requireUnifiedName(image);
+  if (verification.kind === "none") return;
+  throw new BootcError("an image that a policy judges cannot be unified", {
+    kind: "unsupported",
+    hint: "`enforce-container-sigpolicy` is set in the install configuration",
+  });
 }
 
 /** Whether the image of our container has an SELinux policy. A named source is checked after its pull. */

@@ -9,6 +9,8 @@ export interface InstallOptions {
   readonly targetTransport?: string;
   readonly targetImgref?: string;
   readonly enforceContainerSigpolicy?: boolean;
+  /** Whether the image is put into the machine's container storage, too. */
+  readonly experimentalUnifiedStorage?: boolean;
   readonly runFetchCheck?: boolean;
   readonly disableSelinux?: boolean;
   readonly karg?: readonly string[];

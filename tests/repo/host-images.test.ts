@@ -129,6 +129,23 @@ describe.skipIf(missing)("images of a host", () => {
       expect(run("upgrade").stdout).toContain("No changes in");
     });
 
+    test("a switch puts an image into the container storage when that is wanted", async () => {
+      const other = `${name}-other`;
+      const digest = await pushImage(`${other}:latest`, { version: "other" });
+      run(`switch --experimental-unified-storage ${other}:latest`);
+      expect(stored()).toEqual([`${other}:latest`]);
+      expect(status().staged.image).toMatchObject({
+        image: { image: `${other}:latest`, transport: "registry" },
+        imageDigest: digest,
+      });
+      expect(
+        host.bootc("switch --experimental-unified-storage --transport oci /srv/x"),
+      ).toMatchObject({
+        status: 3,
+        stderr: expect.stringContaining("oci:/srv/x has no name that a container storage can keep"),
+      });
+    });
+
     test("podman's commands work on the storage of the host", () => {
       expect(run("image cmd list --noheading").stdout).toBe("");
       run("image set-unified");

@@ -146,6 +146,20 @@ describe.skipIf(lacks.length > 0)(
       expect(list(root)).toEqual([pinned]);
     });
 
+    test("the installed image itself is stored under the name that the machine follows", async () => {
+      const root = await newRoot("unified");
+      const unified = ["--bound-images", "skip", "--experimental-unified-storage"];
+      const refused = install(await environment("unified"), ...unified, root);
+      expect([refused.status, refused.stderr]).toEqual([
+        3,
+        expect.stringContaining("has no name that a container storage can keep"),
+      ]);
+      const target = ["--target-transport", "registry", "--target-imgref", "quay.io/example/os"];
+      const ran = install(await environment("unified"), ...unified, ...target, root);
+      expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("Images stored: 1")]);
+      expect(list(root)).toEqual(["quay.io/example/os:latest"]);
+    });
+
     test("skip: the machine is installed without them", async () => {
       const root = await newRoot("skipped");
       const ran = install(await environment("none"), "--bound-images", "skip", root);

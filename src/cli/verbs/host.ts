@@ -8,6 +8,7 @@ import {
   offering,
   progressFdOption,
   transportOption,
+  unifiedStorageOption,
   withPullOptions,
 } from "../options.ts";
 
@@ -84,12 +85,13 @@ function declareSwitch(program: Command, ctx: Context): void {
       "require that containers-policy.json accepts the image",
     )
     .option("--retain", "keep the branch of a plain ostree installation")
+    .addOption(unifiedStorageOption())
     .addOption(new Option("--no-signature-verification", "accepted, but has no effect").hideHelp())
     .addOption(
       new Option("--mutate-in-place", "only change which image the newest deployment follows")
         .hideHelp()
         // It stages nothing that could be booted or replace a branch.
-        .conflicts(["apply", "softReboot", "retain"]),
+        .conflicts(["apply", "softReboot", "retain", "experimentalUnifiedStorage"]),
     )
     .addOption(progressFdOption())
     .addOption(jsonOption());

@@ -7,6 +7,7 @@ import {
   declared,
   progressFdOption,
   transportOption,
+  unifiedStorageOption,
   withPullOptions,
 } from "../options.ts";
 
@@ -42,6 +43,7 @@ function declareReset(install: Command, ctx: Context): void {
     )
     .addOption(new Option("--run-fetch-check").hideHelp())
     .addOption(new Option("--skip-fetch-check").hideHelp())
+    .addOption(unifiedStorageOption())
     .option("--stateroot <name>", "name of the new stateroot (default: state-YEAR-NUMBER)")
     .option("--no-root-kargs", "do not keep the arguments that find the root")
     .option("--karg <arguments>", "a kernel argument, or several; may be repeated", collectValues)
@@ -192,6 +194,7 @@ function withInstallOptions<
       "check that the image to follow can be fetched, before a disk is changed",
     )
     .addOption(new Option("--skip-fetch-check").hideHelp())
+    .addOption(unifiedStorageOption())
     .option("--disable-selinux", "boot with selinux=0")
     .option("--karg <arguments>", "a kernel argument, or several; may be repeated", collectValues)
     .option(

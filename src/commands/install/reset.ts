@@ -32,6 +32,7 @@ export interface ResetOptions extends PullFlags {
   readonly targetTransport?: string;
   readonly targetImgref?: string;
   readonly enforceContainerSigpolicy?: boolean;
+  readonly experimentalUnifiedStorage?: boolean;
   readonly stateroot?: string;
   readonly karg?: readonly string[];
   /** False with `--no-root-kargs`. */
@@ -122,7 +123,9 @@ async function stageFresh(ctx: Context, { booted, fresh, options }: Reset): Prom
     const image = { transport: "registry", name: targetImgref } as const;
     const source = { image, name: targetImgref, isOwnContainer: false };
     const reference = decideTarget(options, source, undefined);
-    return await deployImage(ctx, { reference, booted, settings }, { fresh, isLocked: true });
+    const wantsUnified = options.experimentalUnifiedStorage;
+    const request = { reference, booted, wantsUnified, settings };
+    return await deployImage(ctx, request, { fresh, isLocked: true });
   }
   const reference = requireImage(booted);
   const image = { commit: booted.checksum, manifestDigest: booted.content?.digest ?? "" };

@@ -1,6 +1,7 @@
 // Images that the installed one binds: required before anything is erased, and stored with the machine.
 import { BootcError } from "../../errors.ts";
 import { parseManifest } from "../../image/manifest.ts";
+import type { ImageReference } from "../../image/reference.ts";
 import { parseRegistryName } from "../../image/registry-name.ts";
 import type { InstallOptions } from "../../install/request.ts";
 import { readStoredManifest } from "../../programs/skopeo/storage.ts";
@@ -58,5 +59,29 @@ export async function storeBoundImages(
     sysroot,
     verb: isPull ? "Fetching" : "Copying",
     sourceOf: async (name) => (isPull ? await remoteSource(ctx, name) : defaultStorageSource(name)),
+  });
+}
+
+export interface InstalledImage {
+  readonly source: ImageReference;
+  /** What the machine follows, and under whose name podman finds the image. */
+  readonly target: ImageReference;
+}
+
+/** Puts the installed image itself into the storage of the machine at `sysroot`. */
+export async function storeInstalledImage(
+  ctx: Context,
+  { source, target }: InstalledImage,
+  sysroot: string,
+): Promise<void> {
+  const isRemote = source.transport === "registry";
+  await storeImages(ctx, [target.name], {
+    sysroot,
+    verb: isRemote ? "Fetching" : "Copying",
+    noun: "image",
+    sourceOf: async () =>
+      isRemote
+        ? await remoteSource(ctx, source.name)
+        : { image: source, access: {}, policyFile: undefined },
   });
 }

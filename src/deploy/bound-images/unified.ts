@@ -2,7 +2,11 @@
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
 import { storageName } from "../../host/bound-images.ts";
-import type { ImageReference, OstreeReference } from "../../image/reference.ts";
+import {
+  formatImageReference,
+  type ImageReference,
+  type OstreeReference,
+} from "../../image/reference.ts";
 import { parseRegistryName } from "../../image/registry-name.ts";
 import { imageInStorage, readStoredManifest } from "../../programs/skopeo/storage.ts";
 import type { Context } from "../../system/context.ts";
@@ -43,23 +47,43 @@ export async function requireInHostStorage(ctx: Context, image: ImageReference):
   throw new BootcError(`\`${image.name}\` did not arrive in the host's container storage`);
 }
 
+export interface UnifiedRequest {
+  readonly reference: OstreeReference;
+  /** Whether the storage gets the image also if it does not have it yet. */
+  readonly isWanted: boolean;
+}
+
 /**
  * Where the host's storage has an image that its updates shall go through, brought up to date; undefined for
  * an image that is not there. One that something has to vouch for is always read at its source.
  */
 export async function withUnifiedCopy<T>(
   ctx: Context,
-  { image, verification }: OstreeReference,
+  { reference: { image, verification }, isWanted }: UnifiedRequest,
   work: (refresh: (() => Promise<ImageReference>) | undefined) => Promise<T>,
 ): Promise<T> {
-  const name = unifiedName(image);
-  const isUnified = verification.kind === "none" && (await isInHostStorage(ctx, image));
+  const isFree = verification.kind === "none";
+  const isUnified = isFree && (isWanted || (await isInHostStorage(ctx, image)));
+  const name = isWanted ? requireUnifiedName(image) : unifiedName(image);
   if (name === undefined || !isUnified) return await work(undefined);
   return await withHostStorage(ctx, (storage) =>
     work(async () => {
       await refreshUnified(ctx, image);
       return imageInStorage(storage, name);
     }),
+  );
+}
+
+/** The name of an image that somebody wants to have in a storage. */
+export function requireUnifiedName(image: ImageReference): string {
+  const name = unifiedName(image);
+  if (name !== undefined) return name;
+  throw new BootcError(
+    `${formatImageReference(image)} has no name that a container storage can keep`,
+    {
+      kind: "unsupported",
+      hint: "only images of registries and of podman's storage can be unified",
+    },
   );
 }
 
