@@ -1,4 +1,5 @@
 // Options that several commands share: their declarations, the flags that a command reads, and their meaning.
+import { BootcError } from "../errors.ts";
 import { TRANSPORTS } from "../image/reference.ts";
 import { type CommandOf, InvalidArgumentError, Option, type OptionValues } from "./commander.ts";
 
@@ -138,7 +139,10 @@ export function progressFdOption() {
     .hideHelp()
     .argParser((text): number => {
       if (/^\d+$/.test(text) && Number(text) >= 3) return Number(text);
-      throw new InvalidArgumentError("the number of a descriptor above 2 is needed.");
+      throw new BootcError(`Cannot use fd ${text} for progress JSON`, {
+        kind: "usage",
+        hint: "give the number of a pipe's descriptor, which is above 2",
+      });
     });
 }
 

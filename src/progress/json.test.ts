@@ -22,6 +22,25 @@ test("programs get a stream that follows the published schema and starts once", 
   expect(documents.filter((it) => it.type === "Start")).toHaveLength(1);
 });
 
+test("the stages after a pull are those of bootc 1.x", () => {
+  const stream = createProgressStream();
+  const lines = follow(EVENTS).flatMap(({ event, progress }, i) =>
+    stream.next(event, progress, i * 1000),
+  );
+  const documents = lines.map((it) => JSON.parse(it.text));
+  const staging = documents.filter((it) => it.task === "staging");
+  expect(new Set(staging.map((it) => it.id))).toEqual(new Set([`sha256:${"f".repeat(64)}`]));
+  const subtasks = staging
+    .at(-1)
+    .subtasks.map(
+      (it: { readonly subtask: string; readonly completed: boolean }) =>
+        `${it.subtask} ${it.completed}`,
+    );
+  expect(subtasks).toEqual([
+    ...["merging true", "deploying true", "bound_images true", "cleanup true", "cleanup true"],
+  ]);
+});
+
 test("bytes are reported at most five times per second", () => {
   const stream = createProgressStream();
   const events = Array.from(

@@ -56,8 +56,8 @@ test.each([
   ],
   [
     "upgrade --progress-fd 2",
-    "`2` is not a valid value for `--progress-fd`",
-    "the number of a descriptor above 2 is needed; see `bootc upgrade --help`",
+    "Cannot use fd 2 for progress JSON",
+    "give the number of a pipe's descriptor, which is above 2",
   ],
   [
     "status --format \"it's 'x'. y\"",
