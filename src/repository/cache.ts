@@ -4,7 +4,7 @@
 //   blobs/sha256/   complete blobs by digest; a symbolic link stands for one that is not needed
 //   fetch-XXXXXX/   the image layout of one download, with its half-written blobs
 import { createHash } from "node:crypto";
-import { createReadStream, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { createReadStream, readdirSync, renameSync, symlinkSync } from "node:fs";
 import { lstat, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
