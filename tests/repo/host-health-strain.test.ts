@@ -132,6 +132,15 @@ describe.skipIf(missing).each(newest)(
       expect(raw).toMatch(/^bootc_try=1\n#+$/);
     }, 300_000);
 
+    test("GRUB's last try is the last, even if its own note of that is lost", async () => {
+      grubSays("save_env bootc_try");
+      await tryUpdate();
+      expect([trial().starts, grubenv()]).toEqual(["1", "bootc_try=1\n"]);
+      start();
+      run(`${SCRIPT} begin`);
+      expect([trial().starts, grubenv()]).toEqual(["2", "bootc_try=0\n"]);
+    }, 300_000);
+
     test("ostree works with the rights of the services", async () => {
       await tryUpdate();
       for (const unit of ["arm", "begin", "deadline"]) {
