@@ -2,6 +2,7 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { testThroughDoor } from "./door.ts";
 import { encapsulatedTars } from "./images/encapsulate.ts";
 import { chosenSeed, createRandom, randomBytes } from "./images/random.ts";
 import { craftedPolicy } from "./images/selinux-policy.ts";
@@ -90,7 +91,7 @@ describeEachOstree((version) => {
     return { PATH: `${bin}:${process.env.PATH}` };
   }
 
-  test.each(["before", "after"] as const)(
+  testThroughDoor.each(["before", "after"] as const)(
     "killed %s each flush of its transactions",
     async (when) => {
       let flushes = 0;
