@@ -214,7 +214,7 @@ test.each<[string, Fate]>([
 ])("a layer that %s is fetched by a copy", async (_what, fate) => {
   const { repo, ended } = await updateThrough([fate], ["--stall-timeout", "60"]);
   await expectUpdated(repo, ended);
-  expect(questions(ended)).toEqual(["experimental-image-proxy", "copy"]);
+  expectQuestions(ended, ["experimental-image-proxy", "copy"]);
 });
 
 test("a layer that is damaged each time fails as integrity, and is not kept", async () => {
