@@ -137,6 +137,8 @@ const GENERATED: Cases = {
       floor: { ratioMax: layers === 64 ? 2.2 : 3, ...PEAK_OF_GENERATED },
     },
   })),
+  // More layers than any image that people build has.
+  "many-layers": [{ ...firstPull("derived", 258), baselines: { floor: { ratioMax: 3, ...PEAK } } }],
   "first-pull-far": [1, 8, 64, 128].map((layers) => ({
     ...firstPull("derived", layers),
     distance: FAR,

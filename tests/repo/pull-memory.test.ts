@@ -8,7 +8,7 @@ import { makeTinyImage } from "./tiny-image.ts";
 
 const LAYERS = 64;
 const LAYER_BYTES = 16 << 20;
-const LIMIT_MIB = 210;
+const LIMIT_MIB = 170;
 
 let scratch: Scratch;
 

@@ -3,6 +3,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { returnFreeMemory } from "../../native/allocator.ts";
+import { unmapProgramPages } from "../../native/program-pages.ts";
 import { keyfileValue, parseKeyfile } from "../../ostree/keyfile.ts";
 import { pendingRef } from "../../ostree/ref-names.ts";
 import { readCommit } from "../../repository/files.ts";
@@ -75,6 +76,8 @@ export function decideWritable(config: string, uid: number | undefined): boolean
 const OFF = new Set(["no", "false", "0"]);
 
 export async function createBatches(ctx: Context, repo: string): Promise<Batches> {
+  // Memory is scarce from here on, and the start is over.
+  unmapProgramPages();
   const reserveBytes = await readReserve(repo);
   const waiting = new Set<Batch>();
   let current: Promise<Batch> | undefined;
@@ -176,6 +179,7 @@ async function publish(ctx: Context, repo: string, batch: Batch): Promise<void> 
     }
     // What the layers needed while they passed through is free now, in pieces that do not suit what comes.
     returnFreeMemory();
+    unmapProgramPages();
     published.resolve();
   } catch (error) {
     published.reject(error);
