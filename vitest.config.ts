@@ -21,7 +21,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{src,xtask,bench}/**/*.test.ts", "tests/{crash,hostile}/**/*.test.ts"],
+          include: ["{src,xtask,bench}/**/*.test.ts", "tests/{crash,faults,hostile}/**/*.test.ts"],
           exclude: [...APART],
           isolate: false,
           ...unit,

@@ -59,6 +59,10 @@ const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
     "judge the states in which a power cut can leave a disk during an update",
     () => import("./crash-states.ts"),
   ],
+  "fault-steps": [
+    "let verbs fail or die at each system call that changes a file system",
+    () => import("./fault-steps.ts"),
+  ],
   ci: ["run every check that a commit must pass", () => import("./ci.ts")],
   clean: ["remove what tasks made; with --all, also the cache", () => import("./clean.ts")],
   lint: ["check format, lint, types and the rules of the repository", () => import("./lint.ts")],

@@ -5,9 +5,10 @@ import { mkdir, mkdtemp, readFile, rm, statfs, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { startBar } from "../run-bar.ts";
 import { openDiskLog } from "./disk-log.ts";
 import { copyDisk, openDiskStates } from "./disk-states.ts";
-import { missingForFileSystem } from "./file-systems.ts";
+import { detachBelow, missingForFileSystem } from "./file-systems.ts";
 import {
   appendJudged,
   formatReport,
@@ -171,6 +172,7 @@ async function judgeAll(session: Session, { log, left, done }: Work): Promise<vo
     await Promise.all(Array.from({ length: jobs }, (_, i) => worker(join(top, String(i)))));
   } finally {
     bar.end();
+    await detachBelow(top);
     await rm(top, { recursive: true, force: true });
   }
 }
@@ -191,31 +193,6 @@ function describeFailure(name: string, it: Judged): string {
     ...it.problems.map((problem) => `  ${problem}`),
     `  again: npm run xtask -- crash-states --recording ${name} --only ${it.number}`,
   ].join("\n");
-}
-
-/** A bar on a terminal; elsewhere, a line for every hundredth state. */
-function startBar(total: number) {
-  const isTerminal = process.stderr.isTTY === true;
-  const startedAt = Date.now();
-  let done = 0;
-  let failed = 0;
-  const text = () => {
-    const left = ((Date.now() - startedAt) / Math.max(done, 1)) * (total - done);
-    const filled = Math.round((30 * done) / Math.max(total, 1));
-    const bar = "#".repeat(filled).padEnd(30, ".");
-    return `[${bar}] ${done} of ${total}, ${failed} failed, ${Math.ceil(left / 60_000)} min left`;
-  };
-  return {
-    count(judged: Judged) {
-      done++;
-      if (judged.problems.length > 0) failed++;
-      if (isTerminal) process.stderr.write(`\r\x1b[K${text()}`);
-      else if (done % 100 === 0) say(text());
-    },
-    end() {
-      if (isTerminal && total > 0) process.stderr.write("\n");
-    },
-  };
 }
 
 async function writeTimeline(made: Made, path: string): Promise<void> {

@@ -106,6 +106,20 @@ export async function attach(path: string, part: Part): Promise<string> {
 }
 
 /**
+ * Detaches the loop devices of files below `dir`. Ctrl-C also ends the programs that would have done it; a device that is
+ * mounted goes with its mount.
+ */
+export async function detachBelow(dir: string): Promise<void> {
+  const listed = await sh("losetup", ["--list", "--noheadings", "--output", "NAME,BACK-FILE"]);
+  for (const line of listed.split("\n")) {
+    const [, device, file = ""] = /^(\S+)\s+(.*)$/.exec(line.trim()) ?? [];
+    if (device !== undefined && file.startsWith(`${dir}/`)) {
+      await attempt("losetup", ["--detach", device]);
+    }
+  }
+}
+
+/**
  * Mounts a part of a disk by a loop device that goes with the mount. `mount -o loop` would take a device that another
  * mount of the same disk has just left, and that may be read-only.
  */

@@ -11,7 +11,14 @@ import { makeHost, type SimulatedHost } from "../repo/simulated-boot.ts";
 import { sh } from "../vm/shell.ts";
 import { openDiskLog } from "./disk-log.ts";
 import { copyDisk, openDiskStates } from "./disk-states.ts";
-import { diskBytes, formatDisk, type Layout, layOut, mountDisk } from "./file-systems.ts";
+import {
+  detachBelow,
+  diskBytes,
+  formatDisk,
+  type Layout,
+  layOut,
+  mountDisk,
+} from "./file-systems.ts";
 import { type BootFiles, makeOsImage, offering } from "./images.ts";
 import type { KnownSystem } from "./judge.ts";
 import { type Recorder, startRecorder } from "./recorder.ts";
@@ -60,6 +67,7 @@ export async function makeRecording(name: string, executable: string): Promise<M
     await writeMade(made);
     return made;
   } finally {
+    await detachBelow(work);
     await rm(work, { recursive: true, force: true });
   }
 }

@@ -1,0 +1,110 @@
+// What the judge of disturbed verbs accepts, and what it does not.
+import { constants } from "node:os";
+import { expect, test } from "vitest";
+import type { Facts } from "./facts.ts";
+import { judgeDone, judgeFailed, judgeMessage, judgeRerun, judgeVisible } from "./judge.ts";
+
+const { ENOSPC, EIO } = constants.errno;
+const HINT = "\nhint: make room\n";
+
+test.each([
+  { what: "the right kind", status: 8, stderr: `error: full${HINT}`, errno: ENOSPC, want: [] },
+  { what: "success", status: 0, stderr: "note: not cleaned up\n", errno: EIO, want: [] },
+  {
+    what: "another kind",
+    status: 1,
+    stderr: `error: full${HINT}`,
+    errno: ENOSPC,
+    want: ["ended with status 1 instead of 8"],
+  },
+  {
+    what: "no hint",
+    status: 1,
+    stderr: "error: bad\n",
+    errno: EIO,
+    want: ["failed without a hint"],
+  },
+  {
+    what: "two errors",
+    status: 1,
+    stderr: `error: a\nerror: b${HINT}`,
+    errno: EIO,
+    want: ["failed with 2 lines of error"],
+  },
+  {
+    what: "a defect",
+    status: 1,
+    stderr: `error: a${HINT}this is a defect of bootc`,
+    errno: EIO,
+    want: ["said `defect of bootc`"],
+  },
+])("a message: $what", ({ status, stderr, errno, want }) => {
+  expect(judgeMessage({ status, signal: null, stdout: "", stderr }, errno)).toEqual(want);
+});
+
+test("a verb that a signal ended has failed, whatever it said", () => {
+  const ended = { status: null, signal: "SIGSEGV", stdout: "", stderr: "" };
+  expect(judgeMessage(ended, EIO)).toEqual(["ended by SIGSEGV"]);
+});
+
+const BEFORE: Facts = {
+  refs: { "ostree/container/image/a": "1" },
+  entries: { "ostree-1.conf": "one" },
+  deployments: { "1.*": "tree" },
+  listed: ["1.*"],
+  staged: "",
+  told: "",
+  stagedName: "",
+  leftovers: [],
+  partial: [],
+};
+const AFTER: Facts = {
+  ...BEFORE,
+  refs: { "ostree/container/image/a": "2" },
+  deployments: { "1.*": "tree", "2.*": "other" },
+  staged: "two",
+  stagedName: "2.*",
+};
+const EXPECTED = { before: BEFORE, after: AFTER, isToggle: false };
+
+test.each<{ what: string; found: Partial<Facts>; want: readonly string[] }>([
+  { what: "the old state", found: {}, want: [] },
+  { what: "the new state", found: AFTER, want: [] },
+  {
+    what: "a half deployment that nothing names",
+    found: { deployments: { "1.*": "tree", "2.*": "half" } },
+    want: [],
+  },
+  {
+    what: "a half deployment that is staged",
+    found: { ...AFTER, deployments: { "1.*": "tree", "2.*": "half" } },
+    want: ["the deployment 2.* differs"],
+  },
+  {
+    what: "an image of neither",
+    found: { refs: { "ostree/container/image/a": "3" } },
+    want: ["the ref ostree/container/image/a is 3"],
+  },
+  {
+    what: "a commit in part",
+    found: { partial: ["ostree/container/image/a"] },
+    want: ["the ref ostree/container/image/a names a commit that lacks objects"],
+  },
+])("what is visible: $what", ({ found, want }) => {
+  expect(judgeVisible({ ...BEFORE, ...found }, EXPECTED)).toEqual(want);
+});
+
+test("success is the new state, and so is the run after a failure, with nothing left", () => {
+  expect(judgeDone(AFTER, EXPECTED)).toEqual([]);
+  expect(judgeDone(BEFORE, EXPECTED)).not.toEqual([]);
+  expect(judgeRerun(AFTER, EXPECTED)).toEqual([]);
+  expect(judgeRerun({ ...AFTER, leftovers: ["tmp/x"] }, EXPECTED)).toEqual(["leftovers: +tmp/x"]);
+});
+
+test("a verb that changes back what it did must not fail after it", () => {
+  const swapped = { ...BEFORE, entries: { "ostree-1.conf": "two" } };
+  const toggle = { before: BEFORE, after: swapped, isToggle: true };
+  expect(judgeFailed(swapped, toggle)).toEqual(["failed, but has taken effect"]);
+  expect(judgeFailed(BEFORE, toggle)).toEqual([]);
+  expect(judgeRerun(BEFORE, toggle)).toEqual([]);
+});

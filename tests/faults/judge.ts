@@ -1,0 +1,119 @@
+// Judges what a disturbed verb said and left: the old state or the new one, and an error that people can use.
+import { constants } from "node:os";
+import { findCrash } from "../hostile/judge.ts";
+import type { Facts } from "./facts.ts";
+
+export interface Ended {
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Expected {
+  /** Before the verb, and after it when nothing disturbs it. */
+  readonly before: Facts;
+  readonly after: Facts;
+  /** The verb changes back what it did, when it is run again. */
+  readonly isToggle: boolean;
+}
+
+const { ENOSPC, EDQUOT } = constants.errno;
+const SPACE = 8;
+const FAILED = 1;
+
+/**
+ * An error must be of the right kind, in one line, with a hint. Success is right as well: what failed was not needed.
+ */
+export function judgeMessage(
+  { status, signal, stdout, stderr }: Ended,
+  errno: number,
+): readonly string[] {
+  if (signal !== null || status === null) return [`ended by ${signal}`];
+  const crash = findCrash(`${stdout}\n${stderr}`);
+  if (status === 0) return crash;
+  const wanted = errno === ENOSPC || errno === EDQUOT ? SPACE : FAILED;
+  const errors = stderr.match(/^error: .+$/gm) ?? [];
+  return [
+    ...crash,
+    ...(status === wanted ? [] : [`ended with status ${status} instead of ${wanted}`]),
+    ...(errors.length === 1 ? [] : [`failed with ${errors.length} lines of error`]),
+    ...(/^hint: ./m.test(stderr) ? [] : ["failed without a hint"]),
+  ];
+}
+
+/** Whatever is visible is of the state before or after, and whole. */
+export function judgeVisible(found: Facts, { before, after }: Expected): readonly string[] {
+  const isOneOf = (read: (it: Facts) => unknown) =>
+    [before, after].some((it) => JSON.stringify(read(it)) === JSON.stringify(read(found)));
+  const shown = [...found.listed, ...(found.stagedName === "" ? [] : [found.stagedName])];
+  return [
+    ...(isOneOf((it) => it.entries)
+      ? []
+      : [`the boot entries are ${JSON.stringify(found.entries)}`]),
+    ...(found.staged === "" || isOneOf((it) => it.staged) ? [] : ["something else is staged"]),
+    ...shown
+      .filter(
+        (it) => ![before, after].some((known) => known.deployments[it] === found.deployments[it]),
+      )
+      .map((it) => `the deployment ${it} differs`),
+    ...Object.entries(found.refs).flatMap(([ref, commit]) => {
+      const isKnown = [before, after].some((it) => it.refs[ref] === commit);
+      const isOurs = /^ostree\/container\/(image|blob)\//.test(ref);
+      return isKnown || !isOurs ? [] : [`the ref ${ref} is ${commit}`];
+    }),
+    ...found.partial.map((it) => `the ref ${it} names a commit that lacks objects`),
+  ];
+}
+
+/** A verb that would change back what it did, must not fail once it has done it. */
+export function judgeFailed(
+  found: Facts,
+  { before, after, isToggle }: Expected,
+): readonly string[] {
+  const isDone = JSON.stringify(found.entries) === JSON.stringify(after.entries);
+  const isSame = JSON.stringify(before.entries) === JSON.stringify(after.entries);
+  return isToggle && isDone && !isSame ? ["failed, but has taken effect"] : [];
+}
+
+const VISIBLE = [
+  "refs",
+  "entries",
+  "deployments",
+  "staged",
+] as const satisfies readonly (keyof Facts)[];
+
+/** After success, everything is as without a disturbance, except what nobody sees. */
+export function judgeDone(found: Facts, { after }: Expected): readonly string[] {
+  return VISIBLE.flatMap((key) => describeDifference(key, found, [after]));
+}
+
+/** After the next run, nothing is left of the disturbance. */
+export function judgeRerun(found: Facts, { before, after, isToggle }: Expected): readonly string[] {
+  const wanted = isToggle ? [after, before] : [after];
+  return [...VISIBLE, "leftovers" as const, "partial" as const].flatMap((key) =>
+    describeDifference(key, found, wanted),
+  );
+}
+
+function describeDifference(
+  key: keyof Facts,
+  found: Facts,
+  wanted: readonly Facts[],
+): readonly string[] {
+  const [first] = wanted;
+  if (
+    first === undefined ||
+    wanted.some((it) => JSON.stringify(it[key]) === JSON.stringify(found[key]))
+  )
+    return [];
+  const lines = (it: Facts) => {
+    const value = it[key];
+    if (typeof value === "string") return [value];
+    return Array.isArray(value) ? value : Object.entries(value).map((pair) => pair.join(" "));
+  };
+  const [is, was] = [new Set(lines(found)), new Set(lines(first))];
+  const more = [...is].filter((it) => !was.has(it)).map((it) => `+${it}`);
+  const less = [...was].filter((it) => !is.has(it)).map((it) => `-${it}`);
+  return [`${key}: ${[...more, ...less].slice(0, 6).join(", ").slice(0, 600)}`];
+}

@@ -1,0 +1,87 @@
+// A sample of the steps of `xtask fault-steps`, among them those at which something was wrong once.
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { attach, detachBelow } from "../crash/file-systems.ts";
+import type { CallName } from "../faults/calls.ts";
+import { type RemoteStand, startStand } from "../faults/stands.ts";
+import type { Kind } from "../faults/steps.ts";
+import { sh } from "../vm/shell.ts";
+import { missing } from "./simulated-boot.ts";
+
+const reason = process.arch === "x64" ? missing : "needs x86-64";
+
+interface Wanted {
+  readonly kind: Kind;
+  readonly name: CallName;
+  /** The first call there. */
+  readonly place: RegExp;
+  readonly status: number | null;
+}
+
+const SAMPLE: readonly { readonly scenario: string; readonly steps: readonly Wanted[] }[] = [
+  {
+    scenario: "pull",
+    steps: [
+      // Node's `mkdir` with `recursive` would say ENOENT.
+      { kind: "EDQUOT", name: "mkdir", place: /repo\/objects\/..$/, status: 8 },
+      { kind: "EIO", name: "mkdir", place: /extensions\/bootc$/, status: 1 },
+      // Node's `rmSync` would not say what it is, and that looks like a defect of ours.
+      { kind: "EIO", name: "rmdir", place: /tmp\/bootc-pull-/, status: 1 },
+      // The words of another program, after marks at commits that never come.
+      { kind: "ENOSPC", name: "syncfs", place: /repo\/tmp\//, status: 8 },
+      { kind: "kill", name: "rename", place: /refs\/heads\//, status: null },
+    ],
+  },
+  {
+    scenario: "upgrade",
+    steps: [
+      // Staged, but nobody was told, and nothing was removed.
+      { kind: "kill", name: "renameat", place: /ostree\/\d\/\d\/1$/, status: null },
+    ],
+  },
+  {
+    scenario: "rollback",
+    steps: [
+      // The order has changed, and a second run would change it back.
+      { kind: "EIO", name: "fsync", place: /repo\/objects\/..$/, status: 0 },
+    ],
+  },
+];
+
+describe.skipIf(reason !== undefined).each(SAMPLE)("$scenario", ({ scenario, steps }) => {
+  let stand: RemoteStand;
+  beforeAll(async () => {
+    stand = await startStand(scenario);
+  }, 120_000);
+  afterAll(() => stand?.close());
+
+  test.each(steps)(
+    "$kind at $name of $place",
+    async ({ kind, name, place, status }) => {
+      const number = stand.calls.find((it) => it.name === name && place.test(it.place))?.count ?? 0;
+      expect(number).toBeGreaterThan(0);
+      const tried = await stand.try({ scenario, kind, number });
+      expect(tried).toMatchObject({ fired: 1, call: name, status, problems: [] });
+    },
+    120_000,
+  );
+});
+
+test.skipIf(reason !== undefined || !existsSync("/dev/loop-control"))(
+  "loop devices of a folder are detached, whoever has left them",
+  async () => {
+    const dir = await mkdtemp(join(tmpdir(), "bootc-loop-"));
+    const disk = join(dir, "disk.img");
+    await writeFile(disk, "");
+    await truncate(disk, 1 << 20);
+    await attach(disk, { type: "ext4", offset: 0, bytes: 1 << 20 });
+    await detachBelow(dir);
+    expect(await sh("losetup", ["--list", "--noheadings", "--output", "BACK-FILE"])).not.toContain(
+      dir,
+    );
+    await rm(dir, { recursive: true });
+  },
+);
