@@ -99,9 +99,12 @@ export function makeTree(entries: readonly Entry[], readFile: ReadFile): ImageTr
     const entry = follow(path);
     return entry?.kind === "file" ? readFile(entry.path) : undefined;
   };
+  const mountPoints = entries.filter((it) => it.isMountPoint);
+  const withoutMounts = (all: readonly Entry[]) =>
+    mountPoints.length === 0 ? all : all.filter(isContent);
   return {
-    entries: entries.filter(isContent),
-    mountPoints: entries.filter((it) => it.isMountPoint),
+    entries: withoutMounts(entries),
+    mountPoints,
     follow,
     readBytes,
     at: (path) => {
@@ -112,7 +115,7 @@ export function makeTree(entries: readonly Entry[], readFile: ReadFile): ImageTr
       (directory(path)?.children ?? []).filter(isContent).map((it) => baseName(it.path)),
     below: (path) => {
       const found = directory(path);
-      return found === undefined ? [] : entries.slice(found.start, found.end).filter(isContent);
+      return found === undefined ? [] : withoutMounts(entries.slice(found.start, found.end));
     },
     readText: (path) => readBytes(path)?.toString("utf8"),
   };

@@ -43,6 +43,15 @@ test("a tree is found in order, and what is asked for is found inside it", async
   expect(tree.below("..")).toHaveLength(tree.entries.length);
 });
 
+test("the working directory is the same afterwards, also when a directory cannot be entered", async () => {
+  const root = await makeImageRoot({ "usr/lib/a/b": "text" });
+  const before = process.cwd();
+  expect(walkTree(root, NONE).at("usr/lib/a/b")?.kind).toBe("file");
+  expect(process.cwd()).toBe(before);
+  expect(() => walkTree("/proc/self/mem", NONE)).toThrow("cannot be read");
+  expect(process.cwd()).toBe(before);
+});
+
 test("what is mounted is not a part of the tree", async () => {
   const root = await makeImageRoot({ "etc/hosts": "x", "run/x": "x", "run/mounted/x": "x" });
   const mountPoints = new Set([join(root, "etc/hosts"), join(root, "run/mounted")]);

@@ -1,6 +1,7 @@
 // Reads a directory tree once, with the attributes of every entry.
-import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from "node:fs";
+import { constants, lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from "node:fs";
 import { BootcError } from "../../errors.ts";
+import { ifMissing } from "../../system/files.ts";
 import { type Entry, type EntryKind, type ImageTree, makeTree } from "../tree.ts";
 
 export interface WalkOptions {
@@ -16,42 +17,83 @@ const REPLACEMENT = "\ufffd";
 
 /**
  * The tree at the absolute path `root`. Synchronous, because awaiting each of 150,000 files takes several
- * times as long as asking for them.
+ * times as long as asking for them; and from inside its directories, because the kernel then need not walk
+ * the path of each file from the root.
  */
 export function walkTree(root: string, { mountPoints }: WalkOptions): ImageTree {
   const prefix = root === "/" ? "/" : `${root}/`;
-  const { dev } = lstatSync(root);
   const entries: Entry[] = [];
-  const visit = (dir: string) => {
-    const names = readdirSync(`${prefix}${dir}`).sort();
-    for (const name of names) {
-      const path = dir === "" ? name : `${dir}/${name}`;
-      const absolute = `${prefix}${path}`;
-      const stats = lstatSync(absolute, { throwIfNoEntry: false });
-      // Gone meanwhile, or not found under its decoded name.
-      if (stats === undefined) continue;
-      const isMounted = mountPoints.has(absolute);
-      // What is mounted over a file hides whatever the image has there.
-      if (isMounted && !stats.isDirectory()) continue;
-      const isMountPoint = isMounted || (stats.isDirectory() && stats.dev !== dev);
-      entries.push(entryOf(path, stats, { absolute, isMountPoint }));
-      if (stats.isDirectory() && !isMountPoint) visit(path);
-    }
-    if (names.some((it) => it.includes(REPLACEMENT))) entries.push(...undecoded(prefix, dir));
-  };
-  visit("");
+  const walk = { prefix, mountPoints, dev: lstatSync(root).dev, entries };
+  const before = workingDirectory();
+  try {
+    visit(walk, "");
+  } finally {
+    process.chdir(before);
+  }
   return makeTree(entries, (path) => readWhole(`${prefix}${path}`));
 }
 
+interface Walk extends WalkOptions {
+  /** The root, with a slash at its end. */
+  readonly prefix: string;
+  readonly dev: number;
+  readonly entries: Entry[];
+}
+
+/** Programs that are started later need one that exists. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    return ifMissing("/")(error);
+  }
+}
+
+const IF_ANY = { throwIfNoEntry: false } as const;
+
+function visit(walk: Walk, dir: string): void {
+  const { prefix, mountPoints, dev, entries } = walk;
+  const absolute = `${prefix}${dir}`;
+  const names = enter(absolute).sort();
+  for (const name of names) {
+    const stats = lstatSync(name, IF_ANY);
+    // Gone meanwhile, or not found under its decoded name.
+    if (stats === undefined) continue;
+    const path = dir === "" ? name : `${dir}/${name}`;
+    const kind = kindOf(stats.mode);
+    const isDirectory = kind === "directory";
+    const isMounted = mountPoints.size > 0 && mountPoints.has(`${prefix}${path}`);
+    // What is mounted over a file hides whatever the image has there.
+    if (isMounted && !isDirectory) continue;
+    const isMountPoint = isMounted || (isDirectory && stats.dev !== dev);
+    entries.push(entryOf(path, stats, { name, kind, isMountPoint }));
+    if (!isDirectory || isMountPoint) continue;
+    visit(walk, path);
+    process.chdir(absolute);
+  }
+  if (names.some((it) => it.includes(REPLACEMENT))) entries.push(...undecoded(dir));
+}
+
+/** Makes a directory the working directory; the names in it. */
+function enter(path: string): string[] {
+  try {
+    process.chdir(path);
+    return readdirSync(".");
+  } catch (cause) {
+    throw new BootcError(`the directory \`${path}\` cannot be read`, { cause });
+  }
+}
+
 interface Place {
-  readonly absolute: string | Buffer;
+  /** In the working directory. */
+  readonly name: string | Buffer;
+  readonly kind: EntryKind;
   readonly isMountPoint: boolean;
 }
 
-function entryOf(path: string, stats: Stats, { absolute, isMountPoint }: Place): Entry {
-  const kind = kindOf(stats);
-  const target = kind === "link" ? readlinkSync(absolute) : undefined;
-  const isOdd = target?.includes(REPLACEMENT) && !isUtf8(readlinkSync(absolute, "buffer"));
+function entryOf(path: string, stats: Stats, { name, kind, isMountPoint }: Place): Entry {
+  const target = kind === "link" ? readlinkSync(name) : undefined;
+  const isOdd = target?.includes(REPLACEMENT) && !isUtf8(readlinkSync(name, "buffer"));
   return {
     path,
     kind,
@@ -66,26 +108,35 @@ function entryOf(path: string, stats: Stats, { absolute, isMountPoint }: Place):
   };
 }
 
-function kindOf(stats: Stats): EntryKind {
-  if (stats.isFile()) return "file";
-  if (stats.isDirectory()) return "directory";
-  if (stats.isSymbolicLink()) return "link";
-  if (stats.isFIFO()) return "fifo";
-  if (stats.isSocket()) return "socket";
-  return stats.isBlockDevice() ? "block device" : "character device";
+/** The methods of `Stats` would ask one after another. */
+function kindOf(mode: number): EntryKind {
+  switch (mode & constants.S_IFMT) {
+    case constants.S_IFREG:
+      return "file";
+    case constants.S_IFDIR:
+      return "directory";
+    case constants.S_IFLNK:
+      return "link";
+    case constants.S_IFIFO:
+      return "fifo";
+    case constants.S_IFSOCK:
+      return "socket";
+    case constants.S_IFBLK:
+      return "block device";
+    default:
+      return "character device";
+  }
 }
 
-/** The entries of a directory whose names are not UTF-8; what is below them stays unread. */
-function undecoded(prefix: string, dir: string): readonly Entry[] {
-  const names = readdirSync(`${prefix}${dir}`, { encoding: "buffer" }).filter((it) => !isUtf8(it));
+/** The entries of the working directory whose names are not UTF-8; what is below them stays unread. */
+function undecoded(dir: string): readonly Entry[] {
+  const names = readdirSync(".", { encoding: "buffer" }).filter((it) => !isUtf8(it));
   return names.flatMap((name) => {
-    const absolute = Buffer.concat([Buffer.from(`${prefix}${dir}/`), name]);
-    const stats = lstatSync(absolute, { throwIfNoEntry: false });
+    const stats = lstatSync(name, IF_ANY);
     if (stats === undefined) return [];
     const path = dir === "" ? showBytes(name) : `${dir}/${showBytes(name)}`;
-    return [
-      { ...entryOf(path, stats, { absolute, isMountPoint: false }), notUtf8: "name" as const },
-    ];
+    const place = { name, kind: kindOf(stats.mode), isMountPoint: false };
+    return [{ ...entryOf(path, stats, place), notUtf8: "name" as const }];
   });
 }
 
