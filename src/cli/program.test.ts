@@ -13,7 +13,8 @@ const INSTALL =
   "--source-imgref --target-transport --target-imgref --target-no-signature-verification " +
   "--enforce-container-sigpolicy --run-fetch-check --skip-fetch-check --disable-selinux --karg " +
   "--karg-delete --root-ssh-authorized-keys --generic-image --bound-images --stateroot " +
-  "--bootupd-skip-boot-uuid --bootloader --experimental-unified-storage";
+  "--bootupd-skip-boot-uuid --bootloader --experimental-unified-storage --composefs-backend " +
+  "--allow-missing-verity --uki-addon";
 
 /** Options of other implementations, which their callers may therefore pass; every verb of theirs is here. */
 const TAKEN: Readonly<Record<string, string>> = {
@@ -31,7 +32,8 @@ const TAKEN: Readonly<Record<string, string>> = {
   "bootc container export": "--format -o --output --kernel-in-boot --disable-selinux",
   "bootc container inspect": "--rootfs --json --format",
   "bootc container split-kernel-and-rootfs": "--rootfs --output",
-  "bootc container ukify": "--rootfs --composefs-digest --allow-missing-verity --write-dumpfile-to",
+  "bootc container ukify":
+    "--rootfs --kernel-dir --karg --composefs-digest --allow-missing-verity --write-dumpfile-to",
   "bootc container lint": "--rootfs --fatal-warnings --list --skip --no-truncate",
   "config-diff": "",
   "delete-deployment": "",

@@ -78,6 +78,18 @@ test.each([
   expect([status, JSON.parse(stderr).error.kind]).toEqual([2, "usage"]);
 });
 
+test.each(["--composefs-backend", "--uki-addon x"])(
+  "an option for the second backend of bootc 1.x is refused by name: %s",
+  (option) => {
+    expect(shell(`${BOOTC} install to-disk ${option} /dev/null`)).toEqual({
+      status: 3,
+      stderr:
+        "error: this version installs with ostree, and has no composefs backend\n" +
+        "hint: leave out --composefs-backend and the options for it\n",
+    });
+  },
+);
+
 test("--verbose shows each command before it runs", () => {
   const words = "internals ostree-container info ostree-unverified-image:oci:/nonexistent";
   expect(shell(`${BOOTC} ${words}`).stderr).not.toContain("skopeo inspect");

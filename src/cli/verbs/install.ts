@@ -1,4 +1,5 @@
 // Declares the installation verbs and their options.
+import { BootcError } from "../../errors.ts";
 import { BLOCK_SETUPS, BOOTLOADERS, FILESYSTEMS } from "../../install/plan/choices.ts";
 import type { Context } from "../../system/context.ts";
 import { type Command, type CommandOf, Option, type OptionValues } from "../commander.ts";
@@ -166,12 +167,26 @@ function replaceOption() {
   ).choices(["wipe", "alongside"]);
 }
 
+/** Options of bootc 1.x for its second backend. */
+const COMPOSEFS_OPTIONS = ["--composefs-backend", "--allow-missing-verity", "--uki-addon <name>"];
+
+function refuseComposefs(): never {
+  throw new BootcError("this version installs with ostree, and has no composefs backend", {
+    kind: "unsupported",
+    hint: "leave out --composefs-backend and the options for it",
+  });
+}
+
 /** Adds the options that all kinds of installation share. */
 function withInstallOptions<
   Args extends unknown[],
   Opts extends OptionValues,
   GlobalOpts extends OptionValues,
 >(command: CommandOf<Args, Opts, GlobalOpts>) {
+  for (const flags of COMPOSEFS_OPTIONS) {
+    const option = new Option(flags).hideHelp();
+    command.addOption(option).on(`option:${option.name()}`, refuseComposefs);
+  }
   return command
     .option(
       "--source-imgref <image>",
