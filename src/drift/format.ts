@@ -12,15 +12,23 @@ const KINDS: readonly TreeChangeKind[] = ["added", "modified", "removed"];
 
 /** One line per change: what was added first, then what was modified, then what was removed. */
 export function formatChanges(changes: readonly TreeChange[]): readonly string[] {
-  return KINDS.flatMap((kind) =>
-    changes.filter((it) => it.kind === kind).map((it) => formatChange(it)),
-  );
+  return inOrder(changes).map((it) => {
+    const details = it.differences.map(formatDifference).join(", ");
+    return `${formatChange(it)}${details === "" ? "" : ` (${details})`}`;
+  });
 }
 
-function formatChange({ kind, path, differences }: TreeChange): string {
-  const details = differences.map(formatDifference).join(", ");
-  const verb = `${kind.slice(0, 1).toUpperCase()}${kind.slice(1)}`;
-  return `${verb} ${quoteDriftPath(path)}${details === "" ? "" : ` (${details})`}`;
+/** The lines of bootc 1.x, which do not say in what a path differs. */
+export function formatPlainChanges(changes: readonly TreeChange[]): readonly string[] {
+  return inOrder(changes).map(formatChange);
+}
+
+function inOrder(changes: readonly TreeChange[]): readonly TreeChange[] {
+  return KINDS.flatMap((kind) => changes.filter((it) => it.kind === kind));
+}
+
+function formatChange({ kind, path }: TreeChange): string {
+  return `${kind.slice(0, 1).toUpperCase()}${kind.slice(1)} ${quoteDriftPath(path)}`;
 }
 
 function formatDifference({ what, before, after }: Difference): string {

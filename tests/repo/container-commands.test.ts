@@ -54,8 +54,8 @@ describeEachOstree(() => {
 
     const history = await container("image", "history", "--repo", repo, images.a.name);
     const [heading, first = "", second = ""] = history.stdout.split("\n");
-    expect(heading).toBe("ID                  SIZE  CREATED BY");
-    expect(first).toMatch(/^[0-9a-f]{12} +\d+ bytes {2}layer 0$/);
+    expect(heading).toBe("ID                          SIZE  CREATED BY");
+    expect(first).toMatch(/^[0-9a-f]{20} +\d+ bytes {2}layer 0$/);
     expect(second).toMatch(/layer 1$/);
 
     const other = scratch.repo();
@@ -138,6 +138,17 @@ describeEachOstree(() => {
     }
     expect(ostree("refs", `--repo=${own}`)).toBe("");
     expect(await readdir(join(own, "extensions"))).toEqual([]);
+  });
+
+  test("an update says how much of it is new", async () => {
+    const [own, dir] = [scratch.repo(), join(scratch.dir, "moving")];
+    const from = pullArgs(own, `ostree-unverified-image:oci:${dir}:os`, "--quiet");
+    await makeTinyImage(dir, "os", { layers: [{ "/usr/a": "a" }, { "/usr/b": "1" }] });
+    expect((await bootc(from)).stdout).not.toContain("new layers");
+    await makeTinyImage(dir, "os", { layers: [{ "/usr/a": "a" }, { "/usr/b": "2" }] });
+    expect((await bootc(from)).stdout).toMatch(
+      /^Total new layers: 2 .*\nRemoved layers: {3}1 .*\nAdded layers: {5}1 .*\nlayers already present: 1; /,
+    );
   });
 
   test("the next pull completes an image from which ostree's fsck removed a damaged part", async () => {

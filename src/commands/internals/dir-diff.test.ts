@@ -18,7 +18,7 @@ test("changes are printed, and made only with --merge", async () => {
   writeTree(it.pristine, { a: "1", b: "1" });
   writeTree(it.current, { a: "2", c: "1" });
   writeTree(it.fresh, { a: "3", b: "3" });
-  const lines = '\n> Added "c"\n> Modified "a" (content)\n> Removed "b"\n';
+  const lines = '\n> Added "c"\n> Modified "a"\n> Removed "b"\n';
   const diff = scriptedContext("/", []);
   await dirDiff(diff.ctx, it, {});
   expect(diff.transcript()).toBe(lines);

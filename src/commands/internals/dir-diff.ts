@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { findChanges } from "../../drift/changes.ts";
 import { readTreeEntries } from "../../drift/entries.ts";
-import { formatChanges, quoteDriftPath } from "../../drift/format.ts";
+import { formatPlainChanges, quoteDriftPath } from "../../drift/format.ts";
 import { applyMerge, planMerge } from "../../drift/merge.ts";
 import { haveSameBytes } from "../../drift/same-content.ts";
 import { BootcError } from "../../errors.ts";
@@ -34,7 +34,7 @@ export async function dirDiff(
     labelFor: (_, { label }) => label,
   });
   const { steps, unmergable } = planMerge(changes, target.entries);
-  for (const line of formatChanges(changes)) ctx.say(line);
+  for (const line of formatPlainChanges(changes)) ctx.say(line);
   for (const reason of unmergable) ctx.say(`Unmergable ${reason}`);
   const unnamed = [before, after, target].flatMap((it) => it.unnamed);
   for (const path of unnamed) {

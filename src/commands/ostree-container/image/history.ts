@@ -1,7 +1,7 @@
 // `ostree container image history`: show what created each layer of a stored image.
 import { formatDecimalSize } from "../../../format/size.ts";
 import type { ImageConfig } from "../../../image/config.ts";
-import { shortDigest } from "../../../image/digest.ts";
+import { hexOf } from "../../../image/digest.ts";
 import type { ImageManifest } from "../../../image/manifest.ts";
 import { parseImageReference } from "../../../image/reference.ts";
 import { requireStoredImage } from "../../../repository/images.ts";
@@ -18,16 +18,19 @@ export async function imageHistory(ctx: Context, options: ImageHistoryOptions): 
   for (const line of describeHistory(manifest, config)) ctx.say(line);
 }
 
+/** As many digits as bootc 1.x prints. */
+const ID_LENGTH = 20;
+
 /** A table of layers, from the base upwards. Entries of the history without a layer are left out. */
 export function describeHistory(manifest: ImageManifest, config: ImageConfig): readonly string[] {
   const steps = (config.history ?? []).filter((it) => it.empty_layer !== true);
   const rows = manifest.layers.map(({ digest, size }, i) => [
-    shortDigest(digest),
+    hexOf(digest).slice(0, ID_LENGTH),
     formatDecimalSize(size),
     oneLine(steps[i]?.created_by ?? ""),
   ]);
   return [["ID", "SIZE", "CREATED BY"], ...rows].map(([id = "", size = "", by = ""]) =>
-    `${id.padEnd(12)}  ${size.padStart(10)}  ${by}`.trimEnd(),
+    `${id.padEnd(ID_LENGTH)}  ${size.padStart(10)}  ${by}`.trimEnd(),
   );
 }
 

@@ -2,8 +2,9 @@
 import { writeFile } from "node:fs/promises";
 import { type RepositoryPullFlags, repositoryPullOf } from "../../../cli/options.ts";
 import { formatCanonicalJson } from "../../../format/canonical-json.ts";
+import { describeManifestDifference } from "../../../host/manifest-difference.ts";
 import { formatOstreeReference, parseOstreeReference } from "../../../image/reference.ts";
-import { describePlan, recordUpdate } from "../../../pull/plan/plan.ts";
+import { describePlan, type PullPlan, recordUpdate } from "../../../pull/plan/plan.ts";
 import { pullImage } from "../../../pull/pull.ts";
 import type { Context } from "../../../system/context.ts";
 import { withPlannedPull } from "../planned-pull.ts";
@@ -26,6 +27,7 @@ export async function imagePull(ctx: Context, options: ImagePullOptions): Promis
       await recordUpdate(ctx, plan);
       return;
     }
+    for (const line of describeDifference(plan)) ctx.say(line);
     const summary = describePlan(plan);
     if (summary !== undefined) ctx.say(summary);
     const { onEvent } = display;
@@ -34,6 +36,16 @@ export async function imagePull(ctx: Context, options: ImagePullOptions): Promis
     ctx.say(`${isUnchanged ? "No changes in" : "Wrote:"} ${name} => ${commit}`);
     await writeDigest(options, commit);
   });
+}
+
+/** How much of an update is new, when the repository has an earlier image of that name. */
+function describeDifference(plan: PullPlan): readonly string[] {
+  if (plan.kind !== "fetch" || plan.stored === undefined) return [];
+  const before = plan.stored.manifest.layers.map(({ digest, size }) => ({
+    digest,
+    sizeBytes: size,
+  }));
+  return describeManifestDifference(before, plan.layers);
 }
 
 async function writeDigest({ ostreeDigestfile }: ImagePullOptions, commit: string): Promise<void> {
