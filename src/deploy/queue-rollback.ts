@@ -45,8 +45,8 @@ export async function queueRollback(ctx: Context): Promise<RollbackDecision["kin
 }
 
 /**
- * ostree also fails when it cannot clean up after the change. A second run would change the order back, so what has
- * been done counts.
+ * ostree also fails when it cannot clean up after the change. A second run would change the order back,
+ * so what has been done counts.
  */
 async function makeNext(ctx: Context, decision: RollbackDecision): Promise<void> {
   try {

@@ -1,5 +1,5 @@
-// A mark from before an image is staged until everything that follows is done. The next run does what a killed one
-// has left undone; without the mark it would find the image staged, and stop there.
+// A mark from before an image is staged until everything that follows is done. The next run does what a
+// killed one has left undone; without the mark it would find the image staged, and stop there.
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Context } from "../system/context.ts";

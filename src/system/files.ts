@@ -27,8 +27,8 @@ export async function readRegularFile(path: string): Promise<string | undefined>
 }
 
 /**
- * Makes a directory and those above it, unless they exist. It says why one cannot be made; Node's `mkdir` with
- * `recursive` calls most failures of a file system ENOENT.
+ * Makes a directory and those above it, unless they exist. It says why one cannot be made; Node's `mkdir`
+ * with `recursive` calls most failures of a file system ENOENT.
  */
 export async function makeDirectories(path: string, mode?: number): Promise<void> {
   try {
