@@ -73,7 +73,8 @@ async function planLayers(
           return { entries: () => chunkLayerEntries(objects(), chunks[i] ?? []) };
         case "derived": {
           const { rootTree, rootMeta } = await requireCommit(repo, commits[i] ?? "");
-          return { entries: () => derivedLayerEntries({ repo, rootTree, rootMeta }) };
+          const tree = { repo, rootTree, rootMeta };
+          return { entries: () => derivedLayerEntries(tree, { isFirst: i === 0 }) };
         }
       }
     }),

@@ -89,6 +89,13 @@ describeEachOstree(({ version }) => {
       root: ostree("ls", `--repo=${repo}`, "-d", "-C", ref, "/"),
     };
   };
+  /** The paths in a layer of an image in a layout. */
+  const listLayer = (target: string, index: number): readonly string[] => {
+    const { Layers } = JSON.parse(skopeo("inspect", target)) as { Layers: readonly string[] };
+    const [, directory = ""] = target.split(":");
+    const blob = join(directory, "blobs", (Layers[index] ?? "").replace(":", "/"));
+    return execFileSync("tar", ["--list", "--file", blob], { encoding: "utf8" }).split("\n");
+  };
   const reexport = async (repo: string, source: string, target: string) =>
     await run("image", "reexport", "--repo", repo, source, target);
 
@@ -136,6 +143,8 @@ describeEachOstree(({ version }) => {
       await pull(other, target);
       expect(imageIn(other).root).toBe(imageIn(repo).root);
       ostree("fsck", `--repo=${other}`, "--quiet");
+      expect(listLayer(target, 0)).toContain("var");
+      expect(listLayer(target, 1)).not.toContain("var");
       const inspected = JSON.parse(skopeo("inspect", "--config", target));
       expect(inspected.config.Labels).toEqual({ "containers.bootc": "1" });
       expect(inspected.history.map((it: { created_by: string }) => it.created_by)).toEqual([
