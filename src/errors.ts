@@ -89,7 +89,8 @@ const DISK_FAILURES: readonly (DiskFailure & { readonly pattern: RegExp })[] = [
 
 /** What an error's name, or the words of a program, say of a file system that takes no writes. */
 export function diskFailure(text: string): DiskFailure | undefined {
-  return DISK_FAILURES.find(({ pattern }) => pattern.test(text));
+  const known = DISK_FAILURES.find(({ pattern }) => pattern.test(text));
+  return known && { kind: known.kind, hint: known.hint };
 }
 
 export function exitStatusOf(error: unknown): number {

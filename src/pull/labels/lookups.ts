@@ -1,6 +1,6 @@
 // Labels looked up by libselinux in the policy of an image.
 import { BootcError } from "../../errors.ts";
-import { openLibc } from "../../native/libc.ts";
+import { openLibc, openLibc } from "../../native/libc.ts";
 import {
   type FileLabels,
   type LabelsOptions,
@@ -34,7 +34,7 @@ export function createLabelSource(repo: string): LabelSource {
       if (known !== undefined) open.set(policy.key, known);
       return known?.labelOf;
     },
-    ofNewFiles: () => labelOfNewFiles(repo),
+    ofNewFiles: () => labelOfNewFiles(repo, openLibc()),
     close() {
       for (const it of open.values()) it.close();
       open.clear();

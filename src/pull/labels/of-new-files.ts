@@ -1,7 +1,7 @@
 // The label that the kernel gives to every new file where SELinux is on, whatever an image says about it.
 import { rm } from "node:fs/promises";
 import { errnoOf } from "../../errors.ts";
-import { type Libc, openLibc } from "../../native/libc.ts";
+import type { Libc } from "../../native/libc.ts";
 import { makeWorkDirectory } from "../../repository/scratch.ts";
 import type { LabelOf } from "../store/sink.ts";
 import { LABEL } from "../store/xattrs.ts";
@@ -13,7 +13,7 @@ import { LABEL } from "../store/xattrs.ts";
  */
 export async function labelOfNewFiles(
   repo: string,
-  libc: Pick<Libc, "getXattr" | "setXattr"> | undefined = openLibc(),
+  libc: Pick<Libc, "getXattr" | "setXattr"> | undefined,
 ): Promise<LabelOf | undefined> {
   if (libc === undefined) return undefined;
   const probe = await makeWorkDirectory(repo);
