@@ -55,7 +55,7 @@ describe.skipIf(missing !== undefined)(`commands${missing ? ` (${missing})` : ""
 
   test("the booted image goes into podman's storage", async () => {
     const said = await machine.must("bootc image copy-to-storage", 1_800_000);
-    expect(said).toMatch(/^Pushed: containers-storage:localhost\/bootc:latest sha256:/m);
+    expect(said).toMatch(/^Pushed: containers-storage:localhost\/bootc sha256:/m);
     const names = await machine.must("podman image list --format '{{.Repository}}:{{.Tag}}'");
     expect(names).toBe("localhost/bootc:latest");
     expect(await machine.must("ls /var/tmp")).not.toContain("bootc-export");
