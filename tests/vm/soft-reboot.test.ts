@@ -1,4 +1,5 @@
-// Soft reboots on a real machine: Debian sid from composefs, whose kernel keeps running, and what needs a real boot.
+// What needs the newest ostree and a real boot, in Debian sid from composefs: soft reboots, whose kernel keeps
+// running, and kernel arguments with owners.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildBaseImage } from "./images.ts";
 import {
@@ -137,4 +138,38 @@ describe.skipIf(missing !== undefined)(`soft reboots${missing ? ` (${missing})` 
     expect((await statusOf(machine)).status.booted?.image?.version).toBe("r4");
     expect(await machine.must(SOFT_REBOOTS)).toBe("0");
   });
+
+  test("arguments with an owner survive an update, and stand in the way of a soft reboot", async () => {
+    const line = await machine.must("cat /proc/cmdline");
+    const set = "bootc loader-entries set-options-for-source --source tuned";
+    expect(await machine.must(`${set} --options "nohz=on printk.time=1"`)).toMatch(
+      /^Kernel arguments for next boot: .* nohz=on printk\.time=1$/m,
+    );
+    await releaseNext("r5");
+    const ran = await machine.run("bootc upgrade --soft-reboot=required");
+    expect([ran.status, ran.stderr]).toEqual([
+      3,
+      expect.stringContaining(`${REFUSED}its kernel arguments are different\n`),
+    ]);
+    await machine.reboot();
+    machine = await boot(lab, disk, "soft-arguments");
+    expect((await statusOf(machine)).status.booted?.image?.version).toBe("r5");
+    expect(wordsOf(await machine.must("cat /proc/cmdline"))).toEqual([
+      ...wordsOf(line),
+      "nohz=on",
+      "printk.time=1",
+    ]);
+    expect(await machine.must("grep -h ^x- /boot/loader/entries/ostree-2.conf")).toBe(
+      "x-options-source-tuned nohz=on printk.time=1",
+    );
+    expect(await machine.must(`${set} --options "nohz=on printk.time=1"`)).toBe(
+      "No changes in the kernel arguments of tuned",
+    );
+    expect(await machine.must(set)).not.toContain("nohz=on");
+  });
 });
+
+/** The arguments that are not the deployment's own, and not the harness's. */
+function wordsOf(line: string): readonly string[] {
+  return line.split(" ").filter((it) => !/^(?:ostree|console|mitigations|panic)=/.test(it));
+}
