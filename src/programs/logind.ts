@@ -2,18 +2,55 @@
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
-import { exists } from "../system/files.ts";
+import { exists, readFileIfAny } from "../system/files.ts";
 
 export interface Session {
   readonly user: string;
   /** Undefined for sessions such as those of cron. */
   readonly terminal: string | undefined;
+  /** Its control group below `user.slice`, if the answer has it. */
+  readonly scope: string | undefined;
 }
 
-/** Sessions as `loginctl` lists them. */
+/** Sessions as `loginctl` lists them, with the terminals that it does not know. */
 export async function readSessions(ctx: Context): Promise<readonly Session[]> {
   const args = ["list-sessions", "--output=json", "--no-legend", "--no-pager"];
-  return parseSessions(await ctx.read("loginctl", args, LIMIT));
+  const sessions = parseSessions(await ctx.read("loginctl", args, LIMIT));
+  return await Promise.all(
+    sessions.map(async (it) => ({ ...it, terminal: it.terminal ?? (await findTerminal(ctx, it)) })),
+  );
+}
+
+/** sshd registers a session before it has a terminal, and systems without utmp never tell logind of it. */
+async function findTerminal(ctx: Context, { scope }: Session): Promise<string | undefined> {
+  if (scope === undefined) return undefined;
+  const path = join(ctx.root, "sys/fs/cgroup/user.slice", scope, "cgroup.procs");
+  for (const pid of ((await readFileIfAny(path)) ?? "").split("\n").filter(Boolean)) {
+    const terminal = parseTerminal(
+      (await readFileIfAny(join(ctx.root, "proc", pid, "stat"))) ?? "",
+    );
+    if (terminal !== undefined) return terminal;
+  }
+  return undefined;
+}
+
+/** The controlling terminal is the fifth field after the name, which may have spaces and brackets. */
+function parseTerminal(stat: string): string | undefined {
+  const device = Number(
+    stat
+      .slice(stat.lastIndexOf(")") + 1)
+      .trim()
+      .split(" ")[4] ?? 0,
+  );
+  if (!(device > 0)) return undefined;
+  const [major, minor] = [(device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xfff00)];
+  // The majors of pseudoterminals, each with 256 of them.
+  return major >= 136 && major <= 143 ? `pts/${(major - 136) * 256 + minor}` : `tty ${minor}`;
+}
+
+function scopeOf(id: unknown, uid: unknown): string | undefined {
+  if (id === undefined || uid === undefined) return undefined;
+  return `user-${uid}.slice/session-${id}.scope`;
 }
 
 /** What keeps the machine from shutting down or sleeping. */
@@ -44,19 +81,20 @@ const LIMIT = { timeoutMs: 10_000 };
 export function parseSessions(text: string): readonly Session[] {
   if (!text.trimStart().startsWith("[")) return parseSessionTable(text);
   return requireRows("loginctl", JSON.parse(text)).map((it) => {
-    const { user, tty, seat } = Object(it) as Record<string, unknown>;
+    const { session, uid, user, tty, seat } = Object(it) as Record<string, unknown>;
     const place = [tty, seat].find((name) => typeof name === "string" && name !== "");
-    return { user: String(user), terminal: place === undefined ? undefined : String(place) };
+    const terminal = place === undefined ? undefined : String(place);
+    return { user: String(user), terminal, scope: scopeOf(session, uid) };
   });
 }
 
 /** Columns: session, uid, user, and others that depend on the version. No line stands for no session. */
 function parseSessionTable(text: string): readonly Session[] {
   return text.split("\n").flatMap((line) => {
-    const [, , user, ...more] = line.trim().split(/\s+/);
+    const [id, uid, user, ...more] = line.trim().split(/\s+/);
     const find = (pattern: RegExp) => more.find((it) => pattern.test(it));
     const terminal = find(/^(?:tty|pts\/)/) ?? find(/^seat/);
-    return user === undefined ? [] : [{ user, terminal }];
+    return user === undefined ? [] : [{ user, terminal, scope: scopeOf(id, uid) }];
   });
 }
 

@@ -91,15 +91,15 @@ test("what loginctl and busctl print", () => {
   // systemd 239 prints a table whatever it is asked for, and systemd 252 nothing without a session.
   const table = "  1 1000 ann seat0 tty2\n c2   42 gdm seat0 -\n  3 1000 ann -     -\n\n";
   expect(parseSessions(table)).toEqual([
-    { user: "ann", terminal: "tty2" },
-    { user: "gdm", terminal: "seat0" },
-    { user: "ann", terminal: undefined },
+    { user: "ann", terminal: "tty2", scope: "user-1000.slice/session-1.scope" },
+    { user: "gdm", terminal: "seat0", scope: "user-42.slice/session-c2.scope" },
+    { user: "ann", terminal: undefined, scope: "user-1000.slice/session-3.scope" },
   ]);
   expect(
     parseSessions('[{"session":"3","uid":0,"user":"root","seat":"","tty":"pts/0"},{"user":"x"}]'),
   ).toEqual([
-    { user: "root", terminal: "pts/0" },
-    { user: "x", terminal: undefined },
+    { user: "root", terminal: "pts/0", scope: "user-0.slice/session-3.scope" },
+    { user: "x", terminal: undefined, scope: undefined },
   ]);
   expect(
     parseInhibitors('{"type":"a(ssssuu)","data":[[["sleep","UPower","Pause","delay",0,9]]]}'),
