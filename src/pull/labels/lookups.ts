@@ -1,6 +1,6 @@
 // Labels looked up by libselinux in the policy of an image.
 import { BootcError } from "../../errors.ts";
-import { openLibc, openLibc } from "../../native/libc.ts";
+import { openLibc } from "../../native/libc.ts";
 import {
   type FileLabels,
   type LabelsOptions,
