@@ -25,15 +25,17 @@ test("a check can be masked, and what others leave behind is not a check", async
   }
 });
 
-test.each([
-  ["exit 3", "ended with status 3"],
-  ["exit 124", "ended with status 124"],
-  ["exit 126", "ended with status 126"],
-  ["exit 127", "ended with status 127"],
-  ["exit 137", "ended with status 137"],
-  ["kill -KILL $$", "ended by SIGKILL"],
-  ["sleep 60", "did not end within 1 s", 1000],
-] as const)("`%s` %s", async (command, want, limitMs = 30_000) => {
+const SCRIPTS: readonly { command: string; want: string; limitMs?: number }[] = [
+  { command: "exit 3", want: "ended with status 3" },
+  { command: "exit 124", want: "ended with status 124" },
+  { command: "exit 126", want: "ended with status 126" },
+  { command: "exit 127", want: "ended with status 127" },
+  { command: "exit 137", want: "ended with status 137" },
+  { command: "kill -KILL $$", want: "ended by SIGKILL" },
+  { command: "sleep 60", want: "did not end within 1 s", limitMs: 1000 },
+];
+
+test.each(SCRIPTS)("`$command` $want", async ({ command, want, limitMs = 30_000 }) => {
   await withScript(`#!/bin/sh\n${command}\n`, 0o755, async (path) => {
     const failure = await runHealthScript(createContext(), path, limitMs);
     expect(failure?.reason).toMatch(new RegExp(`^\`.*${path}\` ${want}$`));
