@@ -43,6 +43,18 @@ test("switch makes /sysroot writable first", async () => {
   await play(it, [remount, LOCK], (ctx) => switchImage(ctx, "quay:latest", options));
 });
 
+test("a /boot that is mounted read-only becomes writable as well", async () => {
+  const it = await machineOf("2025.2");
+  const boot = READ_ONLY.replace("30 1", "31 1").replace("/sysroot", "/boot");
+  await writeFile(join(it.root, "proc/self/mountinfo"), READ_ONLY + boot);
+  const remounts: readonly ScriptLine[] = [
+    ["+ mount -o remount,rw /sysroot"],
+    ["+ mount -o remount,rw /boot"],
+  ];
+  const options = { transport: "registry" };
+  await play(it, [...remounts, LOCK], (ctx) => switchImage(ctx, "quay:latest", options));
+});
+
 test("switch starts nothing where it may not run", async () => {
   await expectRefused((ctx) => switchImage(ctx, "quay.io/x", { transport: "registry" }));
 });

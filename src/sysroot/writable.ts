@@ -14,7 +14,7 @@ export interface WritableOptions {
   readonly progressDescriptor?: number | undefined;
 }
 
-/** Makes `/sysroot` writable in a mount namespace of our own. May restart the program. */
+/** Makes `/sysroot`, and a `/boot` of its own, writable in a private mount namespace. May restart us. */
 export async function makeSysrootWritable(
   ctx: Context,
   { progressDescriptor }: WritableOptions = {},
@@ -24,9 +24,13 @@ export async function makeSysrootWritable(
       kind: "unsupported",
     });
   }
+  // systemd mounts some on demand, which it cannot do in a namespace of our own.
+  await exists(join(ctx.root, "boot/loader"));
   await enterPrivateMounts(ctx, { progressDescriptor });
-  const sysroot = await readMount(ctx, "/sysroot");
-  if (sysroot?.isReadOnly) await makeWritable(ctx, "/sysroot");
+  for (const path of ["/sysroot", "/boot"]) {
+    const mount = await readMount(ctx, path);
+    if (mount?.isReadOnly) await makeWritable(ctx, path);
+  }
 }
 
 /** The same if `repo` is the booted system's repository; leaves any other alone. */
