@@ -33,6 +33,13 @@ export interface SupervisorData {
   readonly host: LookedAt;
 }
 
+/** Names a call by what it does: its number varies by a few places, with the order of threads. */
+export interface Aim {
+  readonly name: CallName;
+  /** A pattern. The first such call is disturbed. */
+  readonly place: string;
+}
+
 export interface CountedCall {
   readonly count: number;
   readonly name: CallName;

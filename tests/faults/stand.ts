@@ -11,7 +11,7 @@ import { type Facts, readFacts } from "./facts.ts";
 import { makeImages } from "./images.ts";
 import type { View } from "./look.ts";
 import { SCENARIOS, type Scenario } from "./scenarios.ts";
-import { AT, type CountedCall, SHARED_BYTES, type SupervisorData } from "./shared.ts";
+import { type Aim, AT, type CountedCall, SHARED_BYTES, type SupervisorData } from "./shared.ts";
 import type { Spawned, SpawnRequest } from "./spawner.ts";
 
 /** Where machines are made. */
@@ -22,8 +22,9 @@ const LIMIT_MS = 120_000;
 
 /** How a call is disturbed. */
 export interface Disturbance {
-  /** Which call, from 1; 0 for none. */
+  /** Which call, from 1; 0 for none, or for the one aimed at. */
   readonly step: number;
+  readonly aim?: Aim | undefined;
   /** What it fails with; 0 to kill. */
   readonly errno: number;
   readonly isLasting: boolean;
@@ -129,7 +130,7 @@ function startThreads({ sysroot, run, repo, version: { env } }: SimulatedHost) {
   return {
     async run(
       request: SpawnRequest,
-      { step, errno, isLasting, isTraced = false, isWatched = false }: Disturbance & RunOptions,
+      { step, aim, errno, isLasting, isTraced = false, isWatched = false }: Disturbance & RunOptions,
     ): Promise<Run> {
       messages = [];
       const set = {
@@ -145,6 +146,7 @@ function startThreads({ sysroot, run, repo, version: { env } }: SimulatedHost) {
       for (const [key, value] of Object.entries(set))
         Atomics.store(words, AT[key as keyof typeof set], value);
       Atomics.store(words, AT.device, Number(statSync(PLACE).dev));
+      supervisor.postMessage(aim);
       spawner.postMessage(request);
       const [spawned] = (await once(spawner, "message")) as [Spawned];
       // The other thread's messages come in order, but not in order with these.

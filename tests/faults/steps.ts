@@ -1,5 +1,6 @@
 // Steps: which call of which scenario is disturbed, and how.
 import { constants } from "node:os";
+import type { Aim } from "./shared.ts";
 
 const { ENOSPC, EIO, EROFS, EDQUOT } = constants.errno;
 
@@ -37,6 +38,8 @@ export interface Step {
   readonly kind: Kind;
   /** The call, from 1; for a row of kills, its seed. */
   readonly number: number;
+  /** Names the call instead of its number, which is 0 then. */
+  readonly aim?: Aim;
 }
 
 export const nameOf = ({ scenario, kind, number }: Step): string => `${scenario}/${kind}/${number}`;

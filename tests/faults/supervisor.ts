@@ -3,11 +3,11 @@
 import { closeSync, openSync, readFileSync, readlinkSync, readSync, statSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { clearErrno, lastErrno, openLibrary, systemError } from "../../src/native/ffi.ts";
 import { CALL_NAMES, CALLS, type Call, type CallName, type Target } from "./calls.ts";
 import { startLooking, type View } from "./look.ts";
-import { AT, type CountedCall, type SupervisorData } from "./shared.ts";
+import { type Aim, AT, type CountedCall, type SupervisorData } from "./shared.ts";
 
 const { shared, host } = workerData as SupervisorData;
 const words = new Int32Array(shared);
@@ -174,13 +174,32 @@ function countedPlace(question: Question): string | undefined {
     // It stands in for systemd's, and notes its arguments for tests.
     return programOf(pid) === "systemctl" ? undefined : place;
   }
-  if (place.endsWith("/fault-steps-begin")) Atomics.store(words, AT.isArmed, 1);
+  if (place.endsWith("/fault-steps-begin")) {
+    aim = receiveAim();
+    Atomics.store(words, AT.isArmed, 1);
+  }
   return undefined;
+}
+
+let aim: Aim | undefined;
+
+/** What this run aims at, if it is not a number. This thread never returns to its event loop. */
+function receiveAim(): Aim | undefined {
+  const received: { message: Aim | undefined } | undefined =
+    parentPort === null ? undefined : receiveMessageOnPort(parentPort);
+  return received?.message;
+}
+
+/** Makes the first call that the run aims at the one that is disturbed. */
+function takeAim(name: CallName, place: string, number: number): void {
+  if (aim?.name !== name || !new RegExp(aim.place).test(shownPlace(place))) return;
+  Atomics.compareExchange(words, AT.step, 0, number);
 }
 
 /** Counts a call, and says whether it is to be disturbed. */
 function count({ pid, name }: Question, place: string): boolean {
   const number = Atomics.add(words, AT.count, 1) + 1;
+  takeAim(name, place, number);
   const step = Atomics.load(words, AT.step);
   if (number === step || Atomics.load(words, AT.isTraced) === 1) {
     const call = { count: number, name, place: shownPlace(place), program: programOf(pid) };

@@ -92,10 +92,10 @@ async function stopEverywhere({ stand, expected }: Bench) {
   return { run, fired: run.count, problems: [...failure, ...problems] };
 }
 
-async function disturb(bench: Bench, { kind, number }: Step) {
+async function disturb(bench: Bench, { kind, number, aim }: Step) {
   const { stand, expected } = bench;
   const { errno, isLasting = false } = howOf(kind);
-  const run = await stand.run({ step: number, errno, isLasting });
+  const run = await stand.run({ step: number, aim, errno, isLasting });
   if (run.fired === 0) return { run, fired: 0, problems: [] };
   const facts = stand.facts();
   const problems = [
