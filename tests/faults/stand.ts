@@ -130,7 +130,14 @@ function startThreads({ sysroot, run, repo, version: { env } }: SimulatedHost) {
   return {
     async run(
       request: SpawnRequest,
-      { step, aim, errno, isLasting, isTraced = false, isWatched = false }: Disturbance & RunOptions,
+      {
+        step,
+        aim,
+        errno,
+        isLasting,
+        isTraced = false,
+        isWatched = false,
+      }: Disturbance & RunOptions,
     ): Promise<Run> {
       messages = [];
       const set = {
