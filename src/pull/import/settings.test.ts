@@ -19,9 +19,10 @@ type Source = Partial<Omit<SettingsSource, "baseCommit" | "policyCommit">> & {
 const INITIAL_VAR = "  - initial-var\n";
 const CONF = "ostree/prepare-root.conf";
 const TRANSIENT = "[root]\ntransient=true\n";
+const FILE_CONTEXTS = "usr/etc/selinux/targeted/contexts/files/file_contexts";
 const POLICY: Tree = {
   "usr/etc/selinux/config": "SELINUX=enforcing\nSELINUXTYPE=targeted\n",
-  "usr/etc/selinux/targeted/contexts/files/file_contexts": "/.* system_u:object_r:usr_t:s0\n",
+  [FILE_CONTEXTS]: "/.* system_u:object_r:usr_t:s0\n",
   "usr/etc/selinux/targeted/policy/policy.33": "policy",
 };
 
@@ -76,23 +77,23 @@ test("without a policy nothing is labelled", async () => {
 
 const inPolicy = (settings: DerivedSettings, path: string) =>
   readFile(join(settings.selinuxPolicyDir ?? "", "usr/etc/selinux", path), "utf8");
-const CONTEXTS = "targeted/contexts/files/file_contexts";
+const CONTEXTS = "image/contexts/files/file_contexts";
 
 test.each(["base", "booted"] as const)(
   "the policy of the %s commit is laid out for ostree",
   async (of) => {
     const { repo, settings } = await read({ [of]: POLICY });
     expect(settings.labelOf).toBeUndefined();
-    expect(await inPolicy(settings, "config")).toBe(POLICY["usr/etc/selinux/config"]);
+    expect(await inPolicy(settings, "config")).toContain("SELINUXTYPE=image\n");
     expect(await inPolicy(settings, CONTEXTS)).toContain(":usr_t:");
-    expect(await inPolicy(settings, "targeted/policy/policy.33")).toBe("");
+    expect(await inPolicy(settings, "image/policy/policy.33")).toBe("");
     await settings.release();
     expect(await readdir(join(repo, "tmp"))).toEqual([]);
   },
 );
 
 test("the base's policy counts, not that of the booted system", async () => {
-  const booted = { ...POLICY, [`usr/etc/selinux/${CONTEXTS}`]: "/.* a:b:booted_t:s0\n" };
+  const booted = { ...POLICY, [FILE_CONTEXTS]: "/.* a:b:booted_t:s0\n" };
   const { settings } = await read({ base: POLICY, booted });
   expect(await inPolicy(settings, CONTEXTS)).toContain(":usr_t:");
 });

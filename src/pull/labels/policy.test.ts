@@ -43,6 +43,15 @@ test.each<[what: string, config: string, contexts: string, want: string | undefi
   expect((await read(tree))?.name).toBe(want);
 });
 
+test.each(["../targeted", "../../../../etc/selinux/targeted", ".", "..", "a/b"])(
+  "a policy with the path %s for a name is refused",
+  async (name) => {
+    const config = CONFIG.replace("targeted", name);
+    const tree = { [`${TOP}/config`]: config, [`${FILES}/file_contexts`]: "x", ...POLICY };
+    await expect(read(tree)).rejects.toMatchObject({ kind: "integrity", hint: /SELINUXTYPE/ });
+  },
+);
+
 test("only the files that decide about labels count", async () => {
   const tree = { [`${TOP}/config`]: CONFIG, [`${FILES}/file_contexts`]: "1", ...POLICY };
   const first = await read(tree);

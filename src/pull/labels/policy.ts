@@ -12,8 +12,6 @@ import type { ContextFiles } from "./rules.ts";
 export interface ImagePolicy {
   /** As `SELINUXTYPE` names it. */
   readonly name: string;
-  /** The configuration of SELinux, which has that name. */
-  readonly config: string;
   /** The names of its binary forms, `policy.33`. */
   readonly binaries: readonly string[];
   /** Names all of its files' contents: policies with the same key label alike. */
@@ -37,7 +35,8 @@ export async function readPolicy({ repo, tree }: PolicySource): Promise<ImagePol
   const folder = isInEtc ? "etc/selinux" : "usr/etc/selinux";
   const config = await tree.readTextIfAny(`${folder}/config`);
   const name = config === undefined ? undefined : parsePolicyType(config);
-  if (config === undefined || name === undefined) return undefined;
+  if (name === undefined) return undefined;
+  requireFolderName(name);
   const files = await findFiles({ repo, tree }, join(folder, name, "contexts/files"));
   if (!files.has("file_contexts") && !files.has("file_contexts.bin")) return undefined;
   const place = join(folder, name, "policy");
@@ -47,7 +46,16 @@ export async function readPolicy({ repo, tree }: PolicySource): Promise<ImagePol
       hint: "build the image with the whole policy, or with `SELINUX=disabled` in its configuration",
     });
   }
-  return { name, config, binaries, ...(await openFiles(repo, files)) };
+  return { name, binaries, ...(await openFiles(repo, files)) };
+}
+
+/** ostree takes a path as well, and a path could lead to the policy of this machine. */
+function requireFolderName(name: string): void {
+  if (!name.includes("/") && name !== "." && name !== "..") return;
+  throw new BootcError(`the image's SELinux policy has a path for a name: \`${name}\``, {
+    kind: "integrity",
+    hint: "give `SELINUXTYPE` in the image's `etc/selinux/config` the name of a directory beside it",
+  });
 }
 
 /** Checksums of the policy's files, by name. */
