@@ -53,6 +53,26 @@ test("rollback succeeds when ostree fails after it has changed the order", async
   `);
 });
 
+test("an interruption after the order has changed does not ask for another run", async () => {
+  const it = await machineOf("2025.2");
+  const interrupt = new AbortController();
+  const script: readonly ScriptLine[] = [
+    LOCK,
+    ["? ostree --version", OSTREE_2025],
+    [
+      "+ ostree admin set-default 2",
+      async () => {
+        await putRollbackFirst(it.root);
+        interrupt.abort(new BootcError("interrupted"));
+        throw new BootcError("interrupted");
+      },
+    ],
+  ];
+  const said = await play(it, script, (ctx) => rollback({ ...ctx, signal: interrupt.signal }, {}));
+  expect(said).toContain("> Next boot: rollback deployment\n");
+  expect(await readFile(join(it.root, "run/reboot-required"), "utf8")).toContain("sha256:");
+});
+
 /** As ostree does: what was staged is dropped, and the older entry becomes the newest. */
 async function putRollbackFirst(root: string): Promise<void> {
   await rm(join(root, "run/ostree/staged-deployment"));

@@ -11,6 +11,7 @@ import { requireOstreeVersion } from "../programs/ostree/version.ts";
 import { ROLLBACK_MESSAGE_ID, writeJournal } from "../programs/systemd.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
+import { cleanupContext } from "../system/run.ts";
 import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
 import { keepLoaderLink } from "./shutdown/keep-loader-link.ts";
 
@@ -33,28 +34,31 @@ export async function queueRollback(ctx: Context): Promise<RollbackDecision["kin
   });
   await keepLoaderLink(ctx);
   await makeNext(ctx, decision);
+  // Also after Ctrl-C, whose advice to run it again would be wrong from here on.
+  const rest = cleanupContext(ctx);
   if (decision.kind === "rollback") {
-    ctx.say("Next boot: rollback deployment");
-    await requireReboot(ctx, decision.rollback.content?.digest ?? "");
+    rest.say("Next boot: rollback deployment");
+    await requireReboot(rest, decision.rollback.content?.digest ?? "");
   } else {
-    ctx.say("Next boot: current deployment");
-    await withdrawReboot(ctx);
+    rest.say("Next boot: current deployment");
+    await withdrawReboot(rest);
   }
-  await announceChange(ctx);
+  await announceChange(rest);
   return decision.kind;
 }
 
 /**
- * ostree also fails when it cannot clean up after the change. A second run would change the order back,
- * so what has been done counts.
+ * ostree also fails when it cannot clean up after the change, or is interrupted then. A second run would
+ * change the order back, so a changed order counts as success.
  */
 async function makeNext(ctx: Context, decision: RollbackDecision): Promise<void> {
   try {
     await setDefaultDeployment(ctx, decision.index);
   } catch (error) {
-    ctx.signal.throwIfAborted();
-    if (!(await isNext(ctx, decision))) throw error;
-    await cancelSoftReboot(ctx);
+    const rest = cleanupContext(ctx);
+    if (!(await isNext(rest, decision))) throw error;
+    await cancelSoftReboot(rest);
+    if (ctx.signal.aborted) return;
     await cleanDeployments(ctx).catch((again: unknown) => {
       const { message, causes } = describeError(again);
       ctx.note(`note: ostree could not clean up: ${[message, ...causes].join(": ")}`);
