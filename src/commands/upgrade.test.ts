@@ -24,8 +24,7 @@ test("upgrade --from-downloaded unlocks the staged deployment and checks the res
 
 test("upgrade finishes what a killed run left undone after it had staged", async () => {
   const it = await machineOf("2022.7");
-  await mkdir(join(it.root, "run/bootc"), { recursive: true });
-  await writeFile(join(it.root, "run/bootc/staging"), "\n");
+  await leaveMark(it.root, await stagedDigest());
   const script: readonly ScriptLine[] = [
     LOCK,
     ["+ ostree admin cleanup"],
@@ -45,6 +44,29 @@ test("upgrade finishes what a killed run left undone after it had staged", async
   // Only a clean-up that succeeds ends it.
   expect(await readdir(join(it.root, "run/bootc"))).toContain("staging");
 });
+
+test("upgrade leaves alone what another program has staged since", async () => {
+  const it = await machineOf("2022.7");
+  await leaveMark(it.root, `sha256:${"0".repeat(64)}`);
+  await play(it, COMPLETING, (ctx) => upgrade(ctx, { fromDownloaded: true }));
+});
+
+const COMPLETING: readonly ScriptLine[] = [LOCK, ["? ostree --version", " Version: '2022.7'\n"]];
+
+async function leaveMark(root: string, digest: string): Promise<void> {
+  await mkdir(join(root, "run/bootc"), { recursive: true });
+  await writeFile(join(root, "run/bootc/staging"), `${digest}\n\n`);
+}
+
+/** The digest of what the captured machine has staged. */
+async function stagedDigest(): Promise<string> {
+  const { root, ...it } = await machineOf("2022.7");
+  await play({ root, ...it }, COMPLETING, (ctx) => upgrade(ctx, { fromDownloaded: true }));
+  const text = await readFile(join(root, "run/reboot-required"), "utf8");
+  const [digest] = /sha256:[0-9a-f]{64}/.exec(text) ?? [];
+  if (digest === undefined) throw new Error(`no digest in: ${text}`);
+  return digest;
+}
 
 test("upgrade refuses a host that rpm-ostree has changed", async () => {
   const it = await machineOf("2025.2");

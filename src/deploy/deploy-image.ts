@@ -167,7 +167,8 @@ export async function deployPulled(
 ): Promise<void> {
   // A pull checks only images that are new to the repository.
   requireBootable(request.image.config, platformOf(process.arch));
-  await markStaging(ctx, { abandonedRefspec: request.abandonedRefspec });
+  const { manifestDigest: digest } = request.image;
+  await markStaging(ctx, { digest, abandonedRefspec: request.abandonedRefspec });
   await stageImage(ctx, { ...request, onEvent: display.onEvent });
   display.onEvent({ type: "stage", stage: "cleaning" });
   const { lockTimeoutMs } = request.settings;
@@ -188,7 +189,7 @@ export async function completeDeploy(
   await completeStaged(ctx);
   const mark = await readStagingMark(ctx);
   const digest = staged?.image?.imageDigest;
-  if (mark === undefined || digest === undefined) return;
+  if (digest === undefined || mark?.digest !== digest) return;
   await (staged?.downloadOnly === true ? withdrawReboot(ctx) : requireReboot(ctx, digest));
   await announceChange(ctx);
   const cleaned = await cleanAfterStaging(ctx, { ...mark, lockTimeoutMs, isLate: true });
