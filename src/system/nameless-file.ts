@@ -1,4 +1,4 @@
-// A file without a name: it is gone as soon as nobody has it open, whatever ends those who do.
+// A file without a name: it is gone as soon as nobody has it open, however those who do come to an end.
 import { randomUUID } from "node:crypto";
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,6 +7,11 @@ import { join } from "node:path";
 export async function openNameless(dir: string): Promise<FileHandle> {
   const path = join(dir, `.bootc-${randomUUID()}`);
   const file = await open(path, "wx+", 0o600);
-  await unlink(path);
-  return file;
+  try {
+    await unlink(path);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
