@@ -6,7 +6,7 @@
 //   2. the objects get their names; another flush: the names are on the disk
 //   3. the marks go, the refs get their names, their directories are flushed
 import { existsSync, readdirSync, renameSync, rmdirSync, utimesSync, writeFileSync } from "node:fs";
-import { open, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { errnoOf } from "../errors.ts";
@@ -15,7 +15,7 @@ import { keyfileFlag, keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
 import { objectPath } from "../ostree/objects.ts";
 import { syncFilesystem } from "../programs/disk/fs.ts";
 import type { Context } from "../system/context.ts";
-import { ifMissing, makeDirectoriesSync, removeFileSync } from "../system/files.ts";
+import { flushDirectory, ifMissing, makeDirectoriesSync, removeFileSync } from "../system/files.ts";
 import { listRefs, readRef } from "./files.ts";
 import { withTransactionLock } from "./ostree-lock.ts";
 import { objectPathOf, partialMark, type Scratch } from "./scratch.ts";
@@ -57,15 +57,6 @@ function realFlushes(ctx: Context, top: string): Flushes {
 }
 
 const NO_FLUSHES: Flushes = { fileSystem: async () => {}, directory: async () => {} };
-
-async function flushDirectory(path: string): Promise<void> {
-  const file = await open(path, "r");
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
 
 /** Settings of `core` that change nothing about a transaction, and those that do not with these values. */
 const HARMLESS: Readonly<Record<string, readonly string[] | "any">> = {
@@ -147,7 +138,11 @@ async function move(
     await flushes.fileSystem();
     for (const { mark } of commits) removeFileSync(mark);
   } catch (error) {
-    removeVainMarks(repo, commits);
+    try {
+      removeNeedlessMarks(repo, commits);
+    } catch {
+      // The next pull removes them. The first error says more about what is wrong.
+    }
     throw error;
   }
   for (const folder of moveRefs(repo, top, refs)) await flushes.directory(folder);
@@ -156,10 +151,10 @@ async function move(
   utimesSync(repo, now, now);
 }
 
-/** Only a commit that the repository has, in part, needs its mark. */
-function removeVainMarks(repo: string, commits: readonly NewCommit[]): void {
-  for (const { commit, mark } of commits) {
-    if (!existsSync(join(repo, objectPath(commit, "commit")))) removeFileSync(mark);
+/** Removes our marks at commits that never came. A commit that the repository has in part needs its mark. */
+function removeNeedlessMarks(repo: string, commits: readonly NewCommit[]): void {
+  for (const { commit, mark, wasMarked } of commits) {
+    if (!wasMarked && !existsSync(join(repo, objectPath(commit, "commit")))) removeFileSync(mark);
   }
 }
 
@@ -178,6 +173,8 @@ interface NewCommit {
   /** The file that says so. */
   readonly mark: string;
   readonly isMoved: boolean;
+  /** It had its mark before: another program may be writing this commit as well. */
+  readonly wasMarked: boolean;
 }
 
 function findCommits(places: ObjectPlaces, refs: readonly NewRef[]): readonly NewCommit[] {
@@ -187,7 +184,8 @@ function findCommits(places: ObjectPlaces, refs: readonly NewRef[]): readonly Ne
     requireCommitObject(places, commit);
     const mark = partialMark(repo, commit);
     const isMoved = scratched.has(`${commit}.commit`);
-    return isMoved || existsSync(mark) ? [{ commit, mark, isMoved }] : [];
+    const wasMarked = existsSync(mark);
+    return isMoved || wasMarked ? [{ commit, mark, isMoved, wasMarked }] : [];
   });
 }
 
