@@ -1,5 +1,5 @@
-// Inode numbers of a repository's objects. Versions of ostree of 2022 looked at the lower 32 bits alone when
-// they looked for files that are the same: https://github.com/ostreedev/ostree/pull/2874
+// Inode numbers of a repository's objects. ostree before 2023.4 looked at the lower 32 bits alone when it
+// looked for files that are the same: https://github.com/ostreedev/ostree/pull/2874
 import { type BigIntStats, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
