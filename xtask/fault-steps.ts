@@ -1,4 +1,4 @@
-// `xtask fault-steps`: lets system calls of verbs fail, or kills them there, and judges what is left.
+// `xtask fault-steps`: lets system calls of commands fail, or kills the command, and judges what is left.
 import { rm } from "node:fs/promises";
 import { BootcError } from "../src/errors.ts";
 import { buildHere } from "./build.ts";
