@@ -101,6 +101,14 @@ test("success is the new state, and so is the run after a failure, with nothing 
   expect(judgeRerun({ ...AFTER, leftovers: ["tmp/x"] }, EXPECTED)).toEqual(["leftovers: +tmp/x"]);
 });
 
+test("a reboot of which nobody is told is noticed", () => {
+  const expected = { ...EXPECTED, after: { ...AFTER, told: "reboot" } };
+  expect(judgeRerun({ ...AFTER, told: "" }, expected)).toEqual(["told: +, -reboot"]);
+  expect(judgeDone({ ...AFTER, told: "" }, expected)).toEqual(["told: +, -reboot"]);
+  // A kill may have come before that.
+  expect(judgeVisible({ ...AFTER, told: "" }, expected)).toEqual([]);
+});
+
 test("a verb that changes back what it did must not fail after it", () => {
   const swapped = { ...BEFORE, entries: { "ostree-1.conf": "two" } };
   const toggle = { before: BEFORE, after: swapped, isToggle: true };

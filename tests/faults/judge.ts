@@ -81,6 +81,7 @@ const VISIBLE = [
   "entries",
   "deployments",
   "staged",
+  "told",
 ] as const satisfies readonly (keyof Facts)[];
 
 /** After success, everything is as without a disturbance, except what nobody sees. */
