@@ -57,6 +57,21 @@ interface Session {
   readonly journal: string;
 }
 
+/** Returns the results of the chosen steps, up to an interrupt. */
+async function tryScenarios(session: Session, scenarios: readonly string[]) {
+  const all: Tried[] = [];
+  for (const it of scenarios) {
+    try {
+      all.push(...(await tryScenario(session, it)));
+    } catch (error) {
+      // Ctrl-C at a terminal ends the stands as well, and they fail.
+      if (!interrupt.signal.aborted) throw error;
+    }
+    if (interrupt.signal.aborted) break;
+  }
+  return all;
+}
+
 /** Returns the results of the chosen steps, with those of earlier runs. */
 async function tryScenario(session: Session, scenario: string): Promise<readonly Tried[]> {
   const stand = await startStand(scenario, session.executable);
@@ -135,8 +150,7 @@ async function main(): Promise<void> {
   const session = { executable, digest: hash.digest("hex").slice(0, 16), journal };
   const asked = values.only === undefined ? values.scenario : [parseStep(values.only).scenario];
   const scenarios = requireOf("scenario", Object.keys(SCENARIOS), asked ?? Object.keys(SCENARIOS));
-  const all: Tried[] = [];
-  for (const it of scenarios) all.push(...(await tryScenario(session, it)));
+  const all = await tryScenarios(session, scenarios);
   if (interrupt.signal.aborted) throw new Error("interrupted; run it again to continue");
   requireDisturbed(all);
   if (values.report !== undefined) {

@@ -1,6 +1,7 @@
 // The versions of a small system: every file of it costs some system calls, each of which is a step.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,9 +10,17 @@ import { makeTinyImage } from "../repo/tiny-image.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 const VERSIONS = [1, 2, 3];
+/** What decides what is in them: images of another recipe are not used. */
+const RECIPE = ["images.ts", "../repo/deployed-images.ts", "../repo/tiny-image.ts"]
+  .reduce(
+    (hash, it) => hash.update(readFileSync(join(import.meta.dirname, it))),
+    createHash("sha256"),
+  )
+  .digest("hex")
+  .slice(0, 16);
 
 export function imageDir(version: number): string {
-  return join(TOP, "target/faults/images", String(version));
+  return join(TOP, `target/faults/images-${RECIPE}`, String(version));
 }
 
 /** Makes `oci:DIR:latest` of each version, if there is none. */

@@ -21,9 +21,14 @@ export async function startStand(scenario: string, executable?: string): Promise
   const child = spawn("setpriv", [...words, process.execPath, file, scenario, ...program], {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
-  const next = answersOf(child);
+  const ended = once(child, "exit");
+  const next = answersOf(child, ended);
   const first = await next();
-  if (!("calls" in first)) throw new Error(describe(first));
+  if (!("calls" in first)) {
+    // It would wait for steps.
+    child.kill("SIGKILL");
+    throw new Error(describe(first));
+  }
   return {
     calls: first.calls,
     async try(step) {
@@ -33,16 +38,15 @@ export async function startStand(scenario: string, executable?: string): Promise
       throw new Error(describe(answer));
     },
     async close() {
-      const ended = once(child, "exit");
-      child.disconnect();
+      if (child.connected) child.disconnect();
       await ended;
     },
   };
 }
 
 /** Gives the answers one after the other; a failure when the process ends. */
-function answersOf(child: ChildProcess): () => Promise<Answer> {
-  const ended = once(child, "exit").then(([status, signal]): Answer => {
+function answersOf(child: ChildProcess, exit: Promise<unknown[]>): () => Promise<Answer> {
+  const ended = exit.then(([status, signal]): Answer => {
     return { failure: `the stand ended with ${status ?? signal}` };
   });
   return async () => {

@@ -183,11 +183,18 @@ function countedPlace(question: Question): string | undefined {
 
 let aim: Aim | undefined;
 
-/** What this run aims at, if it is not a number. This thread never returns to its event loop. */
+/**
+ * What this run aims at, if it is not a number. A run that ended before it was armed has left its own. This thread never
+ * returns to its event loop.
+ */
 function receiveAim(): Aim | undefined {
-  const received: { message: Aim | undefined } | undefined =
-    parentPort === null ? undefined : receiveMessageOnPort(parentPort);
-  return received?.message;
+  let last: Aim | undefined;
+  for (;;) {
+    const received: { message: Aim | undefined } | undefined =
+      parentPort === null ? undefined : receiveMessageOnPort(parentPort);
+    if (received === undefined) return last;
+    last = received.message;
+  }
 }
 
 /** Makes the first call that the run aims at the one that is disturbed. */
