@@ -91,7 +91,9 @@ describe.skipIf(missing).each(newest)("a run that is cut off, with ostree $versi
     expect(all.length).toBeGreaterThan(20);
     expect(host.calls().join(), `${whole.stdout}${whole.stderr}`).toContain("systemctl reboot");
     const random = createRandom(SEED);
-    const chosen = KILLS >= all.length ? all : all.filter(() => random(all.length) < KILLS);
+    const left = [...all];
+    const draw = () => left.splice(random(left.length), 1);
+    const chosen = KILLS >= all.length ? all : Array.from({ length: KILLS }, draw).flat();
     process.stderr.write(`${chosen.length} of ${all.length} kills\n`);
     for (const [i, { step, when }] of chosen.entries()) {
       host.reboot();
