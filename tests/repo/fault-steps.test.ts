@@ -8,10 +8,12 @@ import { attach, detachBelow } from "../crash/file-systems.ts";
 import type { CallName } from "../faults/calls.ts";
 import { type RemoteStand, startStand } from "../faults/stands.ts";
 import type { Kind } from "../faults/steps.ts";
-import { sh } from "../vm/shell.ts";
+import { attempt, sh } from "../vm/shell.ts";
 import { missing } from "./simulated-boot.ts";
 
 const reason = process.arch === "x64" ? missing : "needs x86-64";
+const loopReason = reason ?? (existsSync("/dev/loop-control") ? undefined : "needs loop devices");
+const inWords = (it: string | undefined) => (it === undefined ? "" : ` (${it})`);
 
 interface Wanted {
   readonly kind: Kind;
@@ -51,7 +53,8 @@ const SAMPLE: readonly { readonly scenario: string; readonly steps: readonly Wan
   },
 ];
 
-describe.skipIf(reason !== undefined).each(SAMPLE)("$scenario", ({ scenario, steps }) => {
+const title = `$scenario${inWords(reason)}`;
+describe.skipIf(reason !== undefined).each(SAMPLE)(title, ({ scenario, steps }) => {
   let stand: RemoteStand;
   beforeAll(async () => {
     stand = await startStand(scenario);
@@ -69,18 +72,23 @@ describe.skipIf(reason !== undefined).each(SAMPLE)("$scenario", ({ scenario, ste
   );
 });
 
-test.skipIf(reason !== undefined || !existsSync("/dev/loop-control"))(
-  "loop devices of a folder are detached, whoever has left them",
+test.skipIf(loopReason !== undefined)(
+  `loop devices of a folder are detached, whoever has left them${inWords(loopReason)}`,
   async () => {
     const dir = await mkdtemp(join(tmpdir(), "bootc-loop-"));
-    const disk = join(dir, "disk.img");
-    await writeFile(disk, "");
-    await truncate(disk, 1 << 20);
-    await attach(disk, { type: "ext4", offset: 0, bytes: 1 << 20 });
-    await detachBelow(dir);
-    expect(await sh("losetup", ["--list", "--noheadings", "--output", "BACK-FILE"])).not.toContain(
-      dir,
-    );
-    await rm(dir, { recursive: true });
+    let device: string | undefined;
+    try {
+      const disk = join(dir, "disk.img");
+      await writeFile(disk, "");
+      await truncate(disk, 1 << 20);
+      device = await attach(disk, { type: "ext4", offset: 0, bytes: 1 << 20 });
+      await detachBelow(dir);
+      const files = await sh("losetup", ["--list", "--noheadings", "--output", "BACK-FILE"]);
+      expect(files).not.toContain(dir);
+      device = undefined;
+    } finally {
+      if (device !== undefined) await attempt("losetup", ["--detach", device]);
+      await rm(dir, { recursive: true });
+    }
   },
 );

@@ -34,8 +34,8 @@ describeEachOstree(({ version }) => {
   });
   afterAll(() => scratch?.remove());
 
-  const commit = (mode: string) => {
-    const repo = join(scratch.dir, mode);
+  const commit = (mode: string, name = mode) => {
+    const repo = join(scratch.dir, name);
     ostree("init", `--repo=${repo}`, `--mode=${mode}`);
     const how = ["--subject=a subject", "--body=a body", "--add-metadata-string=version=42"];
     const tree = `--tree=dir=${scratch.dir}/tree`;
@@ -71,8 +71,14 @@ describeEachOstree(({ version }) => {
   // What follows is up to us alone.
   if (version !== machineOstree().version) return;
 
+  let repo: string;
+  beforeAll(async () => {
+    repo = commit("bare", "signed");
+    const ended = await sign(repo, "os/plain", "os/signed", "sha256", keys.own.key);
+    expect(ended).toMatchObject({ status: 0 });
+  });
+
   test("signatures that are there stay, unless replaced", async () => {
-    const repo = join(scratch.dir, "bare");
     await sign(repo, "os/signed", "os/again", "sha256", keys.other.key);
     expect(revision(repo, "os/again")).toBe(revision(repo, "os/signed"));
     await sign(repo, "--overwrite", "os/signed", "os/other", "sha256", keys.other.key);
@@ -89,7 +95,6 @@ describeEachOstree(({ version }) => {
 
   describe("nothing is changed", () => {
     const refused = async (...words: readonly string[]) => {
-      const repo = join(scratch.dir, "bare");
       const before = ostree("refs", `--repo=${repo}`);
       const { status, stderr } = await sign(repo, ...words);
       expect(ostree("refs", `--repo=${repo}`)).toBe(before);

@@ -120,7 +120,9 @@ describe.skipIf(missing.length > 0)(
       await standIns({ tpm: "/dev/tpmrm0 MSFT0101:00 tpm_tis", status: 0 });
       const temporary = join(dir, "luks-tmp");
       mkdirSync(temporary);
-      const inRun = readdirSync("/run");
+      // Other programs of this machine have files there, too.
+      const inRun = () => readdirSync("/run").filter((it) => /bootc|luks/.test(it));
+      const before = inRun();
       const ran = install(await newDisk("killed-luks.raw", 2048), {
         TMPDIR: temporary,
         KILLS: "1",
@@ -128,7 +130,7 @@ describe.skipIf(missing.length > 0)(
       expect(ran.signal).toBe("SIGKILL");
       expect(readFileSync(log, "utf8")).toContain("key 600 64\n");
       expect(readdirSync(temporary)).toEqual([]);
-      expect(readdirSync("/run")).toEqual(inRun);
+      expect(inRun()).toEqual(before);
     });
 
     test("a TPM that accepts no key: nothing stays open", async () => {

@@ -1,4 +1,5 @@
 // The kernel refuses to remount a frozen file system; this is what it and mount(8) really say then.
+import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -7,7 +8,9 @@ import type { Context } from "../../src/system/context.ts";
 import { createContext } from "../../src/system/run.ts";
 import { attach, missing, mount, newDisk, sh, tidyUp } from "./install-lab.ts";
 
-describe.skipIf(missing.length > 0)("a frozen file system", () => {
+const why = missing.length > 0 ? ` (needs ${missing})` : "";
+
+describe.skipIf(missing.length > 0)(`a frozen file system${why}`, () => {
   afterEach(tidyUp);
 
   test("becomes writable as soon as it is thawed", async () => {
@@ -25,7 +28,12 @@ describe.skipIf(missing.length > 0)("a frozen file system", () => {
         throw error;
       });
     };
-    await makeWritable({ ...ctx, run }, at);
+    try {
+      await makeWritable({ ...ctx, run }, at);
+    } finally {
+      // Writing to it would wait forever, and so would unmounting it.
+      spawnSync("fsfreeze", ["-u", at]);
+    }
     writeFileSync(join(at, "written"), "");
     expect(failures).toEqual([expect.objectContaining({ message: expect.stringMatching("busy") })]);
   });
