@@ -57,6 +57,9 @@ export const TEST_PROGRAMS = [
   "podman",
   "nbdkit",
   "ssh",
+  "swtpm",
+  "sbsign",
+  "cert-to-efi-sig-list",
 ] as const;
 
 export const task = defineTask({

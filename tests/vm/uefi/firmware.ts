@@ -18,9 +18,14 @@ const VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
 /** Why there is no machine with EFI here; undefined when there can be one. */
 export async function missingForEfi(): Promise<string | undefined> {
-  const needed = [`test -e ${CODE}`, "command -v swtpm"];
-  const found = await Promise.all(needed.map((it) => attempt("sh", ["-c", it])));
-  return found.every((it) => it.status === 0) ? undefined : "needs the packages ovmf and swtpm";
+  const needed = { "Debian's package ovmf": `test -e ${CODE}`, swtpm: "command -v swtpm" };
+  const found = await Promise.all(
+    Object.entries(needed).map(async ([name, test]) => {
+      return (await attempt("sh", ["-c", test])).status === 0 ? [] : [name];
+    }),
+  );
+  const missing = found.flat();
+  return missing.length > 0 ? `needs ${missing.join(", ")}` : undefined;
 }
 
 export interface EfiMachine {
