@@ -15,7 +15,8 @@ export const task = defineTask({
       .option("--scenario <name...>", "which verbs; all by default")
       .option(
         "--kind <name...>",
-        "kill, ENOSPC, EIO, EROFS, EDQUOT, full, read-only, kills; `errors` takes the four in turn",
+        "kill, kills, stops, ENOSPC, EIO, EROFS, EDQUOT, full, read-only; " +
+          "`errors` takes the four errors in turn",
       )
       .option("--count <number>", "only this many steps of each verb, spread over its calls")
       .option("--from <number>", "the first call", "1")
@@ -32,7 +33,8 @@ export const task = defineTask({
         [
           "",
           "A step is one run of a verb in which one system call that changes a file system, or the first of",
-          "several, fails or is the last; `kills` is a row of kills, each of the run after the one before.",
+          "several, fails or is the last; `kills` is a row of kills, each of the run after the one before, and",
+          "there are as many rows as calls; `stops` disturbs nothing, and looks before each call.",
           "The verbs' names are those of tests/faults/scenarios.ts. By default, all calls are killed at, and",
           "fail with one of four errors.",
           "",
@@ -43,6 +45,12 @@ export const task = defineTask({
         ].join("\n"),
       ),
   async run(tree, options) {
+    if (process.arch !== "x64") {
+      throw new BootcError("watching the system calls of other programs needs x86-64", {
+        kind: "unsupported",
+        hint: "run this on such a machine",
+      });
+    }
     if (process.getuid?.() !== 0) {
       throw new BootcError("watching the system calls of other programs needs root", {
         kind: "unsupported",
