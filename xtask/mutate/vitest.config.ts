@@ -6,7 +6,11 @@ import { APART } from "../suites/apart.ts";
 /** Absolute paths of the file to be replaced, and of the text to use instead. */
 const { BOOTC_MUTATED: mutated, BOOTC_MUTANT: mutant } = process.env;
 
-const TESTS = ["src/**/*.test.ts", "xtask/**/*.test.ts", "tests/{crash,hostile}/**/*.test.ts"];
+const TESTS = [
+  "src/**/*.test.ts",
+  "xtask/**/*.test.ts",
+  "tests/{crash,faults,hostile}/**/*.test.ts",
+];
 const unit = { testTimeout: 30_000, unstubEnvs: true };
 
 export default defineConfig({
