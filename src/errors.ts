@@ -63,7 +63,7 @@ interface DiskFailure {
   readonly hint: string;
 }
 
-/** What a file system answers that takes no writes: the error's name, and the words of programs for it. */
+/** How a file system refuses writes: the error's name, and what programs call it. */
 const DISK_FAILURES: readonly (DiskFailure & { readonly pattern: RegExp })[] = [
   {
     pattern: /\bENOSPC\b|no space left on device/i,

@@ -20,7 +20,7 @@ export interface ObjectInode {
 
 export type ReadStats = (path: string) => Pick<BigIntStats, "ino">;
 
-/** Looks at every content object. Synchronously: there may be some hundred thousands. */
+/** Looks at every content object. Synchronously: there may be several hundred thousand. */
 export function checkInodes(repo: string, stat: ReadStats = statOf): InodeCheck {
   return findCollisions(listContent(repo).map((it) => inodeOf(repo, it, stat)));
 }

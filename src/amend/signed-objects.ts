@@ -35,7 +35,7 @@ export interface ObjectSigning {
   readonly signing: ImaSigning;
 }
 
-/** A run of evmctl gets this many files, or this many bytes: copies of all of them take room. */
+/** evmctl gets at most this many files or bytes at a time, since each file is copied. */
 const BATCH_FILES = 1000;
 const BATCH_BYTES = 256 << 20;
 
@@ -147,7 +147,7 @@ async function writeObject(scratch: Scratch, path: string, object: SignedObject)
   return checksum;
 }
 
-/** Compressed little: ostree compresses it anew, or not at all, when it takes the object. */
+/** Lightly compressed: ostree compresses it anew, or not at all, when it takes the object. */
 async function* archivedPieces(
   path: string,
   header: Buffer,

@@ -171,7 +171,7 @@ async function stageOrKeep(
   }
 }
 
-interface Staged {
+interface LockTarget {
   readonly staged: BootEntry | null;
   readonly lockTimeoutMs: number | undefined;
 }
@@ -179,7 +179,7 @@ interface Staged {
 async function applyLock(
   ctx: Context,
   { change, message }: LockDecision,
-  { staged, lockTimeoutMs }: Staged,
+  { staged, lockTimeoutMs }: LockTarget,
 ): Promise<void> {
   await completeDeploy(ctx, staged, lockTimeoutMs);
   if (change !== "keep") {

@@ -12,7 +12,10 @@ export interface CleanRequest {
   /** The branch of a plain ostree installation that nobody follows any more. */
   readonly abandonedRefspec: string | undefined;
   readonly lockTimeoutMs: number | undefined;
-  /** The run that staged did not get here. ostree makes its refs last, so they may be missing as well. */
+  /**
+   * The run that staged was killed before it got here. ostree makes its refs last, so they may be missing as
+   * well.
+   */
   readonly isLate?: boolean;
 }
 

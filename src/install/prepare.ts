@@ -65,7 +65,7 @@ function requireUnifiable(options: InstallOptions, { image, verification }: Ostr
   if (options.experimentalUnifiedStorage !== true) return;
   requireUnifiedName(image);
   if (verification.kind === "none") return;
-  throw new BootcError("an image that a policy judges cannot be unified", {
+  throw new BootcError("an image that a policy has to accept cannot be kept in unified storage", {
     kind: "unsupported",
     hint: "`enforce-container-sigpolicy` is set in the install configuration",
   });

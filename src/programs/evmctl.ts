@@ -11,7 +11,7 @@ export interface ImaKey {
   readonly algorithm: string;
 }
 
-/** Where evmctl leaves a signature that is not for the file it is on. */
+/** Where `--xattr-user` puts a signature; the kernel does not look there. */
 export const SIGNATURE_XATTR = "user.ima";
 
 export function requireEvmctl(ctx: Context): void {

@@ -68,7 +68,7 @@ export async function hasUnfinished(repo: string): Promise<boolean> {
   return readCacheNames(repo).some((it) => it.startsWith("fetch-"));
 }
 
-/** The names in the cache's directory, read at once: see `listRefs`. */
+/** The names in the cache's directory, read synchronously: see `entriesBelow` of files.ts. */
 export function readCacheNames(repo: string): readonly string[] {
   try {
     return readdirSync(cacheDir(repo));

@@ -42,7 +42,7 @@ export async function listRefs(repo: string, prefix: string): Promise<readonly s
     .sort();
 }
 
-/** Read at once, as small files are: a look that finds nothing new needs no threads. */
+/** Read synchronously, as small files are: a look that finds nothing new needs no threads. */
 function entriesBelow(path: string): readonly Dirent[] {
   try {
     return readdirSync(path, { recursive: true, withFileTypes: true });

@@ -24,7 +24,7 @@ export async function makeSysrootWritable(
       kind: "unsupported",
     });
   }
-  // systemd mounts some on demand, which it cannot do in a namespace of our own.
+  // systemd may mount /boot on demand, but not inside our own namespace, so have it do that now.
   await exists(join(ctx.root, "boot/loader"));
   await enterPrivateMounts(ctx, { progressDescriptor });
   for (const path of ["/sysroot", "/boot"]) {

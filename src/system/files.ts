@@ -36,25 +36,25 @@ export async function makeDirectories(path: string, mode?: number): Promise<void
   } catch (error) {
     if (errnoOf(error) === "ENOENT" && dirname(path) !== path) {
       await makeDirectories(dirname(path), mode);
-      await mkdir(path, mode).catch(unlessDirectory(path));
-    } else unlessDirectory(path)(error);
+      await mkdir(path, mode).catch(throwUnlessDirectory(path));
+    } else throwUnlessDirectory(path)(error);
   }
 }
 
-/** The same at once. */
+/** The same, synchronously. */
 export function makeDirectoriesSync(path: string, mode?: number): void {
   try {
     mkdirSync(path, mode);
   } catch (error) {
     if (errnoOf(error) !== "ENOENT" || dirname(path) === path) {
-      unlessDirectory(path)(error);
+      throwUnlessDirectory(path)(error);
       return;
     }
     makeDirectoriesSync(dirname(path), mode);
     try {
       mkdirSync(path, mode);
     } catch (again) {
-      unlessDirectory(path)(again);
+      throwUnlessDirectory(path)(again);
     }
   }
 }
@@ -79,7 +79,7 @@ export function removeTreeSync(dir: string): void {
   rmdirSync(dir);
 }
 
-function unlessDirectory(path: string): (error: unknown) => void {
+function throwUnlessDirectory(path: string): (error: unknown) => void {
   return (error) => {
     const isThere = () => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
     if (errnoOf(error) !== "EEXIST" || !isThere()) throw error;
@@ -97,8 +97,8 @@ export async function readLinkIfAny(path: string): Promise<string | undefined> {
 }
 
 /**
- * Whether something is at `path`; a dangling link is nothing. Asked at once: going to another thread and back
- * takes longer, and the first time, when Node starts its threads, by milliseconds.
+ * Whether something is at `path`; a dangling link is nothing. Asked synchronously: going to another thread
+ * and back takes longer, and the first time, when Node starts its threads, by milliseconds.
  */
 export async function exists(path: string): Promise<boolean> {
   try {

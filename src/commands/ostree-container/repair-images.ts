@@ -36,7 +36,7 @@ export async function repairImages(ctx: Context, options: RepairImagesOptions): 
       if (options.writeResultTo !== undefined) {
         await writeFile(options.writeResultTo, formatRepairResult(result));
       }
-      await act(ctx, repo, { result, isDryRun: options.dryRun === true });
+      await removeWrongImages(ctx, repo, { result, isDryRun: options.dryRun === true });
     },
   });
 }
@@ -104,12 +104,16 @@ async function readDeployments(ctx: Context, repo: string): Promise<readonly Dep
   return (await readSysroot(ctx)).deployments;
 }
 
-interface Action {
+interface Removal {
   readonly result: RepairResult;
   readonly isDryRun: boolean;
 }
 
-async function act(ctx: Context, repo: string, { result, isDryRun }: Action): Promise<void> {
+async function removeWrongImages(
+  ctx: Context,
+  repo: string,
+  { result, isDryRun }: Removal,
+): Promise<void> {
   const { images } = result;
   if (images.length === 0) {
     ctx.say("OK no corruption found");

@@ -62,8 +62,8 @@ export async function withUnifiedCopy<T>(
   { reference: { image, verification }, isWanted }: UnifiedRequest,
   work: (refresh: (() => Promise<ImageReference>) | undefined) => Promise<T>,
 ): Promise<T> {
-  const isFree = verification.kind === "none";
-  const isUnified = isFree && (isWanted || (await isInHostStorage(ctx, image)));
+  const needsNoPolicy = verification.kind === "none";
+  const isUnified = needsNoPolicy && (isWanted || (await isInHostStorage(ctx, image)));
   const name = isWanted ? requireUnifiedName(image) : unifiedName(image);
   if (name === undefined || !isUnified) return await work(undefined);
   return await withHostStorage(ctx, (storage) =>

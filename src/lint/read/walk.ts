@@ -40,7 +40,7 @@ interface Walk extends WalkOptions {
   readonly entries: Entry[];
 }
 
-/** Programs that are started later need one that exists. */
+/** Programs that we start later need a working directory that exists. */
 function workingDirectory(): string {
   try {
     return process.cwd();
@@ -108,7 +108,7 @@ function entryOf(path: string, stats: Stats, { name, kind, isMountPoint }: Place
   };
 }
 
-/** The methods of `Stats` would ask one after another. */
+/** The methods of `Stats` would test the mode one by one. */
 function kindOf(mode: number): EntryKind {
   switch (mode & constants.S_IFMT) {
     case constants.S_IFREG:

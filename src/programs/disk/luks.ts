@@ -32,7 +32,10 @@ export interface LuksDevice {
   readonly key: number;
 }
 
-/** The key, for a program that receives our descriptor of it: opened anew, it is read from its start. */
+/**
+ * The key, for a program that receives our descriptor of it: opening it by this path starts at its first
+ * byte.
+ */
 const KEY_FILE = "/proc/self/fd/3";
 
 /** Encrypts the device. Its content is lost. */
