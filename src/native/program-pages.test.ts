@@ -29,21 +29,33 @@ const SMAPS = `\
 00400000-0082e000 r--p 00000000 fe:00 1234                               /usr/bin/bootc
 Rss:                4280 kB
 Anonymous:             0 kB
+Swap:                  0 kB
 0082e000-03489000 r-xp 0042e000 fe:00 1234                               /usr/bin/bootc
 Rss:               37092 kB
 Anonymous:             0 kB
+Swap:                  0 kB
 072a7000-072dc000 r--p 06ea7000 fe:00 1234                               /usr/bin/bootc
 Rss:                 212 kB
 Anonymous:           212 kB
-072dc000-07308000 rw-p 06edc000 fe:00 1234                               /usr/bin/bootc
+Swap:                  0 kB
+072dc000-07311000 r--p 06edc000 fe:00 1234                               /usr/bin/bootc
+Rss:                   0 kB
+Anonymous:             0 kB
+Swap:                212 kB
+SwapPss:             212 kB
+07311000-0733d000 rw-p 06f11000 fe:00 1234                               /usr/bin/bootc
 Rss:                 176 kB
 Anonymous:             0 kB
+Swap:                  0 kB
 0f542000-0fb30000 rw-p 00000000 00:00 0                                  [heap]
 Anonymous:             0 kB
+Swap:                  0 kB
 7f1900000000-7f1900155000 r-xp 00026000 fe:00 99                         /usr/lib/libc.so.6
 Anonymous:             0 kB
+Swap:                  0 kB
 7f1a00000000-7f1a00001000 rw-p 00000000 00:00 0 
 Anonymous:             0 kB
+Swap:                  0 kB
 `;
 
 test("neither relocated nor writable pages are let go, nor those of libraries", () => {

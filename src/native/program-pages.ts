@@ -29,7 +29,8 @@ const MAPPING = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \d+ +(.*)$/;
 
 /**
  * The ranges in `smaps`, the content of /proc/PID/smaps, that are the same as in the file `program`. Those
- * that the loader has relocated have pages of their own ("Anonymous") and would lose them.
+ * that the loader has relocated have pages of their own and would lose them: "Anonymous", or "Swap" when
+ * they are swapped out.
  */
 export function constantRanges(smaps: string, program: string): readonly MemoryRange[] {
   const ranges: MemoryRange[] = [];
@@ -40,7 +41,10 @@ export function constantRanges(smaps: string, program: string): readonly MemoryR
       const from = BigInt(`0x${start}`);
       const isConstant = path === program && (rights === "r-xp" || rights === "r--p");
       current = isConstant ? { start: from, length: BigInt(`0x${end}`) - from } : undefined;
-    } else if (current !== undefined && /^Anonymous: +0 kB$/.test(line)) {
+    } else if (/^(?:Anonymous|Swap): +[1-9]/.test(line)) {
+      current = undefined;
+    } else if (current !== undefined && /^Swap: +0 kB$/.test(line)) {
+      // The later of the two lines.
       ranges.push(current);
     }
   }
