@@ -1,6 +1,6 @@
 // systemd's login manager and NetworkManager, asked over D-Bus, and wall(1), which tells people.
 import { join } from "node:path";
-import { BootcError } from "../errors.ts";
+import { BootcError, errnoOf } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny } from "../system/files.ts";
 
@@ -25,13 +25,20 @@ export async function readSessions(ctx: Context): Promise<readonly Session[]> {
 async function findTerminal(ctx: Context, { scope }: Session): Promise<string | undefined> {
   if (scope === undefined) return undefined;
   const path = join(ctx.root, "sys/fs/cgroup/user.slice", scope, "cgroup.procs");
-  for (const pid of ((await readFileIfAny(path)) ?? "").split("\n").filter(Boolean)) {
-    const terminal = parseTerminal(
-      (await readFileIfAny(join(ctx.root, "proc", pid, "stat"))) ?? "",
-    );
+  for (const pid of ((await readIfAlive(path)) ?? "").split("\n").filter(Boolean)) {
+    const stat = await readIfAlive(join(ctx.root, "proc", pid, "stat"));
+    const terminal = parseTerminal(stat ?? "");
     if (terminal !== undefined) return terminal;
   }
   return undefined;
+}
+
+/** A process, or all of a session, may end between opening its file and reading it. */
+async function readIfAlive(path: string): Promise<string | undefined> {
+  return await readFileIfAny(path).catch((error: unknown) => {
+    if (["ESRCH", "ENODEV"].includes(errnoOf(error) ?? "")) return undefined;
+    throw error;
+  });
 }
 
 /** The controlling terminal is the fifth field after the name, which may have spaces and brackets. */
@@ -45,7 +52,9 @@ function parseTerminal(stat: string): string | undefined {
   if (!(device > 0)) return undefined;
   const [major, minor] = [(device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xfff00)];
   // The majors of pseudoterminals, each with 256 of them.
-  return major >= 136 && major <= 143 ? `pts/${(major - 136) * 256 + minor}` : `tty ${minor}`;
+  if (major >= 136 && major <= 143) return `pts/${(major - 136) * 256 + minor}`;
+  // Consoles; serial lines have the minors after them.
+  return major === 4 && minor < 64 ? `tty${minor}` : `device ${major}:${minor}`;
 }
 
 function scopeOf(id: unknown, uid: unknown): string | undefined {
