@@ -33,8 +33,8 @@ export const task = defineTask({
         [
           "",
           "A step is one run of a verb in which one system call that changes a file system, or the first of",
-          "several, fails or is the last; `kills` is a row of kills, each of the run after the one before, and",
-          "there are as many rows as calls; `stops` disturbs nothing, and looks before each call.",
+          "several, fails or is the last; `kills` is a row of kills, each of the run after the one before,",
+          "with as many rows as calls; `stops` disturbs nothing, and looks before each call.",
           "The verbs' names are those of tests/faults/scenarios.ts. By default, all calls are killed at, and",
           "fail with one of four errors.",
           "",

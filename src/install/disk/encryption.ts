@@ -16,8 +16,8 @@ export interface RootDevice {
 }
 
 /**
- * A file in memory, since what was once on a disk can be found there. In a container, `/run` may be on a disk;
- * `/dev/shm` is missing only where nobody has mounted it.
+ * A file in memory, since what was once on a disk can be found there. In a container, `/run` may be on a
+ * disk; `/dev/shm` is missing only where nobody has mounted it.
  */
 async function openKeyFile(root: string): Promise<FileHandle> {
   const inShared = await openNameless(join(root, "dev/shm")).catch(ifMissing(undefined));
