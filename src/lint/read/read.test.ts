@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { makeImageRoot, type Placement } from "../../testing/image-root.ts";
 import { scriptedContext } from "../../testing/scripted-context.ts";
 import type { Entry } from "../tree.ts";
@@ -49,6 +49,34 @@ test("the working directory is the same afterwards, also when a directory cannot
   expect(walkTree(root, NONE).at("usr/lib/a/b")?.kind).toBe("file");
   expect(process.cwd()).toBe(before);
   expect(() => walkTree("/proc/self/mem", NONE)).toThrow("cannot be read");
+  expect(process.cwd()).toBe(before);
+});
+
+/** Options by which `act` is called while a walk looks at `path`. */
+function onTheWay(path: string, act: () => void) {
+  const has = (it: string) => {
+    if (it === path) act();
+    return false;
+  };
+  return { mountPoints: Object.assign(new Set(["/nowhere"]), { has }) };
+}
+
+test("a working directory that cannot be entered again does not end a walk", async () => {
+  const [root, own] = [await makeImageRoot({ "usr/a": "x" }), await makeImageRoot({})];
+  const before = process.cwd();
+  onTestFinished(() => process.chdir(before));
+  process.chdir(own);
+  const options = onTheWay(join(root, "usr"), () => rmSync(own, { recursive: true }));
+  expect(walkTree(root, options).at("usr/a")?.kind).toBe("file");
+  expect(process.cwd()).toBe("/");
+});
+
+test("a directory that is gone on the way back up is named", async () => {
+  const root = await makeImageRoot({ "opt/lib/a": "x" });
+  const before = process.cwd();
+  const opt = join(root, "opt");
+  const options = onTheWay(join(opt, "lib/a"), () => renameSync(opt, join(root, "other")));
+  expect(() => walkTree(root, options)).toThrow(`the directory \`${opt}\` cannot be read`);
   expect(process.cwd()).toBe(before);
 });
 

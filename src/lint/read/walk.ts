@@ -28,7 +28,7 @@ export function walkTree(root: string, { mountPoints }: WalkOptions): ImageTree 
   try {
     visit(walk, "");
   } finally {
-    process.chdir(before);
+    goBack(before);
   }
   return makeTree(entries, (path) => readWhole(`${prefix}${path}`));
 }
@@ -46,6 +46,15 @@ function workingDirectory(): string {
     return process.cwd();
   } catch (error) {
     return ifMissing("/")(error);
+  }
+}
+
+/** One that is gone meanwhile, or that our user may not enter, cannot be entered again. */
+function goBack(before: string): void {
+  try {
+    process.chdir(before);
+  } catch {
+    process.chdir("/");
   }
 }
 
@@ -69,16 +78,27 @@ function visit(walk: Walk, dir: string): void {
     entries.push(entryOf(path, stats, { name, kind, isMountPoint }));
     if (!isDirectory || isMountPoint) continue;
     visit(walk, path);
-    process.chdir(absolute);
+    goUp(absolute);
   }
   if (names.some((it) => it.includes(REPLACEMENT))) entries.push(...undecoded(dir));
 }
 
 /** Makes a directory the working directory; the names in it. */
 function enter(path: string): string[] {
-  try {
+  return reading(path, () => {
     process.chdir(path);
     return readdirSync(".");
+  });
+}
+
+/** Somebody may have moved the directory while we were below it. */
+function goUp(path: string): void {
+  reading(path, () => process.chdir(path));
+}
+
+function reading<T>(path: string, work: () => T): T {
+  try {
+    return work();
   } catch (cause) {
     throw new BootcError(`the directory \`${path}\` cannot be read`, { cause });
   }
