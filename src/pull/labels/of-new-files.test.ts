@@ -1,7 +1,9 @@
+import { statSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { systemError } from "../../native/ffi.ts";
 import { labelOfNewFiles } from "./of-new-files.ts";
 
 const LABEL = Buffer.from("system_u:object_r:unlabeled_t:s0\0");
@@ -11,8 +13,13 @@ async function read(label: Buffer | undefined, refusal?: Error) {
   onTestFinished(() => rm(repo, { recursive: true }));
   const set: Uint8Array[] = [];
   const libc = {
-    getXattr: () => label,
-    setXattr: (_file: string | number, _name: string, value: Uint8Array) => {
+    getXattr: (file: string | number) => {
+      // The kernel labels by the kind of a file, and objects are regular files.
+      expect(statSync(String(file)).isFile()).toBe(true);
+      return label;
+    },
+    setXattr: (file: string | number, _name: string, value: Uint8Array) => {
+      expect(statSync(String(file)).isFile()).toBe(true);
       if (refusal !== undefined) throw refusal;
       set.push(value);
     },
@@ -33,9 +40,16 @@ test("where it does not, there is none", async () => {
   expect((await read(undefined)).labelOf).toBeUndefined();
 });
 
-test("a label that cannot be stored is none, and other failures are told", async () => {
-  const refusal = Object.assign(new Error("not supported"), { code: "EOPNOTSUPP" });
-  expect((await read(LABEL, refusal)).labelOf).toBeUndefined();
+const refused = (errno: number) => systemError(errno, { syscall: "lsetxattr", path: "probe" });
+const { EOPNOTSUPP, EPERM, EACCES, EIO, ENOSPC } = constants.errno;
+
+test.each([EOPNOTSUPP, EPERM, EACCES])("a label that cannot be stored (%i) is none", async (it) => {
+  expect((await read(LABEL, refused(it))).labelOf).toBeUndefined();
+});
+
+test.each([EIO, ENOSPC])("any other failure (%i) is told", async (it) => {
+  const error = refused(it);
+  await expect(read(LABEL, error)).rejects.toBe(error);
   await expect(read(LABEL, new TypeError("ours"))).rejects.toThrow("ours");
 });
 

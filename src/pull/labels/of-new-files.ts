@@ -1,5 +1,6 @@
 // The label that the kernel gives to every new file where SELinux is on, whatever an image says about it.
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { errnoOf } from "../../errors.ts";
 import type { Libc } from "../../native/libc.ts";
 import { makeWorkDirectory } from "../../repository/scratch.ts";
@@ -16,17 +17,23 @@ export async function labelOfNewFiles(
   libc: Pick<Libc, "getXattr" | "setXattr"> | undefined,
 ): Promise<LabelOf | undefined> {
   if (libc === undefined) return undefined;
-  const probe = await makeWorkDirectory(repo);
+  const work = await makeWorkDirectory(repo);
   try {
+    // A file, as objects are: a policy may give a directory in the same place another label.
+    const probe = join(work, "probe");
+    await writeFile(probe, "");
     const label = libc.getXattr(probe, LABEL);
     if (label === undefined) return undefined;
     // A file system that is mounted with one label for all its files shows it, but stores none.
     libc.setXattr(probe, LABEL, label);
     return () => label;
   } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
+    if (!NO_LABELS.includes(errnoOf(error) ?? "")) throw error;
     return undefined;
   } finally {
-    await rm(probe, { recursive: true });
+    await rm(work, { recursive: true });
   }
 }
+
+/** ENOTSUP is what libuv, too, calls EOPNOTSUPP. */
+const NO_LABELS = ["ENOTSUP", "EPERM", "EACCES"];
