@@ -1,6 +1,7 @@
-import type { constants } from "node:os";
+import { constants } from "node:os";
 import { expect, test } from "vitest";
 import { BootcError } from "../../errors.ts";
+import { systemError } from "../../native/ffi.ts";
 import type { Libc } from "../../native/libc.ts";
 import { setXattrs, withLabel } from "./xattrs.ts";
 
@@ -17,7 +18,7 @@ test("a label takes the place of the one there was, and none leaves the others",
 type Errno = keyof typeof constants.errno;
 
 function failureOf(errno: Errno, file: string | number, name: string, bytes = 1): unknown {
-  const cause = Object.assign(new Error(`${errno}: refused`), { code: errno });
+  const cause = systemError(constants.errno[errno], { syscall: "lsetxattr" });
   const libc = {
     setXattr() {
       throw cause;

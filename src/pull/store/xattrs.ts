@@ -43,18 +43,19 @@ const EXT4_BYTES = 3000;
 
 /** What no file system would store is the image's fault, the rest is that of the one we write to. */
 function explainRefusal(cause: unknown, { name, value }: Xattr, isSymlink: boolean): unknown {
+  // libuv's ENOTSUP is EOPNOTSUPP: on Linux they have one number.
   const code = errnoOf(cause);
   const isImpossible =
     code === "EINVAL" ||
     code === "EACCES" ||
-    (code === "EOPNOTSUPP" && (isSymlink || name.startsWith("system."))) ||
+    (code === "ENOTSUP" && (isSymlink || name.startsWith("system."))) ||
     (code === "EPERM" && isSymlink);
   if (isImpossible) {
     const what = isSymlink ? "a symbolic link" : "a file";
     return damagedTar(`the attribute \`${name}\`, which ${what} cannot have with such a value`);
   }
   const message = `the attribute \`${name}\` of ${value.length} bytes cannot be stored`;
-  if (code === "EOPNOTSUPP") {
+  if (code === "ENOTSUP") {
     return new BootcError(`${message}: the repository's file system has no such attributes`, {
       kind: "unsupported",
       hint: "keep the repository on ext4, xfs or btrfs",
