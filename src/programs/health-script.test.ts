@@ -32,13 +32,24 @@ const SCRIPTS: readonly { command: string; want: string; limitMs?: number }[] = 
   { command: "exit 127", want: "ended with status 127" },
   { command: "exit 137", want: "ended with status 137" },
   { command: "kill -KILL $$", want: "ended by SIGKILL" },
+  { command: "timeout 9 /nowhere/program; exit 3", want: "ended with status 3" },
+  { command: "kill -TERM $$", want: "ended by SIGTERM" },
   { command: "sleep 60", want: "did not end within 1 s", limitMs: 1000 },
 ];
 
 test.each(SCRIPTS)("`$command` $want", async ({ command, want, limitMs = 30_000 }) => {
   await withScript(`#!/bin/sh\n${command}\n`, 0o755, async (path) => {
     const failure = await runHealthScript(createContext(), path, limitMs);
-    expect(failure?.reason).toMatch(new RegExp(`^\`.*${path}\` ${want}$`));
+    expect(failure?.reason).toBe(`\`${path}\` ${want}`);
+  });
+});
+
+test("what a check has printed is in the details alone, however it ended", async () => {
+  await withScript("#!/bin/sh\necho disk >&2\nkill -KILL $$\n", 0o755, async (path) => {
+    expect(await runHealthScript(createContext(), path, 30_000)).toEqual({
+      reason: `\`${path}\` ended by SIGKILL`,
+      details: ["disk"],
+    });
   });
 });
 

@@ -81,11 +81,16 @@ export async function runHealthScript(
 /** What timeout(1) needs at most to kill a program that does not mind being ended. */
 const GRACE_MS = 10_000;
 
-/** A program may end with the statuses that timeout(1) has for one that it cannot start. */
-const NOT_STARTED = /^timeout: failed to run command /m;
+/** How timeout(1) says that it cannot start a program, which may itself end so, or have another say so. */
+const NOT_STARTED = { statuses: [126, 127], pattern: /^timeout: failed to run command /m };
 
 function describeEnd(path: string, failure: ProgramFailure | undefined): string | undefined {
-  if (failure?.exitCode === undefined) return undefined;
-  if (NOT_STARTED.test(failure.stderr)) return `\`${path}\` cannot be run`;
-  return `\`${path}\` ended with status ${failure.exitCode}`;
+  const { exitCode, signal, stderr = "" } = failure ?? {};
+  // timeout(1) ends itself by the signal that has ended the program.
+  if (signal !== undefined) return `\`${path}\` ended by ${signal}`;
+  if (exitCode === undefined) return undefined;
+  if (NOT_STARTED.statuses.includes(exitCode) && NOT_STARTED.pattern.test(stderr)) {
+    return `\`${path}\` cannot be run`;
+  }
+  return `\`${path}\` ended with status ${exitCode}`;
 }

@@ -138,6 +138,8 @@ function isSuccess(exitCode: number | undefined, options: RunOptions): boolean {
 /** How a program failed, for callers who can conclude more from it than the message says. */
 export interface ProgramFailure {
   readonly exitCode: number | undefined;
+  /** Of the signal that ended it. */
+  readonly signal: string | undefined;
   readonly stderr: string;
   /** Empty unless the program was read. */
   readonly stdout: string;
@@ -155,6 +157,7 @@ function commandError(command: Started, result: Ended): BootcError {
   const error = describeFailure(command, result);
   failures.set(error, {
     exitCode: result.exitCode,
+    signal: result.signal,
     stderr: String(result.stderr ?? ""),
     stdout: String(result.stdout ?? ""),
     isTimeout: result.timedOut === true,
