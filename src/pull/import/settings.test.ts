@@ -16,6 +16,12 @@ type Source = Partial<Omit<SettingsSource, "baseCommit" | "policyCommit">> & {
   readonly features?: string;
 };
 
+async function makeRepository(): Promise<string> {
+  const repo = await mkdtemp(join(tmpdir(), "settings-"));
+  onTestFinished(() => rm(repo, { recursive: true }));
+  return repo;
+}
+
 const INITIAL_VAR = "  - initial-var\n";
 const CONF = "ostree/prepare-root.conf";
 const TRANSIENT = "[root]\ntransient=true\n";
@@ -28,8 +34,7 @@ const POLICY: Tree = {
 
 /** The settings by the trees of a base and of the booted system. Of ostree, nothing but its version is asked. */
 async function read({ base, booted, features = INITIAL_VAR, ...more }: Source) {
-  const repo = await mkdtemp(join(tmpdir(), "settings-"));
-  onTestFinished(() => rm(repo, { recursive: true }));
+  const repo = more.repo ?? (await makeRepository());
   const ctx: Context = {
     ...scriptedContext(repo, []).ctx,
     async read(_program, [verb]) {
@@ -125,4 +130,19 @@ test("where they cannot, ostree labels", async () => {
   const { settings } = await read({ base: POLICY, labels: labelsOf(undefined) });
   expect(settings.labelOf).toBeUndefined();
   expect(settings.selinuxPolicyDir).toBeDefined();
+});
+
+test("a policy that cannot be laid out leaves nothing behind", async () => {
+  const repo = await makeRepository();
+  const labels: LabelSource = {
+    ...labelsOf(undefined),
+    async open({ readFiles }) {
+      // Asked for once, the contents are no longer in memory.
+      await readFiles();
+      await rm(join(repo, "objects"), { recursive: true });
+      return undefined;
+    },
+  };
+  await expect(read({ repo, base: POLICY, labels })).rejects.toThrow("ENOENT");
+  expect(await readdir(join(repo, "tmp"))).toEqual([]);
 });

@@ -6,7 +6,7 @@ import { openCommit } from "../../repository/tree.ts";
 import { isRootWritable, readPrepareRoot } from "../../sysroot/prepare-root.ts";
 import type { Context } from "../../system/context.ts";
 import type { LabelSource } from "../labels/lookups.ts";
-import { readPolicy } from "../labels/policy.ts";
+import { type ImagePolicy, readPolicy } from "../labels/policy.ts";
 import { writePolicyFolder } from "../labels/policy-folder.ts";
 import type { LabelOf } from "../store/sink.ts";
 import type { LayerFilter } from "./placement.ts";
@@ -52,15 +52,21 @@ export async function readDerivedSettings(
   }
   const labelOf = await source.labels?.open(policy);
   if (labelOf !== undefined) return { filter, ...NO_POLICY, labelOf };
+  return { filter, ...(await layOutPolicy(repo, policy)) };
+}
+
+async function layOutPolicy(repo: string, policy: ImagePolicy) {
   const work = await makeWorkDirectory(repo);
-  await writePolicyFolder(work, policy);
-  return {
-    filter,
-    selinuxPolicyDir: work,
-    async release() {
-      await rm(work, { recursive: true, force: true });
-    },
+  const release = async () => {
+    await rm(work, { recursive: true, force: true });
   };
+  try {
+    await writePolicyFolder(work, policy);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  return { selinuxPolicyDir: work, release };
 }
 
 const NO_POLICY = { selinuxPolicyDir: undefined, release: async () => {} };
