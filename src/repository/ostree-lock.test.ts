@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Libc, openLibc } from "../native/libc.ts";
+import type { Context } from "../system/context.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import { withTransactionLock } from "./ostree-lock.ts";
 
@@ -24,9 +25,14 @@ function openedLibc(): Libc {
   return libc;
 }
 
-function withLock<T>(timeoutMs: number, work: () => Promise<T>): Promise<T> {
+function withLock<T>(
+  timeoutMs: number,
+  work: () => Promise<T>,
+  { signal }: Partial<Pick<Context, "signal">> = {},
+): Promise<T> {
   const { ctx } = scriptedContext(repo, []);
-  return withTransactionLock(ctx, { repo, libc: openedLibc(), timeoutMs }, work);
+  const used = signal === undefined ? ctx : { ...ctx, signal };
+  return withTransactionLock(used, { repo, libc: openedLibc(), timeoutMs }, work);
 }
 
 test("transactions run side by side, and nobody prunes until the last one ends", async () => {
@@ -56,4 +62,13 @@ test("a prune that does not end makes it fail", async () => {
     kind: "busy",
     message: `another program still has the lock \`${join(repo, ".lock")}\` after 0.1 s`,
   });
+});
+
+test("who waits and is ended says why", async () => {
+  openedLibc().tryLock(other, "exclusive");
+  const abort = new AbortController();
+  const waiting = withLock(60_000, async () => "done", abort);
+  const reason = new Error("SIGTERM");
+  abort.abort(reason);
+  await expect(waiting).rejects.toBe(reason);
 });

@@ -1,10 +1,10 @@
 // The lock by which ostree keeps its prunes apart from its transactions, taken as ostree takes it.
 import { closeSync, constants, openSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { BootcError } from "../errors.ts";
 import type { Libc } from "../native/libc.ts";
 import type { Context } from "../system/context.ts";
+import { pause } from "../system/pause.ts";
 
 export interface TransactionLock {
   readonly repo: string;
@@ -31,7 +31,7 @@ export async function withTransactionLock<T>(
     const end = performance.now() + timeoutMs;
     while (!libc.tryLock(fd, "shared")) {
       if (performance.now() >= end) throw stillLocked(repo, timeoutMs);
-      await setTimeout(ASK_MS, undefined, { signal });
+      await pause({ signal }, ASK_MS);
     }
     return await work();
   } finally {
