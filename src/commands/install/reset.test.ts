@@ -20,6 +20,16 @@ test("a source is not ignored", async () => {
   });
 });
 
+test("a storage for an image that is not pulled is not ignored", async () => {
+  const { ctx } = scriptedContext("/nonexistent", []);
+  const options = { experimental: true, rootKargs: true, experimentalUnifiedStorage: true };
+  await expect(resetInstall(ctx, options)).rejects.toMatchObject({
+    message: "`--experimental-unified-storage` needs `--target-imgref`",
+    kind: "usage",
+    hint: expect.stringContaining("nothing is pulled"),
+  });
+});
+
 test.each([
   ["none yet", ["default"], "state-2026-0"],
   ["gaps are not filled", ["state-2026-0", "state-2026-10"], "state-2026-11"],

@@ -53,6 +53,12 @@ export async function resetInstall(ctx: Context, options: ResetOptions): Promise
       hint: "name the image with `--target-imgref`; a running system is installed from where it updates",
     });
   }
+  if (options.experimentalUnifiedStorage === true && options.targetImgref === undefined) {
+    throw new BootcError("`--experimental-unified-storage` needs `--target-imgref`", {
+      kind: "usage",
+      hint: "without an image that is named nothing is pulled, so no storage is involved",
+    });
+  }
   await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
   const lock = { purpose: "resetting", timeoutMs: lockTimeoutOf(options) };
   await withHostLock(ctx, lock, () => resetLocked(ctx, options));
