@@ -10,15 +10,16 @@ import {
 } from "../../amend/result.ts";
 import { findWrongFiles, type WrongFile } from "../../amend/wrong-files.ts";
 import { type LockFlags, lockTimeoutOf } from "../../cli/options.ts";
-import { BootcError } from "../../errors.ts";
+import { BootcError, describeError } from "../../errors.ts";
 import type { Deployment } from "../../host/deployment.ts";
 import { parseImageReference } from "../../image/reference.ts";
 import { removeImages } from "../../repository/cleanup.ts";
 import { listStoredImages, readStoredImage } from "../../repository/images.ts";
 import { withRepositoryLock } from "../../repository/lock.ts";
-import { readSysroot, systemRepo } from "../../sysroot/sysroot.ts";
+import { readSysroot } from "../../sysroot/sysroot.ts";
+import { isBootedRepository } from "../../sysroot/writable.ts";
 import type { Context } from "../../system/context.ts";
-import { exists, isSameFile } from "../../system/files.ts";
+import { isMissing } from "../../system/files.ts";
 
 export interface RepairImagesOptions extends LockFlags {
   readonly sysroot: string;
@@ -56,19 +57,19 @@ async function analyze(
   const images: string[] = [];
   const commits = new Set<string>();
   for (const name of names) {
-    const stored = await readStoredImage(repo, parseImageReference(name));
-    const wrong = stored && (await findWrongFiles(repo, stored));
-    if (stored === undefined || wrong === undefined) {
-      ctx.note(`warning: ${name} cannot be verified, as it lacks layers or its configuration`);
-    } else if (wrong.length === 0) {
+    const verified = await verify(ctx, repo, name);
+    if (verified === undefined) continue;
+    const { commit, wrong } = verified;
+    if (wrong.length === 0) {
       ctx.say(`OK image ${name}`);
     } else {
       for (const line of describeWrong(name, { wrong, inodes, isVerbose })) ctx.note(line);
       images.push(name);
-      commits.add(stored.commit);
+      commits.add(commit);
     }
   }
-  const deployments = await readDeployments(ctx, repo);
+  const isBooted = await isBootedRepository(ctx, repo);
+  const deployments = isBooted ? (await readSysroot(ctx)).deployments : [];
   const isWrong = (which: (it: Deployment) => boolean) =>
     deployments.some((it) => which(it) && commits.has(it.checksum));
   return {
@@ -76,6 +77,26 @@ async function analyze(
     isBootedWrong: isWrong((it) => it.isBooted),
     isStagedWrong: isWrong((it) => it.isStaged),
   };
+}
+
+interface Verified {
+  readonly commit: string;
+  readonly wrong: readonly WrongFile[];
+}
+
+/** Undefined for an image that is not complete here, which is noted: others can be verified all the same. */
+async function verify(ctx: Context, repo: string, name: string): Promise<Verified | undefined> {
+  try {
+    const stored = await readStoredImage(repo, parseImageReference(name));
+    const wrong = stored && (await findWrongFiles(repo, stored));
+    if (stored !== undefined && wrong !== undefined) return { commit: stored.commit, wrong };
+    ctx.note(`warning: ${name} cannot be verified, as it lacks layers or its configuration`);
+  } catch (error) {
+    const { kind, message, causes } = describeError(error);
+    if (kind !== "integrity" && !isMissing(error)) throw error;
+    ctx.note(`warning: ${name} cannot be verified: ${[message, ...causes].join(": ")}`);
+  }
+  return undefined;
 }
 
 interface Judged {
@@ -95,13 +116,6 @@ function describeWrong(name: string, { wrong, inodes, isVerbose }: Judged): read
     ...(isVerbose ? clashes.map((it) => `  inode: ${it.path}`) : []),
     ...(isVerbose ? others.map((it) => `  other: ${it.path}`) : []),
   ];
-}
-
-/** Those of the running system; none for the sysroot of another one. */
-async function readDeployments(ctx: Context, repo: string): Promise<readonly Deployment[]> {
-  const own = systemRepo(ctx);
-  if (!(await exists(own)) || !(await isSameFile(own, repo))) return [];
-  return (await readSysroot(ctx)).deployments;
 }
 
 interface Removal {
