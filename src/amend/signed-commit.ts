@@ -1,4 +1,5 @@
-// A commit again, with IMA signatures at all its files: what else it says and contains stays the same.
+// A commit again, with IMA signatures at all its files. What else it contains stays the same, and what it
+// says as well, unless that would be wrong for the new files.
 
 import { type CommitObjects, readCommitObjects } from "../export/object-layer.ts";
 import { readDirtreeBytes } from "../export/tree.ts";
@@ -24,7 +25,9 @@ export async function signCommit(ctx: Context, request: SignedCommitRequest): Pr
   try {
     const signed = await signObjects(ctx, objects.paths.keys(), { repo, scratch, signing });
     const rootTree = rewriteTree({ repo, scratch, signed }, objects);
-    const checksum = addCommit(scratch, { ...(await requireCommit(repo, commit)), rootTree });
+    const before = await requireCommit(repo, commit);
+    const metadata = before.metadata.filter(([key]) => !STALE.includes(key));
+    const checksum = addCommit(scratch, { ...before, metadata, rootTree });
     await scratch.setRef(ref, checksum);
     await scratch.pull(ctx);
     return checksum;
@@ -32,6 +35,9 @@ export async function signCommit(ctx: Context, request: SignedCommitRequest): Pr
     scratch.remove();
   }
 }
+
+/** What is computed from the objects of the old commit: their sizes, and the digest of a composefs image. */
+const STALE = ["ostree.sizes", "ostree.composefs.digest.v0"];
 
 interface Rewriting {
   readonly repo: string;

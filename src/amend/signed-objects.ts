@@ -8,7 +8,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createDeflateRaw } from "node:zlib";
 import { BootcError } from "../errors.ts";
-import { type ContentObject, openContent } from "../export/content.ts";
+import { type ContentObject, openContent, requireAttributes } from "../export/content.ts";
 import { type Libc, openLibc } from "../native/libc.ts";
 import {
   FILE_TYPES,
@@ -51,6 +51,8 @@ export async function signObjects(
   checksums: Iterable<string>,
   how: ObjectSigning,
 ): Promise<ReadonlyMap<string, string>> {
+  // Signatures are made for nothing where they cannot be read.
+  const libc = requireAttributes(openLibc());
   const read = await openContent(how.repo);
   const signed = new Map<string, string>();
   let batch = await openBatch(how.scratch);
@@ -62,10 +64,10 @@ export async function signObjects(
     batch.files.push({ checksum, object });
     batch.bytes += object.sizeBytes;
     if (batch.files.length < BATCH_FILES && batch.bytes < BATCH_BYTES) continue;
-    await signBatch(ctx, batch, { how, signed });
+    await signBatch(ctx, batch, { how, libc, signed });
     batch = await openBatch(how.scratch);
   }
-  await signBatch(ctx, batch, { how, signed });
+  await signBatch(ctx, batch, { how, libc, signed });
   return signed;
 }
 
@@ -91,13 +93,19 @@ async function writeCopy(path: string, { content }: ContentObject): Promise<void
   }
 }
 
+interface BatchSigning {
+  readonly how: ObjectSigning;
+  readonly libc: Libc;
+  /** Gets the new checksums. */
+  readonly signed: Map<string, string>;
+}
+
 async function signBatch(
   ctx: Context,
   { dir, files }: Batch,
-  { how, signed }: { readonly how: ObjectSigning; readonly signed: Map<string, string> },
+  { how, libc, signed }: BatchSigning,
 ): Promise<void> {
   if (files.length > 0) await signDirectory(ctx, dir, how.signing);
-  const libc = requireLibc();
   for (const { checksum, object } of files) {
     ctx.signal.throwIfAborted();
     const path = join(dir, checksum);
@@ -107,12 +115,6 @@ async function signBatch(
     signed.set(checksum, await writeObject(how.scratch, path, { ...object, xattrs }));
   }
   await rm(dir, { recursive: true });
-}
-
-function requireLibc(): Libc {
-  const libc = openLibc();
-  if (libc !== undefined) return libc;
-  throw new BootcError("extended attributes cannot be read here", { kind: "unsupported" });
 }
 
 /** evmctl succeeds for a directory whatever happens to its files, so a single file tells what is wrong. */

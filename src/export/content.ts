@@ -61,11 +61,11 @@ function pathOf(repo: string, checksum: string): string {
   return join(repo, objectPath(checksum, "file"));
 }
 
-function requireAttributes(libc: Libc | undefined): Libc {
+export function requireAttributes(libc: Libc | undefined): Libc {
   if (libc !== undefined) return libc;
   throw new BootcError("extended attributes cannot be read here", {
     kind: "unsupported",
-    hint: "export from a repository of the mode archive",
+    hint: "a repository of the mode archive can still be exported, but nothing can be signed",
   });
 }
 
