@@ -49,6 +49,10 @@ export interface LockFlags {
   readonly lockTimeout?: number;
 }
 
+export function repositoryOption() {
+  return new Option("--repo <repo>", "the repository's directory").makeOptionMandatory();
+}
+
 export function lockTimeoutOption() {
   return seconds("--lock-timeout <seconds>", "how long to wait for another writer (default: 60)", {
     isZeroAllowed: true,

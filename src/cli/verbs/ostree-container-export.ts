@@ -1,7 +1,7 @@
 // Declares the commands of `ostree container` that make container images of commits.
 import type { Context } from "../../system/context.ts";
-import { type Command, Option } from "../commander.ts";
-import { collectValues, declared, withAccessOptions } from "../options.ts";
+import type { Command } from "../commander.ts";
+import { collectValues, declared, repositoryOption, withAccessOptions } from "../options.ts";
 
 export function declareEncapsulate(container: Command, ctx: Context): void {
   const command = container
@@ -81,10 +81,6 @@ export function declareCompare(container: Command, ctx: Context): void {
       const { compareImages } = await import("../../commands/ostree-container/compare.ts");
       await compareImages(ctx, declared({ ...options, from, to }));
     });
-}
-
-function repositoryOption() {
-  return new Option("--repo <repo>", "the repository's directory").makeOptionMandatory();
 }
 
 export function declareReexport(image: Command, ctx: Context): void {

@@ -5,6 +5,7 @@ import {
   collectValues,
   declared,
   lockTimeoutOption,
+  repositoryOption,
   transportOption,
   withAccessOptions,
   withPullOptions,
@@ -42,7 +43,7 @@ function declareUnencapsulate(container: Command, ctx: Context): void {
     .command("unencapsulate")
     .alias("import")
     .description("fetch the ostree commit from an image that contains nothing else")
-    .addOption(repoOption())
+    .addOption(repositoryOption())
     .argument("<imgref>", "the image, for instance ostree-unverified-registry:quay.io/example/base")
     .option("--write-ref <ref>", "point this ref to the commit")
     .option("--quiet", "show no progress");
@@ -78,7 +79,7 @@ function declareQueries(image: Command, ctx: Context): void {
   image
     .command("list")
     .description("list the images of a repository")
-    .addOption(repoOption())
+    .addOption(repositoryOption())
     .addHelpText("after", "\nExamples:\n  ostree container image list --repo /ostree/repo")
     .action(async (options) => {
       const { imageList } = await import("../../commands/ostree-container/image/list.ts");
@@ -87,7 +88,7 @@ function declareQueries(image: Command, ctx: Context): void {
   image
     .command("history")
     .description("show what created each layer of a stored image")
-    .addOption(repoOption())
+    .addOption(repositoryOption())
     .argument("<image>", "the image, for instance docker://quay.io/example/os")
     .addHelpText(
       "after",
@@ -100,7 +101,7 @@ function declareQueries(image: Command, ctx: Context): void {
   image
     .command("metadata")
     .description("print the manifest of a stored image as JSON")
-    .addOption(repoOption())
+    .addOption(repositoryOption())
     .argument("<image>", "the image, for instance docker://quay.io/example/os")
     .option("--config", "print the configuration instead")
     .addHelpText(
@@ -135,7 +136,7 @@ function declareRemovals(image: Command, ctx: Context): void {
   image
     .command("remove")
     .description("remove images from a repository, and the layers that only they need")
-    .addOption(repoOption())
+    .addOption(repositoryOption())
     .argument("<images...>", "the images, for instance docker://quay.io/example/os")
     .option("--skip-gc", "keep the layers")
     .addOption(lockTimeoutOption())
@@ -150,7 +151,7 @@ function declareRemovals(image: Command, ctx: Context): void {
   image
     .command("prune-layers")
     .description("remove layers that no image or deployment needs")
-    .addOption(repoOption())
+    .addOption(repositoryOption())
     .addOption(lockTimeoutOption())
     .addHelpText("after", "\nExamples:\n  ostree container image prune-layers --repo /ostree/repo")
     .action(async (options) => {
@@ -180,7 +181,7 @@ function declareRemovals(image: Command, ctx: Context): void {
   image
     .command("clear-cached-update")
     .description("forget the update that the last check found")
-    .addOption(repoOption())
+    .addOption(repositoryOption())
     .addOption(lockTimeoutOption())
     .argument("<image>", "the image, for instance docker://quay.io/example/os")
     .addHelpText(
@@ -244,10 +245,6 @@ function declareDeploy(image: Command, ctx: Context): void {
 /** An option that only applies to `--image`: an `--imgref` already says all of this itself. */
 function ofImage<Flags extends string>(flags: Flags, description: string) {
   return new Option(flags, description).conflicts("imgref");
-}
-
-function repoOption() {
-  return new Option("--repo <repo>", "the repository's directory").makeOptionMandatory();
 }
 
 /** A flag that only looks like a negation; commander would take `--no-x` for the negation of `--x`. */

@@ -1,7 +1,7 @@
 // Declares the commands of `ostree-ext` that work on whole commits: tar streams, signatures, repairs.
 import type { Context } from "../../system/context.ts";
 import { type Command, Option } from "../commander.ts";
-import { declared, lockTimeoutOption } from "../options.ts";
+import { declared, lockTimeoutOption, repositoryOption } from "../options.ts";
 
 export function declareExtension(parent: Command, ctx: Context): void {
   declareTar(parent, ctx);
@@ -90,8 +90,4 @@ function declareRepair(parent: Command, ctx: Context): void {
       const { repairImages } = await import("../../commands/ostree-container/repair-images.ts");
       await repairImages(ctx, declared(options));
     });
-}
-
-function repositoryOption() {
-  return new Option("--repo <repo>", "the repository's directory").makeOptionMandatory();
 }
