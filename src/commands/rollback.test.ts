@@ -8,13 +8,14 @@ import { rollback } from "./rollback.ts";
 
 const OSTREE_2025 = "libostree:\n Version: '2025.2'\n";
 
+/** What each rollback on this machine begins with. */
+const STARTED: readonly ScriptLine[] = [LOCK, ["? ostree --version", OSTREE_2025]];
 const READ_ONLY = "30 1 8:1 / /sysroot ro,relatime - ext4 /dev/sda1 rw\n";
 
 test("rollback checks whether ostree did what it was told", async () => {
   const it = await machineOf("2025.2");
   const script: readonly ScriptLine[] = [
-    LOCK,
-    ["? ostree --version", OSTREE_2025],
+    ...STARTED,
     ["+ ostree admin set-default 2"], // and does nothing
   ];
   expect(await play(it, script, (ctx) => rollback(ctx, {}))).toMatchInlineSnapshot(`
@@ -30,8 +31,7 @@ test("rollback checks whether ostree did what it was told", async () => {
 test("rollback succeeds when ostree fails after it has changed the order", async () => {
   const it = await machineOf("2025.2");
   const script: readonly ScriptLine[] = [
-    LOCK,
-    ["? ostree --version", OSTREE_2025],
+    ...STARTED,
     [
       "+ ostree admin set-default 2",
       async () => {
@@ -57,8 +57,7 @@ test("an interruption after the order has changed does not ask for another run",
   const it = await machineOf("2025.2");
   const interrupt = new AbortController();
   const script: readonly ScriptLine[] = [
-    LOCK,
-    ["? ostree --version", OSTREE_2025],
+    ...STARTED,
     [
       "+ ostree admin set-default 2",
       async () => {

@@ -179,14 +179,14 @@ export interface FileHeader extends FileMetadata {
  * and the header. For a symbolic link, nothing follows.
  */
 export function formatFileHeader(header: FileHeader): Buffer {
-  const bytes = formatVariant("(uuuusa(ayay))", [
-    swap32(header.uid),
-    swap32(header.gid),
-    swap32(header.mode),
-    0,
-    header.symlinkTarget,
-    xattrsValue(header.xattrs),
-  ]);
+  return withLength(formatVariant("(uuuusa(ayay))", headerFields(header)));
+}
+
+function headerFields({ uid, gid, mode, symlinkTarget, xattrs }: FileHeader) {
+  return [swap32(uid), swap32(gid), swap32(mode), 0, symlinkTarget, xattrsValue(xattrs)];
+}
+
+function withLength(bytes: Uint8Array): Buffer {
   const prefix = Buffer.alloc(8);
   prefix.writeUInt32BE(bytes.length);
   return Buffer.concat([prefix, bytes]);
@@ -196,18 +196,8 @@ const ARCHIVED_TYPE = "(tuuuusa(ayay))";
 
 /** What a repository of the mode archive has in front of a file's compressed content. */
 export function formatArchivedHeader(header: FileHeader & { readonly sizeBytes: number }): Buffer {
-  const bytes = formatVariant(ARCHIVED_TYPE, [
-    swap64(BigInt(header.sizeBytes)),
-    swap32(header.uid),
-    swap32(header.gid),
-    swap32(header.mode),
-    0,
-    header.symlinkTarget,
-    xattrsValue(header.xattrs),
-  ]);
-  const prefix = Buffer.alloc(8);
-  prefix.writeUInt32BE(bytes.length);
-  return Buffer.concat([prefix, bytes]);
+  const fields = [swap64(BigInt(header.sizeBytes)), ...headerFields(header)];
+  return withLength(formatVariant(ARCHIVED_TYPE, fields));
 }
 
 /** The header that a repository of the mode archive keeps in front of a file's compressed content. */
