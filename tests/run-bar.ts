@@ -1,6 +1,6 @@
 // Shows how far a long run is: a bar on a terminal; elsewhere, a line for every hundredth result.
 
-const say = (text: string) => void process.stderr.write(`${text}\n`);
+import { say } from "./long-run.ts";
 
 export interface RunBar {
   count(result: { readonly problems: readonly string[] }): void;

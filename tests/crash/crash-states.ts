@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readFile, rm, statfs, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { abortOnSignals, parseCount, say } from "../long-run.ts";
 import { startBar } from "../run-bar.ts";
 import { openDiskLog } from "./disk-log.ts";
 import { copyDisk, openDiskStates } from "./disk-states.ts";
@@ -44,14 +45,6 @@ const { values } = parseArgs({
 });
 
 const interrupt = new AbortController();
-const say = (text: string) => void process.stderr.write(`${text}\n`);
-
-function parseCount(option: string, text: string): number {
-  const count = Number(text);
-  if (Number.isSafeInteger(count) && count >= 0) return count;
-  throw new Error(`--${option} is \`${text}\`, which is not a natural number`);
-}
-
 /** As if the drive obeyed only one of so many flushes: the judge must notice. */
 const OBEYED = Math.max(1, parseCount("obeyed-flushes", values["obeyed-flushes"]));
 
@@ -211,9 +204,7 @@ async function writeTimeline(made: Made, path: string): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(name, () => interrupt.abort());
-  }
+  abortOnSignals(interrupt);
   const executable = resolve(TOP, values.executable);
   const digest = createHash("sha256")
     .update(await readFile(executable))

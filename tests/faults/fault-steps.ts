@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { formatReport } from "../journal-lines.ts";
+import { abortOnSignals, parseCount, say } from "../long-run.ts";
 import { startBar } from "../run-bar.ts";
 import { appendTried, formatCalls, formatTable, readTried } from "./journal.ts";
 import { SCENARIOS } from "./scenarios.ts";
@@ -36,14 +37,6 @@ const { values } = parseArgs({
 });
 
 const interrupt = new AbortController();
-const say = (text: string) => void process.stderr.write(`${text}\n`);
-
-function parseCount(option: string, text: string): number {
-  const count = Number(text);
-  if (Number.isSafeInteger(count) && count >= 0) return count;
-  throw new Error(`--${option} is \`${text}\`, which is not a natural number`);
-}
-
 function requireOf<T extends string>(what: string, known: readonly T[], names: readonly string[]) {
   const isKnown = (name: string): name is T => known.some((it) => it === name);
   const wrong = names.find((it) => !isKnown(it));
@@ -141,9 +134,7 @@ function requireDisturbed(tried: readonly Tried[]): void {
 }
 
 async function main(): Promise<void> {
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(name, () => interrupt.abort());
-  }
+  abortOnSignals(interrupt);
   const executable = resolve(TOP, values.executable);
   const hash = createHash("sha256").update(await readFile(executable));
   const journal = resolve(TOP, values.journal);

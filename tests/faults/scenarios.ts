@@ -52,7 +52,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   upgrade: {
     about: "`upgrade` to the next image",
     prepare: (host, executable) => {
-      run(host, executable, deployWords(host, 1));
+      deployFirst(host, executable);
       offer(host, 2);
     },
     command: () => booted("upgrade --quiet"),
@@ -60,7 +60,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   switch: {
     about: "`switch` to another image, with one more deployment than stays",
     prepare: (host, executable) => {
-      run(host, executable, deployWords(host, 1));
+      deployFirst(host, executable);
       updateTo(host, 2);
       offer(host, 3, "other");
     },
@@ -70,7 +70,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     about: "`rollback` after an update",
     isToggle: true,
     prepare: (host, executable) => {
-      run(host, executable, deployWords(host, 1));
+      deployFirst(host, executable);
       updateTo(host, 2);
     },
     command: () => booted("rollback"),
@@ -78,7 +78,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   cleanup: {
     about: "`internals cleanup` of an image, its layers and an unfinished download",
     prepare: (host, executable) => {
-      run(host, executable, deployWords(host, 1));
+      deployFirst(host, executable);
       run(host, executable, pullWords(host, 2));
       host.outside(
         "mkdir",
@@ -108,6 +108,11 @@ const deployWords = (host: SimulatedHost, version: number): string =>
     `--imgref=ostree-unverified-image:oci:${imageDir(version)}:latest`,
     `--target-imgref=ostree-unverified-image:${OFFERED}:latest`,
   ].join(" ");
+
+/** Makes the machine boot the first image. */
+function deployFirst(host: SimulatedHost, executable: string): void {
+  run(host, executable, deployWords(host, 1));
+}
 
 function run(host: SimulatedHost, executable: string, words: string): void {
   host.outside("sh", "-c", `"$0" ${words}`, executable);

@@ -5,6 +5,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { formatReport } from "../journal-lines.ts";
+import { abortOnSignals, parseCount, say } from "../long-run.ts";
 import { type EncapsulatedSeed, makeEncapsulated } from "./encapsulated.ts";
 import { goodInput, type Kind, makeInput } from "./inputs.ts";
 import { appendTrial, formatTable, type Run, readTrials } from "./journal.ts";
@@ -43,14 +44,6 @@ interface Session {
 }
 
 const interrupt = new AbortController();
-
-const say = (text: string) => void process.stderr.write(`${text}\n`);
-
-function parseCount(option: string, text: string): number {
-  const count = Number(text);
-  if (Number.isSafeInteger(count) && count >= 0) return count;
-  throw new Error(`--${option} is \`${text}\`, which is not a natural number`);
-}
 
 function parseWanted(): readonly Wanted[] {
   if (values.only !== undefined) {
@@ -136,9 +129,7 @@ async function main(): Promise<void> {
   const done = isOnce ? [] : (await readTrials(journal, run)).map((it) => it.name);
   const left = wanted.filter((it) => !done.includes(nameOf(it)));
   say(`${left.length} of ${wanted.length} inputs to do, seed ${run.seed}, ${jobs} at a time`);
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(name, () => interrupt.abort());
-  }
+  abortOnSignals(interrupt);
   await runAll(session, left, jobs);
   if (interrupt.signal.aborted) throw new Error("interrupted; run it again to carry on");
   const names = wanted.map(nameOf);
