@@ -9,12 +9,16 @@ import { keepLoaderLink } from "./shutdown/keep-loader-link.ts";
 export async function stage(ctx: Context, request: StageRequest): Promise<void> {
   await keepLoaderLink(ctx);
   await stageDeployment(ctx, request);
-  await completeStaged(ctx);
+  await finishStaged(ctx);
 }
 
 /** Completes the staged deployment, if any; a run that was killed right after staging has not. */
 export async function completeStaged(ctx: Context): Promise<void> {
   await keepLoaderLink(ctx);
+  await finishStaged(ctx);
+}
+
+async function finishStaged(ctx: Context): Promise<void> {
   await labelStagedEtc(ctx);
   await copyKernelEarly(ctx);
 }
