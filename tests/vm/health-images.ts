@@ -152,7 +152,7 @@ export const BREAKAGES: readonly Breakage[] = [
     name: "mount",
     about: "a mount fails, and the machine is in emergency mode",
     image: broken({ ...SHORT, "etc/fstab": "nothing /var/nothing nosuchfs defaults 0 0\n" }),
-    reason: /^`multi-user.target` was not reached/,
+    reason: /^`multi-user\.target` was not reached/,
   },
   {
     name: "ostree",
