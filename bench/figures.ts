@@ -233,5 +233,7 @@ export function formatTable(cells: readonly (readonly string[])[]): readonly str
 function describeMachine(): string {
   const processors = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
-  return `${processors.length} x ${processors[0]?.model.trim() ?? "?"}, ${memory} GiB, Linux ${release()}`;
+  // What follows the version names the build of one distribution or machine.
+  const [version] = /^\d+\.\d+/.exec(release()) ?? [release()];
+  return `${processors.length} x ${processors[0]?.model.trim() ?? "?"}, ${memory} GiB, Linux ${version}`;
 }
