@@ -1,5 +1,5 @@
 // The core of every installation: the ostree layout, the image, the first deployment, the boot loader.
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { release } from "node:os";
 import { dirname, join } from "node:path";
 import {
@@ -31,7 +31,7 @@ import { listDeploymentsOnDisk } from "../sysroot/deployments.ts";
 import { readKargsFiles } from "../sysroot/image-kargs.ts";
 import { type PrepareRoot, readPrepareRoot } from "../sysroot/prepare-root.ts";
 import type { Context } from "../system/context.ts";
-import { readFileIfAny, readLinkIfAny, replaceFile } from "../system/files.ts";
+import { makeDirectories, readFileIfAny, readLinkIfAny, replaceFile } from "../system/files.ts";
 import { isSelinuxOn } from "../system/label.ts";
 import {
   type BootloaderSetup,
@@ -223,7 +223,7 @@ async function writeOwnFiles(ctx: Context, installed: Installed): Promise<readon
   }
   await replaceFile(join(target.root, ".bootc-aleph.json"), await describeAleph(ctx, installed));
   if (target.wantsCleanup) {
-    await mkdir(join(target.root, "etc"), { recursive: true });
+    await makeDirectories(join(target.root, "etc"));
     await writeFile(join(target.root, "etc/bootc-destructive-cleanup"), "");
   }
   return written;
@@ -233,7 +233,7 @@ async function writeKeys(ctx: Context, { deployment }: Installed, keys: string):
   const path = SSH_KEYS;
   const home = join("/", (await readLinkIfAny(join(deployment, "root"))) ?? "root");
   const content = Buffer.from(keys).toString("base64");
-  await mkdir(dirname(join(deployment, path)), { recursive: true });
+  await makeDirectories(dirname(join(deployment, path)));
   const line = `f~ ${home}/.ssh/authorized_keys 600 root root - ${content}\n`;
   await replaceFile(join(deployment, path), line);
   ctx.note(`Injected: ${path}`);

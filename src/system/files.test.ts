@@ -68,6 +68,17 @@ test.each([
   await expect(make(join(dir, "loop/x"))).rejects.toMatchObject({ code: "ELOOP" });
 });
 
+test("nothing of the product leaves directories above others to Node, which hides errors", async () => {
+  const src = join(import.meta.dirname, "..");
+  const paths = await readdir(src, { recursive: true });
+  const product = paths.filter((it) => /(?<!\.test)\.ts$/.test(it) && !it.startsWith("testing/"));
+  expect(product).toContain("system/files.ts");
+  for (const path of product) {
+    const text = await readFile(join(src, path), "utf8");
+    expect(text, path).not.toMatch(/\bmkdir(Sync)?\([^;]*\brecursive: true/);
+  }
+});
+
 test("a tree is removed without what its links lead to, a file only if it is one", async () => {
   const dir = await mkdtemp(join(tmpdir(), "files-"));
   makeDirectoriesSync(join(dir, "kept"));

@@ -1,6 +1,6 @@
 // Prepares a whole disk: refuses a disk in use, then partitions, formats and mounts it.
 import { randomUUID } from "node:crypto";
-import { constants, mkdir, mkdtemp, open, rmdir, stat } from "node:fs/promises";
+import { constants, mkdtemp, open, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError, doing, errnoOf } from "../../errors.ts";
 import { formatBinarySize } from "../../format/size.ts";
@@ -16,7 +16,7 @@ import { mount, unmountTree } from "../../programs/disk/mount.ts";
 import { showPartitions, writePartitions } from "../../programs/disk/sfdisk.ts";
 import { settleDevices } from "../../programs/disk/udevadm.ts";
 import type { Context } from "../../system/context.ts";
-import { exists } from "../../system/files.ts";
+import { exists, makeDirectories } from "../../system/files.ts";
 import { requirePrograms } from "../../system/find-program.ts";
 import type { BlockSetup, FilesystemType } from "../plan/choices.ts";
 import type { MountSpec } from "../plan/mount-spec.ts";
@@ -224,7 +224,7 @@ async function withMounted<T>(
   nodes: Pick<Nodes, "root" | "boot">,
   work: (dir: string) => Promise<T>,
 ): Promise<T> {
-  await mkdir(join(ctx.root, MOUNT_DIR), { recursive: true });
+  await makeDirectories(join(ctx.root, MOUNT_DIR));
   const dir = await mkdtemp(join(ctx.root, MOUNT_DIR, "rootfs-"));
   try {
     await mount(ctx, { source: nodes.root, path: dir });
@@ -236,7 +236,7 @@ async function withMounted<T>(
   let isLazy = true;
   try {
     const boot = join(dir, "boot");
-    await mkdir(boot, { recursive: true });
+    await makeDirectories(boot);
     if (nodes.boot !== undefined) await mount(ctx, { source: nodes.boot, path: boot });
     const result = await work(dir);
     isLazy = false;

@@ -1,12 +1,11 @@
 // Finds and mounts the EFI system partition of a machine that is installed over.
-import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { BootcError, doing } from "../../errors.ts";
 import { readParentDisk, readParentDisks } from "../../programs/disk/lsblk.ts";
 import { mount, unmount } from "../../programs/disk/mount.ts";
 import { readPartitions } from "../../programs/disk/sfdisk.ts";
 import type { Context } from "../../system/context.ts";
-import { exists, readFileIfAny } from "../../system/files.ts";
+import { exists, makeDirectories, readFileIfAny } from "../../system/files.ts";
 import { readMount } from "../../system/root/mounts.ts";
 import { isEspType } from "../plan/partition-plan.ts";
 
@@ -35,7 +34,7 @@ export async function withEsp<T>(
   const esp = await findEsp(ctx, search);
   if (esp === undefined) return await work();
   ctx.note(`EFI system partition: ${esp}`);
-  await mkdir(place, { recursive: true });
+  await makeDirectories(place);
   await doing("mounting the EFI system partition", () => mount(ctx, { source: esp, path: place }));
   try {
     return await work();

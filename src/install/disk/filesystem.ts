@@ -1,5 +1,5 @@
 // A root file system that somebody else made and mounted: checks it, empties it, describes it as a target.
-import { lstat, mkdir, readdir, realpath, rm, stat } from "node:fs/promises";
+import { lstat, readdir, realpath, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { BootcError, doing } from "../../errors.ts";
 import { parseKargs } from "../../host/kargs.ts";
@@ -9,7 +9,7 @@ import { readParentDisk } from "../../programs/disk/lsblk.ts";
 import { makeWritable, withTreeBound } from "../../programs/disk/mount.ts";
 import { listDeploymentsOnDisk } from "../../sysroot/deployments.ts";
 import type { Context } from "../../system/context.ts";
-import { exists, readFileIfAny, readLinkIfAny } from "../../system/files.ts";
+import { exists, makeDirectories, readFileIfAny, readLinkIfAny } from "../../system/files.ts";
 import { type Mount, readMount, readMountsBelow } from "../../system/root/mounts.ts";
 import { FILESYSTEMS, type FilesystemType } from "../plan/choices.ts";
 import { decideRootKargs } from "../plan/kargs.ts";
@@ -92,7 +92,7 @@ export async function withBoot(
 ): Promise<void> {
   const place = join(root, "boot");
   if (bootMount === undefined || bootMount.path === place) return await work();
-  await mkdir(place, { recursive: true });
+  await makeDirectories(place);
   await withTreeBound(ctx, { source: bootMount.path, path: place }, work);
 }
 

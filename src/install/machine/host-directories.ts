@@ -1,10 +1,10 @@
 // Shows directories of the host in a container that was started without them.
-import { mkdir, mkdtemp, rmdir } from "node:fs/promises";
+import { mkdtemp, rmdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { BootcError, doing } from "../../errors.ts";
 import { bindMount, mount, unmount } from "../../programs/disk/mount.ts";
 import type { Context } from "../../system/context.ts";
-import { exists, isSameFile } from "../../system/files.ts";
+import { exists, isSameFile, makeDirectories } from "../../system/files.ts";
 import { findHostRoot } from "../../system/root/host-root.ts";
 import { resolveInRoot } from "../../system/root/in-root.ts";
 import { type Mount, readHostCover, readMountsOf } from "../../system/root/mounts.ts";
@@ -59,7 +59,7 @@ async function bindFromDevice(
   try {
     await mount(ctx, { source, path: place }, options);
     try {
-      await mkdir(join(ctx.root, path), { recursive: true });
+      await makeDirectories(join(ctx.root, path));
       const inside = join(place, fsRoot, relative(cover.path, onHost));
       await bindMount(ctx, inside, path);
     } finally {
@@ -75,7 +75,7 @@ export async function showOsbuildImages(ctx: Context): Promise<void> {
   const storage = join(CONTAINERS, "storage");
   const given = join(ctx.root, OSBUILD);
   if ((await exists(join(ctx.root, storage))) || !(await exists(given))) return;
-  await mkdir(join(ctx.root, storage), { recursive: true });
+  await makeDirectories(join(ctx.root, storage));
   await doing("using the images that osbuild provides", () =>
     bindMount(ctx, given, join(ctx.root, storage)),
   );

@@ -1,9 +1,9 @@
 // Gives a new system, while it is installed, the installer's DNS resolver and registry credentials.
-import { lstat, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readAuthFile } from "../../programs/skopeo/policy.ts";
 import type { Context } from "../../system/context.ts";
-import { exists, isMissing, isSameFile, replaceFile } from "../../system/files.ts";
+import { exists, isMissing, isSameFile, makeDirectories, replaceFile } from "../../system/files.ts";
 import { findHostRoot } from "../../system/root/host-root.ts";
 
 const RESOLVER = "etc/resolv.conf";
@@ -35,7 +35,7 @@ async function copyCredentials(ctx: Context, root: string): Promise<void> {
   const file = await readAuthFile({ ...ctx, root });
   const copy = join(ctx.root, AUTH);
   if (file === undefined || (await isSameFile(file, copy))) return;
-  await mkdir(join(copy, ".."), { recursive: true });
+  await makeDirectories(join(copy, ".."));
   await replaceFile(copy, await readFile(file), { mode: 0o600 });
 }
 

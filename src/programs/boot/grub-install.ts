@@ -1,10 +1,10 @@
 // Installs GRUB without bootupd, inside a deployment. GRUB as Debian and others ship it cannot read boot
 // entries, but it can read the menu that ostree keeps for extlinux. ostree replaces both at once.
-import { mkdir, symlink } from "node:fs/promises";
+import { symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
-import { exists, readFileIfAny, replaceFile } from "../../system/files.ts";
+import { exists, makeDirectories, readFileIfAny, replaceFile } from "../../system/files.ts";
 import { tryRegister } from "./firmware-entry.ts";
 
 const PROGRAMS = ["/usr/sbin/grub-install", "/usr/sbin/grub2-install", "/usr/bin/grub-install"];
@@ -69,10 +69,10 @@ export async function prepareGrubMenu(ctx: Context, physicalRoot: string): Promi
   const boot = join(physicalRoot, "boot");
   const link = join(boot, "syslinux/syslinux.cfg");
   if (await exists(link)) return;
-  await mkdir(join(boot, "syslinux"), { recursive: true });
+  await makeDirectories(join(boot, "syslinux"));
   await symlink("../loader/syslinux.cfg", link);
   if (!(await exists(join(boot, "loader")))) {
-    await mkdir(join(boot, "loader.0"), { recursive: true });
+    await makeDirectories(join(boot, "loader.0"));
     await symlink("loader.0", join(boot, "loader"));
   }
   await replaceFile(join(boot, "loader/syslinux.cfg"), FIRST_MENU);
@@ -103,7 +103,7 @@ export async function installPlainGrub(
   const { program, platforms, physicalRoot } = request;
   ctx.note("Installing GRUB of the image, without bootupd");
   const dir = join(physicalRoot, "boot", program.includes("grub2") ? "grub2" : "grub");
-  await mkdir(dir, { recursive: true });
+  await makeDirectories(dir);
   await replaceFile(join(dir, "grub.cfg"), GRUB_CONFIG);
   const install = async (platform: GrubPlatform, args: readonly string[]) => {
     const common = [`--target=${platform}`, "--boot-directory=/boot"];

@@ -1,10 +1,10 @@
 // Installs systemd-boot on the ESP. Boot entries and kernels stay where ostree replaces them at once: on a
 // separate /boot, an XBOOTLDR partition with ext4, which systemd-boot reads by an EFI driver of the image.
-import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { copyFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { BootcError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
-import { readFileIfAny } from "../../system/files.ts";
+import { makeDirectories, readFileIfAny } from "../../system/files.ts";
 import type { FileTree } from "../../system/root/file-tree.ts";
 import { tryRegister } from "./firmware-entry.ts";
 
@@ -99,11 +99,11 @@ export async function installSystemdBoot(
   const words = ["/usr/bin/env", ...env, program, ...args];
   await ctx.run("chroot", [deployment, ...words], { isQuiet: true });
   const drivers = join(esp, "EFI/systemd/drivers");
-  await mkdir(drivers, { recursive: true });
+  await makeDirectories(drivers);
   await copyFile(join(deployment, driver), join(drivers, basename(driver)));
   for (const key of keys) {
     const place = join(esp, "loader/keys", key);
-    await mkdir(join(place, ".."), { recursive: true });
+    await makeDirectories(join(place, ".."));
     await copyFile(join(deployment, KEYS, key), place);
     ctx.note(`Wrote Secure Boot key: ${key}`);
   }
