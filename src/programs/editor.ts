@@ -9,7 +9,7 @@ const FALLBACKS = ["nano", "vim", "vi"];
 /** Lets the user edit the file at `path`; returns when the editor is closed. */
 export async function editFile(ctx: Context, path: string): Promise<void> {
   const [program = "", ...args] = await findEditor(ctx);
-  await ctx.run(program, [...args, path], { isInteractive: true });
+  await ctx.run(program, [...args, path], { isInteractive: true, keepsLocale: true });
 }
 
 async function findEditor(ctx: Context): Promise<readonly string[]> {

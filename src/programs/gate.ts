@@ -42,7 +42,7 @@ export async function askGateProgram(
   { step, timeoutMs }: { readonly step: string; readonly timeoutMs: number },
 ): Promise<string | undefined> {
   try {
-    await ctx.read(path, [step], { timeoutMs });
+    await ctx.read(path, [step], { timeoutMs, keepsLocale: true });
     return undefined;
   } catch (error) {
     const failure = failureOf(error);

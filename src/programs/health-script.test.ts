@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { createContext } from "../system/run.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
@@ -60,6 +60,15 @@ test.each([
   await withScript(text, mode, async (path) => {
     const failure = await runHealthScript(createContext(), path, 10_000);
     expect(failure?.reason).toBe(`\`${path}\` cannot be run`);
+  });
+});
+
+test("whether a check can be run does not depend on the language of timeout(1)", async () => {
+  const german = `#!/bin/sh\necho "timeout: Befehl »$3« konnte nicht ausgeführt werden" >&2\nexit 126\n`;
+  await withScript("", 0o755, async (path) => {
+    writeFileSync(join(dirname(path), "timeout"), german, { mode: 0o755 });
+    const ctx = createContext({ env: { PATH: `${dirname(path)}:/usr/bin:/bin` } });
+    expect((await runHealthScript(ctx, path, 10_000))?.reason).toBe(`\`${path}\` cannot be run`);
   });
 });
 

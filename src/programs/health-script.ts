@@ -62,6 +62,7 @@ export async function runHealthScript(
   try {
     await ctx.read("timeout", ["--kill-after=5", String(seconds), path], {
       timeoutMs: timeoutMs + GRACE_MS,
+      keepsLocale: true,
     });
     return undefined;
   } catch (error) {
@@ -81,16 +82,21 @@ export async function runHealthScript(
 /** What timeout(1) needs at most to kill a program that does not mind being ended. */
 const GRACE_MS = 10_000;
 
-/** How timeout(1) says that it cannot start a program, which may itself end so, or have another say so. */
-const NOT_STARTED = { statuses: [126, 127], pattern: /^timeout: failed to run command /m };
+/** When timeout(1) cannot start a program. The program may end so as well. */
+const NOT_STARTED_STATUSES = [126, 127];
 
 function describeEnd(path: string, failure: ProgramFailure | undefined): string | undefined {
   const { exitCode, signal, stderr = "" } = failure ?? {};
   // timeout(1) ends itself by the signal that has ended the program.
   if (signal !== undefined) return `\`${path}\` ended by ${signal}`;
   if (exitCode === undefined) return undefined;
-  if (NOT_STARTED.statuses.includes(exitCode) && NOT_STARTED.pattern.test(stderr)) {
+  if (NOT_STARTED_STATUSES.includes(exitCode) && blames(stderr, path)) {
     return `\`${path}\` cannot be run`;
   }
   return `\`${path}\` ended with status ${exitCode}`;
+}
+
+/** Whether timeout(1) names the program. Which words it uses depends on the language. */
+function blames(stderr: string, path: string): boolean {
+  return stderr.split("\n").some((line) => line.startsWith("timeout: ") && line.includes(path));
 }

@@ -33,7 +33,7 @@ export async function hasPodmanImage(ctx: Context, image: string): Promise<boole
 }
 
 export async function pullPodmanImage(ctx: Context, image: string): Promise<void> {
-  await ctx.run("podman", ["pull", image]);
+  await ctx.run("podman", ["pull", image], { keepsLocale: true });
 }
 
 /** The standard output of podman, called with words that a person has seen. */
@@ -42,12 +42,12 @@ export async function readPodmanOutput(ctx: Context, words: readonly string[]): 
 }
 
 export async function runPodman(ctx: Context, words: readonly string[]): Promise<void> {
-  await ctx.run("podman", [...words]);
+  await ctx.run("podman", [...words], { keepsLocale: true });
 }
 
 /** Runs the distribution's script that installs podman. */
 export async function runInstaller(ctx: Context, script: string): Promise<void> {
-  await ctx.run(script, []);
+  await ctx.run(script, [], { keepsLocale: true });
 }
 
 /** A storage in mounts of our own, and the descriptor of the directory for what is of use only meanwhile. */
@@ -72,5 +72,6 @@ export async function runPodmanImage(
     descriptors: [runDescriptor],
     isAnswer: true,
     isInteractive: true,
+    keepsLocale: true,
   });
 }

@@ -35,6 +35,11 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Added to the environment; `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /**
+   * The program speaks the language of whoever called us: it is one that people talk to, or their own. All
+   * others print English, by which we read their output and know their failures.
+   */
+  readonly keepsLocale?: boolean;
   /** Standard input: text, bytes or a stream. Closed by default. */
   readonly input?: string | Uint8Array | Readable;
   /** Exit statuses that mean success; by default only 0. */

@@ -5,6 +5,7 @@ import { BootcError, errnoOf } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { endingWithUs, isMissingProgram } from "./ends-with-us.ts";
 import { formatCommand } from "./quote.ts";
+import { UNTRANSLATED } from "./spawn.ts";
 
 /** How many bytes of each output stream are kept. */
 const OUTPUT_MAX = 1 << 20;
@@ -20,7 +21,7 @@ export async function feed(
 ): Promise<string> {
   if (ctx.isVerbose) ctx.note(`+ ${formatCommand(program, args)}`);
   ctx.signal.throwIfAborted();
-  const env = { ...ctx.env, LC_ALL: "C.UTF-8", G_MESSAGES_DEBUG: undefined };
+  const env = { ...ctx.env, ...UNTRANSLATED, G_MESSAGES_DEBUG: undefined };
   const [starter, ...words] = endingWithUs(program, args);
   const child = spawn(starter, words, { env, stdio: ["pipe", "pipe", "pipe"] });
   const ended = endOf(child);

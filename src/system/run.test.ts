@@ -143,3 +143,18 @@ test("a document that is printed keeps its meaning, and nothing in it acts on a 
   expect(written.join("")).toMatch(/^[ -~]+$/);
   expect(JSON.parse(written.join(""))).toEqual(value);
 });
+
+const FOREIGN = { PATH: process.env.PATH, LC_ALL: "de_DE.UTF-8", LANGUAGE: "de", LANG: "fr_FR" };
+const SHOW = ["-c", 'said="$LC_ALL|$LANGUAGE|$LANG"; echo "$said"; echo "$said" >&2; exit 1'];
+
+test.each([
+  { how: {}, want: "C.UTF-8||fr_FR" },
+  { how: { keepsLocale: true }, want: "de_DE.UTF-8|de|fr_FR" },
+  { how: { env: { LC_ALL: "it_IT" } }, want: "it_IT||fr_FR" },
+])("with $how, a program sees the locale `$want`", async ({ how, want }) => {
+  const foreign = createContext({ env: FOREIGN });
+  const read = await foreign.read("sh", SHOW, { ...how, okStatuses: [1] });
+  expect(read).toBe(`${want}\n`);
+  const failed = await foreign.run("sh", SHOW, { ...how, isQuiet: true }).catch((it) => it);
+  expect(failureOf(failed)?.stderr).toBe(`${want}\n`);
+});

@@ -5,7 +5,13 @@ import type { Context, RunOptions, Terminal } from "./context.ts";
 import { endingWithUs, isMissingProgram } from "./ends-with-us.ts";
 import { withHiddenVariables } from "./hidden-environment.ts";
 import { formatCommand, formatPlacedCommand } from "./quote.ts";
-import { type Ended, runInBackground, runToTheEnd, type StdioOption } from "./spawn.ts";
+import {
+  type Ended,
+  runInBackground,
+  runToTheEnd,
+  type StdioOption,
+  UNTRANSLATED,
+} from "./spawn.ts";
 
 export interface ContextOptions {
   readonly root?: string;
@@ -45,12 +51,7 @@ export function createContext(options: ContextOptions = {}): Context {
     note: (line) => void process.stderr.write(`${shown(line)}\n`),
     async read(program, args, runOptions = {}) {
       trace("?", program, args, runOptions);
-      // The caller parses this output, so it must not be translated.
-      return await start(
-        { program, args, signal, env: { ...env, LC_ALL: "C.UTF-8" } },
-        runOptions,
-        "pipe",
-      );
+      return await start({ program, args, signal, env }, runOptions, "pipe");
     },
     async run(program, args, runOptions = {}) {
       trace("+", program, args, runOptions);
@@ -108,7 +109,9 @@ async function start(
     ? endingWithUs(command.program, command.args)
     : [command.program, ...command.args];
   const stdio = [stdinOf(options), ...outputOf(options, output), ...(options.descriptors ?? [])];
-  const spawned = { program, args, signal, env: { ...command.env, ...options.env }, stdio };
+  const language = options.keepsLocale ? {} : UNTRANSLATED;
+  const env = { ...command.env, ...language, ...options.env };
+  const spawned = { program, args, signal, env, stdio };
   const result = options.isBackground
     ? await runInBackground(spawned)
     : await runToTheEnd(spawned, options);

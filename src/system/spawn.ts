@@ -23,6 +23,12 @@ export interface Ended {
   readonly stderr?: unknown;
 }
 
+/**
+ * The language of programs whose output we read, and of those whose failures we know by their words. Unlike
+ * for C, the C library looks at LANGUAGE for C.UTF-8.
+ */
+export const UNTRANSLATED = { LC_ALL: "C.UTF-8", LANGUAGE: undefined } as const;
+
 const OUTPUT_BYTES_MAX = 1 << 28;
 /** From SIGTERM to SIGKILL. */
 const GRACE_MS = 5000;

@@ -71,10 +71,9 @@ const ASK_MS = 50;
  */
 export async function makeWritable(ctx: Context, path: string): Promise<void> {
   const end = performance.now() + FROZEN_LIMIT_MS;
-  const env = { LC_ALL: "C.UTF-8" };
   for (;;) {
     try {
-      await ctx.run("mount", ["-o", "remount,rw", path], { isQuiet: true, env });
+      await ctx.run("mount", ["-o", "remount,rw", path], { isQuiet: true });
       return;
     } catch (error) {
       if (performance.now() >= end || !isBusy(error)) throw error;
