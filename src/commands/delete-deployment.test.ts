@@ -1,7 +1,10 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { readSysroot } from "../sysroot/sysroot.ts";
+import type { Machine } from "../testing/machine-fixture.ts";
 import { expectRefused, LOCK, machineOf, play } from "../testing/play-verb.ts";
+import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
 import { deleteDeployment } from "./delete-deployment.ts";
 
 test("the booted deployment is refused before anything is started", async () => {
@@ -13,17 +16,17 @@ test("the booted deployment is refused before anything is started", async () => 
   }
 });
 
+/** The deployments of a machine as `ostree admin status` prints them. */
+async function listDeployments({ root }: Machine): Promise<readonly string[]> {
+  const { deployments } = await readSysroot(scriptedContext(root, []).ctx);
+  return deployments.map(
+    ({ stateroot, checksum, serial }) => `  ${stateroot} ${checksum}.${serial}\n`,
+  );
+}
+
 test("what ostree deletes is checked", async () => {
   const it = await machineOf("2025.2");
-  const order = async () => {
-    const { readSysroot } = await import("../sysroot/sysroot.ts");
-    const { scriptedContext } = await import("../testing/scripted-context.ts");
-    const { deployments } = await readSysroot(scriptedContext(it.root, []).ctx);
-    return deployments.map(
-      ({ stateroot, checksum, serial }) => `  ${stateroot} ${checksum}.${serial}\n`,
-    );
-  };
-  const list = await order();
+  const list = await listDeployments(it);
   const index = list.findIndex((line) => line.includes(it.booted));
   const other = index === 0 ? 1 : 0;
   const outcome = await play(
@@ -37,6 +40,21 @@ test("what ostree deletes is checked", async () => {
     (ctx) => deleteDeployment(ctx, list[other]?.trim().split(" ")[1] ?? "", {}),
   );
   expect(outcome).toMatch(/error: ostree did not delete `[0-9a-f]{64}\.\d+` alone\n$/);
+});
+
+test("a clean-up that fails after the deletion is only noted", async () => {
+  const it = await machineOf("2025.2");
+  const [staged = "", ...others] = await listDeployments(it);
+  const script: readonly ScriptLine[] = [
+    LOCK,
+    ["? ostree admin status", [staged, ...others].join("")],
+    ["+ ostree admin undeploy 0", () => rm(join(it.root, "run/ostree/staged-deployment"))],
+    ["? ostree admin status", others.join("")],
+  ];
+  const outcome = await play(it, script, (ctx) => deleteDeployment(ctx, "staged", {}));
+  expect(outcome).toContain("> Deleted deployment: ");
+  expect(outcome).toContain("! note: not everything could be cleaned up: ");
+  expect(outcome).not.toContain("error: ");
 });
 
 test("an unknown deployment is refused", async () => {

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { type JsonFlags, type LockFlags, lockTimeoutOf } from "../cli/options.ts";
 import { announceChange, withdrawReboot } from "../deploy/after-change.ts";
-import { cleanHost } from "../deploy/clean-host.ts";
+import { cleanAfterChange, cleanHost } from "../deploy/clean-host.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { keepLoaderLink } from "../deploy/shutdown/keep-loader-link.ts";
@@ -47,6 +47,7 @@ async function deleteAndClean(
   }
   await announceChange(ctx);
   const sysroot = join(ctx.root, "sysroot");
-  const summary = await cleanHost(ctx, { sysroot, repo: systemRepo(ctx), lockTimeoutMs });
-  if (summary !== undefined) ctx.say(summary);
+  const request = { sysroot, repo: systemRepo(ctx), lockTimeoutMs };
+  const cleaned = await cleanAfterChange(ctx, () => cleanHost(ctx, request));
+  if (cleaned !== undefined) ctx.say(cleaned);
 }

@@ -53,6 +53,37 @@ test("rollback succeeds when ostree fails after it has changed the order", async
   `);
 });
 
+test("rollback succeeds when nobody can be told", async () => {
+  const it = await machineOf("2025.2");
+  // Directories cannot be replaced by files, nor the other way round.
+  await mkdir(join(it.root, "run/reboot-required"));
+  await writeFile(join(it.root, "sysroot/ostree/bootc"), "");
+  const script: readonly ScriptLine[] = [
+    ...STARTED,
+    ["+ ostree admin set-default 2", () => putRollbackFirst(it.root)],
+  ];
+  const said = await play(it, script, (ctx) => rollback(ctx, {}));
+  expect(said).toContain("> Next boot: rollback deployment\n");
+  expect(said).toContain("! warning: `/run/reboot-required` does not ask for a reboot: EISDIR: ");
+  expect(said).toMatch(/! warning: units .* do not see this one: EEXIST: /);
+  expect(said).not.toContain("error: ");
+});
+
+test("a soft reboot that stays prepared is an error, which says that the order has changed", async () => {
+  const it = await machineOf("2025.2");
+  await writeFile(join(it.root, "run/ostree/nextroot-booted"), "");
+  const reset = "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot --reset";
+  const script: readonly ScriptLine[] = [
+    ...STARTED,
+    ["+ ostree admin set-default 2", () => putRollbackFirst(it.root)],
+    [reset, new BootcError("Input/output error")],
+    [reset, new BootcError("Input/output error")],
+  ];
+  expect(await play(it, script, (ctx) => rollback(ctx, {}))).toContain(
+    "error: the next boot has changed, but a soft reboot is still prepared\n",
+  );
+});
+
 test("an interruption after the order has changed does not ask for another run", async () => {
   const it = await machineOf("2025.2");
   const interrupt = new AbortController();

@@ -14,7 +14,7 @@ import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { describeContent, describeDifference } from "../deploy/stage-image.ts";
-import { BootcError } from "../errors.ts";
+import { BootcError, describeError } from "../errors.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import type { Deployment } from "../host/deployment.ts";
 import type { BootEntry, HostDocument } from "../host/document.ts";
@@ -134,7 +134,14 @@ function judgeHeld(ctx: Context, options: UpgradeOptions, booted: BootEntry | nu
     if (hold.isKnown) forced = digest;
   };
   const release = async (): Promise<void> => {
-    if (forced !== undefined) await releaseImage(ctx, forced);
+    if (forced === undefined) return;
+    try {
+      await releaseImage(ctx, forced);
+    } catch (error) {
+      // What a person asked for is staged by now.
+      const { message, causes } = describeError(error);
+      ctx.note(`warning: \`${forced}\` is still held: ${[message, ...causes].join(": ")}`);
+    }
   };
   return { requireWanted, release };
 }

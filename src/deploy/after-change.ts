@@ -9,12 +9,31 @@ import { makeDirectories, readFileIfAny, replaceFile } from "../system/files.ts"
 const REBOOT_REQUIRED = "run/reboot-required";
 const REBOOT_MARK = "bootc: Reboot required for image: ";
 
-/** A directory whose time of change `bootc-status-updated.path` watches. */
+/**
+ * The change is made by now, and a second run could take it back or find nothing to do. What fails from here
+ * on is therefore only warned about.
+ */
+async function tryTo(ctx: Context, warning: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const { message, causes } = describeError(error);
+    ctx.note(`warning: ${warning}: ${[message, ...causes].join(": ")}`);
+  }
+}
+
+/** Changes the time of a directory that `bootc-status-updated.path` watches. */
 export async function announceChange(ctx: Context): Promise<void> {
-  const dir = join(ctx.root, "sysroot/ostree/bootc");
-  await makeDirectories(dir);
-  const now = new Date();
-  await utimes(dir, now, now);
+  await tryTo(
+    ctx,
+    "units that watch for changes of the next boot do not see this one",
+    async () => {
+      const dir = join(ctx.root, "sysroot/ostree/bootc");
+      await makeDirectories(dir);
+      const now = new Date();
+      await utimes(dir, now, now);
+    },
+  );
   try {
     await publishBootEntries(ctx);
   } catch (error) {
@@ -24,11 +43,16 @@ export async function announceChange(ctx: Context): Promise<void> {
 
 /** Tells tools such as kured, which look at this file, that a reboot brings `digest`. */
 export async function requireReboot(ctx: Context, digest: string): Promise<void> {
-  await replaceFile(join(ctx.root, REBOOT_REQUIRED), `${REBOOT_MARK}${digest}\n`, { mode: 0o644 });
+  const text = `${REBOOT_MARK}${digest}\n`;
+  await tryTo(ctx, `\`/${REBOOT_REQUIRED}\` does not ask for a reboot`, () =>
+    replaceFile(join(ctx.root, REBOOT_REQUIRED), text, { mode: 0o644 }),
+  );
 }
 
 /** Withdraws that if it is ours: a package manager may have its own reasons for a reboot. */
 export async function withdrawReboot(ctx: Context): Promise<void> {
   const path = join(ctx.root, REBOOT_REQUIRED);
-  if ((await readFileIfAny(path))?.startsWith(REBOOT_MARK)) await rm(path, { force: true });
+  await tryTo(ctx, `\`/${REBOOT_REQUIRED}\` may still ask for a reboot`, async () => {
+    if ((await readFileIfAny(path))?.startsWith(REBOOT_MARK)) await rm(path, { force: true });
+  });
 }

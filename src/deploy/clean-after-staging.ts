@@ -1,11 +1,10 @@
 // After staging, removes everything that nothing refers to any more.
 import { join } from "node:path";
-import { describeError } from "../errors.ts";
 import { cleanDeployments } from "../programs/ostree/admin.ts";
 import { deleteRefs } from "../programs/ostree/repo.ts";
 import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
-import { cleanHost } from "./clean-host.ts";
+import { cleanAfterChange, cleanHost } from "./clean-host.ts";
 import { unmarkStaging } from "./staging-mark.ts";
 
 export interface CleanRequest {
@@ -19,16 +18,13 @@ export interface CleanRequest {
   readonly isLate?: boolean;
 }
 
-/**
- * Returns what a person reads about it, if anything was removed. The deployment is already staged, so a
- * failing clean-up is only noted, and left to the next one.
- */
+/** Returns what a person reads about it, if anything was removed. The deployment is already staged. */
 export async function cleanAfterStaging(
   ctx: Context,
   { abandonedRefspec, lockTimeoutMs, isLate }: CleanRequest,
 ): Promise<string | undefined> {
   const repo = systemRepo(ctx);
-  try {
+  return await cleanAfterChange(ctx, async () => {
     if (isLate === true) await cleanDeployments(ctx);
     // It would keep the commit of a plain ostree deployment.
     if (abandonedRefspec !== undefined) await deleteRefs(ctx, repo, [abandonedRefspec]);
@@ -36,10 +32,5 @@ export async function cleanAfterStaging(
     const cleaned = await cleanHost(ctx, { sysroot, repo, lockTimeoutMs });
     await unmarkStaging(ctx);
     return cleaned;
-  } catch (error) {
-    ctx.signal.throwIfAborted();
-    const { message, causes } = describeError(error);
-    ctx.note(`note: not everything could be cleaned up: ${[message, ...causes].join(": ")}`);
-    return undefined;
-  }
+  });
 }

@@ -1,4 +1,5 @@
 // Removes what no deployment of the host needs from the repository and the container storage.
+import { describeError } from "../errors.ts";
 import {
   type CleanSysrootRequest,
   cleanSysroot,
@@ -6,6 +7,24 @@ import {
 } from "../repository/clean-sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { removeUnboundImages } from "./bound-images/find.ts";
+
+/**
+ * Returns what `clean` returns. The change before it stays, so a failing clean-up is only noted, and left to
+ * the next one.
+ */
+export async function cleanAfterChange(
+  ctx: Context,
+  clean: () => Promise<string | undefined>,
+): Promise<string | undefined> {
+  try {
+    return await clean();
+  } catch (error) {
+    ctx.signal.throwIfAborted();
+    const { message, causes } = describeError(error);
+    ctx.note(`note: not everything could be cleaned up: ${[message, ...causes].join(": ")}`);
+    return undefined;
+  }
+}
 
 /** What a person reads about it; empty when there was nothing to remove. */
 export async function cleanHost(

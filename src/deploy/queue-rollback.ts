@@ -57,7 +57,7 @@ async function makeNext(ctx: Context, decision: RollbackDecision): Promise<void>
   } catch (error) {
     const rest = cleanupContext(ctx);
     if (!(await isNext(rest, decision))) throw error;
-    await cancelSoftReboot(rest);
+    await cancelSoftReboot(rest).catch(throwSoftReboot);
     if (ctx.signal.aborted) return;
     await cleanDeployments(ctx).catch((again: unknown) => {
       const { message, causes } = describeError(again);
@@ -67,6 +67,14 @@ async function makeNext(ctx: Context, decision: RollbackDecision): Promise<void>
   if (await isNext(ctx, decision)) return;
   throw new BootcError(`ostree did not put \`${nameDeployment(decision.next)}\` first`, {
     kind: "integrity",
+  });
+}
+
+/** Without the reset, a reboot would go where the soft reboot was to go, so a warning is not enough. */
+function throwSoftReboot(cause: unknown): never {
+  throw new BootcError("the next boot has changed, but a soft reboot is still prepared", {
+    cause,
+    hint: "`ostree admin prepare-soft-reboot --reset` cancels it; a second rollback would undo the first",
   });
 }
 
