@@ -109,8 +109,8 @@ async function readSettings(ctx: Context, course: ImportCourse): Promise<void> {
     repo: plan.request.repo,
     baseCommit: baseCommitOf(plan, commitsOf(imported)),
     policyCommit: plan.request.policyCommit,
-    // Only what we write ourselves can be labelled by ourselves.
-    labels: batches === undefined ? undefined : labels,
+    labels,
+    isByOstree: batches === undefined,
   });
 }
 

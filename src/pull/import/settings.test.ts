@@ -126,6 +126,34 @@ test("where labels can be looked up, nothing is laid out", async () => {
   expect(settings).toMatchObject({ labelOf, selinuxPolicyDir: undefined });
 });
 
+test("what a policy does not label gets the label of new files, unless it is a directory", async () => {
+  const [usr, fresh] = [Buffer.from("usr_t\0"), Buffer.from("unlabeled_t\0")];
+  const labels = labelsOf(
+    (path) => (path.startsWith("/usr") ? usr : undefined),
+    () => fresh,
+  );
+  const { settings } = await read({ base: POLICY, labels });
+  const labelOf = settings.labelOf ?? expect.unreachable();
+  expect(labelOf("/usr/x", 0o100644)).toBe(usr);
+  expect(labelOf("/run/x", 0o100644)).toBe(fresh);
+  expect(labelOf("/run/link", 0o120777)).toBe(fresh);
+  expect(labelOf("/usr", 0o040755)).toBe(usr);
+  expect(labelOf("/run", 0o040755)).toBeUndefined();
+});
+
+test("where ostree writes layers, it also applies the policy, and without one new files count", async () => {
+  const ofNewFiles = () => Buffer.from("unlabeled_t\0");
+  const labels: LabelSource = {
+    ...labelsOf(undefined, ofNewFiles),
+    open: () => expect.unreachable(),
+  };
+  const { settings } = await read({ base: POLICY, labels, isByOstree: true });
+  expect(settings.labelOf).toBeUndefined();
+  expect(settings.selinuxPolicyDir).toBeDefined();
+  const without = await read({ base: {}, labels, isByOstree: true });
+  expect(without.settings).toMatchObject({ labelOf: ofNewFiles, selinuxPolicyDir: undefined });
+});
+
 test("where they cannot, ostree labels", async () => {
   const { settings } = await read({ base: POLICY, labels: labelsOf(undefined) });
   expect(settings.labelOf).toBeUndefined();

@@ -1,4 +1,5 @@
 // How the derived layers of an image are imported: what its base says about paths and labels.
+import { constants } from "node:fs";
 import { rm } from "node:fs/promises";
 import { readOstree } from "../../programs/ostree/version.ts";
 import { makeWorkDirectory } from "../../repository/scratch.ts";
@@ -16,8 +17,8 @@ export interface DerivedSettings {
   /** For ostree to label by, if we cannot; remove it by `release` when all layers are in. */
   readonly selinuxPolicyDir: string | undefined;
   /**
-   * The labels of that policy, or without one that of new files. Undefined where they cannot be looked up,
-   * and ostree does it.
+   * The labels of that policy, and that of new files for whatever gets none from it. Undefined where they
+   * cannot be looked up, and ostree does it.
    */
   readonly labelOf?: LabelOf | undefined;
   release(): Promise<void>;
@@ -29,8 +30,9 @@ export interface SettingsSource {
   readonly baseCommit?: string | undefined;
   /** Whose SELinux policy labels such an image's layers: on a booted host the booted deployment's commit. */
   readonly policyCommit?: string | undefined;
-  /** Given when layers can be labelled as we write them. */
   readonly labels?: LabelSource | undefined;
+  /** Whether layers are written by ostree, which then applies the policy as well. */
+  readonly isByOstree?: boolean;
 }
 
 /** Reads `prepare-root.conf` of the base commit, and opens the SELinux policy that labels layers. */
@@ -47,12 +49,31 @@ export async function readDerivedSettings(
   const policyCommit = baseCommit ?? source.policyCommit;
   const tree = policyCommit === undefined ? undefined : await openCommit(repo, policyCommit);
   const policy = tree && (await readPolicy({ repo, tree }));
+  const { labels, isByOstree = false } = source;
   if (policyCommit === undefined || policy === undefined) {
-    return { filter, ...NO_POLICY, labelOf: await source.labels?.ofNewFiles() };
+    return { filter, ...NO_POLICY, labelOf: await labels?.ofNewFiles() };
   }
-  const labelOf = await source.labels?.open(policy);
-  if (labelOf !== undefined) return { filter, ...NO_POLICY, labelOf };
+  const labelOf = isByOstree ? undefined : await labels?.open(policy);
+  if (labelOf !== undefined) {
+    return { filter, ...NO_POLICY, labelOf: orElse(labelOf, await labels?.ofNewFiles()) };
+  }
   return { filter, ...(await layOutPolicy(repo, policy)) };
+}
+
+/**
+ * A file that has no label by the policy (`<<none>>`) is labelled by the kernel nevertheless. Directories are
+ * not files in the repository, and a deployment makes them without a label, as ostree would.
+ */
+function orElse(labelOf: LabelOf, ofNewFiles: LabelOf | undefined): LabelOf {
+  if (ofNewFiles === undefined) return labelOf;
+  return (path, mode) => {
+    const label = labelOf(path, mode);
+    return label === undefined && !isDirectory(mode) ? ofNewFiles(path, mode) : label;
+  };
+}
+
+function isDirectory(mode: number): boolean {
+  return (mode & constants.S_IFMT) === constants.S_IFDIR;
 }
 
 async function layOutPolicy(repo: string, policy: ImagePolicy) {

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -8,9 +8,15 @@ import { labelOfNewFiles } from "./of-new-files.ts";
 
 const LABEL = Buffer.from("system_u:object_r:unlabeled_t:s0\0");
 
-async function read(label: Buffer | undefined, refusal?: Error) {
+async function makeRepository(mode: string): Promise<string> {
   const repo = await mkdtemp(join(tmpdir(), "new-files-"));
   onTestFinished(() => rm(repo, { recursive: true }));
+  await writeFile(join(repo, "config"), `[core]\nrepo_version=1\nmode=${mode}\n`);
+  return repo;
+}
+
+async function read(label: Buffer | undefined, refusal?: Error) {
+  const repo = await makeRepository("bare");
   const set: Uint8Array[] = [];
   const libc = {
     getXattr: (file: string | number) => {
@@ -52,6 +58,14 @@ test.each([EIO, ENOSPC])("any other failure (%i) is told", async (it) => {
   await expect(read(LABEL, error)).rejects.toBe(error);
   await expect(read(LABEL, new TypeError("ours"))).rejects.toThrow("ours");
 });
+
+test.each(["bare-user", "bare-user-only", "archive-z2"])(
+  "no object of a repository of mode %s has a label",
+  async (mode) => {
+    const libc = { getXattr: () => LABEL, setXattr: () => undefined };
+    expect(await labelOfNewFiles(await makeRepository(mode), libc)).toBeUndefined();
+  },
+);
 
 test("without the C library, nothing is labelled", async () => {
   expect(await labelOfNewFiles("/nonexistent", undefined)).toBeUndefined();

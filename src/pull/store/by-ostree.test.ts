@@ -61,6 +61,26 @@ test("the tar holds what the entries say", async () => {
   expect(found).toEqual(await Promise.all(expected));
 });
 
+test("the tar has the labels of files and links, beside their other attributes", async () => {
+  const name = "security.selinux";
+  const labelOf = (path: string, mode: number) => Buffer.from(`${path} ${mode.toString(8)}\0`);
+  const file = { ...FILE, xattrs: [{ name: "user.a", value: Buffer.of(1) }] };
+  const entries = [...ENTRIES.slice(0, 2), file, ...ENTRIES.slice(-2)];
+  const found: unknown[] = [];
+  for await (const { entry } of readTar(joined(tarOf(stream(entries), labelOf)), {
+    needsEndMarker: true,
+  })) {
+    found.push(
+      xattrsOf(entry)
+        .find((it) => it.name === name)
+        ?.value.toString(),
+    );
+    if (entry.path === "usr/x") expect(xattrsOf(entry)).toHaveLength(2);
+  }
+  const [root, usr, hardLink] = [undefined, undefined, undefined];
+  expect(found).toEqual([root, usr, "/usr/x 104755\0", "/usr/link 120777\0", hardLink]);
+});
+
 test.each([
   [{ metadata: {} }, ["--tar-autocreate-parents"]],
   [

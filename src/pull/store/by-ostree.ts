@@ -4,21 +4,31 @@ import { acceptLayer, unverifiedRef } from "../../repository/pending.ts";
 import type { Context } from "../../system/context.ts";
 import { BLOCK, formatHeader, paddingOf } from "../../tar/header.ts";
 import { xattrRecords } from "../../tar/xattrs.ts";
-import type { LayerEntries, LayerEntry, LayerSink } from "./sink.ts";
+import {
+  type LabelOf,
+  type LayerEntries,
+  type LayerEntry,
+  type LayerSink,
+  withOwnLabel,
+} from "./sink.ts";
 
 export function createOstreeSink(
   ctx: Context,
   { repo, layerDigest }: { readonly repo: string; readonly layerDigest: string },
 ): LayerSink {
   return {
-    async commit(entries, { selinuxPolicyDir, metadata, timestampEpoch }) {
+    async commit(entries, { selinuxPolicyDir, labelOf, metadata, timestampEpoch }) {
       const args = [
         ...(selinuxPolicyDir === undefined ? [] : [`--selinux-policy=${selinuxPolicyDir}`]),
         ...Object.entries(metadata).map(([key, text]) => `--add-metadata-string=${key}=${text}`),
         ...(timestampEpoch === undefined ? [] : [`--timestamp=@${timestampEpoch}`]),
         "--tar-autocreate-parents",
       ];
-      return await commitTar(ctx, { repo, ref: unverifiedRef(layerDigest), args }, tarOf(entries));
+      return await commitTar(
+        ctx,
+        { repo, ref: unverifiedRef(layerDigest), args },
+        tarOf(entries, labelOf),
+      );
     },
     async accept(commit) {
       await acceptLayer(repo, layerDigest, commit);
@@ -34,10 +44,13 @@ const SMALL_BYTES = 1 << 14;
 const PAGE_BYTES = 1 << 16;
 
 /** The entries as a tar. Its end marker comes only when they have ended without an error. */
-export async function* tarOf(entries: LayerEntries): AsyncGenerator<readonly Uint8Array[]> {
+export async function* tarOf(
+  entries: LayerEntries,
+  labelOf?: LabelOf,
+): AsyncGenerator<readonly Uint8Array[]> {
   const batch = newBatch();
   for await (const entry of entries) {
-    add(batch, headerOf(entry));
+    add(batch, headerOf(withOwnLabel(entry, labelOf)));
     for await (const piece of entry.content) {
       add(batch, piece);
       if (isFull(batch)) yield take(batch);

@@ -5,10 +5,16 @@ import { FILE_TYPES, formatCommit, sha256 } from "../../ostree/objects.ts";
 import type { Scratch } from "../../repository/scratch.ts";
 import type { Context } from "../../system/context.ts";
 import type { LayerSlot } from "./batches.ts";
-import type { LabelOf, LayerCommit, LayerEntries, LayerEntry, LayerSink } from "./sink.ts";
+import {
+  type LabelOf,
+  type LayerCommit,
+  type LayerEntries,
+  type LayerEntry,
+  type LayerSink,
+  withOwnLabel,
+} from "./sink.ts";
 import { createLayerTree, type LayerTree } from "./tree.ts";
-import { type ObjectWriter, SYMLINK_MODE } from "./write-objects.ts";
-import { withLabel } from "./xattrs.ts";
+import type { ObjectWriter } from "./write-objects.ts";
 
 export function createOwnSink(
   { env, signal }: Pick<Context, "env" | "signal">,
@@ -45,7 +51,7 @@ async function writeEntries(entries: LayerEntries, writer: EntryWriter): Promise
   const { objects, tree, signal } = writer;
   try {
     for await (const unlabelled of entries) {
-      const entry = labelled(unlabelled, writer);
+      const entry = withOwnLabel(unlabelled, writer.labelOf);
       if (isBeyondUs(entry, writer)) return false;
       signal.throwIfAborted();
       if (entry.type === "file") tree.addFile(entry.path, entry, await writeFile(entry, writer));
@@ -56,14 +62,6 @@ async function writeEntries(entries: LayerEntries, writer: EntryWriter): Promise
   }
   await objects.drain();
   return true;
-}
-
-/** Directories get their labels when the tree is whole: ostree makes some that have no entry. */
-function labelled(entry: LayerEntry, { labelOf }: EntryWriter): LayerEntry {
-  const { type, path, mode, xattrs } = entry;
-  if (labelOf === undefined || (type !== "file" && type !== "symlink")) return entry;
-  const bits = type === "file" ? FILE_TYPES.regular | mode : SYMLINK_MODE;
-  return { ...entry, xattrs: withLabel(xattrs, labelOf(`/${path}`, bits)) };
 }
 
 function isBeyondUs({ type, xattrs }: LayerEntry, { objects }: EntryWriter): boolean {

@@ -1,5 +1,6 @@
 // What import hands to store: the entries of a layer, ready for a commit, and the sinks that make it.
-import type { Xattr } from "../../ostree/objects.ts";
+import { FILE_TYPES, type Xattr } from "../../ostree/objects.ts";
+import { SYMLINK_MODE, withLabel } from "./xattrs.ts";
 
 /** One entry of a layer's commit. Of two with the same path the later one counts. */
 export interface LayerEntry {
@@ -36,12 +37,23 @@ export type LabelOf = (path: string, mode: number) => Buffer | undefined;
 export interface LayerCommit {
   /** By which ostree labels the layer's files. */
   readonly selinuxPolicyDir?: string | undefined;
-  /** By which we label them. The entries come without labels of their own then. */
+  /** By which we label them; ostree has no policy then. The entries come without labels of their own. */
   readonly labelOf?: LabelOf | undefined;
   /** Texts in the commit, by their keys. */
   readonly metadata: Readonly<Record<string, string>>;
   /** In place of the time of the import. */
   readonly timestampEpoch?: number | undefined;
+}
+
+/**
+ * The entry with its label, if it is a file or a symbolic link. Directories of a tree get theirs when it is
+ * whole, because some have no entry.
+ */
+export function withOwnLabel(entry: LayerEntry, labelOf: LabelOf | undefined): LayerEntry {
+  const { type, path, mode, xattrs } = entry;
+  if (labelOf === undefined || (type !== "file" && type !== "symlink")) return entry;
+  const bits = type === "file" ? FILE_TYPES.regular | mode : SYMLINK_MODE;
+  return { ...entry, xattrs: withLabel(xattrs, labelOf(`/${path}`, bits)) };
 }
 
 /** Makes a commit of a layer's entries. Nothing of it is trusted before it is accepted. */

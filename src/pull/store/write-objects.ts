@@ -26,7 +26,7 @@ import {
 import type { Scratch } from "../../repository/scratch.ts";
 import { removeFileSync } from "../../system/files.ts";
 import { createLargeFiles, type LargeFile } from "./large-file.ts";
-import { metadataKey, setXattrs } from "./xattrs.ts";
+import { metadataKey, SYMLINK_MODE, setXattrs } from "./xattrs.ts";
 
 export interface Owner {
   readonly uid: number;
@@ -78,8 +78,6 @@ export interface ObjectPlace {
 const LARGE_BYTES = 1 << 16;
 /** How much is taken before the room left is looked at again. */
 const LOOK_BYTES = 16 << 20;
-
-export const SYMLINK_MODE = FILE_TYPES.symlink | 0o777;
 
 export function createObjectWriter(place: ObjectPlace): ObjectWriter {
   const libc = openLibc();

@@ -1,10 +1,12 @@
 // Extended attributes of objects: the label among them, and how they get onto a file.
 import { BootcError, errnoOf } from "../../errors.ts";
 import type { FileOrDescriptor, Libc } from "../../native/libc.ts";
-import type { FileMetadata, Xattr } from "../../ostree/objects.ts";
+import { FILE_TYPES, type FileMetadata, type Xattr } from "../../ostree/objects.ts";
 import { damagedTar } from "../../tar/header.ts";
 
 export const LABEL = "security.selinux";
+
+export const SYMLINK_MODE = FILE_TYPES.symlink | 0o777;
 
 /** The attributes with `label` as the only label; without a label when it is undefined. */
 export function withLabel(xattrs: readonly Xattr[], label: Buffer | undefined): readonly Xattr[] {
