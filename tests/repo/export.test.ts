@@ -1,7 +1,7 @@
 // Commits as container images again: stored images layer by layer, and commits of any repository encapsulated.
 import { execFileSync } from "node:child_process";
 import { globSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formatDictionary } from "../../src/ostree/objects.ts";
@@ -63,10 +63,16 @@ const UPPER = makeTar([
 
 describeEachOstree(({ version }) => {
   let scratch: Scratch;
+  /** Of podman, which refuses one whose path has more than 50 characters. */
+  let runRoot: string;
   beforeAll(async () => {
     scratch = await makeScratch();
+    runRoot = await mkdtemp("/tmp/podman-");
   });
-  afterAll(() => scratch?.remove());
+  afterAll(async () => {
+    await scratch?.remove();
+    await rm(runRoot, { recursive: true, force: true });
+  });
 
   const container = (...words: readonly string[]) =>
     bootc(["internals", "ostree-container", ...words]);
@@ -99,13 +105,13 @@ describeEachOstree(({ version }) => {
   const reexport = async (repo: string, source: string, target: string) =>
     await run("image", "reexport", "--repo", repo, source, target);
 
-  const storage = () => `[overlay@${scratch.dir}/storage+${scratch.dir}/run-storage]`;
+  const storage = () => `[overlay@${scratch.dir}/storage+${runRoot}]`;
   const podman = (...words: readonly string[]) =>
     execFileSync(
       "unshare",
       [
         ...["--mount", "podman", `--root=${scratch.dir}/storage`],
-        ...[`--runroot=${scratch.dir}/run-storage`, ...words],
+        ...[`--runroot=${runRoot}`, ...words],
       ],
       { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] },
     );
