@@ -31,11 +31,14 @@ export interface StartOptions {
   readonly before?: readonly string[];
 }
 
+/** In the environment of what this test starts, and of all that comes of it, even without a parent. */
+const OURS = ["STARTED_BY_TEST", `${process.pid}`] as const;
+
 export function startBootc(args: readonly string[], options: StartOptions = {}): Running {
   const [program = "", ...words] = [...(options.before ?? []), process.execPath, ENTRY, ...args];
   const child = spawn(program, words, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...options.env },
+    env: { ...process.env, ...Object.fromEntries([OURS]), ...options.env },
   });
   let stdout = "";
   let stderr = "";
@@ -73,20 +76,27 @@ export async function bootc(args: readonly string[], options: StartOptions = {})
   return await startBootc(args, options).ended;
 }
 
-/** The command lines of running programs with `text` in their arguments, except our own. */
+/** The command lines of running programs that this test has started, with `text` in their arguments. */
 export function commandLinesWith(text: string): readonly string[] {
-  const pids = readdirSync("/proc").filter((it) => /^\d+$/.test(it) && it !== `${process.pid}`);
+  const pids = readdirSync("/proc").filter((it) => /^\d+$/.test(it) && isOurs(it));
   const lines = pids.map((it) => readOfProcess(it, "cmdline").replaceAll("\0", " ").trim());
   return lines.filter((it) => it.includes(text));
 }
 
+function isOurs(pid: string): boolean {
+  return readOfProcess(pid, "environ").split("\0").includes(OURS.join("="));
+}
+
 /** A file of `/proc/PID`. Empty for a program that has ended, waited for or not. */
-export function readOfProcess(pid: string, name: "cmdline" | "mountinfo"): string {
+export function readOfProcess(pid: string, name: "cmdline" | "environ" | "mountinfo"): string {
   try {
     return readFileSync(`/proc/${pid}/${name}`, "utf8");
   } catch (error) {
     // EINVAL: the mounts of a process that has ended and was not waited for.
-    if (["ENOENT", "ESRCH", "EINVAL"].includes(errnoOf(error) ?? "")) return "";
+    const gone = ["ENOENT", "ESRCH", "EINVAL"];
+    // In a container, not even root may see how the machine's own processes were started.
+    const empty = name === "environ" ? [...gone, "EACCES"] : gone;
+    if (empty.includes(errnoOf(error) ?? "")) return "";
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 // Updates of one layer: one skopeo and one connection bring manifest, configuration and layer.
+import { spawn } from "node:child_process";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -76,6 +77,14 @@ async function pull(
 ): Promise<Ended> {
   const reference = `ostree-unverified-registry:${address}/os:${tag}`;
   return await bootc(pullArgs(repo, reference, INSECURE, "--verbose", ...more), options);
+}
+
+/** A program of somebody else's that calls itself a proxy. */
+function startStranger(): { stop(): void } {
+  const child = spawn("sh", ["-c", "read line", "experimental-image-proxy"], {
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  return { stop: () => child.stdin.end() };
 }
 
 /** What skopeo was asked to do, in order. Which options it has is asked before a copy. */
@@ -252,9 +261,14 @@ test("interrupted while the layer comes, nothing goes on, and the next run gets 
 });
 
 testThroughDoor("a check for updates ends at once, and so does the proxy", async () => {
-  const repo = await makeUpdatable();
-  const ended = await pull(repo, "new", ["--check", join(scratch.dir, "manifest.json")]);
-  expect(ended).toMatchObject({ status: 0 });
-  expect(questions(ended)).toEqual(["experimental-image-proxy"]);
-  expect(await outliving("experimental-image-proxy")).toEqual([]);
+  const stranger = startStranger();
+  try {
+    const repo = await makeUpdatable();
+    const ended = await pull(repo, "new", ["--check", join(scratch.dir, "manifest.json")]);
+    expect(ended).toMatchObject({ status: 0 });
+    expect(questions(ended)).toEqual(["experimental-image-proxy"]);
+    expect(await outliving("experimental-image-proxy")).toEqual([]);
+  } finally {
+    stranger.stop();
+  }
 });
