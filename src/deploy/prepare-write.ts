@@ -8,6 +8,7 @@ import { makeDirectories } from "../system/files.ts";
 import { lockFile } from "../system/lock.ts";
 import { requireRoot } from "../system/privileges.ts";
 import { requireProgressDescriptor } from "../system/root/private-mounts.ts";
+import { dropUnfinishedReset } from "./unfinished-reset.ts";
 
 /** Makes `/sysroot` writable in a mount namespace of our own. May restart the program. */
 export async function prepareForWrite(ctx: Context, options: WritableOptions = {}): Promise<void> {
@@ -47,7 +48,10 @@ export interface HostLockOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** Runs `work` as the only verb that changes this host, so nothing changes between looking and acting. */
+/**
+ * Runs `work` as the only verb that changes this host, so nothing changes between looking and acting. What a
+ * killed reset has staged is gone by then.
+ */
 export async function withHostLock<T>(
   ctx: Context,
   options: HostLockOptions,
@@ -60,6 +64,7 @@ export async function withHostLock<T>(
     onWait: (holder) => ctx.note(`waiting for ${holder}`),
   });
   try {
+    await dropUnfinishedReset(ctx);
     return await work();
   } finally {
     await lock.release();

@@ -49,8 +49,8 @@ describe.skipIf(missing).each(simulatedOstrees)("install reset on ostree $versio
     expect(host.booted()).toBe(before);
   });
 
-  test("a deployment is not applied when the reset is killed before it has that mount", () => {
-    const before = start({});
+  /** Kills a reset when it has staged, before it has the mount of /boot. */
+  const killReset = () => {
     const killer =
       '#!/bin/sh\nPATH=$(echo $PATH | sed s,/run/killer:,,) ostree "$@" || exit $?\n' +
       'case "$*" in *--stage*) kill -KILL $PPID;; esac\n';
@@ -59,8 +59,28 @@ describe.skipIf(missing).each(simulatedOstrees)("install reset on ostree $versio
     const killed = host.shell("PATH=/run/killer:$PATH; bootc install reset --experimental");
     expect(killed.status).toBe(137);
     expect(isThere("ostree/staged-deployment")).toBe(true);
+  };
+
+  test("a deployment is not applied when the reset is killed before it has that mount", () => {
+    const before = start({});
+    killReset();
     host.reboot();
     expect(host.booted()).toBe(before);
+    expect(reset().status).toBe(0);
+    expect(stateroots()).toHaveLength(2);
+  });
+
+  test("what a killed reset has staged is gone for whatever comes next, and its stateroot is used", () => {
+    start({});
+    killReset();
+    const { stderr } = host.bootc("delete-deployment nonsense");
+    expect(stderr).toContain("Dropping what an interrupted `install reset` has staged\n");
+    expect(isThere("ostree/staged-deployment")).toBe(false);
+    expect(isThere("bootc/resetting")).toBe(false);
+    expect(stateroots()).toHaveLength(2);
+    expect(reset().status).toBe(0);
+    expect(stateroots()).toHaveLength(2);
+    expect(isThere("bootc/resetting")).toBe(false);
   });
 
   test("an image that cannot be had leaves no stateroot", () => {

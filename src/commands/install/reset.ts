@@ -2,11 +2,12 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { deploySettingsOf, lockTimeoutOf, type PullFlags } from "../../cli/options.ts";
-import { announceChange, requireReboot, withdrawReboot } from "../../deploy/after-change.ts";
+import { announceChange, requireReboot } from "../../deploy/after-change.ts";
 import { deployImage, requireBooted, withProgress } from "../../deploy/deploy-image.ts";
 import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
 import { type FreshStart, stageImage } from "../../deploy/stage-image.ts";
 import { completeStaged } from "../../deploy/staging.ts";
+import { dropStaged, markReset, unmarkReset } from "../../deploy/unfinished-reset.ts";
 import { BootcError, describeError } from "../../errors.ts";
 import type { Deployment } from "../../host/deployment.ts";
 import { parseKargs } from "../../host/kargs.ts";
@@ -15,13 +16,12 @@ import { keepRootKargs } from "../../install/plan/kargs.ts";
 import { findFstabMount, withFstabMount } from "../../install/plan/mount-spec.ts";
 import { decideTarget } from "../../install/prepare.ts";
 import { setFinalizationLock } from "../../programs/ostree/admin.ts";
-import { undeploy } from "../../programs/ostree/undeploy.ts";
 import { reboot } from "../../programs/systemd.ts";
 import { namedDeploymentDir } from "../../sysroot/paths.ts";
 import { readStagedDeployment } from "../../sysroot/staged.ts";
 import { readSysroot } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
-import { readFileIfAny, replaceFile } from "../../system/files.ts";
+import { ifMissing, readFileIfAny, replaceFile } from "../../system/files.ts";
 import { cleanupContext } from "../../system/run.ts";
 
 export interface ResetOptions extends PullFlags {
@@ -66,15 +66,19 @@ export async function resetInstall(ctx: Context, options: ResetOptions): Promise
 }
 
 async function resetLocked(ctx: Context, options: ResetOptions): Promise<void> {
-  const booted = requireBooted(await readSysroot(ctx));
-  const stateroot = await decideStateroot(ctx, booted, options.stateroot);
+  const sysroot = await readSysroot(ctx);
+  const booted = requireBooted(sysroot);
+  const { deployments } = sysroot;
+  const stateroot = await decideStateroot(ctx, { booted, deployments, wanted: options.stateroot });
   const fresh = {
     stateroot,
     rootKargs: options.rootKargs ? readRootKargs(booted) : [],
     userKargs: (options.karg ?? []).flatMap(parseKargs),
   };
+  await markReset(ctx, stateroot);
   await stageFresh(ctx, { booted, fresh, options });
   await completeOrDrop(ctx);
+  await unmarkReset(ctx);
   ctx.say(`The next boot starts in the new stateroot \`${stateroot}\``);
 }
 
@@ -86,11 +90,19 @@ function readRootKargs({ bootOptions }: Deployment) {
   });
 }
 
-/** The name given, or else `state-YEAR-N`, with the number after the highest of this year. */
+interface StaterootChoice {
+  readonly booted: Deployment;
+  readonly deployments: readonly Deployment[];
+  readonly wanted: string | undefined;
+}
+
+/**
+ * The name given, or else `state-YEAR-N`, with the number after the highest of this year. The highest itself
+ * if a reset has made it and then failed: nothing ever ran there.
+ */
 async function decideStateroot(
   ctx: Context,
-  booted: Deployment,
-  wanted: string | undefined,
+  { booted, deployments, wanted }: StaterootChoice,
 ): Promise<string> {
   if (wanted === booted.stateroot) {
     throw new BootcError(`the stateroot \`${wanted}\` is booted`, {
@@ -98,18 +110,34 @@ async function decideStateroot(
       hint: "give `--stateroot` another name, or leave it out",
     });
   }
-  return (
-    wanted ?? nextStateroot(await readdir(join(ctx.root, "sysroot/ostree/deploy")), new Date())
-  );
+  if (wanted !== undefined) return wanted;
+  const top = join(ctx.root, "sysroot/ostree/deploy");
+  const names = await readdir(top);
+  const isUsed = async (name: string) =>
+    deployments.some((it) => it.stateroot === name) || (await hasFiles(join(top, name, "var")));
+  const unused = [];
+  for (const name of names) if (!(await isUsed(name))) unused.push(name);
+  return nextStateroot(names, { unused, now: new Date() });
 }
 
-export function nextStateroot(names: readonly string[], now: Date): string {
+/** Whether there is more than the directories and links with which a stateroot begins. */
+async function hasFiles(dir: string): Promise<boolean> {
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true }).catch(ifMissing([]));
+  return entries.some((it) => !it.isDirectory() && !it.isSymbolicLink());
+}
+
+export function nextStateroot(
+  names: readonly string[],
+  { unused = [], now }: { readonly unused?: readonly string[]; readonly now: Date },
+): string {
   const prefix = `state-${now.getUTCFullYear()}-`;
   const numbers = names.flatMap((name) => {
     const digits = name.startsWith(prefix) ? name.slice(prefix.length) : "";
     return /^\d+$/.test(digits) ? [Number(digits)] : [];
   });
-  return `${prefix}${Math.max(-1, ...numbers) + 1}`;
+  const highest = Math.max(-1, ...numbers);
+  const last = `${prefix}${highest}`;
+  return unused.includes(last) ? last : `${prefix}${highest + 1}`;
 }
 
 interface Reset {
@@ -160,13 +188,6 @@ async function completeOrDrop(ctx: Context): Promise<void> {
     });
     throw error;
   }
-}
-
-async function dropStaged(ctx: Context): Promise<void> {
-  const staged = await readStagedDeployment(ctx);
-  if (staged !== undefined) await undeploy(ctx, staged);
-  await withdrawReboot(ctx);
-  await announceChange(ctx);
 }
 
 /** A separate /boot is not part of the image, and the new system needs it as well. */

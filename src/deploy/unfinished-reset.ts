@@ -1,0 +1,40 @@
+// A reset that was killed must leave nothing to boot: what it has staged lacks this machine's mount of /boot,
+// and looks like an image that was downloaded only, which an upgrade to the same image would unlock.
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { undeploy } from "../programs/ostree/undeploy.ts";
+import { readStagedDeployment } from "../sysroot/staged.ts";
+import type { Context } from "../system/context.ts";
+import { readFileIfAny, replaceFile } from "../system/files.ts";
+import { announceChange, withdrawReboot } from "./after-change.ts";
+
+/** Names the new stateroot. A reboot removes it, and what is staged as well. */
+const MARK = "run/bootc/resetting";
+
+/** To be called before anything is staged. */
+export async function markReset(ctx: Context, stateroot: string): Promise<void> {
+  await replaceFile(join(ctx.root, MARK), `${stateroot}\n`, { mode: 0o644 });
+}
+
+export async function unmarkReset(ctx: Context): Promise<void> {
+  await rm(join(ctx.root, MARK), { force: true });
+}
+
+/** Drops what a reset that was killed has staged. Nobody else may be changing this host. */
+export async function dropUnfinishedReset(ctx: Context): Promise<void> {
+  const stateroot = (await readFileIfAny(join(ctx.root, MARK)))?.trimEnd();
+  if (stateroot === undefined) return;
+  const staged = await readStagedDeployment(ctx);
+  if (staged?.isLocked === true && staged.stateroot === stateroot) {
+    ctx.note("Dropping what an interrupted `install reset` has staged");
+    await dropStaged(ctx);
+  }
+  await unmarkReset(ctx);
+}
+
+export async function dropStaged(ctx: Context): Promise<void> {
+  const staged = await readStagedDeployment(ctx);
+  if (staged !== undefined) await undeploy(ctx, staged);
+  await withdrawReboot(ctx);
+  await announceChange(ctx);
+}
