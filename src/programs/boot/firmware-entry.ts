@@ -32,3 +32,33 @@ async function requireRegistrar(ctx: Context, deployment: string): Promise<strin
   }
   throw new BootcError("the image has no efibootmgr");
 }
+
+/**
+ * Removes what earlier installations have left: entries with the name and the path of the first one, which
+ * was made just now. `words` are those that start the image's efibootmgr by chroot(8).
+ */
+export async function removeOlderTwins(ctx: Context, words: readonly string[]): Promise<void> {
+  try {
+    const numbers = findOlderTwins(await ctx.read("chroot", [...words, "--verbose"]));
+    for (const it of numbers) {
+      const deletion = ["--quiet", "--bootnum", it, "--delete-bootnum"];
+      await ctx.run("chroot", [...words, ...deletion], { isQuiet: true });
+    }
+  } catch (error) {
+    if (ctx.signal.aborted) throw error;
+    const { message } = describeError(error);
+    ctx.note(`note: the firmware may have older entries for the same boot loader: ${message}`);
+  }
+}
+
+/** The numbers of entries that say the same as the first one. Firmware may change the case of paths. */
+export function findOlderTwins(text: string): readonly string[] {
+  const [, first] = /^BootOrder: ([0-9A-F]{4})/m.exec(text) ?? [];
+  const entries = [...text.matchAll(/^Boot([0-9A-F]{4})[* ] (.+)$/gm)].map(
+    ([, number = "", content = ""]) => ({ number, content: content.toLowerCase() }),
+  );
+  const own = entries.find(({ number }) => number === first);
+  return entries
+    .filter(({ number, content }) => number !== first && content === own?.content)
+    .map(({ number }) => number);
+}

@@ -83,6 +83,11 @@ const INSTALL = `+ chroot ROOT/deployment /usr/bin/env ${RELAXED} /usr/bin/bootc
 const ENTRY = "--label 'Linux Boot Manager' --loader '\\EFI\\systemd\\systemd-bootx64.efi'";
 const REGISTER = `+ chroot ROOT/deployment /usr/sbin/efibootmgr --quiet --create --disk /dev/vda --part 2 ${ENTRY}`;
 
+const EFIBOOTMGR = "chroot ROOT/deployment /usr/sbin/efibootmgr";
+const LIST = `? ${EFIBOOTMGR} --verbose`;
+const deletionOf = (number: string) =>
+  `+ ${EFIBOOTMGR} --quiet --bootnum ${number} --delete-bootnum`;
+
 /** Installs for this machine, whose firmware shows its variables. */
 async function installHere(files: readonly string[], script: readonly ScriptLine[], hasEsp = true) {
   const root = await layOut([
@@ -107,7 +112,36 @@ async function installHere(files: readonly string[], script: readonly ScriptLine
 }
 
 test("this machine's firmware gets an entry that names the ESP, which bootctl would not", async () => {
-  const said = await installHere(["usr/sbin/efibootmgr"], [[INSTALL], [REGISTER]]);
+  const said = await installHere(["usr/sbin/efibootmgr"], [[INSTALL], [REGISTER], [LIST]]);
+  expect(said).not.toContain("warning");
+});
+
+const PLACE = "HD(2,GPT,1b922c5f-13b2-455f-9c0e-7953f70abe01,0x800,0x100000)";
+
+test.each([
+  ["/File(\\EFI\\systemd\\systemd-bootx64.efi)", "/File(\\EFI\\SYSTEMD\\SYSTEMD-BOOTX64.EFI)"],
+  // As efibootmgr 18 prints it.
+  ["/\\EFI\\systemd\\systemd-bootx64.efi", "/\\EFI\\systemd\\systemd-bootx64.efi"],
+])("a repeated installation replaces its entry (%s), and no other one", async (now, before) => {
+  const name = "Linux Boot Manager";
+  const list = `BootCurrent: 0001
+Timeout: 3 seconds
+BootOrder: 000A,0001,0002,0003,0004
+Boot0001* ${name}\t${PLACE}${before}
+Boot0002* debian\t${PLACE}${now}
+Boot0003* ${name}\t${PLACE.replace("1b92", "1b93")}${now}
+Boot0004* ${name}\t${PLACE}${now}arguments
+Boot0005  ${name}\t${PLACE}${now}
+Boot000A* ${name}\t${PLACE}${now}
+`;
+  const script: readonly ScriptLine[] = [[LIST, list], [deletionOf("0001")], [deletionOf("0005")]];
+  await installHere(["usr/sbin/efibootmgr"], [[INSTALL], [REGISTER], ...script]);
+});
+
+test("entries that cannot be listed do not make the new one doubtful", async () => {
+  const script: readonly ScriptLine[] = [[INSTALL], [REGISTER], [LIST, new Error("no list")]];
+  const said = await installHere(["usr/sbin/efibootmgr"], script);
+  expect(said).toContain("! note: the firmware may have older entries");
   expect(said).not.toContain("warning");
 });
 

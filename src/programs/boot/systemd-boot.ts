@@ -6,7 +6,7 @@ import { BootcError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
 import { makeDirectories, readFileIfAny } from "../../system/files.ts";
 import type { FileTree } from "../../system/root/file-tree.ts";
-import { tryRegister } from "./firmware-entry.ts";
+import { removeOlderTwins, tryRegister } from "./firmware-entry.ts";
 
 /** An architecture by its name in EFI. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "x64", arm64: "aa64" };
@@ -127,6 +127,7 @@ async function register(
   const entry = ["--label", "Linux Boot Manager", "--loader", `\\EFI\\systemd\\${loader}`];
   const words = [...program, "--quiet", "--create", ...place, ...entry];
   await ctx.run("chroot", words, { isQuiet: true });
+  await removeOlderTwins(ctx, program);
 }
 
 /** A disk for other machines brings no random seed, which all copies of the disk would share. */
