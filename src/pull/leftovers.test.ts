@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { BootcError } from "../errors.ts";
 import { PROTECTIVE_PREFIX, pendingRef } from "../ostree/ref-names.ts";
 import { readRef } from "../repository/files.ts";
+import { listUnnamedImageRefs } from "../repository/unnamed-files.ts";
 import type { Context } from "../system/context.ts";
 import { emptyLayer, type FakePull, makeFakePull } from "../testing/fake-pull.ts";
 import { makeImage } from "../testing/stored-image.ts";
@@ -55,6 +56,14 @@ test("what a killed run left of this image goes, and that of another one stays",
 
 test.each([
   {
+    what: "a layer without a name",
+    leave: async ({ setRef, commit }: Bed) => setRef("bootc-pull/unverified/tmp.aB3dE9", commit),
+  },
+  {
+    what: "an image without a name",
+    leave: async ({ setRef, commit }: Bed) => setRef("ostree/container/image/tmp.aB3dE9", commit),
+  },
+  {
     what: "a layer that waits",
     leave: async ({ setRef, commit }: Bed) => setRef(pendingRef(A.digest), commit),
   },
@@ -65,6 +74,7 @@ test.each([
   await bed.clean();
   expect(await readRef(bed.repo, pendingRef(A.digest))).toBeUndefined();
   expect(await readdir(join(bed.repo, "tmp"))).toEqual([]);
+  expect(await listUnnamedImageRefs(bed.repo)).toEqual([]);
 });
 
 test("what a killed run protected is no longer protected", async () => {

@@ -5,6 +5,7 @@ import { deletePrivateRefs, listPrivateRefs } from "../repository/cleanup.ts";
 import { withRepositoryLock } from "../repository/lock.ts";
 import { listRuns, readProtected } from "../repository/protection.ts";
 import { listWorkDirectories, removeWorkDirectories } from "../repository/scratch.ts";
+import { listUnnamedImageRefs } from "../repository/unnamed-files.ts";
 import type { Context } from "../system/context.ts";
 import type { JudgeAgainPlan, UnchangedPlan } from "./plan/plan.ts";
 
@@ -33,6 +34,11 @@ export async function removeLeftovers(
 
 async function hasLeftovers(repo: string, layers: UnchangedPlan["layers"]): Promise<boolean> {
   if (await hasUnfinished(repo)) return true;
-  const lists = [listRuns(repo), listPrivateRefs(repo, layers), listWorkDirectories(repo)];
+  const lists = [
+    listRuns(repo),
+    listPrivateRefs(repo, layers),
+    listUnnamedImageRefs(repo),
+    listWorkDirectories(repo),
+  ];
   return (await Promise.all(lists)).some((it) => it.length > 0);
 }

@@ -1,7 +1,18 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { openLibc } from "../native/libc.ts";
 import { type Commit, EMPTY_TREE, formatCommit, objectPath, sha256 } from "../ostree/objects.ts";
 import { BLOB_PREFIX, blobRef } from "../ostree/ref-names.ts";
 import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
@@ -116,6 +127,42 @@ test("what interrupted pulls left goes as well", async () => {
   await clean([]);
   expect(existsSync(join(repo, "extensions/bootc/blobs"))).toBe(false);
   expect(existsSync(join(repo, "tmp/bootc-pull-abcdef"))).toBe(false);
+});
+
+test("a ref or a file to which a killed ostree gave no name goes, with what it kept", async () => {
+  const base = addImage(digest("a"));
+  const ref = "ostree/0/1/tmp.aB3dE9";
+  setRef(ref, addCommit({ "bootc.derived": base }));
+  setRef("ostree/0/1/0", addCommit({ other: "x" }));
+  const deploy = "ostree/deploy/default/deploy";
+  mkdirSync(join(root, deploy), { recursive: true });
+  for (const it of ["tmp.Xy1z23", "tmp.known"]) writeFileSync(join(root, deploy, it), "");
+  await clean([remove(blobRef(digest("a")))]);
+  expect(await listRefs(repo, "ostree/0")).toEqual(["ostree/0/1/0"]);
+  expect(readdirSync(join(root, deploy))).toEqual(["tmp.known"]);
+  expect(existsSync(join(root, "ostree/lock"))).toBe(false);
+});
+
+test("while another program has ostree's lock, it may be about to give them their names", async () => {
+  const ref = "ostree/1/0/tmp.aB3dE9";
+  setRef(ref, addCommit({}));
+  const fd = openSync(join(root, "ostree/lock"), "w+");
+  try {
+    expect(openLibc()?.tryLock(fd, "exclusive")).toBe(true);
+    await clean([]);
+  } finally {
+    closeSync(fd);
+  }
+  expect(existsSync(join(repo, "refs/heads", ref))).toBe(true);
+});
+
+test("a layer or an image without a name does not stop it", async () => {
+  for (const it of ["blob", "image/docker", "baseimage/bootc"]) {
+    setRef(`ostree/container/${it}/tmp.aB3dE9`, addImage(digest("a")));
+  }
+  await clean([remove(blobRef(digest("a")))]);
+  expect(readdirSync(join(repo, "refs/heads/ostree/container/image/docker"))).toEqual([]);
+  expect(readdirSync(join(repo, "refs/heads", BLOB_PREFIX))).toEqual([]);
 });
 
 const NOTHING = { objects: 0, size: "0 bytes" };

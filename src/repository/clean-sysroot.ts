@@ -8,6 +8,7 @@ import type { Context } from "../system/context.ts";
 import { pruneImages, pruneLayers, removeAbandoned } from "./cleanup.ts";
 import { listDeploymentRefs, listRefs, readRef } from "./files.ts";
 import { withRepositoryLock } from "./lock.ts";
+import { removeUnnamedOfDeployments, removeUnnamedRefs } from "./unnamed-files.ts";
 
 export interface SysrootCleanup {
   readonly images: number;
@@ -31,6 +32,8 @@ export async function cleanSysroot(
   return await withRepositoryLock(ctx, repo, {
     options: { purpose: "cleaning up", timeoutMs: request.lockTimeoutMs },
     work: async () => {
+      await removeUnnamedOfDeployments(request);
+      await removeUnnamedRefs(repo);
       await protectBases(ctx, repo);
       const images = await pruneImages(ctx, request);
       const layers = await pruneLayers(ctx, repo);

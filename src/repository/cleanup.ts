@@ -21,13 +21,14 @@ import { readOrigins } from "../sysroot/deployments.ts";
 import type { Context } from "../system/context.ts";
 import { removeFileSync } from "../system/files.ts";
 import { emptyCache } from "./cache.ts";
-import { listRefs, readRef } from "./files.ts";
+import { DEPLOYMENT_PREFIXES, listRefs, readRef } from "./files.ts";
 import { readImageCommit } from "./image-commit.ts";
 import { readProtected } from "./protection.ts";
 import { removeWorkDirectories } from "./scratch.ts";
+import { removeUnnamedRefs } from "./unnamed-files.ts";
 
 /** Refs whose commits keep their layers, besides images: deployments, rpm-ostree's bases, protected ones. */
-const ROOT_PREFIXES = ["ostree/0", "ostree/1", "rpmostree/base", BASE_IMAGE_PREFIX];
+const ROOT_PREFIXES = [...DEPLOYMENT_PREFIXES, "rpmostree/base", BASE_IMAGE_PREFIX];
 
 /**
  * Deletes the refs of layers that no image, deployment or protected commit consists of. A stored image
@@ -132,6 +133,7 @@ export async function removeImages(
 export async function deletePrivateRefs(repo: string, layers?: SomeLayers): Promise<void> {
   const garbage = await listPrivateRefs(repo, layers);
   for (const ref of garbage) removeFileSync(join(repo, "refs/heads", ref));
+  await removeUnnamedRefs(repo);
 }
 
 type SomeLayers = readonly { readonly digest: string }[];

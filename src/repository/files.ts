@@ -36,10 +36,30 @@ export async function requireRepository(repo: string): Promise<void> {
 /** The full names of all local refs below `prefix` (`ostree/container/image`), sorted. */
 export async function listRefs(repo: string, prefix: string): Promise<readonly string[]> {
   const top = join(repo, "refs/heads");
-  return entriesBelow(join(top, prefix))
-    .filter((it) => it.isFile() || it.isSymbolicLink())
+  return refFilesBelow(join(top, prefix))
+    .filter((it) => !isUnnamed(it.name))
     .map((it) => join(it.parentPath, it.name).slice(top.length + 1))
     .sort();
+}
+
+/** Whether ostree has drawn the name of a file at random, to which it gives its own name next. */
+export function isUnnamed(name: string): boolean {
+  return /^tmp\.[A-Za-z0-9]{6}$/.test(name);
+}
+
+/** The paths of refs below `prefixes` that have no name yet. */
+export async function listUnnamedRefs(
+  repo: string,
+  prefixes: readonly string[],
+): Promise<readonly string[]> {
+  return prefixes
+    .flatMap((it) => refFilesBelow(join(repo, "refs/heads", it)))
+    .filter((it) => isUnnamed(it.name))
+    .map((it) => join(it.parentPath, it.name));
+}
+
+function refFilesBelow(path: string): readonly Dirent[] {
+  return entriesBelow(path).filter((it) => it.isFile() || it.isSymbolicLink());
 }
 
 /** Read synchronously, as small files are: a look that finds nothing new needs no threads. */
@@ -51,9 +71,12 @@ function entriesBelow(path: string): readonly Dirent[] {
   }
 }
 
+/** Below these, ostree keeps the refs of a sysroot's deployments. */
+export const DEPLOYMENT_PREFIXES: readonly string[] = ["ostree/0", "ostree/1"];
+
 /** The refs that ostree keeps for the deployments of a sysroot: one for each commit, none elsewhere. */
 export async function listDeploymentRefs(repo: string): Promise<readonly string[]> {
-  return (await Promise.all(["ostree/0", "ostree/1"].map((it) => listRefs(repo, it)))).flat();
+  return (await Promise.all(DEPLOYMENT_PREFIXES.map((it) => listRefs(repo, it)))).flat();
 }
 
 /** The commit `ref` points to; undefined when there is no such ref. */

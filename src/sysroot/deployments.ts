@@ -43,7 +43,8 @@ export async function readOrigins(sysroot: string): Promise<readonly OriginText[
   return origins;
 }
 
-async function listDeployFiles(sysroot: string) {
+/** All that is beside deployments, and they themselves. */
+export async function listDeployFiles(sysroot: string) {
   const top = join(sysroot, "ostree/deploy");
   const files = [];
   for (const stateroot of await readNamesIfAny(top)) {
