@@ -2,7 +2,9 @@
 import { createHash } from "node:crypto";
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
+import { kindOf } from "../../src/errors.ts";
 import { objectPath, parseCommit } from "../../src/ostree/objects.ts";
+import { requireWhole } from "../../src/repository/whole-commit.ts";
 
 export interface Facts {
   /** Commits by the refs that name them. */
@@ -21,8 +23,10 @@ export interface Facts {
   readonly stagedName: string;
   /** Names that no finished verb leaves. */
   readonly leftovers: readonly string[];
-  /** Refs of commits that lack objects. */
+  /** Refs of commits of which ostree believes that they lack objects. */
   readonly partial: readonly string[];
+  /** Those of them that do. */
+  readonly lacking: readonly string[];
 }
 
 export function readFacts({
@@ -35,8 +39,9 @@ export function readFacts({
   const repo = join(sysroot, "ostree/repo");
   const { entries, listed } = readBootEntries(sysroot);
   const staged = readStaged(run);
+  const partial = findPartial(repo);
   return {
-    refs: mapRefs(repo, (ref, commit) => describeCommit(repo, ref, commit)),
+    refs: withoutBootVersion(mapRefs(repo, (ref, commit) => describeCommit(repo, ref, commit))),
     entries,
     listed,
     deployments: readDeployments(join(sysroot, "ostree/deploy/default/deploy")),
@@ -47,7 +52,8 @@ export function readFacts({
       ...readLeftovers(sysroot),
       ...namesIn(join(run, "bootc")).map((it) => `run/bootc/${it}`),
     ],
-    partial: findPartial(repo),
+    partial: partial.map(({ ref }) => ref),
+    lacking: partial.filter(({ commit }) => lacksObjects(repo, commit)).map(({ ref }) => ref),
   };
 }
 
@@ -76,9 +82,38 @@ function mapRefs(
   return refs;
 }
 
-function findPartial(repo: string): readonly string[] {
+/** Which of the boot versions the deployments' refs have, does not matter, but there is to be only one. */
+function withoutBootVersion(refs: Record<string, string>): Record<string, string> {
+  const versions = new Set(
+    Object.keys(refs).flatMap((it) => /^ostree\/[01]\/[01]\//.exec(it) ?? []),
+  );
+  const [version] = versions;
+  if (version === undefined || versions.size > 1) return refs;
+  return Object.fromEntries(
+    Object.entries(refs).map(([ref, commit]) => [ref.replace(version, "ostree/*/*/"), commit]),
+  );
+}
+
+function findPartial(repo: string) {
   const refs = Object.entries(mapRefs(repo, (_, commit) => commit));
-  return refs.filter(([, commit]) => existsSync(markOf(repo, commit))).map(([ref]) => ref);
+  return refs
+    .filter(([, commit]) => existsSync(markOf(repo, commit)))
+    .map(([ref, commit]) => ({ ref, commit }));
+}
+
+/** ostree removes its mark after it has given the ref its name. */
+function lacksObjects(repo: string, commit: string): boolean {
+  const pathOf = (): string => {
+    throw new Error("unreachable: there is no scratch repository");
+  };
+  try {
+    const places = { repo, scratch: { pathOf }, scratched: new Set<string>() };
+    requireWhole(places, commit, { known: [], reached: new Set() });
+    return false;
+  } catch (error) {
+    if (kindOf(error) === "integrity") return true;
+    throw error;
+  }
 }
 
 const markOf = (repo: string, commit: string) => join(repo, `state/${commit}.commitpartial`);
@@ -174,6 +209,8 @@ function readLeftovers(sysroot: string): readonly string[] {
   for (const it of namesIn(join(sysroot, "ostree"))) found.push(`ostree/${it}`);
   for (const it of namesIn(join(sysroot, "ostree/deploy/default")))
     found.push(`ostree/deploy/default/${it}`);
+  const deployments = "ostree/deploy/default/deploy";
+  for (const it of namesIn(join(sysroot, deployments))) found.push(join(deployments, it));
   return found
     .filter((it) => !isMarkOfGarbage(sysroot, it))
     .filter((it) => !OF_OSTREE.test(it) && !ALWAYS.has(it.slice(own.length + 1)))

@@ -57,6 +57,7 @@ const BEFORE: Facts = {
   stagedName: "",
   leftovers: [],
   partial: [],
+  lacking: [],
 };
 const AFTER: Facts = {
   ...BEFORE,
@@ -86,8 +87,13 @@ test.each<{ what: string; found: Partial<Facts>; want: readonly string[] }>([
     want: ["the ref ostree/container/image/a is 3"],
   },
   {
-    what: "a commit in part",
+    what: "a whole commit with ostree's mark of one in part",
     found: { partial: ["ostree/container/image/a"] },
+    want: [],
+  },
+  {
+    what: "a commit in part",
+    found: { partial: ["ostree/container/image/a"], lacking: ["ostree/container/image/a"] },
     want: ["the ref ostree/container/image/a names a commit that lacks objects"],
   },
 ])("what is visible: $what", ({ found, want }) => {
@@ -97,13 +103,15 @@ test.each<{ what: string; found: Partial<Facts>; want: readonly string[] }>([
 test("success is the new state, and so is the run after a failure, with nothing left", () => {
   expect(judgeDone(AFTER, EXPECTED)).toEqual([]);
   expect(judgeDone(BEFORE, EXPECTED)).not.toEqual([]);
-  expect(judgeRerun(AFTER, EXPECTED)).toEqual([]);
-  expect(judgeRerun({ ...AFTER, leftovers: ["tmp/x"] }, EXPECTED)).toEqual(["leftovers: +tmp/x"]);
+  expect(judgeRerun(AFTER, EXPECTED, BEFORE)).toEqual([]);
+  expect(judgeRerun({ ...AFTER, leftovers: ["tmp/x"] }, EXPECTED, BEFORE)).toEqual([
+    "leftovers: +tmp/x",
+  ]);
 });
 
 test("a reboot of which nobody is told is noticed", () => {
   const expected = { ...EXPECTED, after: { ...AFTER, told: "reboot" } };
-  expect(judgeRerun({ ...AFTER, told: "" }, expected)).toEqual(["told: +, -reboot"]);
+  expect(judgeRerun({ ...AFTER, told: "" }, expected, BEFORE)).toEqual(["told: +, -reboot"]);
   expect(judgeDone({ ...AFTER, told: "" }, expected)).toEqual(["told: +, -reboot"]);
   // A kill may have come before that.
   expect(judgeVisible({ ...AFTER, told: "" }, expected)).toEqual([]);
@@ -114,5 +122,14 @@ test("a verb that changes back what it did must not fail after it", () => {
   const toggle = { before: BEFORE, after: swapped, isToggle: true };
   expect(judgeFailed(swapped, toggle)).toEqual(["failed, but has taken effect"]);
   expect(judgeFailed(BEFORE, toggle)).toEqual([]);
-  expect(judgeRerun(BEFORE, toggle)).toEqual([]);
+  expect(judgeRerun(BEFORE, toggle, swapped)).toEqual([]);
+});
+
+test("a verb that does the same once more may do so only after it has taken effect", () => {
+  const once = { ...BEFORE, entries: { "ostree-1.conf": "one", "ostree-2.conf": "one" } };
+  const twice = { ...once, entries: { ...once.entries, "ostree-3.conf": "one" } };
+  const expected = { before: BEFORE, after: once, isToggle: false, twice };
+  expect(judgeRerun(twice, expected, once)).toEqual([]);
+  expect(judgeRerun(once, expected, once)).toEqual([]);
+  expect(judgeRerun(twice, expected, BEFORE)).not.toEqual([]);
 });

@@ -16,6 +16,8 @@ export interface Expected {
   readonly after: Facts;
   /** The verb changes back what it did, when it is run again. */
   readonly isToggle: boolean;
+  /** After a second run of a verb that does the same once more. */
+  readonly twice?: Facts;
 }
 
 const { ENOSPC, EDQUOT } = constants.errno;
@@ -62,7 +64,7 @@ export function judgeVisible(found: Facts, { before, after }: Expected): readonl
       const isOurs = /^ostree\/container\/(image|blob)\//.test(ref);
       return isKnown || !isOurs ? [] : [`the ref ${ref} is ${commit}`];
     }),
-    ...found.partial.map((it) => `the ref ${it} names a commit that lacks objects`),
+    ...found.lacking.map((it) => `the ref ${it} names a commit that lacks objects`),
   ];
 }
 
@@ -71,9 +73,13 @@ export function judgeFailed(
   found: Facts,
   { before, after, isToggle }: Expected,
 ): readonly string[] {
-  const isDone = JSON.stringify(found.entries) === JSON.stringify(after.entries);
+  const isDone = hasEntriesOf(found, after);
   const isSame = JSON.stringify(before.entries) === JSON.stringify(after.entries);
   return isToggle && isDone && !isSame ? ["failed, but has taken effect"] : [];
+}
+
+export function hasEntriesOf(one: Facts, other: Facts): boolean {
+  return JSON.stringify(one.entries) === JSON.stringify(other.entries);
 }
 
 const VISIBLE = [
@@ -89,9 +95,15 @@ export function judgeDone(found: Facts, { after }: Expected): readonly string[] 
   return VISIBLE.flatMap((key) => describeDifference(key, found, [after]));
 }
 
-/** After the next run, nothing is left of the disturbance. */
-export function judgeRerun(found: Facts, { before, after, isToggle }: Expected): readonly string[] {
-  const wanted = isToggle ? [after, before] : [after];
+/** After the next run, which found what the disturbance had left, nothing is left of it. */
+export function judgeRerun(
+  found: Facts,
+  { before, after, isToggle, twice }: Expected,
+  left: Facts,
+): readonly string[] {
+  // A verb that is killed after its work, did not say so, and nobody asks it whether it has been done.
+  const repeated = twice !== undefined && hasEntriesOf(left, after) ? [twice] : [];
+  const wanted = isToggle ? [after, before] : [...repeated, after];
   return [...VISIBLE, "leftovers" as const, "partial" as const].flatMap((key) =>
     describeDifference(key, found, wanted),
   );

@@ -8,6 +8,8 @@ export interface Scenario {
   prepare(host: SimulatedHost, executable: string): void;
   /** The verb changes back what it did, when it is run again. */
   readonly isToggle?: boolean;
+  /** The verb does the same once more, when it is run again. */
+  readonly isRepeatable?: boolean;
   /** A shell command, in the booted machine or, before there is one, outside. */
   command(host: SimulatedHost): { readonly words: string; readonly isBooted: boolean };
 }
@@ -46,6 +48,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   deploy: {
     about: "`image deploy` on an empty disk",
+    isRepeatable: true,
     prepare: () => {},
     command: (host) => outside(deployWords(host, 1)),
   },

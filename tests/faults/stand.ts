@@ -9,6 +9,7 @@ import { trixieOstree } from "../repo/ostree-versions.ts";
 import { makeHost, type SimulatedHost } from "../repo/simulated-boot.ts";
 import { type Facts, readFacts } from "./facts.ts";
 import { makeImages } from "./images.ts";
+import { takeImprint } from "./imprint.ts";
 import type { View } from "./look.ts";
 import { SCENARIOS, type Scenario } from "./scenarios.ts";
 import { type Aim, AT, type CountedCall, SHARED_BYTES, type SupervisorData } from "./shared.ts";
@@ -51,6 +52,8 @@ export interface Stand {
   /** Runs the verb. */
   run(disturbance: Disturbance, options?: RunOptions): Promise<Run>;
   facts(): Facts;
+  /** Names all that is on the disk. */
+  imprint(): string;
   close(): Promise<void>;
 }
 
@@ -76,6 +79,7 @@ export async function openStand(name: string, executable?: string): Promise<Stan
     run: (disturbance, options = {}) =>
       threads.run(commandOf(scenario, host, program), { ...disturbance, ...options }),
     facts: () => readFacts(host),
+    imprint: () => takeImprint(PLACE),
     async close() {
       await threads.end();
       sh('umount "$2"; umount "$1"', BASE, PLACE);

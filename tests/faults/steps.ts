@@ -21,7 +21,10 @@ export const KINDS = {
   full: { about: "from the call on, the disk is full", errno: ENOSPC, isLasting: true },
   "read-only": { about: "from the call on, the disk is read-only", errno: EROFS, isLasting: true },
   stops: { about: "no disturbance; a look before each call at what SIGKILL would leave", errno: 0 },
-  kills: { about: "a row of kills, each of the run after the one before", errno: 0 },
+  kills: {
+    about: "a row of kills: at the call, and of the runs after it at random calls",
+    errno: 0,
+  },
 } as const satisfies Readonly<Record<string, How>>;
 
 export type Kind = keyof typeof KINDS;
@@ -36,7 +39,7 @@ export function howOf(kind: Kind): How {
 export interface Step {
   readonly scenario: string;
   readonly kind: Kind;
-  /** The call, from 1; for a row of kills, its seed. */
+  /** The call, from 1; for a row of kills, the first of them, and its seed. */
   readonly number: number;
   /** Names the call instead of its number, which is 0 then. */
   readonly aim?: Aim;

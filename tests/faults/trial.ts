@@ -1,9 +1,11 @@
 // Tries one step: disturbs the verb, looks at what is left, and runs the verb again.
 
 import { createRandom } from "../repo/images/random.ts";
+import type { Facts } from "./facts.ts";
 import { fsck } from "./fsck.ts";
 import {
   type Expected,
+  hasEntriesOf,
   judgeDone,
   judgeFailed,
   judgeMessage,
@@ -25,8 +27,18 @@ export interface Tried extends Step {
   readonly status: number | null;
   /** What it said last. */
   readonly said: string;
+  /** An earlier step had left an equal disk, from which the verb was run again. */
+  readonly isRepeated: boolean;
   readonly problems: readonly string[];
   readonly ms: number;
+}
+
+/** What is known of a disk. */
+interface Disk {
+  readonly facts: Facts;
+  fsck?: readonly string[];
+  /** What was wrong after the verb had been run again from there. */
+  rerun?: readonly string[];
 }
 
 export interface Bench {
@@ -34,11 +46,13 @@ export interface Bench {
   readonly expected: Expected;
   /** All calls of the verb when nothing disturbs it. */
   readonly calls: readonly CountedCall[];
+  /** Disks that were judged, by their imprints. */
+  readonly known: Map<string, Disk>;
 }
 
 const UNDISTURBED = { step: 0, errno: 0, isLasting: false };
-/** Runs in a row of kills. */
-const ROW = 10;
+/** Kills in a row. */
+const ROW = 3;
 
 /** Finds out what the verb does when nothing disturbs it. */
 export async function openBench(scenario: string, stand: Stand): Promise<Bench> {
@@ -46,16 +60,24 @@ export async function openBench(scenario: string, stand: Stand): Promise<Bench> 
   const before = stand.facts();
   const { status, stderr, calls } = await stand.run(UNDISTURBED, { isTraced: true });
   if (status !== 0) throw new Error(`${scenario} fails when nothing disturbs it: ${stderr}`);
-  const isToggle = SCENARIOS[scenario]?.isToggle === true;
-  return { stand, expected: { before, after: stand.facts(), isToggle }, calls };
+  const { isToggle = false, isRepeatable = false } = SCENARIOS[scenario] ?? {};
+  const expected = { before, after: stand.facts(), isToggle };
+  const twice = isRepeatable ? { twice: await repeat(stand) } : {};
+  return { stand, expected: { ...expected, ...twice }, calls, known: new Map() };
+}
+
+async function repeat(stand: Stand): Promise<Facts> {
+  await stand.run(UNDISTURBED);
+  return stand.facts();
 }
 
 export async function tryStep(bench: Bench, step: Step): Promise<Tried> {
   const startedAt = performance.now();
   bench.stand.reset();
-  const { run, fired, problems } = await tryOnce(bench, step);
+  const { run, fired, disk, problems } = await tryOnce(bench, step);
   const call = run.calls[0];
-  const rerun = fired === 0 || step.kind === "stops" ? [] : await runAgain(bench, step);
+  const isRepeated = disk?.rerun !== undefined;
+  const rerun = disk === undefined ? [] : await runAgain(bench, disk);
   return {
     ...step,
     fired,
@@ -64,12 +86,21 @@ export async function tryStep(bench: Bench, step: Step): Promise<Tried> {
     place: shorten(bench, call?.place ?? ""),
     status: run.status,
     said: step.kind === "stops" ? `${run.views.length} views` : shorten(bench, lastSaid(run)),
+    isRepeated,
     problems: [...problems, ...rerun],
     ms: Math.round(performance.now() - startedAt),
   };
 }
 
-async function tryOnce(bench: Bench, step: Step) {
+interface Tries {
+  readonly run: Run;
+  readonly fired: number;
+  /** What is left, if the verb is to be run again from there. */
+  readonly disk?: Disk;
+  readonly problems: readonly string[];
+}
+
+async function tryOnce(bench: Bench, step: Step): Promise<Tries> {
   switch (step.kind) {
     case "kills":
       return await killInARow(bench, step);
@@ -81,7 +112,7 @@ async function tryOnce(bench: Bench, step: Step) {
 }
 
 /** Stops before each call, and judges what SIGKILL would leave there. */
-async function stopEverywhere({ stand, expected }: Bench) {
+async function stopEverywhere({ stand, expected }: Bench): Promise<Tries> {
   const run = await stand.run(UNDISTURBED, { isWatched: true });
   const problems = run.views.flatMap(({ before, facts, fsck }) =>
     [...judgeVisible(facts, expected), ...fsck].map((it) => `before call ${before}: ${it}`),
@@ -92,50 +123,68 @@ async function stopEverywhere({ stand, expected }: Bench) {
   return { run, fired: run.count, problems: [...failure, ...problems] };
 }
 
-async function disturb(bench: Bench, { kind, number, aim }: Step) {
+async function disturb(bench: Bench, { kind, number, aim }: Step): Promise<Tries> {
   const { stand, expected } = bench;
   const { errno, isLasting = false } = howOf(kind);
   const run = await stand.run({ step: number, aim, errno, isLasting });
   if (run.fired === 0) return { run, fired: 0, problems: [] };
-  const facts = stand.facts();
+  const disk = look(bench);
+  const { facts } = disk;
   const problems = [
     ...(errno === 0 ? [] : judgeMessage(run, errno)),
     ...judgeVisible(facts, expected),
     ...(run.status === 0 ? judgeDone(facts, expected) : []),
     ...(errno !== 0 && run.status !== 0 ? judgeFailed(facts, expected) : []),
-    ...fsckOf(bench),
+    ...fsckOf(bench, disk),
   ];
-  return { run, fired: run.fired, problems };
+  return { run, fired: run.fired, disk, problems };
 }
 
-/** Every run is killed at a random call, until one of them ends. */
-async function killInARow(bench: Bench, { number }: Step) {
+/** Kills the verb at the call, and what is started again at random calls, until a run ends or would do it twice. */
+async function killInARow(bench: Bench, { number }: Step): Promise<Tries> {
+  const { stand, expected } = bench;
   const random = createRandom(number);
   let fired = 0;
   const problems: string[] = [];
-  for (;;) {
-    const run = await bench.stand.run({
-      step: 1 + random(bench.calls.length),
-      errno: 0,
-      isLasting: false,
-    });
+  for (let step = number; ; step = 1 + random(bench.calls.length)) {
+    const run = await stand.run({ step, errno: 0, isLasting: false });
     fired += run.fired;
-    problems.push(...judgeVisible(bench.stand.facts(), bench.expected));
-    if (run.fired === 0 || fired === ROW) return { run, fired, problems };
+    if (fired === 0) return { run, fired, problems };
+    const disk = look(bench);
+    problems.push(...judgeVisible(disk.facts, expected));
+    const isRepeated = expected.twice !== undefined && hasEntriesOf(disk.facts, expected.after);
+    if (run.fired === 0 || fired === ROW || isRepeated) return { run, fired, disk, problems };
   }
 }
 
-async function runAgain(bench: Bench, { kind }: Step): Promise<readonly string[]> {
+/** From equal disks, it does the same, so it is run once from each. */
+async function runAgain(bench: Bench, disk: Disk): Promise<readonly string[]> {
+  disk.rerun ??= await judgeNextRun(bench, disk.facts);
+  return disk.rerun;
+}
+
+async function judgeNextRun(bench: Bench, left: Facts): Promise<readonly string[]> {
   const { stand, expected } = bench;
   const { status, stdout, stderr } = await stand.run(UNDISTURBED);
   if (status !== 0)
     return [`run again, it ended with ${status}: ${`${stdout}${stderr}`.trim().slice(-800)}`];
-  const differences = judgeRerun(stand.facts(), expected).map((it) => `run again: ${it}`);
-  return [...differences, ...(kind === "kills" ? fsckOf(bench) : [])];
+  const disk = look(bench);
+  const differences = judgeRerun(disk.facts, expected, left).map((it) => `run again: ${it}`);
+  return [...differences, ...fsckOf(bench, disk)];
 }
 
-function fsckOf({ stand: { host } }: Bench): readonly string[] {
-  return fsck(host.repo, host.version.env);
+/** The disk as it is now. */
+function look({ stand, known }: Bench): Disk {
+  const imprint = stand.imprint();
+  const disk = known.get(imprint) ?? { facts: stand.facts() };
+  known.set(imprint, disk);
+  return disk;
+}
+
+/** Of the disk, which must be as it was when it was looked at. */
+function fsckOf({ stand: { host } }: Bench, disk: Disk): readonly string[] {
+  disk.fsck ??= fsck(host.repo, host.version.env);
+  return disk.fsck;
 }
 
 function lastSaid({ stdout, stderr }: Run): string {
