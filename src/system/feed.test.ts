@@ -37,6 +37,17 @@ test("a program that gives up is reported with its status and output, whatever t
   expect(failure.message).toBe("`sh -c 'echo no >&2; exit 3'` failed with status 3: no");
 });
 
+test.each([
+  { said: "error: fchmod: No space left on device", kind: "space" },
+  { said: "error: fsync: Input/output error", kind: "failed" },
+])("a program that a disk refuses has a kind and a hint: $said", async ({ said, kind }) => {
+  const program = { program: "sh", args: ["-c", 'echo "$0" >&2; exit 1', said] };
+  await expect(feed(ctx, program, batches())).rejects.toMatchObject({
+    kind,
+    hint: expect.stringMatching(/./),
+  });
+});
+
 test("a missing program is its own message", async () => {
   const failure = await feed(ctx, { program: "no-such-program", args: [] }, stalled()).catch(
     (it) => it,

@@ -1,7 +1,7 @@
 // Feeds a stream to a program. If the stream fails, the program dies before it can take the end for success.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { BootcError, errnoOf } from "../errors.ts";
+import { BootcError, diskFailure, errnoOf } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { endingWithUs, isMissingProgram } from "./ends-with-us.ts";
 import { formatCommand } from "./quote.ts";
@@ -41,7 +41,9 @@ export async function feed(
   ctx.signal.throwIfAborted();
   if (end.status === 0) return end.stdout;
   throw new BootcError(`\`${formatCommand(program, args)}\` ${describeEnd(end)}`, {
-    ...(end.isMissing ? { hint: `install \`${program}\`, or check PATH` } : {}),
+    ...(end.isMissing
+      ? { hint: `install \`${program}\`, or check PATH` }
+      : diskFailure(end.stderr.split("\n").at(-1) ?? "")),
   });
 }
 

@@ -36,6 +36,15 @@ test.each([
   expect(error).toMatchObject({ kind, hint: expect.any(String) });
 });
 
+test("what GLib says of its own is not part of the error", async () => {
+  const log = "(ostree admin cleanup:44): OSTree-WARNING **: 05:59:16.133: Failed to clean up";
+  const failing = (said: string) => ctx.read("sh", ["-c", 'printf "$0" >&2; exit 1', said]);
+  await expect(failing(`\n${log}\nerror: fsync\n`)).rejects.toThrow(
+    / failed with status 1: error: fsync$/,
+  );
+  await expect(failing(`\n${log}\n`)).rejects.toThrow("Failed to clean up");
+});
+
 test("a missing program is its own message", async () => {
   const error = await ctx.read("no-such-program-here", []).catch((it) => it);
   expect(error.message).toBe("`no-such-program-here`: not found");

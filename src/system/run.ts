@@ -176,15 +176,23 @@ function describeFailure(command: Started, result: Ended): BootcError {
       hint: `install \`${command.program}\`, or check PATH`,
     });
   }
-  const lines = String(result.stderr ?? "")
-    .trimEnd()
-    .split("\n")
-    .slice(-STDERR_LINES);
+  const lines = linesOf(String(result.stderr ?? "")).slice(-STDERR_LINES);
   const said = lines.join("\n") === "" ? "" : `: ${lines.join("\n")}`;
   return new BootcError(
     `\`${formatCommand(command.program, command.args)}\` ${describeEnd(result)}${said}`,
     diskFailure(lines.at(-1) ?? ""),
   );
+}
+
+/** What GLib says on its own, as in `(ostree:44): OSTree-WARNING **: 05:59:16.133: …`. */
+const GLIB_LOG = /^\([^)]+:\d+\): \S+ \*\*: /;
+
+/** An empty line comes before each of GLib's; the program's own error says more than they do. */
+function linesOf(stderr: string): readonly string[] {
+  const lines = stderr.trimEnd().split("\n");
+  if (!lines.some((it) => GLIB_LOG.test(it))) return lines;
+  const own = lines.filter((it) => it !== "" && !GLIB_LOG.test(it));
+  return own.length === 0 ? lines : own;
 }
 
 function describeEnd(result: Ended): string {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
+import { BootcError } from "../../errors.ts";
 import { parseDirtree } from "../../ostree/dirtree.ts";
 import { objectPath, parseCommit, sha256, textMetadata } from "../../ostree/objects.ts";
 import { PENDING_PREFIX, pendingRef } from "../../ostree/ref-names.ts";
@@ -217,6 +218,13 @@ test("without an end marker a layer is taken only where its diff-id proves it wh
     cause: { message: "the layer's tar has no end marker" },
   });
   await expect(bed.import("derived", tar, { diffId: digestOf(tar) })).resolves.toBeDefined();
+});
+
+test("a disk that fails under ostree does not make the layer a damaged one", async () => {
+  const fail = new BootcError("error: ostree-tar: Writing content object: Input/output error");
+  const bed = await makeBed({ fail });
+  const layer = bed.import("commit", tarOfEntries(...META));
+  await expect(layer).rejects.toMatchObject({ kind: "failed" });
 });
 
 test.each([

@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { BootcError, type ErrorKind, kindOf } from "../../errors.ts";
+import { BootcError, diskFailure, type ErrorKind, kindOf } from "../../errors.ts";
 import type { LayerKind } from "../../image/layer-kinds.ts";
 import { isOutOfRoom } from "../../programs/ostree/repo.ts";
 import { rejectLayer } from "../../repository/pending.ts";
@@ -87,9 +87,10 @@ export async function importLayer(ctx: Context, request: LayerImport): Promise<I
   }
 }
 
-/** ostree's own refusals of a tar, by what it says; a full disk by its words. */
+/** ostree's own refusals of a tar, by what it says; what disks refuse has its kind already. */
 function kindOfFailure(cause: unknown): { kind?: ErrorKind } {
   if (kindOf(cause) !== "failed" || !(cause instanceof BootcError)) return {};
+  if (diskFailure(cause.message) !== undefined) return {};
   if (isOutOfRoom(cause)) return { kind: "space" };
   const isRefusal =
     /ended by SIGABRT|Invalid argument|not supported|too long|[Tt]ar|archive|[Xx]attr|hardlink|Unsupported/;

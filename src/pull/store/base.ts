@@ -1,5 +1,5 @@
 // Where the metadata objects of an encapsulated commit go, and how the commit becomes visible with them.
-import { BootcError } from "../../errors.ts";
+import { BootcError, diskFailure } from "../../errors.ts";
 import type { ObjectKind } from "../../ostree/objects.ts";
 import { pendingRef } from "../../ostree/ref-names.ts";
 import { rejectLayer } from "../../repository/pending.ts";
@@ -51,7 +51,9 @@ export async function createOstreeBase(
   };
 }
 
+/** What a disk refuses also names objects. */
 function explainIncomplete(cause: unknown): never {
+  if (diskFailure(String(cause)) !== undefined) throw cause;
   if (!/object|[Cc]orrupt|checksum|No such/.test(String(cause))) throw cause;
   throw new BootcError("the base commit is not complete", { kind: "integrity", cause });
 }
