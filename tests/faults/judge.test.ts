@@ -38,6 +38,13 @@ test.each([
     errno: EIO,
     want: ["said `defect of bootc`"],
   },
+  {
+    what: "ostree's wrong reason",
+    status: 1,
+    stderr: "error: Opening lock file (null)/.lock failed: No such file or directory\n",
+    errno: ENOSPC,
+    want: [],
+  },
 ])("a message: $what", ({ status, stderr, errno, want }) => {
   expect(judgeMessage({ status, signal: null, stdout: "", stderr }, errno)).toEqual(want);
 });
@@ -66,6 +73,7 @@ const AFTER: Facts = {
   staged: "two",
   stagedName: "2.*",
 };
+const QUIET = { stderr: "" };
 const EXPECTED = { before: BEFORE, after: AFTER, isToggle: false };
 
 test.each<{ what: string; found: Partial<Facts>; want: readonly string[] }>([
@@ -101,8 +109,8 @@ test.each<{ what: string; found: Partial<Facts>; want: readonly string[] }>([
 });
 
 test("success is the new state, and so is the run after a failure, with nothing left", () => {
-  expect(judgeDone(AFTER, EXPECTED)).toEqual([]);
-  expect(judgeDone(BEFORE, EXPECTED)).not.toEqual([]);
+  expect(judgeDone(AFTER, EXPECTED, QUIET)).toEqual([]);
+  expect(judgeDone(BEFORE, EXPECTED, QUIET)).not.toEqual([]);
   expect(judgeRerun(AFTER, EXPECTED, BEFORE)).toEqual([]);
   expect(judgeRerun({ ...AFTER, leftovers: ["tmp/x"] }, EXPECTED, BEFORE)).toEqual([
     "leftovers: +tmp/x",
@@ -112,7 +120,7 @@ test("success is the new state, and so is the run after a failure, with nothing 
 test("a reboot of which nobody is told is noticed", () => {
   const expected = { ...EXPECTED, after: { ...AFTER, told: "reboot" } };
   expect(judgeRerun({ ...AFTER, told: "" }, expected, BEFORE)).toEqual(["told: +, -reboot"]);
-  expect(judgeDone({ ...AFTER, told: "" }, expected)).toEqual(["told: +, -reboot"]);
+  expect(judgeDone({ ...AFTER, told: "" }, expected, QUIET)).toEqual(["told: +, -reboot"]);
   // A kill may have come before that.
   expect(judgeVisible({ ...AFTER, told: "" }, expected)).toEqual([]);
 });
@@ -123,6 +131,11 @@ test("a verb that changes back what it did must not fail after it", () => {
   expect(judgeFailed(swapped, toggle)).toEqual(["failed, but has taken effect"]);
   expect(judgeFailed(BEFORE, toggle)).toEqual([]);
   expect(judgeRerun(BEFORE, toggle, swapped)).toEqual([]);
+  const told = { ...toggle, after: { ...swapped, told: "reboot" } };
+  expect(judgeDone(swapped, told, QUIET)).toEqual(["told: +, -reboot"]);
+  expect(judgeDone(swapped, told, { stderr: "note: not everybody could be told: full\n" })).toEqual(
+    [],
+  );
 });
 
 test("a verb that does the same once more may do so only after it has taken effect", () => {

@@ -133,14 +133,14 @@ async function disturb(bench: Bench, { kind, number, aim }: Step): Promise<Tries
   const problems = [
     ...(errno === 0 ? [] : judgeMessage(run, errno)),
     ...judgeVisible(facts, expected),
-    ...(run.status === 0 ? judgeDone(facts, expected) : []),
+    ...(run.status === 0 ? judgeDone(facts, expected, run) : []),
     ...(errno !== 0 && run.status !== 0 ? judgeFailed(facts, expected) : []),
     ...fsckOf(bench, disk),
   ];
   return { run, fired: run.fired, disk, problems };
 }
 
-/** Kills the verb at the call, and what is started again at random calls, until a run ends or would do it twice. */
+/** Kills the verb at the call, and its next runs at random calls, until one ends or would do it twice. */
 async function killInARow(bench: Bench, { number }: Step): Promise<Tries> {
   const { stand, expected } = bench;
   const random = createRandom(number);
