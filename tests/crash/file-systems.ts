@@ -107,16 +107,33 @@ export async function attach(path: string, part: Part): Promise<string> {
 
 /**
  * Detaches the loop devices of files below `dir`. Ctrl-C also ends the programs that would have done it; a device that is
- * mounted goes with its mount.
+ * mounted goes with its mount. Files count by what they are: once the mount namespace has ended in which a device was
+ * attached, the kernel gives only a part of the path.
  */
 export async function detachBelow(dir: string): Promise<void> {
-  const listed = await sh("losetup", ["--list", "--noheadings", "--output", "NAME,BACK-FILE"]);
+  const files = await identifyFiles(dir);
+  const columns = "NAME,BACK-MAJ:MIN,BACK-INO";
+  const listed = await sh("losetup", ["--list", "--noheadings", "--output", columns]);
   for (const line of listed.split("\n")) {
-    const [, device, file = ""] = /^(\S+)\s+(.*)$/.exec(line.trim()) ?? [];
-    if (device !== undefined && file.startsWith(`${dir}/`)) {
+    const [device, ...identity] = line.trim().split(/\s+/);
+    if (device !== undefined && files.has(identity.join(" "))) {
       await attempt("losetup", ["--detach", device]);
     }
   }
+}
+
+/** The files below `dir`, by device and inode, as losetup prints these. */
+async function identifyFiles(dir: string): Promise<ReadonlySet<string>> {
+  const printed = await sh("find", [dir, "-xdev", "-type", "f", "-printf", "%D %i\n"]);
+  const lines = printed.split("\n").filter((it) => it !== "");
+  return new Set(
+    lines.map((it) => {
+      const [device = 0, inode = 0] = it.split(" ").map(Number);
+      const major = (device >> 8) & 0xfff;
+      const minor = (device & 0xff) | ((device >> 12) & 0xfff00);
+      return `${major}:${minor} ${inode}`;
+    }),
+  );
 }
 
 /**
