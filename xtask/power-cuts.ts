@@ -1,7 +1,7 @@
 // `xtask power-cuts`: cuts a virtual machine's power during updates, again and again.
 import { defineTask } from "./task.ts";
 
-const OPTIONS = ["count", "seed", "mode", "journal", "slot"] as const;
+const OPTIONS = ["count", "seed", "mode", "journal", "slot", "cell"] as const;
 
 export const task = defineTask({
   declare: (command) =>
@@ -14,7 +14,8 @@ export const task = defineTask({
         "file of results, which each run continues",
         "target/vm/power-cuts.jsonl",
       )
-      .option("--slot <number>", "0 to 3; simultaneous runs need different ones", "1")
+      .option("--cell <name>", "cut a machine with EFI, one of tests/vm/uefi/cells.ts")
+      .option("--slot <number>", "0 to 6; simultaneous runs need different ones", "1")
       .addHelpText("after", "\nExamples:\n  npm run xtask -- power-cuts --count 10 --seed 1"),
   async run({ ctx, top }, options) {
     const args = OPTIONS.flatMap((name) =>

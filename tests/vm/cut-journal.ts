@@ -57,7 +57,7 @@ const PHASE_SEEN: Readonly<Record<string, Phase>> = {
   stage: "stage",
   done: "stage",
   "shutting down": "finalize",
-  kernel: "first-boot",
+  "boot loader": "first-boot",
   initramfs: "first-boot",
   "user space": "first-boot",
 };

@@ -11,8 +11,22 @@ import {
   readCuts,
 } from "./cut-journal.ts";
 import { startUpgrade } from "./guest-upgrade.ts";
-import { boot, installDisk, type Lab, nextConsole, release, statusOf } from "./lab.ts";
-import { type Disk, type Machine, startMachine } from "./machine.ts";
+import { installDisk, type Lab, nextConsole, release, statusOf, type Variant } from "./lab.ts";
+import { type BootOptions, bootMachine, type Machine, startMachine } from "./machine.ts";
+
+/** What one boot of the machine is made of, under the name of its console log. */
+export type DescribeBoot = (name: string) => BootOptions | Promise<BootOptions>;
+
+/** The machine that is cut. */
+export interface CutTarget {
+  /** What its images have in addition to the updates. */
+  readonly variant: Required<Variant>;
+  /** Installs `os:latest` to it. */
+  install(lab: Lab): Promise<DescribeBoot>;
+}
+
+/** A machine whose boot loader the harness plays. */
+const HARNESS: CutTarget = { variant: { files: {}, lines: [] }, install: installForHarness };
 
 export interface CutsWish {
   readonly count: number;
@@ -20,6 +34,7 @@ export interface CutsWish {
   readonly journal: string;
   /** By default, the seed chooses. */
   readonly mode?: Mode;
+  readonly target?: CutTarget;
 }
 
 /**
@@ -28,23 +43,22 @@ export interface CutsWish {
  */
 export async function runCuts(lab: Lab, wish: CutsWish): Promise<readonly Cut[]> {
   const first = nextNumber(await readCuts(wish.journal), wish.seed);
-  await pushUpdate(lab, `cut${first - 1}`);
-  const installed = await installDisk(lab, { name: "cuts", tag: "latest", sizeGiB: 10 });
-  // The layer that can lose writes is below the disk from the first boot on.
-  const disk = { ...installed, losesUnflushed: true };
-  let machine = await boot(lab, disk, "first");
+  const target = wish.target ?? HARNESS;
+  await pushUpdate(lab, target, `cut${first - 1}`);
+  const describe = await target.install(lab);
+  let machine = await boot(describe, "first");
   const cuts: Cut[] = [];
   try {
     for (let number = first; number < first + wish.count; number += 1) {
       const aim = chooseAim(`${wish.seed}-${number}`, wish.mode);
-      let round: Round = { lab, disk, aim, number, tag: `cut${number}` };
+      let round: Round = { lab, target, describe, aim, number, tag: `cut${number}` };
       let result = await cutOnce(round, machine);
       while (isTooLate(result)) {
         process.stderr.write(
           `cut ${aim.seed}: the machine had shut down before it; again, earlier\n`,
         );
         round = sooner(round);
-        result = await cutOnce(round, await boot(lab, disk, `again-${number}`));
+        result = await cutOnce(round, await boot(describe, `again-${number}`));
       }
       cuts.push(result.cut);
       await appendCut(wish.journal, result.cut);
@@ -56,6 +70,17 @@ export async function runCuts(lab: Lab, wish: CutsWish): Promise<readonly Cut[]>
     await machine.cut();
   }
   return cuts;
+}
+
+async function installForHarness(lab: Lab): Promise<DescribeBoot> {
+  const installed = await installDisk(lab, { name: "cuts", tag: "latest", sizeGiB: 10 });
+  // The layer that can lose writes is below the disk from the first boot on.
+  const disk = { ...installed, losesUnflushed: true };
+  return (name) => ({ workDir: lab.dir, name: nextConsole(name), disk });
+}
+
+async function boot(describe: DescribeBoot, name: string): Promise<Machine> {
+  return await bootMachine(await describe(name));
 }
 
 function describeCut({ seed, phase, mode, seen, afterMs, booted, verdict, problems }: Cut): string {
@@ -100,10 +125,11 @@ function randomOf(seed: string): () => number {
 }
 
 /** An update that is large enough to interrupt: two layers that hardly compress. */
-async function pushUpdate(lab: Lab, tag: string): Promise<void> {
+async function pushUpdate(lab: Lab, { variant }: CutTarget, tag: string): Promise<void> {
   await release(lab, tag, {
-    files: { "etc/follows": `${tag}\n` },
+    files: { ...variant.files, "etc/follows": `${tag}\n` },
     lines: [
+      ...variant.lines,
       `RUN head -c 30000000 /dev/urandom > /usr/share/large-1`,
       "RUN mkdir /usr/share/many && for i in $(seq 1 1500); do echo $i > /usr/share/many/$i; done",
     ],
@@ -112,7 +138,8 @@ async function pushUpdate(lab: Lab, tag: string): Promise<void> {
 
 interface Round {
   readonly lab: Lab;
-  readonly disk: Disk;
+  readonly target: CutTarget;
+  readonly describe: DescribeBoot;
   readonly aim: Aim;
   readonly number: number;
   /** The version of the update that is cut. */
@@ -137,8 +164,8 @@ function isTooLate(result: CutResult | "too late"): result is "too late" {
 }
 
 async function cutOnce(round: Round, machine: Machine): Promise<CutResult | "too late"> {
-  const { lab, aim, number, tag } = round;
-  await pushUpdate(lab, tag);
+  const { lab, target, aim, number, tag } = round;
+  await pushUpdate(lab, target, tag);
   const mark = `${aim.seed} ${number}`;
   await machine.must(`echo '${mark}' | tee /etc/cut-mark > /var/cut-mark && sync`);
   const { status } = await statusOf(machine);
@@ -150,7 +177,7 @@ async function cutOnce(round: Round, machine: Machine): Promise<CutResult | "too
     ...{ date: new Date().toISOString(), seed: aim.seed, mode: aim.mode, phase: aim.phase },
     ...{ seen, afterMs },
   };
-  const next = await boot(lab, round.disk, `check-${number}`).catch((error: Error) => error);
+  const next = await boot(round.describe, `check-${number}`).catch((error: Error) => error);
   if (next instanceof Error) {
     const problems = [next.message];
     return { cut: { ...what, booted: "none", verdict: "failed", problems } };
@@ -224,22 +251,19 @@ async function cutShutdown({ aim }: Round, machine: Machine, afterMs: number): P
 }
 
 async function cutFirstBoot(round: Round, afterMs: number): Promise<CutMoment> {
-  const { lab, aim } = round;
-  const machine = await startMachine({
-    workDir: lab.dir,
-    name: nextConsole(`cut-boot-${round.number}`),
-    disk: round.disk,
-  });
+  const { aim, describe } = round;
+  const machine = await startMachine(await describe(`cut-boot-${round.number}`));
   await passed(afterMs);
-  const seen = (await lastUnit(machine)) ?? "kernel";
+  const seen = await lastSeen(machine);
   await cutPower(machine, aim.mode);
   // The shutdown before this boot was orderly.
   return { seen, afterMs, boots: "new" };
 }
 
-async function lastUnit(machine: Machine): Promise<string | undefined> {
+async function lastSeen(machine: Machine): Promise<string> {
   const text = await readFile(machine.consolePath, "utf8");
-  return /initrd-switch-root|Switching root/i.test(text) ? "user space" : "initramfs";
+  if (/initrd-switch-root|Switching root/i.test(text)) return "user space";
+  return /Linux version/.test(text) ? "initramfs" : "boot loader";
 }
 
 /** The only place where time alone decides when a cut comes. */

@@ -3,6 +3,10 @@ import { parseArgs } from "node:util";
 import { formatTable, MODES, readCuts } from "./cut-journal.ts";
 import { runCuts } from "./cuts.ts";
 import { missingForLab, openLab } from "./lab.ts";
+import { chosenCells } from "./uefi/cells.ts";
+import { targetOf } from "./uefi/cut-target.ts";
+import { missingForEfi } from "./uefi/firmware.ts";
+import { PACKAGES } from "./uefi/installer.ts";
 
 const { values } = parseArgs({
   options: {
@@ -11,10 +15,12 @@ const { values } = parseArgs({
     mode: { type: "string" },
     journal: { type: "string", default: "target/vm/power-cuts.jsonl" },
     slot: { type: "string", default: "1" },
+    cell: { type: "string" },
   },
 });
 
-const missing = await missingForLab();
+const [cell] = values.cell === undefined ? [] : chosenCells(values.cell);
+const missing = (await missingForLab()) ?? (cell === undefined ? undefined : await missingForEfi());
 if (missing !== undefined) throw new Error(missing);
 const mode = MODES.find((it) => it === values.mode);
 if (values.mode !== undefined && mode === undefined) throw new Error(`no mode ${values.mode}`);
@@ -22,10 +28,17 @@ const count = Number(values.count);
 const seed = values.seed ?? String(Date.now());
 process.stderr.write(`${count} cuts, seed ${seed}, journal ${values.journal}\n`);
 
+const slot = Number(values.slot);
 const lab =
-  count > 0 ? await openLab(`cuts-${values.slot}`, { slot: Number(values.slot) }) : undefined;
+  count > 0
+    ? await openLab(`cuts-${values.slot}`, { slot, packages: cell === undefined ? [] : PACKAGES })
+    : undefined;
 try {
-  const wish = { count, seed, journal: values.journal, ...(mode === undefined ? {} : { mode }) };
+  const wish = {
+    ...{ count, seed, journal: values.journal },
+    ...(mode === undefined ? {} : { mode }),
+    ...(cell === undefined ? {} : { target: targetOf(cell) }),
+  };
   if (lab !== undefined) await runCuts(lab, wish);
 } finally {
   await lab?.close();

@@ -54,7 +54,7 @@ export async function runUntilRestart(lab: Lab, name: string, efi: EfiMachine): 
   });
 }
 
-async function describeEfi(lab: Lab, name: string, efi: EfiMachine): Promise<BootOptions> {
+export async function describeEfi(lab: Lab, name: string, efi: EfiMachine): Promise<BootOptions> {
   const variables = await requireVariables(lab, efi.board);
   const pflash = "if=pflash,format=raw";
   const tpm = efi.hasTpm ? await startTpm(lab, efi.board) : [];

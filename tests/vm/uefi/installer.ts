@@ -13,6 +13,9 @@ export const PACKAGES = [
   ...["tpm2-tools", "libtss2-rc0t64", "libtss2-tcti-device0t64", "refind"],
 ];
 
+/** GRUB's service writes to its environment, and fails where a separate /boot is mounted read-only. */
+export const MASK_GRUB_COMMON = "RUN ln -s /dev/null /etc/systemd/system/grub-common.service";
+
 /** The board of the installing machine, whose TPM opens the roots that it encrypts. */
 export const INSTALLER = "installer";
 

@@ -1,0 +1,37 @@
+// Power cuts on a machine with EFI: one of the cells, installed by a running system and started by its firmware.
+import { join } from "node:path";
+import type { CutTarget, DescribeBoot } from "../cuts.ts";
+import { type Lab, newDiskFile } from "../lab.ts";
+import type { Cell } from "./cells.ts";
+import { describeEfi, forgetBoard } from "./firmware.ts";
+import { bootInstaller, INSTALLER, MASK_GRUB_COMMON, runScript } from "./installer.ts";
+
+export function targetOf(cell: Cell): CutTarget {
+  return {
+    variant: {
+      files: { "usr/lib/bootc/kargs.d/10-test.toml": 'kargs = ["console=ttyS0"]\n' },
+      lines: [MASK_GRUB_COMMON],
+    },
+    install: (lab) => installCell(lab, cell),
+  };
+}
+
+/** Installs `os:latest` as the cell says, to a disk that can lose what was not flushed. */
+async function installCell(lab: Lab, cell: Cell): Promise<DescribeBoot> {
+  const path = join(lab.dir, `${cell.name}.raw`);
+  await newDiskFile(path, 10);
+  const installer = await bootInstaller(lab, { tag: "latest" }, [path]);
+  try {
+    const script = { text: cell.script, source: "latest", target: "latest", index: 0 };
+    const ran = await runScript(lab, installer, script);
+    if (ran.status !== 0) throw new Error(`${cell.name} cannot be installed: ${ran.status}`);
+    await installer.run("systemctl poweroff", 60_000);
+    await installer.waitForEnd();
+  } finally {
+    await installer.cut();
+  }
+  const board = cell.isEncrypted ? INSTALLER : cell.name;
+  if (!cell.isEncrypted) await forgetBoard(lab, board);
+  const disk = { path, startsItself: true, losesUnflushed: true };
+  return (name) => describeEfi(lab, name, { board, disk, hasTpm: cell.isEncrypted });
+}
