@@ -5,6 +5,7 @@ import { chownSync, cpSync, existsSync, linkSync, mkdirSync, readFileSync } from
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeImageRoot } from "../../src/testing/image-root.ts";
+import { testThroughDoor } from "./door.ts";
 import { wholeSelinuxPolicy } from "./images/selinux-policy.ts";
 import { bootc, makeScratch, type Scratch } from "./program.ts";
 
@@ -98,7 +99,7 @@ test("standard output gets the same bytes, and the kernel goes to /boot", async 
   );
 });
 
-test("labels come from the policy in the image", async () => {
+testThroughDoor("labels come from the policy in the image", async () => {
   const root = await makeRoot();
   cpSync(join(wholeSelinuxPolicy(), "etc/selinux"), join(root, "etc/selinux"), { recursive: true });
   const tar = join(scratch.dir, "labels.tar");
