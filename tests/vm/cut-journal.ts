@@ -12,6 +12,8 @@ export type Mode = (typeof MODES)[number];
 
 export interface Cut {
   readonly date: string;
+  /** The machine with EFI; none for the one whose boot loader the harness plays. */
+  readonly cell?: string;
   /** Repeats the choice of phase, mode and moment. */
   readonly seed: string;
   readonly mode: Mode;
@@ -43,6 +45,11 @@ export async function readCuts(path: string): Promise<readonly Cut[]> {
     .map((line) => JSON.parse(line) as Cut);
 }
 
+/** The cuts of one machine; a journal may have those of several. */
+export function cutsOf(cuts: readonly Cut[], cell: string | undefined): readonly Cut[] {
+  return cuts.filter((it) => it.cell === cell);
+}
+
 /** The number of the next cut of `seed`, counted from 1; cuts in the journal are not repeated. */
 export function nextNumber(cuts: readonly Cut[], seed: string): number {
   const own = cuts.filter((it) => it.seed.startsWith(`${seed}-`));
@@ -57,6 +64,8 @@ const PHASE_SEEN: Readonly<Record<string, Phase>> = {
   stage: "stage",
   done: "stage",
   "shutting down": "finalize",
+  // What older journals call the boot loader.
+  kernel: "first-boot",
   "boot loader": "first-boot",
   initramfs: "first-boot",
   "user space": "first-boot",

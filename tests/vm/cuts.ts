@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import {
   appendCut,
   type Cut,
+  cutsOf,
   MODES,
   type Mode,
   nextNumber,
@@ -14,11 +15,13 @@ import { startUpgrade } from "./guest-upgrade.ts";
 import { installDisk, type Lab, nextConsole, release, statusOf, type Variant } from "./lab.ts";
 import { type BootOptions, bootMachine, type Machine, startMachine } from "./machine.ts";
 
-/** What one boot of the machine is made of, under the name of its console log. */
+/** Describes one boot of the machine; `name` is that of its console log. */
 export type DescribeBoot = (name: string) => BootOptions | Promise<BootOptions>;
 
 /** The machine that is cut. */
 export interface CutTarget {
+  /** The cell that the journal names. */
+  readonly cell?: string;
   /** What its images have in addition to the updates. */
   readonly variant: Required<Variant>;
   /** Installs `os:latest` to it. */
@@ -42,8 +45,8 @@ export interface CutsWish {
  * cut in the journal.
  */
 export async function runCuts(lab: Lab, wish: CutsWish): Promise<readonly Cut[]> {
-  const first = nextNumber(await readCuts(wish.journal), wish.seed);
   const target = wish.target ?? HARNESS;
+  const first = nextNumber(cutsOf(await readCuts(wish.journal), target.cell), wish.seed);
   await pushUpdate(lab, target, `cut${first - 1}`);
   const describe = await target.install(lab);
   let machine = await boot(describe, "first");
@@ -80,7 +83,9 @@ async function installForHarness(lab: Lab): Promise<DescribeBoot> {
 }
 
 async function boot(describe: DescribeBoot, name: string): Promise<Machine> {
-  return await bootMachine(await describe(name));
+  const machine = await bootMachine(await describe(name));
+  process.stderr.write(`${name}: ssh after ${Math.round(machine.bootMs / 1000)} s\n`);
+  return machine;
 }
 
 function describeCut({ seed, phase, mode, seen, afterMs, booted, verdict, problems }: Cut): string {
@@ -176,6 +181,7 @@ async function cutOnce(round: Round, machine: Machine): Promise<CutResult | "too
   const what = {
     ...{ date: new Date().toISOString(), seed: aim.seed, mode: aim.mode, phase: aim.phase },
     ...{ seen, afterMs },
+    ...(target.cell === undefined ? {} : { cell: target.cell }),
   };
   const next = await boot(round.describe, `check-${number}`).catch((error: Error) => error);
   if (next instanceof Error) {

@@ -1,6 +1,6 @@
 // `xtask power-cuts`: makes cuts, continues the journal, and prints the table of their phases.
 import { parseArgs } from "node:util";
-import { formatTable, MODES, readCuts } from "./cut-journal.ts";
+import { cutsOf, formatTable, MODES, readCuts } from "./cut-journal.ts";
 import { runCuts } from "./cuts.ts";
 import { missingForLab, openLab } from "./lab.ts";
 import { chosenCells } from "./uefi/cells.ts";
@@ -19,7 +19,9 @@ const { values } = parseArgs({
   },
 });
 
-const [cell] = values.cell === undefined ? [] : chosenCells(values.cell);
+const [cell, ...others] = values.cell === undefined ? [] : chosenCells(values.cell);
+if (others.length > 0) throw new Error("--cell takes one cell");
+const target = cell === undefined ? undefined : targetOf(cell);
 const missing = (await missingForLab()) ?? (cell === undefined ? undefined : await missingForEfi());
 if (missing !== undefined) throw new Error(missing);
 const mode = MODES.find((it) => it === values.mode);
@@ -37,12 +39,12 @@ try {
   const wish = {
     ...{ count, seed, journal: values.journal },
     ...(mode === undefined ? {} : { mode }),
-    ...(cell === undefined ? {} : { target: targetOf(cell) }),
+    ...(target === undefined ? {} : { target }),
   };
   if (lab !== undefined) await runCuts(lab, wish);
 } finally {
   await lab?.close();
 }
-const cuts = await readCuts(values.journal);
+const cuts = cutsOf(await readCuts(values.journal), cell?.name);
 process.stdout.write(`${formatTable(cuts)}\n`);
 if (cuts.some((it) => it.verdict === "failed")) process.exitCode = 1;

@@ -6,8 +6,15 @@ import type { Cell } from "./cells.ts";
 import { describeEfi, forgetBoard } from "./firmware.ts";
 import { bootInstaller, INSTALLER, MASK_GRUB_COMMON, runScript } from "./installer.ts";
 
+/** How the machine of a cell is cut. Those that need more than their script to be installed are refused. */
 export function targetOf(cell: Cell): CutTarget {
+  if (cell.takeover !== undefined || cell.isSigned === true) {
+    throw new Error(
+      `the power of ${cell.name} cannot be cut: choose a cell that one script installs`,
+    );
+  }
   return {
+    cell: cell.name,
     variant: {
       files: { "usr/lib/bootc/kargs.d/10-test.toml": 'kargs = ["console=ttyS0"]\n' },
       lines: [MASK_GRUB_COMMON],

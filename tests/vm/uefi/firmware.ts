@@ -1,4 +1,6 @@
 // What a machine with EFI has in addition: its firmware with variables of its own, further disks, a TPM.
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { copyFile, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Lab, nextConsole } from "../lab.ts";
@@ -99,15 +101,22 @@ export async function forgetBoard(lab: Lab, board: string): Promise<void> {
 }
 
 /** Starts the TPM of a board; it ends with the machine. */
+/** The TPM of each board that has started one, by its state. */
+const tpms = new Map<string, ChildProcess>();
+
 async function startTpm(lab: Lab, board: string): Promise<readonly string[]> {
   const state = join(boardDir(lab, board), "tpm");
   const socket = join(state, "socket");
   await mkdir(state, { recursive: true });
+  // It ends with its machine, and locks its state until then.
+  const former = tpms.get(state);
+  if (former?.exitCode === null && former.signalCode === null) await once(former, "exit");
   await rm(socket, { force: true });
   const how = ["--tpm2", "--tpmstate", `dir=${state}`, "--ctrl", `type=unixio,path=${socket}`];
-  spawnBound("swtpm", ["socket", ...how, "--terminate"], {
+  const tpm = spawnBound("swtpm", ["socket", ...how, "--terminate"], {
     stdio: ["ignore", "ignore", "inherit"],
   });
+  tpms.set(state, tpm);
   await waitFor("swtpm", 20_000, async () =>
     (await attempt("test", ["-S", socket])).status === 0 ? true : undefined,
   );
