@@ -6,7 +6,7 @@ import { ensurePrograms } from "./checks/requirements.ts";
 import { reportPath } from "./suites/counts.ts";
 import { defineTask } from "./task.ts";
 
-const PASSED_ON = ["count", "from", "only", "jobs", "timeline", "journal"] as const;
+const PASSED_ON = ["count", "from", "only", "jobs", "rounds", "timeline", "journal"] as const;
 
 export const task = defineTask({
   declare: (command) =>
@@ -22,6 +22,7 @@ export const task = defineTask({
         "only this state, with everything found on its disk, which is kept",
       )
       .option("--jobs <number>", "how many at a time", "2")
+      .option("--rounds <number>", "how often random states of each interval are chosen", "1")
       .option("--anew", "make the recordings again, although they exist")
       .option("--obeyed-flushes <number>", "as on a drive that obeys one of so many flushes", "1")
       .option("--timeline <file>", "draw the recording in this SVG")

@@ -38,6 +38,7 @@ const { values } = parseArgs({
     anew: { type: "boolean", default: false },
     executable: { type: "string", default: "target/bootc" },
     "obeyed-flushes": { type: "string", default: "1" },
+    rounds: { type: "string", default: "1" },
     timeline: { type: "string" },
     journal: { type: "string", default: "target/crash/journal.jsonl" },
     report: { type: "string" },
@@ -47,6 +48,14 @@ const { values } = parseArgs({
 const interrupt = new AbortController();
 /** As if the drive obeyed only one of so many flushes: the judge must notice. */
 const OBEYED = Math.max(1, parseCount("obeyed-flushes", values["obeyed-flushes"]));
+
+const ROUNDS = Math.max(1, parseCount("rounds", values.rounds));
+
+/** What belongs to the number of a state. */
+const OTHERWISE = [
+  ...(OBEYED === 1 ? [] : [` --obeyed-flushes ${OBEYED}`]),
+  ...(ROUNDS === 1 ? [] : [` --rounds ${ROUNDS}`]),
+].join("");
 
 /** Names of recordings, without those that this machine cannot make. */
 async function chooseRecordings(): Promise<readonly string[]> {
@@ -97,8 +106,8 @@ interface Session {
 function chooseStates(states: readonly State[]): readonly State[] {
   if (values.only !== undefined) {
     const number = parseCount("only", values.only);
-    const state = states[number];
-    if (state === undefined) throw new Error(`the recording has only ${states.length} states`);
+    const state = states.find((it) => it.number === number);
+    if (state === undefined) throw new Error(`the recording has no state ${number}`);
     return [state];
   }
   const from = parseCount("from", values.from);
@@ -110,7 +119,7 @@ async function judgeRecording(session: Session): Promise<readonly Judged[]> {
   const { name, run, journal } = session;
   const log = openDiskLog(recordingPaths(name).log, OBEYED);
   try {
-    const all = listStates(log.intervals);
+    const all = listStates(log.intervals, ROUNDS);
     const wanted = chooseStates(all);
     const isOnce = values.only !== undefined;
     const done = isOnce ? [] : await readJudged(journal, run);
@@ -124,7 +133,7 @@ async function judgeRecording(session: Session): Promise<readonly Judged[]> {
   } finally {
     log.close();
   }
-  const chosen = new Set(chooseStates(listStates(log.intervals)).map((it) => it.number));
+  const chosen = new Set(chooseStates(listStates(log.intervals, ROUNDS)).map((it) => it.number));
   return (await readJudged(journal, run)).filter((it) => chosen.has(it.number));
 }
 
@@ -184,7 +193,7 @@ function describeFailure(name: string, it: Judged): string {
   return [
     `failed: ${name} ${it.number} (${it.phase}, ${it.kind})`,
     ...it.problems.map((problem) => `  ${problem}`),
-    `  again: npm run xtask -- crash-states --recording ${name} --only ${it.number}`,
+    `  again: npm run xtask -- crash-states --recording ${name} --only ${it.number}${OTHERWISE}`,
   ].join("\n");
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Interval, Write } from "./disk-log.ts";
-import { KINDS, type Kind, keptWrites, listStates, sampleStates } from "./states.ts";
+import { KINDS, type Kind, keptWrites, listStates, type State, sampleStates } from "./states.ts";
 
 const KIB = 1024;
 
@@ -38,6 +38,26 @@ test("the number of a state is its place, and the same in a longer recording", (
   for (const state of short.filter((it) => it.interval === 1)) {
     expect(keptWrites(LARGE, state)).toEqual(keptWrites(LARGE, state));
   }
+});
+
+test("further rounds follow the first one, with other random states", () => {
+  const intervals = [ONE_SECTOR, TWO_BLOCKS, LARGE];
+  const [one, three] = [listStates(intervals), listStates(intervals, 3)];
+  expect(three.slice(0, one.length)).toEqual(one);
+  const more = three.slice(one.length);
+  const numbers = more.map((it) => it.number);
+  expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+  expect(numbers[0]).toBeGreaterThanOrEqual(one.length);
+  // Prefixes and torn sectors of the second interval and of the third, which also has torn blocks. Its ten subsets are
+  // all that there are. Of 15 prefixes that the second interval can have, the first round has most.
+  expect(more.length).toBeLessThan(2 * (12 + 14 + 12 + 12 + 14));
+  expect(more.length).toBeGreaterThan(2 * (14 + 12 + 12 + 14) - 20);
+  expect(more.some((it) => it.kind === "subset")).toBe(false);
+  const kept = (it: State) =>
+    JSON.stringify([it.interval, keptWrites(intervals[it.interval] ?? ONE_SECTOR, it)]);
+  expect(new Set(more.map(kept)).size).toBe(more.length);
+  expect(one.map(kept).filter((it) => more.map(kept).includes(it))).toEqual([]);
+  expect(more.some((it) => it.kind === "flushed" || it.kind === "one-missing")).toBe(false);
 });
 
 /** Whether `part` is within one of `writes`, at its place, with its data. */

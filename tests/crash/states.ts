@@ -1,5 +1,6 @@
 // The states in which a power cut can leave a disk: everything flushed is there, and of the writes since then, any
 // part. They are numbered, so that a recording and a number name one state for good.
+import { hash } from "node:crypto";
 import { createRandom } from "../repo/images/random.ts";
 import type { Interval, Write } from "./disk-log.ts";
 
@@ -46,19 +47,51 @@ function countKinds({ writes }: Interval): Readonly<Record<Kind, number>> {
   };
 }
 
-/** All states of a recording, in the order of its intervals; the number of each is its place. */
-export function listStates(intervals: readonly Interval[]): readonly State[] {
+const isRandom = (kind: Kind): kind is keyof typeof RANDOM => kind in RANDOM;
+
+/**
+ * All states of a recording, in the order of the intervals, and so are those of each further round, which chooses as many
+ * random states again. What a further round only repeats is left out, so that numbers have gaps there.
+ */
+export function listStates(intervals: readonly Interval[], rounds = 1): readonly State[] {
   let number = 0;
-  return intervals.flatMap((interval, i) => {
-    const counts = countKinds(interval);
-    return KINDS.flatMap((kind) =>
-      Array.from({ length: counts[kind] }, (_, index) => ({
-        ...{ number: number++, interval: i, kind },
-        index,
-      })),
-    );
+  const all = Array.from({ length: rounds }, (_, round) =>
+    intervals.flatMap((interval, i) => {
+      const counts = countKinds(interval);
+      const kinds = round === 0 ? KINDS : KINDS.filter((it) => isAgain(it, counts[it]));
+      return kinds.flatMap((kind) =>
+        Array.from({ length: counts[kind] }, (_, index) => ({
+          ...{ number: number++, interval: i, kind },
+          index: round * counts[kind] + index,
+        })),
+      );
+    }),
+  );
+  const [first = [], ...further] = all;
+  return rounds === 1 ? first : [...first, ...leaveOutRepeated(intervals, first, further.flat())];
+}
+
+function leaveOutRepeated(
+  intervals: readonly Interval[],
+  first: readonly State[],
+  further: readonly State[],
+): readonly State[] {
+  const keyOf = (state: State) => {
+    const interval = intervals[state.interval];
+    const kept = interval === undefined ? [] : keptWrites(interval, state);
+    return hash("sha1", JSON.stringify([state.interval, kept]), "base64");
+  };
+  const seen = new Set(first.map(keyOf));
+  return further.filter((it) => {
+    const key = keyOf(it);
+    const isNew = !seen.has(key);
+    seen.add(key);
+    return isNew;
   });
 }
+
+/** An interval with fewer states of a kind has hardly any other ones. */
+const isAgain = (kind: Kind, count: number) => isRandom(kind) && count === RANDOM[kind];
 
 /** The writes and parts of writes of a state's interval that are on the disk, in their order. */
 export function keptWrites(interval: Interval, state: State): readonly Write[] {
