@@ -7,8 +7,10 @@ import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { abortOnSignals, parseCount, say } from "../long-run.ts";
 import { startBar } from "../run-bar.ts";
-import { openDiskLog } from "./disk-log.ts";
-import { copyDisk, openDiskStates } from "./disk-states.ts";
+import { attempt } from "../vm/shell.ts";
+import { mountTracing, removeTraces } from "./block-trace.ts";
+import { type DiskLog, openDiskLog } from "./disk-log.ts";
+import { copyDisk } from "./disk-states.ts";
 import { detachBelow, missingForFileSystem } from "./file-systems.ts";
 import {
   appendJudged,
@@ -22,9 +24,13 @@ import {
 import { makeRecording } from "./record.ts";
 import { type Made, readMade, recordingPaths } from "./recording-file.ts";
 import { RECORDINGS } from "./recordings.ts";
+import { numberSectors } from "./sectors.ts";
+import { settlingOf } from "./settle.ts";
+import { openStateDisk } from "./state-disk.ts";
 import { listStates, type State, sampleStates } from "./states.ts";
 import { drawTimeline, findAppearances } from "./timeline.ts";
 import { type Bench, requestFor, startJudge, tryState } from "./trial.ts";
+import { createMemos, openViewer, type Viewer } from "./view.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 
@@ -143,47 +149,90 @@ interface Work {
   readonly done: readonly Judged[];
 }
 
+const TRACING = "tracing";
+
 /** Several workers take the next state in turn, each with a folder and disks of its own. */
 async function judgeAll(session: Session, { log, left, done }: Work): Promise<void> {
   const { name, made, run, executable, journal } = session;
-  const known: Bench["known"] = new Map(
-    done.filter((it) => it.problems.length === 0).map((it) => [it.view, Promise.resolve(it)]),
+  const known = new Map(
+    done.filter((it) => it.problems.length === 0 && !it.isRepaired).map((it) => [it.view, it]),
   );
+  const found: Bench["found"] = new Map();
   const queue = [...left];
   const bar = startBar(left.length);
   const top = await makeWorkDirectory();
-  const worker = async (work: string) => {
-    await mkdir(work);
-    const disks = await openDiskStates({ base: recordingPaths(name).base, log, work });
+  const worker = async (viewer: Viewer, work: string) => {
     const judge = startJudge();
-    const bench: Bench = { made, log, disks, executable, judge, work, known };
-    for (let it = queue.shift(); it !== undefined; it = queue.shift()) {
-      const judged = await tryState(bench, it);
-      // Ctrl-C also reaches the programs that judge, so this state has no result.
-      if (interrupt.signal.aborted) break;
-      await appendJudged(journal, run, judged);
-      bar.count(judged);
-      if (judged.problems.length > 0) say(describeFailure(name, judged));
-      if (values.only !== undefined) await show(bench, it);
+    const bench: Bench = { made, log, viewer, executable, judge, work, known, found };
+    try {
+      for (let it = queue.shift(); it !== undefined; it = queue.shift()) {
+        const judged = await tryState(bench, it);
+        // Ctrl-C also reaches the programs that judge, so this state has no result.
+        if (interrupt.signal.aborted) break;
+        await appendJudged(journal, run, judged);
+        bar.count(judged);
+        if (judged.problems.length > 0) say(describeFailure(name, judged));
+        if (values.only !== undefined) await show(bench, it);
+      }
+    } catch (error) {
+      queue.length = 0;
+      // Without the programs that Ctrl-C ended, judging fails; that is no result either.
+      if (!interrupt.signal.aborted) throw error;
+    } finally {
+      await judge.end();
+      await viewer.end();
     }
-    await judge.end();
-    await disks.close();
   };
   try {
-    const jobs = Math.max(1, parseCount("jobs", values.jobs));
-    await Promise.all(Array.from({ length: jobs }, (_, i) => worker(join(top, String(i)))));
+    const viewers = await openViewers(session, log, top);
+    await allEnded(viewers.map((it, i) => worker(it, join(top, String(i)))));
   } finally {
     bar.end();
+    // Removing must not reach into the kernel's files.
+    await attempt("umount", [join(top, TRACING)]);
     await detachBelow(top);
     await rm(top, { recursive: true, force: true });
   }
+}
+
+/** What a failing worker leaves is removed once the others have stopped, too. */
+async function allEnded(workers: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(workers)).find((it) => it.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}
+
+/** One for each worker. What one of them has seen, the others need not look at. */
+async function openViewers(
+  { name, made: { layout } }: Session,
+  log: DiskLog,
+  top: string,
+): Promise<readonly Viewer[]> {
+  const { base, log: logPath } = recordingPaths(name);
+  const numbers = numberSectors();
+  const [contents, logContents] = [base, logPath].map((it) => numbers.numberFile(it));
+  if (contents === undefined || logContents === undefined) return [];
+  const settling = settlingOf(base, layout, numbers);
+  const tracing = await mountTracing(join(top, TRACING));
+  if (tracing === undefined) say("without the kernel's tracing, every state is looked at anew");
+  else await removeTraces(tracing);
+  const memos = createMemos();
+  const jobs = Math.max(1, parseCount("jobs", values.jobs));
+  return await Promise.all(
+    Array.from({ length: jobs }, async (_, i) => {
+      const work = join(top, String(i));
+      await mkdir(work);
+      const disk = await openStateDisk({ base, contents, log, logContents, numbers, work });
+      return await openViewer({ disk, layout, work, memos, settling, tracing });
+    }),
+  );
 }
 
 /** Leaves the disk of a single state, and prints everything that was found on it. */
 async function show(bench: Bench, state: State): Promise<void> {
   const kept = join(recordingPaths(bench.made.name).dir, `state-${state.number}.img`);
   const disk = join(bench.work, "shown.img");
-  await bench.disks.make(state, kept);
+  await bench.viewer.disk.load(state);
+  await copyDisk(bench.viewer.disk.path, kept);
   await copyDisk(kept, disk);
   say(JSON.stringify(await bench.judge.find(requestFor(bench, disk)), undefined, 2));
   say(`the disk is ${relative(TOP, kept)}`);

@@ -55,7 +55,7 @@ export async function copyDisk(from: string, to: string): Promise<void> {
 /** Reads and writes at most this much at once. */
 const CHUNK = 4 << 20;
 
-function applyWrites(path: string, log: DiskLog, writes: readonly Write[]): void {
+export function applyWrites(path: string, log: DiskLog, writes: readonly Write[]): void {
   const file = openSync(path, "r+");
   try {
     for (const { at, bytes, dataAt } of writes) {

@@ -1,13 +1,13 @@
-// The file systems that recordings are made on: how they are made, mounted as a boot loader reads them, and checked.
+// The file systems that recordings are made on: how they are made, mounted, checked and repaired.
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { attempt, sh } from "../vm/shell.ts";
 
 interface FileSystem {
   readonly make: readonly string[];
-  /** Mounts it as it is on the disk: like a boot loader, without replaying its journal. */
-  readonly asItIs: string;
   readonly options: string;
+  /** Replays its journal, and writes nothing else. */
+  readonly recovering: string;
   readonly check: readonly string[];
   /** What a person has to run when it cannot be mounted. */
   readonly repair: readonly string[];
@@ -18,24 +18,24 @@ interface FileSystem {
 export const FILE_SYSTEMS = {
   ext4: {
     make: ["mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0"],
-    asItIs: "ro,noload",
     options: "rw",
+    recovering: "ro",
     check: ["e2fsck", "-f", "-n"],
     repair: ["e2fsck", "-f", "-y"],
     sizeMiB: 256,
   },
   xfs: {
     make: ["mkfs.xfs", "-q", "-f", "-K"],
-    asItIs: "ro,norecovery,nouuid",
     options: "rw,nouuid",
+    recovering: "ro,nouuid",
     check: ["xfs_repair", "-n"],
     repair: ["xfs_repair", "-L"],
     sizeMiB: 320,
   },
   btrfs: {
     make: ["mkfs.btrfs", "-q", "-f", "-K"],
-    asItIs: "ro,rescue=nologreplay",
     options: "rw,nodiscard",
+    recovering: "ro",
     check: ["btrfs", "check", "--readonly"],
     repair: ["btrfs", "rescue", "super-recover", "-y"],
     sizeMiB: 320,

@@ -15,6 +15,7 @@ const GOOD: Judged = {
     phase: "pull",
     view: "a",
     isRepeated: false,
+    isCompared: true,
     isRepaired: false,
     complaints: [],
   },
@@ -28,6 +29,7 @@ const BAD: Judged = {
     phase: "finalize",
     view: "b",
     isRepeated: true,
+    isCompared: false,
     isRepaired: true,
     complaints: ["check"],
   },
@@ -56,9 +58,9 @@ test("a run continues after its own states, and the last result of a state count
 test("the table counts by recording and phase, and the report counts each state as a test", () => {
   const results = [{ recording: "ext4", judged: [GOOD, BAD] }];
   expect(formatTable(results).split("\n").slice(2)).toEqual([
-    "| ext4 | pull | 1 | 1 | 1 | 0 | 0 | 0 | 0 | 0 |",
-    "| ext4 | finalize | 1 | 0 | 0 | 1 | 1 | 1 | 1 | 1 |",
-    "| all |  | 2 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |",
+    "| ext4 | pull | 1 | 1 | 1 | 0 | 1 | 0 | 0 | 0 | 0 |",
+    "| ext4 | finalize | 1 | 0 | 0 | 1 | 0 | 1 | 1 | 1 | 1 |",
+    "| all |  | 2 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |",
   ]);
   expect(describeCounts([parseCounts(formatReport(results, "/top/x.ts"), "/top")])).toBe(
     "failed: x.ts: ext4 1; fsck\n1 passed, 1 failed, 0 skipped",

@@ -22,6 +22,8 @@ export interface Judged extends Verdict {
   readonly view: string;
   readonly isRepeated: boolean;
   readonly isRepaired: boolean;
+  /** It was looked at in both ways, which found the same unless there is a problem. */
+  readonly isCompared: boolean;
   /** Of the file system's own check. */
   readonly complaints: readonly string[];
   readonly ms: number;
@@ -57,6 +59,7 @@ export function formatTable(results: readonly Results[]): string {
     return [
       ...[name, phase, some.length, count((it) => !it.isRepeated)],
       ...(["old", "new"] as const).map((side) => count((it) => it.booted === side)),
+      count((it) => it.isCompared),
       count((it) => it.isRepaired),
       count((it) => it.complaints.length > 0),
       count((it) => it.loader.length > 0),
@@ -77,6 +80,7 @@ export function formatTable(results: readonly Results[]): string {
     "different",
     "boot old",
     "boot new",
+    "compared",
     "repaired",
     "check",
     "loader",

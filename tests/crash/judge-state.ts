@@ -5,12 +5,10 @@ import { join, relative } from "node:path";
 import { parentPort } from "node:worker_threads";
 import { trixieOstree } from "../repo/ostree-versions.ts";
 import { makeHost, type Outcome, type SimulatedHost } from "../repo/simulated-boot.ts";
-import { sh } from "../vm/shell.ts";
-import { attach, type Layout, mountDisk, repairDisk } from "./file-systems.ts";
-import { grubReader } from "./grub.ts";
+import { type Layout, mountDisk, repairDisk } from "./file-systems.ts";
 import { offering } from "./images.ts";
-import type { StateFacts } from "./judge.ts";
-import { readDeployment, readEntries, readLoaderEntries } from "./system-facts.ts";
+import type { MountedFacts, StateFacts } from "./judge.ts";
+import { readEntries, readTargets } from "./system-facts.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 
@@ -24,27 +22,22 @@ export interface JudgeRequest {
   readonly nextImage: string;
 }
 
-const NOTHING = { marks: "", fsck: "", booted: "", upgrade: "", next: [], fsckNext: "" };
+const TRIED = { marks: "", fsck: "", booted: "", upgrade: "", next: [], fsckNext: "" };
+const NOTHING = { ...TRIED, targets: {} };
 
-async function readState(request: JudgeRequest): Promise<StateFacts> {
+async function readState(request: JudgeRequest): Promise<MountedFacts> {
   const { disk, layout, work } = request;
-  const loader = await readAsLoader(request);
   const root = join(work, "root");
   await mkdir(root, { recursive: true });
   const mounted = await mountRepaired(disk, layout, root);
-  const loaderTarget = "";
-  if (mounted instanceof Error) {
-    return { ...NOTHING, loader, loaderTarget, entries: mounted.message };
-  }
+  if (mounted instanceof Error) return { ...NOTHING, entries: mounted.message };
   try {
     const entries = await readEntries(root).catch((error: Error) => error.message);
-    if (typeof entries === "string" || entries.length === 0) {
-      return { ...NOTHING, loader, loaderTarget, entries };
-    }
-    const found = { loader, loaderTarget: await findTarget(root, loader), entries };
+    if (typeof entries === "string" || entries.length === 0) return { ...NOTHING, entries };
+    const targets = await readTargets(root);
     const tried = tryHost(request, root);
     const next = await readEntries(root).catch((error: Error) => error.message);
-    return { ...found, ...tried, next };
+    return { targets, entries, ...tried, next };
   } finally {
     await mounted();
   }
@@ -59,30 +52,11 @@ async function mountRepaired(disk: string, layout: Layout, root: string) {
   }
 }
 
-async function readAsLoader({ disk, layout }: JudgeRequest): Promise<StateFacts["loader"]> {
-  const device = await attach(disk, layout.boot ?? layout.root);
-  try {
-    const reader = grubReader(device);
-    return await readLoaderEntries(reader, layout.boot === undefined ? "/boot" : "");
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  } finally {
-    await sh("losetup", ["--detach", device]);
-  }
-}
-
-async function findTarget(root: string, loader: StateFacts["loader"]): Promise<string> {
-  const first = typeof loader === "string" ? undefined : loader[0];
-  if (first === undefined) return "";
-  const { tree, deployment } = await readDeployment(root, first.target);
-  return tree === "" ? deployment : "";
-}
-
 /** Boots the default, asks it, and updates it. */
 function tryHost(
   request: JudgeRequest,
   sysroot: string,
-): Omit<StateFacts, "loader" | "loaderTarget" | "entries" | "next"> {
+): Omit<MountedFacts, "targets" | "entries" | "next"> {
   const host = makeHost(trixieOstree(), { sysroot, executable: request.executable });
   try {
     const marks = said(

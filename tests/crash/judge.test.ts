@@ -9,10 +9,12 @@ function system(version: string): KnownSystem {
   };
 }
 
+const TARGET = "/ostree/boot.1/x";
+
 const entryOf = ({ version: _, ...it }: KnownSystem) => ({
   ...it,
   file: "ostree-2.conf",
-  target: "/ostree/boot.1/x",
+  target: TARGET,
 });
 
 const OLD = system("1");
@@ -28,7 +30,7 @@ const WANTED: Expectation = {
 
 const GOOD: StateFacts = {
   loader: [entryOf(OLD)],
-  loaderTarget: "",
+  targets: { [TARGET]: "" },
   entries: [entryOf(OLD)],
   marks: "",
   fsck: "",
@@ -86,7 +88,8 @@ test.each<[string, Partial<StateFacts>, readonly string[]]>([
     { loader: [{ ...entryOf(OLD), kernel: NEW.kernel }] },
     ["the boot loader: ostree-2.conf: kernel 2, initramfs 1"],
   ],
-  ["no deployment", { loaderTarget: "ENOENT" }, ["the boot loader's default: ENOENT"]],
+  ["no deployment", { targets: { [TARGET]: "ENOENT" } }, ["the boot loader's default: ENOENT"]],
+  ["no link to one", { targets: {} }, ["the boot loader's default: its link does not exist"]],
   ["marks", { marks: "status 1" }, ["/etc or /var: status 1"]],
   ["fsck", { fsck: "bad" }, ["ostree fsck: bad"]],
   ["a failing status", { booted: "status 1" }, ["bootc status: status 1"]],

@@ -26,11 +26,15 @@ export interface Expectation {
 /** The outcome of a program: empty when all was well, else what it said. */
 type Complaint = string;
 
-export interface StateFacts {
+export interface StateFacts extends MountedFacts {
   /** What a boot loader finds that does not replay journals, or why it finds nothing. */
   readonly loader: readonly LoaderEntry[] | Complaint;
-  /** Whether the link of the loader's default exists once the root is mounted. */
-  readonly loaderTarget: string;
+}
+
+/** What is found once the file systems are mounted. */
+export interface MountedFacts {
+  /** The links to deployments, as `ostree=` names them, and why what they name is not a directory. */
+  readonly targets: Readonly<Record<string, Complaint>>;
   /** The entries once the file systems are mounted, or why they cannot be. */
   readonly entries: readonly EntryFacts[] | Complaint;
   readonly marks: Complaint;
@@ -98,7 +102,7 @@ function judgeEntry(entry: EntryFacts, wanted: Expectation): readonly string[] {
 }
 
 /** Its default may differ from the one after the replay, but has to boot as well. */
-function judgeLoader({ loader, loaderTarget }: StateFacts, wanted: Expectation): readonly string[] {
+function judgeLoader({ loader, targets }: StateFacts, wanted: Expectation): readonly string[] {
   if (wanted.isRepaired) return [];
   if (typeof loader === "string") return [`the boot loader: ${loader}`];
   const [first] = loader;
@@ -108,7 +112,7 @@ function judgeLoader({ loader, loaderTarget }: StateFacts, wanted: Expectation):
   );
   return [
     ...(isWhole ? [] : [`the boot loader: ${first.file}: ${first.kernel}, ${first.initramfs}`]),
-    ...complain("the boot loader's default", loaderTarget),
+    ...complain("the boot loader's default", targets[first.target] ?? "its link does not exist"),
   ];
 }
 

@@ -1,7 +1,8 @@
 // What is on a mounted disk, as far as a boot depends on it: the boot loader's entries with the content of everything
 // that they name.
-import { readdir, readFile, readlink } from "node:fs/promises";
+import { readdir, readFile, readlink, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { readNamesIfAny } from "../../src/system/files.ts";
 import { attempt } from "../vm/shell.ts";
 import { digestOf } from "./images.ts";
 
@@ -87,6 +88,27 @@ export async function readEntries(sysroot: string): Promise<readonly EntryFacts[
   const entries = await readLoaderEntries(kernelReader(sysroot), "/boot");
   return await Promise.all(
     entries.map(async (it) => ({ ...it, ...(await readDeployment(sysroot, it.target)) })),
+  );
+}
+
+/** The links to deployments, as `ostree=` names them, and why what they name is not a directory. */
+export async function readTargets(sysroot: string): Promise<Readonly<Record<string, string>>> {
+  const below = async (dir: string) =>
+    (await readNamesIfAny(join(sysroot, dir))).map((it) => join(dir, it));
+  const boots = (await below("/ostree")).filter((it) => /^boot\.[01]$/.test(basename(it)));
+  // A stateroot, the digest of a kernel with its initramfs, and a number.
+  let links: readonly string[] = boots;
+  for (let i = 0; i < 3; i++) links = (await Promise.all(links.map(below))).flat();
+  return Object.fromEntries(
+    await Promise.all(
+      links.map(async (it) => [
+        it,
+        await stat(join(sysroot, it)).then(
+          (found) => (found.isDirectory() ? "" : "it is not a directory"),
+          (error: Error) => error.message,
+        ),
+      ]),
+    ),
   );
 }
 

@@ -1,53 +1,71 @@
-// Judges one state of a recording: makes its disk, looks whether the same view has been judged, and if not, judges it.
+// Judges one state of a recording: looks what is seen on its disk, and if nobody has judged that, judges it.
 import { once } from "node:events";
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { DiskLog } from "./disk-log.ts";
-import type { DiskStates } from "./disk-states.ts";
+import { copyDisk } from "./disk-states.ts";
 import type { Judged } from "./journal.ts";
-import { type Expectation, judgeState, type StateFacts, type Verdict } from "./judge.ts";
+import { type Expectation, judgeState, type MountedFacts, type Verdict } from "./judge.ts";
 import type { JudgeRequest } from "./judge-state.ts";
 import { type Made, placeOf, recordingPaths } from "./recording-file.ts";
 import type { State } from "./states.ts";
-import { viewDisk } from "./view.ts";
+import { digestOfLoader, type View, type Viewer } from "./view.ts";
 
 export interface Bench {
   readonly made: Made;
   readonly log: DiskLog;
-  readonly disks: DiskStates;
+  readonly viewer: Viewer;
   readonly executable: string;
   readonly judge: Judge;
   /** A folder of this worker's own. */
   readonly work: string;
-  /** Verdicts by views and by what may be the default. */
-  readonly known: Map<string, Promise<Verdict>>;
+  /** Verdicts of earlier runs, by views and by what may be the default. */
+  readonly known: ReadonlyMap<string, Verdict>;
+  /** What all workers found on mounted disks, by their digests. */
+  readonly found: Map<string, Promise<MountedFacts>>;
 }
 
+/** Every so many states are looked at in both ways. */
+const COMPARED = 25;
+
 export async function tryState(bench: Bench, state: State): Promise<Judged> {
-  const { made, log, disks, work, known } = bench;
+  const { made, log, viewer, known } = bench;
   const interval = log.intervals[state.interval];
   if (interval === undefined) throw new Error(`there is no interval ${state.interval}`);
   const startedAt = Date.now();
-  const disk = join(work, "state.img");
-  for (const it of ["raw", "root"]) await mkdir(join(work, it), { recursive: true });
-  await disks.make(state, disk);
-  const { digest, isRepaired, complaints } = await viewDisk(disk, made.layout, work);
+  const view = await viewer.view(state);
+  const compare = state.number % COMPARED === 0 ? viewer.compare : undefined;
+  const differences = (await compare?.(state, view)) ?? [];
+  const { digest, isRepaired, complaints } = view;
   const { phase, allowed } = placeOf(made.marks, interval);
-  const key = [digest, ...allowed].join(" ");
-  const earlier = known.get(key);
-  const verdict = earlier ?? judgeFresh(bench, state, { allowed, isRepaired });
-  known.set(key, verdict);
-  const { booted, problems: found, loader } = await verdict;
-  const sorted = sortProblems(state, isRepaired, [...found, ...loader]);
-  await rm(disk, { force: true });
+  const disk = isRepaired ? `repaired-${digest}` : digest;
+  const key = [disk, digestOfLoader(view.loader), ...allowed].join(" ");
+  const isRepeated = known.has(key) || bench.found.has(disk);
+  const verdict = known.get(key) ?? (await judgeView(bench, state, { view, disk, allowed }));
+  const { booted, loader } = verdict;
+  const sorted = sortProblems(state, isRepaired, [...verdict.problems, ...loader]);
   return {
     ...{ number: state.number, interval: state.interval, kind: state.kind, phase, booted },
-    ...{ problems: sorted.problems, complaints: [...complaints, ...sorted.complaints] },
-    ...{ loader, isRepaired },
-    ...{ view: key, isRepeated: earlier !== undefined },
+    problems: [...differences, ...sorted.problems],
+    complaints: [...complaints, ...sorted.complaints],
+    ...{ loader, isRepaired, isCompared: compare !== undefined, view: key, isRepeated },
     ms: Date.now() - startedAt,
   };
+}
+
+interface Viewed extends Pick<Expectation, "allowed"> {
+  readonly view: View;
+  /** What it is known by. */
+  readonly disk: string;
+}
+
+async function judgeView(bench: Bench, state: State, viewed: Viewed): Promise<Verdict> {
+  const { view, disk, allowed } = viewed;
+  const found = bench.found.get(disk) ?? findFresh(bench, state);
+  bench.found.set(disk, found);
+  const { loader, isRepaired } = view;
+  return judgeState({ ...(await found), loader }, { ...bench.made, allowed, isRepaired });
 }
 
 /**
@@ -65,17 +83,16 @@ function sortProblems(
 }
 
 /** Looking at the disk has replayed its journals, so it is made anew. */
-async function judgeFresh(
-  bench: Bench,
-  state: State,
-  found: Pick<Expectation, "allowed" | "isRepaired">,
-): Promise<Verdict> {
-  const { made, disks, work } = bench;
+async function findFresh(bench: Bench, state: State): Promise<MountedFacts> {
+  const { viewer, work } = bench;
   const disk = join(work, "judged.img");
-  await disks.make(state, disk);
-  const facts = await bench.judge.find(requestFor(bench, disk));
-  await rm(disk, { force: true });
-  return judgeState(facts, { ...made, ...found });
+  await viewer.disk.load(state);
+  await copyDisk(viewer.disk.path, disk);
+  try {
+    return await bench.judge.find(requestFor(bench, disk));
+  } finally {
+    await rm(disk, { force: true });
+  }
 }
 
 export function requestFor({ made, executable, work }: Bench, disk: string): JudgeRequest {
@@ -87,7 +104,7 @@ export function requestFor({ made, executable, work }: Bench, disk: string): Jud
 
 /** The thread that looks at disks. */
 export interface Judge {
-  find(request: JudgeRequest): Promise<StateFacts>;
+  find(request: JudgeRequest): Promise<MountedFacts>;
   end(): Promise<void>;
 }
 
@@ -97,7 +114,7 @@ export function startJudge(): Judge {
     async find(request) {
       worker.postMessage(request);
       const [answer] = (await once(worker, "message")) as [
-        { readonly facts?: StateFacts; readonly failure?: string },
+        { readonly facts?: MountedFacts; readonly failure?: string },
       ];
       if (answer.facts === undefined) throw new Error(`judging failed: ${answer.failure}`);
       return answer.facts;

@@ -1,11 +1,26 @@
-// A digest of everything that verbs see on a disk: states that differ only in what a file system ignores have the same,
-// and are judged once.
-import { attempt } from "../vm/shell.ts";
-import { FILE_SYSTEMS, type Layout, type Part } from "./file-systems.ts";
-import { TREE_TAR } from "./system-facts.ts";
+// What a boot loader and verbs see on a disk in a state. States that differ only in what nobody reads have the same view:
+// each of its parts is looked up by what is in the sectors that finding it read, and only found anew if that differs.
+import { hash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { sh } from "../vm/shell.ts";
+import { type BlockTrace, startTrace, type Traced } from "./block-trace.ts";
+import { attach, type Layout } from "./file-systems.ts";
+import { grubReader } from "./grub.ts";
+import type { StateFacts } from "./judge.ts";
+import { createMemo, type ReadMemo } from "./memo.ts";
+import type { Contents } from "./sectors.ts";
+import type { Settling } from "./settle.ts";
+import { type ShellSession, startSession } from "./shell-session.ts";
+import type { StateDisk } from "./state-disk.ts";
+import type { State } from "./states.ts";
+import { readLoaderEntries } from "./system-facts.ts";
+import { UNMOUNTABLE, viewScript } from "./view-script.ts";
 
 export interface View {
-  /** Of what a boot loader sees before the file systems are mounted, and of all that is there afterwards. */
+  /** What a boot loader finds before the file systems are mounted. */
+  readonly loader: StateFacts["loader"];
+  /** Of all that is there afterwards. */
   readonly digest: string;
   /** It could be mounted only after a repair that a person has to ask for. */
   readonly isRepaired: boolean;
@@ -13,80 +28,247 @@ export interface View {
   readonly complaints: readonly string[];
 }
 
-const UNMOUNTABLE = 3;
-const SUM = "b2sum --length=128";
+/** What mounting left, after a repair if need be. */
+interface Recovered {
+  readonly isRepaired: boolean;
+  readonly isMountable: boolean;
+  /** The new contents of sectors. */
+  readonly writes: ReadonlyMap<number, number>;
+}
 
-/** A shell script that mounts the disk `$1` below `$2`, and prints a line for each finding. */
-function script({ root, boot }: Layout): string {
-  const loader = boot === undefined ? "root" : "boot";
-  const { type } = boot ?? root;
-  const asItIs = `mount -t ${type} -o ${FILE_SYSTEMS[type].asItIs} "$${loader}" "$2/raw"`;
-  const parts = [
-    { name: "root", part: root, at: "root" },
-    ...(boot === undefined ? [] : [{ name: "boot", part: boot, at: "root/boot" }]),
+type Seen = Omit<View, "loader">;
+
+/** What has been found so far, by all workers. */
+export interface Memos {
+  readonly loader: ReadMemo<StateFacts["loader"]>;
+  readonly recovered: ReadMemo<Recovered>;
+  readonly seen: ReadMemo<Seen>;
+}
+
+export const createMemos = (): Memos => ({
+  loader: createMemo(),
+  recovered: createMemo(),
+  seen: createMemo(),
+});
+
+export interface Viewer {
+  readonly disk: StateDisk;
+  view(state: State): Promise<View>;
+  /**
+   * Looks again, at a disk that is made from the beginning and with nothing remembered, and says what differs from an
+   * earlier view. Undefined where states are always looked at like that.
+   */
+  readonly compare: ((state: State, view: View) => Promise<readonly string[]>) | undefined;
+  end(): Promise<void>;
+}
+
+interface ViewerOptions {
+  readonly disk: StateDisk;
+  readonly layout: Layout;
+  readonly work: string;
+  readonly memos: Memos;
+  readonly settling: Settling;
+  /** Where the kernel's tracing is, without which each state is looked at directly. */
+  readonly tracing: string | undefined;
+}
+
+interface Tools extends ViewerOptions {
+  readonly session: ShellSession;
+  readonly readLoader: () => Promise<StateFacts["loader"]>;
+}
+
+export async function openViewer(options: ViewerOptions): Promise<Viewer> {
+  const { disk, layout, work, tracing } = options;
+  const dir = join(work, "view");
+  await mkdir(dir, { recursive: true });
+  const root = await attach(disk.path, layout.root);
+  const boot = layout.boot && (await attach(disk.path, layout.boot));
+  const session = startSession(viewScript(layout, { root, boot }, dir));
+  const devices = [
+    { device: root, offset: layout.root.offset },
+    ...(boot === undefined ? [] : [{ device: boot, offset: layout.boot?.offset ?? 0 }]),
   ];
-  return [
-    "root= boot=",
-    `trap 'for it in $root $boot; do losetup --detach $it; done' EXIT`,
-    ...parts.map(({ name, part }) => attachLine(name, part)),
-    `if ${asItIs} 2>/dev/null; then`,
-    // GRUB may read what the kernel refuses, so such a disk is like no other one.
-    shown("loader", "raw", boot === undefined ? "boot" : ".", `${SUM} <"$${loader}"`),
-    `umount "$2/raw"; else echo "loader $(${SUM} <"$${loader}")"; fi`,
-    ...parts.flatMap(mountLines),
-    shown("root", "root", ".", "echo failed"),
-    'umount --recursive "$2/root"',
-    ...parts.map(checkLine),
-  ].join("\n");
-}
-
-interface Named {
-  /** The shell variable of the part's device. */
-  readonly name: string;
-  readonly part: Part;
-  readonly at: string;
-}
-
-function attachLine(name: string, { offset, bytes }: Part): string {
-  const place = `--offset=${offset} --sizelimit=${bytes}`;
-  return `${name}=$(losetup --find --show ${place} "$1") || exit 4`;
-}
-
-function shown(what: string, at: string, names: string, otherwise: string): string {
-  const tar = `${TREE_TAR} --directory "$2/${at}" ${names} 2>&1`;
-  return `echo "${what} $({ ${tar} || ${otherwise}; } | ${SUM})"`;
-}
-
-function mountLines({ name, part: { type }, at }: Named): readonly string[] {
-  const mount = `mount -t ${type} -o ${FILE_SYSTEMS[type].options} "$${name}" "$2/${at}"`;
-  const repair = FILE_SYSTEMS[type].repair.join(" ");
-  return [
-    `if ! ${mount} 2>/dev/null; then`,
-    `${repair} "$${name}" >/dev/null 2>&1; echo repaired`,
-    `${mount} || exit ${UNMOUNTABLE}; fi`,
-  ];
-}
-
-function checkLine({ name, part: { type } }: Named): string {
-  const check = FILE_SYSTEMS[type].check.join(" ");
-  return `said=$(${check} "$${name}" 2>&1) || echo "check $(echo "$said" | tr '\\n' ' ')"`;
-}
-
-/** Replays journals, as mounting does; `work` has the directories `raw` and `root`. */
-export async function viewDisk(path: string, layout: Layout, work: string): Promise<View> {
-  const words = ["--mount", "--propagation", "private", "sh", "-c", script(layout), "sh"];
-  const { status, stdout, stderr } = await attempt("unshare", [...words, path, work]);
-  const lines = stdout.split("\n").filter((it) => it !== "");
-  const complaints = lines.filter((it) => it.startsWith("check ")).map((it) => it.slice(0, 500));
-  // What cannot be mounted even after a repair, the judge reports.
-  if (status !== 0 && status !== UNMOUNTABLE) {
-    throw new Error(`the disk cannot be looked at: ${stderr.trim()}`);
-  }
-  const digests = lines.filter((it) => !it.startsWith("check "));
-  const isRepaired = lines.includes("repaired");
+  const trace = tracing === undefined ? undefined : await startTrace(tracing, devices);
+  const prefix = boot === undefined ? "/boot" : "";
+  const readLoader = () =>
+    readLoaderEntries(grubReader(boot ?? root), prefix).catch((error: Error) => error.message);
+  const tools = { ...options, session, readLoader };
+  const viewDirectly = (state: State) => lookDirectly(tools, trace, state);
   return {
-    isRepaired,
-    digest: digests.map((it) => it.split(" ").slice(0, 2).join("-")).join(" "),
-    complaints,
+    disk,
+    view: async (state) =>
+      (trace && (await lookByParts(tools, trace, state))) ?? (await viewDirectly(state)),
+    compare:
+      trace &&
+      (async (state, view) => {
+        const wrong = await findWrongSectors(disk, state);
+        return [...wrong, ...compareViews(view, await viewDirectly(state))];
+      }),
+    async end() {
+      await session.run("ahead 128");
+      await session.end();
+      await trace?.end();
+      for (const { device } of devices) await sh("losetup", ["--detach", device]);
+      disk.close();
+    },
   };
+}
+
+async function load({ disk, session }: Tools, trace: BlockTrace | undefined, state: State) {
+  await disk.load(state);
+  await session.run("fresh");
+  trace?.take();
+}
+
+/** Of the disk that went from state to state, which the next one is made without. */
+async function findWrongSectors(disk: StateDisk, state: State): Promise<readonly string[]> {
+  await disk.load(state);
+  const wrong = disk.findWrong(state);
+  disk.changed(undefined);
+  if (wrong.length === 0) return [];
+  return [
+    `the disk is not in this state: ${wrong.length} sectors differ, the first is ${wrong[0]}`,
+  ];
+}
+
+async function lookDirectly(
+  tools: Tools,
+  trace: BlockTrace | undefined,
+  state: State,
+): Promise<View> {
+  await load(tools, trace, state);
+  const loader = await tools.readLoader();
+  const seen = parseSeen(await tools.session.run("look"));
+  tools.disk.changed(trace?.take()?.written);
+  return { loader, ...seen };
+}
+
+function parseSeen({ status, lines }: Awaited<ReturnType<ShellSession["run"]>>): Seen {
+  if (status !== 0 && status !== UNMOUNTABLE) {
+    throw new Error(`the disk cannot be looked at: ${lines.join("; ")}`);
+  }
+  const isCheck = (it: string) => it.startsWith("check ");
+  const root = lines.find((it) => it.startsWith("root "))?.split(" ")[1];
+  return {
+    isRepaired: lines.includes("repaired"),
+    // What cannot be mounted even after a repair, the judge reports.
+    digest: status === UNMOUNTABLE ? "unmountable" : (root ?? "nothing"),
+    complaints: lines.filter(isCheck).map((it) => it.slice(0, 500)),
+  };
+}
+
+class TraceLost extends Error {}
+
+function took(trace: BlockTrace): Traced {
+  const traced = trace.take();
+  if (traced === undefined) throw new TraceLost();
+  return traced;
+}
+
+/** Undefined if the trace has a gap. */
+async function lookByParts(
+  tools: Tools,
+  trace: BlockTrace,
+  state: State,
+): Promise<View | undefined> {
+  try {
+    return await new Parts(tools, trace, state).look();
+  } catch (error) {
+    if (!(error instanceof TraceLost)) throw error;
+    tools.disk.changed(undefined);
+    return undefined;
+  }
+}
+
+/** The disk is made when the first part has to be found. */
+class Parts {
+  readonly #tools: Tools;
+  readonly #trace: BlockTrace;
+  readonly #state: State;
+  #isLoaded = false;
+  #isRecovered = false;
+
+  constructor(tools: Tools, trace: BlockTrace, state: State) {
+    this.#tools = tools;
+    this.#trace = trace;
+    this.#state = state;
+  }
+
+  async look(): Promise<View> {
+    const { disk, memos, settling } = this.#tools;
+    const contents = disk.contentsOf(this.#state);
+    const loader = memos.loader.find(contents) ?? (await this.#readLoader(contents));
+    const recovered = memos.recovered.find(contents) ?? (await this.#recover(contents));
+    const { isRepaired } = recovered;
+    if (!recovered.isMountable) {
+      return { loader, digest: "unmountable", isRepaired, complaints: [] };
+    }
+    for (const [sector, number] of recovered.writes) contents[sector] = number;
+    settling.forget(contents);
+    const seen = memos.seen.find(contents) ?? (await this.#see(contents));
+    return { loader, ...seen, isRepaired: isRepaired || seen.isRepaired };
+  }
+
+  async #load(): Promise<void> {
+    if (!this.#isLoaded) await load(this.#tools, this.#trace, this.#state);
+    this.#isLoaded = true;
+  }
+
+  async #readLoader(contents: Contents): Promise<StateFacts["loader"]> {
+    await this.#load();
+    const loader = await this.#tools.readLoader();
+    this.#tools.memos.loader.add(contents, took(this.#trace).read, loader);
+    return loader;
+  }
+
+  async #recover(contents: Contents): Promise<Recovered> {
+    const { disk, memos, settling, session } = this.#tools;
+    await this.#load();
+    await session.run("fresh");
+    const { status, lines } = await session.run("recover");
+    if (status !== 0 && status !== UNMOUNTABLE) {
+      throw new Error(`the disk cannot be recovered: ${lines.join("; ")}`);
+    }
+    const { read, written } = took(this.#trace);
+    disk.changed(written);
+    this.#isRecovered = true;
+    const sectors = [...written, ...settling.sectors];
+    const recovered = {
+      isRepaired: lines.includes("repaired"),
+      isMountable: status === 0,
+      writes: new Map(sectors.map((it) => [it, settling.number(it, disk.read(it))])),
+    };
+    memos.recovered.add(contents, [...read, ...settling.sectors], recovered);
+    return recovered;
+  }
+
+  async #see(settled: Contents): Promise<Seen> {
+    const { disk, memos, session } = this.#tools;
+    if (!this.#isRecovered) {
+      await this.#load();
+      await session.run("fresh; recover");
+      disk.changed(took(this.#trace).written);
+    }
+    const seen = parseSeen(await session.run("look"));
+    const { read, written } = took(this.#trace);
+    disk.changed(written);
+    memos.seen.add(settled, read, seen);
+    return seen;
+  }
+}
+
+export function digestOfLoader(loader: StateFacts["loader"]): string {
+  return hash("sha1", JSON.stringify(loader)).slice(0, 16);
+}
+
+/** How two views of one state differ; what a check says may name other numbers. */
+export function compareViews(a: View, b: View): readonly string[] {
+  const facts = (it: View) => ({
+    loader: digestOfLoader(it.loader),
+    digest: it.digest,
+    isRepaired: it.isRepaired,
+    complains: it.complaints.length > 0,
+  });
+  const [one, other] = [JSON.stringify(facts(a)), JSON.stringify(facts(b))];
+  return one === other ? [] : [`seen by parts: ${one}; directly: ${other}`];
 }
