@@ -1,17 +1,14 @@
 // `xtask crash-states`: judges the states in which a power cut can leave a disk, and prints the results.
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, statfs, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { abortOnSignals, parseCount, say } from "../long-run.ts";
 import { startBar } from "../run-bar.ts";
-import { attempt } from "../vm/shell.ts";
 import { mountTracing, removeTraces } from "./block-trace.ts";
 import { type DiskLog, openDiskLog } from "./disk-log.ts";
 import { copyDisk } from "./disk-states.ts";
-import { detachBelow, missingForFileSystem } from "./file-systems.ts";
+import { missingForFileSystem } from "./file-systems.ts";
 import {
   appendJudged,
   formatReport,
@@ -31,6 +28,12 @@ import { listStates, type State, sampleStates } from "./states.ts";
 import { drawTimeline, findAppearances } from "./timeline.ts";
 import { type Bench, requestFor, startJudge, tryState } from "./trial.ts";
 import { createMemos, openViewer, type Viewer } from "./view.ts";
+import {
+  makeWorkDirectory,
+  removeOldWork,
+  removeWorkDirectory,
+  tracingIn,
+} from "./work-directory.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 
@@ -90,17 +93,6 @@ async function findMade(name: string, executable: string): Promise<Made> {
   return await makeRecording(name, executable);
 }
 
-/** Memory is faster than a disk, and nothing here has to survive. */
-async function makeWorkDirectory(): Promise<string> {
-  const memory = "/dev/shm";
-  const isLarge = async () => {
-    const { bavail, bsize } = await statfs(memory);
-    return bavail * bsize > 2 ** 32;
-  };
-  const top = existsSync(memory) && (await isLarge()) ? memory : tmpdir();
-  return await mkdtemp(join(top, "bootc-crash-"));
-}
-
 interface Session {
   readonly name: string;
   readonly made: Made;
@@ -149,8 +141,6 @@ interface Work {
   readonly done: readonly Judged[];
 }
 
-const TRACING = "tracing";
-
 /** Several workers take the next state in turn, each with a folder and disks of its own. */
 async function judgeAll(session: Session, { log, left, done }: Work): Promise<void> {
   const { name, made, run, executable, journal } = session;
@@ -188,10 +178,7 @@ async function judgeAll(session: Session, { log, left, done }: Work): Promise<vo
     await allEnded(viewers.map((it, i) => worker(it, join(top, String(i)))));
   } finally {
     bar.end();
-    // Removing must not reach into the kernel's files.
-    await attempt("umount", [join(top, TRACING)]);
-    await detachBelow(top);
-    await rm(top, { recursive: true, force: true });
+    await removeWorkDirectory(top);
   }
 }
 
@@ -212,7 +199,7 @@ async function openViewers(
   const [contents, logContents] = [base, logPath].map((it) => numbers.numberFile(it));
   if (contents === undefined || logContents === undefined) return [];
   const settling = settlingOf(base, layout, numbers);
-  const tracing = await mountTracing(join(top, TRACING));
+  const tracing = await mountTracing(tracingIn(top));
   if (tracing === undefined) say("without the kernel's tracing, every state is looked at anew");
   else await removeTraces(tracing);
   const memos = createMemos();
@@ -257,12 +244,13 @@ async function writeTimeline(made: Made, path: string): Promise<void> {
     await writeFile(resolve(TOP, path), drawTimeline(drawn));
   } finally {
     log.close();
-    await rm(work, { recursive: true, force: true });
+    await removeWorkDirectory(work);
   }
 }
 
 async function main(): Promise<void> {
   abortOnSignals(interrupt);
+  await removeOldWork();
   const executable = resolve(TOP, values.executable);
   const digest = createHash("sha256")
     .update(await readFile(executable))
