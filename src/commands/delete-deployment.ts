@@ -6,8 +6,9 @@ import { cleanAfterChange, cleanHost } from "../deploy/clean-host.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { keepLoaderLink } from "../deploy/shutdown/keep-loader-link.ts";
+import { removeSuperseded } from "../deploy/shutdown/superseded.ts";
 import { decideDeletion, describeRole } from "../host/delete-deployment.ts";
-import { nameDeployment } from "../host/deployment.ts";
+import { type Deployment, nameDeployment } from "../host/deployment.ts";
 import { undeploy } from "../programs/ostree/undeploy.ts";
 import { readSysroot, systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
@@ -22,7 +23,7 @@ export async function deleteDeployment(
   await prepareForWrite(ctx);
   const quiet = quietFor(ctx, options);
   const timeoutMs = lockTimeoutOf(options);
-  const lock = { purpose: "deleting a deployment", timeoutMs };
+  const lock = { purpose: "deleting a deployment", timeoutMs, keepsSuperseded: true };
   await withHostLock(quiet, lock, () => deleteAndClean(quiet, name, timeoutMs));
   await answerInJson(ctx, options);
 }
@@ -35,8 +36,13 @@ async function deleteAndClean(
   const { deployments } = await readSysroot(ctx);
   const deletion = decideDeletion(deployments, name);
   const { deployment } = deletion;
-  await keepLoaderLink(ctx);
-  await undeploy(ctx, { stateroot: deployment.stateroot, name: nameDeployment(deployment) });
+  // Otherwise it would become the rollback when that is deleted.
+  await removeSuperseded(ctx);
+  const isLeft = (await readSysroot(ctx)).deployments.some((it) => isSame(it, deployment));
+  if (isLeft) {
+    await keepLoaderLink(ctx);
+    await undeploy(ctx, { stateroot: deployment.stateroot, name: nameDeployment(deployment) });
+  }
   ctx.say(`Deleted deployment: ${nameDeployment(deployment)} (${describeRole(deletion)})`);
   const [next] = (await readSysroot(ctx)).deployments;
   if (next?.isBooted === true) {
@@ -50,4 +56,8 @@ async function deleteAndClean(
   const request = { sysroot, repo: systemRepo(ctx), lockTimeoutMs };
   const cleaned = await cleanAfterChange(ctx, () => cleanHost(ctx, request));
   if (cleaned !== undefined) ctx.say(cleaned);
+}
+
+function isSame(one: Deployment, other: Deployment): boolean {
+  return one.stateroot === other.stateroot && nameDeployment(one) === nameDeployment(other);
 }

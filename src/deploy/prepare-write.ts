@@ -8,6 +8,7 @@ import { makeDirectories } from "../system/files.ts";
 import { lockFile } from "../system/lock.ts";
 import { requireRoot } from "../system/privileges.ts";
 import { requireProgressDescriptor } from "../system/root/private-mounts.ts";
+import { removeSuperseded } from "./shutdown/superseded.ts";
 import { dropUnfinishedReset } from "./unfinished-reset.ts";
 
 /** Makes `/sysroot` writable in a mount namespace of our own. May restart the program. */
@@ -46,11 +47,13 @@ export interface HostLockOptions {
   /** Shown to other runs that wait for this one. */
   readonly purpose: string;
   readonly timeoutMs?: number | undefined;
+  /** For verbs that must not wait for it, or look at it first. */
+  readonly keepsSuperseded?: boolean;
 }
 
 /**
  * Runs `work` as the only verb that changes this host, so nothing changes between looking and acting. What a
- * killed reset has staged is gone by then.
+ * killed reset has staged is gone by then, and so is what an update has superseded.
  */
 export async function withHostLock<T>(
   ctx: Context,
@@ -65,6 +68,7 @@ export async function withHostLock<T>(
   });
   try {
     await dropUnfinishedReset(ctx);
+    if (options.keepsSuperseded !== true) await removeSuperseded(ctx);
     return await work();
   } finally {
     await lock.release();

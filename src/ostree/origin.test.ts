@@ -1,6 +1,14 @@
 import { expect, test } from "vitest";
 import { parseOstreeReference } from "../image/reference.ts";
-import { formatOrigin, parseOrigin, replaceOriginImage } from "./origin.ts";
+import {
+  formatOrigin,
+  inheritOrigin,
+  isPinnedAsSuperseded,
+  parseOrigin,
+  pinAsSuperseded,
+  replaceOriginImage,
+  unpinSuperseded,
+} from "./origin.ts";
 
 const REFERENCE = "ostree-image-signed:docker://quay.io/example/os:1";
 const IMAGE = parseOstreeReference(REFERENCE);
@@ -22,6 +30,7 @@ test.each([
   ["[overrides]\nremove=vim;\n", { isIncompatible: true }],
   ["[modules]\nenable=x;\n", { isIncompatible: true }],
   ["[libostree-transient]\npinned=true\n", { isPinned: true }],
+  ["[libostree-transient]\npinned=1\n", { isPinned: true }],
   ["[libostree-transient]\npinned=false\n", {}],
   ["[origin]\nunlocked=hotfix\n", { isHotfix: true }],
   ["[origin]\nunlocked=development\n", {}],
@@ -86,3 +95,21 @@ test.each(["rpmostree", "packages", "overrides", "modules"])(
     expect(parseOrigin(`[origin]\n[${group}]\n`).isIncompatible).toBe(true);
   },
 );
+
+test("a pin of ours is one for ostree, is known as ours, and leaves no trace", () => {
+  const text = "[origin]\nrefspec=a:b\n\n[libostree-transient]\nother-key=x\n";
+  const pinned = pinAsSuperseded(text);
+  expect(pinned).toBe(`${text}pinned=1\nbootc-superseded=true\n`);
+  expect([parseOrigin(pinned).isPinned, isPinnedAsSuperseded(pinned)]).toEqual([true, true]);
+  expect(unpinSuperseded(pinned)).toBe(text);
+  expect(inheritOrigin(pinned)).toBe(text);
+});
+
+test.each([
+  ["of a person", "pinned=true\n"],
+  ["of a person who writes it as we do", "pinned=1\n"],
+  ["of a person in the place of ours", "bootc-superseded=true\npinned=true\n"],
+  ["that is gone", "bootc-superseded=true\n"],
+])("a pin %s is not ours", (_, lines) => {
+  expect(isPinnedAsSuperseded(`[libostree-transient]\n${lines}`)).toBe(false);
+});

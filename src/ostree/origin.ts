@@ -10,6 +10,7 @@ import {
   formatKeyfile,
   hasGroup,
   type Keyfile,
+  keyfileFlag,
   keyfileValue,
   parseKeyfile,
   withKeyfileValue,
@@ -32,7 +33,7 @@ export function parseOrigin(text: string): OriginFile {
     image: reference === undefined ? undefined : parseReference(reference),
     refspec: keyfileValue(keyfile, "origin", "refspec"),
     isIncompatible: LAYERING_GROUPS.some((it) => hasGroup(keyfile, it)),
-    isPinned: keyfileValue(keyfile, "libostree-transient", "pinned") === "true",
+    isPinned: keyfileFlag(keyfile, TRANSIENT_GROUP, "pinned") === true,
     isHotfix: keyfileValue(keyfile, "origin", "unlocked") === "hotfix",
   };
 }
@@ -51,9 +52,43 @@ export function replaceOriginImage(text: string, image: OstreeReference): string
   return formatKeyfile(withReference(keyfile, image));
 }
 
+/** ostree leaves it to all programs, for what belongs to one deployment alone. */
+const TRANSIENT_GROUP = "libostree-transient";
+
+/** Says that the pin is ours. */
+const OUR_PIN = "bootc-superseded";
+
+/**
+ * Pins a deployment until we remove it. ostree takes `1` for a pin, but writes `true`: if a person unpins the
+ * deployment and pins it anew, that pin is theirs.
+ */
+export function pinAsSuperseded(text: string): string {
+  const pinned = withKeyfileValue(parseKeyfile(text), TRANSIENT_GROUP, {
+    key: "pinned",
+    value: "1",
+  });
+  return formatKeyfile(withKeyfileValue(pinned, TRANSIENT_GROUP, { key: OUR_PIN, value: "true" }));
+}
+
+export function isPinnedAsSuperseded(text: string): boolean {
+  const keyfile = parseKeyfile(text);
+  const isOurs = keyfileFlag(keyfile, TRANSIENT_GROUP, OUR_PIN) === true;
+  return isOurs && keyfileValue(keyfile, TRANSIENT_GROUP, "pinned") === "1";
+}
+
+export function unpinSuperseded(text: string): string {
+  return formatKeyfile(
+    [OUR_PIN, "pinned"].reduce(
+      (it, key) => withoutKeyfileKey(it, TRANSIENT_GROUP, key),
+      parseKeyfile(text),
+    ),
+  );
+}
+
 /** What belongs to one deployment alone: a pin, an overlay, a commit to return from. */
 const TRANSIENT = [
-  ["libostree-transient", "pinned"],
+  [TRANSIENT_GROUP, "pinned"],
+  [TRANSIENT_GROUP, OUR_PIN],
   ["origin", "unlocked"],
   ["origin", "override-commit"],
 ] as const;

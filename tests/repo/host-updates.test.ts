@@ -48,6 +48,11 @@ describe.skipIf(missing).each(newest)("automatic updates on ostree $version", (v
     expect(outcome.status, `${words}: ${outcome.stderr}`).toBe(0);
     return outcome.stdout;
   };
+  /** The run waits for the reboot, which ends it. */
+  const rebootByRun = () =>
+    host.shell(
+      "bootc updates run & while ! grep -q systemd-run /run/calls; do sleep 0.1; done; kill $!; wait $!",
+    );
   const updates = () => JSON.parse(run("updates status --json"));
   const gate = (reason: string) =>
     host.shell(
@@ -79,10 +84,7 @@ describe.skipIf(missing).each(newest)("automatic updates on ostree $version", (v
     expect(run("updates run")).toContain("says not now\n");
     host.shell("rm /etc/bootc/gates.d/10-file");
 
-    // The run waits for the reboot, which ends it.
-    host.shell(
-      "bootc updates run & while ! grep -q systemd-run /run/calls; do sleep 0.1; done; kill $!; wait $!",
-    );
+    rebootByRun();
     expect(host.calls().join()).toContain("systemctl reboot");
     expect(readFileSync(join(host.run, "reboot-required"), "utf8")).toContain(second);
     host.reboot();
@@ -91,6 +93,27 @@ describe.skipIf(missing).each(newest)("automatic updates on ostree $version", (v
     expect(
       JSON.parse(run("updates history --json")).map((it: { event: string }) => it.event),
     ).toEqual(["found", "held", "found", "released", "download", "finalize", "reboot", "booted"]);
+
+    // The next update supersedes what ran first. That is removed after the reboot, not by the shutdown.
+    const third = await push({ version: "4" });
+    const pinned = () =>
+      JSON.parse(run("status --json")).status.otherDeployments?.map(
+        (it: { pinned: boolean }) => it.pinned,
+      );
+    rebootByRun();
+    expect(pinned()).toBeUndefined();
+    expect(JSON.parse(run("status --json")).status.rollback.pinned).toBe(true);
+    host.shell("echo late >/etc/late");
+    host.reboot();
+    expect(JSON.parse(run("status --json")).status.booted.image.imageDigest).toBe(third);
+    expect(host.shell("cat /etc/late").stdout).toBe("late\n");
+    expect(pinned()).toEqual([true]);
+    expect(run("updates run")).toMatch(
+      /^Deleted deployment: [0-9a-f]{64}\.0 \(superseded\)\nNothing to do\.\n$/,
+    );
+    expect(pinned()).toBeUndefined();
+    const { rollback } = JSON.parse(run("status --json")).status;
+    expect(rollback).toMatchObject({ pinned: false, image: { imageDigest: second } });
   }, 300_000);
 
   test("a registry that is away is a failure that status shows", () => {

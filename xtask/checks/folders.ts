@@ -264,9 +264,15 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   },
   "src/deploy/shutdown": {
     question: "what does the shutdown need that applies an update",
+    // What an update has superseded stays as long as the update is on trial.
     mayImport: [
+      "src/deploy/after-change.ts",
+      "src/deploy/prepare-write.ts",
       "src/format",
+      "src/health/machine/read-trial.ts",
+      "src/health/states.ts",
       "src/host",
+      "src/ostree/origin.ts",
       "src/programs/ostree",
       "src/repository",
       "src/sysroot",

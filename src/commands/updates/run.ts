@@ -1,6 +1,8 @@
 // `bootc updates run`: what the timer starts. Takes each step of an update that is due and allowed.
-import { prepareForWrite } from "../../deploy/prepare-write.ts";
+import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
+import { postponeRemoval } from "../../deploy/shutdown/postpone-removal.ts";
 import { readAheadOfShutdown } from "../../deploy/shutdown/read-ahead.ts";
+import { findOurPins } from "../../deploy/shutdown/superseded.ts";
 import { warnUsers } from "../../programs/logind.ts";
 import { readSystemState, reboot } from "../../programs/systemd.ts";
 import type { Context } from "../../system/context.ts";
@@ -22,6 +24,7 @@ export async function updatesRun(ctx: Context): Promise<void> {
 export async function runUpdates(ctx: Context, surroundings: Surroundings): Promise<void> {
   await prepareForWrite(ctx);
   await withRunLock(ctx, async () => {
+    await cleanUp(ctx);
     const situation = await readSituation(ctx, surroundings.now());
     await noteBoot(ctx, situation);
     // A registry that is away must not keep a slot from the other machines.
@@ -33,6 +36,12 @@ export async function runUpdates(ctx: Context, surroundings: Surroundings): Prom
     await showFailure(ctx, surroundings);
     throw error;
   });
+}
+
+/** First, so that neither settings nor servers that fail keep what the last update has superseded. */
+async function cleanUp(ctx: Context): Promise<void> {
+  if ((await findOurPins(ctx)).length === 0) return;
+  await withHostLock(ctx, { purpose: "cleaning up" }, async () => {});
 }
 
 /** Those who log in learn of the failure, too. */
@@ -101,6 +110,7 @@ async function takeSteps(ctx: Context, surroundings: Surroundings): Promise<void
     if (step === undefined || step === "check") return;
     if (step === "reboot" && !isReadAhead) {
       isReadAhead = true;
+      await postponeRemoval(ctx);
       await readAheadOfShutdown(ctx);
       if (surroundings.now() - situation.nowMs > ANSWER_LASTS_MS) continue;
     }

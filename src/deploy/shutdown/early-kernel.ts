@@ -41,9 +41,8 @@ async function copyKernel(ctx: Context, staged: StagedDeployment): Promise<void>
   const files = await findKernel(namedDeploymentDir(join(ctx.root, "sysroot"), staged));
   if (files === undefined) return;
   const boot = join(ctx.root, "boot");
-  const dir = join(boot, "ostree", `${staged.stateroot}-${staged.bootChecksum}`);
-  const found = await Promise.all(files.targets.map((it) => exists(join(dir, it.name))));
-  const isComplete = found.every(Boolean);
+  const dir = kernelDir(ctx, staged);
+  const isComplete = await hasAll(dir, files);
   // What a run that was killed has left.
   await removeTemporaries(dir, files);
   // By default it first removes from a separate /boot what no finished deployment needs: this copy, too.
@@ -55,6 +54,22 @@ async function copyKernel(ctx: Context, staged: StagedDeployment): Promise<void>
   await makeDirectories(join(ctx.root, dirname(ENVIRONMENT)), 0o755);
   const text = "OSTREE_SYSROOT_OPTS=no-early-prune\n";
   await replaceFile(join(ctx.root, ENVIRONMENT), text, { mode: 0o644 });
+}
+
+/** The shutdown neither copies this kernel to /boot nor removes anything there to have room for it. */
+export async function isKernelInPlace(ctx: Context, staged: StagedDeployment): Promise<boolean> {
+  const files = await findKernel(namedDeploymentDir(join(ctx.root, "sysroot"), staged));
+  if (files === undefined || !(await hasAll(kernelDir(ctx, staged), files))) return false;
+  if (await exists(join(ctx.root, ENVIRONMENT))) return true;
+  return !isAtLeast((await readOstree(ctx)).version, PRUNES_EARLY);
+}
+
+function kernelDir(ctx: Context, { stateroot, bootChecksum }: StagedDeployment): string {
+  return join(ctx.root, "boot/ostree", `${stateroot}-${bootChecksum}`);
+}
+
+async function hasAll(dir: string, { targets }: KernelFiles): Promise<boolean> {
+  return (await Promise.all(targets.map((it) => exists(join(dir, it.name))))).every(Boolean);
 }
 
 interface KernelFiles {

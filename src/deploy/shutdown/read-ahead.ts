@@ -24,9 +24,10 @@ export async function readAheadOfShutdown(ctx: Context): Promise<void> {
     const kept = keptDeployments(deployments);
     for (const it of deployments) {
       const dir = namedDeploymentDir(sysroot, { ...it, name: nameDeployment(it) });
-      if (it.isStaged || kept.includes(it)) await readMerged(dir, signal);
+      if (it.isStaged || kept.includes(it)) await readKernel(dir, signal);
       // This one is removed, for which each of its files is looked up.
       else await readTree(dir, { signal, hasContent: false });
+      if (it.isStaged || it.isBooted) await readEtc(dir, signal);
     }
   } catch (error) {
     ctx.signal.throwIfAborted();
@@ -34,14 +35,18 @@ export async function readAheadOfShutdown(ctx: Context): Promise<void> {
   }
 }
 
-/** The kernel, whose hash ostree computes anew, and the three versions of /etc that it compares. */
-async function readMerged(dir: string, signal: AbortSignal): Promise<void> {
+/** ostree computes the hash anew, for each system that boots afterwards. */
+async function readKernel(dir: string, signal: AbortSignal): Promise<void> {
   const modules = join(dir, "usr/lib/modules");
   for (const version of await readNamesIfAny(modules)) {
     for (const name of ["vmlinuz", "initramfs.img", "initramfs"]) {
       await readContent(join(modules, version, name), signal);
     }
   }
+}
+
+/** ostree merges the booted system's changes into the staged one. */
+async function readEtc(dir: string, signal: AbortSignal): Promise<void> {
   for (const it of ["usr/etc", "etc"]) await readTree(join(dir, it), { signal, hasContent: true });
 }
 

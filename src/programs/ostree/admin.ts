@@ -142,18 +142,22 @@ export async function unlockUsr(ctx: Context, mode: "writable" | "transient"): P
 /** Marks that /run/nextroot is complete. A failed attempt may leave the directory, but not this file. */
 const SOFT_REBOOT_FILE = "run/ostree/nextroot-booted";
 
+export async function isSoftRebootPrepared(ctx: Context): Promise<boolean> {
+  return await exists(join(ctx.root, SOFT_REBOOT_FILE));
+}
+
 /** Prepares /run/nextroot, so that the next reboot is a soft one. */
 export async function prepareSoftReboot(ctx: Context, index: number): Promise<void> {
   await changeSoftReboot(ctx, String(index));
-  if (await exists(join(ctx.root, SOFT_REBOOT_FILE))) return;
+  if (await isSoftRebootPrepared(ctx)) return;
   throw new BootcError("ostree did not prepare a soft reboot");
 }
 
 /** Cancels a prepared soft reboot, which would bypass the deployment that boots next from now on. */
 export async function cancelSoftReboot(ctx: Context): Promise<void> {
-  if (!(await exists(join(ctx.root, SOFT_REBOOT_FILE)))) return;
+  if (!(await isSoftRebootPrepared(ctx))) return;
   await changeSoftReboot(ctx, "--reset");
-  if (!(await exists(join(ctx.root, SOFT_REBOOT_FILE)))) return;
+  if (!(await isSoftRebootPrepared(ctx))) return;
   throw new BootcError("ostree did not cancel the prepared soft reboot");
 }
 

@@ -1,0 +1,49 @@
+// Keeps the deployment that an update supersedes until after the reboot. ostree would remove it during the
+// shutdown, where unlinking thousands of files is most of what a slow disk has to write.
+import { describeError } from "../../errors.ts";
+import { assignSlots } from "../../host/assemble-host.ts";
+import type { Deployment } from "../../host/deployment.ts";
+import { keptDeployments } from "../../host/kept-deployments.ts";
+import { pinAsSuperseded } from "../../ostree/origin.ts";
+import { readStagedDeployment } from "../../sysroot/staged.ts";
+import { readSysroot } from "../../sysroot/sysroot.ts";
+import type { Context } from "../../system/context.ts";
+import { withHostLock } from "../prepare-write.ts";
+import { isKernelInPlace } from "./early-kernel.ts";
+import { changeOrigin } from "./superseded.ts";
+
+/** Whoever holds the lock of the host longer is at work on another update. */
+const WAIT_MS = 10_000;
+
+/**
+ * Pins it, in a way that `removeSuperseded` knows as ours. If the update is not applied after all, it is
+ * still the rollback. A failure costs time only, and is noted.
+ */
+export async function postponeRemoval(ctx: Context): Promise<void> {
+  try {
+    if ((await findSuperseded(ctx)).length === 0) return;
+    await withHostLock(ctx, { purpose: "preparing a reboot", timeoutMs: WAIT_MS }, async () => {
+      for (const it of await findSuperseded(ctx)) await changeOrigin(ctx, it, pinAsSuperseded);
+    });
+  } catch (error) {
+    ctx.signal.throwIfAborted();
+    const { message, causes } = describeError(error);
+    const why = [message, ...causes].join(": ");
+    ctx.note(`note: the shutdown removes the previous rollback: ${why}`);
+  }
+}
+
+async function findSuperseded(ctx: Context): Promise<readonly Deployment[]> {
+  const staged = await readStagedDeployment(ctx);
+  if (staged === undefined || staged.isLocked) return [];
+  const { deployments } = await readSysroot(ctx);
+  const { booted } = assignSlots(deployments);
+  if (booted === undefined) return [];
+  const kept = keptDeployments(deployments, staged.stateroot);
+  const superseded = deployments.filter((it) => !it.isStaged && !kept.includes(it));
+  // Before the booted one, it would be the rollback of the update.
+  const bootedAt = deployments.indexOf(booted);
+  const isAfter = superseded.every((it) => deployments.indexOf(it) > bootedAt);
+  // Otherwise the shutdown may need the room of its kernel in /boot.
+  return isAfter && superseded.length > 0 && (await isKernelInPlace(ctx, staged)) ? superseded : [];
+}

@@ -1,0 +1,81 @@
+// What an update has superseded, and `postponeRemoval` has kept from the shutdown, goes once the update runs.
+import { readFile, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { describeError } from "../../errors.ts";
+import { readTrial } from "../../health/machine/read-trial.ts";
+import type { HealthState } from "../../health/states.ts";
+import { assignSlots } from "../../host/assemble-host.ts";
+import { type Deployment, nameDeployment } from "../../host/deployment.ts";
+import { isPinnedAsSuperseded, unpinSuperseded } from "../../ostree/origin.ts";
+import { isSoftRebootPrepared } from "../../programs/ostree/admin.ts";
+import { undeploy } from "../../programs/ostree/undeploy.ts";
+import { readOrigins } from "../../sysroot/deployments.ts";
+import { deploymentDir } from "../../sysroot/paths.ts";
+import { readSysroot } from "../../sysroot/sysroot.ts";
+import type { Context } from "../../system/context.ts";
+import { replaceFile } from "../../system/files.ts";
+import { announceChange } from "../after-change.ts";
+import { keepLoaderLink } from "./keep-loader-link.ts";
+
+/** Going back changes boot entries as well, and finds them by their number. */
+const ON_TRIAL: readonly HealthState[] = ["armed", "trying", "returning", "returned"];
+
+/**
+ * Removes it, or leaves it to a later call as long as the new system is on trial. What boots next or is the
+ * rollback after all only loses our pin. A failure is noted. The caller holds the lock of the host.
+ */
+export async function removeSuperseded(ctx: Context): Promise<void> {
+  try {
+    const pinned = await findOurPins(ctx);
+    if (pinned.length === 0) return;
+    if (ON_TRIAL.includes((await readTrial(ctx)).state)) return;
+    // It may lead to any of them, and removing one would cancel it.
+    if (await isSoftRebootPrepared(ctx)) return;
+    await removeOrUnpin(ctx, pinned);
+  } catch (error) {
+    ctx.signal.throwIfAborted();
+    const { message, causes } = describeError(error);
+    const why = [message, ...causes].join(": ");
+    ctx.note(`note: a superseded deployment is still there: ${why}`);
+  }
+}
+
+/** The paths of the origin files with a pin of ours. */
+export async function findOurPins({ root }: Context): Promise<readonly string[]> {
+  const origins = await readOrigins(join(root, "sysroot"));
+  return origins.filter(({ text }) => isPinnedAsSuperseded(text)).map(({ path }) => path);
+}
+
+async function removeOrUnpin(ctx: Context, pinned: readonly string[]): Promise<void> {
+  const { deployments } = await readSysroot(ctx);
+  const { booted, rollback } = assignSlots(deployments);
+  if (booted === undefined) return;
+  for (const it of deployments.filter((it) => pinned.includes(originFileOf(ctx, it)))) {
+    if (it === booted || it === rollback) await changeOrigin(ctx, it, unpinSuperseded);
+    else await remove(ctx, it);
+  }
+}
+
+async function remove(ctx: Context, deployment: Deployment): Promise<void> {
+  const name = nameDeployment(deployment);
+  await keepLoaderLink(ctx);
+  await undeploy(ctx, { stateroot: deployment.stateroot, name });
+  ctx.say(`Deleted deployment: ${name} (superseded)`);
+  await announceChange(ctx);
+}
+
+/** Changes what ostree knows of a deployment, and has programs such as rpm-ostree's read it anew. */
+export async function changeOrigin(
+  ctx: Context,
+  deployment: Deployment,
+  change: (text: string) => string,
+): Promise<void> {
+  const path = originFileOf(ctx, deployment);
+  await replaceFile(path, change(await readFile(path, "utf8")), { mode: 0o644 });
+  const now = new Date();
+  await utimes(join(ctx.root, "sysroot/ostree/deploy"), now, now);
+}
+
+function originFileOf(ctx: Context, deployment: Deployment): string {
+  return `${deploymentDir(ctx, deployment)}.origin`;
+}
