@@ -18,7 +18,7 @@ export interface Push {
 export async function pushMade(
   ctx: Context,
   { target, access = {}, isFast = false }: Push,
-  make: (layout: Layout) => Promise<string>,
+  make: (layout: Layout) => Promise<unknown>,
 ): Promise<string> {
   const compression = decideCompression(target, isFast);
   return await withWorkDirectory(ctx, "export", async (dir) => {

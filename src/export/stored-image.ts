@@ -5,6 +5,7 @@ import type { Descriptor, ImageManifest } from "../image/manifest.ts";
 import { parseDirtree } from "../ostree/dirtree.ts";
 import { requireCommit } from "../repository/files.ts";
 import { findLayersOf, type PlannedLayer, type StoredImage } from "../repository/images.ts";
+import type { NamedLayer } from "../repository/layer-names.ts";
 import { derivedLayerEntries } from "./derived-layer.ts";
 import {
   createLayout,
@@ -23,24 +24,30 @@ import {
 import { readDirtreeBytes } from "./tree.ts";
 
 /**
- * Writes the image into a layout; the digest of its manifest, which is not that of the registry: neither the
- * tars nor their compression come back as they were. The same image gives the same digest.
+ * Writes the image into a layout. Its digest is not that of the registry: neither the tars nor their
+ * compression come back as they were. The same image gives the same digest. Returns the layers that were
+ * written, with the commits they were made of.
  */
 export async function exportStoredImage(
   layout: Layout,
   repo: string,
   stored: StoredImage,
-): Promise<string> {
+): Promise<readonly NamedLayer[]> {
   await createLayout(layout);
   const layers = await findLayersOf(repo, stored);
   const written = await writeLayers(layout, await planLayers(repo, layers));
   const last = layers.findLastIndex((it) => it.kind !== "derived");
   const finalDiffId = written[last]?.diffId;
   const config = exportedConfig(stored.config, written, finalDiffId);
-  return await writeImageOf(layout, config, {
+  await writeImageOf(layout, config, {
     ...withoutConfig(stored.manifest),
     layers: written.map((it, i) => describeLayer(it.descriptor, stored.manifest.layers[i])),
     ...annotationsOf(stored.manifest, finalDiffId),
+  });
+  return written.map(({ descriptor }, i) => {
+    const layer = layers[i];
+    if (layer === undefined) throw new Error("unreachable: a layer made of nothing");
+    return { digest: descriptor.digest, commit: requireLayerCommit(layer) };
   });
 }
 

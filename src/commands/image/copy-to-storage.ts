@@ -1,10 +1,9 @@
 // `bootc image copy-to-storage`: make a container image of the booted image, or of another stored one.
 import { type AccessFlags, accessOf } from "../../cli/options.ts";
 import { requireBooted } from "../../deploy/deploy-image.ts";
-import { requireHostForRoot } from "../../deploy/prepare-write.ts";
+import { prepareForWrite } from "../../deploy/prepare-write.ts";
 import { BootcError } from "../../errors.ts";
-import { pushMade } from "../../export/push.ts";
-import { exportStoredImage } from "../../export/stored-image.ts";
+import { pushHostImage } from "../../export/host-image.ts";
 import {
   formatImageReference,
   type ImageReference,
@@ -30,7 +29,8 @@ export async function imageCopyToStorage(
 ): Promise<void> {
   const target = parseTarget(options.target ?? DEFAULT_TARGET);
   const named = options.source === undefined ? undefined : parseImageReference(options.source);
-  await requireHostForRoot(ctx);
+  // The layers get further names in the repository.
+  await prepareForWrite(ctx);
   const source = canonicalizeReference(named ?? (await readBootedImage(ctx)));
   const repo = systemRepo(ctx);
   const stored = await requireStoredImage(repo, source);
@@ -38,9 +38,7 @@ export async function imageCopyToStorage(
   ctx.say(`Copying local image ${formatImageReference(source)} to ${name} ...`);
   if (target.transport === "containers-storage") await initPodmanStorage(ctx);
   const access = accessOf(options);
-  const digest = await pushMade(ctx, { target, access }, (layout) =>
-    exportStoredImage(layout, repo, stored),
-  );
+  const digest = await pushHostImage(ctx, { target, access }, { repo, stored });
   ctx.say(`Pushed: ${name} ${digest}`);
 }
 

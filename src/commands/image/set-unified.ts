@@ -13,8 +13,7 @@ import {
 import { requireBooted } from "../../deploy/deploy-image.ts";
 import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
 import { BootcError } from "../../errors.ts";
-import { pushMade } from "../../export/push.ts";
-import { exportStoredImage } from "../../export/stored-image.ts";
+import { pushHostImage } from "../../export/host-image.ts";
 import { formatImageReference, type ImageReference } from "../../image/reference.ts";
 import { canonicalizeReference } from "../../image/registry-name.ts";
 import { imageInStorage, readStoredManifest } from "../../programs/skopeo/storage.ts";
@@ -73,6 +72,6 @@ async function exportIntoStorage(ctx: Context, image: ImageReference): Promise<v
   const name = unifiedName(image) ?? image.name;
   await addToStorage(ctx, await hostStorage(ctx), async (storage) => {
     const target = imageInStorage(storage, name);
-    await pushMade(ctx, { target }, (layout) => exportStoredImage(layout, repo, stored));
+    await pushHostImage(ctx, { target }, { repo, stored });
   });
 }
