@@ -49,6 +49,21 @@ describe("describeError", () => {
     expect(isInternalError(error)).toBe(false);
   });
 
+  test.each([
+    { number: -117, said: "EUCLEAN: structure needs cleaning, lstat '/x'" },
+    { number: -74, said: "EBADMSG: bad message, lstat '/x'" },
+  ])("knows a damaged file system ($number)", ({ number, said }) => {
+    const code = `Unknown system error ${number}`;
+    const options = { code, errno: number };
+    const error = Object.assign(new Error(`${code}: ${code}, lstat '/x'`), options);
+    expect(isInternalError(error)).toBe(false);
+    expect(exitStatusOf(error)).toBe(1);
+    expect(describeError(error)).toMatchObject({
+      message: said,
+      hint: expect.stringContaining("that file system is damaged"),
+    });
+  });
+
   test("a TypeError below our own layers is our bug", async () => {
     const error = await doing("x", async () => Promise.reject(new TypeError("y"))).catch(
       (it) => it,

@@ -85,6 +85,11 @@ const DISK_FAILURES: readonly (DiskFailure & { readonly pattern: RegExp })[] = [
     kind: "failed",
     hint: "the disk has failed or been removed; `dmesg` may say more",
   },
+  {
+    pattern: /\bEUCLEAN\b|\bEBADMSG\b|structure needs cleaning/i,
+    kind: "failed",
+    hint: "that file system is damaged; repair it by its fsck from a rescue system; `dmesg` may say more",
+  },
 ];
 
 /** What an error's name, or the words of a program, say of a file system that takes no writes. */
@@ -104,11 +109,14 @@ export function errnoOf(error: unknown): string | undefined {
   return unnamedErrnoOf(error);
 }
 
+/** Node lacks the name of what ext4 and XFS say of a damaged file system. */
+const ERRNO: Readonly<Record<string, number>> = { ...constants.errno, EUCLEAN: 117 };
+
 /** libuv lacks the names of some errors, EDQUOT among them; Node then says only their numbers. */
 function unnamedErrnoOf(error: Error): string | undefined {
   if (!("errno" in error) || typeof error.errno !== "number") return undefined;
   const { errno } = error;
-  return Object.entries(constants.errno).find(([, number]) => number === -errno)?.[0];
+  return Object.entries(ERRNO).find(([, number]) => number === -errno)?.[0];
 }
 
 export interface ErrorDescription {
@@ -155,8 +163,13 @@ export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const name = unnamedErrnoOf(error);
   if (name === undefined) return error.message;
-  const text = name === "EDQUOT" ? "disk quota exceeded" : "system error";
-  return error.message.replace(UNNAMED, `${name}: ${text}`);
+  return error.message.replace(UNNAMED, `${name}: ${UNNAMED_TEXTS[name] ?? "system error"}`);
 }
+
+const UNNAMED_TEXTS: Readonly<Record<string, string>> = {
+  EDQUOT: "disk quota exceeded",
+  EUCLEAN: "structure needs cleaning",
+  EBADMSG: "bad message",
+};
 
 const UNNAMED = /^(?:UNKNOWN: unknown error|Unknown system error -\d+: Unknown system error -\d+)/;
