@@ -11,6 +11,7 @@ import { copyDisk } from "./disk-states.ts";
 import { missingForFileSystem } from "./file-systems.ts";
 import {
   appendJudged,
+  formatKinds,
   formatReport,
   formatTable,
   type Judged,
@@ -274,7 +275,7 @@ async function main(): Promise<void> {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, formatReport(results, import.meta.filename));
   }
-  process.stdout.write(`${formatTable(results)}\n`);
+  process.stdout.write(`${formatTable(results)}\n\n${formatKinds(results)}\n`);
   if (results.some((it) => it.judged.some(({ problems }) => problems.length > 0))) {
     process.exitCode = 1;
   }

@@ -3,7 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { describeCounts, parseCounts } from "../../xtask/suites/counts.ts";
-import { appendJudged, formatReport, formatTable, type Judged, readJudged } from "./journal.ts";
+import {
+  appendJudged,
+  formatKinds,
+  formatReport,
+  formatTable,
+  type Judged,
+  readJudged,
+} from "./journal.ts";
 import { placeOf } from "./recording-file.ts";
 
 const RUN = { recording: "ext4", made: "2026-11-28", executable: "abc" };
@@ -55,13 +62,21 @@ test("a run continues after its own states, and the last result of a state count
   ]);
 });
 
-test("the table counts by recording and phase, and the report counts each state as a test", () => {
+test("tables count by recording, phase and kind, and the report counts each state as a test", () => {
   const results = [{ recording: "ext4", judged: [GOOD, BAD] }];
   expect(formatTable(results).split("\n").slice(2)).toEqual([
     "| ext4 | pull | 1 | 1 | 1 | 0 | 1 | 0 | 0 | 0 | 0 |",
     "| ext4 | finalize | 1 | 0 | 0 | 1 | 0 | 1 | 1 | 1 | 1 |",
     "| all |  | 2 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |",
   ]);
+  expect(formatKinds(results)).toBe(
+    [
+      "| recording | flushed | one-missing | prefix | subset | torn-4k | torn-512 |",
+      "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+      "| ext4 | 1 | 0 | 1 | 0 | 0 | 0 |",
+      "| all | 1 | 0 | 1 | 0 | 0 | 0 |",
+    ].join("\n"),
+  );
   expect(describeCounts([parseCounts(formatReport(results, "/top/x.ts"), "/top")])).toBe(
     "failed: x.ts: ext4 1; fsck\n1 passed, 1 failed, 0 skipped",
   );

@@ -2,7 +2,7 @@
 import { appendLine, readLines, formatReport as reportOf } from "../journal-lines.ts";
 import type { Verdict } from "./judge.ts";
 import { PHASES, type Phase } from "./recordings.ts";
-import type { Kind } from "./states.ts";
+import { KINDS, type Kind } from "./states.ts";
 
 /** What a line belongs to: a recording that was made once, and the program that was judged. */
 export interface Run {
@@ -86,13 +86,26 @@ export function formatTable(results: readonly Results[]): string {
     "loader",
     "failed",
   ];
-  const lines = [
-    head,
-    ["---", "---", ...head.slice(2).map(() => "---:")],
-    ...rows,
-    row("all", "", all),
+  return printTable(2, [head, ...rows, row("all", "", all)]);
+}
+
+/** By recording and kind: how many states. */
+export function formatKinds(results: readonly Results[]): string {
+  const row = (name: string, some: readonly Judged[]) => [
+    name,
+    ...KINDS.map((kind) => some.filter((it) => it.kind === kind).length),
   ];
-  return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  const rows = results.map(({ recording, judged }) => row(recording, judged));
+  const all = results.flatMap((it) => it.judged);
+  return printTable(1, [["recording", ...KINDS], ...rows, row("all", all)]);
+}
+
+type Cells = readonly (string | number)[];
+
+/** The first columns are words, the others numbers. */
+function printTable(words: number, [head = [], ...rows]: readonly Cells[]): string {
+  const rule = head.map((_, i) => (i < words ? "---" : "---:"));
+  return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
 /** Each state is a test. */
