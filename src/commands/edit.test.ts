@@ -1,4 +1,8 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { assembleHost } from "../host/assemble-host.ts";
+import { readSysroot } from "../sysroot/sysroot.ts";
 import { expectRefused, LOCK, machineOf, play } from "../testing/play-verb.ts";
 import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
 import { edit } from "./edit.ts";
@@ -18,6 +22,17 @@ test("an editor that changes nothing changes nothing", async () => {
     > Edit cancelled, no changes made.
     "
   `);
+});
+
+test("edit finishes what a killed run left undone after it had staged", async () => {
+  const it = await machineOf("2025.2");
+  const { staged } = assembleHost(await readSysroot(scriptedContext(it.root, []).ctx)).status;
+  await mkdir(join(it.root, "run/bootc"), { recursive: true });
+  await writeFile(join(it.root, "run/bootc/staging"), `${staged?.image?.imageDigest}\n\n`);
+  const script: readonly ScriptLine[] = [["+ vi TMP/host.yaml"], LOCK, ["+ ostree admin cleanup"]];
+  const { ctx, requireAllUsed } = scriptedContext(it.root, script, { env: { EDITOR: "vi" } });
+  await edit(ctx, {});
+  requireAllUsed();
 });
 
 test("without an editor edit says what to do", async () => {

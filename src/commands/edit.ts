@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DeployFlags, deploySettingsOf, lockTimeoutOf } from "../cli/options.ts";
-import { deployImage, requireBooted } from "../deploy/deploy-image.ts";
+import { completeUnchanged, deployImage, requireBooted } from "../deploy/deploy-image.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { queueRollback } from "../deploy/queue-rollback.ts";
@@ -32,10 +32,15 @@ export async function edit(ctx: Context, options: EditOptions): Promise<void> {
   const timeoutMs = lockTimeoutOf(options);
   await withHostLock(quiet, { purpose: "editing", timeoutMs }, async () => {
     const sysroot = await readSysroot(ctx);
-    const decision = decideEdit(assembleHost(sysroot), wanted);
+    const host = assembleHost(sysroot);
+    const decision = decideEdit(host, wanted);
     switch (decision.kind) {
       case "unchanged":
-        return quiet.say("Edit cancelled, no changes made.");
+        quiet.say("Edit cancelled, no changes made.");
+        // A killed run may have staged just this, and done nothing else.
+        if (host.status.staged !== null)
+          await completeUnchanged(quiet, host.status.staged, timeoutMs);
+        return;
       case "rollback":
         await queueRollback(quiet);
         return;

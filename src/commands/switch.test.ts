@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { expectRefused, LOCK, machineOf, play } from "../testing/play-verb.ts";
@@ -33,6 +33,21 @@ test("switch to the image that is already followed changes nothing", async () =>
     > Image specification is unchanged.
     "
   `);
+});
+
+test("switch removes what a run protected that was killed at its end", async () => {
+  const it = await machineOf("2025.2");
+  const repo = join(it.root, "sysroot/ostree/repo");
+  const [own, refs] = ["extensions/bootc", "refs/heads/ostree/container/baseimage/bootc-pull"];
+  for (const dir of [own, refs, "objects"]) await mkdir(join(repo, dir), { recursive: true });
+  await writeFile(join(repo, "config"), "[core]\nrepo_version=1\nmode=bare\n");
+  await writeFile(join(repo, own, "owner-killed"), "");
+  await writeFile(join(repo, refs, "killed"), `${"0".repeat(64)}\n`);
+  // Of the host, the repository, and the run that was killed.
+  const script = [LOCK, LOCK, LOCK];
+  await play(it, script, (ctx) => switchImage(ctx, "quay:latest", { transport: "registry" }));
+  expect(await readdir(join(repo, own))).toEqual(["lock"]);
+  expect(await readdir(join(repo, refs))).toEqual([]);
 });
 
 test("switch makes /sysroot writable first", async () => {

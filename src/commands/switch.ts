@@ -1,6 +1,6 @@
 // `bootc switch`: follow another image from now on.
 import { type DeployFlags, deploySettingsOf, lockTimeoutOf } from "../cli/options.ts";
-import { completeDeploy, deployImage, requireBooted } from "../deploy/deploy-image.ts";
+import { completeUnchanged, deployImage, requireBooted } from "../deploy/deploy-image.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
@@ -61,7 +61,7 @@ async function switchLocked(
   if (isSameImage(host.spec.image, reference)) {
     ctx.say("Image specification is unchanged.");
     if (host.status.staged === null) return "nothing";
-    await completeDeploy(ctx, host.status.staged, lockTimeoutOf(options));
+    await completeUnchanged(ctx, host.status.staged, lockTimeoutOf(options));
     return "unchanged";
   }
   const booted = requireBooted(sysroot);

@@ -11,6 +11,7 @@ import {
   type OstreeReference,
 } from "../image/reference.ts";
 import { type ProgressDisplay, showProgress } from "../progress/show.ts";
+import { removeKilledRuns } from "../pull/leftovers.ts";
 import {
   closePlan,
   describePlan,
@@ -194,6 +195,16 @@ export async function completeDeploy(
   await announceChange(ctx);
   const cleaned = await cleanAfterStaging(ctx, { ...mark, lockTimeoutMs, isLate: true });
   if (cleaned !== undefined) ctx.say(cleaned);
+}
+
+/** The same for a verb that finds its image staged: it pulls nothing, which would remove leftovers. */
+export async function completeUnchanged(
+  ctx: Context,
+  staged: BootEntry,
+  lockTimeoutMs: number | undefined,
+): Promise<void> {
+  await completeDeploy(ctx, staged, lockTimeoutMs);
+  await removeKilledRuns(ctx, systemRepo(ctx));
 }
 
 export function requireBooted(sysroot: Sysroot): Deployment {

@@ -8,7 +8,7 @@ import { listUnnamedImageRefs } from "../repository/unnamed-files.ts";
 import type { Context } from "../system/context.ts";
 import { emptyLayer, type FakePull, makeFakePull } from "../testing/fake-pull.ts";
 import { makeImage } from "../testing/stored-image.ts";
-import { removeLeftovers } from "./leftovers.ts";
+import { removeKilledRuns, removeLeftovers } from "./leftovers.ts";
 import { type JudgeAgainPlan, planPull, type UnchangedPlan } from "./plan/plan.ts";
 import { pullImage } from "./pull.ts";
 
@@ -82,6 +82,18 @@ test("what a killed run protected is no longer protected", async () => {
   await setRef(`${PROTECTIVE_PREFIX}/killed`, commit);
   await clean();
   expect(await readRef(repo, `${PROTECTIVE_PREFIX}/killed`)).toBeUndefined();
+});
+
+test("what killed runs protected goes without a plan as well, and nobody waits where there is nothing", async () => {
+  const { ctx, repo, setRef, commit, commands } = await makeBed();
+  await setRef(`${PROTECTIVE_PREFIX}/killed`, commit);
+  await removeKilledRuns({ ...ctx, ...failing("busy") }, repo);
+  expect(await readRef(repo, `${PROTECTIVE_PREFIX}/killed`)).toBe(commit);
+  await removeKilledRuns(ctx, repo);
+  expect(await readRef(repo, `${PROTECTIVE_PREFIX}/killed`)).toBeUndefined();
+  commands.length = 0;
+  await removeKilledRuns(ctx, repo);
+  expect(commands).toEqual([]);
 });
 
 /** flock fails as it does when somebody else has the lock, or otherwise. */

@@ -15,15 +15,24 @@ export async function removeLeftovers(
   { request: { repo }, stored, layers }: UnchangedPlan | JudgeAgainPlan,
 ): Promise<void> {
   if (!(await hasLeftovers(repo, layers))) return;
-  const options = { purpose: "removing leftovers", timeoutMs: 0, onWait: () => undefined };
-  const work = async () => {
+  await unlessBusy(ctx, repo, async () => {
     await removeWorkDirectories(repo);
     await readProtected(ctx, repo);
     const cache = await openCache(ctx, repo, []);
     noteDocuments(cache, stored);
     await deletePrivateRefs(repo, layers);
     await closeCache(cache);
-  };
+  });
+}
+
+/** Removes what killed runs protected, for verbs that find their image staged and pull nothing. */
+export async function removeKilledRuns(ctx: Context, repo: string): Promise<void> {
+  if ((await listRuns(repo)).length === 0) return;
+  await unlessBusy(ctx, repo, async () => void (await readProtected(ctx, repo)));
+}
+
+async function unlessBusy(ctx: Context, repo: string, work: () => Promise<void>): Promise<void> {
+  const options = { purpose: "removing leftovers", timeoutMs: 0, onWait: () => undefined };
   try {
     await withRepositoryLock(ctx, repo, { options, work });
   } catch (error) {
