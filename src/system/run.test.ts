@@ -36,6 +36,13 @@ test.each([
   expect(error).toMatchObject({ kind, hint: expect.any(String) });
 });
 
+test("a program that crashes comes with a hint, and one that was ended does not", async () => {
+  const end = (signal: string) =>
+    ctx.read("sh", ["-c", `kill -s ${signal} $$`]).catch((error: unknown) => error);
+  expect(await end("ABRT")).toMatchObject({ hint: expect.stringContaining("crashed") });
+  expect(await end("TERM")).toMatchObject({ hint: undefined });
+});
+
 test("what GLib says of its own is not part of the error", async () => {
   const log = "(ostree admin cleanup:44): OSTree-WARNING **: 05:59:16.133: Failed to clean up";
   const failing = (said: string) => ctx.read("sh", ["-c", 'printf "$0" >&2; exit 1', said]);

@@ -180,8 +180,16 @@ function describeFailure(command: Started, result: Ended): BootcError {
   const said = lines.join("\n") === "" ? "" : `: ${lines.join("\n")}`;
   return new BootcError(
     `\`${formatCommand(command.program, command.args)}\` ${describeEnd(result)}${said}`,
-    diskFailure(lines.at(-1) ?? ""),
+    diskFailure(lines.at(-1) ?? "") ?? describeCrash(result.signal),
   );
+}
+
+/** Of a crash, only the kernel may know the cause: ostree aborts when it has lost the error of a disk. */
+const CRASHES: ReadonlySet<string> = new Set(["SIGABRT", "SIGBUS", "SIGSEGV", "SIGILL", "SIGFPE"]);
+
+function describeCrash(signal: string | undefined): { readonly hint?: string } {
+  if (signal === undefined || !CRASHES.has(signal)) return {};
+  return { hint: "the program crashed; a disk that is full or has failed may be why: see `dmesg`" };
 }
 
 /** What GLib says on its own, as in `(ostree:44): OSTree-WARNING **: 05:59:16.133: …`. */
