@@ -147,6 +147,9 @@ function requireDisturbed(tried: readonly Tried[]): void {
 async function main(): Promise<void> {
   abortOnSignals(interrupt);
   const executable = resolve(TOP, values.executable);
+  if (!executable.startsWith(`${TOP}/`)) {
+    throw new Error("the machines see only this checkout, so the executable must lie there");
+  }
   const hash = createHash("sha256").update(await readFile(executable));
   const journal = resolve(TOP, values.journal);
   const session = { executable, digest: hash.digest("hex").slice(0, 16), journal };

@@ -45,6 +45,13 @@ test.each([
     errno: ENOSPC,
     want: [],
   },
+  {
+    what: "ostree's crash without a reason",
+    status: 1,
+    stderr: "error: ended by SIGABRT: **\nOSTree:ERROR:assertion failed: (success || error)\n",
+    errno: ENOSPC,
+    want: [],
+  },
 ])("a message: $what", ({ status, stderr, errno, want }) => {
   expect(judgeMessage({ status, signal: null, stdout: "", stderr }, errno)).toEqual(want);
 });
@@ -133,9 +140,21 @@ test("a verb that changes back what it did must not fail after it", () => {
   expect(judgeRerun(BEFORE, toggle, swapped)).toEqual([]);
   const told = { ...toggle, after: { ...swapped, told: "reboot" } };
   expect(judgeDone(swapped, told, QUIET)).toEqual(["told: +, -reboot"]);
-  expect(judgeDone(swapped, told, { stderr: "note: not everybody could be told: full\n" })).toEqual(
-    [],
-  );
+  const unsaid = "warning: `/run/reboot-required` does not ask for a reboot: EROFS: read-only\n";
+  expect(judgeDone(swapped, told, { stderr: unsaid })).toEqual([]);
+});
+
+test("a toggle may leave refs of deployments to ostree's next clean-up if it says so", () => {
+  const refs = { "ostree/*/*/0": "1", "ostree/*/*/1": "2" };
+  const after = { ...AFTER, refs: { ...AFTER.refs, ...refs } };
+  const expected = { before: BEFORE, after, isToggle: true };
+  const said = { stderr: "note: ostree could not clean up: fsync: Input/output error\n" };
+  expect(judgeDone(AFTER, expected, said)).toEqual([]);
+  expect(judgeDone(AFTER, expected, QUIET)).toEqual(["refs: -ostree/*/*/0 1, -ostree/*/*/1 2"]);
+  expect(judgeDone(AFTER, { ...expected, isToggle: false }, said)).not.toEqual([]);
+  expect(judgeDone({ ...after, refs }, expected, said)).toEqual([
+    "refs: -ostree/container/image/a 2",
+  ]);
 });
 
 test("a verb that does the same once more may do so only after it has taken effect", () => {

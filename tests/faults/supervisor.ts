@@ -213,8 +213,8 @@ function count({ pid, name }: Question, place: string): boolean {
     parentPort?.postMessage(call satisfies CountedCall);
   }
   if (Atomics.load(words, AT.isWatched) === 1) lookBefore(number);
-  if (number === step) return true;
-  return step > 0 && number > step && Atomics.load(words, AT.isLasting) === 1 && !isSpared(name);
+  if (Atomics.load(words, AT.isLasting) === 0) return number === step;
+  return step > 0 && number >= step && !isSpared(name);
 }
 
 let look = startLooking(host);

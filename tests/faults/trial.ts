@@ -52,7 +52,7 @@ export interface Bench {
 
 const UNDISTURBED = { step: 0, errno: 0, isLasting: false };
 /** Kills in a row. */
-const ROW = 3;
+const ROW = 8;
 
 /** Finds out what the verb does when nothing disturbs it. */
 export async function openBench(scenario: string, stand: Stand): Promise<Bench> {
