@@ -23,7 +23,7 @@ export async function deleteDeployment(
   await prepareForWrite(ctx);
   const quiet = quietFor(ctx, options);
   const timeoutMs = lockTimeoutOf(options);
-  const lock = { purpose: "deleting a deployment", timeoutMs, keepsSuperseded: true };
+  const lock = { purpose: "deleting a deployment", timeoutMs };
   await withHostLock(quiet, lock, () => deleteAndClean(quiet, name, timeoutMs));
   await answerInJson(ctx, options);
 }
@@ -42,8 +42,8 @@ async function deleteAndClean(
   if (isLeft) {
     await keepLoaderLink(ctx);
     await undeploy(ctx, { stateroot: deployment.stateroot, name: nameDeployment(deployment) });
+    ctx.say(`Deleted deployment: ${nameDeployment(deployment)} (${describeRole(deletion)})`);
   }
-  ctx.say(`Deleted deployment: ${nameDeployment(deployment)} (${describeRole(deletion)})`);
   const [next] = (await readSysroot(ctx)).deployments;
   if (next?.isBooted === true) {
     if (deployments[0] !== undefined && !deployments[0].isBooted) {

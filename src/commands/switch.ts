@@ -40,7 +40,7 @@ export async function switchImage(
   const quiet = quietFor(ctx, options);
   const outcome = await withHostLock(
     quiet,
-    { purpose: "switching", timeoutMs: lockTimeoutOf(options) },
+    { purpose: "switching", timeoutMs: lockTimeoutOf(options), removesSuperseded: true },
     () => switchLocked(quiet, target, options),
   );
   if (outcome !== "nothing") await softReboot(quiet, options.softReboot, "staged");

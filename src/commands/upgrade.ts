@@ -55,7 +55,11 @@ export async function upgrade(ctx: Context, options: UpgradeOptions): Promise<vo
   const isStaged =
     options.check === true
       ? await work()
-      : await withHostLock(quiet, { purpose: "upgrading", timeoutMs }, work);
+      : await withHostLock(
+          quiet,
+          { purpose: "upgrading", timeoutMs, removesSuperseded: true },
+          work,
+        );
   if (isStaged) await softReboot(quiet, options.softReboot, "staged");
   await answerInJson(ctx, options);
   if (isStaged && options.apply === true) await reboot(ctx);

@@ -47,13 +47,13 @@ export interface HostLockOptions {
   /** Shown to other runs that wait for this one. */
   readonly purpose: string;
   readonly timeoutMs?: number | undefined;
-  /** For verbs that must not wait for it, or look at it first. */
-  readonly keepsSuperseded?: boolean;
+  /** What an update has superseded is removed first. That can take a minute on a slow disk. */
+  readonly removesSuperseded?: boolean;
 }
 
 /**
  * Runs `work` as the only verb that changes this host, so nothing changes between looking and acting. What a
- * killed reset has staged is gone by then, and so is what an update has superseded.
+ * killed reset has staged is gone by then.
  */
 export async function withHostLock<T>(
   ctx: Context,
@@ -68,7 +68,7 @@ export async function withHostLock<T>(
   });
   try {
     await dropUnfinishedReset(ctx);
-    if (options.keepsSuperseded !== true) await removeSuperseded(ctx);
+    if (options.removesSuperseded === true) await removeSuperseded(ctx);
     return await work();
   } finally {
     await lock.release();

@@ -18,6 +18,7 @@ const BOOTED: Deployment = {
   isStaged: false,
   isBooted: true,
   isPinned: false,
+  isSuperseded: false,
   isLocked: false,
   unlocked: "none",
   bootOptions: "root=UUID=1 ostree=/ostree/boot.0/default/b/0 quiet",

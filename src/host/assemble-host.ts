@@ -95,6 +95,7 @@ function toBootEntry(deployment: Deployment): BootEntry {
       deploySerial: deployment.serial,
     },
     composefs: null,
+    ...(deployment.isSuperseded && { superseded: true }),
     ...(deployment.problems.length > 0 && { problems: deployment.problems }),
   };
 }

@@ -12,6 +12,8 @@ export interface Deployment {
   readonly isStaged: boolean;
   readonly isBooted: boolean;
   readonly isPinned: boolean;
+  /** The pin is ours, and goes with the deployment once the update that superseded it has proved itself. */
+  readonly isSuperseded: boolean;
   /** The deployment is staged, but the next shutdown will not apply it. */
   readonly isLocked: boolean;
   readonly unlocked: Unlocked;

@@ -52,6 +52,8 @@ export interface BootEntry {
   readonly composefs: null;
   /** Which parts of this entry could not be read; absent when everything could. */
   readonly problems?: readonly string[];
+  /** The pin is ours, and the next clean-up removes the entry; absent otherwise. */
+  readonly superseded?: boolean;
 }
 
 export interface ImageStatus {

@@ -53,3 +53,9 @@ test("so does a name in the heading", () => {
   const image = { image: "quay.io/\u001b[2J\nx", transport: "oci" };
   expect(format({ image }).split("\n")[0]).toBe("● Booted image: oci:quay.io/\\u001b[2J\\u000ax");
 });
+
+test("the pin of an update's run says when it goes, and one of a person does not", () => {
+  expect(format({}, { pinned: true })).toContain("Pinned: yes\n");
+  const text = format({}, { pinned: true, superseded: true });
+  expect(text).toContain("Pinned: until the update has proved itself; then it is removed\n");
+});

@@ -36,7 +36,7 @@ function formatEntry(slot: Slot, entry: BootEntry, options: EntryOptions): strin
   const heading = headingOf(slot, entry);
   const rows: readonly Row[] = [
     ...(entry.image ? imageRows(entry.image) : commitRows(entry)),
-    ...(entry.pinned ? [["Pinned", "yes"] as const] : []),
+    ...(entry.pinned ? [["Pinned", entry.superseded ? SUPERSEDED : "yes"] as const] : []),
     ...updateRows(entry),
     ...(options.usrOverlay ? [["/usr overlay", describeOverlay(options.usrOverlay)] as const] : []),
     ...(options.isVerbose ? verboseRows(slot, entry) : []),
@@ -45,6 +45,8 @@ function formatEntry(slot: Slot, entry: BootEntry, options: EntryOptions): strin
   const title = entry.image ? `${heading}: ${printable(describeImage(entry.image))}` : heading;
   return [title, ...rows.map(([label, value]) => formatRow(heading, label, value))].join("\n");
 }
+
+const SUPERSEDED = "until the update has proved itself; then it is removed";
 
 function headingOf(slot: Slot, entry: BootEntry): string {
   if (entry.image === null) return `${MARKS[slot]} ${entry.ostree ? "ostree" : "entry"}`;

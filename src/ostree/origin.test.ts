@@ -17,6 +17,7 @@ const NOTHING = {
   refspec: undefined,
   isIncompatible: false,
   isPinned: false,
+  isSuperseded: false,
   isHotfix: false,
 };
 
@@ -31,6 +32,10 @@ test.each([
   ["[modules]\nenable=x;\n", { isIncompatible: true }],
   ["[libostree-transient]\npinned=true\n", { isPinned: true }],
   ["[libostree-transient]\npinned=1\n", { isPinned: true }],
+  [
+    "[libostree-transient]\npinned=1\nbootc-superseded=true\n",
+    { isPinned: true, isSuperseded: true },
+  ],
   ["[libostree-transient]\npinned=false\n", {}],
   ["[origin]\nunlocked=hotfix\n", { isHotfix: true }],
   ["[origin]\nunlocked=development\n", {}],
@@ -85,6 +90,7 @@ test("another image replaces a branch, and all else stays", () => {
     refspec: undefined,
     isIncompatible: false,
     isPinned: true,
+    isSuperseded: false,
     isHotfix: false,
   });
 });
@@ -111,5 +117,8 @@ test.each([
   ["of a person in the place of ours", "bootc-superseded=true\npinned=true\n"],
   ["that is gone", "bootc-superseded=true\n"],
 ])("a pin %s is not ours", (_, lines) => {
-  expect(isPinnedAsSuperseded(`[libostree-transient]\n${lines}`)).toBe(false);
+  const text = `[libostree-transient]\n${lines}`;
+  expect(isPinnedAsSuperseded(text)).toBe(false);
+  expect(unpinSuperseded(text)).toBe(text);
+  if (parseOrigin(text).isPinned) expect(pinAsSuperseded(text)).toBe(text);
 });

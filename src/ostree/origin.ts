@@ -22,6 +22,8 @@ const LAYERING_GROUPS = ["rpmostree", "packages", "overrides", "modules"];
 
 export interface OriginFile extends Origin {
   readonly isPinned: boolean;
+  /** The pin is ours, as `pinAsSuperseded` sets it. */
+  readonly isSuperseded: boolean;
   readonly isHotfix: boolean;
 }
 
@@ -34,6 +36,7 @@ export function parseOrigin(text: string): OriginFile {
     refspec: keyfileValue(keyfile, "origin", "refspec"),
     isIncompatible: LAYERING_GROUPS.some((it) => hasGroup(keyfile, it)),
     isPinned: keyfileFlag(keyfile, TRANSIENT_GROUP, "pinned") === true,
+    isSuperseded: isOurPin(keyfile),
     isHotfix: keyfileValue(keyfile, "origin", "unlocked") === "hotfix",
   };
 }
@@ -59,10 +62,11 @@ const TRANSIENT_GROUP = "libostree-transient";
 const OUR_PIN = "bootc-superseded";
 
 /**
- * Pins a deployment until we remove it. ostree takes `1` for a pin, but writes `true`: if a person unpins the
- * deployment and pins it anew, that pin is theirs.
+ * Pins a deployment until we remove it; one that is pinned stays as it is. ostree takes `1` for a pin, but
+ * writes `true`: if a person unpins the deployment and pins it anew, that pin is theirs.
  */
 export function pinAsSuperseded(text: string): string {
+  if (keyfileFlag(parseKeyfile(text), TRANSIENT_GROUP, "pinned") === true) return text;
   const pinned = withKeyfileValue(parseKeyfile(text), TRANSIENT_GROUP, {
     key: "pinned",
     value: "1",
@@ -71,12 +75,17 @@ export function pinAsSuperseded(text: string): string {
 }
 
 export function isPinnedAsSuperseded(text: string): boolean {
-  const keyfile = parseKeyfile(text);
+  return isOurPin(parseKeyfile(text));
+}
+
+function isOurPin(keyfile: Keyfile): boolean {
   const isOurs = keyfileFlag(keyfile, TRANSIENT_GROUP, OUR_PIN) === true;
   return isOurs && keyfileValue(keyfile, TRANSIENT_GROUP, "pinned") === "1";
 }
 
+/** Takes back our pin, and no other. */
 export function unpinSuperseded(text: string): string {
+  if (!isPinnedAsSuperseded(text)) return text;
   return formatKeyfile(
     [OUR_PIN, "pinned"].reduce(
       (it, key) => withoutKeyfileKey(it, TRANSIENT_GROUP, key),

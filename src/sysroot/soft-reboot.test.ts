@@ -16,6 +16,7 @@ const BOOTED: Deployment = {
   isStaged: false,
   isBooted: true,
   isPinned: false,
+  isSuperseded: false,
   isLocked: false,
   unlocked: "none",
   bootOptions: "rw quiet ostree=/ostree/boot.0/default/kernel/0",

@@ -108,6 +108,7 @@ async function readDeployment(ctx: Context, listed: Listed): Promise<Deployment>
     isStaged: listed.isStaged,
     isBooted: await attempt("its directory cannot be read", () => isBooted(ctx, dir), false),
     isPinned: origin.isPinned,
+    isSuperseded: origin.isSuperseded,
     isLocked: listed.isLocked,
     unlocked: await attempt(
       "its overlay cannot be read",
@@ -132,6 +133,7 @@ const NO_ORIGIN: OriginFile = {
   refspec: undefined,
   isIncompatible: false,
   isPinned: false,
+  isSuperseded: false,
   isHotfix: false,
 };
 

@@ -10,6 +10,7 @@ export const deployment = (digit: string, more: Partial<Deployment> = {}): Deplo
   isStaged: false,
   isBooted: false,
   isPinned: false,
+  isSuperseded: false,
   isLocked: false,
   unlocked: "none",
   bootOptions: undefined,

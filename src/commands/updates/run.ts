@@ -3,6 +3,7 @@ import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
 import { postponeRemoval } from "../../deploy/shutdown/postpone-removal.ts";
 import { readAheadOfShutdown } from "../../deploy/shutdown/read-ahead.ts";
 import { findOurPins } from "../../deploy/shutdown/superseded.ts";
+import { describeError } from "../../errors.ts";
 import { warnUsers } from "../../programs/logind.ts";
 import { readSystemState, reboot } from "../../programs/systemd.ts";
 import type { Context } from "../../system/context.ts";
@@ -38,10 +39,17 @@ export async function runUpdates(ctx: Context, surroundings: Surroundings): Prom
   });
 }
 
-/** First, so that neither settings nor servers that fail keep what the last update has superseded. */
+/** Removes what the last update has superseded. Nothing else of a run waits for that, or depends on it. */
 async function cleanUp(ctx: Context): Promise<void> {
-  if ((await findOurPins(ctx)).length === 0) return;
-  await withHostLock(ctx, { purpose: "cleaning up" }, async () => {});
+  try {
+    if ((await findOurPins(ctx)).length === 0) return;
+    const lock = { purpose: "cleaning up", timeoutMs: 10_000, removesSuperseded: true };
+    await withHostLock(ctx, lock, async () => {});
+  } catch (error) {
+    ctx.signal.throwIfAborted();
+    const { message, causes } = describeError(error);
+    ctx.note(`note: a superseded deployment is still there: ${[message, ...causes].join(": ")}`);
+  }
 }
 
 /** Those who log in learn of the failure, too. */
@@ -110,7 +118,6 @@ async function takeSteps(ctx: Context, surroundings: Surroundings): Promise<void
     if (step === undefined || step === "check") return;
     if (step === "reboot" && !isReadAhead) {
       isReadAhead = true;
-      await postponeRemoval(ctx);
       await readAheadOfShutdown(ctx);
       if (surroundings.now() - situation.nowMs > ANSWER_LASTS_MS) continue;
     }
@@ -122,6 +129,8 @@ async function takeSteps(ctx: Context, surroundings: Surroundings): Promise<void
       await rememberBlock(ctx, situation, refusal);
       return ctx.say(describeBlock(refusal));
     }
+    // As late as possible: until the reboot, a person sees this pin.
+    if (step === "reboot") await postponeRemoval(ctx);
     await takeStep(ctx, surroundings, { situation, step });
     if (step === "reboot") return;
   }

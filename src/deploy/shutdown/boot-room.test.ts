@@ -45,6 +45,7 @@ const deployment = (changes: Partial<Deployment>): Deployment => ({
   isStaged: false,
   isBooted: false,
   isPinned: false,
+  isSuperseded: false,
   isLocked: false,
   unlocked: "none",
   bootOptions: "",

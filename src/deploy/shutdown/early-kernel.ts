@@ -56,12 +56,16 @@ async function copyKernel(ctx: Context, staged: StagedDeployment): Promise<void>
   await replaceFile(join(ctx.root, ENVIRONMENT), text, { mode: 0o644 });
 }
 
-/** The shutdown neither copies this kernel to /boot nor removes anything there to have room for it. */
+/**
+ * The shutdown neither copies this kernel to /boot nor removes anything there to have room for it, and the
+ * next one has room as well.
+ */
 export async function isKernelInPlace(ctx: Context, staged: StagedDeployment): Promise<boolean> {
   const files = await findKernel(namedDeploymentDir(join(ctx.root, "sysroot"), staged));
   if (files === undefined || !(await hasAll(kernelDir(ctx, staged), files))) return false;
   if (await exists(join(ctx.root, ENVIRONMENT))) return true;
-  return !isAtLeast((await readOstree(ctx)).version, PRUNES_EARLY);
+  if (isAtLeast((await readOstree(ctx)).version, PRUNES_EARLY)) return false;
+  return await hasRoomFor(1, join(ctx.root, "boot"), files);
 }
 
 function kernelDir(ctx: Context, { stateroot, bootChecksum }: StagedDeployment): string {

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { STATES } from "../../health/states.ts";
 import { namedDeploymentDir } from "../../sysroot/paths.ts";
 import { readStagedDeployment } from "../../sysroot/staged.ts";
 import { LOCK, machineOf, play } from "../../testing/play-verb.ts";
@@ -25,12 +26,13 @@ async function machineWithUpdate(originText: string) {
   const kernel = join(boot, "vmlinuz-6.1");
   for (const path of [
     ...[join(dir, "usr/lib/modules/6.1/vmlinuz"), join(dir, "usr/lib/modules/6.1/initramfs.img")],
+    join(dir, "usr/lib/systemd/system/bootc-updates.service"),
     ...[kernel, join(boot, "initramfs-6.1.img"), join(root, "run/bootc/finalize-staged.env")],
   ]) {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, "");
   }
-  return { machine, kernel, readOrigin: () => readFile(origin, "utf8") };
+  return { machine, kernel, tree: dir, readOrigin: () => readFile(origin, "utf8") };
 }
 
 test("the deployment that an update supersedes gets a pin that is known as ours", async () => {
@@ -51,6 +53,13 @@ test("an ostree that would first make room in /boot removes it", async () => {
   await rm(join(machine.root, "run/bootc/finalize-staged.env"));
   const version: ScriptLine = ["? ostree --version", " Version: '2025.2'\n"];
   await play(machine, [version], postponeRemoval);
+  expect(await readOrigin()).toBe("");
+});
+
+test("a system that would not remove it does not get it", async () => {
+  const { machine, tree, readOrigin } = await machineWithUpdate("");
+  await rm(join(tree, "usr/lib/systemd/system/bootc-updates.service"));
+  await play(machine, [], postponeRemoval);
   expect(await readOrigin()).toBe("");
 });
 
@@ -75,8 +84,11 @@ test("as long as the update is not applied, the rollback only loses our pin", as
   expect(await readOrigin()).toBe("[libostree-transient]\n");
 });
 
-test.each([
-  ["sysroot/ostree/bootc/health/trial", "state=trying\n"],
+test.each<readonly [string, string]>([
+  ...STATES.filter((it) => it !== "none").map(
+    (it) => ["sysroot/ostree/bootc/health/trial", `state=${it}\n`] as const,
+  ),
+  ["boot/loader/entries/ostree-3+2-1.conf", "title x\n"],
   ["run/ostree/nextroot-booted", ""],
 ])("with %s, nothing is removed", async (path, text) => {
   const { machine, readOrigin } = await machineWithUpdate(OURS);
@@ -91,7 +103,7 @@ test("a lock that is held costs only time", async () => {
   const { machine, readOrigin } = await machineWithUpdate("");
   const refusal: ScriptLine = [LOCK[0], new Error("no locks left")];
   expect(await play(machine, [refusal], postponeRemoval)).toContain(
-    "! note: the shutdown removes the previous rollback: no locks left\n",
+    "! note: the shutdown will remove the old rollback, and take longer: no locks left\n",
   );
   expect(await readOrigin()).toBe("");
 });

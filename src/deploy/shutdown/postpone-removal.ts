@@ -1,13 +1,16 @@
 // Keeps the deployment that an update supersedes until after the reboot. ostree would remove it during the
 // shutdown, where unlinking thousands of files is most of what a slow disk has to write.
+import { join } from "node:path";
 import { describeError } from "../../errors.ts";
 import { assignSlots } from "../../host/assemble-host.ts";
 import type { Deployment } from "../../host/deployment.ts";
 import { keptDeployments } from "../../host/kept-deployments.ts";
 import { pinAsSuperseded } from "../../ostree/origin.ts";
+import { namedDeploymentDir } from "../../sysroot/paths.ts";
 import { readStagedDeployment } from "../../sysroot/staged.ts";
 import { readSysroot } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
+import { exists } from "../../system/files.ts";
 import { withHostLock } from "../prepare-write.ts";
 import { isKernelInPlace } from "./early-kernel.ts";
 import { changeOrigin } from "./superseded.ts";
@@ -29,16 +32,28 @@ export async function postponeRemoval(ctx: Context): Promise<void> {
     ctx.signal.throwIfAborted();
     const { message, causes } = describeError(error);
     const why = [message, ...causes].join(": ");
-    ctx.note(`note: the shutdown removes the previous rollback: ${why}`);
+    ctx.note(`note: the shutdown will remove the old rollback, and take longer: ${why}`);
   }
 }
 
-async function findSuperseded(ctx: Context): Promise<readonly Deployment[]> {
+/** Came with the run that removes it: an older system would keep our pin for good. */
+const REMOVER = "usr/lib/systemd/system/bootc-updates.service";
+
+/** Names an entry to boot by its file, which changes as long as there is one entry more. */
+const DEFAULT_ENTRY =
+  "sys/firmware/efi/efivars/LoaderEntryDefault-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+
+/** What the next shutdown is to keep; nothing while the deployment of an earlier update is still there. */
+export async function findSuperseded(ctx: Context): Promise<readonly Deployment[]> {
   const staged = await readStagedDeployment(ctx);
   if (staged === undefined || staged.isLocked) return [];
   const { deployments } = await readSysroot(ctx);
   const { booted } = assignSlots(deployments);
-  if (booted === undefined) return [];
+  if (booted?.stateroot !== staged.stateroot || deployments.some((it) => it.isSuperseded))
+    return [];
+  const tree = namedDeploymentDir(join(ctx.root, "sysroot"), staged);
+  if (!(await exists(join(tree, REMOVER))) || (await exists(join(ctx.root, DEFAULT_ENTRY))))
+    return [];
   const kept = keptDeployments(deployments, staged.stateroot);
   const superseded = deployments.filter((it) => !it.isStaged && !kept.includes(it));
   // Before the booted one, it would be the rollback of the update.

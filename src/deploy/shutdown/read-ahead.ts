@@ -9,6 +9,7 @@ import { readStagedDeployment } from "../../sysroot/staged.ts";
 import { readSysroot } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
 import { ifMissing, readNamesIfAny } from "../../system/files.ts";
+import { findSuperseded } from "./postpone-removal.ts";
 
 /** A disk that needs longer gains little: what was read first may be gone from memory by then. */
 const LIMIT_MS = 5 * 60_000;
@@ -21,10 +22,12 @@ export async function readAheadOfShutdown(ctx: Context): Promise<void> {
   try {
     const sysroot = join(ctx.root, "sysroot");
     const { deployments } = await readSysroot(ctx);
+    const postponed = (await findSuperseded(ctx)).map(nameDeployment);
     const kept = keptDeployments(deployments);
     for (const it of deployments) {
       const dir = namedDeploymentDir(sysroot, { ...it, name: nameDeployment(it) });
-      if (it.isStaged || kept.includes(it)) await readKernel(dir, signal);
+      const isKept = kept.includes(it) || postponed.includes(nameDeployment(it));
+      if (it.isStaged || isKept) await readKernel(dir, signal);
       // This one is removed, for which each of its files is looked up.
       else await readTree(dir, { signal, hasContent: false });
       if (it.isStaged || it.isBooted) await readEtc(dir, signal);

@@ -3,7 +3,6 @@ import { readFile, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { describeError } from "../../errors.ts";
 import { readTrial } from "../../health/machine/read-trial.ts";
-import type { HealthState } from "../../health/states.ts";
 import { assignSlots } from "../../host/assemble-host.ts";
 import { type Deployment, nameDeployment } from "../../host/deployment.ts";
 import { isPinnedAsSuperseded, unpinSuperseded } from "../../ostree/origin.ts";
@@ -13,12 +12,9 @@ import { readOrigins } from "../../sysroot/deployments.ts";
 import { deploymentDir } from "../../sysroot/paths.ts";
 import { readSysroot } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
-import { replaceFile } from "../../system/files.ts";
+import { readNamesIfAny, replaceFile } from "../../system/files.ts";
 import { announceChange } from "../after-change.ts";
 import { keepLoaderLink } from "./keep-loader-link.ts";
-
-/** Going back changes boot entries as well, and finds them by their number. */
-const ON_TRIAL: readonly HealthState[] = ["armed", "trying", "returning", "returned"];
 
 /**
  * Removes it, or leaves it to a later call as long as the new system is on trial. What boots next or is the
@@ -28,7 +24,9 @@ export async function removeSuperseded(ctx: Context): Promise<void> {
   try {
     const pinned = await findOurPins(ctx);
     if (pinned.length === 0) return;
-    if (ON_TRIAL.includes((await readTrial(ctx)).state)) return;
+    // Going back changes boot entries as well, and finds them by their number.
+    if ((await readTrial(ctx)).state !== "none") return;
+    if (await isBootCounted(ctx)) return;
     // It may lead to any of them, and removing one would cancel it.
     if (await isSoftRebootPrepared(ctx)) return;
     await removeOrUnpin(ctx, pinned);
@@ -38,6 +36,12 @@ export async function removeSuperseded(ctx: Context): Promise<void> {
     const why = [message, ...causes].join(": ");
     ctx.note(`note: a superseded deployment is still there: ${why}`);
   }
+}
+
+/** systemd's own trial: its counter is in the name of an entry, and each deletion writes all entries anew. */
+async function isBootCounted({ root }: Context): Promise<boolean> {
+  const names = await readNamesIfAny(join(root, "boot/loader/entries"));
+  return names.some((it) => /^ostree-.*\+[1-9]\d*(-\d+)?\.conf$/.test(it));
 }
 
 /** The paths of the origin files with a pin of ours. */
@@ -52,7 +56,10 @@ async function removeOrUnpin(ctx: Context, pinned: readonly string[]): Promise<v
   if (booted === undefined) return;
   for (const it of deployments.filter((it) => pinned.includes(originFileOf(ctx, it)))) {
     if (it === booted || it === rollback) await changeOrigin(ctx, it, unpinSuperseded);
-    else await remove(ctx, it);
+    // A person may have pinned it meanwhile: removing another one takes long.
+    else if (isPinnedAsSuperseded(await readFile(originFileOf(ctx, it), "utf8"))) {
+      await remove(ctx, it);
+    }
   }
 }
 
@@ -60,7 +67,7 @@ async function remove(ctx: Context, deployment: Deployment): Promise<void> {
   const name = nameDeployment(deployment);
   await keepLoaderLink(ctx);
   await undeploy(ctx, { stateroot: deployment.stateroot, name });
-  ctx.say(`Deleted deployment: ${name} (superseded)`);
+  ctx.note(`Deleted deployment: ${name} (superseded)`);
   await announceChange(ctx);
 }
 
@@ -71,7 +78,10 @@ export async function changeOrigin(
   change: (text: string) => string,
 ): Promise<void> {
   const path = originFileOf(ctx, deployment);
-  await replaceFile(path, change(await readFile(path, "utf8")), { mode: 0o644 });
+  const before = await readFile(path, "utf8");
+  const after = change(before);
+  if (after === before) return;
+  await replaceFile(path, after, { mode: 0o644 });
   const now = new Date();
   await utimes(join(ctx.root, "sysroot/ostree/deploy"), now, now);
 }
