@@ -273,6 +273,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/health/states.ts",
       "src/host",
       "src/ostree/origin.ts",
+      "src/programs/disk/fs.ts",
       "src/programs/ostree",
       "src/repository",
       "src/sysroot",

@@ -59,6 +59,11 @@ const REBOOT: ScriptLine = [
   "+ systemd-run --quiet -- systemctl reboot '--message=Initiated by bootc'",
   new Error("the machine goes down"),
 ];
+/** After what the shutdown reads has been read. */
+const SYNC: readonly ScriptLine[] = [
+  ["+ sync --file-system ROOT/sysroot"],
+  ["+ sync --file-system ROOT/boot"],
+];
 const SYSTEM = "? systemctl is-system-running";
 const SESSIONS = "? loginctl list-sessions --output=json --no-legend --no-pager";
 const INHIBITORS =
@@ -77,6 +82,7 @@ test("run applies what is downloaded and reboots, once nothing forbids it", asyn
       LOCK,
       [INHIBITORS, '{"type":"a(ssssuu)","data":[[["sleep","UPower","x","block",0,1]]]}'],
       [SESSIONS, "[]"],
+      ...SYNC,
       LOCK,
       REBOOT,
     ],
@@ -126,7 +132,9 @@ test("people are warned once, and have a grace period", async () => {
   expect(first).toContain("sessions: logged in: eve (until 2026-06-07T12:10:00Z)");
   const second = await play(machine, [LOCK, sessions], (ctx) => runUpdates(ctx, at(5)));
   expect(second).toContain("sessions: logged in: eve (until 2026-06-07T12:10:00Z)");
-  await play(machine, [LOCK, sessions, LOCK, LOCK, REBOOT], (ctx) => runUpdates(ctx, at(10)));
+  await play(machine, [LOCK, sessions, LOCK, ...SYNC, LOCK, REBOOT], (ctx) =>
+    runUpdates(ctx, at(10)),
+  );
 });
 
 test("a program of the administrator has its say", async () => {
@@ -161,7 +169,7 @@ async function fleetServer(status: number, body: string) {
 test("without a slot of the FleetLock server, nothing reboots", async () => {
   const { settings } = await fleetServer(409, '{"kind":"k","value":"all slots are taken"}');
   const machine = await applied(settings);
-  const transcript = await play(machine, [LOCK, LOCK], (ctx) => runUpdates(ctx, world));
+  const transcript = await play(machine, [LOCK, ...SYNC, LOCK], (ctx) => runUpdates(ctx, world));
   expect(transcript).toContain("reboot: fleet_lock: the server says: all slots are taken (k)");
   expect((await readState(machine)).lockedMs).toBeUndefined();
 });
@@ -169,7 +177,7 @@ test("without a slot of the FleetLock server, nothing reboots", async () => {
 test("with a slot it reboots, and gives the slot back when the system has come up", async () => {
   const { settings, paths } = await fleetServer(200, "");
   const machine = await applied(settings);
-  await play(machine, [LOCK, LOCK, LOCK, REBOOT], (ctx) => runUpdates(ctx, world));
+  await play(machine, [LOCK, ...SYNC, LOCK, LOCK, REBOOT], (ctx) => runUpdates(ctx, world));
   expect((await readState(machine)).lockedMs).toBe(NOW);
   await rm(join(machine.root, "run/ostree/staged-deployment"));
   await writeFile(

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { namedDeploymentDir } from "../../sysroot/paths.ts";
 import { readStagedDeployment } from "../../sysroot/staged.ts";
 import { machineOf } from "../../testing/play-verb.ts";
-import { scriptedContext } from "../../testing/scripted-context.ts";
+import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
 import { readAheadOfShutdown } from "./read-ahead.ts";
 
 /** A machine whose next shutdown applies a deployment, with a kernel that cannot be read as a file. */
@@ -32,4 +32,20 @@ test("nothing is read ahead of a shutdown that applies nothing", async () => {
   await writeFile(join(machine.root, "run/ostree/staged-deployment-locked"), "");
   await readAheadOfShutdown(ctx);
   expect(transcript()).toBe("\n\n");
+});
+
+test("what reading has changed is written before the shutdown", async () => {
+  const { machine, ctx, transcript } = await machineWithOddKernel();
+  await rm(join(machine.root, "run/ostree/staged-deployment-locked"), { force: true });
+  const staged = await readStagedDeployment(ctx);
+  if (staged === undefined) throw new Error("nothing is staged");
+  const dir = namedDeploymentDir(join(machine.root, "sysroot"), staged);
+  await rm(join(dir, "usr/lib/modules/6.1/vmlinuz"), { recursive: true });
+  const flushes = ["sysroot", "boot"].map(
+    (it) => [`+ sync --file-system ROOT/${it}`] satisfies ScriptLine,
+  );
+  const flushing = scriptedContext(machine.root, flushes);
+  await readAheadOfShutdown(flushing.ctx);
+  flushing.requireAllUsed();
+  expect([transcript(), flushing.transcript()]).not.toContain("note: ");
 });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describeError } from "../../errors.ts";
 import { nameDeployment } from "../../host/deployment.ts";
 import { keptDeployments } from "../../host/kept-deployments.ts";
+import { syncFilesystem } from "../../programs/disk/fs.ts";
 import { namedDeploymentDir } from "../../sysroot/paths.ts";
 import { readStagedDeployment } from "../../sysroot/staged.ts";
 import { readSysroot } from "../../sysroot/sysroot.ts";
@@ -32,6 +33,8 @@ export async function readAheadOfShutdown(ctx: Context): Promise<void> {
       else await readTree(dir, { signal, hasContent: false });
       if (it.isStaged || it.isBooted) await readEtc(dir, signal);
     }
+    // Times of access as well, which reading has changed; the shutdown would have to write them.
+    for (const it of ["sysroot", "boot"]) await syncFilesystem(ctx, join(ctx.root, it));
   } catch (error) {
     ctx.signal.throwIfAborted();
     ctx.note(`note: not everything is read ahead of the shutdown: ${describeError(error).message}`);
