@@ -38,6 +38,12 @@ test("the unit that labels /etc starts with ostree's and stops after it", async 
   expect(await readFile(dropIn, "utf8")).toMatch(/^Wants=bootc-label-etc\.service$/m);
 });
 
+test("ostree's unit that completes a boot stops at a soft reboot, and runs again", async () => {
+  const dir = join(TOP, "packaging/rootfs/usr/lib/systemd/system");
+  const dropIn = await readFile(join(dir, "ostree-boot-complete.service.d/50-bootc.conf"), "utf8");
+  expect(dropIn).toMatch(/^Conflicts=final\.target$/m);
+});
+
 test.each([
   "packaging/rootfs/etc/a.conf",
   "packaging/rootfs/usr/lib/a b",
