@@ -20,6 +20,17 @@ test("upgrade --from-downloaded unlocks the staged deployment and checks the res
   expect(await readFile(join(older.root, "run/reboot-required"), "utf8")).toMatch(
     /^bootc: Reboot required for image: sha256:[0-9a-f]{64}\n$/,
   );
+  expect(await readdir(join(older.root, "run/bootc"))).not.toContain("staging");
+});
+
+test("upgrade --from-downloaded leaves a mark for the next run if nobody could be told", async () => {
+  const it = await machineOf("2022.7");
+  // A directory cannot be replaced by a file.
+  await mkdir(join(it.root, "run/reboot-required"));
+  const said = await play(it, COMPLETING, (ctx) => upgrade(ctx, { fromDownloaded: true }));
+  expect(said).toContain("! warning: `/run/reboot-required` does not ask for a reboot: ");
+  const mark = await readFile(join(it.root, "run/bootc/staging"), "utf8");
+  expect(mark).toBe(`${await stagedDigest()}\n\n`);
 });
 
 test("upgrade finishes what a killed run left undone after it had staged", async () => {

@@ -14,6 +14,7 @@ import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { describeContent, describeDifference } from "../deploy/stage-image.ts";
+import { markStaging, readStagingMark, unmarkStaging } from "../deploy/staging-mark.ts";
 import { BootcError, describeError } from "../errors.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import type { Deployment } from "../host/deployment.ts";
@@ -193,12 +194,25 @@ async function applyLock(
   { staged, lockTimeoutMs }: LockTarget,
 ): Promise<void> {
   await completeDeploy(ctx, staged, lockTimeoutMs);
-  if (change !== "keep") {
-    await setFinalizationLock(ctx, change === "lock" ? "locked" : "unlocked");
-    const digest = staged?.image?.imageDigest;
-    if (change === "unlock" && digest !== undefined) await requireReboot(ctx, digest);
-    if (change === "lock") await withdrawReboot(ctx);
-    await announceChange(ctx);
-  }
+  if (change !== "keep") await changeLock(ctx, change, staged?.image?.imageDigest);
   ctx.say(message);
+}
+
+/** Until everybody is told, the mark has the next run do it, which finds the lock as it should be. */
+async function changeLock(
+  ctx: Context,
+  change: "lock" | "unlock",
+  digest: string | undefined,
+): Promise<void> {
+  const isLeft = (await readStagingMark(ctx))?.digest === digest;
+  if (digest !== undefined && !isLeft) {
+    await markStaging(ctx, { digest, abandonedRefspec: undefined });
+  }
+  await setFinalizationLock(ctx, change === "lock" ? "locked" : "unlocked");
+  const isTold =
+    change === "lock"
+      ? await withdrawReboot(ctx)
+      : digest === undefined || (await requireReboot(ctx, digest));
+  await announceChange(ctx);
+  if (isTold && !isLeft) await unmarkStaging(ctx);
 }

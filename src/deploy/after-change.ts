@@ -11,14 +11,16 @@ const REBOOT_MARK = "bootc: Reboot required for image: ";
 
 /**
  * The change is made by now, and a second run could take it back or find nothing to do. What fails from here
- * on is therefore only warned about.
+ * on is therefore only warned about, and the caller hears of it.
  */
-async function tryTo(ctx: Context, warning: string, work: () => Promise<void>): Promise<void> {
+async function tryTo(ctx: Context, warning: string, work: () => Promise<void>): Promise<boolean> {
   try {
     await work();
+    return true;
   } catch (error) {
     const { message, causes } = describeError(error);
     ctx.note(`warning: ${warning}: ${[message, ...causes].join(": ")}`);
+    return false;
   }
 }
 
@@ -41,18 +43,18 @@ export async function announceChange(ctx: Context): Promise<void> {
   }
 }
 
-/** Tells tools such as kured, which look at this file, that a reboot brings `digest`. */
-export async function requireReboot(ctx: Context, digest: string): Promise<void> {
+/** Tells tools like kured, which look at this file, that a reboot brings `digest`. False if that failed. */
+export async function requireReboot(ctx: Context, digest: string): Promise<boolean> {
   const text = `${REBOOT_MARK}${digest}\n`;
-  await tryTo(ctx, `\`/${REBOOT_REQUIRED}\` does not ask for a reboot`, () =>
+  return await tryTo(ctx, `\`/${REBOOT_REQUIRED}\` does not ask for a reboot`, () =>
     replaceFile(join(ctx.root, REBOOT_REQUIRED), text, { mode: 0o644 }),
   );
 }
 
-/** Withdraws that if it is ours: a package manager may have its own reasons for a reboot. */
-export async function withdrawReboot(ctx: Context): Promise<void> {
+/** Withdraws that if it is ours: a package manager may have its own reasons. False if that failed. */
+export async function withdrawReboot(ctx: Context): Promise<boolean> {
   const path = join(ctx.root, REBOOT_REQUIRED);
-  await tryTo(ctx, `\`/${REBOOT_REQUIRED}\` may still ask for a reboot`, async () => {
+  return await tryTo(ctx, `\`/${REBOOT_REQUIRED}\` may still ask for a reboot`, async () => {
     if ((await readFileIfAny(path))?.startsWith(REBOOT_MARK)) await rm(path, { force: true });
   });
 }

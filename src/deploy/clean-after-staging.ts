@@ -16,12 +16,14 @@ export interface CleanRequest {
    * well.
    */
   readonly isLate?: boolean;
+  /** Whether the file that asks for a reboot is as it should be. If not, the next run tries again. */
+  readonly isTold: boolean;
 }
 
 /** Returns what a person reads about it, if anything was removed. The deployment is already staged. */
 export async function cleanAfterStaging(
   ctx: Context,
-  { abandonedRefspec, lockTimeoutMs, isLate }: CleanRequest,
+  { abandonedRefspec, lockTimeoutMs, isLate, isTold }: CleanRequest,
 ): Promise<string | undefined> {
   const repo = systemRepo(ctx);
   return await cleanAfterChange(ctx, async () => {
@@ -30,7 +32,7 @@ export async function cleanAfterStaging(
     if (abandonedRefspec !== undefined) await deleteRefs(ctx, repo, [abandonedRefspec]);
     const sysroot = join(ctx.root, "sysroot");
     const cleaned = await cleanHost(ctx, { sysroot, repo, lockTimeoutMs });
-    await unmarkStaging(ctx);
+    if (isTold) await unmarkStaging(ctx);
     return cleaned;
   });
 }

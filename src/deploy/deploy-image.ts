@@ -170,11 +170,11 @@ export async function deployPulled(
   requireBootable(request.image.config, platformOf(process.arch));
   const { manifestDigest: digest } = request.image;
   await markStaging(ctx, { digest, abandonedRefspec: request.abandonedRefspec });
-  await stageImage(ctx, { ...request, onEvent: display.onEvent });
+  const isTold = await stageImage(ctx, { ...request, onEvent: display.onEvent });
   display.onEvent({ type: "stage", stage: "cleaning" });
   const { lockTimeoutMs } = request.settings;
   const { abandonedRefspec } = request;
-  const cleaned = await cleanAfterStaging(ctx, { abandonedRefspec, lockTimeoutMs });
+  const cleaned = await cleanAfterStaging(ctx, { abandonedRefspec, lockTimeoutMs, isTold });
   display.onEvent({ type: "stage", stage: "done" });
   display.end();
   if (cleaned !== undefined) ctx.say(cleaned);
@@ -191,9 +191,10 @@ export async function completeDeploy(
   const mark = await readStagingMark(ctx);
   const digest = staged?.image?.imageDigest;
   if (digest === undefined || mark?.digest !== digest) return;
-  await (staged?.downloadOnly === true ? withdrawReboot(ctx) : requireReboot(ctx, digest));
+  const isTold =
+    staged?.downloadOnly === true ? await withdrawReboot(ctx) : await requireReboot(ctx, digest);
   await announceChange(ctx);
-  const cleaned = await cleanAfterStaging(ctx, { ...mark, lockTimeoutMs, isLate: true });
+  const cleaned = await cleanAfterStaging(ctx, { ...mark, lockTimeoutMs, isLate: true, isTold });
   if (cleaned !== undefined) ctx.say(cleaned);
 }
 

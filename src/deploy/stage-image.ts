@@ -54,11 +54,14 @@ export interface StageImageRequest {
   readonly fresh?: FreshStart | undefined;
 }
 
-/** Stages a pulled image. What this leaves in the repository is for the caller to clean up. */
-export async function stageImage(ctx: Context, request: StageImageRequest): Promise<void> {
+/**
+ * Stages a pulled image. What this leaves in the repository is for the caller to clean up. Resolves to
+ * whether the file that asks for a reboot is as it should be.
+ */
+export async function stageImage(ctx: Context, request: StageImageRequest): Promise<boolean> {
   const { image, reference, booted, fresh } = request;
   const name = describeReference(reference);
-  await doing(`staging ${name}`, async () => {
+  return await doing(`staging ${name}`, async () => {
     await writeJournal(ctx, {
       messageId: STAGING_MESSAGE_ID,
       message: `Staging image ${name}`,
@@ -93,8 +96,11 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
       isLocked: request.isLocked,
       isFresh: fresh !== undefined,
     });
-    await (request.isLocked ? withdrawReboot(ctx) : requireReboot(ctx, image.manifestDigest));
+    const isTold = request.isLocked
+      ? await withdrawReboot(ctx)
+      : await requireReboot(ctx, image.manifestDigest);
     await announceChange(ctx);
+    return isTold;
   });
 }
 

@@ -1,0 +1,34 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { scriptedContext } from "../testing/scripted-context.ts";
+import { cleanAfterStaging } from "./clean-after-staging.ts";
+import { markStaging } from "./staging-mark.ts";
+
+test.each([
+  [true, []],
+  [false, ["staging"]],
+])(
+  "what is left undone ends with a clean-up only if everybody was told (%s)",
+  async (isTold, marks) => {
+    const root = await mkdtemp(join(tmpdir(), "bootc-staged-"));
+    onTestFinished(() => rm(root, { recursive: true }));
+    const repo = join(root, "sysroot/ostree/repo");
+    await mkdir(join(repo, "objects"), { recursive: true });
+    await writeFile(join(repo, "config"), "[core]\nmode=bare\n");
+    await mkdir(join(root, "run/bootc"), { recursive: true });
+    const { ctx, requireAllUsed, transcript } = scriptedContext(root, [
+      ["+ flock --exclusive --nonblock --conflict-exit-code 75 3"],
+      [
+        "? ostree prune --repo=ROOT/sysroot/ostree/repo --refs-only --depth=0",
+        "No unreachable objects\n",
+      ],
+    ]);
+    await markStaging(ctx, { digest: "sha256:a", abandonedRefspec: undefined });
+    await cleanAfterStaging(ctx, { abandonedRefspec: undefined, lockTimeoutMs: undefined, isTold });
+    requireAllUsed();
+    expect(transcript()).not.toContain("note:");
+    expect(await readdir(join(root, "run/bootc"))).toEqual(marks);
+  },
+);
