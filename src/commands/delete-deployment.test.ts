@@ -1,6 +1,8 @@
-import { rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { BootcError } from "../errors.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Machine } from "../testing/machine-fixture.ts";
 import { expectRefused, LOCK, machineOf, play } from "../testing/play-verb.ts";
@@ -55,6 +57,27 @@ test("a clean-up that fails after the deletion is only noted", async () => {
   expect(outcome).toContain("> Deleted deployment: ");
   expect(outcome).toContain("! note: not everything could be cleaned up: ");
   expect(outcome).not.toContain("error: ");
+});
+
+test("a soft reboot that stays prepared is an error, which says that the deployment is gone", async () => {
+  const it = await machineOf("2025.2");
+  await writeFile(join(it.root, "run/ostree/nextroot-booted"), "");
+  await writeFile(join(it.root, "run/reboot-required"), "bootc: Reboot required for image: x\n");
+  const [staged = "", ...others] = await listDeployments(it);
+  const script: readonly ScriptLine[] = [
+    LOCK,
+    ["? ostree admin status", [staged, ...others].join("")],
+    ["+ ostree admin undeploy 0", () => rm(join(it.root, "run/ostree/staged-deployment"))],
+    ["? ostree admin status", others.join("")],
+    [
+      "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot --reset",
+      new BootcError("Input/output error"),
+    ],
+  ];
+  const outcome = await play(it, script, (ctx) => deleteDeployment(ctx, "staged", {}));
+  expect(outcome).toContain("> Deleted deployment: ");
+  expect(outcome).toMatch(/error: `.*` is deleted, but a soft reboot may still lead into it\n$/);
+  expect(existsSync(join(it.root, "run/reboot-required"))).toBe(false);
 });
 
 test("an unknown deployment is refused", async () => {

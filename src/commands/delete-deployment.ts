@@ -7,7 +7,8 @@ import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { keepLoaderLink } from "../deploy/shutdown/keep-loader-link.ts";
 import { removeSuperseded } from "../deploy/shutdown/superseded.ts";
-import { decideDeletion, describeRole } from "../host/delete-deployment.ts";
+import type { BootcError } from "../errors.ts";
+import { type Deletion, decideDeletion, describeRole } from "../host/delete-deployment.ts";
 import { type Deployment, nameDeployment } from "../host/deployment.ts";
 import { undeploy } from "../programs/ostree/undeploy.ts";
 import { readSysroot, systemRepo } from "../sysroot/sysroot.ts";
@@ -39,11 +40,7 @@ async function deleteAndClean(
   // Otherwise it would become the rollback when that is deleted.
   await removeSuperseded(ctx);
   const isLeft = (await readSysroot(ctx)).deployments.some((it) => isSame(it, deployment));
-  if (isLeft) {
-    await keepLoaderLink(ctx);
-    await undeploy(ctx, { stateroot: deployment.stateroot, name: nameDeployment(deployment) });
-    ctx.say(`Deleted deployment: ${nameDeployment(deployment)} (${describeRole(deletion)})`);
-  }
+  const stuck = isLeft ? await drop(ctx, deletion) : undefined;
   const [next] = (await readSysroot(ctx)).deployments;
   if (next?.isBooted === true) {
     if (deployments[0] !== undefined && !deployments[0].isBooted) {
@@ -52,10 +49,20 @@ async function deleteAndClean(
     await withdrawReboot(ctx);
   }
   await announceChange(ctx);
+  if (stuck !== undefined) throw stuck;
   const sysroot = join(ctx.root, "sysroot");
   const request = { sysroot, repo: systemRepo(ctx), lockTimeoutMs };
   const cleaned = await cleanAfterChange(ctx, () => cleanHost(ctx, request));
   if (cleaned !== undefined) ctx.say(cleaned);
+}
+
+async function drop(ctx: Context, deletion: Deletion): Promise<BootcError | undefined> {
+  const { deployment } = deletion;
+  const name = nameDeployment(deployment);
+  await keepLoaderLink(ctx);
+  const stuck = await undeploy(ctx, { stateroot: deployment.stateroot, name });
+  ctx.say(`Deleted deployment: ${name} (${describeRole(deletion)})`);
+  return stuck;
 }
 
 function isSame(one: Deployment, other: Deployment): boolean {

@@ -56,6 +56,23 @@ test("upgrade finishes what a killed run left undone after it had staged", async
   expect(await readdir(join(it.root, "run/bootc"))).toContain("staging");
 });
 
+test("upgrade cancels the soft reboot that a killed run has bypassed", async () => {
+  const it = await machineOf("2022.7");
+  const prepared = join(it.root, "run/ostree/nextroot-booted");
+  await writeFile(prepared, "");
+  await leaveMark(it.root, await stagedDigest());
+  const script: readonly ScriptLine[] = [
+    LOCK,
+    [
+      "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot --reset",
+      () => rm(prepared),
+    ],
+    ["+ ostree admin cleanup"],
+    ["? ostree --version", " Version: '2022.7'\n"],
+  ];
+  await play(it, script, (ctx) => upgrade(ctx, { fromDownloaded: true }));
+});
+
 test("upgrade leaves alone what another program has staged since", async () => {
   const it = await machineOf("2022.7");
   await leaveMark(it.root, `sha256:${"0".repeat(64)}`);

@@ -10,6 +10,7 @@ import {
   type ImageReference,
   type OstreeReference,
 } from "../image/reference.ts";
+import { cancelSoftReboot } from "../programs/ostree/admin.ts";
 import { type ProgressDisplay, showProgress } from "../progress/show.ts";
 import { removeKilledRuns } from "../pull/leftovers.ts";
 import {
@@ -191,6 +192,8 @@ export async function completeDeploy(
   const mark = await readStagingMark(ctx);
   const digest = staged?.image?.imageDigest;
   if (digest === undefined || mark?.digest !== digest) return;
+  // One that was prepared before would bypass what is staged.
+  await cancelSoftReboot(ctx);
   const isTold =
     staged?.downloadOnly === true ? await withdrawReboot(ctx) : await requireReboot(ctx, digest);
   await announceChange(ctx);

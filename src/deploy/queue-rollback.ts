@@ -33,7 +33,7 @@ export async function queueRollback(ctx: Context): Promise<RollbackDecision["kin
     },
   });
   await keepLoaderLink(ctx);
-  await makeNext(ctx, decision);
+  const stuck = await makeNext(ctx, decision);
   // Also after Ctrl-C, whose advice to run it again would be wrong from here on.
   const rest = cleanupContext(ctx);
   if (decision.kind === "rollback") {
@@ -44,35 +44,37 @@ export async function queueRollback(ctx: Context): Promise<RollbackDecision["kin
     await withdrawReboot(rest);
   }
   await announceChange(rest);
+  if (stuck !== undefined) throw stuck;
   return decision.kind;
 }
 
 /**
  * ostree also fails when it cannot clean up after the change, or is interrupted then. A second run would
- * change the order back, so a changed order counts as success.
+ * change the order back, so a changed order counts as success. Resolves to what is to be thrown once
+ * everybody has been told of the change.
  */
-async function makeNext(ctx: Context, decision: RollbackDecision): Promise<void> {
+async function makeNext(ctx: Context, decision: RollbackDecision): Promise<BootcError | undefined> {
   try {
     await setDefaultDeployment(ctx, decision.index);
   } catch (error) {
     const rest = cleanupContext(ctx);
     if (!(await isNext(rest, decision))) throw error;
-    await cancelSoftReboot(rest).catch(throwSoftReboot);
-    if (ctx.signal.aborted) return;
+    const stuck = await cancelSoftReboot(rest).then(() => undefined, describeSoftReboot);
+    if (ctx.signal.aborted || stuck !== undefined) return stuck;
     await cleanDeployments(ctx).catch((again: unknown) => {
       const { message, causes } = describeError(again);
       ctx.note(`note: ostree could not clean up: ${[message, ...causes].join(": ")}`);
     });
   }
-  if (await isNext(ctx, decision)) return;
+  if (await isNext(ctx, decision)) return undefined;
   throw new BootcError(`ostree did not put \`${nameDeployment(decision.next)}\` first`, {
     kind: "integrity",
   });
 }
 
 /** Without the reset, a reboot would go where the soft reboot was to go, so a warning is not enough. */
-function throwSoftReboot(cause: unknown): never {
-  throw new BootcError("the next boot has changed, but a soft reboot is still prepared", {
+function describeSoftReboot(cause: unknown): BootcError {
+  return new BootcError("the next boot has changed, but a soft reboot is still prepared", {
     cause,
     hint: "`ostree admin prepare-soft-reboot --reset` cancels it; a second rollback would undo the first",
   });

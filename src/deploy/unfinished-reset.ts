@@ -34,7 +34,8 @@ export async function dropUnfinishedReset(ctx: Context): Promise<void> {
 
 export async function dropStaged(ctx: Context): Promise<void> {
   const staged = await readStagedDeployment(ctx);
-  if (staged !== undefined) await undeploy(ctx, staged);
+  const stuck = staged && (await undeploy(ctx, staged));
   await withdrawReboot(ctx);
   await announceChange(ctx);
+  if (stuck !== undefined) throw stuck;
 }

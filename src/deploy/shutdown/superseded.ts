@@ -66,9 +66,10 @@ async function removeOrUnpin(ctx: Context, pinned: readonly string[]): Promise<v
 async function remove(ctx: Context, deployment: Deployment): Promise<void> {
   const name = nameDeployment(deployment);
   await keepLoaderLink(ctx);
-  await undeploy(ctx, { stateroot: deployment.stateroot, name });
+  const stuck = await undeploy(ctx, { stateroot: deployment.stateroot, name });
   ctx.note(`Deleted deployment: ${name} (superseded)`);
   await announceChange(ctx);
+  if (stuck !== undefined) throw stuck;
 }
 
 /** Changes what ostree knows of a deployment, and has programs such as rpm-ostree's read it anew. */

@@ -11,24 +11,34 @@ export interface NamedDeployment {
 
 /**
  * Drops a deployment that is not booted, and cancels a prepared soft reboot, which may lead into it. Entries
- * that we cannot read count for ostree, so only its own list says which number a deployment has.
+ * that we cannot read count for ostree, so only its own list says which number a deployment has. Resolves to
+ * what failed after the deletion, which is to be thrown once everybody has been told of the change.
  */
-export async function undeploy(ctx: Context, deployment: NamedDeployment): Promise<void> {
+export async function undeploy(
+  ctx: Context,
+  deployment: NamedDeployment,
+): Promise<BootcError | undefined> {
   const before = await readDeploymentOrder(ctx);
   const index = before.findIndex((it) => isSame(it, deployment));
   if (index < 0) throw new BootcError(`ostree does not list \`${deployment.name}\``);
   await ctx.run("ostree", ["admin", "undeploy", String(index)], { isQuiet: true });
-  const after = await readDeploymentOrder(ctx);
-  const isRight = before.every(
-    (it) => after.some((other) => isSame(it, other)) !== isSame(it, deployment),
-  );
-  if (!isRight) {
-    throw new BootcError(`ostree did not delete \`${deployment.name}\` alone`, {
-      kind: "integrity",
-      hint: "`ostree admin status` shows what is left",
-    });
+  let isRight: boolean;
+  try {
+    const after = await readDeploymentOrder(ctx);
+    isRight = before.every(
+      (it) => after.some((other) => isSame(it, other)) !== isSame(it, deployment),
+    );
+    if (isRight) await cancelSoftReboot(ctx);
+  } catch (cause) {
+    const message = `\`${deployment.name}\` is deleted, but a soft reboot may still lead into it`;
+    const hint = "`ostree admin prepare-soft-reboot --reset` cancels it";
+    return new BootcError(message, { cause, hint });
   }
-  await cancelSoftReboot(ctx);
+  if (isRight) return undefined;
+  throw new BootcError(`ostree did not delete \`${deployment.name}\` alone`, {
+    kind: "integrity",
+    hint: "`ostree admin status` shows what is left",
+  });
 }
 
 function isSame(one: NamedDeployment, other: NamedDeployment): boolean {
