@@ -48,6 +48,25 @@ test.each([
   });
 });
 
+test.each([
+  ["before", (log: string, error: string) => `\n${log}\n${error}`],
+  ["after", (log: string, error: string) => `${error}\n\n${log}`],
+])("what GLib says of its own %s the error is not part of it", async (_when, say) => {
+  const log = "(ostree commit:4): OSTree-WARNING **: 05:59:16.133: Failed to clean up";
+  const said = say(log, "error: fsync: Input/output error");
+  const program = { program: "sh", args: ["-c", 'printf %s "$SAID" >&2; exit 1'] };
+  const failing = createContext({ env: { ...process.env, SAID: said } });
+  await expect(feed(failing, program, batches())).rejects.toMatchObject({
+    message: expect.stringMatching(/ failed with status 1: error: fsync: Input\/output error$/),
+    hint: expect.stringContaining("the disk has failed"),
+  });
+});
+
+test("only the last 20 lines of a program are told", async () => {
+  const failure = await feed(ctx, sh("seq 100 >&2; exit 1"), batches()).catch((it) => it);
+  expect(failure.message).toMatch(/ failed with status 1: 81\n[\d\n]*\n100$/);
+});
+
 test("a missing program is its own message", async () => {
   const failure = await feed(ctx, { program: "no-such-program", args: [] }, stalled()).catch(
     (it) => it,

@@ -5,7 +5,7 @@ import { BootcError, diskFailure, errnoOf } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { endingWithUs, isMissingProgram } from "./ends-with-us.ts";
 import { formatCommand } from "./quote.ts";
-import { UNTRANSLATED } from "./spawn.ts";
+import { lastLinesOf, UNTRANSLATED } from "./spawn.ts";
 
 /** How many bytes of each output stream are kept. */
 const OUTPUT_MAX = 1 << 20;
@@ -43,7 +43,7 @@ export async function feed(
   throw new BootcError(`\`${formatCommand(program, args)}\` ${describeEnd(end)}`, {
     ...(end.isMissing
       ? { hint: `install \`${program}\`, or check PATH` }
-      : diskFailure(end.stderr.split("\n").at(-1) ?? "")),
+      : diskFailure(lastLinesOf(end.stderr).at(-1) ?? "")),
   });
 }
 
@@ -87,7 +87,7 @@ function collect(stream: NodeJS.ReadableStream | null, into: Buffer[]): void {
 function describeEnd(end: End): string {
   if (end.isMissing) return "could not be started: not found";
   const how = end.signal === null ? `failed with status ${end.status}` : `ended by ${end.signal}`;
-  return end.stderr === "" ? how : `${how}: ${end.stderr}`;
+  return end.stderr === "" ? how : `${how}: ${lastLinesOf(end.stderr).join("\n")}`;
 }
 
 async function write(

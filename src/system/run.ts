@@ -7,6 +7,7 @@ import { withHiddenVariables } from "./hidden-environment.ts";
 import { formatCommand, formatPlacedCommand } from "./quote.ts";
 import {
   type Ended,
+  lastLinesOf,
   runInBackground,
   runToTheEnd,
   type StdioOption,
@@ -22,9 +23,6 @@ export interface ContextOptions {
   /** For a program that draws and colors through `say` and `note`, and knows what it prints. */
   readonly keepsControls?: boolean;
 }
-
-/** How many lines of a failed program's standard error go into the error message. */
-const STDERR_LINES = 20;
 
 /** The context of a real run: this process's own streams, environment and children. */
 export function createContext(options: ContextOptions = {}): Context {
@@ -176,7 +174,7 @@ function describeFailure(command: Started, result: Ended): BootcError {
       hint: `install \`${command.program}\`, or check PATH`,
     });
   }
-  const lines = linesOf(String(result.stderr ?? "")).slice(-STDERR_LINES);
+  const lines = lastLinesOf(String(result.stderr ?? ""));
   const said = lines.join("\n") === "" ? "" : `: ${lines.join("\n")}`;
   return new BootcError(
     `\`${formatCommand(command.program, command.args)}\` ${describeEnd(result)}${said}`,
@@ -190,17 +188,6 @@ const CRASHES: ReadonlySet<string> = new Set(["SIGABRT", "SIGBUS", "SIGSEGV", "S
 function describeCrash(signal: string | undefined): { readonly hint?: string } {
   if (signal === undefined || !CRASHES.has(signal)) return {};
   return { hint: "the program crashed; a disk that is full or has failed may be why: see `dmesg`" };
-}
-
-/** What GLib says on its own, as in `(ostree:44): OSTree-WARNING **: 05:59:16.133: …`. */
-const GLIB_LOG = /^\([^)]+:\d+\): \S+ \*\*: /;
-
-/** An empty line comes before each of GLib's; the program's own error says more than they do. */
-function linesOf(stderr: string): readonly string[] {
-  const lines = stderr.trimEnd().split("\n");
-  if (!lines.some((it) => GLIB_LOG.test(it))) return lines;
-  const own = lines.filter((it) => it !== "" && !GLIB_LOG.test(it));
-  return own.length === 0 ? lines : own;
 }
 
 function describeEnd(result: Ended): string {

@@ -29,6 +29,24 @@ export interface Ended {
  */
 export const UNTRANSLATED = { LC_ALL: "C.UTF-8", LANGUAGE: undefined } as const;
 
+/** How many lines of a failed program's standard error go into the error message. */
+const STDERR_LINES = 20;
+
+/** What GLib says on its own, as in `(ostree:44): OSTree-WARNING **: 05:59:16.133: …`. */
+const GLIB_LOG = /^\([^)]+:\d+\): \S+ \*\*: /;
+
+/**
+ * The last lines of what a failed program said. An empty line comes before each of GLib's; the program's own
+ * error says more than they do.
+ */
+export function lastLinesOf(stderr: string): readonly string[] {
+  const lines = stderr.trimEnd().split("\n");
+  if (!lines.some((it) => GLIB_LOG.test(it))) return lines.slice(-STDERR_LINES);
+  const filled = lines.filter((it) => it !== "");
+  const own = filled.filter((it) => !GLIB_LOG.test(it));
+  return (own.length === 0 ? filled : own).slice(-STDERR_LINES);
+}
+
 const OUTPUT_BYTES_MAX = 1 << 28;
 /** From SIGTERM to SIGKILL. */
 const GRACE_MS = 5000;
