@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, onTestFinished, test } from "vitest";
-import { BootcError } from "../../errors.ts";
 import { parseDirtree } from "../../ostree/dirtree.ts";
 import { objectPath, parseCommit, sha256, textMetadata } from "../../ostree/objects.ts";
 import { PENDING_PREFIX, pendingRef } from "../../ostree/ref-names.ts";
 import { unverifiedRef } from "../../repository/pending.ts";
 import type { Context } from "../../system/context.ts";
+import { createContext } from "../../system/run.ts";
 import {
   encapsulate,
   packFile,
@@ -220,12 +220,36 @@ test("without an end marker a layer is taken only where its diff-id proves it wh
   await expect(bed.import("derived", tar, { diffId: digestOf(tar) })).resolves.toBeDefined();
 });
 
-test("a disk that fails under ostree does not make the layer a damaged one", async () => {
-  const fail = new BootcError("error: ostree-tar: Writing content object: Input/output error");
-  const bed = await makeBed({ fail });
-  const layer = bed.import("commit", tarOfEntries(...META));
-  await expect(layer).rejects.toMatchObject({ kind: "failed" });
-});
+test.each([
+  [
+    "error: ostree-tar: Writing content object: Input/output error",
+    "failed",
+    "the disk has failed",
+  ],
+  ["error: ostree-tar: No space left on device\nnot said last", "space", "make room"],
+])(
+  "a disk that fails under ostree does not make the layer a damaged one",
+  async (said, kind, hint) => {
+    const bed = await makeBed();
+    const programs = join(bed.repo, "programs");
+    await mkdir(programs);
+    const ostree = '#!/bin/sh\ncat >/dev/null\nprintf "%s\\n" "$SAID" >&2\nexit 1\n';
+    await writeFile(join(programs, "ostree"), ostree, { mode: 0o755 });
+    const env = { ...process.env, PATH: `${programs}:${process.env.PATH}`, SAID: said };
+    const tar = tarOfEntries();
+    const blob = join(bed.repo, "layer");
+    await writeFile(blob, tar);
+    const layer = importLayer(createContext({ root: bed.repo, env }), {
+      repo: bed.repo,
+      kind: "chunk",
+      layerDigest: digestOf(tar),
+      digest: digestOf(tar),
+      blob,
+      importerVersion: "0",
+    });
+    await expect(layer).rejects.toMatchObject({ kind, hint: expect.stringContaining(hint) });
+  },
+);
 
 test.each([
   [

@@ -87,14 +87,16 @@ export async function importLayer(ctx: Context, request: LayerImport): Promise<I
   }
 }
 
-/** ostree's own refusals of a tar, by what it says; what disks refuse has its kind already. */
-function kindOfFailure(cause: unknown): { kind?: ErrorKind } {
+/** ostree's own refusals of a tar, and what disks refuse, by what it says in any of its lines. */
+function kindOfFailure(cause: unknown): { kind?: ErrorKind; hint?: string } {
   if (kindOf(cause) !== "failed" || !(cause instanceof BootcError)) return {};
-  if (diskFailure(cause.message) !== undefined) return {};
+  const said = cause.message.replace(/^`[^`]*`/, "");
+  const disk = diskFailure(said);
+  if (disk !== undefined) return disk;
   if (isOutOfRoom(cause)) return { kind: "space" };
   const isRefusal =
     /ended by SIGABRT|Invalid argument|not supported|too long|[Tt]ar|archive|[Xx]attr|hardlink|Unsupported/;
-  return isRefusal.test(cause.message.replace(/^`[^`]*`/, "")) ? { kind: "integrity" } : {};
+  return isRefusal.test(said) ? { kind: "integrity" } : {};
 }
 
 async function importVerified(ctx: Context, request: LayerImport): Promise<ImportedLayer> {
