@@ -33,13 +33,23 @@ async function requireRegistrar(ctx: Context, deployment: string): Promise<strin
   throw new BootcError("the image has no efibootmgr");
 }
 
+export interface FirmwareEntry {
+  readonly label: string;
+  /** Its path on the ESP, in the firmware's form. */
+  readonly loader: string;
+}
+
 /**
- * Removes what earlier installations have left: entries with the name and the path of the first one, which
- * was made just now. `words` are those that start the image's efibootmgr by chroot(8).
+ * Removes what earlier installations have left: entries that say the same as the first one, which was made
+ * just now as `entry`. `words` are those that start the image's efibootmgr by chroot(8).
  */
-export async function removeOlderTwins(ctx: Context, words: readonly string[]): Promise<void> {
+export async function removeOlderTwins(
+  ctx: Context,
+  words: readonly string[],
+  entry: FirmwareEntry,
+): Promise<void> {
   try {
-    const numbers = findOlderTwins(await ctx.read("chroot", [...words, "--verbose"]));
+    const numbers = findOlderTwins(await ctx.read("chroot", [...words, "--verbose"]), entry);
     for (const it of numbers) {
       const deletion = ["--quiet", "--bootnum", it, "--delete-bootnum"];
       await ctx.run("chroot", [...words, ...deletion], { isQuiet: true });
@@ -51,14 +61,19 @@ export async function removeOlderTwins(ctx: Context, words: readonly string[]): 
   }
 }
 
-/** The numbers of entries that say the same as the first one. Firmware may change the case of paths. */
-export function findOlderTwins(text: string): readonly string[] {
+/**
+ * The numbers of entries that say the same as the first one. Firmware may change the case of paths, and may
+ * put another entry first, whose twins are not ours.
+ */
+function findOlderTwins(text: string, { label, loader }: FirmwareEntry): readonly string[] {
   const [, first] = /^BootOrder: ([0-9A-F]{4})/m.exec(text) ?? [];
   const entries = [...text.matchAll(/^Boot([0-9A-F]{4})[* ] (.+)$/gm)].map(
     ([, number = "", content = ""]) => ({ number, content: content.toLowerCase() }),
   );
-  const own = entries.find(({ number }) => number === first);
+  const own = entries.find(({ number }) => number === first)?.content ?? "";
+  const isOurs = own.startsWith(`${label}\t`.toLowerCase()) && own.includes(loader.toLowerCase());
+  if (!isOurs) return [];
   return entries
-    .filter(({ number, content }) => number !== first && content === own?.content)
+    .filter(({ number, content }) => number !== first && content === own)
     .map(({ number }) => number);
 }

@@ -138,6 +138,16 @@ Boot000A* ${name}\t${PLACE}${now}
   await installHere(["usr/sbin/efibootmgr"], [[INSTALL], [REGISTER], ...script]);
 });
 
+test("when the firmware has put another entry first, its twins stay", async () => {
+  const list = `BootOrder: 0002,000A,0001,0003
+Boot0001* Linux Boot Manager\t${PLACE}/File(\\EFI\\systemd\\systemd-bootx64.efi)
+Boot0002* debian\t${PLACE}/File(\\EFI\\debian\\shimx64.efi)
+Boot0003* debian\t${PLACE}/File(\\EFI\\debian\\shimx64.efi)
+Boot000A* Linux Boot Manager\t${PLACE}/File(\\EFI\\systemd\\systemd-bootx64.efi)
+`;
+  await installHere(["usr/sbin/efibootmgr"], [[INSTALL], [REGISTER], [LIST, list]]);
+});
+
 test("entries that cannot be listed do not make the new one doubtful", async () => {
   const script: readonly ScriptLine[] = [[INSTALL], [REGISTER], [LIST, new Error("no list")]];
   const said = await installHere(["usr/sbin/efibootmgr"], script);

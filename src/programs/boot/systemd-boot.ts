@@ -124,10 +124,11 @@ async function register(
   }
   const place = ["--disk", esp.disk, "--part", String(esp.number)];
   // The label is the one that bootctl uses.
-  const entry = ["--label", "Linux Boot Manager", "--loader", `\\EFI\\systemd\\${loader}`];
-  const words = [...program, "--quiet", "--create", ...place, ...entry];
+  const entry = { label: "Linux Boot Manager", loader: `\\EFI\\systemd\\${loader}` };
+  const content = ["--label", entry.label, "--loader", entry.loader];
+  const words = [...program, "--quiet", "--create", ...place, ...content];
   await ctx.run("chroot", words, { isQuiet: true });
-  await removeOlderTwins(ctx, program);
+  await removeOlderTwins(ctx, program, entry);
 }
 
 /** A disk for other machines brings no random seed, which all copies of the disk would share. */
