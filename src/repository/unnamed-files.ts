@@ -1,7 +1,8 @@
 // What ostree leaves when it is killed after it wrote a small file and before it gave the file its name.
 // Among refs, such a file is a ref, and keeps its commit.
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync } from "node:fs";
 import { join } from "node:path";
+import { errnoOf } from "../errors.ts";
 import { openLibc } from "../native/libc.ts";
 import { CONTAINER_PREFIX, PRIVATE_PREFIX } from "../ostree/ref-names.ts";
 import { listDeployFiles } from "../sysroot/deployments.ts";
@@ -21,7 +22,7 @@ export async function listUnnamedImageRefs(repo: string): Promise<readonly strin
   return await listUnnamedRefs(repo, [CONTAINER_PREFIX, PRIVATE_PREFIX]);
 }
 
-export interface OstreePlaces {
+interface OstreePlaces {
   /** The physical root. */
   readonly sysroot: string;
   readonly repo: string;
@@ -32,9 +33,15 @@ export async function removeUnnamedOfDeployments({ sysroot, repo }: OstreePlaces
   const list = async () => {
     const files = (await listDeployFiles(sysroot)).filter((it) => isUnnamed(it.name));
     const refs = await listUnnamedRefs(repo, DEPLOYMENT_PREFIXES);
-    return [...refs, ...files.map(({ dir, name }) => join(dir, name))];
+    // A directory of such a name is not ostree's.
+    const paths = files.map(({ dir, name }) => join(dir, name));
+    return [...refs, ...paths.filter(isRegularFile)];
   };
   await removeLocked(list, () => tryLockSysroot(sysroot));
+}
+
+function isRegularFile(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 interface Lock {
@@ -76,8 +83,17 @@ function tryLockFile(path: string, { mode }: { readonly mode: number }): Lock | 
   if (libc === undefined) return undefined;
   const fd = openSync(path, constants.O_CREAT | constants.O_RDWR | constants.O_NOFOLLOW, mode);
   const release = () => closeSync(fd);
-  // Who had it before may have removed the file meanwhile.
-  if (libc.tryLock(fd, "exclusive") && fstatSync(fd).nlink > 0) return { release };
+  try {
+    // Who had it before may have removed the file meanwhile.
+    if (libc.tryLock(fd, "exclusive") && fstatSync(fd).nlink > 0) return { release };
+  } catch (error) {
+    release();
+    if (!NO_LOCKS.includes(errnoOf(error) ?? "")) throw error;
+    return undefined;
+  }
   release();
   return undefined;
 }
+
+/** What file systems answer that do not have such locks. */
+const NO_LOCKS = ["ENOLCK", "EINVAL"];
