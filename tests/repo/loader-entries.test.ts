@@ -136,6 +136,17 @@ describe.skipIf(missing)("loader-entries on the newest ostree", () => {
     expect(status).toBe(2);
     expect(stderr).toContain(want);
   });
+
+  test("what a reset has staged gets no other arguments", () => {
+    expect(host.bootc("install reset --experimental --quiet --stateroot anew").status).toBe(0);
+    const before = readFileSync(join(host.run, "ostree/staged-deployment"));
+    const { status, stderr } = set("--source tuned --options late=1");
+    expect(status).not.toBe(0);
+    expect(stderr).toContain(
+      "error: the next boot starts in the new stateroot `anew`, which cannot be staged again\nhint: ",
+    );
+    expect(readFileSync(join(host.run, "ostree/staged-deployment"))).toEqual(before);
+  });
 });
 
 describe.skipIf(missing)("arguments that are staged, and then another image", () => {

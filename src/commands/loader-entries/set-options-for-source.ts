@@ -63,6 +63,7 @@ async function setOptionsLocked(ctx: Context, request: SourceRequest): Promise<v
   const sysroot = await readSysroot(ctx);
   const booted = requireBooted(sysroot);
   const { staged } = assignSlots(sysroot.deployments);
+  requireSameStateroot(booted, staged);
   const owned = await readOwned(ctx, booted, staged);
   const changed = changeSource(owned, request);
   if (changed === undefined) {
@@ -71,6 +72,21 @@ async function setOptionsLocked(ctx: Context, request: SourceRequest): Promise<v
   }
   await stageAgain(ctx, staged ?? booted, changed);
   ctx.say(`Kernel arguments for next boot: ${formatKargs(changed.kargs)}`);
+}
+
+/**
+ * ostree would take the `/etc` of the deployment that is replaced for that of its replacement, and then fail
+ * when the machine shuts down.
+ */
+function requireSameStateroot(booted: Deployment, staged: Deployment | undefined): void {
+  if (staged === undefined || staged.stateroot === booted.stateroot) return;
+  throw new BootcError(
+    `the next boot starts in the new stateroot \`${staged.stateroot}\`, which cannot be staged again`,
+    {
+      kind: "unsupported",
+      hint: "reboot first; `bootc install reset --karg` sets arguments of the new system",
+    },
+  );
 }
 
 /** The arguments of what boots next, and their owners. */
