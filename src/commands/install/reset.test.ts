@@ -1,6 +1,9 @@
-import { expect, test } from "vitest";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import { scriptedContext } from "../../testing/scripted-context.ts";
-import { nextStateroot, resetInstall } from "./reset.ts";
+import { hasFiles, nextStateroot, resetInstall } from "./reset.ts";
 
 test("without --experimental nothing happens", async () => {
   const { ctx } = scriptedContext("/nonexistent", []);
@@ -33,17 +36,31 @@ test("a storage for an image that is not pulled is not ignored", async () => {
 const now = new Date("2026-11-28T23:00:00Z");
 
 test.each([
-  ["none yet", ["default"], "state-2026-0"],
-  ["gaps are not filled", ["state-2026-0", "state-2026-10"], "state-2026-11"],
-  ["those of other years do not count", ["state-2025-7"], "state-2026-0"],
-  ["names of the user's do not count", ["state-2026-x", "my-state-2026-3"], "state-2026-0"],
-])("the next stateroot: %s", (_about, names, want) => {
-  expect(nextStateroot(names, { now })).toBe(want);
+  ["none yet", ["default"], undefined, "state-2026-0"],
+  [
+    "gaps are not filled",
+    ["state-2026-0", "state-2026-10", "state-2026-2"],
+    "state-2026-10",
+    "state-2026-11",
+  ],
+  ["those of other years do not count", ["state-2025-7"], undefined, "state-2026-0"],
+  [
+    "names of the user's do not count",
+    ["state-2026-x", "my-state-2026-3"],
+    undefined,
+    "state-2026-0",
+  ],
+])("the next stateroot: %s", (_about, names, last, next) => {
+  expect(nextStateroot(names, now)).toEqual({ last, next });
 });
 
-test.each([
-  ["the highest is used again", ["state-2026-0", "state-2026-1"], "state-2026-1"],
-  ["a lower one is not", ["state-2026-0"], "state-2026-2"],
-])("of stateroots in which nothing ever ran, %s", (_about, unused, want) => {
-  expect(nextStateroot(["state-2026-0", "state-2026-1"], { unused, now })).toBe(want);
+test("directories and links are not what a system leaves in its /var, files are", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "bootc-var-"));
+  onTestFinished(() => rm(dir, { recursive: true }));
+  await mkdir(join(dir, "lib/x"), { recursive: true });
+  await symlink("../run", join(dir, "run"));
+  expect(await hasFiles(join(dir, "nothing"))).toBe(false);
+  expect(await hasFiles(dir)).toBe(false);
+  await writeFile(join(dir, "lib/x/file"), "");
+  expect(await hasFiles(dir)).toBe(true);
 });

@@ -1,5 +1,5 @@
 // `bootc install reset`: the next boot starts the image anew, in a stateroot with an empty /var.
-import { readdir } from "node:fs/promises";
+import { opendir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { deploySettingsOf, lockTimeoutOf, type PullFlags } from "../../cli/options.ts";
 import { announceChange, requireReboot } from "../../deploy/after-change.ts";
@@ -113,31 +113,40 @@ async function decideStateroot(
   if (wanted !== undefined) return wanted;
   const top = join(ctx.root, "sysroot/ostree/deploy");
   const names = await readdir(top);
-  const isUsed = async (name: string) =>
-    deployments.some((it) => it.stateroot === name) || (await hasFiles(join(top, name, "var")));
-  const unused = [];
-  for (const name of names) if (!(await isUsed(name))) unused.push(name);
-  return nextStateroot(names, { unused, now: new Date() });
+  const { last, next } = nextStateroot(names, new Date());
+  if (last === undefined || deployments.some((it) => it.stateroot === last)) return next;
+  return (await hasFiles(join(top, last, "var"))) ? next : last;
 }
 
-/** Whether there is more than the directories and links with which a stateroot begins. */
-async function hasFiles(dir: string): Promise<boolean> {
-  const entries = await readdir(dir, { recursive: true, withFileTypes: true }).catch(ifMissing([]));
-  return entries.some((it) => !it.isDirectory() && !it.isSymbolicLink());
+/**
+ * Whether there is more than the directories and links with which a stateroot begins. Ends at the first file:
+ * there may be millions.
+ */
+export async function hasFiles(dir: string): Promise<boolean> {
+  const open = await opendir(dir).catch(ifMissing(undefined));
+  if (open === undefined) return false;
+  const below: string[] = [];
+  for await (const it of open) {
+    if (it.isDirectory()) below.push(join(dir, it.name));
+    else if (!it.isSymbolicLink()) return true;
+  }
+  for (const it of below) if (await hasFiles(it)) return true;
+  return false;
 }
 
+/** The highest `state-YEAR-N` of this year, if any, and the one after it. */
 export function nextStateroot(
   names: readonly string[],
-  { unused = [], now }: { readonly unused?: readonly string[]; readonly now: Date },
-): string {
+  now: Date,
+): { readonly last: string | undefined; readonly next: string } {
   const prefix = `state-${now.getUTCFullYear()}-`;
   const numbers = names.flatMap((name) => {
     const digits = name.startsWith(prefix) ? name.slice(prefix.length) : "";
     return /^\d+$/.test(digits) ? [Number(digits)] : [];
   });
   const highest = Math.max(-1, ...numbers);
-  const last = `${prefix}${highest}`;
-  return unused.includes(last) ? last : `${prefix}${highest + 1}`;
+  const last = highest < 0 ? undefined : `${prefix}${highest}`;
+  return { last, next: `${prefix}${highest + 1}` };
 }
 
 interface Reset {
