@@ -2,6 +2,7 @@
 // and looks like an image that was downloaded only, which an upgrade to the same image would unlock.
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { BootcError } from "../errors.ts";
 import { undeploy } from "../programs/ostree/undeploy.ts";
 import { readStagedDeployment } from "../sysroot/staged.ts";
 import type { Context } from "../system/context.ts";
@@ -24,12 +25,23 @@ export async function unmarkReset(ctx: Context): Promise<void> {
 export async function dropUnfinishedReset(ctx: Context): Promise<void> {
   const stateroot = (await readFileIfAny(join(ctx.root, MARK)))?.trimEnd();
   if (stateroot === undefined) return;
+  try {
+    await dropStagedIn(ctx, stateroot);
+  } catch (cause) {
+    throw new BootcError("dropping what an interrupted `install reset` has staged", {
+      cause,
+      hint: "a reboot drops it as well",
+    });
+  }
+  await unmarkReset(ctx);
+}
+
+async function dropStagedIn(ctx: Context, stateroot: string): Promise<void> {
   const staged = await readStagedDeployment(ctx);
   if (staged?.isLocked === true && staged.stateroot === stateroot) {
     ctx.note("Dropping what an interrupted `install reset` has staged");
     await dropStaged(ctx);
   }
-  await unmarkReset(ctx);
 }
 
 export async function dropStaged(ctx: Context): Promise<void> {
