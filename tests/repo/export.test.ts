@@ -64,14 +64,14 @@ const UPPER = makeTar([
 describeEachOstree(({ version }) => {
   let scratch: Scratch;
   /** Of podman, which refuses one whose path has more than 50 characters. */
-  let runRoot: string;
+  let runRoot: string | undefined;
   beforeAll(async () => {
     scratch = await makeScratch();
     runRoot = await mkdtemp("/tmp/podman-");
   });
   afterAll(async () => {
     await scratch?.remove();
-    await rm(runRoot, { recursive: true, force: true });
+    if (runRoot) await rm(runRoot, { recursive: true, force: true });
   });
 
   const container = (...words: readonly string[]) =>
