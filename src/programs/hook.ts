@@ -10,10 +10,8 @@ const LIMIT_MS = 30_000;
 export async function runHooks(ctx: Context, event: string, document: string): Promise<void> {
   for (const path of await readDropInPrograms(ctx, "hooks.d")) {
     try {
-      await ctx.run(path, [event], {
-        ...{ input: document, isQuiet: true, timeoutMs: LIMIT_MS },
-        keepsLocale: true,
-      });
+      const how = { input: document, isQuiet: true, timeoutMs: LIMIT_MS, keepsLocale: true };
+      await ctx.run(path, [event], how);
     } catch (error) {
       ctx.signal.throwIfAborted();
       const { message, causes } = describeError(error);

@@ -20,7 +20,7 @@ import type { ContextFiles } from "./rules.ts";
 export interface LabelSource {
   /** Undefined when libselinux cannot be called: then ostree has to label. */
   open(policy: ImagePolicy): Promise<LabelOf | undefined>;
-  /** The label of new files, for layers without a policy; undefined where the kernel gives them none. */
+  /** The label of new files, for whatever no policy labels; undefined where the kernel gives them none. */
   ofNewFiles(): Promise<LabelOf | undefined>;
   /** No label can be looked up afterwards. */
   close(): void;

@@ -40,7 +40,7 @@ export async function labelOfNewFiles(
 /** In other modes, the attributes of objects are in other attributes, or inside the files. */
 async function isBare(repo: string): Promise<boolean> {
   const config = await readFile(join(repo, "config"), "utf8").catch(ifAbsent(""));
-  return keyfileValue(parseKeyfile(config), "core", "mode") === "bare";
+  return (keyfileValue(parseKeyfile(config), "core", "mode") ?? "bare") === "bare";
 }
 
 /** ENOTSUP is what libuv, too, calls EOPNOTSUPP. */
