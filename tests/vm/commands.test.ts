@@ -72,7 +72,12 @@ describe.skipIf(missing !== undefined)(`commands${missing ? ` (${missing})` : ""
   });
 
   test("the host switches to the result, and boots it", async () => {
-    await machine.must("bootc switch --transport containers-storage localhost/next", 1_800_000);
+    const said = await machine.must(
+      "bootc switch --transport containers-storage localhost/next",
+      1_800_000,
+    );
+    // The repository has what the copy was made of.
+    expect(said).toMatch(/^layers already present: [1-9]\d*; layers needed: [1-3] /m);
     expect((await statusOf(machine)).status.staged?.image?.version).toBe("p2");
     await machine.reboot();
     machine = await boot(lab, disk, "built");
