@@ -157,6 +157,18 @@ test("a toggle may leave refs of deployments to ostree's next clean-up if it say
   ]);
 });
 
+test("a verb that says that it could not clean up may leave old refs, and lacks no new ones", () => {
+  const gone = { ...BEFORE, refs: { "ostree/container/image/old": "0" } };
+  const expected = { before: gone, after: AFTER, isToggle: false };
+  const both = { ...AFTER, refs: { ...gone.refs, ...AFTER.refs } };
+  const said = { stderr: "note: not everything could be cleaned up: EIO\n" };
+  expect(judgeDone(both, expected, said)).toEqual([]);
+  expect(judgeDone(both, expected, QUIET)).toEqual(["refs: +ostree/container/image/old 0"]);
+  expect(judgeDone({ ...AFTER, refs: {} }, expected, said)).not.toEqual([]);
+  const other = { ...both, refs: { ...both.refs, "ostree/container/image/b": "3" } };
+  expect(judgeDone(other, expected, said)).toEqual(["refs: +ostree/container/image/b 3"]);
+});
+
 test("a verb that does the same once more may do so only after it has taken effect", () => {
   const once = { ...BEFORE, entries: { "ostree-1.conf": "one", "ostree-2.conf": "one" } };
   const twice = { ...once, entries: { ...once.entries, "ostree-3.conf": "one" } };

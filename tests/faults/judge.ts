@@ -115,14 +115,27 @@ function withoutDeployments(facts: Facts): Facts {
   return { ...facts, refs: Object.fromEntries(refs) };
 }
 
+/** Then the next run cleans up. */
+const UNCLEAN = /^note: not everything could be cleaned up: ./m;
+
+/** What is new is there, and what else there is was there before. */
+function judgeUnclean(found: Facts, { before, after }: Pick<Expected, "before" | "after">) {
+  const kept = { ...before.refs, ...after.refs };
+  const refs = Object.keys(kept).filter((ref) => ref in found.refs || ref in after.refs);
+  const wanted = { ...after, refs: Object.fromEntries(refs.sort().map((it) => [it, kept[it]])) };
+  const sorted = { ...found, refs: Object.fromEntries(Object.entries(found.refs).sort()) };
+  return VISIBLE.flatMap((key) => describeDifference(key, sorted, [wanted as Facts]));
+}
+
 /** After success, everything is as without a disturbance, except what nobody sees, and what is excused. */
 export function judgeDone(
   found: Facts,
-  { after, isToggle }: Expected,
+  { before, after, isToggle }: Expected,
   { stderr }: Pick<Ended, "stderr">,
 ): readonly string[] {
   const isExcused = (key: keyof typeof EXCUSES) => isToggle && EXCUSES[key].test(stderr);
   const seen = isExcused("refs") ? withoutDeployments : (facts: Facts) => facts;
+  if (UNCLEAN.test(stderr)) return judgeUnclean(found, { before, after });
   return VISIBLE.filter((key) => key !== "told" || !isExcused("told")).flatMap((key) =>
     describeDifference(key, seen(found), [seen(after)]),
   );
