@@ -142,6 +142,7 @@ test("a verb that changes back what it did must not fail after it", () => {
   expect(judgeDone(swapped, told, QUIET)).toEqual(["told: +, -reboot"]);
   const unsaid = "warning: `/run/reboot-required` does not ask for a reboot: EROFS: read-only\n";
   expect(judgeDone(swapped, told, { stderr: unsaid })).toEqual([]);
+  expect(judgeDone(swapped, { ...told, isToggle: false }, { stderr: unsaid })).toEqual([]);
 });
 
 test("a toggle may leave refs of deployments to ostree's next clean-up if it says so", () => {
