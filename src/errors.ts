@@ -102,6 +102,11 @@ export function exitStatusOf(error: unknown): number {
   return EXIT_STATUS[kindOf(error)];
 }
 
+/** Whatever was thrown, as an error. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
 /** The system's error name (`ENOENT`), when `error` is a system error. */
 export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;

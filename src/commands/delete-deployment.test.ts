@@ -59,6 +59,25 @@ test("a clean-up that fails after the deletion is only noted", async () => {
   expect(outcome).not.toContain("error: ");
 });
 
+test("ostree that fails after the deletion has deleted", async () => {
+  const it = await machineOf("2025.2");
+  const [staged = "", ...others] = await listDeployments(it);
+  const deleteAndFail = async () => {
+    await rm(join(it.root, "run/ostree/staged-deployment"));
+    throw new BootcError("Cleaning up: Input/output error");
+  };
+  const script: readonly ScriptLine[] = [
+    LOCK,
+    ["? ostree admin status", [staged, ...others].join("")],
+    ["+ ostree admin undeploy 0", deleteAndFail],
+    ["? ostree admin status", others.join("")],
+  ];
+  const outcome = await play(it, script, (ctx) => deleteDeployment(ctx, "staged", {}));
+  expect(outcome).toContain("! note: ostree could not clean up: Cleaning up: Input/output error\n");
+  expect(outcome).toContain("> Deleted deployment: ");
+  expect(outcome).not.toContain("error: ");
+});
+
 test("a soft reboot that stays prepared is an error, which says that the deployment is gone", async () => {
   const it = await machineOf("2025.2");
   await writeFile(join(it.root, "run/ostree/nextroot-booted"), "");

@@ -8,7 +8,7 @@ import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { keepLoaderLink } from "../deploy/shutdown/keep-loader-link.ts";
 import { removeSuperseded } from "../deploy/shutdown/superseded.ts";
 import type { BootcError } from "../errors.ts";
-import { type Deletion, decideDeletion, describeRole } from "../host/delete-deployment.ts";
+import { decideDeletion, describeRole } from "../host/delete-deployment.ts";
 import { type Deployment, nameDeployment } from "../host/deployment.ts";
 import { undeploy } from "../programs/ostree/undeploy.ts";
 import { readSysroot, systemRepo } from "../sysroot/sysroot.ts";
@@ -40,7 +40,8 @@ async function deleteAndClean(
   // Otherwise it would become the rollback when that is deleted.
   await removeSuperseded(ctx);
   const isLeft = (await readSysroot(ctx)).deployments.some((it) => isSame(it, deployment));
-  const stuck = isLeft ? await drop(ctx, deletion) : undefined;
+  const stuck = isLeft ? await drop(ctx, deployment) : undefined;
+  ctx.say(`Deleted deployment: ${nameDeployment(deployment)} (${describeRole(deletion)})`);
   const [next] = (await readSysroot(ctx)).deployments;
   if (next?.isBooted === true) {
     if (deployments[0] !== undefined && !deployments[0].isBooted) {
@@ -56,13 +57,12 @@ async function deleteAndClean(
   if (cleaned !== undefined) ctx.say(cleaned);
 }
 
-async function drop(ctx: Context, deletion: Deletion): Promise<BootcError | undefined> {
-  const { deployment } = deletion;
-  const name = nameDeployment(deployment);
+async function drop(ctx: Context, deployment: Deployment): Promise<BootcError | undefined> {
   await keepLoaderLink(ctx);
-  const stuck = await undeploy(ctx, { stateroot: deployment.stateroot, name });
-  ctx.say(`Deleted deployment: ${name} (${describeRole(deletion)})`);
-  return stuck;
+  return await undeploy(ctx, {
+    stateroot: deployment.stateroot,
+    name: nameDeployment(deployment),
+  });
 }
 
 function isSame(one: Deployment, other: Deployment): boolean {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { expectRefused, LOCK, machineOf, play } from "../testing/play-verb.ts";
@@ -56,10 +56,11 @@ test("upgrade finishes what a killed run left undone after it had staged", async
   expect(await readdir(join(it.root, "run/bootc"))).toContain("staging");
 });
 
-test("upgrade cancels the soft reboot that a killed run has bypassed", async () => {
+test("upgrade cancels the soft reboot that a killed run left prepared", async () => {
   const it = await machineOf("2022.7");
   const prepared = join(it.root, "run/ostree/nextroot-booted");
   await writeFile(prepared, "");
+  await utimes(prepared, 1, 1);
   await leaveMark(it.root, await stagedDigest());
   const script: readonly ScriptLine[] = [
     LOCK,
@@ -67,6 +68,19 @@ test("upgrade cancels the soft reboot that a killed run has bypassed", async () 
       "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot --reset",
       () => rm(prepared),
     ],
+    ["+ ostree admin cleanup"],
+    ["? ostree --version", " Version: '2022.7'\n"],
+  ];
+  await play(it, script, (ctx) => upgrade(ctx, { fromDownloaded: true }));
+});
+
+test("upgrade leaves alone a soft reboot into what is staged", async () => {
+  const it = await machineOf("2022.7");
+  await leaveMark(it.root, await stagedDigest());
+  await utimes(join(it.root, "run/bootc/staging"), 1, 1);
+  await writeFile(join(it.root, "run/ostree/nextroot-booted"), "");
+  const script: readonly ScriptLine[] = [
+    LOCK,
     ["+ ostree admin cleanup"],
     ["? ostree --version", " Version: '2022.7'\n"],
   ];

@@ -1,6 +1,6 @@
 // `bootc upgrade`: stage the newest version of the image that this host follows.
 import { type DeployFlags, deploySettingsOf, lockTimeoutOf } from "../cli/options.ts";
-import { announceChange, requireReboot, withdrawReboot } from "../deploy/after-change.ts";
+import { tellOfStaged } from "../deploy/after-change.ts";
 import {
   completeDeploy,
   type DeployRequest,
@@ -14,7 +14,7 @@ import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { describeContent, describeDifference } from "../deploy/stage-image.ts";
-import { markStaging, readStagingMark, unmarkStaging } from "../deploy/staging-mark.ts";
+import { whileMarked } from "../deploy/staging-mark.ts";
 import { BootcError, describeError } from "../errors.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import type { Deployment } from "../host/deployment.ts";
@@ -198,21 +198,14 @@ async function applyLock(
   ctx.say(message);
 }
 
-/** Until everybody is told, the mark has the next run do it, which finds the lock as it should be. */
 async function changeLock(
   ctx: Context,
   change: "lock" | "unlock",
   digest: string | undefined,
 ): Promise<void> {
-  const isLeft = (await readStagingMark(ctx))?.digest === digest;
-  if (digest !== undefined && !isLeft) {
-    await markStaging(ctx, { digest, abandonedRefspec: undefined });
-  }
-  await setFinalizationLock(ctx, change === "lock" ? "locked" : "unlocked");
-  const isTold =
-    change === "lock"
-      ? await withdrawReboot(ctx)
-      : digest === undefined || (await requireReboot(ctx, digest));
-  await announceChange(ctx);
-  if (isTold && !isLeft) await unmarkStaging(ctx);
+  const isLocked = change === "lock";
+  await whileMarked(ctx, digest, async () => {
+    await setFinalizationLock(ctx, isLocked ? "locked" : "unlocked");
+    return await tellOfStaged(ctx, { digest, isLocked });
+  });
 }

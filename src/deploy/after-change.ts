@@ -51,6 +51,21 @@ export async function requireReboot(ctx: Context, digest: string): Promise<boole
   );
 }
 
+export interface Staged {
+  readonly digest: string | undefined;
+  /** The shutdown does not apply it. */
+  readonly isLocked: boolean;
+}
+
+/** Tells everybody what is staged now. False if the file for tools such as kured is not as it should be. */
+export async function tellOfStaged(ctx: Context, { digest, isLocked }: Staged): Promise<boolean> {
+  const isTold = isLocked
+    ? await withdrawReboot(ctx)
+    : digest === undefined || (await requireReboot(ctx, digest));
+  await announceChange(ctx);
+  return isTold;
+}
+
 /** Withdraws that if it is ours: a package manager may have its own reasons. False if that failed. */
 export async function withdrawReboot(ctx: Context): Promise<boolean> {
   const path = join(ctx.root, REBOOT_REQUIRED);

@@ -1,5 +1,5 @@
 // The middle of `upgrade`, `switch` and `edit`: plan, pull and stage an image, and say how it goes.
-import { BootcError } from "../errors.ts";
+import { BootcError, toError } from "../errors.ts";
 import { assignSlots } from "../host/assemble-host.ts";
 import type { Deployment, Sysroot } from "../host/deployment.ts";
 import type { BootEntry } from "../host/document.ts";
@@ -10,7 +10,7 @@ import {
   type ImageReference,
   type OstreeReference,
 } from "../image/reference.ts";
-import { cancelSoftReboot } from "../programs/ostree/admin.ts";
+import { cancelEarlierSoftReboot } from "../programs/ostree/admin.ts";
 import { type ProgressDisplay, showProgress } from "../progress/show.ts";
 import { removeKilledRuns } from "../pull/leftovers.ts";
 import {
@@ -26,7 +26,7 @@ import { withProtection } from "../repository/protection.ts";
 import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { progressDescriptorOf } from "../system/root/private-mounts.ts";
-import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
+import { tellOfStaged } from "./after-change.ts";
 import { withUnifiedCopy } from "./bound-images/unified.ts";
 import { cleanAfterStaging } from "./clean-after-staging.ts";
 import { describeStaged, type FreshStart, stageImage } from "./stage-image.ts";
@@ -192,11 +192,10 @@ export async function completeDeploy(
   const mark = await readStagingMark(ctx);
   const digest = staged?.image?.imageDigest;
   if (digest === undefined || mark?.digest !== digest) return;
-  // One that was prepared before would bypass what is staged.
-  await cancelSoftReboot(ctx);
-  const isTold =
-    staged?.downloadOnly === true ? await withdrawReboot(ctx) : await requireReboot(ctx, digest);
-  await announceChange(ctx);
+  // It would bypass what was staged after it.
+  const stuck = await cancelEarlierSoftReboot(ctx, mark.writtenMs).then(() => undefined, toError);
+  const isTold = await tellOfStaged(ctx, { digest, isLocked: staged?.downloadOnly === true });
+  if (stuck !== undefined) throw stuck;
   const cleaned = await cleanAfterStaging(ctx, { ...mark, lockTimeoutMs, isLate: true, isTold });
   if (cleaned !== undefined) ctx.say(cleaned);
 }

@@ -47,7 +47,7 @@ export interface HostLockOptions {
   /** Shown to other runs that wait for this one. */
   readonly purpose: string;
   readonly timeoutMs?: number | undefined;
-  /** What an update has superseded is removed first. That can take a minute on a slow disk. */
+  /** What an update has superseded is removed first, which can take a minute on a slow disk. */
   readonly removesSuperseded?: boolean;
 }
 

@@ -30,7 +30,7 @@ import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 import { isSelinuxOn } from "../system/label.ts";
 import { openDirectory } from "../system/root/file-tree.ts";
-import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
+import { tellOfStaged } from "./after-change.ts";
 import { fetchBoundImages } from "./bound-images/find.ts";
 import { requireBootRoom } from "./shutdown/boot-room.ts";
 import { notePolicyRefresh } from "./shutdown/policy-refresh.ts";
@@ -96,11 +96,10 @@ export async function stageImage(ctx: Context, request: StageImageRequest): Prom
       isLocked: request.isLocked,
       isFresh: fresh !== undefined,
     });
-    const isTold = request.isLocked
-      ? await withdrawReboot(ctx)
-      : await requireReboot(ctx, image.manifestDigest);
-    await announceChange(ctx);
-    return isTold;
+    return await tellOfStaged(ctx, {
+      digest: image.manifestDigest,
+      isLocked: request.isLocked,
+    });
   });
 }
 

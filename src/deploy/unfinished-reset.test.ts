@@ -15,7 +15,7 @@ test("what an interrupted reset has staged is in the error when it cannot be dro
   await expect(dropUnfinishedReset(ctx)).rejects.toMatchObject({
     message: "dropping what an interrupted `install reset` has staged",
     cause: expect.anything(),
-    hint: "a reboot drops it as well",
+    hint: "a full reboot drops it as well",
   });
   expect(await readFile(join(root, "run/bootc/resetting"), "utf8")).toBe("anew\n");
 });

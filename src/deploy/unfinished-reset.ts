@@ -30,7 +30,7 @@ export async function dropUnfinishedReset(ctx: Context): Promise<void> {
   } catch (cause) {
     throw new BootcError("dropping what an interrupted `install reset` has staged", {
       cause,
-      hint: "a reboot drops it as well",
+      hint: "a full reboot drops it as well",
     });
   }
   await unmarkReset(ctx);

@@ -96,4 +96,4 @@ function tryLockFile(path: string, { mode }: { readonly mode: number }): Lock | 
 }
 
 /** What file systems answer that do not have such locks. */
-const NO_LOCKS = ["ENOLCK", "EINVAL"];
+const NO_LOCKS = ["ENOLCK", "EINVAL", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];

@@ -114,7 +114,8 @@ async function decideStateroot(
   const top = join(ctx.root, "sysroot/ostree/deploy");
   const names = await readdir(top);
   const { last, next } = nextStateroot(names, new Date());
-  if (last === undefined || deployments.some((it) => it.stateroot === last)) return next;
+  if (last === undefined || !names.includes(last)) return next;
+  if (deployments.some((it) => it.stateroot === last)) return next;
   return (await hasFiles(join(top, last, "var"))) ? next : last;
 }
 

@@ -1,10 +1,11 @@
 // `bootc loader-entries set-options-for-source`: kernel arguments that one program owns and may change.
 import { type JsonFlags, type LockFlags, lockTimeoutOf } from "../../cli/options.ts";
-import { announceChange, requireReboot, withdrawReboot } from "../../deploy/after-change.ts";
+import { tellOfStaged } from "../../deploy/after-change.ts";
 import { requireBooted } from "../../deploy/deploy-image.ts";
 import { answerInJson, quietFor } from "../../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
 import { stage } from "../../deploy/staging.ts";
+import { whileMarked } from "../../deploy/staging-mark.ts";
 import { BootcError } from "../../errors.ts";
 import { assignSlots } from "../../host/assemble-host.ts";
 import {
@@ -63,13 +64,13 @@ async function setOptionsLocked(ctx: Context, request: SourceRequest): Promise<v
   const sysroot = await readSysroot(ctx);
   const booted = requireBooted(sysroot);
   const { staged } = assignSlots(sysroot.deployments);
-  requireSameStateroot(booted, staged);
   const owned = await readOwned(ctx, booted, staged);
   const changed = changeSource(owned, request);
   if (changed === undefined) {
     ctx.say(`No changes in the kernel arguments of ${request.source}`);
     return;
   }
+  requireSameStateroot(booted, staged);
   await stageAgain(ctx, staged ?? booted, changed);
   ctx.say(`Kernel arguments for next boot: ${formatKargs(changed.kargs)}`);
 }
@@ -81,7 +82,7 @@ async function setOptionsLocked(ctx: Context, request: SourceRequest): Promise<v
 function requireSameStateroot(booted: Deployment, staged: Deployment | undefined): void {
   if (staged === undefined || staged.stateroot === booted.stateroot) return;
   throw new BootcError(
-    `the next boot starts in the new stateroot \`${staged.stateroot}\`, which cannot be staged again`,
+    `what is staged for the new stateroot \`${staged.stateroot}\` cannot be staged again`,
     {
       kind: "unsupported",
       hint: "reboot first; `bootc install reset --karg` sets arguments of the new system",
@@ -111,16 +112,16 @@ async function readOwned(
 /** Stages the content of `base` with other arguments. Whether a shutdown applies it stays as it was. */
 async function stageAgain(ctx: Context, base: Deployment, owned: OwnedKargs): Promise<void> {
   const origin = (await readFileIfAny(`${deploymentDir(ctx, base)}.origin`)) ?? "";
-  await stage(ctx, {
-    stateroot: base.stateroot,
-    commit: base.checksum,
-    origin: inheritOrigin(origin),
-    kargs: owned.kargs,
-    entryKeys: owned.keys,
-    isLocked: base.isLocked,
-  });
   const digest = base.content?.digest;
-  if (base.isLocked) await withdrawReboot(ctx);
-  else if (digest !== undefined) await requireReboot(ctx, digest);
-  await announceChange(ctx);
+  await whileMarked(ctx, digest, async () => {
+    await stage(ctx, {
+      stateroot: base.stateroot,
+      commit: base.checksum,
+      origin: inheritOrigin(origin),
+      kargs: owned.kargs,
+      entryKeys: owned.keys,
+      isLocked: base.isLocked,
+    });
+    return await tellOfStaged(ctx, { digest, isLocked: base.isLocked });
+  });
 }

@@ -48,7 +48,7 @@ async function cleanUp(ctx: Context): Promise<void> {
   } catch (error) {
     ctx.signal.throwIfAborted();
     const { message, causes } = describeError(error);
-    ctx.note(`note: a superseded deployment is still there: ${[message, ...causes].join(": ")}`);
+    ctx.note(`note: no clean-up after the last update: ${[message, ...causes].join(": ")}`);
   }
 }
 

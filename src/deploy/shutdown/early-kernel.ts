@@ -63,9 +63,10 @@ async function copyKernel(ctx: Context, staged: StagedDeployment): Promise<void>
 export async function isKernelInPlace(ctx: Context, staged: StagedDeployment): Promise<boolean> {
   const files = await findKernel(namedDeploymentDir(join(ctx.root, "sysroot"), staged));
   if (files === undefined || !(await hasAll(kernelDir(ctx, staged), files))) return false;
-  if (await exists(join(ctx.root, ENVIRONMENT))) return true;
-  if (isAtLeast((await readOstree(ctx)).version, PRUNES_EARLY)) return false;
-  return await hasRoomFor(1, join(ctx.root, "boot"), files);
+  const isUnpruned =
+    (await exists(join(ctx.root, ENVIRONMENT))) ||
+    !isAtLeast((await readOstree(ctx)).version, PRUNES_EARLY);
+  return isUnpruned && (await hasRoomFor(1, join(ctx.root, "boot"), files));
 }
 
 function kernelDir(ctx: Context, { stateroot, bootChecksum }: StagedDeployment): string {

@@ -63,6 +63,18 @@ test("a system that would not remove it does not get it", async () => {
   expect(await readOrigin()).toBe("");
 });
 
+test.each([
+  ["sys/firmware/efi/efivars/LoaderEntryDefault-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f", "x"],
+  ["boot/loader/loader.conf", "timeout 3\ndefault ostree-2.conf\n"],
+  ["boot/grub2/grubenv", "# GRUB Environment Block\nsaved_entry=ostree-2\n"],
+])("where %s names the entry to boot, the number of entries stays", async (path, text) => {
+  const { machine, readOrigin } = await machineWithUpdate("");
+  await mkdir(dirname(join(machine.root, path)), { recursive: true });
+  await writeFile(join(machine.root, path), text);
+  await play(machine, [], postponeRemoval);
+  expect(await readOrigin()).toBe("");
+});
+
 test("an update that the shutdown does not apply supersedes nothing", async () => {
   const { machine, readOrigin } = await machineWithUpdate("");
   await writeFile(join(machine.root, "run/ostree/staged-deployment-locked"), "");

@@ -10,7 +10,7 @@ import { namedDeploymentDir } from "../../sysroot/paths.ts";
 import { readStagedDeployment } from "../../sysroot/staged.ts";
 import { readSysroot } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
-import { exists } from "../../system/files.ts";
+import { exists, readFileIfAny } from "../../system/files.ts";
 import { withHostLock } from "../prepare-write.ts";
 import { isKernelInPlace } from "./early-kernel.ts";
 import { changeOrigin } from "./superseded.ts";
@@ -24,9 +24,10 @@ const WAIT_MS = 10_000;
  */
 export async function postponeRemoval(ctx: Context): Promise<void> {
   try {
-    if ((await findSuperseded(ctx)).length === 0) return;
+    if ((await findSuperseded(ctx)) === undefined) return;
     await withHostLock(ctx, { purpose: "preparing a reboot", timeoutMs: WAIT_MS }, async () => {
-      for (const it of await findSuperseded(ctx)) await changeOrigin(ctx, it, pinAsSuperseded);
+      const superseded = await findSuperseded(ctx);
+      if (superseded !== undefined) await changeOrigin(ctx, superseded, pinAsSuperseded);
     });
   } catch (error) {
     ctx.signal.throwIfAborted();
@@ -39,26 +40,39 @@ export async function postponeRemoval(ctx: Context): Promise<void> {
 /** Came with the run that removes it: an older system would keep our pin for good. */
 const REMOVER = "usr/lib/systemd/system/bootc-updates.service";
 
-/** Names an entry to boot by its file, which changes as long as there is one entry more. */
-const DEFAULT_ENTRY =
-  "sys/firmware/efi/efivars/LoaderEntryDefault-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+/** Where boot loaders keep the name of an entry to boot; it changes as long as there is one entry more. */
+const NAMED_ENTRIES = {
+  "sys/firmware/efi/efivars/LoaderEntryDefault-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f": /^/,
+  "boot/loader/loader.conf": /^default\s+ostree-/m,
+  "boot/grub/grubenv": /^saved_entry=ostree-/m,
+  "boot/grub2/grubenv": /^saved_entry=ostree-/m,
+} as const;
+
+async function isEntryNamed({ root }: Context): Promise<boolean> {
+  const found = await Promise.all(
+    Object.entries(NAMED_ENTRIES).map(async ([path, pattern]) => {
+      const text = await readFileIfAny(join(root, path));
+      return text !== undefined && pattern.test(text);
+    }),
+  );
+  return found.includes(true);
+}
 
 /** What the next shutdown is to keep; nothing while the deployment of an earlier update is still there. */
-export async function findSuperseded(ctx: Context): Promise<readonly Deployment[]> {
+export async function findSuperseded(ctx: Context): Promise<Deployment | undefined> {
   const staged = await readStagedDeployment(ctx);
-  if (staged === undefined || staged.isLocked) return [];
+  if (staged === undefined || staged.isLocked) return undefined;
   const { deployments } = await readSysroot(ctx);
   const { booted } = assignSlots(deployments);
-  if (booted?.stateroot !== staged.stateroot || deployments.some((it) => it.isSuperseded))
-    return [];
+  if (booted?.stateroot !== staged.stateroot) return undefined;
+  if (deployments.some((it) => it.isSuperseded)) return undefined;
   const tree = namedDeploymentDir(join(ctx.root, "sysroot"), staged);
-  if (!(await exists(join(tree, REMOVER))) || (await exists(join(ctx.root, DEFAULT_ENTRY))))
-    return [];
+  if (!(await exists(join(tree, REMOVER))) || (await isEntryNamed(ctx))) return undefined;
   const kept = keptDeployments(deployments, staged.stateroot);
-  const superseded = deployments.filter((it) => !it.isStaged && !kept.includes(it));
+  const [only, ...others] = deployments.filter((it) => !it.isStaged && !kept.includes(it));
+  if (only === undefined || others.length > 0) return undefined;
   // Before the booted one, it would be the rollback of the update.
-  const bootedAt = deployments.indexOf(booted);
-  const isAfter = superseded.every((it) => deployments.indexOf(it) > bootedAt);
+  const isAfter = deployments.indexOf(only) > deployments.indexOf(booted);
   // Otherwise the shutdown may need the room of its kernel in /boot.
-  return isAfter && superseded.length > 0 && (await isKernelInPlace(ctx, staged)) ? superseded : [];
+  return isAfter && (await isKernelInPlace(ctx, staged)) ? only : undefined;
 }

@@ -35,7 +35,7 @@ test("nothing is read ahead of a shutdown that applies nothing", async () => {
 });
 
 test("what reading has changed is written before the shutdown", async () => {
-  const { machine, ctx, transcript } = await machineWithOddKernel();
+  const { machine, ctx } = await machineWithOddKernel();
   await rm(join(machine.root, "run/ostree/staged-deployment-locked"), { force: true });
   const staged = await readStagedDeployment(ctx);
   if (staged === undefined) throw new Error("nothing is staged");
@@ -47,5 +47,5 @@ test("what reading has changed is written before the shutdown", async () => {
   const flushing = scriptedContext(machine.root, flushes);
   await readAheadOfShutdown(flushing.ctx);
   flushing.requireAllUsed();
-  expect([transcript(), flushing.transcript()]).not.toContain("note: ");
+  expect(flushing.transcript()).not.toContain("note: ");
 });

@@ -23,21 +23,33 @@ export async function readAheadOfShutdown(ctx: Context): Promise<void> {
   try {
     const sysroot = join(ctx.root, "sysroot");
     const { deployments } = await readSysroot(ctx);
-    const postponed = (await findSuperseded(ctx)).map(nameDeployment);
+    const postponed = await findSuperseded(ctx);
+    const postponedName = postponed && nameDeployment(postponed);
     const kept = keptDeployments(deployments);
     for (const it of deployments) {
       const dir = namedDeploymentDir(sysroot, { ...it, name: nameDeployment(it) });
-      const isKept = kept.includes(it) || postponed.includes(nameDeployment(it));
+      const isKept = kept.includes(it) || nameDeployment(it) === postponedName;
       if (it.isStaged || isKept) await readKernel(dir, signal);
       // This one is removed, for which each of its files is looked up.
       else await readTree(dir, { signal, hasContent: false });
       if (it.isStaged || it.isBooted) await readEtc(dir, signal);
     }
-    // Times of access as well, which reading has changed; the shutdown would have to write them.
-    for (const it of ["sysroot", "boot"]) await syncFilesystem(ctx, join(ctx.root, it));
   } catch (error) {
     ctx.signal.throwIfAborted();
     ctx.note(`note: not everything is read ahead of the shutdown: ${describeError(error).message}`);
+  }
+  await flush(ctx);
+}
+
+/** Times of access as well, which reading has changed; the shutdown would have to write them. */
+async function flush(ctx: Context): Promise<void> {
+  try {
+    for (const it of ["sysroot", "boot"]) {
+      await syncFilesystem(ctx, join(ctx.root, it), { timeoutMs: LIMIT_MS });
+    }
+  } catch (error) {
+    ctx.signal.throwIfAborted();
+    ctx.note(`note: the shutdown will have more to write: ${describeError(error).message}`);
   }
 }
 

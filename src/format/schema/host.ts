@@ -20,7 +20,8 @@ const STRING_MAP: Schema = {
 
 const ENTRY_DEFS: Readonly<Record<string, Schema>> = {
   BootEntry: object(
-    "A deployment. When part of it could not be read, the key `problems` says in sentences which and why",
+    "A deployment. When part of it could not be read, the key `problems` says in sentences which and why. " +
+      "`superseded: true` says that an update has pinned it, and that a later run removes it",
     {
       image: nullableRef("ImageStatus", "The image it was made from; null when there is none"),
       cachedUpdate: nullableRef("ImageStatus", "The image that the last check for an update found"),

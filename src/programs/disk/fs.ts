@@ -1,9 +1,13 @@
 // Programs for whole file systems and devices: sync, fstrim, fsfreeze, chattr, wipefs.
-import type { Context } from "../../system/context.ts";
+import type { Context, RunOptions } from "../../system/context.ts";
 
 /** Writes everything on the file system of `path` to its disk. */
-export async function syncFilesystem(ctx: Context, path: string): Promise<void> {
-  await ctx.run("sync", ["--file-system", path]);
+export async function syncFilesystem(
+  ctx: Context,
+  path: string,
+  options: Pick<RunOptions, "timeoutMs"> = {},
+): Promise<void> {
+  await ctx.run("sync", ["--file-system", path], options);
 }
 
 /** Tells the disk which blocks are free, if the disk supports that. */

@@ -1,13 +1,13 @@
 // `ostree admin`: changes deployments. Never pass --sysroot on a booted host: ostree would then assume that
 // it is not booted, and ignore or even break the staged deployment.
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BootcError } from "../../errors.ts";
 import type { Karg } from "../../host/kargs.ts";
 import { addStagedEntryKeys, readStagedDeployment } from "../../sysroot/staged.ts";
 import type { Context } from "../../system/context.ts";
-import { exists } from "../../system/files.ts";
+import { exists, ifMissing } from "../../system/files.ts";
 import { isAtLeast, readOstree } from "./version.ts";
 
 export interface StageRequest {
@@ -159,6 +159,12 @@ export async function cancelSoftReboot(ctx: Context): Promise<void> {
   await changeSoftReboot(ctx, "--reset");
   if (!(await isSoftRebootPrepared(ctx))) return;
   throw new BootcError("ostree did not cancel the prepared soft reboot");
+}
+
+/** Cancels one that was prepared before a moment, in milliseconds since 1970. */
+export async function cancelEarlierSoftReboot(ctx: Context, momentMs: number): Promise<void> {
+  const prepared = await stat(join(ctx.root, SOFT_REBOOT_FILE)).catch(ifMissing(undefined));
+  if (prepared !== undefined && prepared.mtimeMs < momentMs) await cancelSoftReboot(ctx);
 }
 
 /** Runs in systemd's mount namespace, because systemd needs the mounts on /run/nextroot there. */

@@ -1,6 +1,7 @@
 // `ostree admin undeploy`: drops one deployment. It counts deployments, so their order is asked first.
-import { BootcError } from "../../errors.ts";
+import { BootcError, describeError, toError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
+import { cleanupContext } from "../../system/run.ts";
 import { cancelSoftReboot } from "./admin.ts";
 
 export interface NamedDeployment {
@@ -21,24 +22,53 @@ export async function undeploy(
   const before = await readDeploymentOrder(ctx);
   const index = before.findIndex((it) => isSame(it, deployment));
   if (index < 0) throw new BootcError(`ostree does not list \`${deployment.name}\``);
-  await ctx.run("ostree", ["admin", "undeploy", String(index)], { isQuiet: true });
-  let isRight: boolean;
-  try {
-    const after = await readDeploymentOrder(ctx);
-    isRight = before.every(
-      (it) => after.some((other) => isSame(it, other)) !== isSame(it, deployment),
+  const failure = await ctx
+    .run("ostree", ["admin", "undeploy", String(index)], { isQuiet: true })
+    .then(() => undefined, toError);
+  await requireGone(cleanupContext(ctx), { before, deployment, failure });
+  if (failure !== undefined) noteLeftovers(ctx, failure);
+  return await cancelSoftReboot(cleanupContext(ctx)).then(
+    () => undefined,
+    (cause: unknown) =>
+      new BootcError(
+        `\`${deployment.name}\` is deleted, but a soft reboot may still lead into it`,
+        {
+          cause,
+          hint: "`ostree admin prepare-soft-reboot --reset` cancels it",
+        },
+      ),
+  );
+}
+
+interface Deletion {
+  readonly before: readonly NamedDeployment[];
+  readonly deployment: NamedDeployment;
+  /** ostree also fails when it cannot clean up after the deletion, or is interrupted then. */
+  readonly failure: Error | undefined;
+}
+
+async function requireGone(ctx: Context, { before, deployment, failure }: Deletion): Promise<void> {
+  const after = await readDeploymentOrder(ctx).catch((cause: unknown) => {
+    throw (
+      failure ??
+      new BootcError(`whether ostree has deleted \`${deployment.name}\` is unknown`, {
+        cause,
+        hint: "`ostree admin status` shows what is left",
+      })
     );
-    if (isRight) await cancelSoftReboot(ctx);
-  } catch (cause) {
-    const message = `\`${deployment.name}\` is deleted, but a soft reboot may still lead into it`;
-    const hint = "`ostree admin prepare-soft-reboot --reset` cancels it";
-    return new BootcError(message, { cause, hint });
-  }
-  if (isRight) return undefined;
+  });
+  const isLeft = (wanted: NamedDeployment) => after.some((it) => isSame(it, wanted));
+  if (failure !== undefined && isLeft(deployment)) throw failure;
+  if (before.every((it) => isLeft(it) !== isSame(it, deployment))) return;
   throw new BootcError(`ostree did not delete \`${deployment.name}\` alone`, {
     kind: "integrity",
     hint: "`ostree admin status` shows what is left",
   });
+}
+
+function noteLeftovers(ctx: Context, failure: Error): void {
+  const { message, causes } = describeError(failure);
+  ctx.note(`note: ostree could not clean up: ${[message, ...causes].join(": ")}`);
 }
 
 function isSame(one: NamedDeployment, other: NamedDeployment): boolean {

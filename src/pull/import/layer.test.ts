@@ -220,13 +220,14 @@ test("without an end marker a layer is taken only where its diff-id proves it wh
   await expect(bed.import("derived", tar, { diffId: digestOf(tar) })).resolves.toBeDefined();
 });
 
-test.each([
+test.each<readonly [string, string, string | undefined]>([
   [
     "error: ostree-tar: Writing content object: Input/output error",
     "failed",
     "the disk has failed",
   ],
   ["error: ostree-tar: No space left on device\nnot said last", "space", "make room"],
+  ["error: ostree-tar: usr/Input/output error: Invalid argument", "integrity", undefined],
 ])(
   "a disk that fails under ostree does not make the layer a damaged one",
   async (said, kind, hint) => {
@@ -247,7 +248,10 @@ test.each([
       blob,
       importerVersion: "0",
     });
-    await expect(layer).rejects.toMatchObject({ kind, hint: expect.stringContaining(hint) });
+    await expect(layer).rejects.toMatchObject({
+      kind,
+      ...(hint !== undefined && { hint: expect.stringContaining(hint) }),
+    });
   },
 );
 

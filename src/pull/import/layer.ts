@@ -4,7 +4,6 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { BootcError, diskFailure, type ErrorKind, kindOf } from "../../errors.ts";
 import type { LayerKind } from "../../image/layer-kinds.ts";
-import { isOutOfRoom } from "../../programs/ostree/repo.ts";
 import { rejectLayer } from "../../repository/pending.ts";
 import { makeWorkDirectory } from "../../repository/scratch.ts";
 import type { Context } from "../../system/context.ts";
@@ -87,13 +86,17 @@ export async function importLayer(ctx: Context, request: LayerImport): Promise<I
   }
 }
 
-/** ostree's own refusals of a tar, and what disks refuse, by what it says in any of its lines. */
+/**
+ * ostree's own refusals of a tar, and what disks refuse. The latter is what a line ends with: the rest of it
+ * may be a name that the image has chosen.
+ */
 function kindOfFailure(cause: unknown): { kind?: ErrorKind; hint?: string } {
   if (kindOf(cause) !== "failed" || !(cause instanceof BootcError)) return {};
   const said = cause.message.replace(/^`[^`]*`/, "");
-  const disk = diskFailure(said);
+  const reasons = said.split("\n").map((line) => line.slice(line.lastIndexOf(": ") + 1));
+  const disk = reasons.map(diskFailure).find((it) => it !== undefined);
   if (disk !== undefined) return disk;
-  if (isOutOfRoom(cause)) return { kind: "space" };
+  if (said.includes("min-free-space")) return { kind: "space" };
   const isRefusal =
     /ended by SIGABRT|Invalid argument|not supported|too long|[Tt]ar|archive|[Xx]attr|hardlink|Unsupported/;
   return isRefusal.test(said) ? { kind: "integrity" } : {};
