@@ -101,7 +101,7 @@ const VISIBLE = [
   "told",
 ] as const satisfies readonly (keyof Facts)[];
 
-/** What a verb says that has taken effect, and therefore succeeds when it could not do these. */
+/** What a verb that has taken effect says about what it could not do; it ends with 0. */
 const EXCUSES = {
   told: /^warning: `\/run\/reboot-required` (does not|may still) ask for a reboot: ./m,
   refs: /^note: ostree could not clean up: ./m,
