@@ -1,4 +1,5 @@
 // The images of a host, and podman: copied out, built upon, switched to, and kept in both storages.
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -95,6 +96,12 @@ describe.skipIf(missing)("images of a host", () => {
       run(`image copy-to-storage --source docker://${name}:latest --target oci:/run/copy`);
       const index = JSON.parse(readFileSync(join(host.run, "copy/index.json"), "utf8"));
       expect(index.manifests).toHaveLength(1);
+      const copy = `docker://${registry.address}/copy:1`;
+      const words = `--source docker://${name}:latest --target ${copy}`;
+      const { stdout } = run(`image copy-to-storage ${words} --insecure-skip-tls-verification`);
+      const inspect = ["inspect", "--tls-verify=false", "--format={{.Digest}}", copy];
+      const digest = execFileSync("skopeo", inspect, { encoding: "utf8" }).trim();
+      expect(stdout).toContain(`Pushed: ${copy} ${digest}\n`);
       expect(host.bootc("image copy-to-storage --source docker://none/none")).toMatchObject({
         status: 1,
         stderr: expect.stringContaining("no image `docker://none/none` in"),

@@ -3,6 +3,7 @@ import { createProgram } from "../../src/cli/program.ts";
 import { parseBoundImage } from "../../src/host/bound-images.ts";
 import { collectKargs } from "../../src/host/image-kargs.ts";
 import { mergeInstallConfig } from "../../src/install/plan/install-config.ts";
+import { parseSuppressions } from "../../src/lint/suppressions.ts";
 import { parseReinstallConfig } from "../../src/reinstall/request.ts";
 import { createContext } from "../../src/system/run.ts";
 import { formatPages, readPrograms } from "../man.ts";
@@ -26,6 +27,10 @@ const PARSED: Readonly<
     ["console=tty0", "console=ttyS0,115200n8"],
   ],
   "bootc-bound-images": [({ file, text }) => parseBoundImage(file, text), "quay.io/example/web:1"],
+  "bootc-lint": [
+    ({ text }) => parseSuppressions(text)[0],
+    { name: "toplevel-entries", reason: "the vendor's installer insists on it" },
+  ],
   "system-reinstall-bootc": [
     ({ file, text }) => parseReinstallConfig(file, text),
     { image: "quay.io/example/os:latest", usesComposefs: false },

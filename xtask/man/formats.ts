@@ -59,7 +59,7 @@ const INSTALL_CONFIG: FormatPage = {
       term: "boot-mount-spec",
       text: "how to find /boot; an empty text means that it is not separate",
     },
-    { term: "bootloader", text: "grub or none; grub-cc and systemd are refused" },
+    { term: "bootloader", text: "grub, systemd or none; grub-cc is refused" },
     {
       term: "bootupd.skip-boot-uuid",
       text: "whether the boot loader finds /boot without its UUID",
@@ -166,9 +166,41 @@ composefs_backend: false`,
   seeAlso: ["system-reinstall-bootc"],
 };
 
+const LINT_CONFIG: FormatPage = {
+  name: "bootc-lint",
+  title: "findings of bootc container lint that an image lives with",
+  synopsis: ["/usr/lib/bootc/lint.toml"],
+  description: [
+    "A TOML file in the image with a table [[suppress]] for each suppression. A finding that one " +
+      "matches is not reported.",
+    "An unknown key is an error. A suppression that matches nothing is reported by the check " +
+      "unused-suppressions, which is a warning.",
+  ],
+  keys: [
+    {
+      term: "name",
+      text: "the name of the check, as `bootc container lint --list` shows it; required",
+    },
+    {
+      term: "path",
+      text: "a path in the image, or a pattern with *, ** and ?; without it, all findings of the check",
+    },
+    { term: "reason", text: "why the image lives with it; required" },
+  ],
+  example: {
+    file: "/usr/lib/bootc/lint.toml",
+    text: `[[suppress]]
+name = "toplevel-entries"
+path = "/app"
+reason = "the vendor's installer insists on it"`,
+  },
+  seeAlso: ["bootc-container-lint"],
+};
+
 export const FORMATS: readonly FormatPage[] = [
   INSTALL_CONFIG,
   KARGS,
   BOUND_IMAGES,
+  LINT_CONFIG,
   REINSTALL_CONFIG,
 ];

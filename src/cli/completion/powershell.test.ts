@@ -1,4 +1,4 @@
-// Where PowerShell is installed, tests/cli/completion.test.ts runs the script. Here its form is checked.
+// Debian has no PowerShell, so only the form of the script is checked.
 import { expect, test } from "vitest";
 import { createContext } from "../../system/run.ts";
 import { Argument, Command, Option } from "../commander.ts";

@@ -258,11 +258,6 @@ describe("the other checks", () => {
         "/etc/bootc/kargs.d/10.toml\n  /usr/lib/bootc/kargs.d/10.conf\n\n",
     ],
     [
-      "no version of the image",
-      { "usr/lib/os-release": "ID=x\nNAME=X\nVERSION_ID=1\n" },
-      "Lint note: image-version: Found no version of the image\n",
-    ],
-    [
       "an SELinux policy that nothing can refresh",
       { "etc/selinux/config": "SELINUX=disabled\n", "usr/bin/semodule": DIR },
       "Lint warning: selinux-refresh: Found an SELinux policy without what refreshes it:\n  " +
@@ -540,6 +535,18 @@ describe("checks that compare with the base image", () => {
       "Lint note: etc-unowned: Found files in /etc that no package owns:\n  /etc/mine.conf\n\n",
     );
   });
+});
+
+test("the version of the image may be in a label, and without them nothing is known of it", async () => {
+  const files = { "usr/lib/os-release": "ID=x\nNAME=X\nVERSION_ID=1\n" };
+  const found = async (labels: Readonly<Record<string, string>>) =>
+    await findings(files, { image: { value: { labels, layers: [], rewrites: [] } } });
+  const note = "Lint note: image-version: Found no version of the image\n";
+  expect(await found({ "containers.bootc": "1" })).toContain(note);
+  expect(
+    await found({ "containers.bootc": "1", "org.opencontainers.image.version": "1" }),
+  ).not.toContain("image-version");
+  expect(await findings(files)).not.toContain("image-version");
 });
 
 test("checks of the image: labels, files written twice, large layers", async () => {

@@ -33,13 +33,12 @@ export const imageVersion: Check = {
   fix:
     "`IMAGE_VERSION=…` in `/usr/lib/os-release`, or the label " +
     "`org.opencontainers.image.version`, which is seen here with `--image`.",
-  look: ({ tree, image }): readonly Finding[] => {
+  look: ({ tree, image }) => {
     const values = readOsRelease(tree);
-    const labels = "value" in image ? image.value.labels : {};
-    const isKnown =
-      VERSION_KEYS.some((it) => values?.has(it)) ||
-      labels["org.opencontainers.image.version"] !== undefined;
-    if (values === undefined || isKnown) return [];
+    if (values === undefined || VERSION_KEYS.some((it) => values.has(it))) return [];
+    // A label may have it, which no file of the image shows.
+    if ("missing" in image) return { skipped: image.missing };
+    if (image.value.labels["org.opencontainers.image.version"] !== undefined) return [];
     return [{ message: "Found no version of the image", path: "usr/lib/os-release" }];
   },
 };
