@@ -45,13 +45,18 @@ export interface UpgradeOptions extends DeployFlags {
   readonly forceHeld?: boolean;
 }
 
-export async function upgrade(ctx: Context, options: UpgradeOptions): Promise<void> {
+/** `onPulled` is for the automatic updates, which count what they fetch. */
+export async function upgrade(
+  ctx: Context,
+  options: UpgradeOptions,
+  onPulled?: DeployRequest["onPulled"],
+): Promise<void> {
   await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
   const isThere = options.fromDownloaded === true;
   await requireSoftReboot(ctx, options.softReboot, { slot: "staged", isThere });
   const quiet = quietFor(ctx, options);
   const timeoutMs = lockTimeoutOf(options);
-  const work = () => upgradeOrCheck(quiet, options);
+  const work = () => upgradeOrCheck(quiet, options, onPulled);
   // A check changes no deployment, so it need not wait for runs that do.
   const isStaged =
     options.check === true
@@ -71,10 +76,15 @@ interface Upgrade {
   readonly host: HostDocument;
   readonly booted: Deployment;
   readonly reference: OstreeReference;
+  readonly onPulled: DeployRequest["onPulled"];
 }
 
 /** Returns whether something is staged afterwards. */
-async function upgradeOrCheck(ctx: Context, options: UpgradeOptions): Promise<boolean> {
+async function upgradeOrCheck(
+  ctx: Context,
+  options: UpgradeOptions,
+  onPulled: DeployRequest["onPulled"],
+): Promise<boolean> {
   const sysroot = await readSysroot(ctx);
   const host = assembleHost(sysroot);
   const reference = requireUpgradeTarget(host, options.tag);
@@ -87,7 +97,8 @@ async function upgradeOrCheck(ctx: Context, options: UpgradeOptions): Promise<bo
     await release();
     return true;
   }
-  const upgrade: Upgrade = { options, host, booted: requireBooted(sysroot), reference };
+  const booted = requireBooted(sysroot);
+  const upgrade: Upgrade = { options, host, booted, reference, onPulled };
   return options.check === true ? await check(ctx, upgrade) : await pullAndStage(ctx, upgrade);
 }
 
@@ -107,10 +118,10 @@ async function check(ctx: Context, upgrade: Upgrade): Promise<false> {
 }
 
 async function pullAndStage(ctx: Context, upgrade: Upgrade): Promise<boolean> {
-  const { reference, booted } = upgrade;
+  const { reference, booted, onPulled } = upgrade;
   const settings = deploySettingsOf(upgrade.options);
   const { requireWanted, release } = judgeHeld(ctx, upgrade.options, upgrade.host.status.booted);
-  const request = { reference, booted, settings, requireWanted };
+  const request = { reference, booted, settings, requireWanted, onPulled };
   const isStaged = await withProgress(ctx, settings, (display) =>
     withPulledImage(ctx, request, display, (image) =>
       stageOrKeep(ctx, upgrade, { request, image, display }),

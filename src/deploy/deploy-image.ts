@@ -19,6 +19,7 @@ import {
   type PullPlan,
   plannedImage,
   planPull,
+  sumMissing,
 } from "../pull/plan/plan.ts";
 import { pullImage } from "../pull/pull.ts";
 import type { PulledImage, PullRequest } from "../pull/request.ts";
@@ -49,6 +50,8 @@ export interface DeployRequest {
   readonly wantsUnified?: boolean | undefined;
   /** Throws if the image with this digest is not wanted. Asked before its layers are fetched. */
   readonly requireWanted?: (digest: string) => Promise<void>;
+  /** Called once the image is there, with the compressed size of the layers that were fetched. */
+  readonly onPulled?: ((fetchedBytes: number) => void) | undefined;
 }
 
 /** Runs `work` with a display of progress that is gone when it returns. */
@@ -99,7 +102,10 @@ export async function withPulledImage<T>(
       closePlan(plan);
       throw error;
     });
-    return await pullPlanned(ctx, plan, display, work);
+    return await pullPlanned(ctx, plan, display, async (image) => {
+      request.onPulled?.(plan.kind === "fetch" ? sumMissing(plan) : 0);
+      return await work(image);
+    });
   });
 }
 

@@ -1,7 +1,7 @@
 // Figures about automatic updates in the text format of Prometheus.
 
 import { RULE_NAMES } from "./rule-names.ts";
-import type { UpdatesState } from "./state.ts";
+import { FETCHED_BYTES, type UpdatesState } from "./state.ts";
 import type { UpdatesStatus } from "./status.ts";
 
 export interface Metric {
@@ -94,6 +94,11 @@ function collectCounters({ counts }: UpdatesState): readonly Metric[] {
   return [
     counter("found_total", "Images found by checks.", count("found")),
     counter("downloads_total", "Images downloaded.", count("download")),
+    counter(
+      "downloaded_bytes_total",
+      "Compressed size of the layers that were fetched.",
+      count(FETCHED_BYTES),
+    ),
     counter(
       "finalizations_total",
       "Images that the next reboot was told to apply.",

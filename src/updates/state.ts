@@ -126,6 +126,15 @@ export function withEvent(
   };
 }
 
+/** Among the counts, which are of events otherwise. */
+export const FETCHED_BYTES = "fetched-bytes";
+
+export function withFetched(state: UpdatesState, bytes: number): UpdatesState {
+  if (bytes === 0) return state;
+  const sum = (state.counts[FETCHED_BYTES] ?? 0) + bytes;
+  return { ...state, counts: { ...state.counts, [FETCHED_BYTES]: sum } };
+}
+
 export function withFailure(state: UpdatesState, failure: Failure): UpdatesState {
   const name = `failed-${failure.kind}`;
   const counts = { ...state.counts, [name]: (state.counts[name] ?? 0) + 1 };

@@ -95,6 +95,10 @@ describe.skipIf(missing).each(newest)("automatic updates on ostree $version", (v
       JSON.parse(run("updates history --json")).map((it: { event: string }) => it.event),
     ).toEqual(["found", "held", "found", "released", "download", "finalize", "reboot", "booted"]);
 
+    const figures = run("updates metrics").split("\n");
+    const fetched = figures.find((it) => it.startsWith("bootc_updates_downloaded_bytes_total "));
+    expect(Number(fetched?.split(" ")[1])).toBeGreaterThan(0);
+
     // The next update supersedes what ran first. That is removed after the reboot, not by the shutdown.
     const third = await push({ version: "4" });
     const pinned = () =>

@@ -15,7 +15,7 @@ import { judgeDueStep, warnedMsOf } from "../../updates/machine/judge.ts";
 import { readSituation } from "../../updates/machine/situation.ts";
 import { REAL_SURROUNDINGS, type Surroundings } from "../../updates/machine/surroundings.ts";
 import { updateMotd } from "../../updates/machine/tell.ts";
-import { type Block, type UpdateStep, withEvent } from "../../updates/state.ts";
+import { type Block, type UpdateStep, withEvent, withFetched } from "../../updates/state.ts";
 import { assembleStatus, formatMoment } from "../../updates/status.ts";
 
 export async function updatesRun(ctx: Context): Promise<void> {
@@ -171,8 +171,14 @@ async function takeStep(
   // Loaded only now: nearly every run finds nothing, and should cost little.
   const { upgrade } = await import("../upgrade.ts");
   const how = step === "download" ? { downloadOnly: true } : { fromDownloaded: true };
-  await remembering(ctx, now, () => upgrade(ctx, { ...how, quiet: true }));
-  await changeState(ctx, now(), (it) => withEvent(it, { atMs: now(), event: step, text }));
+  let fetchedBytes = 0;
+  const onPulled = (bytes: number) => {
+    fetchedBytes += bytes;
+  };
+  await remembering(ctx, now, () => upgrade(ctx, { ...how, quiet: true }, onPulled));
+  await changeState(ctx, now(), (it) =>
+    withFetched(withEvent(it, { atMs: now(), event: step, text }), fetchedBytes),
+  );
 }
 
 /** Also warns people, the first time that only their sessions are in the way. */
