@@ -23,6 +23,8 @@ export const TEST_PROGRAMS = [
   "skopeo",
   "docker-registry",
   "promtool",
+  "prometheus",
+  "prometheus-node-exporter",
   "etcd",
   "ip",
   "jq",

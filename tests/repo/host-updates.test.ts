@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { askDashboard, missingPrometheus } from "./prometheus.ts";
 import { pushImage } from "./pushed-images.ts";
 import { type Registry, startRegistry } from "./registry.ts";
 import {
@@ -54,6 +55,10 @@ describe.skipIf(missing).each(newest)("automatic updates on ostree $version", (v
     host.shell(
       "bootc updates run & while ! grep -q systemd-run /run/calls; do sleep 0.1; done; kill $!; wait $!",
     );
+  const runWithoutRegistry = () => {
+    host.shell("sed -i s/127.0.0.1/127.0.0.2/ /etc/containers/registries.conf");
+    return host.bootc("updates run").status;
+  };
   const updates = () => JSON.parse(run("updates status --json"));
   const gate = (reason: string) =>
     host.shell(
@@ -123,9 +128,20 @@ describe.skipIf(missing).each(newest)("automatic updates on ostree $version", (v
   }, 300_000);
 
   test("a registry that is away is a failure that status shows", () => {
-    host.shell("sed -i s/127.0.0.1/127.0.0.2/ /etc/containers/registries.conf");
-    const { status } = host.bootc("updates run");
-    expect([1, 4]).toContain(status);
+    expect([1, 4]).toContain(runWithoutRegistry());
     expect(updates().lastFailure).not.toBeNull();
   }, 120_000);
+
+  test.skipIf(missingPrometheus)(
+    `Prometheus scrapes the figures, and answers each panel of the dashboard${missingPrometheus ?? ""}`,
+    async () => {
+      // The kinds of failures have figures only once there was one.
+      runWithoutRegistry();
+      const answers = await askDashboard(run("updates metrics"));
+      expect(answers.length).toBeGreaterThan(20);
+      // A comparison has an answer where there is something for a person to see.
+      const empty = answers.filter((it) => it.series === 0 && !it.query.includes(">"));
+      expect(empty).toEqual([]);
+    },
+  );
 });

@@ -71,6 +71,8 @@ const PACKAGES: Readonly<Record<string, Packages>> = {
   ip: { debian: "iproute2", fedora: "iproute" },
   jq: { debian: "jq", fedora: "jq" },
   promtool: { debian: "prometheus", fedora: "golang-github-prometheus" },
+  prometheus: { debian: "prometheus", fedora: "golang-github-prometheus" },
+  "prometheus-node-exporter": { debian: "prometheus-node-exporter", fedora: "node-exporter" },
   etcd: { debian: "etcd-server", fedora: "etcd" },
   "mkfs.erofs": { debian: "erofs-utils", fedora: "erofs-utils" },
 };
