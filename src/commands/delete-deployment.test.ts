@@ -44,35 +44,39 @@ test("what ostree deletes is checked", async () => {
   expect(outcome).toMatch(/error: ostree did not delete `[0-9a-f]{64}\.\d+` alone\n$/);
 });
 
-test("a clean-up that fails after the deletion is only noted", async () => {
-  const it = await machineOf("2025.2");
+/** Deletes the staged deployment, after which ostree and the steps `after` it say what is given here. */
+async function deleteStaged(
+  it: Machine,
+  {
+    failure,
+    after = [],
+  }: { readonly failure?: BootcError; readonly after?: readonly ScriptLine[] },
+): Promise<string> {
   const [staged = "", ...others] = await listDeployments(it);
+  const undeploy = async () => {
+    await rm(join(it.root, "run/ostree/staged-deployment"));
+    if (failure !== undefined) throw failure;
+  };
   const script: readonly ScriptLine[] = [
     LOCK,
     ["? ostree admin status", [staged, ...others].join("")],
-    ["+ ostree admin undeploy 0", () => rm(join(it.root, "run/ostree/staged-deployment"))],
+    ["+ ostree admin undeploy 0", undeploy],
     ["? ostree admin status", others.join("")],
+    ...after,
   ];
-  const outcome = await play(it, script, (ctx) => deleteDeployment(ctx, "staged", {}));
+  return await play(it, script, (ctx) => deleteDeployment(ctx, "staged", {}));
+}
+
+test("a clean-up that fails after the deletion is only noted", async () => {
+  const outcome = await deleteStaged(await machineOf("2025.2"), {});
   expect(outcome).toContain("> Deleted deployment: ");
   expect(outcome).toContain("! note: not everything could be cleaned up: ");
   expect(outcome).not.toContain("error: ");
 });
 
 test("ostree that fails after the deletion has deleted", async () => {
-  const it = await machineOf("2025.2");
-  const [staged = "", ...others] = await listDeployments(it);
-  const deleteAndFail = async () => {
-    await rm(join(it.root, "run/ostree/staged-deployment"));
-    throw new BootcError("Cleaning up: Input/output error");
-  };
-  const script: readonly ScriptLine[] = [
-    LOCK,
-    ["? ostree admin status", [staged, ...others].join("")],
-    ["+ ostree admin undeploy 0", deleteAndFail],
-    ["? ostree admin status", others.join("")],
-  ];
-  const outcome = await play(it, script, (ctx) => deleteDeployment(ctx, "staged", {}));
+  const failure = new BootcError("Cleaning up: Input/output error");
+  const outcome = await deleteStaged(await machineOf("2025.2"), { failure });
   expect(outcome).toContain("! note: ostree could not clean up: Cleaning up: Input/output error\n");
   expect(outcome).toContain("> Deleted deployment: ");
   expect(outcome).not.toContain("error: ");
@@ -82,18 +86,8 @@ test("a soft reboot that stays prepared is an error, which says that the deploym
   const it = await machineOf("2025.2");
   await writeFile(join(it.root, "run/ostree/nextroot-booted"), "");
   await writeFile(join(it.root, "run/reboot-required"), "bootc: Reboot required for image: x\n");
-  const [staged = "", ...others] = await listDeployments(it);
-  const script: readonly ScriptLine[] = [
-    LOCK,
-    ["? ostree admin status", [staged, ...others].join("")],
-    ["+ ostree admin undeploy 0", () => rm(join(it.root, "run/ostree/staged-deployment"))],
-    ["? ostree admin status", others.join("")],
-    [
-      "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot --reset",
-      new BootcError("Input/output error"),
-    ],
-  ];
-  const outcome = await play(it, script, (ctx) => deleteDeployment(ctx, "staged", {}));
+  const reset = "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot --reset";
+  const outcome = await deleteStaged(it, { after: [[reset, new BootcError("I/O error")]] });
   expect(outcome).toContain("> Deleted deployment: ");
   expect(outcome).toMatch(/error: `.*` is deleted, but a soft reboot may still lead into it\n$/);
   expect(existsSync(join(it.root, "run/reboot-required"))).toBe(false);
