@@ -143,6 +143,12 @@ export function describeError(error: unknown): ErrorDescription {
   return { kind: kindOf(error), message, causes, hint: hint ?? null };
 }
 
+/** The message of an error with those of its causes, for a note in one line. */
+export function explainError(error: unknown): string {
+  const { message, causes } = describeError(error);
+  return [message, ...causes].join(": ");
+}
+
 /** Whether the error is our bug: its root cause is neither a `BootcError` nor a system error. */
 export function isInternalError(error: unknown): boolean {
   const root = causeChain(error).at(-1);

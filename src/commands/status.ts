@@ -1,6 +1,6 @@
 // `bootc status`: show what this host runs and what it will run next.
 import { readHost } from "../deploy/read-host.ts";
-import { BootcError, describeError } from "../errors.ts";
+import { BootcError, explainError } from "../errors.ts";
 import { formatCanonicalJson } from "../format/canonical-json.ts";
 import { onlyBooted } from "../host/assemble-host.ts";
 import { ENTRIES_READ_AT, type HostDocument } from "../host/document.ts";
@@ -51,8 +51,7 @@ async function publish(ctx: Context): Promise<void> {
   try {
     await publishBootEntries(ctx);
   } catch (error) {
-    const { message, causes } = describeError(error);
-    ctx.note(`note: no copy of the boot entries for users: ${[message, ...causes].join(": ")}`);
+    ctx.note(`note: no copy of the boot entries for users: ${explainError(error)}`);
   }
 }
 

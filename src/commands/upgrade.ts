@@ -15,7 +15,7 @@ import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { requireSoftReboot, type SoftRebootMode, softReboot } from "../deploy/soft-reboot.ts";
 import { describeContent, describeDifference } from "../deploy/stage-image.ts";
 import { whileMarked } from "../deploy/staging-mark.ts";
-import { BootcError, describeError } from "../errors.ts";
+import { BootcError, explainError } from "../errors.ts";
 import { assembleHost } from "../host/assemble-host.ts";
 import type { Deployment } from "../host/deployment.ts";
 import type { BootEntry, HostDocument } from "../host/document.ts";
@@ -155,8 +155,7 @@ function judgeHeld(ctx: Context, options: UpgradeOptions, booted: BootEntry | nu
       await releaseImage(ctx, forced);
     } catch (error) {
       // What a person asked for is staged by now.
-      const { message, causes } = describeError(error);
-      ctx.note(`warning: \`${forced}\` is still held: ${[message, ...causes].join(": ")}`);
+      ctx.note(`warning: \`${forced}\` is still held: ${explainError(error)}`);
     }
   };
   return { requireWanted, release };

@@ -1,7 +1,7 @@
 // Announces that the next boot has changed: to units, tools that reboot, users without rights.
 import { rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { describeError } from "../errors.ts";
+import { describeError, explainError } from "../errors.ts";
 import { publishBootEntries } from "../sysroot/publish-boot-entries.ts";
 import type { Context } from "../system/context.ts";
 import { makeDirectories, readFileIfAny, replaceFile } from "../system/files.ts";
@@ -18,8 +18,7 @@ async function tryTo(ctx: Context, warning: string, work: () => Promise<void>): 
     await work();
     return true;
   } catch (error) {
-    const { message, causes } = describeError(error);
-    ctx.note(`warning: ${warning}: ${[message, ...causes].join(": ")}`);
+    ctx.note(`warning: ${warning}: ${explainError(error)}`);
     return false;
   }
 }

@@ -1,5 +1,5 @@
 // Removes what no deployment of the host needs from the repository and the container storage.
-import { describeError } from "../errors.ts";
+import { explainError } from "../errors.ts";
 import {
   type CleanSysrootRequest,
   cleanSysroot,
@@ -20,8 +20,7 @@ export async function cleanAfterChange(
     return await clean();
   } catch (error) {
     ctx.signal.throwIfAborted();
-    const { message, causes } = describeError(error);
-    ctx.note(`note: not everything could be cleaned up: ${[message, ...causes].join(": ")}`);
+    ctx.note(`note: not everything could be cleaned up: ${explainError(error)}`);
     return undefined;
   }
 }

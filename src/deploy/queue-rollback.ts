@@ -1,5 +1,5 @@
 // Queues or reverts a rollback: only the order of deployments changes, and nothing is fetched.
-import { BootcError, describeError } from "../errors.ts";
+import { BootcError, explainError } from "../errors.ts";
 import { nameDeployment } from "../host/deployment.ts";
 import { decideRollback, type RollbackDecision } from "../host/rollback.ts";
 import {
@@ -62,8 +62,7 @@ async function makeNext(ctx: Context, decision: RollbackDecision): Promise<Bootc
     const stuck = await cancelSoftReboot(rest).then(() => undefined, describeSoftReboot);
     if (ctx.signal.aborted || stuck !== undefined) return stuck;
     await cleanDeployments(ctx).catch((again: unknown) => {
-      const { message, causes } = describeError(again);
-      ctx.note(`note: ostree could not clean up: ${[message, ...causes].join(": ")}`);
+      ctx.note(`note: ostree could not clean up: ${explainError(again)}`);
     });
   }
   if (await isNext(ctx, decision)) return undefined;

@@ -1,6 +1,6 @@
 // Programs of the image, the administrator or greenboot that say whether a system is healthy.
 import { join } from "node:path";
-import { describeError } from "../errors.ts";
+import { explainError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readNamesIfAny } from "../system/files.ts";
 import { failureOf, type ProgramFailure } from "../system/run.ts";
@@ -68,12 +68,11 @@ export async function runHealthScript(
   } catch (error) {
     const isOverdue = performance.now() - startedMs >= seconds * 1000;
     const failure = failureOf(error);
-    const { message, causes } = describeError(error);
     const lines = failure === undefined ? [] : `${failure.stdout}\n${failure.stderr}`.split("\n");
     return {
       reason: isOverdue
         ? `\`${path}\` did not end within ${seconds} s`
-        : (describeEnd(path, failure) ?? [message, ...causes].join(": ")),
+        : (describeEnd(path, failure) ?? explainError(error)),
       details: lines.filter((it) => it.trim() !== "").slice(-10),
     };
   }

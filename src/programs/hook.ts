@@ -1,5 +1,5 @@
 // Programs of the image or the administrator that are told about what automatic updates did.
-import { describeError } from "../errors.ts";
+import { explainError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { readDropInPrograms } from "./gate.ts";
 
@@ -14,8 +14,7 @@ export async function runHooks(ctx: Context, event: string, document: string): P
       await ctx.run(path, [event], how);
     } catch (error) {
       ctx.signal.throwIfAborted();
-      const { message, causes } = describeError(error);
-      ctx.note(`warning: telling \`${path}\` failed: ${[message, ...causes].join(": ")}`);
+      ctx.note(`warning: telling \`${path}\` failed: ${explainError(error)}`);
     }
   }
 }

@@ -2,7 +2,7 @@
 // One odd deployment is shown as such and does not stand in the way of the others.
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { BootcError, describeError } from "../errors.ts";
+import { BootcError, explainError } from "../errors.ts";
 import type { Deployment, Sysroot, Unlocked, UnreadableEntry } from "../host/deployment.ts";
 import { type ImageSummary, parseImageSummary } from "../host/image-status.ts";
 import { decideSoftRebootObstacle } from "../host/soft-reboot.ts";
@@ -51,7 +51,7 @@ async function readStaged(ctx: Context): Promise<{
   try {
     return { staged: await readStagedDeployment(ctx), oddStaged: [] };
   } catch (error) {
-    return { staged: undefined, oddStaged: [{ name: "staged", problem: explain(error) }] };
+    return { staged: undefined, oddStaged: [{ name: "staged", problem: explainError(error) }] };
   }
 }
 
@@ -70,7 +70,7 @@ async function withSoftReboot(
     const obstacle = await decideSoftRebootObstacle(booted, deployment, facts);
     return { ...deployment, softRebootObstacle: obstacle };
   } catch (error) {
-    const problem = `checking whether it can be soft-rebooted into failed: ${explain(error)}`;
+    const problem = `checking whether it can be soft-rebooted into failed: ${explainError(error)}`;
     const problems = [...deployment.problems, problem];
     return { ...deployment, softRebootObstacle: problem, problems };
   }
@@ -82,7 +82,7 @@ async function readDeployment(ctx: Context, listed: Listed): Promise<Deployment>
     try {
       return await work();
     } catch (error) {
-      problems.push(`${what}: ${explain(error)}`);
+      problems.push(`${what}: ${explainError(error)}`);
       return otherwise;
     }
   };
@@ -136,11 +136,6 @@ const NO_ORIGIN: OriginFile = {
   isSuperseded: false,
   isHotfix: false,
 };
-
-function explain(error: unknown): string {
-  const { message, causes } = describeError(error);
-  return [message, ...causes].join(": ");
-}
 
 async function readOrigin(dir: string): Promise<OriginFile> {
   const text = await readFileIfAny(`${dir}.origin`);

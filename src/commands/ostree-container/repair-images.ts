@@ -10,7 +10,7 @@ import {
 } from "../../amend/result.ts";
 import { findWrongFiles, type WrongFile } from "../../amend/wrong-files.ts";
 import { type LockFlags, lockTimeoutOf } from "../../cli/options.ts";
-import { BootcError, describeError } from "../../errors.ts";
+import { BootcError, explainError, kindOf } from "../../errors.ts";
 import type { Deployment } from "../../host/deployment.ts";
 import { parseImageReference } from "../../image/reference.ts";
 import { removeImages } from "../../repository/cleanup.ts";
@@ -92,9 +92,8 @@ async function verify(ctx: Context, repo: string, name: string): Promise<Verifie
     if (stored !== undefined && wrong !== undefined) return { commit: stored.commit, wrong };
     ctx.note(`warning: ${name} cannot be verified, as it lacks layers or its configuration`);
   } catch (error) {
-    const { kind, message, causes } = describeError(error);
-    if (kind !== "integrity" && !isMissing(error)) throw error;
-    ctx.note(`warning: ${name} cannot be verified: ${[message, ...causes].join(": ")}`);
+    if (kindOf(error) !== "integrity" && !isMissing(error)) throw error;
+    ctx.note(`warning: ${name} cannot be verified: ${explainError(error)}`);
   }
   return undefined;
 }

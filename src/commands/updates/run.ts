@@ -3,7 +3,7 @@ import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
 import { postponeRemoval } from "../../deploy/shutdown/postpone-removal.ts";
 import { readAheadOfShutdown } from "../../deploy/shutdown/read-ahead.ts";
 import { findOurPins } from "../../deploy/shutdown/superseded.ts";
-import { describeError } from "../../errors.ts";
+import { explainError } from "../../errors.ts";
 import { warnUsers } from "../../programs/logind.ts";
 import { readSystemState, reboot } from "../../programs/systemd.ts";
 import type { Context } from "../../system/context.ts";
@@ -47,8 +47,7 @@ async function cleanUp(ctx: Context): Promise<void> {
     await withHostLock(ctx, lock, async () => {});
   } catch (error) {
     ctx.signal.throwIfAborted();
-    const { message, causes } = describeError(error);
-    ctx.note(`note: no clean-up after the last update: ${[message, ...causes].join(": ")}`);
+    ctx.note(`note: no clean-up after the last update: ${explainError(error)}`);
   }
 }
 

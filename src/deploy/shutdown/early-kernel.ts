@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { link, open, rename, rm, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { BootcError, describeError, errnoOf } from "../../errors.ts";
+import { BootcError, errnoOf, explainError } from "../../errors.ts";
 import { isAtLeast, readOstree } from "../../programs/ostree/version.ts";
 import { namedDeploymentDir } from "../../sysroot/paths.ts";
 import { readStagedDeployment, type StagedDeployment } from "../../sysroot/staged.ts";
@@ -31,9 +31,7 @@ export async function copyKernelEarly(ctx: Context): Promise<void> {
     if (staged !== undefined) await copyKernel(ctx, staged);
   } catch (error) {
     ctx.signal.throwIfAborted();
-    const { message, causes } = describeError(error);
-    const why = [message, ...causes].join(": ");
-    ctx.note(`note: the kernel gets to /boot only during the shutdown: ${why}`);
+    ctx.note(`note: the kernel gets to /boot only during the shutdown: ${explainError(error)}`);
   }
 }
 

@@ -1,7 +1,7 @@
 // Keeps the deployment that an update supersedes until after the reboot. ostree would remove it during the
 // shutdown, where unlinking thousands of files is most of what a slow disk has to write.
 import { join } from "node:path";
-import { describeError } from "../../errors.ts";
+import { explainError } from "../../errors.ts";
 import { assignSlots } from "../../host/assemble-host.ts";
 import type { Deployment } from "../../host/deployment.ts";
 import { keptDeployments } from "../../host/kept-deployments.ts";
@@ -31,9 +31,9 @@ export async function postponeRemoval(ctx: Context): Promise<void> {
     });
   } catch (error) {
     ctx.signal.throwIfAborted();
-    const { message, causes } = describeError(error);
-    const why = [message, ...causes].join(": ");
-    ctx.note(`note: the shutdown will remove the old rollback, and take longer: ${why}`);
+    ctx.note(
+      `note: the shutdown will remove the old rollback, and take longer: ${explainError(error)}`,
+    );
   }
 }
 

@@ -1,7 +1,7 @@
 // What an update has superseded, and `postponeRemoval` has kept from the shutdown, goes once the update runs.
 import { readFile, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { describeError } from "../../errors.ts";
+import { explainError } from "../../errors.ts";
 import { readTrial } from "../../health/machine/read-trial.ts";
 import { assignSlots } from "../../host/assemble-host.ts";
 import { type Deployment, nameDeployment } from "../../host/deployment.ts";
@@ -32,9 +32,7 @@ export async function removeSuperseded(ctx: Context): Promise<void> {
     await removeOrUnpin(ctx, pinned);
   } catch (error) {
     ctx.signal.throwIfAborted();
-    const { message, causes } = describeError(error);
-    const why = [message, ...causes].join(": ");
-    ctx.note(`note: a superseded deployment is still there: ${why}`);
+    ctx.note(`note: a superseded deployment is still there: ${explainError(error)}`);
   }
 }
 

@@ -1,6 +1,6 @@
 // A system that bootc cannot read cannot be updated any more.
 import { readHost } from "../../deploy/read-host.ts";
-import { describeError } from "../../errors.ts";
+import { explainError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
 import type { Fault } from "../faults.ts";
 
@@ -9,7 +9,6 @@ export async function readHostFaults(ctx: Context): Promise<readonly Fault[]> {
     const { status } = await readHost(ctx);
     return status.booted === null ? [{ reason: "bootc does not find the system that runs" }] : [];
   } catch (error) {
-    const { message, causes } = describeError(error);
-    return [{ reason: `bootc cannot read this host: ${[message, ...causes].join(": ")}` }];
+    return [{ reason: `bootc cannot read this host: ${explainError(error)}` }];
   }
 }

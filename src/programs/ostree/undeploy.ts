@@ -1,5 +1,5 @@
 // `ostree admin undeploy`: drops one deployment. It counts deployments, so their order is asked first.
-import { BootcError, describeError, toError } from "../../errors.ts";
+import { BootcError, explainError, toError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
 import { cleanupContext } from "../../system/run.ts";
 import { cancelSoftReboot } from "./admin.ts";
@@ -67,8 +67,7 @@ async function requireGone(ctx: Context, { before, deployment, failure }: Deleti
 }
 
 function noteLeftovers(ctx: Context, failure: Error): void {
-  const { message, causes } = describeError(failure);
-  ctx.note(`note: ostree could not clean up: ${[message, ...causes].join(": ")}`);
+  ctx.note(`note: ostree could not clean up: ${explainError(failure)}`);
 }
 
 function isSame(one: NamedDeployment, other: NamedDeployment): boolean {

@@ -1,7 +1,7 @@
 // Asks the registry for an update and remembers what it said.
 import { requireBooted } from "../../deploy/deploy-image.ts";
 import { findUpdate } from "../../deploy/find-update.ts";
-import { describeError } from "../../errors.ts";
+import { explainError, kindOf } from "../../errors.ts";
 import { assembleHost } from "../../host/assemble-host.ts";
 import { requireUpgradeTarget } from "../../host/upgrade.ts";
 import { versionOf } from "../../image/config.ts";
@@ -29,8 +29,7 @@ export async function checkForUpdate(ctx: Context, nowMs: number): Promise<void>
 export async function rememberFailure(ctx: Context, nowMs: number, error: unknown): Promise<void> {
   // Whoever interrupts a run knows that it did not finish.
   if (ctx.signal.aborted) return;
-  const { kind, message, causes } = describeError(error);
-  const failure = { atMs: nowMs, kind, message: [message, ...causes].join(": ") };
+  const failure = { atMs: nowMs, kind: kindOf(error), message: explainError(error) };
   await changeState(ctx, nowMs, (state) => withFailure(state, failure));
 }
 

@@ -3,7 +3,7 @@
 import { readFile, statfs } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { describeError } from "../../errors.ts";
+import { explainError } from "../../errors.ts";
 import { askGateProgram, readGatePrograms } from "../../programs/gate.ts";
 import { readInhibitors, readMetered, readSessions } from "../../programs/logind.ts";
 import type { Context } from "../../system/context.ts";
@@ -42,8 +42,7 @@ export async function readClosedGate(ctx: Context, question: GateQuestion) {
   for (const gate of gatesOf(settings, step)) {
     if (without.includes(gate)) continue;
     const answer = await askGate(ctx, gate, question).catch((error: unknown): GateAnswer => {
-      const { message, causes } = describeError(error);
-      return { reason: `it cannot be asked: ${[message, ...causes].join(": ")}` };
+      return { reason: `it cannot be asked: ${explainError(error)}` };
     });
     if (answer !== undefined) return { step, rule: gate, ...answer } satisfies Block;
   }

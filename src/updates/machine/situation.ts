@@ -1,6 +1,6 @@
 // Reads everything that decisions about updates need. Nothing that is odd on the machine is an error here.
 import { readHost } from "../../deploy/read-host.ts";
-import { describeError } from "../../errors.ts";
+import { explainError } from "../../errors.ts";
 import type { HostDocument, ImageStatus } from "../../host/document.ts";
 import type { Context } from "../../system/context.ts";
 import type { HostStand, Situation } from "../decide.ts";
@@ -23,8 +23,7 @@ async function readStand(ctx: Context): Promise<HostStand> {
   try {
     return standOf(await readHost(ctx));
   } catch (error) {
-    const { message, causes } = describeError(error);
-    const problem = `the host cannot be read: ${[message, ...causes].join(": ")}`;
+    const problem = `the host cannot be read: ${explainError(error)}`;
     return { booted: undefined, staged: undefined, problem };
   }
 }
