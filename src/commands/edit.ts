@@ -30,30 +30,28 @@ export async function edit(ctx: Context, options: EditOptions): Promise<void> {
   const wanted = parseHostSpec(parseYaml("the host document", text));
   const quiet = quietFor(ctx, options);
   const timeoutMs = lockTimeoutOf(options);
-  await withHostLock(
-    quiet,
-    { purpose: "editing", timeoutMs, removesSuperseded: true },
-    async () => {
-      const sysroot = await readSysroot(ctx);
-      const host = assembleHost(sysroot);
-      const decision = decideEdit(host, wanted);
-      switch (decision.kind) {
-        case "unchanged":
-          quiet.say("Edit cancelled, no changes made.");
-          // A killed run may have staged just this, and done nothing else.
-          if (host.status.staged !== null)
-            await completeUnchanged(quiet, host.status.staged, timeoutMs);
-          return;
-        case "rollback":
-          await queueRollback(quiet);
-          return;
-        case "image": {
-          const request = { reference: decision.image, booted: requireBooted(sysroot) };
-          await deployImage(quiet, { ...request, settings: deploySettingsOf(options) }, {});
+  const lock = { purpose: "editing", timeoutMs, removesSuperseded: true };
+  await withHostLock(quiet, lock, async () => {
+    const sysroot = await readSysroot(ctx);
+    const host = assembleHost(sysroot);
+    const decision = decideEdit(host, wanted);
+    switch (decision.kind) {
+      case "unchanged":
+        quiet.say("Edit cancelled, no changes made.");
+        // A killed run may have staged just this, and done nothing else.
+        if (host.status.staged !== null) {
+          await completeUnchanged(quiet, host.status.staged, timeoutMs);
         }
+        return;
+      case "rollback":
+        await queueRollback(quiet);
+        return;
+      case "image": {
+        const request = { reference: decision.image, booted: requireBooted(sysroot) };
+        await deployImage(quiet, { ...request, settings: deploySettingsOf(options) }, {});
       }
-    },
-  );
+    }
+  });
   await answerInJson(ctx, options);
 }
 

@@ -16,8 +16,7 @@ export async function rollback(ctx: Context, options: RollbackOptions): Promise<
   await prepareForWrite(ctx);
   await requireSoftReboot(ctx, options.softReboot, { slot: "rollback", isThere: true });
   const quiet = quietFor(ctx, options);
-  const timeoutMs = lockTimeoutOf(options);
-  const lock = { purpose: "rolling back", timeoutMs };
+  const lock = { purpose: "rolling back", timeoutMs: lockTimeoutOf(options) };
   const kind = await withHostLock(quiet, lock, () => queueRollback(quiet));
   // After a revert the running deployment boots next: there is nothing to soft-reboot into.
   if (kind === "rollback") await softReboot(quiet, options.softReboot, "rollback");

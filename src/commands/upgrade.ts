@@ -58,14 +58,8 @@ export async function upgrade(
   const timeoutMs = lockTimeoutOf(options);
   const work = () => upgradeOrCheck(quiet, options, onPulled);
   // A check changes no deployment, so it need not wait for runs that do.
-  const isStaged =
-    options.check === true
-      ? await work()
-      : await withHostLock(
-          quiet,
-          { purpose: "upgrading", timeoutMs, removesSuperseded: true },
-          work,
-        );
+  const lock = { purpose: "upgrading", timeoutMs, removesSuperseded: true };
+  const isStaged = options.check === true ? await work() : await withHostLock(quiet, lock, work);
   if (isStaged) await softReboot(quiet, options.softReboot, "staged");
   await answerInJson(ctx, options);
   if (isStaged && options.apply === true) await reboot(ctx);

@@ -12,14 +12,11 @@ export async function cleanup(ctx: Context, options: LockFlags): Promise<void> {
   await prepareForWrite(ctx);
   const sysroot = join(ctx.root, "sysroot");
   const repo = systemRepo(ctx);
-  const summary = await withHostLock(
-    ctx,
-    { purpose: "cleaning up", timeoutMs, removesSuperseded: true },
-    async () => {
-      // Unlisted deployments are removed first, so that their images can be removed, too.
-      await cleanDeployments(ctx);
-      return await cleanHost(ctx, { sysroot, repo, lockTimeoutMs: timeoutMs });
-    },
-  );
+  const lock = { purpose: "cleaning up", timeoutMs, removesSuperseded: true };
+  const summary = await withHostLock(ctx, lock, async () => {
+    // Unlisted deployments are removed first, so that their images can be removed, too.
+    await cleanDeployments(ctx);
+    return await cleanHost(ctx, { sysroot, repo, lockTimeoutMs: timeoutMs });
+  });
   if (summary !== undefined) ctx.say(summary);
 }

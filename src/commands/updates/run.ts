@@ -2,7 +2,7 @@
 import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
 import { postponeRemoval } from "../../deploy/shutdown/postpone-removal.ts";
 import { readAheadOfShutdown } from "../../deploy/shutdown/read-ahead.ts";
-import { findOurPins } from "../../deploy/shutdown/superseded.ts";
+import { hasSuperseded } from "../../deploy/shutdown/superseded.ts";
 import { explainError } from "../../errors.ts";
 import { warnUsers } from "../../programs/logind.ts";
 import { readSystemState, reboot } from "../../programs/systemd.ts";
@@ -42,7 +42,7 @@ export async function runUpdates(ctx: Context, surroundings: Surroundings): Prom
 /** Removes what the last update has superseded. Nothing else of a run waits for that, or depends on it. */
 async function cleanUp(ctx: Context): Promise<void> {
   try {
-    if ((await findOurPins(ctx)).length === 0) return;
+    if (!(await hasSuperseded(ctx))) return;
     const lock = { purpose: "cleaning up", timeoutMs: 10_000, removesSuperseded: true };
     await withHostLock(ctx, lock, async () => {});
   } catch (error) {

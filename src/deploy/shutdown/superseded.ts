@@ -22,14 +22,13 @@ import { keepLoaderLink } from "./keep-loader-link.ts";
  */
 export async function removeSuperseded(ctx: Context): Promise<void> {
   try {
-    const pinned = await findOurPins(ctx);
-    if (pinned.length === 0) return;
+    if (!(await hasSuperseded(ctx))) return;
     // Going back changes boot entries as well, and finds them by their number.
     if ((await readTrial(ctx)).state !== "none") return;
     if (await isBootCounted(ctx)) return;
     // It may lead to any of them, and removing one would cancel it.
     if (await isSoftRebootPrepared(ctx)) return;
-    await removeOrUnpin(ctx, pinned);
+    await removeOrUnpin(ctx);
   } catch (error) {
     ctx.signal.throwIfAborted();
     ctx.note(`note: a superseded deployment is still there: ${explainError(error)}`);
@@ -42,17 +41,17 @@ async function isBootCounted({ root }: Context): Promise<boolean> {
   return names.some((it) => /^ostree-.*\+[1-9]\d*(-\d+)?\.conf$/.test(it));
 }
 
-/** The paths of the origin files with a pin of ours. */
-export async function findOurPins({ root }: Context): Promise<readonly string[]> {
+/** Whether there is a pin of ours. That costs little: nearly always there is none. */
+export async function hasSuperseded({ root }: Context): Promise<boolean> {
   const origins = await readOrigins(join(root, "sysroot"));
-  return origins.filter(({ text }) => isPinnedAsSuperseded(text)).map(({ path }) => path);
+  return origins.some(({ text }) => isPinnedAsSuperseded(text));
 }
 
-async function removeOrUnpin(ctx: Context, pinned: readonly string[]): Promise<void> {
+async function removeOrUnpin(ctx: Context): Promise<void> {
   const { deployments } = await readSysroot(ctx);
   const { booted, rollback } = assignSlots(deployments);
   if (booted === undefined) return;
-  for (const it of deployments.filter((it) => pinned.includes(originFileOf(ctx, it)))) {
+  for (const it of deployments.filter((it) => it.isSuperseded)) {
     if (it === booted || it === rollback) await changeOrigin(ctx, it, unpinSuperseded);
     // A person may have pinned it meanwhile: removing another one takes long.
     else if (isPinnedAsSuperseded(await readFile(originFileOf(ctx, it), "utf8"))) {
