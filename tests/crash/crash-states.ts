@@ -167,7 +167,7 @@ async function judgeAll(session: Session, { log, left, done }: Work): Promise<vo
       }
     } catch (error) {
       queue.length = 0;
-      // Without the programs that Ctrl-C ended, judging fails; that is no result either.
+      // Ctrl-C also ends the programs that judge. A failure that follows from that is not a result.
       if (!interrupt.signal.aborted) throw error;
     } finally {
       await judge.end();

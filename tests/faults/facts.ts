@@ -104,7 +104,7 @@ function findPartial(repo: string) {
 /** ostree removes its mark after it has given the ref its name. */
 function lacksObjects(repo: string, commit: string): boolean {
   const pathOf = (): string => {
-    throw new Error("unreachable: there is no scratch repository");
+    throw new Error("unreachable: nothing is read from a scratch repository");
   };
   try {
     const places = { repo, scratch: { pathOf }, scratched: new Set<string>() };

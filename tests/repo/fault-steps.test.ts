@@ -79,7 +79,7 @@ test.skipIf(loopReason !== undefined).each([
   // The kernel has lost the path by then.
   { who: "a mount namespace", program: ["unshare", "--mount", ...ATTACH] },
 ])(
-  `loop devices of a folder are detached that $who has left${inWords(loopReason)}`,
+  `clean-up detaches the loop devices that $who left in a folder${inWords(loopReason)}`,
   async ({ program: [program = "", ...words] }) => {
     const dir = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "bootc-loop-"));
     let device: string | undefined;
