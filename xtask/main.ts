@@ -15,6 +15,10 @@ const TASKS: Readonly<Record<string, readonly [about: string, load: Load]>> = {
   setup: ["make sure that the required programs are installed", () => import("./setup.ts")],
   version: ["print the version of this checkout", () => import("./version.ts")],
   build: ["make the executable target/bootc", () => import("./build.ts")],
+  "early-functions": [
+    "record which functions short commands use, for the next builds",
+    () => import("./early-functions.ts"),
+  ],
   runtime: [
     "check, fetch, pack or verify the pinned Node for both architectures",
     () => import("./runtime.ts"),

@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
 import type { Tree } from "../task.ts";
+import { withEarlyFunctions } from "./early-functions.ts";
 import { withLazyBuiltins } from "./lazy-builtins.ts";
 
 export interface BundleOptions {
@@ -15,7 +16,12 @@ export interface BundleOptions {
   readonly flags?: readonly string[];
   /** Loads Node's modules together with the modules that import them, for measurements. */
   readonly hasEagerBuiltins?: boolean;
+  /** Leaves every function to be compiled when it is first called, for measurements. */
+  readonly hasNoEarlyFunctions?: boolean;
 }
+
+/** Names what short commands use; `xtask early-functions` writes it. */
+export const EARLY_FUNCTIONS = "xtask/build/early-functions.txt";
 
 /**
  * Bundles src/entry.ts. The WebAssembly build of esbuild is one package for every architecture, and its
@@ -24,10 +30,23 @@ export interface BundleOptions {
 export async function bundle(tree: Tree, options: BundleOptions): Promise<void> {
   const outfile = join(options.folder, "bootc.cjs");
   await runEsbuild(tree, options, outfile);
-  if (options.hasEagerBuiltins === true) return;
-  const { text, count } = withLazyBuiltins(await readFile(outfile, "utf8"));
-  if (count === 0) throw new BootcError("esbuild writes imports in an unknown form");
+  let text = await readFile(outfile, "utf8");
+  if (options.hasEagerBuiltins !== true) {
+    text = requireSome("imports", withLazyBuiltins(text));
+  }
+  if (options.hasNoEarlyFunctions !== true) {
+    const list = (await readFile(join(tree.top, EARLY_FUNCTIONS), "utf8")).trimEnd().split("\n");
+    text = requireSome("functions", withEarlyFunctions(text, list));
+  }
   await writeFile(outfile, text);
+}
+
+function requireSome(
+  what: string,
+  found: { readonly text: string; readonly count: number },
+): string {
+  if (found.count === 0) throw new BootcError(`esbuild writes ${what} in an unknown form`);
+  return found.text;
 }
 
 async function runEsbuild(

@@ -13,6 +13,7 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
       "bench/chart.ts",
       "bench/figures.ts",
       "bench/page.ts",
+      "bench/pulls/early-functions.ts",
       "src/cli",
       "src/cli/verbs",
       "src/process",
@@ -176,6 +177,7 @@ export const TOOL_FOLDERS: Readonly<Record<string, Folder>> = {
       "bench/images",
       "bench/measure.ts",
       "bench/start-up.ts",
+      "xtask/build",
     ],
   },
 };
