@@ -9,10 +9,9 @@ import { isTransient, type SkopeoLimits, type SkopeoSource } from "../../program
 import type { Context } from "../../system/context.ts";
 import { digestOf, type Inspected, requireEqualDigest } from "./inspect.ts";
 
-/** An image that a proxy holds open, and what it is. */
+/** An image that a proxy holds open. */
 export interface Look {
   readonly opened: OpenedImage;
-  readonly inspected: Inspected;
   /** The layers may come through the proxy too, since no policy restricts this image. */
   readonly isAccepted: boolean;
 }
@@ -45,11 +44,7 @@ export async function lookByProxy(
     const opening = openImage(ctx, source, { ...limits, hasPolicy: isAccepted });
     onStart();
     const opened = await opening;
-    if (opened === undefined) return {};
-    const inspected = inspectOpened(opened);
-    if (inspected !== undefined) return { opened, inspected, isAccepted };
-    opened.close();
-    return {};
+    return opened === undefined ? {} : { opened, isAccepted };
   } catch (error) {
     ctx.signal.throwIfAborted();
     return { failure: isTransient(error) ? "passing" : "lasting" };
@@ -57,7 +52,7 @@ export async function lookByProxy(
 }
 
 /** Undefined for a manifest that is not of OCI: the proxy converts it, and we have to see it as it is. */
-function inspectOpened({ manifest, manifestDigest }: OpenedImage): Inspected | undefined {
+export function inspectOpened({ manifest, manifestDigest }: OpenedImage): Inspected | undefined {
   if (digestOf(manifest) !== manifestDigest) return undefined;
   return { manifestDigest, manifest: parseImageManifest(manifest) };
 }
@@ -65,9 +60,10 @@ function inspectOpened({ manifest, manifestDigest }: OpenedImage): Inspected | u
 /** The configuration; undefined when it has to be asked for by `skopeo inspect`. */
 export async function readConfigByProxy(
   ctx: Context,
-  { opened, inspected }: Look,
+  opened: OpenedImage,
+  { manifest }: Inspected,
 ): Promise<ImageConfig | undefined> {
-  const { digest, size } = inspected.manifest.config;
+  const { digest, size } = manifest.config;
   try {
     const text = (await opened.read({ digest, sizeBytes: size })).toString("utf8");
     requireEqualDigest(text, digest, "the image configuration");

@@ -24,14 +24,14 @@ import {
 import { withRepositoryLock } from "../../repository/lock.ts";
 import type { Context } from "../../system/context.ts";
 import { limitsOf, type PullRequest } from "../request.ts";
-import { type Look, lookByProxy, type NoLook, readConfigByProxy } from "./by-proxy.ts";
 import {
-  askForConfig,
-  digestOf,
-  type Inspected,
-  inspectConfigOf,
-  inspectForHost,
-} from "./inspect.ts";
+  inspectOpened,
+  type Look,
+  lookByProxy,
+  type NoLook,
+  readConfigByProxy,
+} from "./by-proxy.ts";
+import { askForConfig, type Inspected, inspectConfigOf, inspectForHost } from "./inspect.ts";
 import { orNoRoom } from "./room.ts";
 import { readSource } from "./source.ts";
 
@@ -98,8 +98,6 @@ export async function planPull(ctx: Context, request: PullRequest): Promise<Pull
   if (stored !== undefined && stored.manifestDigest === pinned) {
     return await planOffered(target, stored, stored);
   }
-  // Hashing takes 5 ms to load, which pass unnoticed while skopeo works.
-  if (started !== undefined) digestOf("");
   const { look: looking } = started ?? startLook(ctx, target);
   const look = await looking;
   if (look.opened === undefined) {
@@ -148,7 +146,15 @@ async function planLook(
   const { opened } = look;
   let isKept = false;
   try {
-    const offered = await completeLook(ctx, target, { stored, look });
+    // Where nothing is new, as is most often the case, nothing is hashed: loading that takes 8 ms.
+    if (stored?.manifestDigest === opened.manifestDigest) {
+      return await planOffered(target, stored, stored);
+    }
+    const inspected = inspectOpened(opened);
+    if (inspected === undefined) {
+      return await planOffered(target, stored, await readOffered(ctx, target, { stored }));
+    }
+    const offered = await completeLook(ctx, target, { stored, opened, inspected });
     const plan = await planOffered(target, stored, offered);
     if (plan.kind !== "fetch" || !look.isAccepted) return plan;
     isKept = true;
@@ -158,19 +164,23 @@ async function planLook(
   }
 }
 
+interface Inspection {
+  readonly stored: StoredImage | undefined;
+  readonly opened: OpenedImage;
+  readonly inspected: Inspected;
+}
+
 async function completeLook(
   ctx: Context,
   { request, image, source }: PullTarget,
-  { stored, look }: { readonly stored: StoredImage | undefined; readonly look: Look },
+  { stored, opened, inspected }: Inspection,
 ): Promise<ImageContent> {
-  const { inspected } = look;
-  if (stored?.manifestDigest === inspected.manifestDigest) return stored;
   if (stored !== undefined && isSameImage(stored, inspected)) {
     return { ...inspected, config: stored.config };
   }
   const limits = { timeoutMs: limitsOf(request).stallMs };
   const readConfig = async () =>
-    (await readConfigByProxy(ctx, look)) ??
+    (await readConfigByProxy(ctx, opened, inspected)) ??
     (await inspectConfigOf(ctx, source, { ...limits, of: inspected }));
   const config = await orNoRoom({ request, image }, inspected.manifest, readConfig);
   return { ...inspected, config };
