@@ -4,14 +4,20 @@
 //   blobs/sha256/   complete blobs by digest; a symbolic link stands for one that is not needed
 //   fetch-XXXXXX/   the image layout of one download, with its half-written blobs
 import { createHash } from "node:crypto";
-import { createReadStream, readdirSync, renameSync, symlinkSync } from "node:fs";
+import { createReadStream, renameSync, symlinkSync } from "node:fs";
 import { lstat, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { hexOf } from "../image/digest.ts";
 import type { ImageManifest } from "../image/manifest.ts";
 import type { Context } from "../system/context.ts";
-import { ifAbsent, ifMissing, makeDirectories, removeFileSync } from "../system/files.ts";
+import {
+  ifAbsent,
+  ifMissing,
+  makeDirectories,
+  readNamesIfAny,
+  removeFileSync,
+} from "../system/files.ts";
 
 export interface BlobCache {
   /** What skopeo is told: it adds `sha256/` itself. */
@@ -65,16 +71,7 @@ export async function openCache(
 
 /** A download of an earlier run did not end by itself: something of it may be left. */
 export async function hasUnfinished(repo: string): Promise<boolean> {
-  return readCacheNames(repo).some((it) => it.startsWith("fetch-"));
-}
-
-/** The names in the cache's directory, read synchronously: see `entriesBelow` of files.ts. */
-export function readCacheNames(repo: string): readonly string[] {
-  try {
-    return readdirSync(cacheDir(repo));
-  } catch (error) {
-    return ifAbsent([])(error);
-  }
+  return (await readNamesIfAny(cacheDir(repo))).some((it) => it.startsWith("fetch-"));
 }
 
 async function removeLayouts(repo: string, except?: string): Promise<void> {

@@ -9,7 +9,7 @@ import {
   renameSync,
   writeFileSync,
 } from "node:fs";
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   CHECKSUM,
@@ -43,8 +43,17 @@ export async function makeWorkDirectory(repo: string): Promise<string> {
 
 /** The temporary directories of runs that are under way, were killed or could not remove them. */
 export async function listWorkDirectories(repo: string): Promise<readonly string[]> {
-  const names = await readdir(join(repo, "tmp")).catch(ifAbsent([]));
+  const names = readNames(join(repo, "tmp"));
   return names.filter((it) => it.startsWith(PREFIX)).map((it) => join(repo, "tmp", it));
+}
+
+/** Read synchronously, as the rest of a look that finds nothing new. */
+function readNames(dir: string): readonly string[] {
+  try {
+    return readdirSync(dir);
+  } catch (error) {
+    return ifAbsent([])(error);
+  }
 }
 
 /** Removes the temporary directories of runs that were killed. Only under the lock of the pull. */

@@ -1,6 +1,6 @@
 // Reads files that may be missing, and replaces files so that nobody ever sees half of one.
 import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync, unlinkSync } from "node:fs";
-import { mkdir, open, readdir, readFile, readlink, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readFile, readlink, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errnoOf } from "../errors.ts";
 
@@ -86,9 +86,13 @@ function throwUnlessDirectory(path: string): (error: unknown) => void {
   };
 }
 
-/** The names in a directory, sorted; none when there is no directory. */
+/** The names in a directory, sorted; none when there is no directory. Synchronous as `exists` is. */
 export async function readNamesIfAny(path: string): Promise<readonly string[]> {
-  return (await readdir(path).catch(ifMissing([]))).sort();
+  try {
+    return readdirSync(path).sort();
+  } catch (error) {
+    return ifMissing([])(error);
+  }
 }
 
 /** Where a symbolic link points; undefined for anything else. */
