@@ -6,7 +6,7 @@ import type { Context } from "../system/context.ts";
 import { type ImportedImage, withLayers } from "./layers.ts";
 import { asWriter } from "./lock.ts";
 import { baseCommitOf, type PullPlan, planFetch } from "./plan/plan.ts";
-import { requireVouched } from "./policy.ts";
+import { requireVouched } from "./vouched.ts";
 
 export interface BaseOptions {
   /** The ref to move to the commit. Without it the commit is garbage for the next prune. */

@@ -1,24 +1,10 @@
-// Who has to vouch for an image: the keys of an ostree remote, or a policy that skopeo evaluates.
-import { requireSigned } from "../programs/ostree/verify.ts";
+// Has a policy vouch for an image that is stored already: skopeo evaluates it.
 import type { OnPullEvent } from "../progress/progress.ts";
 import { deletePrivateRefs } from "../repository/cleanup.ts";
 import type { StoredImage } from "../repository/images.ts";
 import type { Context } from "../system/context.ts";
 import { type ImportedImage, withLayers } from "./layers.ts";
-import { baseCommitOf, type JudgeAgainPlan, type PullPlan, planFetch } from "./plan/plan.ts";
-
-/** If an ostree remote has to vouch for the image, its keys must have signed the commit in it. */
-export async function requireVouched(
-  ctx: Context,
-  plan: PullPlan,
-  imported: ReadonlyMap<string, string> = new Map(),
-): Promise<void> {
-  const { repo, reference } = plan.request;
-  if (reference.verification.kind !== "remote") return;
-  const commit = baseCommitOf(plan, imported);
-  if (commit === undefined) throw new Error("unreachable: the plan has no commit to vouch for");
-  await requireSigned(ctx, { repo, commit, remote: reference.verification.remote });
-}
+import { type JudgeAgainPlan, planFetch } from "./plan/plan.ts";
 
 export interface Judgement<T> {
   readonly onEvent?: OnPullEvent;

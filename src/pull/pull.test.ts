@@ -10,7 +10,8 @@ import { emptyLayer, type FakePull, layerOf, makeFakePull } from "../testing/fak
 import { encapsulate, packObject, tarOfEntries } from "../testing/layer-tar.ts";
 import { makeImage } from "../testing/stored-image.ts";
 import { planPull } from "./plan/plan.ts";
-import { type PullOptions, pullImage } from "./pull.ts";
+import { pullImage } from "./pull.ts";
+import type { PullOptions } from "./request.ts";
 
 const OS = { transport: "registry", name: "quay.io/example/os:latest" } as const;
 const REF = imageRef("docker://quay.io/example/os:latest");

@@ -3,6 +3,9 @@ import type { ImageConfig } from "../image/config.ts";
 import type { ImageManifest } from "../image/manifest.ts";
 import type { ImageReference, OstreeReference } from "../image/reference.ts";
 import type { RegistryAccess } from "../programs/skopeo/skopeo.ts";
+import type { OnPullEvent } from "../progress/progress.ts";
+import type { StoredImage } from "../repository/images.ts";
+import type { Protection } from "../repository/protection.ts";
 
 export interface PullRequest {
   /** The repository's directory, as given to `ostree --repo`. */
@@ -36,6 +39,12 @@ export function limitsOf({ limits }: PullRequest): FetchLimits {
   return { ...DEFAULT_LIMITS, ...limits };
 }
 
+export interface PullOptions {
+  /** Keeps the image safe from everybody's clean-ups until the protection ends. */
+  readonly protection?: Protection;
+  readonly onEvent?: OnPullEvent;
+}
+
 export interface PulledImage {
   /** The merge commit, which the image's ref names. */
   readonly commit: string;
@@ -45,4 +54,10 @@ export interface PulledImage {
   readonly config: ImageConfig;
   /** The image was there already; nothing was fetched or changed. */
   readonly isUnchanged: boolean;
+}
+
+/** What a pull gives back that found its image in the repository. */
+export function unchangedImage(stored: StoredImage): PulledImage {
+  const { commit, manifestDigest, manifest, config } = stored;
+  return { commit, manifestDigest, manifest, config, isUnchanged: true };
 }

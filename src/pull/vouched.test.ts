@@ -4,7 +4,7 @@ import type { PlannedLayer } from "../repository/images.ts";
 import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
 import { makeImage, makeLayer } from "../testing/stored-image.ts";
 import type { FetchPlan } from "./plan/plan.ts";
-import { requireVouched } from "./policy.ts";
+import { requireVouched } from "./vouched.ts";
 
 const BASE = makeLayer("base");
 const KEYS = { kind: "remote", remote: "keys" } as const;
