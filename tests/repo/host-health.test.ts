@@ -258,6 +258,31 @@ describe.skipIf(missing).each(newest)("the health gate on ostree $version", (ver
     expect(grubenv()).toBe("boot_success=1\n");
   }, 300_000);
 
+  test("systemd-boot is left to count only where the firmware can rename its entries", async () => {
+    const isOn = (filesystem: string) =>
+      health.putProgram("findmnt", `#!/bin/sh\necho ${filesystem}\n`);
+    health.putProgram("bootctl", `#!/bin/sh\necho "bootctl $*" >> /run/calls\n`);
+    const vars = "/sys/firmware/efi/efivars";
+    const firmware =
+      `mount -t tmpfs none /sys && mkdir -p ${vars} && ` +
+      `echo systemd-boot > ${vars}/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f`;
+    await push("2", { "usr/bin/bootctl": "its presence counts" });
+    run("bootc upgrade");
+    // As newer versions of ostree name it where `sysroot.boot-counting-tries` is set.
+    const rename = "cd /boot/loader/entries && mv ostree-2.conf ostree-2+3.conf";
+    run(`${SCRIPT} note && ostree admin finalize-staged && ${rename}`);
+    isOn("ext4");
+    run(`${firmware} && ${SCRIPT} arm`);
+    expect(trial().loader).toBe("systemd-boot-once");
+    expect(host.calls().filter((it) => it.startsWith("bootctl "))).toEqual([
+      "bootctl set-oneshot ostree-2.conf",
+      "bootctl set-default ostree-1.conf",
+    ]);
+    isOn("vfat");
+    run(`${firmware} && ${SCRIPT} arm`);
+    expect(trial().loader).toBe("counting");
+  }, 300_000);
+
   test.each([
     ["no setting is about health", ""],
     ["health.enabled is not set", "[health]\nlimit_seconds = 60\n"],
