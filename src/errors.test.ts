@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { BootcError, describeError, doing, exitStatusOf, isInternalError } from "./errors.ts";
+import {
+  BootcError,
+  describeError,
+  diskFailure,
+  doing,
+  exitStatusOf,
+  isInternalError,
+} from "./errors.ts";
 
 describe("describeError", () => {
   test("names each layer once, outermost first, and keeps the hint next to the root", async () => {
@@ -62,6 +69,23 @@ describe("describeError", () => {
       message: said,
       hint: expect.stringContaining("that file system is damaged"),
     });
+  });
+
+  test.each([
+    "error: fsetxattr: Structure needs cleaning",
+    "error: Opening dir: openat(var): Bad message",
+    "cp: cannot open 'a': Bad message",
+  ])("knows a damaged file system by the words of a program, and what repairs it: %s", (said) => {
+    expect(diskFailure(said)).toEqual({
+      kind: "failed",
+      hint: expect.stringMatching(
+        /ext4 with `e2fsck`, XFS with `xfs_repair`, btrfs with `btrfs check`/,
+      ),
+    });
+  });
+
+  test("a message that is bad for another reason is not a damaged file system", () => {
+    expect(diskFailure("error: bad message from the registry: EOF")).toBeUndefined();
   });
 
   test("a TypeError below our own layers is our bug", async () => {

@@ -86,9 +86,11 @@ const DISK_FAILURES: readonly (DiskFailure & { readonly pattern: RegExp })[] = [
     hint: "the disk has failed or been removed; `dmesg` may say more",
   },
   {
-    pattern: /\bEUCLEAN\b|\bEBADMSG\b|structure needs cleaning/i,
+    pattern: /\bEUCLEAN\b|\bEBADMSG\b|structure needs cleaning|\bbad message$/i,
     kind: "failed",
-    hint: "that file system is damaged; repair it by its fsck from a rescue system; `dmesg` may say more",
+    hint:
+      "that file system is damaged; repair it from a rescue system: ext4 with `e2fsck`, " +
+      "XFS with `xfs_repair`, btrfs with `btrfs check`; `dmesg` may say more",
   },
 ];
 

@@ -92,3 +92,9 @@ test("a program that reads late gets every byte, however many are in transit at 
   const got = await Promise.all(counts.map((it) => feed(ctx, slow, pieces(it))));
   expect(got).toEqual(counts.map((it) => `${it * 1000}\n`));
 });
+
+test("the program speaks English, by which we know its failures, whatever the caller's language", async () => {
+  const env = { PATH: process.env.PATH, LC_ALL: "de_DE.UTF-8", LANGUAGE: "de" };
+  const script = 'printf %s "$LC_ALL|$LANGUAGE"';
+  expect(await feed(createContext({ env }), sh(script), batches())).toBe("C.UTF-8|");
+});
