@@ -30,6 +30,7 @@ describe.skipIf(missing).each(simulatedOstrees)("install reset on ostree $versio
       "The next boot starts in the new stateroot `anew`\n",
     ]);
     expect(isThere("reboot-required")).toBe(true);
+    expect(isThere("bootc/staging")).toBe(false);
     host.reboot();
     expect(host.shell("cat /etc/fstab").stdout).toBe(`# of the image\n${BOOT_LINE}`);
     expect(stateroots()).toEqual(["anew", "default"]);
@@ -81,6 +82,31 @@ describe.skipIf(missing).each(simulatedOstrees)("install reset on ostree $versio
     expect(reset().status).toBe(0);
     expect(stateroots()).toHaveLength(2);
     expect(isThere("bootc/resetting")).toBe(false);
+  });
+
+  test("a stateroot that a killed reset has filled is named, with what to do about it", () => {
+    start({});
+    killReset();
+    const [left = ""] = stateroots().filter((it) => it !== "default");
+    // As newer versions of ostree copy the files of the image.
+    writeFileSync(join(host.sysroot, "ostree/deploy", left, "var/file"), "");
+    const { status, stderr } = reset();
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain(
+      `note: the stateroot \`${left}\` has no deployment, but files in its /var; `,
+    );
+    expect(stderr).toContain(`remove \`/sysroot/ostree/deploy/${left}\`\n`);
+    expect(stateroots()).toHaveLength(3);
+  });
+
+  test("when nobody can be told of it, the next run has to", () => {
+    start({});
+    mkdirSync(join(host.run, "reboot-required"));
+    const { status, stderr } = reset();
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain("warning: `/run/reboot-required` does not ask for a reboot: ");
+    const mark = readFileSync(join(host.run, "bootc/staging"), "utf8");
+    expect(mark).toMatch(/^sha256:[0-9a-f]{64}\n/);
   });
 
   test("an image that cannot be had leaves no stateroot", () => {

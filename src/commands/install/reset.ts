@@ -2,11 +2,12 @@
 import { opendir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { deploySettingsOf, lockTimeoutOf, type PullFlags } from "../../cli/options.ts";
-import { announceChange, requireReboot } from "../../deploy/after-change.ts";
+import { tellOfStaged } from "../../deploy/after-change.ts";
 import { deployImage, requireBooted, withProgress } from "../../deploy/deploy-image.ts";
 import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
 import { type FreshStart, stageImage } from "../../deploy/stage-image.ts";
 import { completeStaged } from "../../deploy/staging.ts";
+import { whileMarked } from "../../deploy/staging-mark.ts";
 import { dropStaged, markReset, unmarkReset } from "../../deploy/unfinished-reset.ts";
 import { BootcError, describeError } from "../../errors.ts";
 import type { Deployment } from "../../host/deployment.ts";
@@ -116,7 +117,13 @@ async function decideStateroot(
   const { last, next } = nextStateroot(names, new Date());
   if (last === undefined || !names.includes(last)) return next;
   if (deployments.some((it) => it.stateroot === last)) return next;
-  return (await hasFiles(join(top, last, "var"))) ? next : last;
+  if (!(await hasFiles(join(top, last, "var")))) return last;
+  // A system may have left them, or ostree in a reset that was killed, and nobody can tell.
+  ctx.note(
+    `note: the stateroot \`${last}\` has no deployment, but files in its /var; if nobody needs them, make ` +
+      `/sysroot writable, and remove \`/sysroot/ostree/deploy/${last}\``,
+  );
+  return next;
 }
 
 /**
@@ -211,10 +218,12 @@ async function copyBootMount(ctx: Context): Promise<void> {
   await completeStaged(ctx);
 }
 
-/** Lets the shutdown apply what is staged. */
+/** Lets the shutdown apply what is staged, and tells everybody. */
 async function releaseStaged(ctx: Context): Promise<void> {
-  await setFinalizationLock(ctx, "unlocked");
   const staged = (await readSysroot(ctx)).deployments.find((it) => it.isStaged);
-  if (staged?.content !== undefined) await requireReboot(ctx, staged.content.digest);
-  await announceChange(ctx);
+  const digest = staged?.content?.digest;
+  await whileMarked(ctx, digest, async () => {
+    await setFinalizationLock(ctx, "unlocked");
+    return await tellOfStaged(ctx, { digest, isLocked: false });
+  });
 }
