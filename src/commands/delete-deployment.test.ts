@@ -76,7 +76,8 @@ test("a clean-up that fails after the deletion is only noted", async () => {
 
 test("ostree that fails after the deletion has deleted", async () => {
   const failure = new BootcError("Cleaning up: Input/output error");
-  const outcome = await deleteStaged(await machineOf("2025.2"), { failure });
+  const after: readonly ScriptLine[] = [["+ ostree admin cleanup", failure]];
+  const outcome = await deleteStaged(await machineOf("2025.2"), { failure, after });
   expect(outcome).toContain("! note: ostree could not clean up: Cleaning up: Input/output error\n");
   expect(outcome).toContain("> Deleted deployment: ");
   expect(outcome).not.toContain("error: ");
@@ -89,7 +90,29 @@ test("a soft reboot that stays prepared is an error, which says that the deploym
   const reset = "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot --reset";
   const outcome = await deleteStaged(it, { after: [[reset, new BootcError("I/O error")]] });
   expect(outcome).toContain("> Deleted deployment: ");
-  expect(outcome).toMatch(/error: `.*` is deleted, but a soft reboot may still lead into it\n$/);
+  expect(outcome).toMatch(/error: `.*` is deleted, but a soft reboot is still prepared\n$/);
+  expect(existsSync(join(it.root, "run/reboot-required"))).toBe(false);
+});
+
+test("whoever cannot look after the deletion believes ostree, and tells everybody", async () => {
+  const it = await machineOf("2025.2");
+  await writeFile(join(it.root, "run/reboot-required"), "bootc: Reboot required for image: x\n");
+  const [staged = "", ...others] = await listDeployments(it);
+  const script: readonly ScriptLine[] = [
+    LOCK,
+    ["? ostree admin status", [staged, ...others].join("")],
+    [
+      "+ ostree admin undeploy 0",
+      () => writeFile(join(it.root, "run/ostree/staged-deployment"), "damaged"),
+    ],
+    ["? ostree admin status", new BootcError("Input/output error")],
+  ];
+  const outcome = await play(it, script, (ctx) => deleteDeployment(ctx, "staged", {}));
+  expect(outcome).toMatch(
+    /! warning: `.*` is deleted, which cannot be checked: Input\/output error\n/,
+  );
+  expect(outcome).toContain("> Deleted deployment: ");
+  expect(outcome).not.toContain("error: ");
   expect(existsSync(join(it.root, "run/reboot-required"))).toBe(false);
 });
 

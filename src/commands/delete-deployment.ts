@@ -5,9 +5,7 @@ import { announceChange, withdrawReboot } from "../deploy/after-change.ts";
 import { cleanAfterChange, cleanHost } from "../deploy/clean-host.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
-import { keepLoaderLink } from "../deploy/shutdown/keep-loader-link.ts";
 import { removeSuperseded } from "../deploy/shutdown/superseded.ts";
-import type { BootcError } from "../errors.ts";
 import { decideDeletion, describeRole } from "../host/delete-deployment.ts";
 import { type Deployment, nameDeployment } from "../host/deployment.ts";
 import { undeploy } from "../programs/ostree/undeploy.ts";
@@ -31,19 +29,22 @@ export async function deleteDeployment(
 
 async function deleteAndClean(
   ctx: Context,
-  name: string,
+  wanted: string,
   lockTimeoutMs: number | undefined,
 ): Promise<void> {
   const { deployments } = await readSysroot(ctx);
-  const deletion = decideDeletion(deployments, name);
+  const deletion = decideDeletion(deployments, wanted);
   const { deployment } = deletion;
+  const name = nameDeployment(deployment);
   // Otherwise it would become the rollback when that is deleted.
   await removeSuperseded(ctx);
-  const isLeft = (await readSysroot(ctx)).deployments.some((it) => isSame(it, deployment));
-  const stuck = isLeft ? await drop(ctx, deployment) : undefined;
-  ctx.say(`Deleted deployment: ${nameDeployment(deployment)} (${describeRole(deletion)})`);
-  const [next] = (await readSysroot(ctx)).deployments;
-  if (next?.isBooted === true) {
+  const { deployments: present } = await readSysroot(ctx);
+  const others = present.filter((it) => !isSame(it, deployment));
+  const isLeft = others.length < present.length;
+  const { stateroot } = deployment;
+  const stuck = isLeft ? await undeploy(ctx, { stateroot, name }) : undefined;
+  ctx.say(`Deleted deployment: ${name} (${describeRole(deletion)})`);
+  if (others[0]?.isBooted === true) {
     if (deployments[0] !== undefined && !deployments[0].isBooted) {
       ctx.say("Next boot: current deployment");
     }
@@ -55,14 +56,6 @@ async function deleteAndClean(
   const request = { sysroot, repo: systemRepo(ctx), lockTimeoutMs };
   const cleaned = await cleanAfterChange(ctx, () => cleanHost(ctx, request));
   if (cleaned !== undefined) ctx.say(cleaned);
-}
-
-async function drop(ctx: Context, deployment: Deployment): Promise<BootcError | undefined> {
-  await keepLoaderLink(ctx);
-  return await undeploy(ctx, {
-    stateroot: deployment.stateroot,
-    name: nameDeployment(deployment),
-  });
 }
 
 function isSame(one: Deployment, other: Deployment): boolean {

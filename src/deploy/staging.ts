@@ -1,9 +1,9 @@
 // Stages what boots next, and completes it: labels, and the kernel in /boot.
 import { type StageRequest, stageDeployment } from "../programs/ostree/admin.ts";
+import { keepLoaderLink } from "../programs/ostree/loader-link.ts";
 import type { Context } from "../system/context.ts";
 import { labelStagedEtc } from "./label-etc.ts";
 import { copyKernelEarly } from "./shutdown/early-kernel.ts";
-import { keepLoaderLink } from "./shutdown/keep-loader-link.ts";
 
 /** Every verb that stages a deployment does it by this function. */
 export async function stage(ctx: Context, request: StageRequest): Promise<void> {

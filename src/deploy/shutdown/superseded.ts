@@ -14,7 +14,6 @@ import { readSysroot } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
 import { readNamesIfAny, replaceFile } from "../../system/files.ts";
 import { announceChange } from "../after-change.ts";
-import { keepLoaderLink } from "./keep-loader-link.ts";
 
 /**
  * Removes it, or leaves it to a later call as long as the new system is on trial. What boots next or is the
@@ -62,7 +61,6 @@ async function removeOrUnpin(ctx: Context): Promise<void> {
 
 async function remove(ctx: Context, deployment: Deployment): Promise<void> {
   const name = nameDeployment(deployment);
-  await keepLoaderLink(ctx);
   const stuck = await undeploy(ctx, { stateroot: deployment.stateroot, name });
   ctx.note(`Deleted deployment: ${name} (superseded)`);
   await announceChange(ctx);

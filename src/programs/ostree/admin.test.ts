@@ -5,12 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { formatDictionary } from "../../ostree/objects.ts";
 import type { Context } from "../../system/context.ts";
 import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
-import {
-  formatStageArgs,
-  setDefaultDeployment,
-  setFinalizationLock,
-  stageDeployment,
-} from "./admin.ts";
+import { formatStageArgs, setFinalizationLock, stageDeployment } from "./admin.ts";
 
 const request = {
   stateroot: "default",
@@ -76,13 +71,6 @@ describe("a prepared soft reboot is cancelled", () => {
     await play(
       (staged) => [[deploy, () => writeFile(staged, stagedFile)]],
       (ctx) => stageDeployment(ctx, { ...request, commit }),
-    );
-  });
-
-  test("when another deployment will boot next", async () => {
-    await play(
-      () => [["+ ostree admin set-default 1"]],
-      (ctx) => setDefaultDeployment(ctx, 1),
     );
   });
 

@@ -124,15 +124,6 @@ export async function setFinalizationLock(
   throw new BootcError(`the staged deployment could not be ${lock}`);
 }
 
-/**
- * Makes the deployment with this index in `ostree admin status` boot next. Drops the staged deployment.
- * Needs ostree 2023.6.
- */
-export async function setDefaultDeployment(ctx: Context, index: number): Promise<void> {
-  await ctx.run("ostree", ["admin", "set-default", String(index)], { isQuiet: true });
-  await cancelSoftReboot(ctx);
-}
-
 /** Mounts an overlay over /usr until the next boot; `transient` is writable only by private remounts. */
 export async function unlockUsr(ctx: Context, mode: "writable" | "transient"): Promise<void> {
   const words = mode === "transient" ? ["--transient"] : [];

@@ -1,8 +1,7 @@
 // `ostree admin undeploy`: drops one deployment. It counts deployments, so their order is asked first.
-import { BootcError, explainError, toError } from "../../errors.ts";
+import { BootcError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
-import { cleanupContext } from "../../system/run.ts";
-import { cancelSoftReboot } from "./admin.ts";
+import { changeList } from "./change-list.ts";
 
 export interface NamedDeployment {
   readonly stateroot: string;
@@ -11,9 +10,8 @@ export interface NamedDeployment {
 }
 
 /**
- * Drops a deployment that is not booted, and cancels a prepared soft reboot, which may lead into it. Entries
- * that we cannot read count for ostree, so only its own list says which number a deployment has. Resolves to
- * what failed after the deletion, which is to be thrown once everybody has been told of the change.
+ * Drops a deployment that is not booted. Entries that we cannot read count for ostree, so only its own list
+ * says which number a deployment has. Resolves to what failed after the deletion.
  */
 export async function undeploy(
   ctx: Context,
@@ -22,52 +20,19 @@ export async function undeploy(
   const before = await readDeploymentOrder(ctx);
   const index = before.findIndex((it) => isSame(it, deployment));
   if (index < 0) throw new BootcError(`ostree does not list \`${deployment.name}\``);
-  const failure = await ctx
-    .run("ostree", ["admin", "undeploy", String(index)], { isQuiet: true })
-    .then(() => undefined, toError);
-  await requireGone(cleanupContext(ctx), { before, deployment, failure });
-  if (failure !== undefined) noteLeftovers(ctx, failure);
-  return await cancelSoftReboot(cleanupContext(ctx)).then(
-    () => undefined,
-    (cause: unknown) =>
-      new BootcError(
-        `\`${deployment.name}\` is deleted, but a soft reboot may still lead into it`,
-        {
-          cause,
-          hint: "`ostree admin prepare-soft-reboot --reset` cancels it",
-        },
-      ),
-  );
-}
-
-interface Deletion {
-  readonly before: readonly NamedDeployment[];
-  readonly deployment: NamedDeployment;
-  /** ostree also fails when it cannot clean up after the deletion, or is interrupted then. */
-  readonly failure: Error | undefined;
-}
-
-async function requireGone(ctx: Context, { before, deployment, failure }: Deletion): Promise<void> {
-  const after = await readDeploymentOrder(ctx).catch((cause: unknown) => {
-    throw (
-      failure ??
-      new BootcError(`whether ostree has deleted \`${deployment.name}\` is unknown`, {
-        cause,
-        hint: "`ostree admin status` shows what is left",
-      })
-    );
+  return await changeList(ctx, {
+    words: ["undeploy", String(index)],
+    outcome: `\`${deployment.name}\` is deleted`,
+    async isMade(rest) {
+      const after = await readDeploymentOrder(rest);
+      const isLeft = (wanted: NamedDeployment) => after.some((it) => isSame(it, wanted));
+      return before.every((it) => isLeft(it) !== isSame(it, deployment));
+    },
+    unmade: new BootcError(`ostree did not delete \`${deployment.name}\` alone`, {
+      kind: "integrity",
+      hint: "`ostree admin status` shows what is left",
+    }),
   });
-  const isLeft = (wanted: NamedDeployment) => after.some((it) => isSame(it, wanted));
-  if (failure !== undefined && isLeft(deployment)) throw failure;
-  if (before.every((it) => isLeft(it) !== isSame(it, deployment))) return;
-  throw new BootcError(`ostree did not delete \`${deployment.name}\` alone`, {
-    kind: "integrity",
-    hint: "`ostree admin status` shows what is left",
-  });
-}
-
-function noteLeftovers(ctx: Context, failure: Error): void {
-  ctx.note(`note: ostree could not clean up: ${explainError(failure)}`);
 }
 
 function isSame(one: NamedDeployment, other: NamedDeployment): boolean {

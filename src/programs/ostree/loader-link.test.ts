@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { scriptedContext } from "../../testing/scripted-context.ts";
-import { keepLoaderLink } from "./keep-loader-link.ts";
+import { keepLoaderLink } from "./loader-link.ts";
 
 let root: string;
 let boot: string;

@@ -1,0 +1,85 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { BootcError } from "../../errors.ts";
+import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
+import { changeList, type ListChange } from "./change-list.ts";
+
+const CHANGE: ScriptLine = ["+ ostree admin set-default 1"];
+const FAILED: ScriptLine = [CHANGE[0], new BootcError("Input/output error")];
+const CLEANUP: ScriptLine = ["+ ostree admin cleanup"];
+const RESET = "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot --reset";
+const PREPARED = "run/ostree/nextroot-booted";
+
+/** Makes a change by the `script`, with a prepared soft reboot if wanted; what it resolves to, and what is said. */
+async function play(
+  script: (root: string) => readonly ScriptLine[],
+  isMade: ListChange["isMade"],
+  { isPrepared = false } = {},
+) {
+  const root = await mkdtemp(join(tmpdir(), "change-list-"));
+  onTestFinished(() => rm(root, { recursive: true }));
+  if (isPrepared) {
+    await mkdir(dirname(join(root, PREPARED)), { recursive: true });
+    await writeFile(join(root, PREPARED), "");
+  }
+  const { ctx, transcript, requireAllUsed } = scriptedContext(root, script(root));
+  const stuck = await changeList(ctx, {
+    words: ["set-default", "1"],
+    outcome: "the next boot has changed",
+    isMade,
+    unmade: new BootcError("it has not changed"),
+  });
+  requireAllUsed();
+  return { stuck, said: transcript() };
+}
+
+const made = async () => true;
+const unreadable = async () => {
+  throw Object.assign(new Error("EIO: i/o error, read"), { code: "EIO" });
+};
+
+test("a change that is made needs nothing else", async () => {
+  expect((await play(() => [CHANGE], made)).stuck).toBeUndefined();
+});
+
+test("a change that ostree did not make is an error, which is its own if it has one", async () => {
+  const unmade = async () => false;
+  await expect(play(() => [CHANGE], unmade)).rejects.toThrow("it has not changed");
+  await expect(play(() => [FAILED], unmade)).rejects.toThrow("Input/output error");
+});
+
+test("a clean-up that failed after the change is tried again", async () => {
+  const { stuck, said } = await play(() => [FAILED, CLEANUP], made);
+  expect([stuck, said]).toEqual([undefined, expect.not.stringContaining("note: ")]);
+  const again = [CLEANUP[0], new BootcError("again")] as const;
+  const failing = await play(() => [FAILED, again], made);
+  expect(failing.stuck).toBeUndefined();
+  expect(failing.said).toContain("! note: ostree could not clean up: again\n");
+});
+
+test("where the list cannot be read, ostree is believed", async () => {
+  const { stuck, said } = await play(() => [CHANGE], unreadable);
+  expect(stuck).toBeUndefined();
+  expect(said).toContain(
+    "! warning: the next boot has changed, which cannot be checked: EIO: i/o error, read\n",
+  );
+  await expect(play(() => [FAILED], unreadable)).rejects.toThrow("Input/output error");
+});
+
+test("a prepared soft reboot is cancelled when another deployment will boot next", async () => {
+  const script = (root: string): readonly ScriptLine[] => [
+    CHANGE,
+    [RESET, () => rm(join(root, PREPARED))],
+  ];
+  expect((await play(script, made, { isPrepared: true })).stuck).toBeUndefined();
+});
+
+test("one that stays prepared is the error in the end", async () => {
+  const script = (): readonly ScriptLine[] => [CHANGE, [RESET, new BootcError("busy")]];
+  expect((await play(script, made, { isPrepared: true })).stuck).toMatchObject({
+    message: "the next boot has changed, but a soft reboot is still prepared",
+    hint: expect.stringContaining("prepare-soft-reboot --reset"),
+  });
+});
