@@ -6,6 +6,7 @@ import { drawChart } from "../bench/chart.ts";
 import { findExceeded, formatReport, type Report } from "../bench/figures.ts";
 import { chartName, fillPage } from "../bench/page.ts";
 import { BootcError } from "../src/errors.ts";
+import { parseCount } from "./count.ts";
 import { defineTask, type Tree } from "./task.ts";
 
 const HELP = `
@@ -39,8 +40,8 @@ export const task = defineTask({
   async run(tree, options, words) {
     const { rounds, layers, against, from, save, chart, page } = options;
     const chosen: BenchOptions = {
-      ...(rounds === undefined ? {} : { rounds: parseCount("rounds", rounds) }),
-      ...(layers === undefined ? {} : { layers: parseCount("layers", layers) }),
+      ...(rounds === undefined ? {} : { rounds: parseCount("--rounds", rounds) }),
+      ...(layers === undefined ? {} : { layers: parseCount("--layers", layers) }),
       ...(against === undefined ? {} : { against }),
     };
     if (page !== undefined && chart === undefined) {
@@ -139,12 +140,6 @@ function requireKnown(words: readonly string[], names: readonly string[]): void 
     kind: "usage",
     hint: `choose from ${names.join(", ")}`,
   });
-}
-
-function parseCount(what: string, value: string): number {
-  const count = Number(value);
-  if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new BootcError(`\`${value}\` is not a number of ${what}`, { kind: "usage" });
 }
 
 function requireLimits(reports: readonly Report[]): void {

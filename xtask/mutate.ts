@@ -5,6 +5,7 @@ import { setPriority } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { BootcError } from "../src/errors.ts";
 import { TEST_FILE } from "./checks/imports.ts";
+import { parseCount } from "./count.ts";
 import { judgeMutant, readBaseline } from "./mutate/judge.ts";
 import { openLedger } from "./mutate/ledger.ts";
 import { findMutants, mutantKey, sampleOf } from "./mutate/mutants.ts";
@@ -38,8 +39,10 @@ export const task = defineTask({
       ),
   async run(tree, options, words) {
     const paths = words.map((it) => requireSource(tree, it)).filter((it) => !TEST_FILE.test(it));
-    const count = parseNumber("sample", options.sample) ?? Number.POSITIVE_INFINITY;
-    const seed = parseNumber("seed", options.seed) ?? Date.now() % 1_000_000;
+    const { sample } = options;
+    const count = sample === undefined ? Number.POSITIVE_INFINITY : parseCount("--sample", sample);
+    const seed =
+      options.seed === undefined ? Date.now() % 1_000_000 : parseCount("--seed", options.seed, 0);
     if (Number.isFinite(count)) tree.ctx.note(`seed ${seed}`);
     // Thousands of short programs follow; everything else on this machine comes first.
     setPriority(19);
@@ -54,13 +57,6 @@ function requireSource({ top }: Tree, word: string): string {
   const path = relative(top, resolve(word));
   if (path.endsWith(".ts") && !path.startsWith("..") && existsSync(join(top, path))) return path;
   throw new BootcError(`\`${word}\` is not a source file of this checkout`, { kind: "usage" });
-}
-
-function parseNumber(name: string, value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const number = Number(value);
-  if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw new BootcError(`--${name} takes a number, not \`${value}\``, { kind: "usage" });
 }
 
 async function mutate(

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { abortOnSignals, parseCount, say } from "../long-run.ts";
+import { parseCount } from "../../xtask/count.ts";
+import { abortOnSignals, say } from "../long-run.ts";
 import { startBar } from "../run-bar.ts";
 import { mountTracing, removeTraces } from "./block-trace.ts";
 import { type DiskLog, openDiskLog } from "./disk-log.ts";
@@ -57,9 +58,9 @@ const { values } = parseArgs({
 
 const interrupt = new AbortController();
 /** As if the drive obeyed only one of so many flushes: the judge must notice. */
-const OBEYED = Math.max(1, parseCount("obeyed-flushes", values["obeyed-flushes"]));
+const OBEYED = parseCount("--obeyed-flushes", values["obeyed-flushes"]);
 
-const ROUNDS = Math.max(1, parseCount("rounds", values.rounds));
+const ROUNDS = parseCount("--rounds", values.rounds);
 
 /** What belongs to the number of a state. */
 const OTHERWISE = [
@@ -104,14 +105,16 @@ interface Session {
 
 function chooseStates(states: readonly State[]): readonly State[] {
   if (values.only !== undefined) {
-    const number = parseCount("only", values.only);
+    const number = parseCount("--only", values.only, 0);
     const state = states.find((it) => it.number === number);
     if (state === undefined) throw new Error(`the recording has no state ${number}`);
     return [state];
   }
-  const from = parseCount("from", values.from);
+  const from = parseCount("--from", values.from, 0);
   const rest = states.filter((it) => it.number >= from);
-  return values.count === undefined ? rest : sampleStates(rest, parseCount("count", values.count));
+  return values.count === undefined
+    ? rest
+    : sampleStates(rest, parseCount("--count", values.count, 0));
 }
 
 async function judgeRecording(session: Session): Promise<readonly Judged[]> {
@@ -204,7 +207,7 @@ async function openViewers(
   if (tracing === undefined) say("without the kernel's tracing, every state is looked at anew");
   else await removeTraces(tracing);
   const memos = createMemos();
-  const jobs = Math.max(1, parseCount("jobs", values.jobs));
+  const jobs = parseCount("--jobs", values.jobs);
   return await Promise.all(
     Array.from({ length: jobs }, async (_, i) => {
       const work = join(top, String(i));

@@ -3,8 +3,9 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { parseCount } from "../../xtask/count.ts";
 import { formatReport } from "../journal-lines.ts";
-import { abortOnSignals, parseCount, say } from "../long-run.ts";
+import { abortOnSignals, say } from "../long-run.ts";
 import { startBar } from "../run-bar.ts";
 import { appendTried, formatCalls, formatTable, readTried } from "./journal.ts";
 import { SCENARIOS } from "./scenarios.ts";
@@ -82,10 +83,12 @@ async function tryScenario(session: Session, scenario: string): Promise<readonly
 
 function chooseSteps(scenario: string, count: number): readonly Step[] {
   if (values.only !== undefined) return [parseStep(values.only)];
-  const from = parseCount("from", values.from);
+  const from = parseCount("--from", values.from, 0);
   const kinds = requireOf<Choice>("kind", CHOICES, values.kind);
   const steps = listSteps(scenario, kinds, count).filter((it) => it.number >= from);
-  return values.count === undefined ? steps : sampleSteps(steps, parseCount("count", values.count));
+  return values.count === undefined
+    ? steps
+    : sampleSteps(steps, parseCount("--count", values.count, 0));
 }
 
 interface Work {
@@ -104,7 +107,7 @@ async function tryAll(session: Session, { scenario, stand: first, left }: Work):
     left.slice(i * NEIGHBORS, (i + 1) * NEIGHBORS),
   );
   const bar = startBar(left.length);
-  const jobs = Math.max(1, Math.min(parseCount("jobs", values.jobs), parts));
+  const jobs = Math.max(1, Math.min(parseCount("--jobs", values.jobs), parts));
   const worker = async (stand: RemoteStand) => {
     for (let some = queue.shift(); some !== undefined; some = queue.shift()) {
       for (const it of some) {

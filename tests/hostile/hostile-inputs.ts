@@ -4,8 +4,9 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { parseCount } from "../../xtask/count.ts";
 import { formatReport } from "../journal-lines.ts";
-import { abortOnSignals, parseCount, say } from "../long-run.ts";
+import { abortOnSignals, say } from "../long-run.ts";
 import { type EncapsulatedSeed, makeEncapsulated } from "./encapsulated.ts";
 import { goodInput, type Kind, makeInput } from "./inputs.ts";
 import { appendTrial, formatTable, type Run, readTrials } from "./journal.ts";
@@ -54,8 +55,8 @@ function parseWanted(): readonly Wanted[] {
   const upTo = (kind: Kind, count: number) =>
     Array.from({ length: count }, (_, i) => ({ kind, number: i + 1 }));
   return [
-    ...upTo("document", parseCount("documents", values.documents)),
-    ...upTo("tar", parseCount("tars", values.tars)),
+    ...upTo("document", parseCount("--documents", values.documents, 0)),
+    ...upTo("tar", parseCount("--tars", values.tars, 0)),
   ];
 }
 
@@ -124,7 +125,7 @@ async function main(): Promise<void> {
   const session = await openSession();
   const { run, journal } = session;
   const wanted = parseWanted();
-  const jobs = Math.max(1, parseCount("jobs", values.jobs));
+  const jobs = parseCount("--jobs", values.jobs);
   const isOnce = values.only !== undefined;
   const done = isOnce ? [] : (await readTrials(journal, run)).map((it) => it.name);
   const left = wanted.filter((it) => !done.includes(nameOf(it)));

@@ -6,7 +6,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { parseCount, say } from "../long-run.ts";
+import { parseCount } from "../../xtask/count.ts";
+import { say } from "../long-run.ts";
 import {
   machineOstree,
   type OstreeVersion,
@@ -123,7 +124,7 @@ const find = OSTREES[values.ostree as keyof typeof OSTREES];
 if (find === undefined) throw new Error(`--ostree is one of ${Object.keys(OSTREES).join(", ")}`);
 const dir = mkdtempSync(join(values.dir, "bootc-shutdown-"));
 try {
-  measureAll(dir, find(), parseCount("rounds", values.rounds));
+  measureAll(dir, find(), parseCount("--rounds", values.rounds, 0));
 } finally {
   rmSync(dir, { recursive: true });
 }

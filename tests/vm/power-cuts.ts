@@ -1,5 +1,6 @@
 // `xtask power-cuts`: makes cuts, continues the journal, and prints the table of their phases.
 import { parseArgs } from "node:util";
+import { parseCount } from "../../xtask/count.ts";
 import { cutsOf, formatTable, MODES, readCuts } from "./cut-journal.ts";
 import { runCuts } from "./cuts.ts";
 import { missingForLab, openLab } from "./lab.ts";
@@ -26,11 +27,11 @@ const missing = (await missingForLab()) ?? (cell === undefined ? undefined : awa
 if (missing !== undefined) throw new Error(missing);
 const mode = MODES.find((it) => it === values.mode);
 if (values.mode !== undefined && mode === undefined) throw new Error(`no mode ${values.mode}`);
-const count = Number(values.count);
+const count = parseCount("--count", values.count, 0);
 const seed = values.seed ?? String(Date.now());
 process.stderr.write(`${count} cuts, seed ${seed}, journal ${values.journal}\n`);
 
-const slot = Number(values.slot);
+const slot = parseCount("--slot", values.slot, 0);
 const lab =
   count > 0
     ? await openLab(`cuts-${values.slot}`, { slot, packages: cell === undefined ? [] : PACKAGES })

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { BootcError, doing } from "../../src/errors.ts";
+import { parseCount } from "../count.ts";
 import type { Tree } from "../task.ts";
 import { cancelBuild, getBuild, getMonitor, listBuilds } from "./api.ts";
 import { type Build, lastMoment, type Progress } from "./build/build-state.ts";
@@ -157,7 +158,7 @@ export async function statusVerb(
     const wide = { columns: Number.POSITIVE_INFINITY, hasColor: false };
     return progressLines(progress, copr.clock.now() / 1000, wide).join("\n");
   }
-  const limit = parseCount(options.limit, "--limit");
+  const limit = parseCount("--limit", options.limit);
   const builds = await listBuilds(copr, { owner: file.owner, project: file.project, limit });
   if (options.json === true) return formatJson(builds);
   return alignColumns([
@@ -179,7 +180,7 @@ function rowOf(build: Build, nowEpoch: number): readonly string[] {
 export async function logsVerb(tree: Tree, options: LogFlags, words: readonly string[]): Answer {
   const { copr, file } = await open(tree, options, { needsToken: false });
   const name = parseLogName(options.log);
-  const tail = options.tail === undefined ? undefined : parseCount(options.tail, "--tail");
+  const tail = options.tail === undefined ? undefined : parseCount("--tail", options.tail);
   const build = await chooseBuild(copr, file, words[0]);
   const all = await listLogPlaces(copr, build);
   const places = all.filter((it) => options.chroot === undefined || it.where === options.chroot);
@@ -284,11 +285,6 @@ function parseBuildId(word: string): number {
   const digits = /^(?:https?:\/\/.*\/build\/)?(\d{1,12})\/?$/.exec(word)?.[1];
   if (digits !== undefined) return Number(digits);
   throw new BootcError(`\`${word}\` is not the number of a build`, { kind: "usage" });
-}
-
-function parseCount(text: string, option: string): number {
-  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  throw new BootcError(`${option}: \`${text}\` is not a positive number`, { kind: "usage" });
 }
 
 function parseLogName(text: string): LogName {
