@@ -1,10 +1,10 @@
 // Further names of layers: the digests that their blobs have in an exported image.
 import { blobRef } from "../ostree/ref-names.ts";
-import { createRef } from "../programs/ostree/repo.ts";
 import type { Context } from "../system/context.ts";
 import { readRef } from "./files.ts";
 import { findLayersOf, type StoredImage } from "./images.ts";
 import { withRepositoryLock } from "./lock.ts";
+import { createScratch } from "./scratch.ts";
 
 export interface NamedLayer {
   /** The digest of a blob that has what the commit has. */
@@ -24,11 +24,23 @@ export async function nameLayers(
   const work = async () => {
     // A clean-up may have removed the image meanwhile.
     const present = new Set((await findLayersOf(repo, stored)).map((it) => it.commit));
-    for (const { digest, commit } of layers) {
-      const ref = blobRef(digest);
-      const isWanted = present.has(commit) && (await readRef(repo, ref)) !== commit;
-      if (isWanted) await createRef(ctx, repo, { ref, commit });
+    const wanted: NamedLayer[] = [];
+    for (const it of layers) {
+      if (!present.has(it.commit)) continue;
+      if ((await readRef(repo, blobRef(it.digest))) !== it.commit) wanted.push(it);
     }
+    if (wanted.length > 0) await addRefs(ctx, repo, wanted);
   };
   await withRepositoryLock(ctx, repo, { options: { purpose: "naming exported layers" }, work });
+}
+
+/** By one pull from a repository that has only the refs; `ostree refs` makes one at a time. */
+async function addRefs(ctx: Context, repo: string, layers: readonly NamedLayer[]): Promise<void> {
+  const scratch = await createScratch(repo);
+  try {
+    for (const { digest, commit } of layers) await scratch.setRef(blobRef(digest), commit);
+    await scratch.pull(ctx);
+  } finally {
+    scratch.remove();
+  }
 }
