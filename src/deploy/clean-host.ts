@@ -4,7 +4,7 @@ import {
   type CleanSysrootRequest,
   cleanSysroot,
   describeCleanup,
-} from "../repository/clean-sysroot.ts";
+} from "../repository/clean/clean-sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { removeUnboundImages } from "./bound-images/find.ts";
 

@@ -23,7 +23,7 @@ import {
 } from "../pull/plan/plan.ts";
 import { pullImage } from "../pull/pull.ts";
 import type { PulledImage, PullRequest } from "../pull/request.ts";
-import { withProtection } from "../repository/protection.ts";
+import { withProtection } from "../repository/clean/protection.ts";
 import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { progressDescriptorOf } from "../system/root/private-mounts.ts";

@@ -1,7 +1,7 @@
 // Pulls the ostree commit out of an image that holds nothing else. The image itself is not stored.
 import { createRef } from "../programs/ostree/repo.ts";
 import type { OnPullEvent } from "../progress/progress.ts";
-import { deletePrivateRefs } from "../repository/cleanup.ts";
+import { deletePrivateRefs } from "../repository/clean/cleanup.ts";
 import type { Context } from "../system/context.ts";
 import { type ImportedImage, withLayers } from "./layers.ts";
 import { asWriter } from "./lock.ts";

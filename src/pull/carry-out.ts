@@ -2,9 +2,9 @@
 import { formatCanonicalJson } from "../format/canonical-json.ts";
 import { createdEpochOf, versionOf } from "../image/config.ts";
 import { formatImageReference } from "../image/reference.ts";
-import { deletePrivateRefs } from "../repository/cleanup.ts";
+import { deletePrivateRefs } from "../repository/clean/cleanup.ts";
+import { protectStored } from "../repository/clean/protection.ts";
 import type { StoredImage } from "../repository/images.ts";
-import { protectStored } from "../repository/protection.ts";
 import type { Context } from "../system/context.ts";
 import { VERSION } from "../version.ts";
 import { noteFiltered } from "./import/schedule.ts";

@@ -15,7 +15,7 @@ import {
   placeholdBlob,
   readBlobSize,
 } from "../repository/cache.ts";
-import { readProtected } from "../repository/protection.ts";
+import { readProtected } from "../repository/clean/protection.ts";
 import { removeWorkDirectories } from "../repository/scratch.ts";
 import { requireSpace } from "../repository/space.ts";
 import { type Context, withSignal } from "../system/context.ts";

@@ -1,11 +1,11 @@
 // Leftovers of a pull that was killed, or failed, after its image was committed.
 import { kindOf } from "../errors.ts";
 import { closeCache, hasUnfinished, noteDocuments, openCache } from "../repository/cache.ts";
-import { deletePrivateRefs, listPrivateRefs } from "../repository/cleanup.ts";
+import { deletePrivateRefs, listPrivateRefs } from "../repository/clean/cleanup.ts";
+import { listRuns, readProtected } from "../repository/clean/protection.ts";
+import { listUnnamedImageRefs } from "../repository/clean/unnamed-files.ts";
 import { withRepositoryLock } from "../repository/lock.ts";
-import { listRuns, readProtected } from "../repository/protection.ts";
 import { listWorkDirectories, removeWorkDirectories } from "../repository/scratch.ts";
-import { listUnnamedImageRefs } from "../repository/unnamed-files.ts";
 import type { Context } from "../system/context.ts";
 import type { JudgeAgainPlan, UnchangedPlan } from "./plan/plan.ts";
 

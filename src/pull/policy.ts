@@ -1,6 +1,6 @@
 // Has a policy vouch for an image that is stored already: skopeo evaluates it.
 import type { OnPullEvent } from "../progress/progress.ts";
-import { deletePrivateRefs } from "../repository/cleanup.ts";
+import { deletePrivateRefs } from "../repository/clean/cleanup.ts";
 import type { StoredImage } from "../repository/images.ts";
 import type { Context } from "../system/context.ts";
 import { type ImportedImage, withLayers } from "./layers.ts";

@@ -4,8 +4,8 @@ import type { ImageManifest } from "../image/manifest.ts";
 import type { ImageReference, OstreeReference } from "../image/reference.ts";
 import type { RegistryAccess } from "../programs/skopeo/skopeo.ts";
 import type { OnPullEvent } from "../progress/progress.ts";
+import type { Protection } from "../repository/clean/protection.ts";
 import type { StoredImage } from "../repository/images.ts";
-import type { Protection } from "../repository/protection.ts";
 
 export interface PullRequest {
   /** The repository's directory, as given to `ostree --repo`. */

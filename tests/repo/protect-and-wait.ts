@@ -3,7 +3,7 @@
 import { parseOstreeReference } from "../../src/image/reference.ts";
 import { planPull } from "../../src/pull/plan/plan.ts";
 import { pullImage } from "../../src/pull/pull.ts";
-import { withProtection } from "../../src/repository/protection.ts";
+import { withProtection } from "../../src/repository/clean/protection.ts";
 import { createContext } from "../../src/system/run.ts";
 
 const [, , repo = "", image = ""] = process.argv;

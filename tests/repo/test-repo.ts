@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { importLayer, type LayerImport } from "../../src/pull/import/layer.ts";
 import { canWriteObjects, createBatches } from "../../src/pull/store/batches.ts";
-import { deletePrivateRefs } from "../../src/repository/cleanup.ts";
+import { deletePrivateRefs } from "../../src/repository/clean/cleanup.ts";
 import type { Context } from "../../src/system/context.ts";
 import { createContext } from "../../src/system/run.ts";
 import type { OstreeVersion } from "./ostree-versions.ts";

@@ -45,6 +45,7 @@ const FOR_COMMANDS = [
   "src/progress",
   "src/reinstall",
   "src/repository",
+  "src/repository/clean",
   "src/sysroot",
   ...SYSTEM,
   "src/version.ts",
@@ -199,6 +200,17 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       ...SYSTEM,
     ],
   },
+  "src/repository/clean": {
+    question: "what of a repository may go",
+    mayImport: [
+      ...PURE,
+      "src/native",
+      "src/programs/ostree",
+      "src/repository",
+      "src/sysroot",
+      ...SYSTEM,
+    ],
+  },
   "src/export": {
     question: "how does a commit become an image",
     mayImport: [
@@ -241,6 +253,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/pull/labels",
       "src/pull/plan",
       "src/repository",
+      "src/repository/clean",
       "src/sysroot",
       ...SYSTEM,
       ...PROGRAMS,
@@ -258,6 +271,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       "src/programs/skopeo",
       "src/pull/fetch/retry.ts",
       "src/repository",
+      "src/repository/clean/cleanup.ts",
       "src/sysroot",
       ...SYSTEM,
     ],

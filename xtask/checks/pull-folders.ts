@@ -10,6 +10,7 @@ export const PULL_FOLDERS: Readonly<Record<string, Folder>> = {
       "src/programs/skopeo",
       "src/progress",
       "src/repository",
+      "src/repository/clean",
       ...SYSTEM,
       "src/version.ts",
       "src/pull/fetch",

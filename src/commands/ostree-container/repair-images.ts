@@ -13,7 +13,7 @@ import { type LockFlags, lockTimeoutOf } from "../../cli/options.ts";
 import { BootcError, explainError, kindOf } from "../../errors.ts";
 import type { Deployment } from "../../host/deployment.ts";
 import { parseImageReference } from "../../image/reference.ts";
-import { removeImages } from "../../repository/cleanup.ts";
+import { removeImages } from "../../repository/clean/cleanup.ts";
 import { listStoredImages, readStoredImage } from "../../repository/images.ts";
 import { withRepositoryLock } from "../../repository/lock.ts";
 import { readSysroot } from "../../sysroot/sysroot.ts";

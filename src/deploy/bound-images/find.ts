@@ -7,7 +7,7 @@ import { canonicalizeReference } from "../../image/registry-name.ts";
 import { readAuthFile, requirePolicyFile } from "../../programs/skopeo/policy.ts";
 import type { StorageCopy } from "../../programs/skopeo/storage.ts";
 import { readUserAgent } from "../../programs/skopeo/user-agent.ts";
-import { followedImage } from "../../repository/cleanup.ts";
+import { followedImage } from "../../repository/clean/cleanup.ts";
 import { openCommit } from "../../repository/tree.ts";
 import { listDeploymentsOnDisk } from "../../sysroot/deployments.ts";
 import type { Context } from "../../system/context.ts";

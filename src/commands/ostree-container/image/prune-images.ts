@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { type LockFlags, lockTimeoutOf } from "../../../cli/options.ts";
 import { pruneObjects } from "../../../programs/ostree/repo.ts";
-import { pruneImages, pruneLayers } from "../../../repository/cleanup.ts";
+import { pruneImages, pruneLayers } from "../../../repository/clean/cleanup.ts";
 import { withRepositoryLock } from "../../../repository/lock.ts";
 import type { Context } from "../../../system/context.ts";
 

@@ -1,6 +1,6 @@
 // `ostree container image prune-layers`: remove layers that no image or deployment needs.
 import { type LockFlags, lockTimeoutOf } from "../../../cli/options.ts";
-import { pruneLayers } from "../../../repository/cleanup.ts";
+import { pruneLayers } from "../../../repository/clean/cleanup.ts";
 import { withRepositoryLock } from "../../../repository/lock.ts";
 import type { Context } from "../../../system/context.ts";
 

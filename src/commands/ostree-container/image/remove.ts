@@ -1,7 +1,7 @@
 // `ostree container image remove`: remove images, and the layers that only they need.
 import { type LockFlags, lockTimeoutOf } from "../../../cli/options.ts";
 import { formatImageReference, parseImageReference } from "../../../image/reference.ts";
-import { pruneLayers, removeImages } from "../../../repository/cleanup.ts";
+import { pruneLayers, removeImages } from "../../../repository/clean/cleanup.ts";
 import { listStoredImages, noImage } from "../../../repository/images.ts";
 import { withRepositoryLock } from "../../../repository/lock.ts";
 import type { Context } from "../../../system/context.ts";

@@ -12,13 +12,13 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { openLibc } from "../native/libc.ts";
-import { type Commit, EMPTY_TREE, formatCommit, objectPath, sha256 } from "../ostree/objects.ts";
-import { BLOB_PREFIX, blobRef } from "../ostree/ref-names.ts";
-import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
+import { openLibc } from "../../native/libc.ts";
+import { type Commit, EMPTY_TREE, formatCommit, objectPath, sha256 } from "../../ostree/objects.ts";
+import { BLOB_PREFIX, blobRef } from "../../ostree/ref-names.ts";
+import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
+import { listRefs } from "../files.ts";
+import { IMAGE_KEYS } from "../image-commit.ts";
 import { cleanSysroot, describeCleanup } from "./clean-sysroot.ts";
-import { listRefs } from "./files.ts";
-import { IMAGE_KEYS } from "./image-commit.ts";
 
 let root: string;
 let repo: string;

@@ -1,13 +1,13 @@
 // The clean-up of a whole sysroot: what no deployment follows or consists of goes, in upstream's order.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { objectPath, parseCommit, textMetadata } from "../ostree/objects.ts";
-import { BASE_IMAGE_PREFIX } from "../ostree/ref-names.ts";
-import { createRef, deleteRefs, type Pruned, pruneObjects } from "../programs/ostree/repo.ts";
-import type { Context } from "../system/context.ts";
+import { objectPath, parseCommit, textMetadata } from "../../ostree/objects.ts";
+import { BASE_IMAGE_PREFIX } from "../../ostree/ref-names.ts";
+import { createRef, deleteRefs, type Pruned, pruneObjects } from "../../programs/ostree/repo.ts";
+import type { Context } from "../../system/context.ts";
+import { listDeploymentRefs, listRefs, readRef } from "../files.ts";
+import { withRepositoryLock } from "../lock.ts";
 import { pruneImages, pruneLayers, removeAbandoned } from "./cleanup.ts";
-import { listDeploymentRefs, listRefs, readRef } from "./files.ts";
-import { withRepositoryLock } from "./lock.ts";
 import { removeUnnamedOfDeployments, removeUnnamedRefs } from "./unnamed-files.ts";
 
 export interface SysrootCleanup {

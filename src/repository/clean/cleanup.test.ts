@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { parseImageManifest } from "../image/manifest.ts";
-import { blobRef } from "../ostree/ref-names.ts";
+import { parseImageManifest } from "../../image/manifest.ts";
+import { blobRef } from "../../ostree/ref-names.ts";
+import { decideReserve } from "../space.ts";
 import { decideLayerGarbage, followedImage } from "./cleanup.ts";
-import { decideReserve } from "./space.ts";
 
 const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
 const descriptor = (digit: string) => ({ mediaType: "x", digest: digest(digit), size: 1 });

@@ -1,11 +1,11 @@
 // Removing what nothing needs any more: image refs, layer refs, blobs, then the objects behind them.
 // The rules are upstream's, so that either program may clean up after the other.
 import { join, posix } from "node:path";
-import { BootcError, doing } from "../errors.ts";
-import { type ImageManifest, parseImageManifest } from "../image/manifest.ts";
-import { formatImageReference, parseOstreeReference } from "../image/reference.ts";
-import { canonicalizeReference } from "../image/registry-name.ts";
-import { keyfileValue, parseKeyfile } from "../ostree/keyfile.ts";
+import { BootcError, doing } from "../../errors.ts";
+import { type ImageManifest, parseImageManifest } from "../../image/manifest.ts";
+import { formatImageReference, parseOstreeReference } from "../../image/reference.ts";
+import { canonicalizeReference } from "../../image/registry-name.ts";
+import { keyfileValue, parseKeyfile } from "../../ostree/keyfile.ts";
 import {
   BASE_IMAGE_PREFIX,
   BLOB_PREFIX,
@@ -15,16 +15,16 @@ import {
   pendingRef,
   TREE_PREFIX,
   unescapeRef,
-} from "../ostree/ref-names.ts";
-import { deleteRefs } from "../programs/ostree/repo.ts";
-import { readOrigins } from "../sysroot/deployments.ts";
-import type { Context } from "../system/context.ts";
-import { removeFileSync } from "../system/files.ts";
-import { emptyCache } from "./cache.ts";
-import { DEPLOYMENT_PREFIXES, listRefs, readRef } from "./files.ts";
-import { readImageCommit } from "./image-commit.ts";
+} from "../../ostree/ref-names.ts";
+import { deleteRefs } from "../../programs/ostree/repo.ts";
+import { readOrigins } from "../../sysroot/deployments.ts";
+import type { Context } from "../../system/context.ts";
+import { removeFileSync } from "../../system/files.ts";
+import { emptyCache } from "../cache.ts";
+import { DEPLOYMENT_PREFIXES, listRefs, readRef } from "../files.ts";
+import { readImageCommit } from "../image-commit.ts";
+import { removeWorkDirectories } from "../scratch.ts";
 import { readProtected } from "./protection.ts";
-import { removeWorkDirectories } from "./scratch.ts";
 import { removeUnnamedRefs } from "./unnamed-files.ts";
 
 /** Refs whose commits keep their layers, besides images: deployments, rpm-ostree's bases, protected ones. */

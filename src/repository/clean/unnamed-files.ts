@@ -2,12 +2,12 @@
 // Among refs, such a file is a ref, and keeps its commit.
 import { closeSync, constants, fstatSync, lstatSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { errnoOf } from "../errors.ts";
-import { openLibc } from "../native/libc.ts";
-import { CONTAINER_PREFIX, PRIVATE_PREFIX } from "../ostree/ref-names.ts";
-import { listDeployFiles } from "../sysroot/deployments.ts";
-import { removeFileSync } from "../system/files.ts";
-import { DEPLOYMENT_PREFIXES, isUnnamed, listUnnamedRefs } from "./files.ts";
+import { errnoOf } from "../../errors.ts";
+import { openLibc } from "../../native/libc.ts";
+import { CONTAINER_PREFIX, PRIVATE_PREFIX } from "../../ostree/ref-names.ts";
+import { listDeployFiles } from "../../sysroot/deployments.ts";
+import { removeFileSync } from "../../system/files.ts";
+import { DEPLOYMENT_PREFIXES, isUnnamed, listUnnamedRefs } from "../files.ts";
 
 /** Removes such refs of layers and images. While a transaction of ostree is under way, they stay. */
 export async function removeUnnamedRefs(repo: string): Promise<void> {

@@ -3,13 +3,13 @@
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { PROTECTIVE_PREFIX } from "../ostree/ref-names.ts";
-import { createRef } from "../programs/ostree/repo.ts";
-import type { Context } from "../system/context.ts";
-import { readNamesIfAny } from "../system/files.ts";
-import { isLocked, lockFile } from "../system/lock.ts";
-import { cacheDir } from "./cache.ts";
-import { listRefs, readRef } from "./files.ts";
+import { PROTECTIVE_PREFIX } from "../../ostree/ref-names.ts";
+import { createRef } from "../../programs/ostree/repo.ts";
+import type { Context } from "../../system/context.ts";
+import { readNamesIfAny } from "../../system/files.ts";
+import { isLocked, lockFile } from "../../system/lock.ts";
+import { cacheDir } from "../cache.ts";
+import { listRefs, readRef } from "../files.ts";
 
 export interface Protection {
   /**
