@@ -28,14 +28,18 @@ test("what lies in packaging/rootfs is installed, and its units are known to sys
   });
 });
 
-test("the unit that labels /etc starts with ostree's and stops after it", async () => {
+// Units stop in the reverse order of their start.
+test.each([
+  ["bootc-label-etc", "after", /^Before=.*\bostree-finalize-staged\.service\b/m],
+  ["bootc-label-merged-etc", "before", /^After=.*\bostree-finalize-staged\.service\b/m],
+])("%s.service starts with ostree's unit and stops %s it", async (name, _when, order) => {
   const dir = join(TOP, "packaging/rootfs/usr/lib/systemd/system");
-  const unit = await readFile(join(dir, "bootc-label-etc.service"), "utf8");
-  expect(unit).toMatch(/^Before=.*\bostree-finalize-staged\.service\b/m);
+  const unit = await readFile(join(dir, `${name}.service`), "utf8");
+  expect(unit).toMatch(order);
   expect(unit).toMatch(/^Conflicts=final\.target$/m);
   expect(unit).toMatch(/^ConditionSecurity=!selinux$/m);
   const dropIn = join(dir, "ostree-finalize-staged.service.d/50-bootc.conf");
-  expect(await readFile(dropIn, "utf8")).toMatch(/^Wants=bootc-label-etc\.service$/m);
+  expect(await readFile(dropIn, "utf8")).toMatch(new RegExp(`^Wants=.*\\b${name}\\.service`, "m"));
 });
 
 test("ostree's unit that completes a boot stops at a soft reboot, and runs again", async () => {

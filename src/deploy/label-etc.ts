@@ -2,10 +2,10 @@
 import { join } from "node:path";
 import { findUnlabelled } from "../programs/selinux.ts";
 import { deploymentDir, namedDeploymentDir } from "../sysroot/paths.ts";
-import { readStagedDeployment } from "../sysroot/staged.ts";
+import { readMergeSource, readStagedDeployment } from "../sysroot/staged.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
-import { exists } from "../system/files.ts";
+import { exists, readFileIfAny, readNamesIfAny } from "../system/files.ts";
 import { labelFiles, listTree } from "./label-files.ts";
 
 /** Labels the staged deployment, if any. */
@@ -16,8 +16,34 @@ export async function labelStagedEtc(ctx: Context): Promise<void> {
 }
 
 /**
- * At shutdown: labels the deployment that boots next, after ostree has finalized it, which adds this
- * machine's own changes. The next boot may enforce a policy before anything of ours runs.
+ * At shutdown, before ostree finalizes the staged deployment: labels what it may copy from the `/etc` of this
+ * machine, by the staged deployment's policy. Copies get the labels of their originals, so they have them
+ * when ostree makes the deployment the default.
+ */
+export async function labelMergedEtc(ctx: Context): Promise<void> {
+  const staged = await readStagedDeployment(ctx);
+  const source = await readMergeSource(ctx);
+  if (staged === undefined || staged.isLocked || source === undefined) return;
+  const [policyRoot, from] = [staged, source].map((it) =>
+    namedDeploymentDir(join(ctx.root, "sysroot"), it),
+  ) as [string, string];
+  // The staged deployment has them only after the merge, and labels that are set stay.
+  if (await hasOwnRules(join(from, "etc/selinux"))) return;
+  await labelEtc(ctx, from, policyRoot);
+}
+
+/** Whether somebody has run `semanage fcontext`, which comments its file. */
+async function hasOwnRules(selinux: string): Promise<boolean> {
+  for (const type of await readNamesIfAny(selinux)) {
+    const path = join(selinux, type, "contexts/files/file_contexts.local");
+    if (/^\s*[^\s#]/m.test((await readFileIfAny(path)) ?? "")) return true;
+  }
+  return false;
+}
+
+/**
+ * At shutdown: labels the deployment that boots next, after ostree has finalized it: what the image's
+ * `semodule` wrote there, and what could not be labelled before.
  */
 export async function labelFinalizedEtc(ctx: Context): Promise<void> {
   const [next] = (await readSysroot(ctx)).deployments;
@@ -27,16 +53,21 @@ export async function labelFinalizedEtc(ctx: Context): Promise<void> {
 }
 
 /**
- * Labels everything without a label in the `/etc` of a deployment by the deployment's own policy: where
- * SELinux is off, older versions of ostree do not label directories and symbolic links. Labels stay.
+ * Labels everything without a label in the `/etc` of a deployment, by its own policy or that of the one at
+ * `policyRoot`: where SELinux is off, older versions of ostree do not label directories and symbolic
+ * links. Labels stay.
  */
-export async function labelEtc(ctx: Context, deployment: string): Promise<void> {
-  if (!(await exists(join(deployment, "etc/selinux/config")))) return;
+export async function labelEtc(
+  ctx: Context,
+  deployment: string,
+  policyRoot = deployment,
+): Promise<void> {
+  if (!(await exists(join(policyRoot, "etc/selinux/config")))) return;
   const files = await listTree({ top: join(deployment, "etc"), path: "etc" });
   const unlabelled = await findUnlabelled(
     ctx,
     files.map((it) => it.file),
   );
   const left = files.filter((it) => unlabelled.has(it.file));
-  if (left.length > 0) await labelFiles(ctx, deployment, left);
+  if (left.length > 0) await labelFiles(ctx, policyRoot, left);
 }

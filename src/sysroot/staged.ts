@@ -16,6 +16,8 @@ export interface StagedDeployment extends BootableDeployment {
 
 const FILE = "run/ostree/staged-deployment";
 
+type NamedDeployment = Pick<StagedDeployment, "stateroot" | "name">;
+
 type Entries = ReturnType<typeof parseDictionary>;
 
 export async function readStagedDeployment(ctx: Context): Promise<StagedDeployment | undefined> {
@@ -40,6 +42,17 @@ export async function readStagedDeployment(ctx: Context): Promise<StagedDeployme
       variantOf(entries, "locked", "b") === true ||
       (await exists(join(ctx.root, `${FILE}-locked`))),
   };
+}
+
+/** The deployment whose changes to `/etc` ostree will copy into the staged one, if any. */
+export async function readMergeSource(ctx: Context): Promise<NamedDeployment | undefined> {
+  const bytes = await readBytesIfAny(join(ctx.root, FILE));
+  const entries = bytes === undefined ? [] : parseDictionary(bytes);
+  const source = variantOf(entries, "merge-deployment", "a{sv}") as Entries | undefined;
+  const [name, stateroot] = ["name", "osname"].map(
+    (key) => variantOf(source ?? [], key, "s") as string | undefined,
+  );
+  return name && stateroot ? { name, stateroot } : undefined;
 }
 
 /** Extension keys that the staged deployment's boot loader entry gets, by name. */

@@ -113,8 +113,17 @@ describe
       const again = host.bootc("switch --transport oci /sysroot/image");
       expect([again.status, again.stdout]).toEqual([0, expect.stringContaining("unchanged")]);
       expect(unlabelled(staged)).toEqual([]);
+      host.finalize();
+      // The new system is the default now, and would boot after a power cut.
+      expect(readdirSync(join(staged, "etc/local"))).toContain("deep");
+      expect(unlabelled(staged)).toEqual([]);
+      // As the image's `semodule` may do when ostree finalizes.
+      openLibc()?.removeXattr(join(staged, "etc/selinux/config"), "security.selinux");
+      const labelled = host.bootc("internals label-etc");
+      expect([labelled.status, labelled.stderr]).toEqual([0, ""]);
       host.reboot();
       const booted = join(host.sysroot, "ostree/deploy/default/deploy", host.booted());
+      expect(booted).toBe(staged);
       expect(readdirSync(join(booted, "etc/a")).length).toBeGreaterThan(300);
       expect(readFileSync(join(booted, "etc/shadow"), "utf8")).toBe("rootlocal\n");
       const labels = new Map(etcLabels(booted));

@@ -61,6 +61,8 @@ export interface SimulatedHost {
   bootc(words: string, options?: ShellOptions): Outcome;
   /** The calls of systemd and the journal since the last boot, one line each. */
   calls(): readonly string[];
+  /** The part of a shutdown up to ostree's finalization. If the power goes then, the new system boots. */
+  finalize(): void;
   /** Shuts down, which finalizes a staged deployment, and boots the default entry. */
   reboot(): void;
   /** The deployment that is booted, `COMMIT.SERIAL`. */
@@ -182,10 +184,10 @@ export function makeHost(version: OstreeVersion, options: HostOptions = {}): Sim
       const path = join(run, "calls");
       return existsSync(path) ? readFileSync(path, "utf8").trimEnd().split("\n") : [];
     },
+    finalize: () => shutDown(shell, `${LABEL_MERGED_ETC} && ${FINALIZE}`),
     reboot: () => {
       if (existsSync(join(run, "ostree/staged-deployment"))) {
-        const { status, stderr } = shell(`${FINALIZE} && ${LABEL_ETC}`);
-        if (status !== 0) throw new Error(`shutting down failed: ${stderr}`);
+        shutDown(shell, `${LABEL_MERGED_ETC} && ${FINALIZE} && ${LABEL_ETC}`);
       }
       boot();
     },
@@ -200,6 +202,11 @@ export function makeHost(version: OstreeVersion, options: HostOptions = {}): Sim
   return host;
 }
 
+function shutDown(shell: SimulatedHost["shell"], command: string): void {
+  const { status, stderr } = shell(command);
+  if (status !== 0) throw new Error(`shutting down failed: ${stderr}`);
+}
+
 /** What systemd does at shutdown: ostree's unit, with the environment that our drop-in adds. */
 const FINALIZE =
   "E=/run/bootc/finalize-staged.env; [ ! -e $E ] || export $(cat $E); " +
@@ -207,6 +214,11 @@ const FINALIZE =
 
 /** What our own unit does at shutdown, once ostree has finalized. */
 const LABEL_ETC = readStopCommand("bootc-label-etc.service");
+
+/** And another one before that. To save time, it does not run where no deployment has a policy. */
+const LABEL_MERGED_ETC =
+  "if ls /sysroot/ostree/deploy/*/deploy/*/etc/selinux/config >/dev/null 2>&1; " +
+  `then ${readStopCommand("bootc-label-merged-etc.service")}; fi`;
 
 function readStopCommand(unit: string): string {
   const dir = join(checkout, "packaging/rootfs/usr/lib/systemd/system");

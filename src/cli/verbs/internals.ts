@@ -73,9 +73,10 @@ function declareBootInternals(internals: Command, ctx: Context): void {
   internals
     .command("label-etc")
     .description("label /etc of the system that boots next, at shutdown where SELinux is off")
-    .action(async () => {
+    .option("--before-merge", "label what ostree copies from the running system's /etc")
+    .action(async (options) => {
       const { labelEtcAtShutdown } = await import("../../commands/internals/label-etc.ts");
-      await labelEtcAtShutdown(ctx);
+      await labelEtcAtShutdown(ctx, declared(options));
     });
   internals
     .command("bootc-install-completion")

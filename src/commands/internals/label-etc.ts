@@ -1,12 +1,21 @@
-// `bootc internals label-etc`: labels the `/etc` of the deployment that boots next, at shutdown.
-import { labelFinalizedEtc } from "../../deploy/label-etc.ts";
+// `bootc internals label-etc`: labels `/etc` at shutdown, so that the deployment that boots next has labels.
+import { labelFinalizedEtc, labelMergedEtc } from "../../deploy/label-etc.ts";
 import { prepareForWrite } from "../../deploy/prepare-write.ts";
 import type { Context } from "../../system/context.ts";
 import { isSelinuxOn } from "../../system/label.ts";
 
-export async function labelEtcAtShutdown(ctx: Context): Promise<void> {
-  // ostree has labelled everything then.
+export interface LabelEtcOptions {
+  /** Before ostree merges `/etc`: label what it copies, and not what it has made. */
+  readonly beforeMerge?: boolean;
+}
+
+export async function labelEtcAtShutdown(
+  ctx: Context,
+  { beforeMerge }: LabelEtcOptions = {},
+): Promise<void> {
+  // The kernel labels each new file then.
   if (await isSelinuxOn(ctx)) return;
   await prepareForWrite(ctx);
-  await labelFinalizedEtc(ctx);
+  if (beforeMerge === true) await labelMergedEtc(ctx);
+  else await labelFinalizedEtc(ctx);
 }
