@@ -22,6 +22,7 @@ const GOOD: Judged = {
     phase: "pull",
     view: "a",
     isRepeated: false,
+    isRemembered: true,
     isCompared: true,
     isRepaired: false,
     complaints: [],
@@ -36,6 +37,7 @@ const BAD: Judged = {
     phase: "finalize",
     view: "b",
     isRepeated: true,
+    isRemembered: false,
     isCompared: false,
     isRepaired: true,
     complaints: ["check"],
@@ -65,9 +67,9 @@ test("a run continues after its own states, and the last result of a state count
 test("tables count by recording, phase and kind, and the report counts each state as a test", () => {
   const results = [{ recording: "ext4", judged: [GOOD, BAD] }];
   expect(formatTable(results).split("\n").slice(2)).toEqual([
-    "| ext4 | pull | 1 | 1 | 1 | 0 | 1 | 0 | 0 | 0 | 0 |",
-    "| ext4 | finalize | 1 | 0 | 0 | 1 | 0 | 1 | 1 | 1 | 1 |",
-    "| all |  | 2 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |",
+    "| ext4 | pull | 1 | 1 | 1 | 0 | 1 | 1 | 0 | 0 | 0 | 0 |",
+    "| ext4 | finalize | 1 | 0 | 0 | 1 | 0 | 0 | 1 | 1 | 1 | 1 |",
+    "| all |  | 2 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |",
   ]);
   expect(formatKinds(results)).toBe(
     [

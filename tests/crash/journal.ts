@@ -22,7 +22,9 @@ export interface Judged extends Verdict {
   readonly view: string;
   readonly isRepeated: boolean;
   readonly isRepaired: boolean;
-  /** It was looked at in both ways, which found the same unless there is a problem. */
+  /** Its disk was not looked at. */
+  readonly isRemembered: boolean;
+  /** Its disk was looked at nevertheless, which found the same unless there is a problem. */
   readonly isCompared: boolean;
   /** Of the file system's own check. */
   readonly complaints: readonly string[];
@@ -59,7 +61,7 @@ export function formatTable(results: readonly Results[]): string {
     return [
       ...[name, phase, some.length, count((it) => !it.isRepeated)],
       ...(["old", "new"] as const).map((side) => count((it) => it.booted === side)),
-      count((it) => it.isCompared),
+      ...[count((it) => it.isRemembered), count((it) => it.isCompared)],
       count((it) => it.isRepaired),
       count((it) => it.complaints.length > 0),
       count((it) => it.loader.length > 0),
@@ -80,6 +82,7 @@ export function formatTable(results: readonly Results[]): string {
     "different",
     "boot old",
     "boot new",
+    "remembered",
     "compared",
     "repaired",
     "check",

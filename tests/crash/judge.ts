@@ -5,6 +5,8 @@ import type { DeploymentFacts, EntryFacts, LoaderEntry } from "./system-facts.ts
 /** One of the two systems between which a recording goes. */
 export interface KnownSystem extends DeploymentFacts, BootFiles {
   readonly version: string;
+  /** Its `/etc` in the end, where the recording changes that. */
+  readonly laterEtc?: string;
 }
 
 export const SIDES = ["old", "new"] as const;
@@ -96,7 +98,9 @@ function judgeEntry(entry: EntryFacts, wanted: Expectation): readonly string[] {
   const known = [wanted.old, wanted.new, ...wanted.others];
   const system = known.find((it) => it.deployment === entry.deployment);
   if (system === undefined) return [`${entry.file} boots ${entry.deployment || "nothing"}`];
-  return PARTS.filter((it) => entry[it] !== system[it]).map(
+  const isRight = (it: (typeof PARTS)[number]) =>
+    entry[it] === system[it] || (it === "etc" && entry.etc === system.laterEtc);
+  return PARTS.filter((it) => !isRight(it)).map(
     (it) => `${entry.file} (version ${system.version}): ${it} is ${entry[it]}`,
   );
 }

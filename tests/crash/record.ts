@@ -57,11 +57,13 @@ export async function makeRecording(name: string, executable: string): Promise<M
     const before = await prepare(stage);
     const { marks, after } = await record(stage, work);
     const [oldVersion, newVersion] = recording.versions;
+    const known = (entry: EntryFacts | undefined, version?: number) =>
+      withLater(knownSystem(stage, entry, version), after);
     const made: Made = {
       ...{ name, date: new Date().toISOString(), layout, marks },
-      old: known(stage, before[0], oldVersion),
-      new: known(stage, after[0], newVersion),
-      others: before.slice(1).map((it) => known(stage, it)),
+      old: known(before[0], oldVersion),
+      new: known(after[0], newVersion),
+      others: before.slice(1).map((it) => known(it)),
       next: { version: String(NEXT), ...bootFilesOf(stage, NEXT) },
     };
     await writeMade(made);
@@ -101,7 +103,11 @@ function bootFilesOf({ boots }: Stage, version: number): BootFiles {
 }
 
 /** The system of an entry, which boots `version` or any other whose image is known. */
-function known({ boots }: Stage, entry: EntryFacts | undefined, version?: number): KnownSystem {
+function knownSystem(
+  { boots }: Stage,
+  entry: EntryFacts | undefined,
+  version?: number,
+): KnownSystem {
   const found = [...boots].find(
     ([, it]) => it.kernel === entry?.kernel && it.initramfs === entry.initramfs,
   );
@@ -110,6 +116,12 @@ function known({ boots }: Stage, entry: EntryFacts | undefined, version?: number
   }
   const { kernel, initramfs, deployment, tree, etc, origin } = entry;
   return { version: String(found[0]), kernel, initramfs, deployment, tree, etc, origin };
+}
+
+/** The shutdown may label the `/etc` of a system that stays. */
+function withLater(system: KnownSystem, after: readonly EntryFacts[]): KnownSystem {
+  const etc = after.find((it) => it.deployment === system.deployment)?.etc ?? system.etc;
+  return etc === system.etc ? system : { ...system, laterEtc: etc };
 }
 
 /** Makes the disk before the recording. */

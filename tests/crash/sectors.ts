@@ -10,8 +10,8 @@ export type Contents = Int32Array;
 export interface SectorNumbers {
   /** The number of what `data` has at a place. */
   number(data: Buffer, at: number): number;
-  /** All sectors of a file. */
-  numberFile(path: string): Contents;
+  /** All sectors of a file; of a device, which has no size of its own, the first `bytes`. */
+  numberFile(path: string, bytes?: number): Contents;
 }
 
 const CHUNK = 1 << 20;
@@ -29,10 +29,10 @@ export function numberSectors(): SectorNumbers {
   };
   return {
     number,
-    numberFile(path) {
+    numberFile(path, bytes) {
       const file = openSync(path, "r");
       try {
-        const contents = new Int32Array(fstatSync(file).size / SECTOR);
+        const contents = new Int32Array((bytes ?? fstatSync(file).size) / SECTOR);
         const buffer = Buffer.alloc(CHUNK);
         const empty = Buffer.alloc(CHUNK);
         for (let done = 0; done < contents.length * SECTOR; ) {

@@ -14,7 +14,9 @@ afterEach(() => rmSync(dir, { recursive: true }));
 
 test("superblocks of ext4 that differ in when they were mounted count as the same, others do not", () => {
   const layout = layOut("ext4", "ext4");
-  const { number, sectors } = settlingOf("/none", layout, numberSectors());
+  const { settle, sectors } = settlingOf("/none", layout, numberSectors());
+  const number = (sector: number, content: Buffer) =>
+    settle([sector], { read: () => content }).get(sector);
   const bootAt = (layout.boot?.offset ?? 0) / SECTOR;
   expect([...sectors].sort((a, b) => a - b)).toEqual([2, 3, bootAt + 2, bootAt + 3]);
   const data = Buffer.alloc(SECTOR, 1);
@@ -49,13 +51,57 @@ function makeXfs(): string {
   return path;
 }
 
+const LOG = { from: (2 * 10_000 + 6) * 8, count: 25 * 8 };
+
 test("the log of XFS is forgotten, and nothing else", () => {
   const { forget } = settlingOf(makeXfs(), layOut("xfs"), numberSectors());
   const contents = new Int32Array(200_000);
   forget(contents);
   const forgotten = [...contents.keys()].filter((it) => contents[it] !== 0);
-  expect([forgotten[0], forgotten.length]).toEqual([(2 * 10_000 + 6) * 8, 25 * 8]);
-  expect(forgotten.at(-1)).toBe((2 * 10_000 + 6 + 25) * 8 - 1);
+  expect([forgotten[0], forgotten.length]).toEqual([LOG.from, LOG.count]);
+  expect(forgotten.at(-1)).toBe(LOG.from + LOG.count - 1);
+});
+
+/** A log with records at these positions, each a round and a sector. */
+function makeLog(positions: readonly (readonly [round: number, sector: number])[]): Buffer {
+  const log = Buffer.alloc(LOG.count * SECTOR, 7);
+  for (const [round, sector] of positions) {
+    log.writeUInt32BE(0xfeedbabe, sector * SECTOR);
+    log.writeUInt32BE(round, sector * SECTOR + 16);
+    log.writeUInt32BE(sector, sector * SECTOR + 20);
+  }
+  return log;
+}
+
+test("the end of the log of XFS counts, and what is in it does not", () => {
+  const { settle } = settlingOf(makeXfs(), layOut("xfs"), numberSectors());
+  const settled = (log: Buffer) => {
+    const read = (first: number, count = 1) =>
+      log.subarray((first - LOG.from) * SECTOR, (first - LOG.from + count) * SECTOR);
+    return [...settle([LOG.from + 3], { read })];
+  };
+  const one = settled(makeLog([[1, 9]]));
+  expect(one).toEqual([[LOG.from, expect.any(Number)]]);
+  expect(
+    settled(
+      makeLog([
+        [1, 4],
+        [1, 9],
+      ]),
+    ),
+  ).toEqual(one);
+  expect(settled(makeLog([[1, 10]]))).not.toEqual(one);
+  // The round counts more than the place.
+  const later = settled(makeLog([[2, 4]]));
+  expect(later).not.toEqual(one);
+  expect(
+    settled(
+      makeLog([
+        [1, 9],
+        [2, 4],
+      ]),
+    ),
+  ).toEqual(later);
 });
 
 test("what is not XFS has no log to be found", () => {

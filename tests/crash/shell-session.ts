@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { spawnBound } from "../vm/shell.ts";
 
 export interface ShellSession {
-  /** Runs a command; returns its status and the lines that it printed. */
+  /** Runs a command up to its first failure; returns its status and the lines that it printed. */
   run(command: string): Promise<{ readonly status: number; readonly lines: readonly string[] }>;
   end(): Promise<void>;
 }
@@ -24,7 +24,7 @@ export function startSession(functions: string): ShellSession {
   stdin.write(`${functions}\n`);
   return {
     async run(command) {
-      stdin.write(`( ${command} ) </dev/null; echo; echo "${END}$?"\n`);
+      stdin.write(`( set -e; ${command} ) </dev/null; status=$?; echo; echo "${END}$status"\n`);
       const lines: string[] = [];
       for (;;) {
         const { value, done } = await printed.next();

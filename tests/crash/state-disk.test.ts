@@ -82,6 +82,23 @@ function overwrite(sector: number): void {
   closeSync(file);
 }
 
+test("a device that shows something older than the disk is found", async () => {
+  const [state] = states.filter((it) => it.interval === 1);
+  if (state === undefined) throw new Error("too few");
+  await disk.load(state);
+  const [from, count] = [16, 32];
+  const stale = readFileSync(disk.path).subarray(from * SECTOR, (from + count) * SECTOR);
+  const device = join(dir, "device");
+  const show = (content: Buffer) => {
+    writeFileSync(device, content);
+    const window = { device, offset: from * SECTOR, bytes: count * SECTOR };
+    return disk.findWrong(state, [window]);
+  };
+  expect(show(stale)).toEqual([]);
+  stale.fill("older", 5 * SECTOR, 7 * SECTOR);
+  expect(show(stale)).toEqual([from + 5, from + 6]);
+});
+
 test("what others wrote is gone in the next state if it was told, and found if it was not", async () => {
   const [one, other, third] = states.filter((it) => it.interval === 1);
   if (one === undefined || other === undefined || third === undefined) throw new Error("too few");

@@ -14,10 +14,18 @@ export interface StateDisk {
   load(state: State): Promise<void>;
   /** To be told what others wrote; undefined if that is not known. */
   changed(sectors: ReadonlySet<number> | undefined): void;
-  read(sector: number): Buffer;
-  /** The sectors that are not as the state has them, just after it was loaded. */
-  findWrong(state: State): readonly number[];
+  read(first: number, count?: number): Buffer;
+  /** The sectors that are not as the state has them, just after it was loaded: by `at`, or in the file itself. */
+  findWrong(state: State, at?: readonly Window[]): readonly number[];
   close(): void;
+}
+
+/** A device that shows a part of a disk. */
+export interface Window {
+  readonly device: string;
+  /** Where on the disk it begins, and how much of the disk it has. */
+  readonly offset: number;
+  readonly bytes: number;
 }
 
 export interface StateDiskOptions {
@@ -82,11 +90,15 @@ export async function openStateDisk(options: StateDiskOptions): Promise<StateDis
       if (sectors === undefined) disk.dirty = undefined;
       else for (const it of sectors) disk.dirty?.add(it);
     },
-    read: (sector) => readSectors(files.state, sector, 1),
-    findWrong(state) {
+    read: (first, count = 1) => readSectors(files.state, first, count),
+    findWrong(state, at) {
       const wanted = contentsOf(state);
-      const actual = numbers.numberFile(path);
-      return Array.from(wanted.keys()).filter((it) => wanted[it] !== actual[it]);
+      const windows = at ?? [{ device: path, offset: 0, bytes: wanted.length * SECTOR }];
+      return windows.flatMap(({ device, offset, bytes }) => {
+        const actual = numbers.numberFile(device, bytes);
+        const own = Array.from(actual.keys(), (it) => offset / SECTOR + it);
+        return own.filter((it) => wanted[it] !== actual[it - offset / SECTOR]);
+      });
     },
     close: () => Object.values(files).forEach(closeSync),
   };

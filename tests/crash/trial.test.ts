@@ -19,7 +19,9 @@ const FACTS: MountedFacts = {
   ...{ booted: { version: "1", commit: "1".repeat(64) }, upgrade: "", fsckNext: "" },
   next: [{ ...ENTRY, kernel: "k3", initramfs: "i3" }],
 };
-const VIEW: View = { loader: [ENTRY], digest: "a", isRepaired: false, complaints: [] };
+const VIEW: View = {
+  ...{ loader: [ENTRY], digest: "a", isRepaired: false, complaints: [], isRemembered: true },
+};
 
 let work: string;
 beforeEach(() => {
@@ -75,7 +77,7 @@ const stateOf = (number: number, kind: State["kind"] = "subset"): State => ({
   ...{ number, interval: 0, kind, index: 0 },
 });
 
-test("states with the same view are judged once, and every 25th is looked at again", async () => {
+test("states with the same view are judged once, and every 25th is looked at nevertheless", async () => {
   const { bench, asked } = makeBench({});
   const judged = [];
   for (let i = 0; i < 60; i++) judged.push(await tryState(bench, stateOf(i)));
@@ -92,9 +94,25 @@ test("a difference between the two looks fails the state", async () => {
   expect(second?.problems).toEqual([]);
 });
 
-test("what is always looked at anew is not compared", async () => {
-  const { bench } = makeBench({ isTraced: false });
+test.each<[string, Seeing]>([
+  ["always looked at", { isTraced: false }],
+  ["just looked at", { views: [{ ...VIEW, isRemembered: false }] }],
+])("what is %s is not compared", async (_what, seeing) => {
+  const { bench, asked } = makeBench(seeing);
   expect((await tryState(bench, stateOf(0))).isCompared).toBe(false);
+  expect(asked.compared).toEqual([]);
+});
+
+test("the same files on a damaged file system are judged by themselves", async () => {
+  const views = ["", "inode 12", "inode 13", "inode 12", ""].map((it) => ({
+    ...VIEW,
+    complaints: it === "" ? [] : [it],
+  }));
+  const { bench, asked } = makeBench({ views });
+  const judged = [];
+  for (const i of views.keys()) judged.push(await tryState(bench, stateOf(i + 1)));
+  expect(judged.map((it) => it.isRepeated)).toEqual([false, false, false, true, true]);
+  expect([asked.judged, new Set(judged.map((it) => it.view)).size]).toEqual([3, 3]);
 });
 
 test("the same files with another view of the boot loader are judged by that", async () => {

@@ -1,4 +1,5 @@
 // Judges one state of a recording: looks what is seen on its disk, and if nobody has judged that, judges it.
+import { hash } from "node:crypto";
 import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -26,7 +27,7 @@ export interface Bench {
   readonly found: Map<string, Promise<MountedFacts>>;
 }
 
-/** Every so many states are looked at in both ways. */
+/** Every so many states that need no look are looked at nevertheless. */
 const COMPARED = 25;
 
 export async function tryState(bench: Bench, state: State): Promise<Judged> {
@@ -35,11 +36,11 @@ export async function tryState(bench: Bench, state: State): Promise<Judged> {
   if (interval === undefined) throw new Error(`there is no interval ${state.interval}`);
   const startedAt = Date.now();
   const view = await viewer.view(state);
-  const compare = state.number % COMPARED === 0 ? viewer.compare : undefined;
+  const { isRepaired, isRemembered, complaints } = view;
+  const compare = isRemembered && state.number % COMPARED === 0 ? viewer.compare : undefined;
   const differences = (await compare?.(state, view)) ?? [];
-  const { digest, isRepaired, complaints } = view;
   const { phase, allowed } = placeOf(made.marks, interval);
-  const disk = isRepaired ? `repaired-${digest}` : digest;
+  const disk = nameDisk(view);
   const key = [disk, digestOfLoader(view.loader), ...allowed].join(" ");
   const isRepeated = known.has(key) || bench.found.has(disk);
   const verdict = known.get(key) ?? (await judgeView(bench, state, { view, disk, allowed }));
@@ -49,9 +50,16 @@ export async function tryState(bench: Bench, state: State): Promise<Judged> {
     ...{ number: state.number, interval: state.interval, kind: state.kind, phase, booted },
     problems: [...differences, ...sorted.problems],
     complaints: [...complaints, ...sorted.complaints],
-    ...{ loader, isRepaired, isCompared: compare !== undefined, view: key, isRepeated },
+    ...{ loader, isRepaired, isRemembered, isCompared: compare !== undefined },
+    ...{ view: key, isRepeated },
     ms: Date.now() - startedAt,
   };
+}
+
+/** The files alone do not say it: on a damaged file system, the same files may fail the next update. */
+function nameDisk({ digest, isRepaired, complaints }: View): string {
+  const damage = complaints.length === 0 ? [] : [`damaged-${hash("sha1", complaints.join("\n"))}`];
+  return [...(isRepaired ? ["repaired"] : []), ...damage, digest].join("-");
 }
 
 interface Viewed extends Pick<Expectation, "allowed"> {

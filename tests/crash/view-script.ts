@@ -19,8 +19,9 @@ interface Named {
 }
 
 /**
- * `fresh` forgets what the kernel keeps of the devices. `recover` mounts each file system read-only, which replays its
- * journal. `look` mounts them for writing and prints a line for each finding. Both repair what cannot be mounted.
+ * `fresh` has the kernel forget what it keeps of the devices. `recover` mounts each file system read-only, which replays
+ * its journal. `look` mounts them for writing and prints a line for each finding. Both begin afresh, repair what cannot
+ * be mounted, and leave nothing mounted, however they end.
  */
 export function viewScript({ root, boot }: Layout, devices: Devices, dir: string): string {
   const parts: readonly Named[] = [
@@ -33,10 +34,12 @@ export function viewScript({ root, boot }: Layout, devices: Devices, dir: string
     // What is read ahead would count as needed.
     `ahead() { for it in ${all}; do echo $1 >/sys/block/\${it#/dev/}/queue/read_ahead_kb; done; }`,
     `fresh() { for it in ${all}; do blockdev --flushbufs $it; done; }`,
-    ...["recover() {", ...parts.flatMap((it) => recoverLines(it, dir)), "}"],
-    ...["look() {", "ahead 128", ...parts.flatMap(mountLines)],
+    `leave() { ahead 0; if mountpoint --quiet ${dir}; then umount --recursive ${dir}; fi; }`,
+    ...["recover() {", "trap leave EXIT", "fresh"],
+    ...[...parts.flatMap((it) => recoverLines(it, dir)), "}"],
+    ...["look() {", "trap leave EXIT", "fresh", "ahead 128", ...parts.flatMap(mountLines)],
     `echo "root $({ ${TREE_TAR} --directory ${dir} . 2>&1 || echo failed; } | b2sum --length=128)"`,
-    ...["ahead 0", `umount --recursive ${dir}`, ...parts.map(checkLine), "}"],
+    ...["leave", ...parts.map(checkLine), "}"],
     "ahead 0",
   ].join("\n");
 }
@@ -61,7 +64,8 @@ function tryMount(name: string, { type, options, at }: MountOptions): readonly s
   const repair = FILE_SYSTEMS[type].repair.join(" ");
   return [
     `if ! ${mount} 2>/dev/null; then`,
-    `${repair} $${name} >/dev/null 2>&1; echo repaired`,
+    // Its status says whether there was something to repair; mounting shows whether it worked.
+    `${repair} $${name} >/dev/null 2>&1 || true; echo repaired`,
     `${mount} 2>/dev/null || exit ${UNMOUNTABLE}; fi`,
   ];
 }

@@ -12,7 +12,7 @@ import { createMemo, type ReadMemo } from "./memo.ts";
 import type { Contents } from "./sectors.ts";
 import type { Settling } from "./settle.ts";
 import { type ShellSession, startSession } from "./shell-session.ts";
-import type { StateDisk } from "./state-disk.ts";
+import type { StateDisk, Window } from "./state-disk.ts";
 import type { State } from "./states.ts";
 import { readLoaderEntries } from "./system-facts.ts";
 import { UNMOUNTABLE, viewScript } from "./view-script.ts";
@@ -26,6 +26,8 @@ export interface View {
   readonly isRepaired: boolean;
   /** What the file systems' own checks complain about after that, which no program above them can cause. */
   readonly complaints: readonly string[];
+  /** All of it is known from other disks: this one was not even made. */
+  readonly isRemembered: boolean;
 }
 
 /** What mounting left, after a repair if need be. */
@@ -36,7 +38,7 @@ interface Recovered {
   readonly writes: ReadonlyMap<number, number>;
 }
 
-type Seen = Omit<View, "loader">;
+type Seen = Omit<View, "loader" | "isRemembered">;
 
 /** What has been found so far, by all workers. */
 export interface Memos {
@@ -73,6 +75,7 @@ interface ViewerOptions {
 }
 
 interface Tools extends ViewerOptions {
+  readonly devices: readonly Window[];
   readonly session: ShellSession;
   readonly readLoader: () => Promise<StateFacts["loader"]>;
 }
@@ -85,14 +88,14 @@ export async function openViewer(options: ViewerOptions): Promise<Viewer> {
   const boot = layout.boot && (await attach(disk.path, layout.boot));
   const session = startSession(viewScript(layout, { root, boot }, dir));
   const devices = [
-    { device: root, offset: layout.root.offset },
-    ...(boot === undefined ? [] : [{ device: boot, offset: layout.boot?.offset ?? 0 }]),
+    { ...layout.root, device: root },
+    ...(boot === undefined || layout.boot === undefined ? [] : [{ ...layout.boot, device: boot }]),
   ];
   const trace = tracing === undefined ? undefined : await startTrace(tracing, devices);
   const prefix = boot === undefined ? "/boot" : "";
   const readLoader = () =>
     readLoaderEntries(grubReader(boot ?? root), prefix).catch((error: Error) => error.message);
-  const tools = { ...options, session, readLoader };
+  const tools = { ...options, devices, session, readLoader };
   const viewDirectly = (state: State) => lookDirectly(tools, trace, state);
   return {
     disk,
@@ -101,11 +104,11 @@ export async function openViewer(options: ViewerOptions): Promise<Viewer> {
     compare:
       trace &&
       (async (state, view) => {
-        const wrong = await findWrongSectors(disk, state);
+        const wrong = await findWrongSectors(tools, state);
         return [...wrong, ...compareViews(view, await viewDirectly(state))];
       }),
     async end() {
-      await session.run("ahead 128");
+      await must(session, "ahead 128");
       await session.end();
       await trace?.end();
       for (const { device } of devices) await sh("losetup", ["--detach", device]);
@@ -114,16 +117,28 @@ export async function openViewer(options: ViewerOptions): Promise<Viewer> {
   };
 }
 
+async function must(session: ShellSession, command: string): Promise<void> {
+  const { status, lines } = await session.run(command);
+  if (status === 0) return;
+  throw new Error(`\`${command}\` ended with ${status}: ${lines.join("; ")}`);
+}
+
 async function load({ disk, session }: Tools, trace: BlockTrace | undefined, state: State) {
   await disk.load(state);
-  await session.run("fresh");
+  await must(session, "fresh");
   trace?.take();
 }
 
-/** Of the disk that went from state to state, which the next one is made without. */
-async function findWrongSectors(disk: StateDisk, state: State): Promise<readonly string[]> {
-  await disk.load(state);
-  const wrong = disk.findWrong(state);
+/**
+ * Of the disk that went from state to state, which the next one is made without. The kernel reads it, so what it has kept
+ * from an earlier state would be found, too.
+ */
+async function findWrongSectors(tools: Tools, state: State): Promise<readonly string[]> {
+  const { disk, devices, session } = tools;
+  await load(tools, undefined, state);
+  await must(session, "ahead 1024");
+  const wrong = disk.findWrong(state, devices);
+  await must(session, "ahead 0");
   disk.changed(undefined);
   if (wrong.length === 0) return [];
   return [
@@ -140,7 +155,7 @@ async function lookDirectly(
   const loader = await tools.readLoader();
   const seen = parseSeen(await tools.session.run("look"));
   tools.disk.changed(trace?.take()?.written);
-  return { loader, ...seen };
+  return { loader, ...seen, isRemembered: false };
 }
 
 function parseSeen({ status, lines }: Awaited<ReturnType<ShellSession["run"]>>): Seen {
@@ -201,12 +216,16 @@ class Parts {
     const recovered = memos.recovered.find(contents) ?? (await this.#recover(contents));
     const { isRepaired } = recovered;
     if (!recovered.isMountable) {
-      return { loader, digest: "unmountable", isRepaired, complaints: [] };
+      const seen = { digest: "unmountable", isRepaired, complaints: [] };
+      return { loader, ...seen, isRemembered: !this.#isLoaded };
     }
-    for (const [sector, number] of recovered.writes) contents[sector] = number;
     settling.forget(contents);
+    for (const [sector, number] of recovered.writes) contents[sector] = number;
     const seen = memos.seen.find(contents) ?? (await this.#see(contents));
-    return { loader, ...seen, isRepaired: isRepaired || seen.isRepaired };
+    return {
+      ...{ loader, ...seen, isRepaired: isRepaired || seen.isRepaired },
+      isRemembered: !this.#isLoaded,
+    };
   }
 
   async #load(): Promise<void> {
@@ -224,7 +243,6 @@ class Parts {
   async #recover(contents: Contents): Promise<Recovered> {
     const { disk, memos, settling, session } = this.#tools;
     await this.#load();
-    await session.run("fresh");
     const { status, lines } = await session.run("recover");
     if (status !== 0 && status !== UNMOUNTABLE) {
       throw new Error(`the disk cannot be recovered: ${lines.join("; ")}`);
@@ -232,11 +250,10 @@ class Parts {
     const { read, written } = took(this.#trace);
     disk.changed(written);
     this.#isRecovered = true;
-    const sectors = [...written, ...settling.sectors];
     const recovered = {
       isRepaired: lines.includes("repaired"),
       isMountable: status === 0,
-      writes: new Map(sectors.map((it) => [it, settling.number(it, disk.read(it))])),
+      writes: settling.settle(written, disk),
     };
     memos.recovered.add(contents, [...read, ...settling.sectors], recovered);
     return recovered;
@@ -246,7 +263,8 @@ class Parts {
     const { disk, memos, session } = this.#tools;
     if (!this.#isRecovered) {
       await this.#load();
-      await session.run("fresh; recover");
+      const { status, lines } = await session.run("recover");
+      if (status !== 0) throw new Error(`what was mounted cannot be: ${lines.join("; ")}`);
       disk.changed(took(this.#trace).written);
     }
     const seen = parseSeen(await session.run("look"));
