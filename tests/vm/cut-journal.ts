@@ -27,6 +27,8 @@ export interface Cut {
   readonly verdict: "ok" | "failed";
   /** The faults; empty when there were none. */
   readonly problems: readonly string[];
+  /** How long each step took. */
+  readonly seconds?: Readonly<Record<string, number>>;
 }
 
 export async function appendCut(path: string, cut: Cut): Promise<void> {

@@ -1,5 +1,7 @@
 // Power cuts: an update is cut at a random moment, the machine boots, and must be intact.
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { examine, listEsp, writeMark } from "./cut-checks.ts";
 import {
   appendCut,
   type Cut,
@@ -11,8 +13,10 @@ import {
   type Phase,
   readCuts,
 } from "./cut-journal.ts";
+import { copyForLook, lookAtCopy } from "./cut-look.ts";
+import { makeUpdates, type Updates } from "./cut-updates.ts";
 import { startUpgrade } from "./guest-upgrade.ts";
-import { installDisk, type Lab, nextConsole, release, statusOf, type Variant } from "./lab.ts";
+import { installDisk, type Lab, nextConsole, statusOf, type Variant } from "./lab.ts";
 import { type BootOptions, bootMachine, type Machine, startMachine } from "./machine.ts";
 
 /** Describes one boot of the machine; `name` is that of its console log. */
@@ -24,6 +28,8 @@ export interface CutTarget {
   readonly cell?: string;
   /** What its images have in addition to the updates. */
   readonly variant: Required<Variant>;
+  /** Whether only the machine itself can read its disk. */
+  readonly isSealed?: boolean;
   /** Installs `os:latest` to it. */
   install(lab: Lab): Promise<DescribeBoot>;
 }
@@ -47,14 +53,17 @@ export interface CutsWish {
 export async function runCuts(lab: Lab, wish: CutsWish): Promise<readonly Cut[]> {
   const target = wish.target ?? HARNESS;
   const first = nextNumber(cutsOf(await readCuts(wish.journal), target.cell), wish.seed);
-  await pushUpdate(lab, target, `cut${first - 1}`);
+  const updates = makeUpdates(lab, target.variant);
+  await updates.release();
   const describe = await target.install(lab);
   let machine = await boot(describe, "first");
   const cuts: Cut[] = [];
   try {
+    const run: Run = { lab, target, describe, updates, esp: await listEsp(machine) };
+    await writeMark(machine, markOf(first));
     for (let number = first; number < first + wish.count; number += 1) {
       const aim = chooseAim(`${wish.seed}-${number}`, wish.mode);
-      let round: Round = { lab, target, describe, aim, number, tag: `cut${number}` };
+      let round: Round = { ...run, aim, number, isLast: number === first + wish.count - 1 };
       let result = await cutOnce(round, machine);
       while (isTooLate(result)) {
         process.stderr.write(
@@ -88,9 +97,25 @@ async function boot(describe: DescribeBoot, name: string): Promise<Machine> {
   return machine;
 }
 
-function describeCut({ seed, phase, mode, seen, afterMs, booted, verdict, problems }: Cut): string {
+function describeCut(cut: Cut): string {
+  const { seed, phase, mode, seen, afterMs, booted, verdict, problems, seconds = {} } = cut;
   const where = `cut ${seed}: ${phase} (${mode}), ${seen} +${afterMs} ms`;
-  return [`${where}: ${booted}, ${verdict}`, ...problems].join("; ");
+  const took = Object.entries(seconds).map(([step, it]) => `${step} ${it} s`);
+  return [`${where}: ${booted}, ${verdict}`, took.join(", "), ...problems].join("; ");
+}
+
+/** Times steps that follow one another. */
+function startWatch() {
+  const seconds: Record<string, number> = {};
+  let from = Date.now();
+  return {
+    seconds,
+    lap(step: string) {
+      const now = Date.now();
+      seconds[step] = Math.round((now - from) / 1000);
+      from = now;
+    },
+  };
 }
 
 interface Aim {
@@ -102,12 +127,11 @@ interface Aim {
 }
 
 /** How long phases take under emulation, in milliseconds; cuts are spread over this time. */
-const SPREAD_MS: Readonly<Record<Phase, number>> = {
-  pull: 2000,
-  import: 7000,
+const SPREAD_MS: Readonly<Record<Exclude<Phase, "first-boot">, number>> = {
+  pull: 8000,
+  import: 8000,
   stage: 6000,
-  finalize: 7000,
-  "first-boot": 110_000,
+  finalize: 13_000,
 };
 
 export function chooseAim(seed: string, mode?: Mode): Aim {
@@ -129,32 +153,30 @@ function randomOf(seed: string): () => number {
   };
 }
 
-/** An update that is large enough to interrupt: two layers that hardly compress. */
-async function pushUpdate(lab: Lab, { variant }: CutTarget, tag: string): Promise<void> {
-  await release(lab, tag, {
-    files: { ...variant.files, "etc/follows": `${tag}\n` },
-    lines: [
-      ...variant.lines,
-      `RUN head -c 30000000 /dev/urandom > /usr/share/large-1`,
-      "RUN mkdir /usr/share/many && for i in $(seq 1 1500); do echo $i > /usr/share/many/$i; done",
-    ],
-  });
-}
-
-interface Round {
+/** What all cuts of a machine share. */
+interface Run {
   readonly lab: Lab;
   readonly target: CutTarget;
   readonly describe: DescribeBoot;
+  readonly updates: Updates;
+  /** The files of the firmware's partition. */
+  readonly esp: string;
+}
+
+interface Round extends Run {
   readonly aim: Aim;
   readonly number: number;
-  /** The version of the update that is cut. */
-  readonly tag: string;
+  readonly isLast: boolean;
 }
 
 /** The same cut in another update, at half the time. */
 function sooner(round: Round): Round {
-  const { aim, tag } = round;
-  return { ...round, aim: { ...aim, fraction: aim.fraction / 2 }, tag: `${tag}-again` };
+  const { aim } = round;
+  return { ...round, aim: { ...aim, fraction: aim.fraction / 2 } };
+}
+
+function markOf(number: number): string {
+  return `cut ${number}`;
 }
 
 /** A cut, or undefined if the machine was off before the cut; then there is no machine. */
@@ -169,33 +191,69 @@ function isTooLate(result: CutResult | "too late"): result is "too late" {
 }
 
 async function cutOnce(round: Round, machine: Machine): Promise<CutResult | "too late"> {
-  const { lab, target, aim, number, tag } = round;
-  await pushUpdate(lab, target, tag);
-  const mark = `${aim.seed} ${number}`;
-  await machine.must(`echo '${mark}' | tee /etc/cut-mark > /var/cut-mark && sync`);
-  const { status } = await statusOf(machine);
-  const old = { version: status.booted?.image?.version ?? undefined };
-  const { seen, afterMs, boots } = await cutDuring(round, machine);
+  const { target, aim, number, updates } = round;
+  const watch = startWatch();
+  const update = await chooseUpdate(round, machine);
+  watch.lap("update");
+  const { seen, afterMs, boots } = await cutDuring(round, machine, update);
   if (seen === OFF) return "too late";
-  const allowed = { old: [old.version], either: [old.version, tag], new: [tag] }[boots];
+  watch.lap("cut");
   const what = {
     ...{ date: new Date().toISOString(), seed: aim.seed, mode: aim.mode, phase: aim.phase },
     ...{ seen, afterMs },
     ...(target.cell === undefined ? {} : { cell: target.cell }),
   };
-  const next = await boot(round.describe, `check-${number}`).catch((error: Error) => error);
+  updates.prepare();
+  const options = await round.describe(`check-${number}`);
+  const copy = target.isSealed ? undefined : await copyForLook(options.disk.path);
+  watch.lap("copy");
+  const looked = copy === undefined ? [] : lookAtCopy(copy);
+  const next = await bootMachine(options).catch((error: Error) => error);
+  const found = await looked;
+  watch.lap("boot");
+  const { seconds } = watch;
   if (next instanceof Error) {
-    const problems = [next.message];
-    return { cut: { ...what, booted: "none", verdict: "failed", problems } };
+    const problems = [...found, next.message];
+    return { cut: { ...what, booted: "none", verdict: "failed", problems, seconds } };
   }
-  const { problems, version } = await examine(next, { mark, allowed, tag });
-  const cut: Cut = {
-    ...what,
-    booted: version === old.version ? "old" : "new",
-    verdict: problems.length === 0 ? "ok" : "failed",
-    problems,
-  };
-  return { cut, machine: next };
+  const { problems, version } = await examine(next, {
+    ...{ mark: markOf(number), nextMark: markOf(number + 1), esp: round.esp, updates },
+    allowed: { old: [update.old], either: [update.old, update.version], new: [update.version] }[
+      boots
+    ],
+    isRepositoryRead: round.isLast || target.isSealed === true,
+  });
+  watch.lap("checks");
+  const all = [...found, ...problems];
+  if (all.length > 0) await keepLog(round, next);
+  const booted = version === update.old ? "old" : "new";
+  const verdict = all.length === 0 ? "ok" : "failed";
+  return { cut: { ...what, booted, verdict, problems: all, seconds }, machine: next };
+}
+
+/** What the machine has to say about a failure. */
+async function keepLog({ lab, aim }: Round, machine: Machine): Promise<void> {
+  const said = await machine.run("journalctl --boot --no-pager; bootc status; ostree admin status");
+  await writeFile(join(lab.dir, `failed-${aim.seed}.log`), `${said.stdout}${said.stderr}`);
+}
+
+interface Update {
+  /** The version that is booted. */
+  readonly old: string;
+  /** The version that is cut. */
+  readonly version: string;
+  readonly isStaged: boolean;
+}
+
+/** The update that the last check has staged has yet to be finalized and booted; other phases need a new one. */
+async function chooseUpdate({ aim, updates }: Round, machine: Machine): Promise<Update> {
+  const { status } = await statusOf(machine);
+  const old = status.booted?.image?.version ?? "none";
+  const staged = status.staged?.image?.version ?? undefined;
+  if (staged !== undefined && ["finalize", "first-boot"].includes(aim.phase)) {
+    return { old, version: staged, isStaged: true };
+  }
+  return { old, version: await updates.release(), isStaged: false };
 }
 
 interface CutMoment {
@@ -205,27 +263,23 @@ interface CutMoment {
   readonly boots: "old" | "new" | "either";
 }
 
-async function cutDuring(round: Round, machine: Machine): Promise<CutMoment> {
+async function cutDuring(round: Round, machine: Machine, update: Update): Promise<CutMoment> {
   const { phase, fraction } = round.aim;
-  const afterMs = Math.round(SPREAD_MS[phase] * fraction);
-  switch (phase) {
-    case "pull":
-    case "import":
-    case "stage":
-      return await cutUpgrade(round, machine, { step: phase, afterMs });
-    case "finalize":
-      await stageUpdate(machine);
-      return await cutShutdown(round, machine, afterMs);
-    case "first-boot": {
-      await stageUpdate(machine);
-      await machine.reboot();
-      return await cutFirstBoot(round, afterMs);
-    }
+  if (phase === "first-boot") {
+    await stageUpdate(machine, update);
+    const from = Date.now();
+    await machine.reboot();
+    process.stderr.write(`the shutdown took ${Date.now() - from} ms\n`);
+    return await cutFirstBoot(round, Math.round(machine.bootMs * fraction));
   }
+  const afterMs = Math.round(SPREAD_MS[phase] * fraction);
+  if (phase !== "finalize") return await cutUpgrade(round, machine, { step: phase, afterMs });
+  await stageUpdate(machine, update);
+  return await cutShutdown(round, machine, afterMs);
 }
 
-async function stageUpdate(machine: Machine): Promise<void> {
-  await machine.must("bootc upgrade --quiet");
+async function stageUpdate(machine: Machine, { isStaged }: Update): Promise<void> {
+  if (!isStaged) await machine.must("bootc upgrade --quiet");
 }
 
 async function cutUpgrade(
@@ -239,6 +293,8 @@ async function cutUpgrade(
   const seen = upgrade.step();
   await cutPower(machine, aim.mode);
   await upgrade.ended;
+  const begun = [...upgrade.begunMs].map(([name, ms]) => `${name} at ${ms} ms`);
+  process.stderr.write(`the upgrade began ${begun.join(", ")}\n`);
   // A staged update takes effect only at an orderly shutdown.
   return { seen, afterMs, boots: "old" };
 }
@@ -279,45 +335,4 @@ async function passed(ms: number): Promise<void> {
 
 async function cutPower(machine: Machine, mode: Mode): Promise<void> {
   await machine.cut(mode === "loses-unflushed" ? "unflushed-lost" : "writes-kept");
-}
-
-interface Expectation {
-  readonly mark: string;
-  readonly allowed: readonly (string | undefined)[];
-  readonly tag: string;
-}
-
-/** Collects everything that must hold after a cut before judging it. */
-async function examine(machine: Machine, want: Expectation) {
-  const problems: string[] = [];
-  const check = async (what: string, work: () => Promise<boolean>) => {
-    const isRight = await work().catch((error: Error) => {
-      problems.push(`${what}: ${error.message}`);
-      return true;
-    });
-    if (!isRight) problems.push(what);
-  };
-  const version = (await statusOf(machine)).status.booted?.image?.version ?? "none";
-  await check(`booted is ${version}`, async () => want.allowed.includes(version));
-  await check("/etc and /var", async () => {
-    const text = await machine.must("cat /etc/cut-mark /var/cut-mark");
-    return text.trim() === `${want.mark}\n${want.mark}`;
-  });
-  await check("/etc follows the image", async () => {
-    return (await machine.must("cat /etc/follows")).trim() === version;
-  });
-  await check("ostree fsck", async () => {
-    await machine.must("ostree fsck --quiet");
-    return true;
-  });
-  await check("failed units", async () => {
-    return (await machine.must("systemctl --failed --no-legend")) === "";
-  });
-  await check("the next upgrade", async () => {
-    await machine.must("bootc upgrade --quiet");
-    const { status } = await statusOf(machine);
-    const next = status.staged?.image?.version ?? status.booted?.image?.version;
-    return next === want.tag;
-  });
-  return { problems, version };
 }

@@ -1,0 +1,51 @@
+// The updates that are cut. Each takes a while to make, so the next one is made while a machine boots.
+import { type Lab, pushVariant, retag, type Variant } from "./lab.ts";
+
+export interface Updates {
+  /** The version of the last release. */
+  newest(): string;
+  /** Starts to make the next update, unless that has begun. */
+  prepare(): void;
+  /** Makes the next update the one that machines get, and returns its version. */
+  release(): Promise<string>;
+}
+
+export function makeUpdates(lab: Lab, variant: Required<Variant>): Updates {
+  let count = 0;
+  let newest = "none";
+  let next: Promise<string> | undefined;
+  const begin = () => {
+    if (next !== undefined) return next;
+    count += 1;
+    next = pushUpdate(lab, variant, count);
+    // Whoever needs the update learns of the error; until then, nobody waits for it.
+    next.catch(() => undefined);
+    return next;
+  };
+  return {
+    newest: () => newest,
+    prepare: () => void begin(),
+    async release() {
+      const version = await begin();
+      next = undefined;
+      await retag(lab, version, "latest");
+      newest = version;
+      return version;
+    },
+  };
+}
+
+/** An update that is large enough to interrupt. It has another initramfs, so /boot gets new files as well. */
+async function pushUpdate(lab: Lab, variant: Required<Variant>, number: number): Promise<string> {
+  const version = `cut${number}`;
+  await pushVariant(lab, version, {
+    files: { ...variant.files, "etc/follows": `${version}\n` },
+    lines: [
+      ...variant.lines,
+      // The kernel ignores zeros after the archive.
+      `RUN for it in /usr/lib/modules/*/initramfs.img; do truncate -s +$((4 * ${number})) $it; done`,
+      "RUN mkdir /usr/share/many && for i in $(seq 1 1500); do echo $i > /usr/share/many/$i; done",
+    ],
+  });
+  return version;
+}
