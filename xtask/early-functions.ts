@@ -5,7 +5,8 @@ import { EARLY_FUNCTIONS } from "./build/bundle.ts";
 import { defineTask } from "./task.ts";
 
 const HELP = `
-It runs \`--version\`, \`status\` and a pull that finds nothing new, against a registry and a host of its own.
+It runs \`--version\`, a pull, and on a host \`status\`, \`upgrade\` and \`updates run\`, where nothing is
+new, against a registry and a host of its own.
 Run it when these commands have changed, and commit the list.
 
 Examples:

@@ -2,13 +2,13 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { BootcError } from "../../src/errors.ts";
-import { deploy, storeImage } from "../../tests/repo/deployed-images.ts";
 import { machineOstree } from "../../tests/repo/ostree-versions.ts";
-import { makeHost } from "../../tests/repo/simulated-boot.ts";
+import { pushImage } from "../../tests/repo/pushed-images.ts";
+import { installFromRegistry, makeHost } from "../../tests/repo/simulated-boot.ts";
 import { bundle } from "../../xtask/build/bundle.ts";
 import { nameUnits } from "../../xtask/build/early-functions.ts";
 import type { Tree } from "../../xtask/task.ts";
-import { NEAR, serveImage, withBed } from "./bed.ts";
+import { type Bed, NEAR, serveImage, withBed } from "./bed.ts";
 import { makeStart, ourPuller, type Pull } from "./contenders.ts";
 
 /** A base in chunks with a layer on top, as small as it can be: the number of files does not matter here. */
@@ -34,46 +34,54 @@ export async function recordEarlyFunctions(tree: Tree): Promise<readonly string[
     await run(coverage);
     for (const start of await readEntered(coverage, program)) entered.add(start);
   };
-  await record((coverage) => run(tree, [program, "--version"], coverage));
-  await recordStatus(tree, record);
-  await recordPull(tree, program, record);
-  return nameUnits(await readFile(program, "utf8"), (start) => entered.has(start));
-}
-
-async function run({ ctx }: Tree, words: readonly string[], coverage: string): Promise<void> {
-  await ctx.run(process.execPath, words, { env: { NODE_V8_COVERAGE: coverage } });
-}
-
-async function recordStatus({ top }: Tree, record: (run: Run) => Promise<void>): Promise<void> {
-  const host = makeHost(machineOstree());
-  try {
-    deploy(host, storeImage(host, "os", { version: "1" }), ["root=UUID=x"]);
-    deploy(host, storeImage(host, "os", { version: "2" }), []);
-    const inside = (path: string) => path.replace(top, INSIDE);
-    await record(async (coverage) => {
-      const words = [process.execPath, join(top, "target/early-functions/bootc.cjs")].map(inside);
-      const env = { NODE_V8_COVERAGE: inside(coverage) };
-      const { status, stderr } = host.shell(`exec ${words.join(" ")} status`, { env });
-      if (status !== 0) throw new BootcError(`\`status\` failed: ${stderr.trim()}`);
-    });
-  } finally {
-    host.remove();
-  }
-}
-
-/** A pull that finds nothing new, which is what most runs of `upgrade` and of the timer are. */
-async function recordPull(
-  tree: Tree,
-  program: string,
-  record: (run: Run) => Promise<void>,
-): Promise<void> {
+  const run = async (words: readonly string[], coverage: string) => {
+    const env = { NODE_V8_COVERAGE: coverage };
+    await tree.ctx.run(process.execPath, [program, ...words], { env });
+  };
+  await record((coverage) => run(["--version"], coverage));
   await withBed(tree, NEAR, async (bed, address) => {
     const pull: Pull = { bed, address, image: await serveImage(bed, "os", IMAGE) };
     const puller = ourPuller(bed);
     const start = await makeStart(puller, pull);
     const [, ...words] = await puller.command(start, pull);
-    await record((coverage) => run(tree, [program, ...words], coverage));
+    await record((coverage) => run(words, coverage));
+    await recordHost(bed, program, record);
   });
+  return nameUnits(await readFile(program, "utf8"), (start) => entered.has(start));
+}
+
+/** What users and timers run most: the image that the host follows is the one it runs. */
+const ON_HOST = ["status", "upgrade --check", "upgrade", "updates run"] as const;
+
+async function recordHost(
+  { tree, registry }: Bed,
+  program: string,
+  record: (run: Run) => Promise<void>,
+): Promise<void> {
+  const host = makeHost(machineOstree());
+  try {
+    const name = `${registry.address}/host`;
+    const insecure = `[[registry]]\nlocation = "${registry.address}"\ninsecure = true\n`;
+    await pushImage(`${name}:latest`, {
+      version: "1",
+      files: {
+        "etc/containers/registries.conf": insecure,
+        "usr/lib/systemd/system/bootc-updates.service": "[Service]\n",
+      },
+    });
+    installFromRegistry(host, name);
+    const inside = (path: string) => path.replace(tree.top, INSIDE);
+    const words = [process.execPath, program].map(inside).join(" ");
+    for (const verb of ON_HOST) {
+      await record(async (coverage) => {
+        const env = { NODE_V8_COVERAGE: inside(coverage) };
+        const { status, stderr } = host.shell(`exec ${words} ${verb}`, { env });
+        if (status !== 0) throw new BootcError(`\`${verb}\` failed: ${stderr.trim()}`);
+      });
+    }
+  } finally {
+    host.remove();
+  }
 }
 
 interface Coverage {
