@@ -117,8 +117,28 @@ test("the base of two deployments is kept once, that of none no longer", async (
   setRef(`${BASES}/0`, old);
   setRef("ostree/0/1/0", addCommit({ "bootc.derived": base }));
   setRef("ostree/1/1/0", addCommit({ "bootc.derived": base, other: "x" }));
-  await clean([remove(`${BASES}/0`), create(0, base), remove(blobRef(digest("a")))]);
+  await clean([create(0, base), remove(blobRef(digest("a")))]);
   expect(await listRefs(repo, BLOB_PREFIX)).toEqual([blobRef(digest("c"))]);
+});
+
+test("a base that no deployment has any more loses its ref", async () => {
+  setRef(`${BASES}/0`, addImage(digest("a")));
+  await clean([remove(`${BASES}/0`), remove(blobRef(digest("a")))]);
+});
+
+test("a deployment that has lost its ref gets another, which keeps its layers", async () => {
+  const [lost, base] = [addImage(digest("a")), addImage(digest("c"))];
+  const derived = addCommit({ "bootc.derived": base });
+  const unstored = "0".repeat(64);
+  for (const it of [lost, derived, unstored]) {
+    mkdirSync(join(root, `ostree/deploy/default/deploy/${it}.0`), { recursive: true });
+  }
+  const [first = "", second = ""] = [lost, derived].sort();
+  await clean([create(0, base), create(1, first), create(2, second)]);
+  expect(await listRefs(repo, BLOB_PREFIX)).toHaveLength(2);
+  // ostree makes the refs of all deployments when it changes one.
+  for (const [i, it] of [lost, derived].entries()) setRef(`ostree/0/1/${i}`, it);
+  await clean([create(0, base), remove(`${BASES}/1`, `${BASES}/2`)]);
 });
 
 test("what interrupted pulls left goes as well", async () => {

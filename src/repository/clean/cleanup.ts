@@ -24,6 +24,7 @@ import { emptyCache } from "../cache.ts";
 import { DEPLOYMENT_PREFIXES, listRefs, readRef } from "../files.ts";
 import { readImageCommit } from "../image-commit.ts";
 import { removeWorkDirectories } from "../scratch.ts";
+import { protectDeployed } from "./deployed.ts";
 import { readProtected } from "./protection.ts";
 import { removeUnnamedRefs } from "./unnamed-files.ts";
 
@@ -36,6 +37,7 @@ const ROOT_PREFIXES = [...DEPLOYMENT_PREFIXES, "rpmostree/base", BASE_IMAGE_PREF
  */
 export async function pruneLayers(ctx: Context, repo: string): Promise<number> {
   await readProtected(ctx, repo); // the refs of killed runs keep no layers
+  await protectDeployed(ctx, repo);
   const garbage = decideLayerGarbage(await listRefs(repo, BLOB_PREFIX), await readRoots(repo));
   await deleteRefs(ctx, repo, garbage);
   return garbage.length;
