@@ -28,15 +28,20 @@ export async function labelMergedEtc(ctx: Context): Promise<void> {
     namedDeploymentDir(join(ctx.root, "sysroot"), it),
   ) as [string, string];
   // The staged deployment has them only after the merge, and labels that are set stay.
-  if (await hasOwnRules(join(from, "etc/selinux"))) return;
+  if (await hasOwnRules(from)) return;
   await labelEtc(ctx, from, policyRoot);
 }
 
-/** Whether somebody has run `semanage fcontext`, which comments its file. */
-async function hasOwnRules(selinux: string): Promise<boolean> {
-  for (const type of await readNamesIfAny(selinux)) {
-    const path = join(selinux, type, "contexts/files/file_contexts.local");
-    if (/^\s*[^\s#]/m.test((await readFileIfAny(path)) ?? "")) return true;
+/** Whether `semanage fcontext`, or a module of policy, has changed the rules that came with the image. */
+async function hasOwnRules(deployment: string): Promise<boolean> {
+  for (const type of await readNamesIfAny(join(deployment, "etc/selinux"))) {
+    for (const name of ["file_contexts", "file_contexts.local"]) {
+      const path = join("selinux", type, "contexts/files", name);
+      const [own, shipped] = await Promise.all(
+        ["etc", "usr/etc"].map((top) => readFileIfAny(join(deployment, top, path))),
+      );
+      if (own !== shipped) return true;
+    }
   }
   return false;
 }
