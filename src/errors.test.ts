@@ -35,6 +35,7 @@ describe("describeError", () => {
     { code: "EDQUOT", status: 8, hint: "raise the quota or make room, and run this again" },
     { code: "EROFS", status: 1, hint: expect.stringContaining("that file system is read-only") },
     { code: "EIO", status: 1, hint: expect.stringContaining("the disk has failed") },
+    { code: "EACCES", status: 1, hint: expect.stringContaining("run it as root") },
     { code: "ENOENT", status: 1, hint: null },
   ])("says what to do about $code", async ({ code, status, hint }) => {
     const failure = Object.assign(new Error(`${code}: it failed`), { code });

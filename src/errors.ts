@@ -100,6 +100,15 @@ export function diskFailure(text: string): DiskFailure | undefined {
   return known && { kind: known.kind, hint: known.hint };
 }
 
+/** What to do about an error's name, whatever the system was asked for. */
+function hintOfErrno(code: string | undefined): string | undefined {
+  if (code === undefined) return undefined;
+  if (code === "EACCES") {
+    return "permissions or an SELinux policy forbid it; run it as root, or ask `ausearch -m avc`";
+  }
+  return diskFailure(code)?.hint;
+}
+
 export function exitStatusOf(error: unknown): number {
   return EXIT_STATUS[kindOf(error)];
 }
@@ -140,8 +149,7 @@ export function describeError(error: unknown): ErrorDescription {
   const hints = chain.flatMap((link) =>
     link instanceof BootcError && link.hint ? [link.hint] : [],
   );
-  const disk = errnoOf(chain.at(-1));
-  const hint = hints.at(-1) ?? (disk === undefined ? undefined : diskFailure(disk)?.hint);
+  const hint = hints.at(-1) ?? hintOfErrno(errnoOf(chain.at(-1)));
   return { kind: kindOf(error), message, causes, hint: hint ?? null };
 }
 
