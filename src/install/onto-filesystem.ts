@@ -1,6 +1,7 @@
 // Installs onto a mounted file system, for to-filesystem and to-existing-root.
+import { join } from "node:path";
 import type { Context } from "../system/context.ts";
-import { type EspSearch, withEsp } from "./disk/esp.ts";
+import { ESP_DIRECTORY, type EspSearch, withEsp } from "./disk/esp.ts";
 import {
   bootOf,
   describeTarget,
@@ -12,7 +13,7 @@ import {
   wipeRoot,
   withBoot,
 } from "./disk/filesystem.ts";
-import { finalizeFilesystems } from "./disk/finalize.ts";
+import { finalizeFilesystems, flushFilesystems } from "./disk/finalize.ts";
 import { installTo } from "./install.ts";
 import { isRunningRoot, requireOtherStateroot } from "./machine/running-root.ts";
 import { prepareInstall } from "./prepare.ts";
@@ -47,7 +48,10 @@ export async function installOntoFilesystem(
   };
   if (onto.replace === "alongside") await withEsp(ctx, describeEsp(prepared, mounted), work);
   else await work();
-  if (!onto.skipsFinalize && onto.replace !== "alongside") {
+  if (onto.isExistingRoot || onto.replace === "alongside") {
+    const boot = bootOf(mounted);
+    await flushFilesystems(ctx, [mounted.root, boot, join(boot, ESP_DIRECTORY)]);
+  } else if (!onto.skipsFinalize) {
     const { bootMount: boot, hasOwnBoot } = mounted;
     await finalizeFilesystems(ctx, [
       ...(boot === undefined || !hasOwnBoot ? [] : [{ path: boot.path, type: boot.type }]),

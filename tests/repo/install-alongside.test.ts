@@ -214,8 +214,11 @@ describe.skipIf(missing.length > 0)(
       const [, second = ""] = esps;
       mkdirSync(join(root, "boot/efi"));
       const place = mount(second, "mounted-esp/boot/efi");
-      const ran = install(root);
+      const ran = install(root, "--verbose");
       expect([ran.status, ran.stderr]).toEqual([0, expect.stringContaining("complete")]);
+      // Nobody unmounts them before the machine restarts.
+      const flushed = [root, join(root, "boot"), place].map((it) => `+ sync --file-system ${it}\n`);
+      expect(ran.stderr).toContain(`${flushed.join("")}Installation complete!\n`);
       expect(readdirSync(place)).toEqual(["grubx64.efi"]);
       expect(contentOf(esps[0] ?? "")).toEqual(["EFI"]);
     });
