@@ -42,6 +42,12 @@ test.each([
   expect(await readFile(dropIn, "utf8")).toMatch(new RegExp(`^Wants=.*\\b${name}\\.service`, "m"));
 });
 
+test("what ostree copies is labelled once services have stopped", async () => {
+  const dir = join(TOP, "packaging/rootfs/usr/lib/systemd/system");
+  const unit = await readFile(join(dir, "bootc-label-merged-etc.service"), "utf8");
+  expect(unit).toMatch(/^Before=.*\bbasic\.target\b/m);
+});
+
 test("ostree's unit that completes a boot stops at a soft reboot, and runs again", async () => {
   const dir = join(TOP, "packaging/rootfs/usr/lib/systemd/system");
   const dropIn = await readFile(join(dir, "ostree-boot-complete.service.d/50-bootc.conf"), "utf8");

@@ -1,6 +1,6 @@
 // Labels the `/etc` of deployments for SELinux: after an installation, after staging, and at shutdown.
 import { join } from "node:path";
-import { findUnlabelled } from "../programs/selinux.ts";
+import { findUnlabelled, readLabels } from "../programs/selinux.ts";
 import { deploymentDir, namedDeploymentDir } from "../sysroot/paths.ts";
 import { readMergeSource, readStagedDeployment } from "../sysroot/staged.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
@@ -15,35 +15,70 @@ export async function labelStagedEtc(ctx: Context): Promise<void> {
   await labelEtc(ctx, namedDeploymentDir(join(ctx.root, "sysroot"), staged));
 }
 
-/**
- * At shutdown, before ostree finalizes the staged deployment: labels what it may copy from the `/etc` of this
- * machine, by the staged deployment's policy. Copies get the labels of their originals, so they have them
- * when ostree makes the deployment the default.
- */
-export async function labelMergedEtc(ctx: Context): Promise<void> {
-  const staged = await readStagedDeployment(ctx);
-  const source = await readMergeSource(ctx);
-  if (staged === undefined || staged.isLocked || source === undefined) return;
-  const [policyRoot, from] = [staged, source].map((it) =>
-    namedDeploymentDir(join(ctx.root, "sysroot"), it),
-  ) as [string, string];
-  // The staged deployment has them only after the merge, and labels that are set stay.
-  if (await hasOwnRules(from)) return;
-  await labelEtc(ctx, from, policyRoot);
+/** What ostree will copy into a staged deployment that has a policy. */
+export interface EtcMerge {
+  /** The deployment whose changes to `/etc` are copied. */
+  readonly from: string;
+  /** The staged deployment. */
+  readonly to: string;
 }
 
-/** Whether `semanage fcontext`, or a module of policy, has changed the rules that came with the image. */
+/** The merge that a shutdown would do now, if its result needs labels; read without starting a program. */
+export async function findEtcMerge(ctx: Context): Promise<EtcMerge | undefined> {
+  const staged = await readStagedDeployment(ctx);
+  const source = await readMergeSource(ctx);
+  if (staged === undefined || staged.isLocked || source === undefined) return undefined;
+  const [to, from] = [staged, source].map((it) =>
+    namedDeploymentDir(join(ctx.root, "sysroot"), it),
+  ) as [string, string];
+  if (!(await hasPolicy(to))) return undefined;
+  // The staged deployment has them only after the merge.
+  return (await hasOwnRules(from)) ? undefined : { from, to };
+}
+
+/**
+ * At shutdown, before ostree finalizes the staged deployment: labels what it may copy, by the policy of that
+ * deployment. Copies get the labels of their originals, so they have them when ostree makes the deployment
+ * the default. An update that did not succeed may have left labels of its own, which are replaced: whatever
+ * is not labelled as in the image is labelled anew.
+ */
+export async function labelMergedEtc(ctx: Context, { from, to }: EtcMerge): Promise<void> {
+  const files = await listTree({ top: join(from, "etc"), path: "etc" });
+  const shippedAs = new Map<string, string>();
+  for (const { file, path } of files) {
+    const shipped = join(from, "usr", path);
+    if (await exists(shipped)) shippedAs.set(file, shipped);
+  }
+  const labels = await readLabels(ctx, [...files.map((it) => it.file), ...shippedAs.values()]);
+  const isOfImage = (file: string) => {
+    const [own, shipped] = [labels.get(file), labels.get(shippedAs.get(file) ?? "")];
+    return own !== undefined && own === shipped;
+  };
+  const left = files.filter((it) => !isOfImage(it.file));
+  if (left.length > 0) await labelFiles(ctx, to, left);
+}
+
+/** Whether `semanage fcontext`, a module of policy or an edit has changed what the image says of labels. */
 async function hasOwnRules(deployment: string): Promise<boolean> {
-  for (const type of await readNamesIfAny(join(deployment, "etc/selinux"))) {
-    for (const name of ["file_contexts", "file_contexts.local"]) {
-      const path = join("selinux", type, "contexts/files", name);
-      const [own, shipped] = await Promise.all(
-        ["etc", "usr/etc"].map((top) => readFileIfAny(join(deployment, top, path))),
-      );
-      if (own !== shipped) return true;
-    }
+  const types = await readNamesIfAny(join(deployment, "etc/selinux"));
+  const files = types.flatMap((type) =>
+    ["file_contexts", "file_contexts.local"].map((name) => join(type, "contexts/files", name)),
+  );
+  for (const path of ["config", ...files]) {
+    const [own, shipped] = await Promise.all(
+      ["etc", "usr/etc"].map((top) => readFileIfAny(join(deployment, top, "selinux", path))),
+    );
+    if (rulesIn(own) !== rulesIn(shipped)) return true;
   }
   return false;
+}
+
+/** Without comments: `semanage` writes a file of nothing else. */
+function rulesIn(text = ""): string {
+  return text
+    .replace(/^\s*#.*$/gm, "")
+    .replace(/\n{2,}/g, "\n")
+    .trim();
 }
 
 /**
@@ -58,21 +93,20 @@ export async function labelFinalizedEtc(ctx: Context): Promise<void> {
 }
 
 /**
- * Labels everything without a label in the `/etc` of a deployment, by its own policy or that of the one at
- * `policyRoot`: where SELinux is off, older versions of ostree do not label directories and symbolic
- * links. Labels stay.
+ * Labels everything without a label in the `/etc` of a deployment by its own policy: where SELinux is off,
+ * older versions of ostree do not label directories and symbolic links. Labels stay.
  */
-export async function labelEtc(
-  ctx: Context,
-  deployment: string,
-  policyRoot = deployment,
-): Promise<void> {
-  if (!(await exists(join(policyRoot, "etc/selinux/config")))) return;
+export async function labelEtc(ctx: Context, deployment: string): Promise<void> {
+  if (!(await hasPolicy(deployment))) return;
   const files = await listTree({ top: join(deployment, "etc"), path: "etc" });
   const unlabelled = await findUnlabelled(
     ctx,
     files.map((it) => it.file),
   );
   const left = files.filter((it) => unlabelled.has(it.file));
-  if (left.length > 0) await labelFiles(ctx, policyRoot, left);
+  if (left.length > 0) await labelFiles(ctx, deployment, left);
+}
+
+async function hasPolicy(deployment: string): Promise<boolean> {
+  return await exists(join(deployment, "etc/selinux/config"));
 }

@@ -6,18 +6,26 @@ import { isSelinuxOn } from "../system/label.ts";
 /** How many files are passed to one run of a program; well below the limit of a command line. */
 const FILES_AT_ONCE = 500;
 
-/** Sets a label on each file; for a symbolic link, on the link itself. */
+/**
+ * Sets a label on each file; for a symbolic link, on the link itself. A file that refuses, as an immutable
+ * one does, keeps no other from its label: the first error is thrown at the end.
+ */
 export async function setLabels(
   ctx: Context,
   labels: readonly { readonly file: string; readonly label: string }[],
 ): Promise<void> {
   const files = Map.groupBy(labels, (it) => it.label);
+  const errors: unknown[] = [];
   for (const [label, group] of files) {
     for (let i = 0; i < group.length; i += FILES_AT_ONCE) {
+      ctx.signal.throwIfAborted();
       const some = group.slice(i, i + FILES_AT_ONCE).map((it) => it.file);
-      await ctx.run("chcon", ["--no-dereference", label, ...some]);
+      await ctx
+        .run("chcon", ["--no-dereference", label, ...some])
+        .catch((error: unknown) => void errors.push(error));
     }
   }
+  if (errors.length > 0) throw errors[0];
 }
 
 /** Sets one label. Fails if the kernel does not allow this label. */
@@ -42,7 +50,16 @@ export async function findUnlabelled(
   ctx: Context,
   files: readonly string[],
 ): Promise<ReadonlySet<string>> {
-  const unlabelled = new Set<string>();
+  const labels = await readLabels(ctx, files);
+  return new Set(files.filter((it) => labels.get(it) === undefined));
+}
+
+/** The labels of files that have one, by path, without following links. */
+export async function readLabels(
+  ctx: Context,
+  files: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const labels = new Map<string, string>();
   for (let i = 0; i < files.length; i += FILES_AT_ONCE) {
     const some = files.slice(i, i + FILES_AT_ONCE);
     // One line per file, in the given order: line feeds in names are quoted.
@@ -51,14 +68,14 @@ export async function findUnlabelled(
     if (lines.length !== some.length)
       throw new Error("unreachable: `ls` lists each file it is given");
     some.forEach((file, at) => {
-      if (isUnlabelled(lines[at] ?? "")) unlabelled.add(file);
+      const [label = ""] = (lines[at] ?? "").trimStart().split(" ", 1);
+      if (isLabel(label)) labels.set(file, label);
     });
   }
-  return unlabelled;
+  return labels;
 }
 
 /** Where SELinux is on, the kernel shows `unlabeled_t` for files without a label. */
-function isUnlabelled(line: string): boolean {
-  const [label = ""] = line.trimStart().split(" ", 1);
-  return label === "?" || label.includes(":unlabeled_t:");
+function isLabel(shown: string): boolean {
+  return shown !== "?" && !shown.includes(":unlabeled_t:");
 }

@@ -100,6 +100,10 @@ describe
       // As editors and passwd(1) replace a file: what comes instead has no label here.
       host.shell("cp /etc/shadow /etc/new && echo local >> /etc/new && mv /etc/new /etc/shadow");
       host.shell("touch /etc/fstab");
+      // As an update left it whose policy had another rule, and that did not succeed.
+      const own = join(host.sysroot, "ostree/deploy/default/deploy", host.booted(), "etc/local");
+      const wrong = Buffer.from("system_u:object_r:usr_t:s0\0");
+      openLibc()?.setXattr(own, "security.selinux", wrong);
       const [, layout = ""] = image.split(":");
       cpSync(layout, join(host.sysroot, "image"), { recursive: true });
       const switched = host.bootc("switch --transport oci /sysroot/image");

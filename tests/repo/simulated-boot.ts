@@ -215,10 +215,8 @@ const FINALIZE =
 /** What our own unit does at shutdown, once ostree has finalized. */
 const LABEL_ETC = readStopCommand("bootc-label-etc.service");
 
-/** And another one before that. To save time, it does not run where no deployment has a policy. */
-const LABEL_MERGED_ETC =
-  "if ls /sysroot/ostree/deploy/*/deploy/*/etc/selinux/config >/dev/null 2>&1; " +
-  `then ${readStopCommand("bootc-label-merged-etc.service")}; fi`;
+/** And another one before that. */
+const LABEL_MERGED_ETC = readStopCommand("bootc-label-merged-etc.service");
 
 function readStopCommand(unit: string): string {
   const dir = join(checkout, "packaging/rootfs/usr/lib/systemd/system");

@@ -1,5 +1,5 @@
 // `bootc internals label-etc`: labels `/etc` at shutdown, so that the deployment that boots next has labels.
-import { labelFinalizedEtc, labelMergedEtc } from "../../deploy/label-etc.ts";
+import { findEtcMerge, labelFinalizedEtc, labelMergedEtc } from "../../deploy/label-etc.ts";
 import { prepareForWrite } from "../../deploy/prepare-write.ts";
 import type { Context } from "../../system/context.ts";
 import { isSelinuxOn } from "../../system/label.ts";
@@ -15,7 +15,15 @@ export async function labelEtcAtShutdown(
 ): Promise<void> {
   // The kernel labels each new file then.
   if (await isSelinuxOn(ctx)) return;
+  if (beforeMerge === true) return await labelBeforeMerge(ctx);
   await prepareForWrite(ctx);
-  if (beforeMerge === true) await labelMergedEtc(ctx);
-  else await labelFinalizedEtc(ctx);
+  await labelFinalizedEtc(ctx);
+}
+
+async function labelBeforeMerge(ctx: Context): Promise<void> {
+  // Most shutdowns merge nothing that needs labels, and should not wait for a second start.
+  if ((await findEtcMerge(ctx)) === undefined) return;
+  await prepareForWrite(ctx);
+  const merge = await findEtcMerge(ctx);
+  if (merge !== undefined) await labelMergedEtc(ctx, merge);
 }
