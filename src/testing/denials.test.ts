@@ -23,6 +23,7 @@ test.each([
   { COMM: "ostree" },
   { COMM: "skopeo" },
   { COMM: "publish-boot-en" },
+  { COMM: "health" },
   { COMM: "libuv-worker", SOURCE: "bootc_t" },
   { COMM: "systemd", NAME: 'path="/run/bootc/boot-entries"' },
   { COMM: "systemd", NAME: 'path="/usr/lib/systemd/system/bootc-fetch-apply-updates.timer"' },

@@ -23,7 +23,7 @@ function readFields(line: string): ReadonlyMap<string, string> {
 
 /** bootc by its name and by those of Node's threads, and the programs that run for it. */
 const PROGRAMS =
-  /^(?:bootc|node-|V8|libuv|DelayedTask|ostree|skopeo|podman|publish-boot|needs-|destructive-)/;
+  /^(?:bootc|node-|V8|libuv|DelayedTask|ostree|skopeo|podman|publish-boot|needs-|destructive-|health$)/;
 
 /** Files and domains of ours. */
 const OURS = /bootc|\/ostree\b|"ostree"/;

@@ -10,17 +10,18 @@ import {
   offerImage,
   prepareImage,
 } from "./health-images.ts";
-import { readBack, restUntilSettled, runs, startUntilOn } from "./health-machine.ts";
 import {
-  installArgs,
-  type Lab,
-  missingForLab,
-  newDiskFile,
-  openLab,
-  retag,
-  runInstall,
-} from "./lab.ts";
-import type { Disk, Machine } from "./machine.ts";
+  ensureGood,
+  expectBack,
+  expectProved,
+  installGrub,
+  readBack,
+  startUntilOn,
+  type TriedMachine,
+  UNATTENDED,
+  update,
+} from "./health-machine.ts";
+import { type Lab, missingForLab, nextConsole, openLab, retag } from "./lab.ts";
 
 const missing = await missingForLab();
 const why = missing === undefined ? "" : ` (${missing})`;
@@ -29,20 +30,13 @@ const chosen = chosenBreakages(process.env.BOOTC_VM_HEALTH);
 /** What was seen, a line for each image that a machine came back from. */
 const JOURNAL = join(import.meta.dirname, "../../target/tests/vm-health.jsonl");
 
-/** The machine reboots by itself wherever it stops; without `init`, a system that has none ends in a shell. */
-const KARGS = [
-  "console=ttyS0",
-  "init=/sbin/init",
-  "mitigations=off",
-  "panic=1",
-  "rd.shell=0",
-  "rd.emergency=reboot",
-].flatMap((it) => ["--karg", it]);
-
 describe.skipIf(missing !== undefined)(`broken images${why}`, () => {
-  let lab: Lab;
-  let disk: Disk;
-  let machine: Machine;
+  let lab: Lab | undefined;
+  let tried: TriedMachine | undefined;
+  const needTried = () => {
+    if (tried === undefined) throw new Error("there is no machine");
+    return tried;
+  };
 
   beforeAll(async () => {
     lab = await openLab("health", { slot: 4 });
@@ -50,75 +44,45 @@ describe.skipIf(missing !== undefined)(`broken images${why}`, () => {
     for (const { name, image } of chosen) await prepareImage(lab, name, image);
     await retag(lab, "good", "latest");
     const path = join(lab.dir, "health.raw");
-    await newDiskFile(path, 6);
-    const ran = await runInstall(lab, [
-      ...["to-disk", "--via-loopback", "--filesystem", "ext4", "--bootloader", "grub"],
-      ...[...installArgs(lab, "latest"), ...KARGS, path],
-    ]);
-    expect(ran.status, ran.stderr).toBe(0);
-    disk = { path, startsItself: true };
-    ({ machine } = await startUntilOn(lab, disk, { tag: "good", name: "install" }));
+    const disk = await installGrub(lab, path, UNATTENDED);
+    const workDir = lab.dir;
+    const describeBoot = (name: string) => ({ workDir, name: nextConsole(name), disk });
+    const start = { lab, describe: describeBoot, disk: path, consoles: [] };
+    const { machine } = await startUntilOn(start, { tag: "good", name: "install" });
+    tried = { ...start, current: machine };
   }, 3_600_000);
 
   afterAll(async () => {
-    await machine?.cut();
+    await tried?.current.cut();
     await lab?.close();
   });
 
-  async function update(tag: string, image: Breakage["image"]): Promise<string> {
-    const digest = await offerImage(lab, tag, image);
-    await machine.must("bootc upgrade --quiet");
-    await machine.reboot();
-    return digest;
-  }
-
-  /** The image before may have left it elsewhere. */
-  async function ensureGood(): Promise<void> {
-    if (await runs(machine, "good")) return;
-    if (!machine.hasEnded()) await machine.cut();
-    ({ machine } = await startUntilOn(lab, disk, { tag: "good", name: "again" }));
-  }
-
   test.each(chosen)("$about: back on the old system", { timeout: 5_400_000 }, async (breakage) => {
-    const { name, image, reason, devices = [] } = breakage;
-    await ensureGood();
-    const digest = await update(name, image);
-    const back = await startUntilOn(lab, disk, { tag: "good", name, devices });
-    machine = back.machine;
-    const { health, held } = await readBack(machine);
-    const seen = { starts: back.starts, seconds: Math.round(back.ms / 1000), ...health };
-    process.stderr.write(`${name}: ${JSON.stringify(seen)}\n`);
-    expect(health).toMatchObject({ outcome: "went-back", digest, version: name });
-    expect(health?.reason).toMatch(reason);
-    expect(held).toContain(digest);
-    expect(await machine.must("bootc updates run")).toContain("is held because it went back");
-    expect((await machine.run("bootc upgrade")).status).toBe(7);
-    await appendLine(JOURNAL, { date: new Date().toISOString(), name, ...seen });
+    const seen = await expectBack(needTried(), breakage, "grub-once");
+    const line = { date: new Date().toISOString(), name: breakage.name, ...seen };
+    await appendLine(JOURNAL, line);
   });
 
   test("a new digest is taken by itself, and proves itself", { timeout: 5_400_000 }, async () => {
-    await ensureGood();
-    await offerImage(lab, "better", goodImage());
+    const host = needTried();
+    await ensureGood(host);
+    await offerImage(host.lab, "better", goodImage());
     // The answer may be lost with the connection.
-    await machine.run("bootc updates run").catch(() => undefined);
-    await machine.waitForEnd();
-    ({ machine } = await startUntilOn(lab, disk, { tag: "better", name: "better" }));
-    await restUntilSettled(machine);
-    expect(await machine.must("ls /sysroot/ostree/bootc/health")).toBe("");
-    expect((await readBack(machine)).health).toBeNull();
-    // The target waits for the verdict, but nothing in this image wants it.
-    await machine.must("systemctl start boot-complete.target");
-    expect(await machine.must("systemctl is-active boot-complete.target")).toBe("active");
-    expect(await machine.must("grub-editenv /boot/grub/grubenv list")).toBe("");
+    await host.current.run("bootc updates run").catch(() => undefined);
+    await host.current.waitForEnd();
+    host.current = (await startUntilOn(host, { tag: "better", name: "better" })).machine;
+    await expectProved(host.current);
+    expect(await host.current.must("grub-editenv /boot/grub/grubenv list")).toBe("");
   });
 
   test("if both are bad, the old system runs on and says so", { timeout: 5_400_000 }, async () => {
-    await machine.must("touch /var/fail");
-    const digest = await update("both", (BREAKAGES[0] as Breakage).image);
-    ({ machine } = await startUntilOn(lab, disk, { tag: "better", name: "both" }));
-    const { health, held } = await readBack(machine);
+    const host = needTried();
+    await host.current.must("touch /var/fail");
+    const digest = await update(host, "both", (BREAKAGES[0] as Breakage).image);
+    host.current = (await startUntilOn(host, { tag: "better", name: "both" })).machine;
+    const { health, held } = await readBack(host.current);
     expect(health).toMatchObject({ outcome: "both-bad", digest });
     expect(held).toContain(digest);
-    expect(machine.hasEnded()).toBe(false);
+    expect(host.current.hasEnded()).toBe(false);
   });
 });
