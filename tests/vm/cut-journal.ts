@@ -73,11 +73,44 @@ const PHASE_SEEN: Readonly<Record<string, Phase>> = {
   "user space": "first-boot",
 };
 
+function cutsIn(cuts: readonly Cut[], phase: Phase, mode: Mode): readonly Cut[] {
+  return cuts.filter((it) => PHASE_SEEN[it.seen] === phase && it.mode === mode);
+}
+
+function formatRows(rows: readonly (readonly (string | number)[])[]): string {
+  return rows.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+/** What came up after the cuts of each machine with EFI, by phase and mode, as a Markdown table. */
+export function formatCells(cuts: readonly Cut[]): string {
+  const cells = [...new Set(cuts.flatMap((it) => it.cell ?? []))];
+  const columns = cells.map((it) => cutsOf(cuts, it));
+  const rows = PHASES.flatMap((phase) =>
+    MODES.map((mode) => [phase, mode, ...columns.map((it) => whatBooted(cutsIn(it, phase, mode)))]),
+  );
+  return formatRows([
+    ["under way", "power cut", ...cells],
+    ["---", "---", ...cells.map(() => "---")],
+    ...rows,
+    ["all", "", ...columns.map((it) => it.length)],
+    ["failed", "", ...columns.map((it) => it.filter((cut) => cut.verdict === "failed").length)],
+  ]);
+}
+
+/** For example `2 old, 1 new`. */
+function whatBooted(cuts: readonly Cut[]): string {
+  const counts = (["old", "new", "none"] as const).map((booted) => {
+    const count = cuts.filter((it) => it.booted === booted).length;
+    return count === 0 ? [] : [`${count} ${booted}`];
+  });
+  return counts.flat().join(", ");
+}
+
 /** Cuts by phase and mode as a Markdown table: how many, what came up, what failed. */
 export function formatTable(cuts: readonly Cut[]): string {
   const rows = PHASES.flatMap((phase) =>
     MODES.map((mode) => {
-      const here = cuts.filter((it) => PHASE_SEEN[it.seen] === phase && it.mode === mode);
+      const here = cutsIn(cuts, phase, mode);
       const count = (test: (cut: Cut) => boolean) => here.filter(test).length;
       return [
         phase,
@@ -90,11 +123,10 @@ export function formatTable(cuts: readonly Cut[]): string {
     }),
   );
   const failed = cuts.filter((it) => it.verdict === "failed").length;
-  const lines = [
+  return formatRows([
     ["under way", "power cut", "cuts", "booted old", "booted new", "failed"],
     ["---", "---", "---", "---", "---", "---"],
     ...rows,
     ["all", "", cuts.length, "", "", failed],
-  ];
-  return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  ]);
 }

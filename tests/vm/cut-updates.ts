@@ -1,5 +1,5 @@
 // The updates that are cut. Each takes a while to make, so the next one is made while a machine boots.
-import { type Lab, pushVariant, retag, type Variant } from "./lab.ts";
+import { forgetVariant, type Lab, pushVariant, retag, type Variant } from "./lab.ts";
 
 export interface Updates {
   /** The version of the last release. */
@@ -11,13 +11,11 @@ export interface Updates {
 }
 
 export function makeUpdates(lab: Lab, variant: Required<Variant>): Updates {
-  let count = 0;
   let newest = "none";
   let next: Promise<string> | undefined;
   const begin = () => {
     if (next !== undefined) return next;
-    count += 1;
-    next = pushUpdate(lab, variant, count);
+    next = pushUpdate(lab, variant);
     // Whoever needs the update learns of the error; until then, nobody waits for it.
     next.catch(() => undefined);
     return next;
@@ -36,7 +34,9 @@ export function makeUpdates(lab: Lab, variant: Required<Variant>): Updates {
 }
 
 /** An update that is large enough to interrupt. It has another initramfs, so /boot gets new files as well. */
-async function pushUpdate(lab: Lab, variant: Required<Variant>, number: number): Promise<string> {
+async function pushUpdate(lab: Lab, variant: Required<Variant>): Promise<string> {
+  // Unlike a count, the time is another one when a later run continues with the same disk.
+  const number = Math.floor(Date.now() / 1000) % 100_000;
   const version = `cut${number}`;
   await pushVariant(lab, version, {
     files: { ...variant.files, "etc/follows": `${version}\n` },
@@ -47,5 +47,6 @@ async function pushUpdate(lab: Lab, variant: Required<Variant>, number: number):
       "RUN mkdir /usr/share/many && for i in $(seq 1 1500); do echo $i > /usr/share/many/$i; done",
     ],
   });
+  await forgetVariant(lab, version);
   return version;
 }

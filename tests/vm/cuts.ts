@@ -16,7 +16,7 @@ import {
 import { copyForLook, lookAtCopy } from "./cut-look.ts";
 import { makeUpdates, type Updates } from "./cut-updates.ts";
 import { startUpgrade } from "./guest-upgrade.ts";
-import { installDisk, type Lab, nextConsole, statusOf, type Variant } from "./lab.ts";
+import { installDisk, type Lab, nextConsole, rootOffset, statusOf, type Variant } from "./lab.ts";
 import { type BootOptions, bootMachine, type Machine, startMachine } from "./machine.ts";
 
 /** Describes one boot of the machine; `name` is that of its console log. */
@@ -30,12 +30,18 @@ export interface CutTarget {
   readonly variant: Required<Variant>;
   /** Whether only the machine itself can read its disk. */
   readonly isSealed?: boolean;
-  /** Installs `os:latest` to it. */
-  install(lab: Lab): Promise<DescribeBoot>;
+  /** Installs `os:latest` to its disk. */
+  install(lab: Lab): Promise<void>;
+  describe(lab: Lab): Promise<DescribeBoot>;
 }
 
 /** A machine whose boot loader the harness plays. */
-const HARNESS: CutTarget = { variant: { files: {}, lines: [] }, install: installForHarness };
+const HARNESS: CutTarget = {
+  variant: { files: {}, lines: [] },
+  install: async (lab) => void (await installDisk(lab, { ...HARNESS_DISK, tag: "latest" })),
+  describe: describeForHarness,
+};
+const HARNESS_DISK = { name: "cuts", sizeGiB: 10 };
 
 export interface CutsWish {
   readonly count: number;
@@ -43,7 +49,11 @@ export interface CutsWish {
   readonly journal: string;
   /** By default, the seed chooses. */
   readonly mode?: Mode;
+  /** By default, the seed chooses. */
+  readonly phase?: Phase;
   readonly target?: CutTarget;
+  /** Whether the disk of an earlier run is cut further, without another installation. */
+  readonly isContinued?: boolean;
 }
 
 /**
@@ -54,15 +64,18 @@ export async function runCuts(lab: Lab, wish: CutsWish): Promise<readonly Cut[]>
   const target = wish.target ?? HARNESS;
   const first = nextNumber(cutsOf(await readCuts(wish.journal), target.cell), wish.seed);
   const updates = makeUpdates(lab, target.variant);
-  await updates.release();
-  const describe = await target.install(lab);
+  if (wish.isContinued !== true) {
+    await updates.release();
+    await target.install(lab);
+  }
+  const describe = await target.describe(lab);
   let machine = await boot(describe, "first");
   const cuts: Cut[] = [];
   try {
     const run: Run = { lab, target, describe, updates, esp: await listEsp(machine) };
     await writeMark(machine, markOf(first));
     for (let number = first; number < first + wish.count; number += 1) {
-      const aim = chooseAim(`${wish.seed}-${number}`, wish.mode);
+      const aim = chooseAim(`${wish.seed}-${number}`, wish);
       let round: Round = { ...run, aim, number, isLast: number === first + wish.count - 1 };
       let result = await cutOnce(round, machine);
       while (isTooLate(result)) {
@@ -84,10 +97,11 @@ export async function runCuts(lab: Lab, wish: CutsWish): Promise<readonly Cut[]>
   return cuts;
 }
 
-async function installForHarness(lab: Lab): Promise<DescribeBoot> {
-  const installed = await installDisk(lab, { name: "cuts", tag: "latest", sizeGiB: 10 });
+async function describeForHarness(lab: Lab): Promise<DescribeBoot> {
+  const path = join(lab.dir, `${HARNESS_DISK.name}.raw`);
+  const place = { bootOffset: await rootOffset(path), bootDir: "boot" } as const;
   // The layer that can lose writes is below the disk from the first boot on.
-  const disk = { ...installed, losesUnflushed: true };
+  const disk = { path, ...place, losesUnflushed: true };
   return (name) => ({ workDir: lab.dir, name: nextConsole(name), disk });
 }
 
@@ -134,11 +148,11 @@ const SPREAD_MS: Readonly<Record<Exclude<Phase, "first-boot">, number>> = {
   finalize: 13_000,
 };
 
-export function chooseAim(seed: string, mode?: Mode): Aim {
+export function chooseAim(seed: string, wish: Pick<CutsWish, "mode" | "phase"> = {}): Aim {
   const random = randomOf(seed);
   const phase = PHASES[Math.floor(random() * PHASES.length)] ?? "pull";
-  const chosen = MODES[Math.floor(random() * MODES.length)] ?? "keeps-writes";
-  return { seed, phase, mode: mode ?? chosen, fraction: random() };
+  const mode = MODES[Math.floor(random() * MODES.length)] ?? "keeps-writes";
+  return { seed, phase: wish.phase ?? phase, mode: wish.mode ?? mode, fraction: random() };
 }
 
 /** A small generator (mulberry32), seeded with a hash (FNV-1a) of the text. */

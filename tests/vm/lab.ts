@@ -60,9 +60,7 @@ export async function openLab(
   if (port === undefined) throw new Error(`there is no slot ${slot}`);
   const dir = join(TOP, "target/vm", name);
   await mkdir(dir, { recursive: true });
-  await rm(join(dir, "id"), { force: true });
-  await rm(join(dir, "id.pub"), { force: true });
-  await sh("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(dir, "id")]);
+  await ensureKey(join(dir, "id"));
   const registry = createRegistry(join(cacheDir(), `registry-${slot}`), port);
   await registry.start();
   try {
@@ -75,6 +73,13 @@ export async function openLab(
     await registry.stop();
     throw error;
   }
+}
+
+/** Disks that were installed earlier let in whoever has the key of that time. */
+async function ensureKey(path: string): Promise<void> {
+  if ((await attempt("test", ["-s", `${path}.pub`])).status === 0) return;
+  await rm(path, { force: true });
+  await sh("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", path]);
 }
 
 /** The package built by the packaging tasks, installed by rpm into the base image. */
@@ -238,8 +243,7 @@ export async function pushVariant(lab: Lab, tag: string, variant: Variant = {}):
     await mkdir(join(context, path, ".."), { recursive: true });
     await writeFile(join(context, path), text);
   }
-  // Labs that are open at the same time may use the same tags.
-  const name = `localhost/bootc-test-variant:${basename(lab.dir)}-${tag}`;
+  const name = variantName(lab, tag);
   const containerfile = [
     `FROM ${lab.osImage}`,
     "COPY files /",
@@ -248,6 +252,16 @@ export async function pushVariant(lab: Lab, tag: string, variant: Variant = {}):
   ];
   await buildImage({ name, context, containerfile });
   await push(lab, name, tag);
+}
+
+/** Labs that are open at the same time may use the same tags. */
+function variantName(lab: Lab, tag: string): string {
+  return `localhost/bootc-test-variant:${basename(lab.dir)}-${tag}`;
+}
+
+/** Removes what is here of an image that was pushed; the registry keeps it. */
+export async function forgetVariant(lab: Lab, tag: string): Promise<void> {
+  await sh("nice", ["buildah", "rmi", variantName(lab, tag)]);
 }
 
 /** Tags `os:FROM` as `os:TO`. */

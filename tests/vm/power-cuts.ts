@@ -1,7 +1,7 @@
 // `xtask power-cuts`: makes cuts, continues the journal, and prints the table of their phases.
 import { parseArgs } from "node:util";
 import { parseCount } from "../../xtask/count.ts";
-import { cutsOf, formatTable, MODES, readCuts } from "./cut-journal.ts";
+import { cutsOf, formatCells, formatTable, MODES, PHASES, readCuts } from "./cut-journal.ts";
 import { runCuts } from "./cuts.ts";
 import { missingForLab, openLab } from "./lab.ts";
 import { chosenCells } from "./uefi/cells.ts";
@@ -14,9 +14,11 @@ const { values } = parseArgs({
     count: { type: "string", default: "30" },
     seed: { type: "string" },
     mode: { type: "string" },
+    phase: { type: "string" },
     journal: { type: "string", default: "target/vm/power-cuts.jsonl" },
     slot: { type: "string", default: "1" },
     cell: { type: "string" },
+    continue: { type: "boolean", default: false },
   },
 });
 
@@ -27,6 +29,8 @@ const missing = (await missingForLab()) ?? (cell === undefined ? undefined : awa
 if (missing !== undefined) throw new Error(missing);
 const mode = MODES.find((it) => it === values.mode);
 if (values.mode !== undefined && mode === undefined) throw new Error(`no mode ${values.mode}`);
+const phase = PHASES.find((it) => it === values.phase);
+if (values.phase !== undefined && phase === undefined) throw new Error(`no phase ${values.phase}`);
 const count = parseCount("--count", values.count, 0);
 const seed = values.seed ?? String(Date.now());
 process.stderr.write(`${count} cuts, seed ${seed}, journal ${values.journal}\n`);
@@ -38,14 +42,17 @@ const lab =
     : undefined;
 try {
   const wish = {
-    ...{ count, seed, journal: values.journal },
+    ...{ count, seed, journal: values.journal, isContinued: values.continue },
     ...(mode === undefined ? {} : { mode }),
+    ...(phase === undefined ? {} : { phase }),
     ...(target === undefined ? {} : { target }),
   };
   if (lab !== undefined) await runCuts(lab, wish);
 } finally {
   await lab?.close();
 }
-const cuts = cutsOf(await readCuts(values.journal), cell?.name);
-process.stdout.write(`${formatTable(cuts)}\n`);
+const journal = await readCuts(values.journal);
+const cuts = cutsOf(journal, cell?.name);
+const hasOnlyCells = cell === undefined && cuts.length === 0 && journal.length > 0;
+process.stdout.write(`${hasOnlyCells ? formatCells(journal) : formatTable(cuts)}\n`);
 if (cuts.some((it) => it.verdict === "failed")) process.exitCode = 1;

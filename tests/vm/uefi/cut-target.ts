@@ -24,12 +24,22 @@ export function targetOf(cell: Cell): CutTarget {
     },
     isSealed: cell.isEncrypted,
     install: (lab) => installCell(lab, cell),
+    describe: async (lab) => describeCell(lab, cell),
   };
 }
 
-/** Installs `os:latest` as the cell says, to a disk that can lose what was not flushed. */
-async function installCell(lab: Lab, cell: Cell): Promise<DescribeBoot> {
-  const path = join(lab.dir, `${cell.name}.raw`);
+function diskOf(lab: Lab, cell: Cell): string {
+  return join(lab.dir, `${cell.name}.raw`);
+}
+
+/** A TPM opens a root only on the board that encrypted it. */
+function boardOf(cell: Cell): string {
+  return cell.isEncrypted ? INSTALLER : cell.name;
+}
+
+/** Installs `os:latest` as the cell says. */
+async function installCell(lab: Lab, cell: Cell): Promise<void> {
+  const path = diskOf(lab, cell);
   await newDiskFile(path, 5);
   const installer = await bootInstaller(lab, { tag: "latest" }, [path]);
   try {
@@ -41,8 +51,12 @@ async function installCell(lab: Lab, cell: Cell): Promise<DescribeBoot> {
   } finally {
     await installer.cut();
   }
-  const board = cell.isEncrypted ? INSTALLER : cell.name;
-  if (!cell.isEncrypted) await forgetBoard(lab, board);
-  const disk = { path, startsItself: true, losesUnflushed: true };
-  return (name) => describeEfi(lab, name, { board, disk, hasTpm: cell.isEncrypted });
+  if (!cell.isEncrypted) await forgetBoard(lab, boardOf(cell));
+}
+
+/** The machine loses what it has not flushed to its disk. */
+function describeCell(lab: Lab, cell: Cell): DescribeBoot {
+  const disk = { path: diskOf(lab, cell), startsItself: true, losesUnflushed: true };
+  const efi = { board: boardOf(cell), disk, hasTpm: cell.isEncrypted };
+  return (name) => describeEfi(lab, name, efi);
 }
