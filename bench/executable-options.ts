@@ -24,7 +24,7 @@ interface Variant {
 
 const VARIANTS: readonly Variant[] = [
   { name: "as shipped" },
-  { name: "no code cache", useCodeCache: false },
+  { name: "no code cache", useCodeCache: false, hasNoEarlyFunctions: true },
   { name: "functions compiled at first use", hasNoEarlyFunctions: true },
   { name: "Node's modules loaded at once", hasEagerBuiltins: true },
   { name: "minified", flags: ["--minify"], hasEagerBuiltins: true, hasNoEarlyFunctions: true },

@@ -95,8 +95,10 @@ export async function build(tree: Tree, options: BuildOptions): Promise<string> 
   const folder = join(tree.top, "target", "build", options.architecture);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  await doing("bundling", () => bundle(tree, { version, folder }));
   const config = seaConfig(options.architecture);
+  // Without the cache, what is compiled early would be compiled at every start.
+  const hasNoEarlyFunctions = !config.useCodeCache;
+  await doing("bundling", () => bundle(tree, { version, folder, hasNoEarlyFunctions }));
   await writeWhole(options.out, async (temp) => {
     if (options.engine === "injector") await inject(tree, { runtime, folder, config, out: temp });
     else await buildWithNode(tree, { runtime, folder, config, out: temp });

@@ -24,13 +24,12 @@ import {
 import { pullLocal } from "../programs/ostree/repo.ts";
 import type { Context } from "../system/context.ts";
 import {
-  ifAbsent,
   makeDirectories,
   makeDirectoriesSync,
   removeFileSync,
   removeTreeSync,
 } from "../system/files.ts";
-import { listRefs } from "./files.ts";
+import { listRefs, readNames } from "./files.ts";
 
 /** Every temporary directory of a pull starts so; what a killed run left is found by it. */
 const PREFIX = "bootc-pull-";
@@ -45,15 +44,6 @@ export async function makeWorkDirectory(repo: string): Promise<string> {
 export async function listWorkDirectories(repo: string): Promise<readonly string[]> {
   const names = readNames(join(repo, "tmp"));
   return names.filter((it) => it.startsWith(PREFIX)).map((it) => join(repo, "tmp", it));
-}
-
-/** Read synchronously, as the rest of a look that finds nothing new. */
-function readNames(dir: string): readonly string[] {
-  try {
-    return readdirSync(dir);
-  } catch (error) {
-    return ifAbsent([])(error);
-  }
 }
 
 /** Removes the temporary directories of runs that were killed. Only under the lock of the pull. */

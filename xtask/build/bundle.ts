@@ -16,7 +16,7 @@ export interface BundleOptions {
   readonly flags?: readonly string[];
   /** Loads Node's modules together with the modules that import them, for measurements. */
   readonly hasEagerBuiltins?: boolean;
-  /** Leaves every function to be compiled when it is first called, for measurements. */
+  /** Leaves every function to be compiled when it is first called: without a code cache, or to measure. */
   readonly hasNoEarlyFunctions?: boolean;
 }
 

@@ -1,5 +1,5 @@
 // The look at a reference through skopeo's image proxy: manifest and configuration by one connection, which
-// stays open for the layers. When this fails, `skopeo inspect` is asked, and its error is the one reported.
+// stays open for the layers. When the proxy fails, `skopeo inspect` is asked, and its error is reported.
 import { type ImageConfig, parseConfig } from "../../image/config.ts";
 import { parseImageManifest } from "../../image/manifest.ts";
 import { parseRegistryName } from "../../image/registry-name.ts";

@@ -6,10 +6,9 @@ import { join } from "node:path";
 import { PROTECTIVE_PREFIX } from "../../ostree/ref-names.ts";
 import { createRef } from "../../programs/ostree/repo.ts";
 import type { Context } from "../../system/context.ts";
-import { readNamesIfAny } from "../../system/files.ts";
 import { isLocked, lockFile } from "../../system/lock.ts";
 import { cacheDir } from "../cache.ts";
-import { listRefs, readRef } from "../files.ts";
+import { listRefs, readNames, readRef } from "../files.ts";
 
 export interface Protection {
   /**
@@ -73,8 +72,7 @@ export async function readProtected(ctx: Context, repo: string): Promise<Readonl
 /** The names of runs that protect something or once did, whether they live or not. */
 export async function listRuns(repo: string): Promise<readonly string[]> {
   const refs = await listRefs(repo, PROTECTIVE_PREFIX);
-  const names = await readNamesIfAny(cacheDir(repo));
-  const owners = names.filter((it) => it.startsWith(OWNER_PREFIX));
+  const owners = readNames(cacheDir(repo)).filter((it) => it.startsWith(OWNER_PREFIX));
   return [
     ...new Set([
       ...refs.map((it) => it.slice(PROTECTIVE_PREFIX.length + 1)),
