@@ -198,7 +198,9 @@ async function installWithCounter(lab: Lab) {
 async function installWithSystemdBoot(lab: Lab) {
   const [cell] = chosenCells("systemd-ext4");
   if (cell === undefined) throw new Error("there is no cell with systemd-boot");
-  const describeCut = await targetOf(cell).install(lab);
+  const target = targetOf(cell);
+  await target.install(lab);
+  const describeCut = await target.describe(lab);
   const describeBoot = async (name: string) => {
     const boot = await describeCut(name);
     return { ...boot, disk: { ...boot.disk, losesUnflushed: false } };
