@@ -65,6 +65,7 @@ const PHASE_SEEN: Readonly<Record<string, Phase>> = {
   import: "import",
   stage: "stage",
   done: "stage",
+  finalizing: "finalize",
   "shutting down": "finalize",
   // What older journals call the boot loader.
   kernel: "first-boot",

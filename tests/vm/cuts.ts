@@ -18,6 +18,7 @@ import { makeUpdates, type Updates } from "./cut-updates.ts";
 import { startUpgrade } from "./guest-upgrade.ts";
 import { installDisk, type Lab, nextConsole, rootOffset, statusOf, type Variant } from "./lab.ts";
 import { type BootOptions, bootMachine, type Machine, startMachine } from "./machine.ts";
+import { waitFor } from "./shell.ts";
 
 /** Describes one boot of the machine; `name` is that of its console log. */
 export type DescribeBoot = (name: string) => BootOptions | Promise<BootOptions>;
@@ -69,6 +70,7 @@ export async function runCuts(lab: Lab, wish: CutsWish): Promise<readonly Cut[]>
     await target.install(lab);
   }
   const describe = await target.describe(lab);
+  updates.prepare();
   let machine = await boot(describe, "first");
   const cuts: Cut[] = [];
   try {
@@ -145,7 +147,7 @@ const SPREAD_MS: Readonly<Record<Exclude<Phase, "first-boot">, number>> = {
   pull: 8000,
   import: 8000,
   stage: 6000,
-  finalize: 13_000,
+  finalize: 8000,
 };
 
 export function chooseAim(seed: string, wish: Pick<CutsWish, "mode" | "phase"> = {}): Aim {
@@ -316,11 +318,21 @@ async function cutUpgrade(
 /** The machine had shut down by itself. */
 const OFF = "off";
 
+/** Before ostree finalizes the update, the shutdown writes nothing that matters. */
+const FINALIZING = /Stopping .*ostree-finalize-staged/;
+const FINALIZED = /Stopped .*ostree-finalize-staged/;
+
 async function cutShutdown({ aim }: Round, machine: Machine, afterMs: number): Promise<CutMoment> {
   // Not waited for: the answer may never come.
   const asked = machine.run("systemctl reboot", 120_000).catch(() => undefined);
+  await waitFor("the update to be finalized", 600_000, async () => {
+    const isUnderWay = FINALIZING.test(await readFile(machine.consolePath, "utf8"));
+    return isUnderWay || machine.hasEnded() || undefined;
+  });
   await Promise.race([passed(afterMs), machine.waitForEnd()]);
-  const seen = machine.hasEnded() ? OFF : "shutting down";
+  const isFinalized = FINALIZED.test(await readFile(machine.consolePath, "utf8"));
+  const running = isFinalized ? "shutting down" : "finalizing";
+  const seen = machine.hasEnded() ? OFF : running;
   await cutPower(machine, seen === OFF ? "keeps-writes" : aim.mode);
   await asked;
   return { seen, afterMs, boots: "either" };
