@@ -23,6 +23,13 @@ describe("describeError", () => {
     expect(exitStatusOf(error)).toBe(4);
   });
 
+  test("shows an urgent hint although the cause has one", () => {
+    const cause = new BootcError("i/o error", { hint: "see `dmesg`" });
+    const options = { cause, hint: "undo it", isHintUrgent: true };
+    const error = new BootcError("going on", { cause: new BootcError("half done", options) });
+    expect(describeError(error).hint).toBe("undo it");
+  });
+
   test("recognizes a full disk at any depth", async () => {
     const full = Object.assign(new Error("write ENOSPC"), { code: "ENOSPC" });
     const error = await doing("writing", async () => Promise.reject(full)).catch((it) => it);

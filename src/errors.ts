@@ -24,6 +24,8 @@ export interface BootcErrorOptions {
   readonly cause?: unknown;
   /** What the user can do: a full phrase in lower case. */
   readonly hint?: string;
+  /** Whether the hint is shown although a cause has one, which otherwise knows better. */
+  readonly isHintUrgent?: boolean;
 }
 
 /**
@@ -33,12 +35,14 @@ export interface BootcErrorOptions {
 export class BootcError extends Error {
   readonly kind: ErrorKind;
   readonly hint: string | undefined;
+  readonly isHintUrgent: boolean;
 
   constructor(message: string, options: BootcErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "BootcError";
     this.kind = options.kind ?? kindOf(options.cause);
     this.hint = options.hint;
+    this.isHintUrgent = options.isHintUrgent === true;
   }
 }
 
@@ -146,10 +150,9 @@ export interface ErrorDescription {
 export function describeError(error: unknown): ErrorDescription {
   const chain = causeChain(error);
   const [message = "unknown error", ...causes] = chain.map(messageOf);
-  const hints = chain.flatMap((link) =>
-    link instanceof BootcError && link.hint ? [link.hint] : [],
-  );
-  const hint = hints.at(-1) ?? hintOfErrno(errnoOf(chain.at(-1)));
+  const hinting = chain.filter((it) => it instanceof BootcError).filter((it) => it.hint);
+  const hinted = hinting.find((it) => it.isHintUrgent) ?? hinting.at(-1);
+  const hint = hinted?.hint ?? hintOfErrno(errnoOf(chain.at(-1)));
   return { kind: kindOf(error), message, causes, hint: hint ?? null };
 }
 

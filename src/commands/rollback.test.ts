@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { BootcError } from "../errors.ts";
-import { expectRefused, LOCK, machineOf, play } from "../testing/play-verb.ts";
+import { expectRefused, LOCK, machineOf, play, playToHint } from "../testing/play-verb.ts";
 import type { ScriptLine } from "../testing/scripted-context.ts";
 import { rollback } from "./rollback.ts";
 
@@ -85,6 +85,27 @@ test("a soft reboot that stays prepared is an error, which says that the order h
   expect(await readdir(join(it.root, "sysroot/ostree"))).toContain("bootc");
 });
 
+test.each([
+  ["a rollback", 2, "a second rollback would undo the first"],
+  ["its revert", 1, "a second run would queue the rollback again"],
+] as const)("the hint says what running %s again would do", async (_about, index, again) => {
+  const it = await machineOf("2025.2");
+  if (index === 1) await putRollbackFirst(it.root);
+  await writeFile(join(it.root, "run/ostree/nextroot-booted"), "");
+  const change = () => (index === 1 ? putBootedFirst(it.root) : putRollbackFirst(it.root));
+  const script: readonly ScriptLine[] = [
+    ...STARTED,
+    [`+ ostree admin set-default ${index}`, change],
+    [
+      "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot --reset",
+      new BootcError("Input/output error", { hint: "see `dmesg`" }),
+    ],
+  ];
+  expect(await playToHint(it, script, (ctx) => rollback(ctx, {}))).toBe(
+    `\`ostree admin prepare-soft-reboot --reset\` cancels it; ${again}`,
+  );
+});
+
 test("a rollback that nobody can check afterwards has not failed", async () => {
   const it = await machineOf("2025.2");
   const script: readonly ScriptLine[] = [
@@ -123,10 +144,22 @@ test("an interruption after the order has changed does not ask for another run",
 /** As ostree does: what was staged is dropped, and the older entry becomes the newest. */
 async function putRollbackFirst(root: string): Promise<void> {
   await rm(join(root, "run/ostree/staged-deployment"));
+  await renumber(root, { from: 1, to: 3 });
+}
+
+async function putBootedFirst(root: string): Promise<void> {
+  await renumber(root, { from: 3, to: 1 });
+}
+
+/** Gives an entry another version: the highest boots next. */
+async function renumber(
+  root: string,
+  { from, to }: { readonly from: number; readonly to: number },
+): Promise<void> {
   const dir = join(root, "boot/loader/entries");
   for (const name of await readdir(dir)) {
     const text = await readFile(join(dir, name), "utf8");
-    await writeFile(join(dir, name), text.replace(/^version 1$/m, "version 3"));
+    await writeFile(join(dir, name), text.replace(`\nversion ${from}\n`, `\nversion ${to}\n`));
   }
 }
 

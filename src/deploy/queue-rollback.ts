@@ -45,12 +45,16 @@ export async function queueRollback(ctx: Context): Promise<RollbackDecision["kin
 /** Drops the staged deployment. */
 async function makeNext(
   ctx: Context,
-  { index, next }: RollbackDecision,
+  { kind, index, next }: RollbackDecision,
 ): Promise<BootcError | undefined> {
   const name = nameDeployment(next);
   return await changeList(ctx, {
     words: ["set-default", String(index)],
     outcome: "the next boot has changed",
+    again:
+      kind === "rollback"
+        ? "a second rollback would undo the first"
+        : "a second run would queue the rollback again",
     async isMade(rest) {
       const { deployments, unreadable } = await readSysroot(rest);
       const [first] = deployments;

@@ -2,6 +2,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
+import { describeError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { layOutMachine, type Machine } from "./machine-fixture.ts";
 import { type ScriptLine, scriptedContext } from "./scripted-context.ts";
@@ -26,6 +27,21 @@ export async function play(
   );
   requireAllUsed();
   return transcript() + error;
+}
+
+/** The hint of the error that a verb fails with when it is played. */
+export async function playToHint(
+  machine: Machine,
+  script: readonly ScriptLine[],
+  verb: (ctx: Context) => Promise<void>,
+): Promise<string | null> {
+  let hint: string | null = null;
+  await play(machine, script, async (ctx) => {
+    await verb(ctx).catch((error: unknown) => {
+      hint = describeError(error).hint;
+    });
+  });
+  return hint;
 }
 
 /** Expects that a verb which changes the host starts nothing in a container, without root, or elsewhere. */

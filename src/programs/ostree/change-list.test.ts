@@ -28,6 +28,7 @@ async function play(
   const stuck = await changeList(ctx, {
     words: ["set-default", "1"],
     outcome: "the next boot has changed",
+    again: "again, it would change back",
     isMade,
     unmade: new BootcError("it has not changed"),
   });
@@ -80,6 +81,6 @@ test("one that stays prepared is the error in the end", async () => {
   const script = (): readonly ScriptLine[] => [CHANGE, [RESET, new BootcError("busy")]];
   expect((await play(script, made, { isPrepared: true })).stuck).toMatchObject({
     message: "the next boot has changed, but a soft reboot is still prepared",
-    hint: expect.stringContaining("prepare-soft-reboot --reset"),
+    hint: "`ostree admin prepare-soft-reboot --reset` cancels it; again, it would change back",
   });
 });

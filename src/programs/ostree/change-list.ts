@@ -13,6 +13,8 @@ export interface ListChange {
   readonly outcome: string;
   /** Whether it is made, and no other change. */
   readonly isMade: (ctx: Context) => Promise<boolean>;
+  /** What another run would do, for whoever thinks that it helps: `a second deletion would not`. */
+  readonly again: string;
   /** Thrown when ostree says that it has made the change, and has not. */
   readonly unmade: BootcError;
 }
@@ -56,10 +58,11 @@ async function isMade(
 }
 
 /** Without the reset, a reboot would go where the soft reboot was to go, so a warning is not enough. */
-function softRebootError({ outcome }: ListChange, cause: unknown): BootcError {
+function softRebootError({ outcome, again }: ListChange, cause: unknown): BootcError {
   return new BootcError(`${outcome}, but a soft reboot is still prepared`, {
     cause,
-    hint: "`ostree admin prepare-soft-reboot --reset` cancels it; running this command again does not",
+    hint: `\`ostree admin prepare-soft-reboot --reset\` cancels it; ${again}`,
+    isHintUrgent: true,
   });
 }
 

@@ -23,6 +23,7 @@ export async function undeploy(
   return await changeList(ctx, {
     words: ["undeploy", String(index)],
     outcome: `\`${deployment.name}\` is deleted`,
+    again: "a second deletion would not, and might delete another deployment",
     async isMade(rest) {
       const after = await readDeploymentOrder(rest);
       const isLeft = (wanted: NamedDeployment) => after.some((it) => isSame(it, wanted));
