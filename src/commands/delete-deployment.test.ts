@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { BootcError } from "../errors.ts";
+import { BootcError, describeError } from "../errors.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Machine } from "../testing/machine-fixture.ts";
 import { expectRefused, LOCK, machineOf, play } from "../testing/play-verb.ts";
@@ -81,6 +81,39 @@ test("ostree that fails after the deletion has deleted", async () => {
   expect(outcome).toContain("! note: ostree could not clean up: Cleaning up: Input/output error\n");
   expect(outcome).toContain("> Deleted deployment: ");
   expect(outcome).not.toContain("error: ");
+});
+
+test("a deletion that takes another deployment along is told, and not taken for a failed disk alone", async () => {
+  for (const isDone of [true, false]) {
+    const it = await machineOf("2025.2");
+    await writeFile(join(it.root, "run/reboot-required"), "bootc: Reboot required for image: x\n");
+    const [staged = "", booted = "", other = ""] = await listDeployments(it);
+    const undeploy = async () => {
+      await rm(join(it.root, "run/ostree/staged-deployment"));
+      throw new BootcError("Input/output error", { hint: "see `dmesg`" });
+    };
+    const script: readonly ScriptLine[] = [
+      LOCK,
+      ["? ostree admin status", [staged, booted, other].join("")],
+      ["+ ostree admin undeploy 2", undeploy],
+      ["? ostree admin status", isDone ? booted : booted + other],
+    ];
+    let failure: unknown;
+    const said = await play(it, script, (ctx) =>
+      deleteDeployment(ctx, "rollback", {}).catch((error: unknown) => {
+        failure = error;
+      }),
+    );
+    expect(describeError(failure)).toEqual({
+      kind: "integrity",
+      message: expect.stringMatching(/^ostree did not delete `[0-9a-f]{64}\.0` alone$/),
+      causes: ["Input/output error"],
+      hint: "`ostree admin status` shows what is left",
+    });
+    expect(said).not.toContain("Deleted deployment");
+    expect(existsSync(join(it.root, "run/reboot-required"))).toBe(false);
+    expect(existsSync(join(it.root, "sysroot/ostree/bootc"))).toBe(true);
+  }
 });
 
 test("a soft reboot that stays prepared is an error, which says that the deployment is gone", async () => {

@@ -1,12 +1,12 @@
 // `bootc delete-deployment`: drop the staged deployment, the rollback, or any other that is not booted.
 import { join } from "node:path";
 import { type JsonFlags, type LockFlags, lockTimeoutOf } from "../cli/options.ts";
-import { announceChange, withdrawReboot } from "../deploy/after-change.ts";
+import { announceChange, tellOfOddList, withdrawReboot } from "../deploy/after-change.ts";
 import { cleanAfterChange, cleanHost } from "../deploy/clean-host.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { removeSuperseded } from "../deploy/shutdown/superseded.ts";
-import { decideDeletion, describeRole } from "../host/delete-deployment.ts";
+import { type Deletion, decideDeletion, describeRole } from "../host/delete-deployment.ts";
 import { type Deployment, nameDeployment } from "../host/deployment.ts";
 import { undeploy } from "../programs/ostree/undeploy.ts";
 import { readSysroot, systemRepo } from "../sysroot/sysroot.ts";
@@ -42,8 +42,30 @@ async function deleteAndClean(
   const others = present.filter((it) => !isSame(it, deployment));
   const isLeft = others.length < present.length;
   const { stateroot } = deployment;
-  const stuck = isLeft ? await undeploy(ctx, { stateroot, name }) : undefined;
-  ctx.say(`Deleted deployment: ${name} (${describeRole(deletion)})`);
+  const { isMade, failure } = isLeft ? await undeploy(ctx, { stateroot, name }) : GONE;
+  await (isMade ? tellOfDeletion(ctx, deletion, { deployments, others }) : tellOfOddList(ctx));
+  if (failure !== undefined) throw failure;
+  const sysroot = join(ctx.root, "sysroot");
+  const request = { sysroot, repo: systemRepo(ctx), lockTimeoutMs };
+  const cleaned = await cleanAfterChange(ctx, () => cleanHost(ctx, request));
+  if (cleaned !== undefined) ctx.say(cleaned);
+}
+
+const GONE = { isMade: true, failure: undefined };
+
+interface ListAround {
+  /** All deployments before. */
+  readonly deployments: readonly Deployment[];
+  /** Those that are left. */
+  readonly others: readonly Deployment[];
+}
+
+async function tellOfDeletion(
+  ctx: Context,
+  deletion: Deletion,
+  { deployments, others }: ListAround,
+): Promise<void> {
+  ctx.say(`Deleted deployment: ${nameDeployment(deletion.deployment)} (${describeRole(deletion)})`);
   if (others[0]?.isBooted === true) {
     if (deployments[0] !== undefined && !deployments[0].isBooted) {
       ctx.say("Next boot: current deployment");
@@ -51,11 +73,6 @@ async function deleteAndClean(
     await withdrawReboot(ctx);
   }
   await announceChange(ctx);
-  if (stuck !== undefined) throw stuck;
-  const sysroot = join(ctx.root, "sysroot");
-  const request = { sysroot, repo: systemRepo(ctx), lockTimeoutMs };
-  const cleaned = await cleanAfterChange(ctx, () => cleanHost(ctx, request));
-  if (cleaned !== undefined) ctx.say(cleaned);
 }
 
 function isSame(one: Deployment, other: Deployment): boolean {

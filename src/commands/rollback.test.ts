@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { BootcError } from "../errors.ts";
+import { BootcError, exitStatusOf } from "../errors.ts";
 import { expectRefused, LOCK, machineOf, play, playToHint } from "../testing/play-verb.ts";
 import type { ScriptLine } from "../testing/scripted-context.ts";
 import { rollback } from "./rollback.ts";
@@ -104,6 +104,30 @@ test.each([
   expect(await playToHint(it, script, (ctx) => rollback(ctx, {}))).toBe(
     `\`ostree admin prepare-soft-reboot --reset\` cancels it; ${again}`,
   );
+});
+
+test("a rollback that fails when ostree has dropped what was staged withdraws the reboot for that", async () => {
+  const it = await machineOf("2025.2");
+  await writeFile(join(it.root, "run/reboot-required"), "bootc: Reboot required for image: x\n");
+  const script: readonly ScriptLine[] = [
+    ...STARTED,
+    [
+      "+ ostree admin set-default 2",
+      async () => {
+        await rm(join(it.root, "run/ostree/staged-deployment"));
+        throw new BootcError("No space left on device", { kind: "space" });
+      },
+    ],
+  ];
+  const said = await play(it, script, (ctx) =>
+    rollback(ctx, {}).catch((error: unknown) => {
+      expect(exitStatusOf(error)).toBe(8);
+      throw error;
+    }),
+  );
+  expect(said).toMatch(/error: ostree did not put `.*` first\n$/);
+  expect(said).not.toContain("Next boot");
+  expect(await readdir(join(it.root, "run"))).not.toContain("reboot-required");
 });
 
 test("a rollback that nobody can check afterwards has not failed", async () => {

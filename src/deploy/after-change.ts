@@ -3,8 +3,10 @@ import { rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { describeError, explainError } from "../errors.ts";
 import { publishBootEntries } from "../sysroot/publish-boot-entries.ts";
+import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { makeDirectories, readFileIfAny, replaceFile } from "../system/files.ts";
+import { cleanupContext } from "../system/run.ts";
 
 const REBOOT_REQUIRED = "run/reboot-required";
 const REBOOT_MARK = "bootc: Reboot required for image: ";
@@ -71,4 +73,14 @@ export async function withdrawReboot(ctx: Context): Promise<boolean> {
   return await tryTo(ctx, `\`/${REBOOT_REQUIRED}\` may still ask for a reboot`, async () => {
     if ((await readFileIfAny(path))?.startsWith(REBOOT_MARK)) await rm(path, { force: true });
   });
+}
+
+/** Tells everybody of a list of deployments that has changed otherwise than was wanted, even after Ctrl-C. */
+export async function tellOfOddList(ctx: Context): Promise<void> {
+  const rest = cleanupContext(ctx);
+  await tryTo(rest, `\`/${REBOOT_REQUIRED}\` may be wrong`, async () => {
+    const [next] = (await readSysroot(rest)).deployments;
+    if (next?.isBooted === true) await withdrawReboot(rest);
+  });
+  await announceChange(rest);
 }

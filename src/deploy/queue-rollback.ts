@@ -1,17 +1,18 @@
 // Queues or reverts a rollback: only the order of deployments changes, and nothing is fetched.
-import { BootcError } from "../errors.ts";
-import { nameDeployment } from "../host/deployment.ts";
+import { BootcError, kindOf } from "../errors.ts";
+import { type Deployment, nameDeployment } from "../host/deployment.ts";
 import { decideRollback, type RollbackDecision } from "../host/rollback.ts";
-import { changeList } from "../programs/ostree/change-list.ts";
+import { type Changed, changeList } from "../programs/ostree/change-list.ts";
 import { requireOstreeVersion } from "../programs/ostree/version.ts";
 import { ROLLBACK_MESSAGE_ID, writeJournal } from "../programs/systemd.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { cleanupContext } from "../system/run.ts";
-import { announceChange, requireReboot, withdrawReboot } from "./after-change.ts";
+import { announceChange, requireReboot, tellOfOddList, withdrawReboot } from "./after-change.ts";
 
 export async function queueRollback(ctx: Context): Promise<RollbackDecision["kind"]> {
-  const decision = decideRollback((await readSysroot(ctx)).deployments);
+  const { deployments } = await readSysroot(ctx);
+  const decision = decideRollback(deployments);
   await requireOstreeVersion(ctx, "2023.6", "rollback");
   if (decision.kind === "revert") ctx.say("notice: Reverting queued rollback state");
   await writeJournal(ctx, {
@@ -27,26 +28,30 @@ export async function queueRollback(ctx: Context): Promise<RollbackDecision["kin
       BOOTC_CURRENT_MANIFEST_DIGEST: decision.booted.content?.digest ?? "",
     },
   });
-  const stuck = await makeNext(ctx, decision);
+  const { isMade, failure } = await makeNext(ctx, deployments, decision);
   // Also after Ctrl-C, whose advice to run it again would be wrong from here on.
-  const rest = cleanupContext(ctx);
-  if (decision.kind === "rollback") {
-    rest.say("Next boot: rollback deployment");
-    await requireReboot(rest, decision.rollback.content?.digest ?? "");
-  } else {
-    rest.say("Next boot: current deployment");
-    await withdrawReboot(rest);
-  }
-  await announceChange(rest);
-  if (stuck !== undefined) throw stuck;
+  await (isMade ? tellOfRollback(cleanupContext(ctx), decision) : tellOfOddList(ctx));
+  if (failure !== undefined) throw failure;
   return decision.kind;
 }
 
-/** Drops the staged deployment. */
+async function tellOfRollback(ctx: Context, { kind, rollback }: RollbackDecision): Promise<void> {
+  if (kind === "rollback") {
+    ctx.say("Next boot: rollback deployment");
+    await requireReboot(ctx, rollback.content?.digest ?? "");
+  } else {
+    ctx.say("Next boot: current deployment");
+    await withdrawReboot(ctx);
+  }
+  await announceChange(ctx);
+}
+
+/** Drops the staged deployment, which ostree does first. */
 async function makeNext(
   ctx: Context,
+  before: readonly Deployment[],
   { kind, index, next }: RollbackDecision,
-): Promise<BootcError | undefined> {
+): Promise<Changed> {
   const name = nameDeployment(next);
   return await changeList(ctx, {
     words: ["set-default", String(index)],
@@ -55,14 +60,23 @@ async function makeNext(
       kind === "rollback"
         ? "a second rollback would undo the first"
         : "a second run would queue the rollback again",
-    async isMade(rest) {
+    async judge(rest) {
       const { deployments, unreadable } = await readSysroot(rest);
       const [first] = deployments;
       const [odd] = unreadable;
-      if (first !== undefined && nameDeployment(first) === name) return true;
-      if (odd === undefined) return false;
-      throw new BootcError(`the entry \`${odd.name}\`: ${odd.problem}`);
+      if (first !== undefined && nameDeployment(first) === name) return "made";
+      if (odd !== undefined) throw new BootcError(`the entry \`${odd.name}\`: ${odd.problem}`);
+      const isUnchanged = deployments.map(fullName).join() === before.map(fullName).join();
+      return isUnchanged ? "unchanged" : "odd";
     },
-    unmade: new BootcError(`ostree did not put \`${name}\` first`, { kind: "integrity" }),
+    unmade: (cause) =>
+      new BootcError(`ostree did not put \`${name}\` first`, {
+        kind: cause === undefined ? "integrity" : kindOf(cause),
+        cause,
+      }),
   });
+}
+
+function fullName(deployment: Deployment): string {
+  return `${deployment.stateroot}/${nameDeployment(deployment)}`;
 }

@@ -46,8 +46,8 @@ async function dropStagedIn(ctx: Context, stateroot: string): Promise<void> {
 
 export async function dropStaged(ctx: Context): Promise<void> {
   const staged = await readStagedDeployment(ctx);
-  const stuck = staged && (await undeploy(ctx, staged));
+  const dropped = staged && (await undeploy(ctx, staged));
   await withdrawReboot(ctx);
   await announceChange(ctx);
-  if (stuck !== undefined) throw stuck;
+  if (dropped?.failure !== undefined) throw dropped.failure;
 }

@@ -13,7 +13,7 @@ import { deploymentDir } from "../../sysroot/paths.ts";
 import { readSysroot } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
 import { readNamesIfAny, replaceFile } from "../../system/files.ts";
-import { announceChange } from "../after-change.ts";
+import { announceChange, tellOfOddList } from "../after-change.ts";
 
 /**
  * Removes it, or leaves it to a later call as long as the new system is on trial. What boots next or is the
@@ -61,10 +61,13 @@ async function removeOrUnpin(ctx: Context): Promise<void> {
 
 async function remove(ctx: Context, deployment: Deployment): Promise<void> {
   const name = nameDeployment(deployment);
-  const stuck = await undeploy(ctx, { stateroot: deployment.stateroot, name });
-  ctx.note(`Deleted deployment: ${name} (superseded)`);
-  await announceChange(ctx);
-  if (stuck !== undefined) throw stuck;
+  const { stateroot } = deployment;
+  const { isMade, failure } = await undeploy(ctx, { stateroot, name });
+  if (isMade) {
+    ctx.note(`Deleted deployment: ${name} (superseded)`);
+    await announceChange(ctx);
+  } else await tellOfOddList(ctx);
+  if (failure !== undefined) throw failure;
 }
 
 /** Changes what ostree knows of a deployment, and has programs such as rpm-ostree's read it anew. */

@@ -15,7 +15,7 @@ const PREPARED = "run/ostree/nextroot-booted";
 /** Makes a change by the `script`, with a prepared soft reboot if wanted; what it resolves to, and what is said. */
 async function play(
   script: (root: string) => readonly ScriptLine[],
-  isMade: ListChange["isMade"],
+  judge: ListChange["judge"],
   { isPrepared = false } = {},
 ) {
   const root = await mkdtemp(join(tmpdir(), "change-list-"));
@@ -25,44 +25,45 @@ async function play(
     await writeFile(join(root, PREPARED), "");
   }
   const { ctx, transcript, requireAllUsed } = scriptedContext(root, script(root));
-  const stuck = await changeList(ctx, {
+  const changed = await changeList(ctx, {
     words: ["set-default", "1"],
     outcome: "the next boot has changed",
     again: "again, it would change back",
-    isMade,
-    unmade: new BootcError("it has not changed"),
+    judge,
+    unmade: (cause) => new BootcError("it has not changed", { kind: "integrity", cause }),
   });
   requireAllUsed();
-  return { stuck, said: transcript() };
+  return { ...changed, said: transcript() };
 }
 
-const made = async () => true;
+const made = async () => "made" as const;
+const odd = async () => "odd" as const;
 const unreadable = async () => {
   throw Object.assign(new Error("EIO: i/o error, read"), { code: "EIO" });
 };
 
 test("a change that is made needs nothing else", async () => {
-  expect((await play(() => [CHANGE], made)).stuck).toBeUndefined();
+  expect((await play(() => [CHANGE], made)).failure).toBeUndefined();
 });
 
 test("a change that ostree did not make is an error, which is its own if it has one", async () => {
-  const unmade = async () => false;
+  const unmade = async () => "unchanged" as const;
   await expect(play(() => [CHANGE], unmade)).rejects.toThrow("it has not changed");
   await expect(play(() => [FAILED], unmade)).rejects.toThrow("Input/output error");
 });
 
 test("a clean-up that failed after the change is tried again", async () => {
-  const { stuck, said } = await play(() => [FAILED, CLEANUP], made);
-  expect([stuck, said]).toEqual([undefined, expect.not.stringContaining("note: ")]);
+  const { failure, said } = await play(() => [FAILED, CLEANUP], made);
+  expect([failure, said]).toEqual([undefined, expect.not.stringContaining("note: ")]);
   const again = [CLEANUP[0], new BootcError("again")] as const;
   const failing = await play(() => [FAILED, again], made);
-  expect(failing.stuck).toBeUndefined();
+  expect(failing.failure).toBeUndefined();
   expect(failing.said).toContain("! note: ostree could not clean up: again\n");
 });
 
 test("where the list cannot be read, ostree is believed", async () => {
-  const { stuck, said } = await play(() => [CHANGE], unreadable);
-  expect(stuck).toBeUndefined();
+  const { failure, said } = await play(() => [CHANGE], unreadable);
+  expect(failure).toBeUndefined();
   expect(said).toContain(
     "! warning: the next boot has changed, which cannot be checked: EIO: i/o error, read\n",
   );
@@ -74,13 +75,36 @@ test("a prepared soft reboot is cancelled when another deployment will boot next
     CHANGE,
     [RESET, () => rm(join(root, PREPARED))],
   ];
-  expect((await play(script, made, { isPrepared: true })).stuck).toBeUndefined();
+  expect((await play(script, made, { isPrepared: true })).failure).toBeUndefined();
 });
 
 test("one that stays prepared is the error in the end", async () => {
   const script = (): readonly ScriptLine[] => [CHANGE, [RESET, new BootcError("busy")]];
-  expect((await play(script, made, { isPrepared: true })).stuck).toMatchObject({
+  expect((await play(script, made, { isPrepared: true })).failure).toMatchObject({
     message: "the next boot has changed, but a soft reboot is still prepared",
     hint: "`ostree admin prepare-soft-reboot --reset` cancels it; again, it would change back",
   });
+});
+
+test("a list that has changed otherwise is an error of its own, after the soft reboot is cancelled", async () => {
+  for (const change of [CHANGE, FAILED]) {
+    const script = (root: string): readonly ScriptLine[] => [
+      change,
+      [RESET, () => rm(join(root, PREPARED))],
+    ];
+    const { isMade, failure } = await play(script, odd, { isPrepared: true });
+    expect(isMade).toBe(false);
+    expect(failure).toMatchObject({ message: "it has not changed", kind: "integrity" });
+    expect(failure?.cause).toBe(change[1]);
+  }
+});
+
+test("one that stays prepared is a warning then", async () => {
+  const script = (): readonly ScriptLine[] => [FAILED, [RESET, new BootcError("busy")]];
+  const { failure, said } = await play(script, odd, { isPrepared: true });
+  expect(failure?.message).toBe("it has not changed");
+  expect(said).toContain(
+    "! warning: a soft reboot is still prepared; " +
+      "`ostree admin prepare-soft-reboot --reset` cancels it: busy\n",
+  );
 });

@@ -6,62 +6,75 @@ import { cleanupContext } from "../../system/run.ts";
 import { cancelSoftReboot, cleanDeployments } from "./admin.ts";
 import { keepLoaderLink } from "./loader-link.ts";
 
+/** What has become of the list; `odd` if it has changed otherwise than was wanted. */
+export type ListState = "made" | "unchanged" | "odd";
+
 export interface ListChange {
   /** What `ostree admin` is told. */
   readonly words: readonly string[];
   /** What is the case when the change is made: `the next boot has changed`. */
   readonly outcome: string;
-  /** Whether it is made, and no other change. */
-  readonly isMade: (ctx: Context) => Promise<boolean>;
+  /** Looks at the list after the change. */
+  readonly judge: (ctx: Context) => Promise<ListState>;
   /** What another run would do, for whoever thinks that it helps: `a second deletion would not`. */
   readonly again: string;
-  /** Thrown when ostree says that it has made the change, and has not. */
-  readonly unmade: BootcError;
+  /** The error when ostree has not made the change, with what ostree itself failed with, if it did. */
+  readonly unmade: (cause: Error | undefined) => BootcError;
+}
+
+export interface Changed {
+  /** False if the list has changed otherwise than was wanted. */
+  readonly isMade: boolean;
+  /** What failed nevertheless, to be thrown once everybody has been told of the change. */
+  readonly failure: BootcError | undefined;
 }
 
 /**
- * Makes the change, and cancels a prepared soft reboot, which may lead elsewhere. Resolves to what failed
- * after the change, which is to be thrown once everybody has been told of it.
+ * Makes the change, and cancels a prepared soft reboot, which may lead elsewhere. Throws if nothing has
+ * changed.
  */
-export async function changeList(
-  ctx: Context,
-  change: ListChange,
-): Promise<BootcError | undefined> {
+export async function changeList(ctx: Context, change: ListChange): Promise<Changed> {
   await keepLoaderLink(ctx);
   const failure = await ctx
     .run("ostree", ["admin", ...change.words], { isQuiet: true })
     .then(() => undefined, toError);
   // Also after Ctrl-C, as everything that follows a change.
   const rest = cleanupContext(ctx);
-  if (!(await isMade(rest, change, failure))) throw failure ?? change.unmade;
-  const stuck = await cancelSoftReboot(rest).then(
-    () => undefined,
-    (cause: unknown) => softRebootError(change, cause),
-  );
+  const state = await judge(rest, change, failure);
+  if (state === "unchanged") throw failure ?? change.unmade(undefined);
+  const stuck = await cancelSoftReboot(rest).then(() => undefined, toError);
+  if (state === "odd") {
+    if (stuck !== undefined) {
+      rest.note(`warning: a soft reboot is still prepared; ${RESET}: ${explainError(stuck)}`);
+    }
+    return { isMade: false, failure: change.unmade(failure) };
+  }
   if (failure !== undefined && stuck === undefined && !ctx.signal.aborted) await cleanAgain(ctx);
-  return stuck;
+  return { isMade: true, failure: stuck && softRebootError(change, stuck) };
 }
 
 /** Where the list cannot be read, ostree is believed. */
-async function isMade(
+async function judge(
   ctx: Context,
   change: ListChange,
   failure: Error | undefined,
-): Promise<boolean> {
+): Promise<ListState> {
   try {
-    return await change.isMade(ctx);
+    return await change.judge(ctx);
   } catch (error) {
     if (failure !== undefined) throw failure;
     ctx.note(`warning: ${change.outcome}, which cannot be checked: ${explainError(error)}`);
-    return true;
+    return "made";
   }
 }
 
+const RESET = "`ostree admin prepare-soft-reboot --reset` cancels it";
+
 /** Without the reset, a reboot would go where the soft reboot was to go, so a warning is not enough. */
-function softRebootError({ outcome, again }: ListChange, cause: unknown): BootcError {
+function softRebootError({ outcome, again }: ListChange, cause: Error): BootcError {
   return new BootcError(`${outcome}, but a soft reboot is still prepared`, {
     cause,
-    hint: `\`ostree admin prepare-soft-reboot --reset\` cancels it; ${again}`,
+    hint: `${RESET}; ${again}`,
     isHintUrgent: true,
   });
 }

@@ -1,7 +1,7 @@
 // `ostree admin undeploy`: drops one deployment. It counts deployments, so their order is asked first.
 import { BootcError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
-import { changeList } from "./change-list.ts";
+import { type Changed, changeList } from "./change-list.ts";
 
 export interface NamedDeployment {
   readonly stateroot: string;
@@ -11,12 +11,9 @@ export interface NamedDeployment {
 
 /**
  * Drops a deployment that is not booted. Entries that we cannot read count for ostree, so only its own list
- * says which number a deployment has. Resolves to what failed after the deletion.
+ * says which number a deployment has.
  */
-export async function undeploy(
-  ctx: Context,
-  deployment: NamedDeployment,
-): Promise<BootcError | undefined> {
+export async function undeploy(ctx: Context, deployment: NamedDeployment): Promise<Changed> {
   const before = await readDeploymentOrder(ctx);
   const index = before.findIndex((it) => isSame(it, deployment));
   if (index < 0) throw new BootcError(`ostree does not list \`${deployment.name}\``);
@@ -24,15 +21,20 @@ export async function undeploy(
     words: ["undeploy", String(index)],
     outcome: `\`${deployment.name}\` is deleted`,
     again: "a second deletion would not, and might delete another deployment",
-    async isMade(rest) {
+    async judge(rest) {
       const after = await readDeploymentOrder(rest);
       const isLeft = (wanted: NamedDeployment) => after.some((it) => isSame(it, wanted));
-      return before.every((it) => isLeft(it) !== isSame(it, deployment));
+      const others = before.filter((it) => !isSame(it, deployment));
+      if (!others.every(isLeft)) return "odd";
+      return isLeft(deployment) ? "unchanged" : "made";
     },
-    unmade: new BootcError(`ostree did not delete \`${deployment.name}\` alone`, {
-      kind: "integrity",
-      hint: "`ostree admin status` shows what is left",
-    }),
+    unmade: (cause) =>
+      new BootcError(`ostree did not delete \`${deployment.name}\` alone`, {
+        kind: "integrity",
+        cause,
+        hint: "`ostree admin status` shows what is left",
+        isHintUrgent: true,
+      }),
   });
 }
 
