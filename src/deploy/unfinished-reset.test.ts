@@ -2,7 +2,9 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { machineOf } from "../testing/play-verb.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
+import { markStaging, readStagingMark } from "./staging-mark.ts";
 import { dropUnfinishedReset, markReset } from "./unfinished-reset.ts";
 
 test("what an interrupted reset has staged is in the error when it cannot be dropped", async () => {
@@ -19,3 +21,30 @@ test("what an interrupted reset has staged is in the error when it cannot be dro
   });
   expect(await readFile(join(root, "run/bootc/resetting"), "utf8")).toBe("anew\n");
 });
+
+test.each([true, false])(
+  "no image is left to announce once it is dropped (staged: %s)",
+  async (isStaged) => {
+    const { root, booted } = await machineOf("2025.2");
+    const file = join(root, "run/ostree/staged-deployment");
+    const name = /[0-9a-f]{64}\.0/.exec(await readFile(file, "latin1"))?.[0] ?? "";
+    if (!isStaged) await rm(file);
+    const list = `  default ${name} (staged)\n* default ${booted}\n`;
+    const { ctx, requireAllUsed } = scriptedContext(
+      root,
+      isStaged
+        ? [
+            ["? ostree admin status", list],
+            ["+ ostree admin undeploy 0", () => rm(file)],
+            ["? ostree admin status", `* default ${booted}\n`],
+          ]
+        : [],
+    );
+    await mkdir(join(root, "run/bootc"));
+    await markReset(ctx, "default");
+    await markStaging(ctx, { digest: "sha256:x", abandonedRefspec: undefined });
+    await dropUnfinishedReset(ctx);
+    requireAllUsed();
+    expect(await readStagingMark(ctx)).toBeUndefined();
+  },
+);

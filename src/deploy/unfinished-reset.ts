@@ -8,6 +8,7 @@ import { readStagedDeployment } from "../sysroot/staged.ts";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny, replaceFile } from "../system/files.ts";
 import { announceChange, withdrawReboot } from "./after-change.ts";
+import { unmarkStaging } from "./staging-mark.ts";
 
 /** Names the new stateroot. A reboot removes it, and what is staged as well. */
 const MARK = "run/bootc/resetting";
@@ -38,7 +39,9 @@ export async function dropUnfinishedReset(ctx: Context): Promise<void> {
 
 async function dropStagedIn(ctx: Context, stateroot: string): Promise<void> {
   const staged = await readStagedDeployment(ctx);
-  if (staged?.isLocked === true && staged.stateroot === stateroot) {
+  // It may have been killed while it dropped that itself.
+  if (staged === undefined) return await unmarkStaging(ctx);
+  if (staged.isLocked && staged.stateroot === stateroot) {
     ctx.note("Dropping what an interrupted `install reset` has staged");
     await dropStaged(ctx);
   }
@@ -47,6 +50,8 @@ async function dropStagedIn(ctx: Context, stateroot: string): Promise<void> {
 export async function dropStaged(ctx: Context): Promise<void> {
   const staged = await readStagedDeployment(ctx);
   const dropped = staged && (await undeploy(ctx, staged));
+  // Nothing is staged any more, so there is no image that the next run should complete and announce.
+  if (dropped?.isMade !== false) await unmarkStaging(ctx);
   await withdrawReboot(ctx);
   await announceChange(ctx);
   if (dropped?.failure !== undefined) throw dropped.failure;

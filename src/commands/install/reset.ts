@@ -9,7 +9,7 @@ import { type FreshStart, stageImage } from "../../deploy/stage-image.ts";
 import { completeStaged } from "../../deploy/staging.ts";
 import { whileMarked } from "../../deploy/staging-mark.ts";
 import { dropStaged, markReset, unmarkReset } from "../../deploy/unfinished-reset.ts";
-import { BootcError, describeError } from "../../errors.ts";
+import { BootcError, explainError } from "../../errors.ts";
 import type { Deployment } from "../../host/deployment.ts";
 import { parseKargs } from "../../host/kargs.ts";
 import type { OstreeReference } from "../../image/reference.ts";
@@ -201,7 +201,7 @@ async function completeOrDrop(ctx: Context): Promise<void> {
     await releaseStaged(ctx);
   } catch (error) {
     await dropStaged(cleanupContext(ctx)).catch((failure) => {
-      ctx.note(`warning: what was staged is still there: ${describeError(failure).message}`);
+      ctx.note(`warning: dropping what was staged: ${explainError(failure)}`);
     });
     throw error;
   }
