@@ -42,7 +42,7 @@ describe("describeError", () => {
     { code: "EDQUOT", status: 8, hint: "raise the quota or make room, and run this again" },
     { code: "EROFS", status: 1, hint: expect.stringContaining("that file system is read-only") },
     { code: "EIO", status: 1, hint: expect.stringContaining("the disk has failed") },
-    { code: "EACCES", status: 1, hint: expect.stringContaining("run it as root") },
+    { code: "EACCES", status: 1, hint: expect.stringContaining("`ausearch -m avc` may show") },
     { code: "ENOENT", status: 1, hint: null },
   ])("says what to do about $code", async ({ code, status, hint }) => {
     const failure = Object.assign(new Error(`${code}: it failed`), { code });
@@ -80,16 +80,27 @@ describe("describeError", () => {
   });
 
   test.each([
-    "error: fsetxattr: Structure needs cleaning",
-    "error: Opening dir: openat(var): Bad message",
-    "cp: cannot open 'a': Bad message",
-  ])("knows a damaged file system by the words of a program, and what repairs it: %s", (said) => {
-    expect(diskFailure(said)).toEqual({
-      kind: "failed",
-      hint: expect.stringMatching(
+    ["error: fsetxattr: Structure needs cleaning", "that file system is damaged; "],
+    ["error: Opening dir: openat(var): Bad message", "its file system may be damaged; "],
+    ["cp: cannot open 'a': Bad message", "its file system may be damaged; "],
+    ["Failed to read credential: Bad message", "a file is malformed, or "],
+  ])(
+    "knows a damaged file system by the words of a program, and what repairs it: %s",
+    (said, what) => {
+      const failure = diskFailure(said);
+      expect(failure?.kind).toBe("failed");
+      expect(failure?.hint).toContain(what);
+      expect(failure?.hint).toMatch(
         /ext4 with `e2fsck`, XFS with `xfs_repair`, btrfs with `btrfs check`/,
-      ),
-    });
+      );
+    },
+  );
+
+  test("tells nobody to be root who is", () => {
+    const error = Object.assign(new Error("EACCES: permission denied"), { code: "EACCES" });
+    const hintFor = (isRoot: boolean) => describeError(error, { isRoot }).hint;
+    expect(hintFor(true)).not.toContain("run it as root");
+    expect(hintFor(false)).toMatch(/; run it as root$/);
   });
 
   test("a message that is bad for another reason is not a damaged file system", () => {

@@ -67,6 +67,8 @@ interface DiskFailure {
   readonly hint: string;
 }
 
+const REPAIR = "ext4 with `e2fsck`, XFS with `xfs_repair`, btrfs with `btrfs check`";
+
 /** How a file system refuses writes: the error's name, and what programs call it. */
 const DISK_FAILURES: readonly (DiskFailure & { readonly pattern: RegExp })[] = [
   {
@@ -90,11 +92,17 @@ const DISK_FAILURES: readonly (DiskFailure & { readonly pattern: RegExp })[] = [
     hint: "the disk has failed or been removed; `dmesg` may say more",
   },
   {
-    pattern: /\bEUCLEAN\b|\bEBADMSG\b|structure needs cleaning|\bbad message$/i,
+    pattern: /\bEUCLEAN\b|\bEBADMSG\b|structure needs cleaning/i,
+    kind: "failed",
+    hint: `that file system is damaged; repair it from a rescue system: ${REPAIR}; \`dmesg\` may say more`,
+  },
+  {
+    // Programs of systemd also say so of a file with the wrong content.
+    pattern: /\bbad message$/i,
     kind: "failed",
     hint:
-      "that file system is damaged; repair it from a rescue system: ext4 with `e2fsck`, " +
-      "XFS with `xfs_repair`, btrfs with `btrfs check`; `dmesg` may say more",
+      "a file is malformed, or its file system may be damaged; if `dmesg` says that it is, " +
+      `repair it from a rescue system: ${REPAIR}`,
   },
 ];
 
@@ -104,11 +112,18 @@ export function diskFailure(text: string): DiskFailure | undefined {
   return known && { kind: known.kind, hint: known.hint };
 }
 
+/** Who reads a hint. */
+export interface Reader {
+  readonly isRoot: boolean;
+}
+
 /** What to do about an error's name, whatever the system was asked for. */
-function hintOfErrno(code: string | undefined): string | undefined {
+function hintOfErrno(code: string | undefined, { isRoot }: Reader): string | undefined {
   if (code === undefined) return undefined;
   if (code === "EACCES") {
-    return "permissions or an SELinux policy forbid it; run it as root, or ask `ausearch -m avc`";
+    return isRoot
+      ? "an SELinux policy or the file system forbids it; `ausearch -m avc` may show what was denied"
+      : "permissions or an SELinux policy forbid it; run it as root";
   }
   return diskFailure(code)?.hint;
 }
@@ -147,12 +162,12 @@ export interface ErrorDescription {
 }
 
 /** An error as data: `--json` prints it, and the text form is built from it. */
-export function describeError(error: unknown): ErrorDescription {
+export function describeError(error: unknown, reader: Reader = { isRoot: true }): ErrorDescription {
   const chain = causeChain(error);
   const [message = "unknown error", ...causes] = chain.map(messageOf);
   const hinting = chain.filter((it) => it instanceof BootcError).filter((it) => it.hint);
   const hinted = hinting.find((it) => it.isHintUrgent) ?? hinting.at(-1);
-  const hint = hinted?.hint ?? hintOfErrno(errnoOf(chain.at(-1)));
+  const hint = hinted?.hint ?? hintOfErrno(errnoOf(chain.at(-1)), reader);
   return { kind: kindOf(error), message, causes, hint: hint ?? null };
 }
 

@@ -46,6 +46,15 @@ test("with --json it is one object", () => {
   });
 });
 
+test.each([
+  [0, "`ausearch -m avc` may show what was denied"],
+  [1000, "run it as root"],
+])("the hint about a refusal is for who reads it (uid %d)", (uid, hint) => {
+  vi.spyOn(process as { geteuid(): number }, "geteuid").mockReturnValue(uid);
+  const error = Object.assign(new Error("EACCES: permission denied"), { code: "EACCES" });
+  expect(print(error)).toMatch(new RegExp(`\\nhint: .*; ${hint}\\n$`));
+});
+
 test("what a registry or an image wrote does not command the terminal", () => {
   const hostile = "\u001b[2J\u009b1mgone\r";
   const shown = "\\u001b[2J\\u009b1mgone\\u000d";

@@ -11,7 +11,7 @@ export interface ErrorForm {
 }
 
 export function printError(error: unknown, { program, isJson }: Readonly<ErrorForm>): void {
-  const description = describeError(error);
+  const description = describeError(error, { isRoot: process.geteuid?.() === 0 });
   if (isJson) {
     process.stderr.write(`${printableLines(JSON.stringify({ error: description }))}\n`);
     return;
