@@ -117,8 +117,33 @@ test("the base of two deployments is kept once, that of none no longer", async (
   setRef(`${BASES}/0`, old);
   setRef("ostree/0/1/0", addCommit({ "bootc.derived": base }));
   setRef("ostree/1/1/0", addCommit({ "bootc.derived": base, other: "x" }));
-  await clean([create(0, base), remove(blobRef(digest("a")))]);
+  await clean([create(1, base), remove(`${BASES}/0`), remove(blobRef(digest("a")))]);
   expect(await listRefs(repo, BLOB_PREFIX)).toEqual([blobRef(digest("c"))]);
+});
+
+test("a base keeps its ref whatever the order of deployments, also while that of another is made", async () => {
+  const [old, kept, late] = ["a", "c", "d"].map((it) => addImage(digest(it))) as [
+    string,
+    string,
+    string,
+  ];
+  setRef(`${BASES}/0`, old);
+  setRef(`${BASES}/1`, kept);
+  setRef("ostree/0/1/0", addCommit({ "bootc.derived": kept }));
+  setRef("ostree/0/1/1", addCommit({ "bootc.derived": old }));
+  await clean([remove(blobRef(digest("d")))]);
+  setRef(blobRef(digest("d")), "b".repeat(64));
+  setRef("ostree/0/1/1", addCommit({ "bootc.derived": late }));
+  await clean([create(2, late), remove(`${BASES}/0`), remove(blobRef(digest("a")))]);
+  expect(await listRefs(repo, BASES)).toEqual([`${BASES}/1`, `${BASES}/2`]);
+});
+
+test("a base that the repository has lost gets no ref, and loses the one it has", async () => {
+  const lost = "f".repeat(64);
+  setRef("ostree/0/1/0", addCommit({ "bootc.derived": lost }));
+  await clean([]);
+  setRef(`${BASES}/0`, lost);
+  await clean([remove(`${BASES}/0`)]);
 });
 
 test("a base that no deployment has any more loses its ref", async () => {
@@ -138,7 +163,7 @@ test("a deployment that has lost its ref gets another, which keeps its layers", 
   expect(await listRefs(repo, BLOB_PREFIX)).toHaveLength(2);
   // ostree makes the refs of all deployments when it changes one.
   for (const [i, it] of [lost, derived].entries()) setRef(`ostree/0/1/${i}`, it);
-  await clean([create(0, base), remove(`${BASES}/1`, `${BASES}/2`)]);
+  await clean([remove(`${BASES}/1`, `${BASES}/2`)]);
 });
 
 test("what interrupted pulls left goes as well", async () => {

@@ -18,17 +18,33 @@ export async function protectDeployed(ctx: Context, repo: string): Promise<void>
   const named = await readCommits(repo, await listDeploymentRefs(repo));
   const lost = await findLost(repo, new Set(named));
   const wanted = [...new Set([...(await readBases(repo, [...named, ...lost])), ...lost])];
-  const present = await listRefs(repo, BOOTC_BASES);
-  if ((await readCommits(repo, present)).join() === wanted.join()) return;
-  const refs = wanted.map((commit, i) => ({ ref: `${BOOTC_BASES}/${i}`, commit }));
-  // The needless ones go last, and so a run that is killed in between leaves too many refs, not too few.
-  for (const it of refs) await createRef(ctx, repo, it);
-  const isWanted = (name: string) => refs.some(({ ref }) => ref === name);
+  const names = await listRefs(repo, BOOTC_BASES);
+  const kept = new Map<string, string>();
+  for (const ref of names) {
+    const commit = await readRef(repo, ref);
+    if (commit !== undefined && wanted.includes(commit) && !kept.has(commit)) kept.set(commit, ref);
+  }
+  // No ref is given to another commit, and the needless ones go last, so that a run that is killed in between
+  // leaves too many refs, not too few.
+  const missing = wanted.filter((it) => !kept.has(it));
+  const taken = new Set(names);
+  for (const commit of missing) {
+    const ref = nameFree(taken);
+    taken.add(ref);
+    await createRef(ctx, repo, { ref, commit });
+  }
+  const needed = new Set(kept.values());
   await deleteRefs(
     ctx,
     repo,
-    present.filter((it) => !isWanted(it)),
+    names.filter((it) => !needed.has(it)),
   );
+}
+
+function nameFree(taken: ReadonlySet<string>): string {
+  let number = 0;
+  while (taken.has(`${BOOTC_BASES}/${number}`)) number += 1;
+  return `${BOOTC_BASES}/${number}`;
 }
 
 async function readCommits(repo: string, refs: readonly string[]): Promise<readonly string[]> {
@@ -41,14 +57,24 @@ async function findLost(repo: string, named: ReadonlySet<string>): Promise<reado
   const sysroot = /^(.*)\/ostree\/repo$/.exec(resolve(repo))?.[1];
   if (sysroot === undefined) return [];
   const deployed = (await listDeploymentsOnDisk(sysroot || "/")).map((it) => it.commit);
-  const lost = [...new Set(deployed)].filter((it) => !named.has(it));
-  const objects = await Promise.all(lost.map((it) => readCommit(repo, it)));
-  return lost.filter((_, i) => objects[i] !== undefined);
+  return await filterStored(
+    repo,
+    [...new Set(deployed)].filter((it) => !named.has(it)),
+  );
 }
 
-/** Commits made locally on top of an image name it in `bootc.derived`. */
+/** Those of the commits that the repository has. A ref to any other would make the next clean-up fail. */
+async function filterStored(repo: string, commits: readonly string[]): Promise<readonly string[]> {
+  const objects = await Promise.all(commits.map((it) => readCommit(repo, it)));
+  return commits.filter((_, i) => objects[i] !== undefined);
+}
+
+/** Commits made locally on top of an image, which may be lost, name it in `bootc.derived`. */
 async function readBases(repo: string, commits: readonly string[]): Promise<readonly string[]> {
   const objects = await Promise.all(commits.map((it) => requireCommit(repo, it)));
   const bases = objects.map(({ metadata }) => textMetadata(metadata, "bootc.derived"));
-  return bases.filter((it) => it !== undefined);
+  return await filterStored(
+    repo,
+    bases.filter((it) => it !== undefined),
+  );
 }
