@@ -131,9 +131,8 @@ describe.skipIf(missing).each(simulatedOstrees)("install reset on ostree $versio
   });
 
   // Older versions are not told to unlock: their file goes.
-  test.skipIf(version.version.startsWith("2022."))(
-    "what cannot be unlocked leaves neither a deployment nor a mark",
-    () => {
+  if (!version.version.startsWith("2022.")) {
+    test("what cannot be unlocked leaves neither a deployment nor a mark", () => {
       start({});
       const failing =
         "#!/bin/sh\nPATH=$(echo $PATH | sed s,/run/failing:,,)\n" +
@@ -145,8 +144,8 @@ describe.skipIf(missing).each(simulatedOstrees)("install reset on ostree $versio
       expect([status, stderr]).toEqual([1, expect.stringContaining("--unlock")]);
       expect(isThere("ostree/staged-deployment")).toBe(false);
       expect(isThere("bootc/staging")).toBe(false);
-    },
-  );
+    });
+  }
 
   test("when nobody can be told of it, the next upgrade does", async () => {
     const digest = await startFromRegistry();
