@@ -113,7 +113,7 @@ describe.skipIf(missing)(`packages${missing ? ` (${missing})` : ""}`, () => {
     const sizes = lines(rpm("-qp", "--qf", "[%{FILENAMES} %{FILESIZES}\n]", binary));
     const executable = sizes.find((it) => it.startsWith("/usr/bin/bootc "))?.split(" ")[1];
     expect(statSync(binary).size).toBeLessThanOrEqual(32_000_000);
-    expect(Number(executable)).toBeLessThanOrEqual(122_000_000);
+    expect(Number(executable)).toBeLessThanOrEqual(123_000_000);
     expect(rpm("-qp", "--qf", "%{PAYLOADCOMPRESSOR} %{PAYLOADFLAGS}", binary)).toBe("zstd 19");
   });
 
