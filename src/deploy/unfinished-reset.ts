@@ -50,7 +50,7 @@ async function dropStagedIn(ctx: Context, stateroot: string): Promise<void> {
 export async function dropStaged(ctx: Context): Promise<void> {
   const staged = await readStagedDeployment(ctx);
   const dropped = staged && (await undeploy(ctx, staged));
-  // Nothing is staged any more, so there is no image that the next run should complete and announce.
+  // The next run must not complete and announce an image that has just been dropped.
   if (dropped?.isMade !== false) await unmarkStaging(ctx);
   await withdrawReboot(ctx);
   await announceChange(ctx);

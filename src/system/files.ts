@@ -86,7 +86,7 @@ function throwUnlessDirectory(path: string): (error: unknown) => void {
   };
 }
 
-/** The names in a directory, sorted; none when there is no directory. Synchronous as `exists` is. */
+/** The names in a directory, sorted; none if it is missing. Reads synchronously, as `exists` does. */
 export async function readNamesIfAny(path: string): Promise<readonly string[]> {
   try {
     return readdirSync(path).sort();

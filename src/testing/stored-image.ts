@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
 import { formatImageReference, type ImageReference } from "../image/reference.ts";
-import { EMPTY_TREE, formatCommit, objectPath, sha256 } from "../ostree/objects.ts";
+import { objectPath, sha256 } from "../ostree/objects.ts";
 import { blobRef, imageRef } from "../ostree/ref-names.ts";
 import { IMAGE_KEYS } from "../repository/image-commit.ts";
-import { EMPTY_COMMIT, EMPTY_COMMIT_FILES } from "./empty-commit.ts";
+import { EMPTY_COMMIT, EMPTY_COMMIT_FILES, formatEmptyCommit } from "./empty-commit.ts";
 
 export interface FileRepository {
   readonly repo: string;
@@ -52,19 +52,10 @@ export async function makeFileRepository(): Promise<FileRepository> {
 }
 
 function mergeCommit({ manifestDigest, manifest, config }: ImageTexts): Buffer {
-  const text = (key: string, value: string) => [key, { type: "s", value }] as const;
-  return formatCommit({
-    metadata: [
-      text(IMAGE_KEYS.config, config),
-      text(IMAGE_KEYS.manifest, manifest),
-      text(IMAGE_KEYS.manifestDigest, manifestDigest),
-    ],
-    parent: undefined,
-    subject: "",
-    body: "",
-    timestampEpoch: 0,
-    rootTree: EMPTY_TREE,
-    rootMeta: "0".repeat(64),
+  return formatEmptyCommit({
+    [IMAGE_KEYS.config]: config,
+    [IMAGE_KEYS.manifest]: manifest,
+    [IMAGE_KEYS.manifestDigest]: manifestDigest,
   });
 }
 

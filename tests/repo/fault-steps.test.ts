@@ -79,7 +79,7 @@ test.skipIf(loopReason !== undefined).each([
   // The kernel has lost the path by then.
   { who: "a mount namespace", program: ["unshare", "--mount", ...ATTACH] },
 ])(
-  `clean-up detaches the loop devices that $who left in a folder${inWords(loopReason)}`,
+  `clean-up detaches loop devices whose files are in a folder that $who left${inWords(loopReason)}`,
   async ({ program: [program = "", ...words] }) => {
     const dir = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "bootc-loop-"));
     let device: string | undefined;

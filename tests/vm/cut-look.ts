@@ -85,7 +85,7 @@ async function fsck(root: string): Promise<readonly string[]> {
 /** A kernel that is torn, or that of another deployment, does not wait until its entry is booted. */
 async function checkEntries(root: string, boot: string): Promise<readonly string[]> {
   const entries = await readBootEntries(boot);
-  if (entries.length === 0) return ["there is no boot entry"];
+  if (entries.length === 0) return ["the boot loader has no entries"];
   const problems = await Promise.all(entries.map((it) => checkEntry(it, { root, boot })));
   return problems.flat();
 }

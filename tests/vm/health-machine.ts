@@ -33,6 +33,12 @@ export interface TriedMachine {
   readonly consoles: string[];
 }
 
+/** The machine, if the installation before all tests has succeeded. */
+export function requireInstalled(tried: TriedMachine | undefined): TriedMachine {
+  if (tried === undefined) throw new Error("the machine was not installed");
+  return tried;
+}
+
 /** Installs `os:latest` with its own GRUB. */
 export async function installGrub(lab: Lab, path: string, kargs: readonly string[]): Promise<Disk> {
   await newDiskFile(path, 6);

@@ -16,6 +16,7 @@ import {
   expectProved,
   installGrub,
   readBack,
+  requireInstalled,
   startUntilOn,
   type TriedMachine,
   UNATTENDED,
@@ -33,10 +34,7 @@ const JOURNAL = join(import.meta.dirname, "../../target/tests/vm-health.jsonl");
 describe.skipIf(missing !== undefined)(`broken images${why}`, () => {
   let lab: Lab | undefined;
   let tried: TriedMachine | undefined;
-  const needTried = () => {
-    if (tried === undefined) throw new Error("there is no machine");
-    return tried;
-  };
+  const needTried = () => requireInstalled(tried);
 
   beforeAll(async () => {
     lab = await openLab("health", { slot: 4 });

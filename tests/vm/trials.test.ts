@@ -11,6 +11,7 @@ import {
   expectBack,
   expectProved,
   installGrub,
+  requireInstalled,
   startUntilOn,
   type TriedMachine,
   UNATTENDED,
@@ -120,10 +121,7 @@ for (const kind of kinds) {
 function testKind(kind: Kind): void {
   let lab: Lab | undefined;
   let tried: TriedMachine | undefined;
-  const needTried = () => {
-    if (tried === undefined) throw new Error("there is no machine");
-    return tried;
-  };
+  const needTried = () => requireInstalled(tried);
 
   beforeAll(async () => {
     lab = await openLab(`trials-${kind.name}`, { slot: 6, ...kind.lab });
@@ -197,7 +195,7 @@ async function installWithCounter(lab: Lab) {
 /** A running system installs it, because this machine may have no FAT. */
 async function installWithSystemdBoot(lab: Lab) {
   const [cell] = chosenCells("systemd-ext4");
-  if (cell === undefined) throw new Error("there is no cell with systemd-boot");
+  if (cell === undefined) throw new Error("the cell systemd-ext4 is missing");
   const target = targetOf(cell);
   await target.install(lab);
   const describeCut = await target.describe(lab);

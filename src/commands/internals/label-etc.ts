@@ -22,8 +22,8 @@ export async function labelEtcAtShutdown(
 
 async function labelBeforeMerge(ctx: Context): Promise<void> {
   // Most shutdowns merge nothing that needs labels, and should not wait for a second start.
-  if ((await findEtcMerge(ctx)) === undefined) return;
-  await prepareForWrite(ctx);
   const merge = await findEtcMerge(ctx);
-  if (merge !== undefined) await labelMergedEtc(ctx, merge);
+  if (merge === undefined) return;
+  await prepareForWrite(ctx);
+  await labelMergedEtc(ctx, merge);
 }

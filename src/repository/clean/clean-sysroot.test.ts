@@ -13,8 +13,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openLibc } from "../../native/libc.ts";
-import { type Commit, EMPTY_TREE, formatCommit, objectPath, sha256 } from "../../ostree/objects.ts";
+import { objectPath, sha256 } from "../../ostree/objects.ts";
 import { BLOB_PREFIX, blobRef } from "../../ostree/ref-names.ts";
+import { formatEmptyCommit } from "../../testing/empty-commit.ts";
 import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
 import { listRefs } from "../files.ts";
 import { IMAGE_KEYS } from "../image-commit.ts";
@@ -41,16 +42,7 @@ function setRef(ref: string, commit: string): void {
 }
 
 function addCommit(metadata: Readonly<Record<string, string>>): string {
-  const commit: Commit = {
-    metadata: Object.entries(metadata).map(([key, value]) => [key, { type: "s", value }] as const),
-    parent: undefined,
-    subject: "",
-    body: "",
-    timestampEpoch: 0,
-    rootTree: EMPTY_TREE,
-    rootMeta: "0".repeat(64),
-  };
-  const bytes = formatCommit(commit);
+  const bytes = formatEmptyCommit(metadata);
   write(objectPath(sha256(bytes), "commit"), bytes);
   return sha256(bytes);
 }
