@@ -23,7 +23,7 @@ const TOP = resolve(import.meta.dirname, "../..");
 const NODE = process.execPath;
 const VERSION = "9.8.7~rc.6";
 /** 10^6 bytes; the runtime has 116 of them, and the program is in it twice (see jitless.test.ts). */
-const MEGABYTES_MAX = 122;
+const MEGABYTES_MAX = 123;
 
 interface Ran {
   readonly status: number | null;
