@@ -12,7 +12,6 @@ import {
 } from "../image/reference.ts";
 import { cancelEarlierSoftReboot } from "../programs/ostree/admin.ts";
 import { type ProgressDisplay, showProgress } from "../progress/show.ts";
-import { removeKilledRuns } from "../pull/leftovers.ts";
 import {
   closePlan,
   describePlan,
@@ -23,6 +22,7 @@ import {
 } from "../pull/plan/plan.ts";
 import { pullImage } from "../pull/pull.ts";
 import type { PulledImage, PullRequest } from "../pull/request.ts";
+import { removeKilledRuns } from "../repository/clean/leftovers.ts";
 import { withProtection } from "../repository/clean/protection.ts";
 import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";

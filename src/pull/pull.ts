@@ -1,7 +1,8 @@
 // Pulling an image: plan, fetch, import, merge, commit. One writer of a repository at a time.
+
+import { removeLeftovers } from "../repository/clean/leftovers.ts";
 import { listDeploymentRefs, readRef } from "../repository/files.ts";
 import type { Context } from "../system/context.ts";
-import { removeLeftovers } from "./leftovers.ts";
 import { asWriter } from "./lock.ts";
 import { type PullPlan, planAgain, type UnchangedPlan } from "./plan/plan.ts";
 import { type PulledImage, type PullOptions, unchangedImage } from "./request.ts";
@@ -19,7 +20,7 @@ export async function pullImage(
 ): Promise<PulledImage> {
   if (planned.kind !== "fetch") {
     await requireVouched(ctx, planned);
-    await removeLeftovers(ctx, planned);
+    if (planned.hasLeftovers) await removeLeftovers(ctx, planned.request.repo, planned);
   }
   if (planned.kind === "unchanged" && (await isSafe(planned, options))) {
     return unchangedImage(planned.stored);

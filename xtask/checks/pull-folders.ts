@@ -30,6 +30,7 @@ export const PULL_FOLDERS: Readonly<Record<string, Folder>> = {
       "src/pull/fetch/retry.ts",
       "src/pull/request.ts",
       "src/repository",
+      "src/repository/clean",
       ...SYSTEM,
     ],
   },

@@ -12,6 +12,7 @@ import { canonicalizeReference, parseRegistryName } from "../../image/registry-n
 import type { OpenedImage } from "../../programs/skopeo/proxy.ts";
 import type { SkopeoSource } from "../../programs/skopeo/skopeo.ts";
 import type { WantedBlob } from "../../repository/cache.ts";
+import { hasLeftovers, type WholeImage } from "../../repository/clean/leftovers.ts";
 import { requireRepository } from "../../repository/files.ts";
 import { type CachedUpdate, writeCachedUpdate } from "../../repository/image-commit.ts";
 import {
@@ -57,16 +58,19 @@ interface Planned extends PullTarget {
   readonly layers: readonly PlannedLayer[];
 }
 
+interface StoredWhole extends WholeImage {
+  /** A run that was killed has left something, which the pull removes. */
+  readonly hasLeftovers: boolean;
+}
+
 /** The repository has the image: the same manifest, or another with the same configuration. */
-export interface UnchangedPlan extends Planned {
+export interface UnchangedPlan extends Planned, StoredWhole {
   readonly kind: "unchanged";
-  readonly stored: StoredImage;
 }
 
 /** The repository has the image, but a policy has to accept it again. */
-export interface JudgeAgainPlan extends Planned {
+export interface JudgeAgainPlan extends Planned, StoredWhole {
   readonly kind: "judge-again";
-  readonly stored: StoredImage;
 }
 
 /** The offered image has to be stored, and its missing layers fetched. */
@@ -91,31 +95,32 @@ export async function planPull(ctx: Context, request: PullRequest): Promise<Pull
   // The registry's answer takes longer than everything else here, so it is asked first.
   const started = pinned === undefined ? startLook(ctx, target) : undefined;
   await started?.begun;
-  const { stored, layers } = await readStored(target).catch(async (error: unknown) => {
+  const whole = await readStored(target).catch(async (error: unknown) => {
     (await started?.look.catch(() => undefined))?.opened?.close();
     throw error;
   });
+  const stored = whole?.stored;
   if (stored !== undefined && stored.manifestDigest === pinned) {
-    return await planOffered(target, stored, stored);
+    return await planOffered({ ...target, whole }, stored, stored);
   }
   const { look: looking } = started ?? startLook(ctx, target);
   const look = await looking;
   if (look.opened === undefined) {
     const offered = await readOffered(ctx, target, { stored, failure: look.failure });
-    return await planOffered(target, stored, offered);
+    return await planOffered({ ...target, whole }, stored, offered);
   }
-  return await planLook(ctx, { ...target, storedLayers: layers }, { stored, look });
+  return await planLook(ctx, { ...target, whole }, { stored, look });
 }
 
-interface Stored {
-  readonly stored: StoredImage | undefined;
-  readonly layers?: readonly PlannedLayer[];
+/** The stored image, with what a plan to leave it as it is says about it. */
+async function readStored({ request, image }: PullTarget): Promise<StoredWhole | undefined> {
+  const stored = await readWholeImage(request.repo, image);
+  return stored && (await readWhole(request.repo, stored));
 }
 
-/** The stored image, with what a plan to leave it as it is says about its layers. */
-async function readStored({ request: { repo }, image }: PullTarget): Promise<Stored> {
-  const stored = await readWholeImage(repo, image);
-  return stored === undefined ? { stored } : { stored, layers: await findLayersOf(repo, stored) };
+async function readWhole(repo: string, stored: StoredImage): Promise<StoredWhole> {
+  const layers = await findLayersOf(repo, stored);
+  return { stored, layers, hasLeftovers: await hasLeftovers(repo, layers) };
 }
 
 interface StartedLook {
@@ -134,7 +139,7 @@ function startLook(ctx: Context, { request, source }: PullTarget): StartedLook {
 }
 
 interface LookTarget extends PullTarget {
-  readonly storedLayers?: readonly PlannedLayer[] | undefined;
+  readonly whole?: StoredWhole | undefined;
 }
 
 /** The plan for an image that a proxy holds open, which is kept so for a fetch and else closed. */
@@ -224,7 +229,7 @@ function pinnedDigest(image: ImageReference): string | undefined {
 }
 
 async function planOffered(
-  { request, image, source, opened, storedLayers }: LookTarget,
+  { request, image, source, opened, whole }: LookTarget,
   stored: StoredImage | undefined,
   offered: ImageContent,
 ): Promise<PullPlan> {
@@ -232,9 +237,9 @@ async function planOffered(
   if (stored === undefined || kind === "fetch") {
     return await planNew({ request, image, source, opened, stored }, offered);
   }
-  const layers = storedLayers ?? (await findLayersOf(request.repo, stored));
-  requireVerifiable(request.reference, layers);
-  return { kind, request, image, source, stored, offered, layers };
+  const found = whole ?? (await readWhole(request.repo, stored));
+  requireVerifiable(request.reference, found.layers);
+  return { kind, request, image, source, offered, ...found };
 }
 
 /** A stored image is judged again because it may have been stored under another policy, or none. */

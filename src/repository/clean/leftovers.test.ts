@@ -1,16 +1,16 @@
 import { access, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { BootcError } from "../errors.ts";
-import { PROTECTIVE_PREFIX, pendingRef } from "../ostree/ref-names.ts";
-import { listUnnamedImageRefs } from "../repository/clean/unnamed-files.ts";
-import { readRef } from "../repository/files.ts";
-import type { Context } from "../system/context.ts";
-import { emptyLayer, type FakePull, makeFakePull } from "../testing/fake-pull.ts";
-import { makeImage } from "../testing/stored-image.ts";
-import { removeKilledRuns, removeLeftovers } from "./leftovers.ts";
-import { type JudgeAgainPlan, planPull, type UnchangedPlan } from "./plan/plan.ts";
-import { pullImage } from "./pull.ts";
+import { BootcError } from "../../errors.ts";
+import { PROTECTIVE_PREFIX, pendingRef } from "../../ostree/ref-names.ts";
+import { planPull } from "../../pull/plan/plan.ts";
+import { pullImage } from "../../pull/pull.ts";
+import type { Context } from "../../system/context.ts";
+import { emptyLayer, type FakePull, makeFakePull } from "../../testing/fake-pull.ts";
+import { makeImage } from "../../testing/stored-image.ts";
+import { readRef } from "../files.ts";
+import { removeKilledRuns } from "./leftovers.ts";
+import { listUnnamedImageRefs } from "./unnamed-files.ts";
 
 const OS = { transport: "registry", name: "quay.io/example/os:latest" } as const;
 const [A, FOREIGN] = [emptyLayer(0), emptyLayer(9)];
@@ -20,16 +20,17 @@ async function planned({ ctx, repo }: FakePull) {
   return await planPull(ctx, { repo, reference, requiresBootable: false });
 }
 
-/** A repository with an image that is whole, and a plan that finds it so. */
+/** A repository with an image that is whole, and a pull that finds it so and cleans up. */
 async function makeBed() {
   const bed = await makeFakePull();
   bed.serve(makeImage([A]));
   const { commit } = await pullImage(bed.ctx, await planned(bed));
-  const plan = await planned(bed);
-  if (plan.kind === "fetch") throw new Error("the image is not whole");
   bed.commands.length = 0;
-  const clean = (over: Partial<Context> = {}, of: UnchangedPlan | JudgeAgainPlan = plan) =>
-    removeLeftovers({ ...bed.ctx, ...over }, of);
+  const clean = async (over: Partial<Context> = {}) => {
+    const plan = await planned(bed);
+    bed.commands.length = 0;
+    return await pullImage({ ...bed.ctx, ...over }, plan);
+  };
   return { ...bed, commit, clean };
 }
 
