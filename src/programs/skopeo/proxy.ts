@@ -32,10 +32,10 @@ export interface ProxyBlob {
 
 /** An image that a proxy holds open. It does not keep our process from ending, and ends with it. */
 export interface OpenedImage {
-  /** The manifest for this machine, an index resolved, in the form of OCI. */
-  readonly manifest: string;
-  /** Of the manifest as it is served; that of `manifest` unless it was converted. */
+  /** Of the manifest for this machine, an index resolved, as it is served. */
   readonly manifestDigest: string;
+  /** That manifest in the form of OCI, so its own digest may be another one. */
+  readManifest(): Promise<string>;
   /** A small blob. skopeo verifies its digest. */
   read(blob: ProxyBlob): Promise<Buffer>;
   /** Writes a blob to the new file `path`. skopeo verifies its digest; the file is there before that. */
@@ -210,11 +210,22 @@ async function begin(ctx: Context, proxy: Proxy): Promise<boolean> {
 async function openIn(proxy: Proxy, { image }: SkopeoSource): Promise<OpenedImage> {
   const { value: id } = await proxy.ask("OpenImage", [formatSkopeoName(image)]);
   const answer = await proxy.ask("GetManifest", [id]);
+  const manifestPipe = requirePipe(answer);
+  let manifest: Promise<Buffer> | undefined;
+  let isClosed = false;
+  const close = () => {
+    if (manifest === undefined && !isClosed) closeSync(manifestPipe);
+    isClosed = true;
+    proxy.close();
+  };
   const getBlob = ({ digest, sizeBytes }: ProxyBlob) =>
     proxy.ask("GetBlob", [id, digest, sizeBytes]);
   return {
-    manifest: (await readPipe(proxy, answer)).toString("utf8"),
     manifestDigest: requireString(answer.value, ANSWER, "value"),
+    async readManifest() {
+      manifest ??= readPipe(proxy, answer);
+      return (await manifest).toString("utf8");
+    },
     read: async (blob) => await readPipe(proxy, await getBlob(blob)),
     async download(blob, path, signal) {
       const end = () => proxy.close();
@@ -228,7 +239,7 @@ async function openIn(proxy: Proxy, { image }: SkopeoSource): Promise<OpenedImag
         signal.removeEventListener("abort", end);
       }
     },
-    close: proxy.close,
+    close,
   };
 }
 
@@ -248,7 +259,12 @@ async function together<T>(reading: Promise<T>, finishing: Promise<unknown>): Pr
   return read.value;
 }
 
-function openPipe({ pipeId, descriptor }: Answer) {
+function openPipe(answer: Answer) {
+  const fd = requirePipe(answer);
+  return { pipeId: answer.pipeId, pipe: new Socket({ fd, readable: true, writable: false }) };
+}
+
+function requirePipe({ descriptor }: Answer): number {
   if (descriptor === undefined) throw malformed(ANSWER, "it brings no pipe");
-  return { pipeId, pipe: new Socket({ fd: descriptor, readable: true, writable: false }) };
+  return descriptor;
 }

@@ -214,7 +214,8 @@ test("a manifest that was copied under another name is refused", async () => {
 function openedImage(download: OpenedImage["download"]) {
   const close = vi.fn();
   const read = () => Promise.reject(new Error("nothing is read"));
-  return { manifest: "{}", manifestDigest: digestOf("{}"), read, download, close };
+  const readManifest = () => Promise.resolve("{}");
+  return { readManifest, manifestDigest: digestOf("{}"), read, download, close };
 }
 
 test("a layer comes through the proxy that holds its image, which is closed afterwards", async () => {

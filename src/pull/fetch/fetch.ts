@@ -58,7 +58,7 @@ export async function fetchImage(
     await watch.look();
     const way = await fetchUntilComplete(ctx, beginDownload(source, options, watch));
     await watch.look();
-    return way === undefined ? await readCopiedManifest(cache) : way.manifest;
+    return way === undefined ? await readCopiedManifest(cache) : await way.readManifest();
   } finally {
     opened?.close();
     watch.stop();

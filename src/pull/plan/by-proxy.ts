@@ -51,9 +51,19 @@ export async function lookByProxy(
   }
 }
 
-/** Undefined for a manifest that is not of OCI: the proxy converts it, and we have to see it as it is. */
-export function inspectOpened({ manifest, manifestDigest }: OpenedImage): Inspected | undefined {
-  if (digestOf(manifest) !== manifestDigest) return undefined;
+/**
+ * The manifest; undefined when it has to be asked for by `skopeo inspect`, as one that is not of OCI: the
+ * proxy converts it, and we have to see it as it is.
+ */
+export async function inspectOpened(
+  ctx: Context,
+  { manifestDigest, readManifest }: OpenedImage,
+): Promise<Inspected | undefined> {
+  const manifest = await readManifest().catch(() => {
+    ctx.signal.throwIfAborted();
+    return undefined;
+  });
+  if (manifest === undefined || digestOf(manifest) !== manifestDigest) return undefined;
   return { manifestDigest, manifest: parseImageManifest(manifest) };
 }
 

@@ -151,11 +151,12 @@ async function planLook(
   const { opened } = look;
   let isKept = false;
   try {
-    // Where nothing is new, as is most often the case, nothing is hashed: loading that takes 8 ms.
+    // Where nothing is new, as is most often the case, the manifest is not read: what hashes it takes 8 ms
+    // to load.
     if (stored?.manifestDigest === opened.manifestDigest) {
       return await planOffered(target, stored, stored);
     }
-    const inspected = inspectOpened(opened);
+    const inspected = await inspectOpened(ctx, opened);
     if (inspected === undefined) {
       return await planOffered(target, stored, await readOffered(ctx, target, { stored }));
     }
