@@ -60,8 +60,20 @@ test("the image is asked for before the first answer, so that skopeo need not wa
   await expect(opened).rejects.toThrow(": no");
 });
 
+test("an image that is not called 1 is asked for its manifest once more", async () => {
+  const opened = '{"success":true,"value":7,"pipeid":0,"error":""}';
+  const { opened: never, heard } = open(
+    `answer '${OK}'; answer '${opened}'; ${fail("no image 1")}; ${fail("no")}; hear`,
+  );
+  await expect(never).rejects.toThrow(": no");
+  expect(heard().slice(3)).toEqual([
+    '{"method":"GetManifest","args":[1]}',
+    '{"method":"GetManifest","args":[7]}',
+  ]);
+});
+
 test("only to look, it is told to accept everything, as inspect does", async () => {
-  const { opened, heard } = open(`answer '${OK}'; ${fail("no")}`, { hasPolicy: false });
+  const { opened, heard } = open(`answer '${OK}'; ${fail("no")}; hear`, { hasPolicy: false });
   await expect(opened).rejects.toThrow(": no");
   expect(heard()[0]).toMatch(/^--insecure-policy experimental-image-proxy /);
 });
@@ -104,7 +116,7 @@ test.each([
   ["no reason", '{"success":false}'],
   ["no pipe", OK],
 ])("an answer with %s is malformed", async (_what, text) => {
-  const { opened } = open(`answer '${OK}'; answer '${text}'; answer '${text}'; hear`);
+  const { opened } = open(`answer '${OK}'${`; answer '${text}'`.repeat(3)}; hear`);
   await expect(opened).rejects.toMatchObject({
     message: expect.stringMatching(/^the answer of skopeo's image proxy is (?:malformed|not)/),
     kind: "integrity",

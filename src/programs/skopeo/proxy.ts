@@ -207,9 +207,16 @@ async function begin(ctx: Context, proxy: Proxy): Promise<boolean> {
   }
 }
 
+/** What skopeo calls the first image of a proxy. It counts them, but does not promise to. */
+const FIRST_IMAGE = 1;
+
 async function openIn(proxy: Proxy, { image }: SkopeoSource): Promise<OpenedImage> {
-  const { value: id } = await proxy.ask("OpenImage", [formatSkopeoName(image)]);
-  const answer = await proxy.ask("GetManifest", [id]);
+  const opening = proxy.ask("OpenImage", [formatSkopeoName(image)]);
+  // Asked along with it, which saves a round trip.
+  const early = proxy.ask("GetManifest", [FIRST_IMAGE]);
+  early.catch(() => undefined); // the failure to open the image is the one to report
+  const { value: id } = await opening;
+  const answer = await (id === FIRST_IMAGE ? early : proxy.ask("GetManifest", [id]));
   const manifestPipe = requirePipe(answer);
   let manifest: Promise<Buffer> | undefined;
   let isClosed = false;
