@@ -2,12 +2,13 @@
 //
 // V8 compiles a function when it is first called, and the code cache holds only what was compiled when the
 // program had just been loaded: the functions that a parenthesis precedes, which V8 expects to be called at
-// once. A look at a registry that finds nothing new calls some 400 functions of ours, and spends a tenth of
-// its time on compiling them. So we write these functions of the bundle in that form.
+// once. A look at a registry that finds nothing new calls some 400 functions of ours, and would compile them
+// while it looks. So we write these functions of the bundle in that form. docs/executable.md has the gain.
 //
 // esbuild puts every function of a module at the top level of the bundle, and the module's other code into
 // a function that runs when the module is first needed. `early-functions.txt` names both: a line
 // `src/a.ts run` is a function, and `src/a.ts` alone is that other code.
+import { Script } from "node:vm";
 
 /** A part of the bundle that V8 compiles by itself. */
 interface Unit {
@@ -70,7 +71,10 @@ function asProperty(text: string): string {
   return `${text.replace(/^(async )?("[^"]+")\(/, "$2: ($1function(")})`;
 }
 
-/** In the order of the bundle. What is inside is indented, so a unit ends at the next line that is not. */
+/**
+ * In the order of the bundle. What is inside is indented, so a unit ends at the next line that is not, unless
+ * that line is in the middle of a text.
+ */
 function findUnits(bundle: string): readonly Unit[] {
   const units: Unit[] = [];
   let module = "";
@@ -79,6 +83,7 @@ function findUnits(bundle: string): readonly Unit[] {
     if (open !== undefined) {
       if (line !== open.lastLine) continue;
       const { lastLine: _, ...unit } = open;
+      if (!isWhole(unit, bundle.slice(unit.start, end))) continue;
       units.push({ ...unit, end });
       open = undefined;
       continue;
@@ -90,6 +95,16 @@ function findUnits(bundle: string): readonly Unit[] {
     if (own !== undefined) open = { module: own, start: start + 2, lastLine: "  }" };
   }
   return units;
+}
+
+function isWhole({ name }: Pick<Unit, "name">, text: string): boolean {
+  try {
+    new Script(name === undefined ? `({ ${text} })` : `(${text})`);
+    return true;
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
 }
 
 function* linesOf(text: string) {
