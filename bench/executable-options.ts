@@ -18,16 +18,16 @@ interface Variant {
   readonly flags?: readonly string[];
   readonly useCodeCache?: boolean;
   readonly hasEagerBuiltins?: boolean;
-  readonly hasNoEarlyFunctions?: boolean;
+  readonly hasLateFunctions?: boolean;
   readonly engine?: "builtin";
 }
 
 const VARIANTS: readonly Variant[] = [
   { name: "as shipped" },
-  { name: "no code cache", useCodeCache: false, hasNoEarlyFunctions: true },
-  { name: "functions compiled at first use", hasNoEarlyFunctions: true },
+  { name: "no code cache", useCodeCache: false, hasLateFunctions: true },
+  { name: "functions compiled at first use", hasLateFunctions: true },
   { name: "Node's modules loaded at once", hasEagerBuiltins: true },
-  { name: "minified", flags: ["--minify"], hasEagerBuiltins: true, hasNoEarlyFunctions: true },
+  { name: "minified", flags: ["--minify"], hasEagerBuiltins: true, hasLateFunctions: true },
   { name: "Node's own engine", engine: "builtin" },
 ];
 
@@ -61,8 +61,8 @@ async function make(tree: Tree, variant: Variant): Promise<string> {
   if (variant.engine !== undefined) {
     return await build(tree, { architecture, engine: variant.engine, out, version: VERSION });
   }
-  const { flags = [], hasEagerBuiltins = false, hasNoEarlyFunctions = false } = variant;
-  const choices = { flags, hasEagerBuiltins, hasNoEarlyFunctions };
+  const { flags = [], hasEagerBuiltins = false, hasLateFunctions = false } = variant;
+  const choices = { flags, hasEagerBuiltins, hasLateFunctions };
   await bundle(tree, { version: VERSION, folder, ...choices });
   const config = { ...SEA_CONFIG, useCodeCache: variant.useCodeCache ?? true };
   const blob = await makeBlob(tree, { node: process.execPath, folder, config });

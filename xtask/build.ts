@@ -97,8 +97,8 @@ export async function build(tree: Tree, options: BuildOptions): Promise<string> 
   await mkdir(folder, { recursive: true });
   const config = seaConfig(options.architecture);
   // Without the cache, what is compiled early would be compiled at every start.
-  const hasNoEarlyFunctions = !config.useCodeCache;
-  await doing("bundling", () => bundle(tree, { version, folder, hasNoEarlyFunctions }));
+  const hasLateFunctions = !config.useCodeCache;
+  await doing("bundling", () => bundle(tree, { version, folder, hasLateFunctions }));
   await writeWhole(options.out, async (temp) => {
     if (options.engine === "injector") await inject(tree, { runtime, folder, config, out: temp });
     else await buildWithNode(tree, { runtime, folder, config, out: temp });

@@ -7,6 +7,7 @@ import { type Contender, measure } from "../measure.ts";
 import { type Bed, type Distance, type ImageSource, serveImage, withBed } from "./bed.ts";
 import {
   askingFloorContender,
+  CPU_SHORT,
   DURABILITY,
   floorContender,
   inspectContender,
@@ -73,7 +74,7 @@ async function runCase(
     });
     const { rounds = pullCase.rounds } = options;
     const measured = await measure(tree, Object.values(contenders), { rounds });
-    const notes = [DURABILITY, ...(await describeImage(tree, pullCase))];
+    const notes = [DURABILITY, CPU_SHORT, ...(await describeImage(tree, pullCase))];
     const report = (baseline: Contender, bounds: Bounds) =>
       createReport(measured, {
         name: nameOf(pullCase, options.name),

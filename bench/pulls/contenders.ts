@@ -9,6 +9,10 @@ import { type Bed, type ServedImage, writeLayerList } from "./bed.ts";
 export const DURABILITY =
   "each ends with its files on the disk: ostree's fsync is on in all repositories, the floor ends with sync";
 
+/** What the figures of CPU time lack. */
+export const CPU_SHORT =
+  "CPU: of what each waited for; where nothing is new, ours lacks 17 ms of skopeo, which ends later";
+
 /** What is pulled from where, and what is in the repository before. */
 export interface Pull {
   readonly bed: Bed;

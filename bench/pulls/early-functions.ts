@@ -25,7 +25,7 @@ export async function recordEarlyFunctions(tree: Tree): Promise<readonly string[
   const folder = join(tree.top, "target", "early-functions");
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  await bundle(tree, { version: "0.0.0", folder, hasNoEarlyFunctions: true });
+  await bundle(tree, { version: "0.0.0", folder, hasLateFunctions: true });
   const program = join(folder, "bootc.cjs");
   const entered = new Set<number>();
   const record = async (run: Run) => {

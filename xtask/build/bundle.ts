@@ -17,7 +17,7 @@ export interface BundleOptions {
   /** Loads Node's modules together with the modules that import them, for measurements. */
   readonly hasEagerBuiltins?: boolean;
   /** Leaves every function to be compiled when it is first called: without a code cache, or to measure. */
-  readonly hasNoEarlyFunctions?: boolean;
+  readonly hasLateFunctions?: boolean;
 }
 
 /** Names what short commands use; `xtask early-functions` writes it. */
@@ -34,7 +34,7 @@ export async function bundle(tree: Tree, options: BundleOptions): Promise<void> 
   if (options.hasEagerBuiltins !== true) {
     text = requireSome("imports", withLazyBuiltins(text));
   }
-  if (options.hasNoEarlyFunctions !== true) {
+  if (options.hasLateFunctions !== true) {
     const list = (await readFile(join(tree.top, EARLY_FUNCTIONS), "utf8")).trimEnd().split("\n");
     text = requireSome("functions", withEarlyFunctions(text, list));
   }
