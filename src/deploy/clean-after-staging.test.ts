@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { scriptedContext } from "../testing/scripted-context.ts";
+import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
 import { cleanAfterStaging } from "./clean-after-staging.ts";
 import { markStaging } from "./staging-mark.ts";
 
@@ -20,10 +20,12 @@ test.each([
     await mkdir(join(root, "run/bootc"), { recursive: true });
     const { ctx, requireAllUsed, transcript } = scriptedContext(root, [
       ["+ flock --exclusive --nonblock --conflict-exit-code 75 3"],
-      [
-        "? ostree prune --repo=ROOT/sysroot/ostree/repo --refs-only --depth=0",
-        "No unreachable objects\n",
-      ],
+      ...[" --commit-only", ""].map(
+        (it): ScriptLine => [
+          `? ostree prune --repo=ROOT/sysroot/ostree/repo --refs-only --depth=0${it}`,
+          "No unreachable objects\n",
+        ],
+      ),
     ]);
     await markStaging(ctx, { digest: "sha256:a", abandonedRefspec: undefined });
     await cleanAfterStaging(ctx, { abandonedRefspec: undefined, lockTimeoutMs: undefined, isTold });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { RunOptions } from "../../system/context.ts";
 import { scriptedContext } from "../../testing/scripted-context.ts";
-import { checkout, commitDirectory, parsePruned, pullLocal } from "./repo.ts";
+import { checkout, commitDirectory, parsePruned, pruneObjects, pullLocal } from "./repo.ts";
 
 test("the output of `ostree prune` is understood", () => {
   expect(parsePruned("Total objects: 6\nDeleted 6 objects, 44.3\u00a0kB freed\n")).toEqual({
@@ -11,6 +11,24 @@ test("the output of `ostree prune` is understood", () => {
   expect(parsePruned("Total objects: 0\nNo unreachable objects\n").objects).toBe(0);
   expect(() => parsePruned("what")).toThrow("was not understood");
 });
+
+test.each([
+  { others: "Deleted 4 objects, 4.5 kB freed", pruned: { objects: 6, size: "4.5 kB" } },
+  { others: "No unreachable objects", pruned: { objects: 2, size: "268 bytes" } },
+])(
+  "commits go before the objects of which they consist; then: $others",
+  async ({ others, pruned }) => {
+    const { ctx, requireAllUsed } = scriptedContext("/nowhere", [
+      [
+        "? ostree prune --repo=/r --refs-only --depth=0 --commit-only",
+        "Deleted 2 objects, 268 bytes freed\n",
+      ],
+      ["? ostree prune --repo=/r --refs-only --depth=0", `${others}\n`],
+    ]);
+    expect(await pruneObjects(ctx, "/r")).toEqual(pruned);
+    requireAllUsed();
+  },
+);
 
 test("programs that write to a repository for a pull end with it", async () => {
   const repo = "/r";

@@ -143,16 +143,21 @@ export async function deleteRefs(
 /** What `ostree prune` removed. */
 export interface Pruned {
   readonly objects: number;
-  /** In ostree's own format. */
+  /** In ostree's own format, without that of commits unless there is nothing else. */
   readonly size: string;
 }
 
-/** Removes the objects that no ref leads to. */
+/**
+ * Removes the objects that no ref leads to, commits first. ostree alone takes them in any order: interrupted,
+ * it leaves commits whose objects are missing, of which `ostree fsck` complains until the next clean-up.
+ */
 export async function pruneObjects(ctx: Context, repo: string): Promise<Pruned> {
   // Without a depth, ostree would keep parents, but an image's parent is an old base.
-  return parsePruned(
-    await ctx.read("ostree", ["prune", `--repo=${repo}`, "--refs-only", "--depth=0"]),
-  );
+  const args = ["prune", `--repo=${repo}`, "--refs-only", "--depth=0"];
+  const commits = parsePruned(await ctx.read("ostree", [...args, "--commit-only"]));
+  const others = parsePruned(await ctx.read("ostree", args));
+  const { size } = others.objects === 0 ? commits : others;
+  return { objects: commits.objects + others.objects, size };
 }
 
 export function parsePruned(text: string): Pruned {

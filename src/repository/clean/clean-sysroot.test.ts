@@ -66,10 +66,10 @@ function addImage(layer: string): string {
 
 const BASES = "ostree/container/baseimage/bootc";
 const LOCK: ScriptLine = ["+ flock --exclusive --nonblock --conflict-exit-code 75 3"];
-const PRUNE: ScriptLine = [
-  "? ostree prune --repo=ROOT/ostree/repo --refs-only --depth=0",
+const PRUNE: readonly ScriptLine[] = [" --commit-only", ""].map((it) => [
+  `? ostree prune --repo=ROOT/ostree/repo --refs-only --depth=0${it}`,
   "No unreachable objects\n",
-];
+]);
 /** What `ostree refs` does, on the repository of this test. */
 const create = (i: number, commit: string): ScriptLine => [
   `+ ostree refs --repo=ROOT/ostree/repo --force --create=${BASES}/${i} ${commit}`,
@@ -81,7 +81,7 @@ const remove = (...refs: string[]): ScriptLine => [
 ];
 
 async function clean(script: readonly ScriptLine[]) {
-  const { ctx, requireAllUsed } = scriptedContext(root, [LOCK, ...script, PRUNE]);
+  const { ctx, requireAllUsed } = scriptedContext(root, [LOCK, ...script, ...PRUNE]);
   const cleaned = await cleanSysroot(ctx, { sysroot: root, repo });
   requireAllUsed();
   return cleaned;
