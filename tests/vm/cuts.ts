@@ -195,7 +195,7 @@ function markOf(number: number): string {
   return `cut ${number}`;
 }
 
-/** A cut, or undefined if the machine was off before the cut; then there is no machine. */
+/** A cut, and what came up after it. */
 interface CutResult {
   readonly cut: Cut;
   /** The machine booted after the cut; undefined when nothing boots. */

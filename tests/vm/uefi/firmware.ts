@@ -100,10 +100,10 @@ export async function forgetBoard(lab: Lab, board: string): Promise<void> {
   await rm(boardDir(lab, board), { recursive: true, force: true });
 }
 
-/** Starts the TPM of a board; it ends with the machine. */
 /** The TPM of each board that has started one, by its state. */
 const tpms = new Map<string, ChildProcess>();
 
+/** Starts the TPM of a board; it ends with the machine. */
 async function startTpm(lab: Lab, board: string): Promise<readonly string[]> {
   const state = join(boardDir(lab, board), "tpm");
   const socket = join(state, "socket");
