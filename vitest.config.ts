@@ -13,6 +13,8 @@ const slow = { ...noted, testTimeout: 600_000, hookTimeout: 900_000, fileParalle
 // A boot takes a minute under emulation, and five on a machine that has other things to do.
 const emulated = { ...slow, testTimeout: 1_800_000, hookTimeout: 1_800_000 };
 
+/** What can be tested of the power cuts without a machine. */
+const CUTS = "tests/vm/cut-*.test.ts";
 const unit = { ...noted, testTimeout: 30_000, unstubEnvs: true };
 
 export default defineConfig({
@@ -21,7 +23,10 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{src,xtask,bench}/**/*.test.ts", "tests/{crash,faults,hostile}/**/*.test.ts"],
+          include: [
+            ...["{src,xtask,bench}/**/*.test.ts", "tests/{crash,faults,hostile}/**/*.test.ts"],
+            CUTS,
+          ],
           exclude: [...APART],
           isolate: false,
           ...unit,
@@ -33,7 +38,7 @@ export default defineConfig({
       },
       { test: { name: "repo", include: ["tests/repo/**/*.test.ts"], ...slow } },
       { test: { name: "packages", include: ["tests/packages/**/*.test.ts"], ...slow } },
-      { test: { name: "vm", include: ["tests/vm/**/*.test.ts"], ...emulated } },
+      { test: { name: "vm", include: ["tests/vm/**/*.test.ts"], exclude: [CUTS], ...emulated } },
     ],
   },
 });

@@ -82,8 +82,24 @@ function formatRows(rows: readonly (readonly (string | number)[])[]): string {
   return rows.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
+/** The cuts that a run prints, and that decide its exit status: those of one machine with EFI, or by default all. */
+export function shownCuts(cuts: readonly Cut[], cell: string | undefined): readonly Cut[] {
+  return cell === undefined ? cuts : cutsOf(cuts, cell);
+}
+
+/** Their tables: one for `cell`; by default, one for the machine of the harness and one for all cells. */
+export function formatJournal(cuts: readonly Cut[], cell: string | undefined): string {
+  if (cell !== undefined) return formatTable(cutsOf(cuts, cell));
+  const harness = cutsOf(cuts, undefined);
+  const hasCells = cuts.length > harness.length;
+  return [
+    ...(harness.length > 0 || !hasCells ? [formatTable(harness)] : []),
+    ...(hasCells ? [formatCells(cuts)] : []),
+  ].join("\n\n");
+}
+
 /** What came up after the cuts of each machine with EFI, by phase and mode, as a Markdown table. */
-export function formatCells(cuts: readonly Cut[]): string {
+function formatCells(cuts: readonly Cut[]): string {
   const cells = [...new Set(cuts.flatMap((it) => it.cell ?? []))];
   const columns = cells.map((it) => cutsOf(cuts, it));
   const rows = PHASES.flatMap((phase) =>
@@ -108,7 +124,7 @@ function whatBooted(cuts: readonly Cut[]): string {
 }
 
 /** Cuts by phase and mode as a Markdown table: how many, what came up, what failed. */
-export function formatTable(cuts: readonly Cut[]): string {
+function formatTable(cuts: readonly Cut[]): string {
   const rows = PHASES.flatMap((phase) =>
     MODES.map((mode) => {
       const here = cutsIn(cuts, phase, mode);

@@ -1,7 +1,7 @@
-// `xtask power-cuts`: makes cuts, continues the journal, and prints the table of their phases.
+// `xtask power-cuts`: makes cuts, continues the journal, and prints the tables of the journal.
 import { parseArgs } from "node:util";
 import { parseCount } from "../../xtask/count.ts";
-import { cutsOf, formatCells, formatTable, MODES, PHASES, readCuts } from "./cut-journal.ts";
+import { formatJournal, MODES, PHASES, readCuts, shownCuts } from "./cut-journal.ts";
 import { runCuts } from "./cuts.ts";
 import { missingForLab, openLab } from "./lab.ts";
 import { chosenCells } from "./uefi/cells.ts";
@@ -52,7 +52,5 @@ try {
   await lab?.close();
 }
 const journal = await readCuts(values.journal);
-const cuts = cutsOf(journal, cell?.name);
-const hasOnlyCells = cell === undefined && cuts.length === 0 && journal.length > 0;
-process.stdout.write(`${hasOnlyCells ? formatCells(journal) : formatTable(cuts)}\n`);
-if (cuts.some((it) => it.verdict === "failed")) process.exitCode = 1;
+process.stdout.write(`${formatJournal(journal, cell?.name)}\n`);
+if (shownCuts(journal, cell?.name).some((it) => it.verdict === "failed")) process.exitCode = 1;

@@ -10,6 +10,7 @@ const TESTS = [
   "src/**/*.test.ts",
   "xtask/**/*.test.ts",
   "tests/{crash,faults,hostile}/**/*.test.ts",
+  "tests/vm/cut-*.test.ts",
 ];
 const unit = { testTimeout: 30_000, unstubEnvs: true };
 
