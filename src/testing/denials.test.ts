@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isOurs, readDenials } from "./denials.ts";
+import { hasPolicy, isOurs, readDenials, readOwnDenials } from "./denials.ts";
 
 const LINE =
   '[   12.5] audit: type=1400 audit(1.2:3): avc:  denied  { execmem } for  pid=7 comm="COMM"' +
@@ -39,4 +39,21 @@ test("the denials of other programs are not ours", () => {
 
 test("a log with lost messages proves nothing", () => {
   expect(() => readDenials("[ 1.0] audit: kauditd hold queue overflow\n")).toThrow("not complete");
+});
+
+const LOADED =
+  "[    9.1] audit: type=1403 audit(1.2:2): auid=4294967295 ses=4294967295 lsm=selinux res=1\r\n";
+
+test("a boot under a policy: only the denials of our own", () => {
+  const log = `${LOADED}${lineOf({ COMM: "udevd" })}\r\n${lineOf({ COMM: "bootc" })}\r\n`;
+  expect(readOwnDenials(log).map((it) => it.fields.get("comm"))).toEqual(["bootc"]);
+});
+
+test.each([
+  ["an empty log", ""],
+  ["a boot without a policy", "[    0.0] Linux version 6.12\r\n"],
+  ["a denial of a kernel whose policy was not seen", lineOf({ COMM: "bootc" })],
+])("%s proves nothing", (_, log) => {
+  expect(hasPolicy(log)).toBe(false);
+  expect(() => readOwnDenials(log)).toThrow("no policy");
 });

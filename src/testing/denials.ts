@@ -16,6 +16,17 @@ export function readDenials(log: string): readonly Denial[] {
     .map((line) => ({ line, fields: readFields(line) }));
 }
 
+/** Whether the kernel of this boot has loaded a policy. */
+export function hasPolicy(log: string): boolean {
+  return / type=1403 .*lsm=selinux/.test(log);
+}
+
+/** The denials of a boot that concern bootc. Fails if no policy was loaded, for then nothing is denied. */
+export function readOwnDenials(log: string): readonly Denial[] {
+  if (hasPolicy(log)) return readDenials(log).filter(isOurs);
+  throw new Error(`the kernel has loaded no policy; the log ends with: ${log.trim().slice(-200)}`);
+}
+
 function readFields(line: string): ReadonlyMap<string, string> {
   const pairs = [...line.matchAll(/\b(\w+)=(?:"([^"]*)"|(\S+))/g)];
   return new Map(pairs.map(([, key = "", quoted, plain]) => [key, quoted ?? plain ?? ""]));
