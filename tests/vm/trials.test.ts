@@ -41,7 +41,7 @@ interface Kind {
   readonly breakages: readonly Breakage[];
   /** How often the machine starts until it is back from an image without a kernel that runs. */
   readonly startsOfPanic: number;
-  /** Prints what the boot loader still knows of a trial. */
+  /** Succeeds and prints nothing if the boot loader can be asked, and knows of no trial. */
   readonly leftovers: string;
   install(lab: Lab): Promise<Pick<TriedMachine, "describe" | "disk">>;
 }
@@ -86,7 +86,7 @@ const KINDS: readonly Kind[] = [
     loader: "grub-counter",
     breakages: chosenBreakages("unit,panic"),
     startsOfPanic: 3,
-    leftovers: "grub-editenv /boot/grub/grubenv list | grep boot_counter || true",
+    leftovers: 'list=$(grub-editenv /boot/grub/grubenv list) && ! echo "$list" | grep boot_counter',
     install: installWithCounter,
   },
   {
@@ -96,7 +96,10 @@ const KINDS: readonly Kind[] = [
     loader: "systemd-boot-once",
     breakages: chosenBreakages("unit,panic"),
     startsOfPanic: 2,
-    leftovers: "ls /sys/firmware/efi/efivars | grep -e EntryOneShot -e EntryDefault || true",
+    // Where the variables are not mounted, that of the boot loader's name is missing as well.
+    leftovers:
+      'list=$(ls /sys/firmware/efi/efivars) && echo "$list" | grep --quiet ^LoaderInfo- &&' +
+      ' ! echo "$list" | grep -e EntryOneShot -e EntryDefault',
     install: installWithSystemdBoot,
   },
 ];
