@@ -1,5 +1,7 @@
 // The updates that are cut. Each takes a while to make, so the next one is made while a machine boots.
-import { forgetVariant, type Lab, pushVariant, retag, type Variant } from "./lab.ts";
+import type { Phase } from "./cut-journal.ts";
+import { forgetVariant, type Lab, pushVariant, retag, statusOf, type Variant } from "./lab.ts";
+import type { Machine } from "./machine.ts";
 
 export interface Updates {
   /** The version of the last release. */
@@ -49,4 +51,26 @@ async function pushUpdate(lab: Lab, variant: Required<Variant>): Promise<string>
   });
   await forgetVariant(lab, version);
   return version;
+}
+
+export interface Update {
+  /** The version that is booted. */
+  readonly old: string;
+  /** The version that is cut. */
+  readonly version: string;
+  readonly isStaged: boolean;
+}
+
+/** The update that the last check has staged has yet to be finalized and booted; other phases need a new one. */
+export async function chooseUpdate(
+  machine: Machine,
+  { phase, updates }: { readonly phase: Phase; readonly updates: Updates },
+): Promise<Update> {
+  const { status } = await statusOf(machine);
+  const old = status.booted?.image?.version ?? "none";
+  const staged = status.staged?.image?.version ?? undefined;
+  if (staged !== undefined && ["finalize", "first-boot"].includes(phase)) {
+    return { old, version: staged, isStaged: true };
+  }
+  return { old, version: await updates.release(), isStaged: false };
 }

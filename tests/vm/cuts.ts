@@ -1,27 +1,13 @@
 // Power cuts: an update is cut at a random moment, the machine boots, and must be intact.
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { examine, listEsp, writeMark } from "./cut-checks.ts";
-import {
-  appendCut,
-  type Cut,
-  cutsOf,
-  MODES,
-  type Mode,
-  nextNumber,
-  PHASES,
-  type Phase,
-  readCuts,
-} from "./cut-journal.ts";
+import { appendCut, type Cut, cutsOf, nextNumber, readCuts } from "./cut-journal.ts";
 import { copyForLook, lookAtCopy } from "./cut-look.ts";
-import { makeUpdates, type Updates } from "./cut-updates.ts";
-import { startUpgrade } from "./guest-upgrade.ts";
-import { installDisk, type Lab, nextConsole, rootOffset, statusOf, type Variant } from "./lab.ts";
-import { type BootOptions, bootMachine, type Machine, startMachine } from "./machine.ts";
-import { waitFor } from "./shell.ts";
-
-/** Describes one boot of the machine; `name` is that of its console log. */
-export type DescribeBoot = (name: string) => BootOptions | Promise<BootOptions>;
+import { type AimWish, type CutPlan, chooseAim, cutDuring, OFF } from "./cut-moments.ts";
+import { chooseUpdate, makeUpdates, type Updates } from "./cut-updates.ts";
+import { installDisk, type Lab, nextConsole, rootOffset, type Variant } from "./lab.ts";
+import { bootMachine, type DescribeBoot, type Machine } from "./machine.ts";
 
 /** The machine that is cut. */
 export interface CutTarget {
@@ -44,14 +30,10 @@ const HARNESS: CutTarget = {
 };
 const HARNESS_DISK = { name: "cuts", sizeGiB: 10 };
 
-export interface CutsWish {
+export interface CutsWish extends AimWish {
   readonly count: number;
   readonly seed: string;
   readonly journal: string;
-  /** By default, the seed chooses. */
-  readonly mode?: Mode;
-  /** By default, the seed chooses. */
-  readonly phase?: Phase;
   readonly target?: CutTarget;
   /** Whether the disk of an earlier run is cut further, without another installation. */
   readonly isContinued?: boolean;
@@ -134,41 +116,6 @@ function startWatch() {
   };
 }
 
-interface Aim {
-  readonly seed: string;
-  readonly mode: Mode;
-  readonly phase: Phase;
-  /** The moment within the phase, from 0 to 1. */
-  readonly fraction: number;
-}
-
-/** How long phases take under emulation, in milliseconds; cuts are spread over this time. */
-const SPREAD_MS: Readonly<Record<Exclude<Phase, "first-boot">, number>> = {
-  pull: 8000,
-  import: 8000,
-  stage: 6000,
-  finalize: 8000,
-};
-
-export function chooseAim(seed: string, wish: Pick<CutsWish, "mode" | "phase"> = {}): Aim {
-  const random = randomOf(seed);
-  const phase = PHASES[Math.floor(random() * PHASES.length)] ?? "pull";
-  const mode = MODES[Math.floor(random() * MODES.length)] ?? "keeps-writes";
-  return { seed, phase: wish.phase ?? phase, mode: wish.mode ?? mode, fraction: random() };
-}
-
-/** A small generator (mulberry32), seeded with a hash (FNV-1a) of the text. */
-function randomOf(seed: string): () => number {
-  let state = 0x811c9dc5;
-  for (const char of seed) state = Math.imul(state ^ (char.codePointAt(0) ?? 0), 0x01000193);
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** What all cuts of a machine share. */
 interface Run {
   readonly lab: Lab;
@@ -179,9 +126,7 @@ interface Run {
   readonly esp: string;
 }
 
-interface Round extends Run {
-  readonly aim: Aim;
-  readonly number: number;
+interface Round extends Run, CutPlan {
   readonly isLast: boolean;
 }
 
@@ -209,7 +154,7 @@ function isTooLate(result: CutResult | "too late"): result is "too late" {
 async function cutOnce(round: Round, machine: Machine): Promise<CutResult | "too late"> {
   const { target, aim, number, updates } = round;
   const watch = startWatch();
-  const update = await chooseUpdate(round, machine);
+  const update = await chooseUpdate(machine, { phase: aim.phase, updates });
   watch.lap("update");
   const { seen, afterMs, boots } = await cutDuring(round, machine, update);
   if (seen === OFF) return "too late";
@@ -251,114 +196,4 @@ async function cutOnce(round: Round, machine: Machine): Promise<CutResult | "too
 async function keepLog({ lab, aim }: Round, machine: Machine): Promise<void> {
   const said = await machine.run("journalctl --boot --no-pager; bootc status; ostree admin status");
   await writeFile(join(lab.dir, `failed-${aim.seed}.log`), `${said.stdout}${said.stderr}`);
-}
-
-interface Update {
-  /** The version that is booted. */
-  readonly old: string;
-  /** The version that is cut. */
-  readonly version: string;
-  readonly isStaged: boolean;
-}
-
-/** The update that the last check has staged has yet to be finalized and booted; other phases need a new one. */
-async function chooseUpdate({ aim, updates }: Round, machine: Machine): Promise<Update> {
-  const { status } = await statusOf(machine);
-  const old = status.booted?.image?.version ?? "none";
-  const staged = status.staged?.image?.version ?? undefined;
-  if (staged !== undefined && ["finalize", "first-boot"].includes(aim.phase)) {
-    return { old, version: staged, isStaged: true };
-  }
-  return { old, version: await updates.release(), isStaged: false };
-}
-
-interface CutMoment {
-  readonly seen: string;
-  readonly afterMs: number;
-  /** The systems that may come up. */
-  readonly boots: "old" | "new" | "either";
-}
-
-async function cutDuring(round: Round, machine: Machine, update: Update): Promise<CutMoment> {
-  const { phase, fraction } = round.aim;
-  if (phase === "first-boot") {
-    await stageUpdate(machine, update);
-    const from = Date.now();
-    await machine.reboot();
-    process.stderr.write(`the shutdown took ${Date.now() - from} ms\n`);
-    return await cutFirstBoot(round, Math.round(machine.bootMs * fraction));
-  }
-  const afterMs = Math.round(SPREAD_MS[phase] * fraction);
-  if (phase !== "finalize") return await cutUpgrade(round, machine, { step: phase, afterMs });
-  await stageUpdate(machine, update);
-  return await cutShutdown(round, machine, afterMs);
-}
-
-async function stageUpdate(machine: Machine, { isStaged }: Update): Promise<void> {
-  if (!isStaged) await machine.must("bootc upgrade --quiet");
-}
-
-async function cutUpgrade(
-  { aim }: Round,
-  machine: Machine,
-  { step, afterMs }: { readonly step: "pull" | "import" | "stage"; readonly afterMs: number },
-): Promise<CutMoment> {
-  const upgrade = startUpgrade(machine);
-  await upgrade.reached(step);
-  await passed(afterMs);
-  const seen = upgrade.step();
-  await cutPower(machine, aim.mode);
-  await upgrade.ended;
-  const begun = [...upgrade.begunMs].map(([name, ms]) => `${name} at ${ms} ms`);
-  process.stderr.write(`the upgrade began ${begun.join(", ")}\n`);
-  // A staged update takes effect only at an orderly shutdown.
-  return { seen, afterMs, boots: "old" };
-}
-
-/** The machine had shut down by itself. */
-const OFF = "off";
-
-/** Before ostree finalizes the update, the shutdown writes nothing that matters. */
-const FINALIZING = /Stopping .*ostree-finalize-staged/;
-const FINALIZED = /Stopped .*ostree-finalize-staged/;
-
-async function cutShutdown({ aim }: Round, machine: Machine, afterMs: number): Promise<CutMoment> {
-  // Not waited for: the answer may never come.
-  const asked = machine.run("systemctl reboot", 120_000).catch(() => undefined);
-  await waitFor("the update to be finalized", 600_000, async () => {
-    const isUnderWay = FINALIZING.test(await readFile(machine.consolePath, "utf8"));
-    return isUnderWay || machine.hasEnded() || undefined;
-  });
-  await Promise.race([passed(afterMs), machine.waitForEnd()]);
-  const isFinalized = FINALIZED.test(await readFile(machine.consolePath, "utf8"));
-  const running = isFinalized ? "shutting down" : "finalizing";
-  const seen = machine.hasEnded() ? OFF : running;
-  await cutPower(machine, seen === OFF ? "keeps-writes" : aim.mode);
-  await asked;
-  return { seen, afterMs, boots: "either" };
-}
-
-async function cutFirstBoot(round: Round, afterMs: number): Promise<CutMoment> {
-  const { aim, describe } = round;
-  const machine = await startMachine(await describe(`cut-boot-${round.number}`));
-  await passed(afterMs);
-  const seen = await lastSeen(machine);
-  await cutPower(machine, aim.mode);
-  // The shutdown before this boot was orderly.
-  return { seen, afterMs, boots: "new" };
-}
-
-async function lastSeen(machine: Machine): Promise<string> {
-  const text = await readFile(machine.consolePath, "utf8");
-  if (/initrd-switch-root|Switching root/i.test(text)) return "user space";
-  return /Linux version/.test(text) ? "initramfs" : "boot loader";
-}
-
-/** The only place where time alone decides when a cut comes. */
-async function passed(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-async function cutPower(machine: Machine, mode: Mode): Promise<void> {
-  await machine.cut(mode === "loses-unflushed" ? "unflushed-lost" : "writes-kept");
 }

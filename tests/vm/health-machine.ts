@@ -3,10 +3,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { withDisk } from "./boot-entry.ts";
-import type { DescribeBoot } from "./cuts.ts";
 import { type Breakage, offerImage } from "./health-images.ts";
 import { installArgs, type Lab, newDiskFile, rootOffset, runInstall, type Variant } from "./lab.ts";
-import { type Disk, type Machine, startMachine } from "./machine.ts";
+import { type DescribeBoot, type Disk, type Machine, startMachine } from "./machine.ts";
 import { waitFor } from "./shell.ts";
 
 /** A boot, the limit of the trial, and a shutdown, all under emulation on a busy machine. */

@@ -53,6 +53,9 @@ export interface BootOptions {
   readonly devices?: readonly string[];
 }
 
+/** Describes one boot of the machine; `name` is that of its console log. */
+export type DescribeBoot = (name: string) => BootOptions | Promise<BootOptions>;
+
 /** Starts the machine and returns at once; ssh may not answer yet. */
 export async function startMachine(options: BootOptions): Promise<Machine & Starting> {
   const { disk, workDir, name, devices = [] } = options;

@@ -1,7 +1,8 @@
 // Power cuts on a machine with EFI: one of the cells, installed by a running system and started by its firmware.
 import { join } from "node:path";
-import type { CutTarget, DescribeBoot } from "../cuts.ts";
+import type { CutTarget } from "../cuts.ts";
 import { type Lab, newDiskFile } from "../lab.ts";
+import type { DescribeBoot } from "../machine.ts";
 import type { Cell } from "./cells.ts";
 import { describeEfi, forgetBoard } from "./firmware.ts";
 import { bootInstaller, INSTALLER, MASK_GRUB_COMMON, runScript } from "./installer.ts";

@@ -1,0 +1,154 @@
+// The moments at which the power goes: which are chosen, and how a machine is brought there.
+import { readFile } from "node:fs/promises";
+import { MODES, type Mode, PHASES, type Phase } from "./cut-journal.ts";
+import type { Update } from "./cut-updates.ts";
+import { startUpgrade } from "./guest-upgrade.ts";
+import { type DescribeBoot, type Machine, startMachine } from "./machine.ts";
+import { waitFor } from "./shell.ts";
+
+export interface Aim {
+  readonly seed: string;
+  readonly mode: Mode;
+  readonly phase: Phase;
+  /** The moment within the phase, from 0 to 1. */
+  readonly fraction: number;
+}
+
+/** The plan of one cut. */
+export interface CutPlan {
+  readonly aim: Aim;
+  readonly number: number;
+  readonly describe: DescribeBoot;
+}
+
+/** By default, the seed chooses. */
+export interface AimWish {
+  readonly mode?: Mode;
+  readonly phase?: Phase;
+}
+
+export function chooseAim(seed: string, wish: AimWish = {}): Aim {
+  const random = randomOf(seed);
+  const phase = PHASES[Math.floor(random() * PHASES.length)] ?? "pull";
+  const mode = MODES[Math.floor(random() * MODES.length)] ?? "keeps-writes";
+  return { seed, phase: wish.phase ?? phase, mode: wish.mode ?? mode, fraction: random() };
+}
+
+/** A small generator (mulberry32), seeded with a hash (FNV-1a) of the text. */
+function randomOf(seed: string): () => number {
+  let state = 0x811c9dc5;
+  for (const char of seed) state = Math.imul(state ^ (char.codePointAt(0) ?? 0), 0x01000193);
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+export interface CutMoment {
+  readonly seen: string;
+  readonly afterMs: number;
+  /** The systems that may come up. */
+  readonly boots: "old" | "new" | "either";
+}
+
+/** How long phases take under emulation, in milliseconds; cuts are spread over this time. */
+const SPREAD_MS: Readonly<Record<Exclude<Phase, "first-boot">, number>> = {
+  pull: 8000,
+  import: 8000,
+  stage: 6000,
+  finalize: 8000,
+};
+
+export async function cutDuring(
+  plan: CutPlan,
+  machine: Machine,
+  update: Update,
+): Promise<CutMoment> {
+  const { phase, fraction } = plan.aim;
+  if (phase === "first-boot") {
+    await stageUpdate(machine, update);
+    const from = Date.now();
+    await machine.reboot();
+    process.stderr.write(`the shutdown took ${Date.now() - from} ms\n`);
+    return await cutFirstBoot(plan, Math.round(machine.bootMs * fraction));
+  }
+  const afterMs = Math.round(SPREAD_MS[phase] * fraction);
+  if (phase !== "finalize") return await cutUpgrade(plan, machine, { step: phase, afterMs });
+  await stageUpdate(machine, update);
+  return await cutShutdown(plan, machine, afterMs);
+}
+
+async function stageUpdate(machine: Machine, { isStaged }: Update): Promise<void> {
+  if (!isStaged) await machine.must("bootc upgrade --quiet");
+}
+
+async function cutUpgrade(
+  { aim }: CutPlan,
+  machine: Machine,
+  { step, afterMs }: { readonly step: "pull" | "import" | "stage"; readonly afterMs: number },
+): Promise<CutMoment> {
+  const upgrade = startUpgrade(machine);
+  await upgrade.reached(step);
+  await passed(afterMs);
+  const seen = upgrade.step();
+  await cutPower(machine, aim.mode);
+  await upgrade.ended;
+  const begun = [...upgrade.begunMs].map(([name, ms]) => `${name} at ${ms} ms`);
+  process.stderr.write(`the upgrade began ${begun.join(", ")}\n`);
+  // A staged update takes effect only at an orderly shutdown.
+  return { seen, afterMs, boots: "old" };
+}
+
+/** The machine had shut down by itself. */
+export const OFF = "off";
+
+/** Before ostree finalizes the update, the shutdown writes nothing that matters. */
+const FINALIZING = /Stopping .*ostree-finalize-staged/;
+const FINALIZED = /Stopped .*ostree-finalize-staged/;
+
+async function cutShutdown(
+  { aim }: CutPlan,
+  machine: Machine,
+  afterMs: number,
+): Promise<CutMoment> {
+  // Not waited for: the answer may never come.
+  const asked = machine.run("systemctl reboot", 120_000).catch(() => undefined);
+  await waitFor("the update to be finalized", 600_000, async () => {
+    const isUnderWay = FINALIZING.test(await readFile(machine.consolePath, "utf8"));
+    return isUnderWay || machine.hasEnded() || undefined;
+  });
+  await Promise.race([passed(afterMs), machine.waitForEnd()]);
+  const isFinalized = FINALIZED.test(await readFile(machine.consolePath, "utf8"));
+  const running = isFinalized ? "shutting down" : "finalizing";
+  const seen = machine.hasEnded() ? OFF : running;
+  await cutPower(machine, seen === OFF ? "keeps-writes" : aim.mode);
+  await asked;
+  return { seen, afterMs, boots: "either" };
+}
+
+async function cutFirstBoot(plan: CutPlan, afterMs: number): Promise<CutMoment> {
+  const { aim, describe } = plan;
+  const machine = await startMachine(await describe(`cut-boot-${plan.number}`));
+  await passed(afterMs);
+  const seen = await lastSeen(machine);
+  await cutPower(machine, aim.mode);
+  // The shutdown before this boot was orderly.
+  return { seen, afterMs, boots: "new" };
+}
+
+async function lastSeen(machine: Machine): Promise<string> {
+  const text = await readFile(machine.consolePath, "utf8");
+  if (/initrd-switch-root|Switching root/i.test(text)) return "user space";
+  return /Linux version/.test(text) ? "initramfs" : "boot loader";
+}
+
+/** The only place where time alone decides when a cut comes. */
+async function passed(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function cutPower(machine: Machine, mode: Mode): Promise<void> {
+  await machine.cut(mode === "loses-unflushed" ? "unflushed-lost" : "writes-kept");
+}
