@@ -64,7 +64,10 @@ export async function examine(machine: Machine, want: Expectation) {
       return true;
     });
   }
-  await writeMark(machine, want.nextMark);
+  await check("the next mark", async () => {
+    await writeMark(machine, want.nextMark);
+    return true;
+  });
   await check("the next upgrade", async () => {
     await machine.must("bootc upgrade --quiet");
     const { status } = await statusOf(machine);

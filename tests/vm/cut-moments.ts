@@ -51,6 +51,8 @@ export interface CutMoment {
   readonly afterMs: number;
   /** The systems that may come up. */
   readonly boots: "old" | "new" | "either";
+  /** What was wrong before the cut. */
+  readonly problem?: string;
 }
 
 /** How long phases take under emulation, in milliseconds; cuts are spread over this time. */
@@ -102,11 +104,12 @@ async function cutUpgrade(
 }
 
 /** The machine had shut down by itself. */
-export const OFF = "off";
+const OFF = "off";
 
 /** Before ostree finalizes the update, the shutdown writes nothing that matters. */
-const FINALIZING = /Stopping .*ostree-finalize-staged/;
-const FINALIZED = /Stopped .*ostree-finalize-staged/;
+const FINALIZING = /Stopping .*ostree-finalize-staged(?!-)/;
+/** A unit of a similar name, `-hold`, stops after it. */
+const FINALIZED = /Stopped .*ostree-finalize-staged(?!-)/;
 
 async function cutShutdown(
   { aim }: CutPlan,
@@ -120,22 +123,60 @@ async function cutShutdown(
     return isUnderWay || machine.hasEnded() || undefined;
   });
   await Promise.race([passed(afterMs), machine.waitForEnd()]);
-  const isFinalized = FINALIZED.test(await readFile(machine.consolePath, "utf8"));
-  const running = isFinalized ? "shutting down" : "finalizing";
-  const seen = machine.hasEnded() ? OFF : running;
-  await cutPower(machine, seen === OFF ? "keeps-writes" : aim.mode);
+  // In this order: the console of a machine that has ended is complete.
+  const hasEnded = machine.hasEnded();
+  const moment = momentOf(await readFile(machine.consolePath, "utf8"), { hasEnded, afterMs });
+  await cutPower(machine, hasEnded ? "keeps-writes" : aim.mode);
   await asked;
-  return { seen, afterMs, boots: "either" };
+  return moment;
+}
+
+/** A moment in the shutdown with a staged update, by the console. */
+export function momentOf(
+  log: string,
+  { hasEnded, afterMs }: { readonly hasEnded: boolean; readonly afterMs: number },
+): CutMoment {
+  if (FINALIZED.test(log)) {
+    return { seen: hasEnded ? OFF : "shutting down", afterMs, boots: "either" };
+  }
+  if (!hasEnded) return { seen: "finalizing", afterMs, boots: "either" };
+  const problem = FINALIZING.test(log)
+    ? "the machine ended while ostree finalized the update"
+    : "the machine ended without a word of ostree-finalize-staged";
+  return { seen: OFF, afterMs, boots: "either", problem };
+}
+
+/** A machine that shuts down faster than any cut comes has not been tested. */
+const MAX_TRIES = 3;
+
+/** Whether the cut has to be made again, because the machine had shut down as it should. */
+export function isTooLate({ seen, problem }: CutMoment, tries: number): boolean {
+  return seen === OFF && problem === undefined && tries < MAX_TRIES;
+}
+
+/** Why a cut that is not made again has failed, whatever comes up. */
+export function problemsBefore({ seen, problem }: CutMoment): readonly string[] {
+  if (problem !== undefined) return [problem];
+  return seen === OFF ? [`the machine had shut down before each of ${MAX_TRIES} cuts`] : [];
+}
+
+/** The same cut at half the time. */
+export function sooner(aim: Aim): Aim {
+  return { ...aim, fraction: aim.fraction / 2 };
 }
 
 async function cutFirstBoot(plan: CutPlan, afterMs: number): Promise<CutMoment> {
   const { aim, describe } = plan;
   const machine = await startMachine(await describe(`cut-boot-${plan.number}`));
-  await passed(afterMs);
-  const seen = await lastSeen(machine);
-  await cutPower(machine, aim.mode);
-  // The shutdown before this boot was orderly.
-  return { seen, afterMs, boots: "new" };
+  try {
+    await passed(afterMs);
+    const seen = await lastSeen(machine);
+    await cutPower(machine, aim.mode);
+    // The shutdown before this boot was orderly.
+    return { seen, afterMs, boots: "new" };
+  } finally {
+    await machine.cut();
+  }
 }
 
 async function lastSeen(machine: Machine): Promise<string> {

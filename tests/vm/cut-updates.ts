@@ -1,4 +1,5 @@
 // The updates that are cut. Each takes a while to make, so the next one is made while a machine boots.
+import { messageOf } from "../../src/errors.ts";
 import type { Phase } from "./cut-journal.ts";
 import { forgetVariant, type Lab, pushVariant, retag, statusOf, type Variant } from "./lab.ts";
 import type { Machine } from "./machine.ts";
@@ -10,6 +11,8 @@ export interface Updates {
   prepare(): void;
   /** Makes the next update the one that machines get, and returns its version. */
   release(): Promise<string>;
+  /** Waits for an update that is being made: the registry must not end before. */
+  settle(): Promise<void>;
 }
 
 export function makeUpdates(lab: Lab, variant: Required<Variant>): Updates {
@@ -31,6 +34,11 @@ export function makeUpdates(lab: Lab, variant: Required<Variant>): Updates {
       await retag(lab, version, "latest");
       newest = version;
       return version;
+    },
+    async settle() {
+      await next?.catch((error: unknown) => {
+        process.stderr.write(`the next update cannot be made: ${messageOf(error)}\n`);
+      });
     },
   };
 }

@@ -1,11 +1,21 @@
 // Power cuts: an update is cut at a random moment, the machine boots, and must be intact.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { messageOf } from "../../src/errors.ts";
 import { examine, listEsp, writeMark } from "./cut-checks.ts";
 import { appendCut, type Cut, cutsOf, nextNumber, readCuts } from "./cut-journal.ts";
 import { copyForLook, lookAtCopy } from "./cut-look.ts";
-import { type AimWish, type CutPlan, chooseAim, cutDuring, OFF } from "./cut-moments.ts";
-import { chooseUpdate, makeUpdates, type Updates } from "./cut-updates.ts";
+import {
+  type AimWish,
+  type CutMoment,
+  type CutPlan,
+  chooseAim,
+  cutDuring,
+  isTooLate,
+  problemsBefore,
+  sooner,
+} from "./cut-moments.ts";
+import { chooseUpdate, makeUpdates, type Update, type Updates } from "./cut-updates.ts";
 import { installDisk, type Lab, nextConsole, rootOffset, type Variant } from "./lab.ts";
 import { bootMachine, type DescribeBoot, type Machine } from "./machine.ts";
 
@@ -45,38 +55,37 @@ export interface CutsWish extends AimWish {
  */
 export async function runCuts(lab: Lab, wish: CutsWish): Promise<readonly Cut[]> {
   const target = wish.target ?? HARNESS;
-  const first = nextNumber(cutsOf(await readCuts(wish.journal), target.cell), wish.seed);
   const updates = makeUpdates(lab, target.variant);
-  if (wish.isContinued !== true) {
-    await updates.release();
-    await target.install(lab);
-  }
-  const describe = await target.describe(lab);
-  updates.prepare();
-  let machine = await boot(describe, "first");
-  const cuts: Cut[] = [];
   try {
-    const run: Run = { lab, target, describe, updates, esp: await listEsp(machine) };
-    await writeMark(machine, markOf(first));
-    for (let number = first; number < first + wish.count; number += 1) {
-      const aim = chooseAim(`${wish.seed}-${number}`, wish);
-      let round: Round = { ...run, aim, number, isLast: number === first + wish.count - 1 };
-      let result = await cutOnce(round, machine);
-      while (isTooLate(result)) {
-        process.stderr.write(
-          `cut ${aim.seed}: the machine had shut down before it; again, earlier\n`,
-        );
-        round = sooner(round);
-        result = await cutOnce(round, await boot(describe, `again-${number}`));
-      }
-      cuts.push(result.cut);
-      await appendCut(wish.journal, result.cut);
-      process.stderr.write(`${describeCut(result.cut)}\n`);
-      if (result.machine === undefined) throw new Error(`nothing boots after ${aim.seed}`);
-      machine = result.machine;
+    if (wish.isContinued !== true) {
+      await updates.release();
+      await target.install(lab);
+    }
+    const describe = await target.describe(lab);
+    updates.prepare();
+    const host = { current: await boot(describe, "first") };
+    try {
+      const esp = await listEsp(host.current);
+      return await makeCuts({ lab, target, describe, updates, host, esp }, wish);
+    } finally {
+      await host.current.cut();
     }
   } finally {
-    await machine.cut();
+    await updates.settle();
+  }
+}
+
+async function makeCuts(run: Run, { count, seed, journal, ...wish }: CutsWish) {
+  const first = nextNumber(cutsOf(await readCuts(journal), run.target.cell), seed);
+  await writeMark(run.host.current, markOf(first));
+  const cuts: Cut[] = [];
+  for (let number = first; number < first + count; number += 1) {
+    const aim = chooseAim(`${seed}-${number}`, wish);
+    const cut = await cutOnce({ ...run, aim, number, isLast: number === first + count - 1 });
+    cuts.push(cut);
+    await appendCut(journal, cut);
+    process.stderr.write(`${describeCut(cut)}\n`);
+    if (run.host.current.hasEnded()) throw new Error(`no machine runs after ${cut.seed}`);
   }
   return cuts;
 }
@@ -118,6 +127,8 @@ function startWatch() {
 
 /** What all cuts of a machine share. */
 interface Run {
+  /** The boot that goes on; whoever boots the machine again says so here, so that it is cut in the end. */
+  readonly host: { current: Machine };
   readonly lab: Lab;
   readonly target: CutTarget;
   readonly describe: DescribeBoot;
@@ -130,70 +141,97 @@ interface Round extends Run, CutPlan {
   readonly isLast: boolean;
 }
 
-/** The same cut in another update, at half the time. */
-function sooner(round: Round): Round {
-  const { aim } = round;
-  return { ...round, aim: { ...aim, fraction: aim.fraction / 2 } };
-}
-
 function markOf(number: number): string {
   return `cut ${number}`;
 }
 
-/** A cut, and what came up after it. */
-interface CutResult {
-  readonly cut: Cut;
-  /** The machine booted after the cut; undefined when nothing boots. */
-  readonly machine?: Machine;
+/** A cut that was made, and has yet to be judged. */
+interface MadeCut {
+  readonly date: string;
+  readonly update: Update;
+  readonly moment: CutMoment;
+  readonly watch: ReturnType<typeof startWatch>;
 }
 
-function isTooLate(result: CutResult | "too late"): result is "too late" {
-  return result === "too late";
-}
-
-async function cutOnce(round: Round, machine: Machine): Promise<CutResult | "too late"> {
-  const { target, aim, number, updates } = round;
+/** Makes a cut and judges it. One that comes too late is made again, earlier in another update. */
+async function cutOnce(round: Round, tries = 1): Promise<Cut> {
+  const { host, aim, number } = round;
   const watch = startWatch();
-  const update = await chooseUpdate(machine, { phase: aim.phase, updates });
+  const update = await chooseUpdate(host.current, { phase: aim.phase, updates: round.updates });
   watch.lap("update");
-  const { seen, afterMs, boots } = await cutDuring(round, machine, update);
-  if (seen === OFF) return "too late";
+  const moment = await cutDuring(round, host.current, update);
   watch.lap("cut");
-  const what = {
-    ...{ date: new Date().toISOString(), seed: aim.seed, mode: aim.mode, phase: aim.phase },
-    ...{ seen, afterMs },
+  const made = { date: new Date().toISOString(), update, moment, watch };
+  if (!isTooLate(moment, tries)) return await judge(round, made, problemsBefore(moment));
+  process.stderr.write(`cut ${aim.seed}: the machine had shut down before it; again, earlier\n`);
+  const again = await boot(round.describe, `again-${number}`).catch((error: Error) => error);
+  if (again instanceof Error) {
+    return await judge(round, made, [`without a cut, nothing boots: ${again.message}`]);
+  }
+  host.current = again;
+  return await cutOnce({ ...round, aim: sooner(aim) }, tries + 1);
+}
+
+/** Judges what comes up after a cut. Whatever fails here is a problem, so that the cut gets into the journal. */
+async function judge(round: Round, made: MadeCut, before: readonly string[]): Promise<Cut> {
+  const { target, aim } = round;
+  const { date, moment, watch } = made;
+  const problems = [...before];
+  const booted = await bootAndExamine(round, made, problems).catch((error: unknown) => {
+    problems.push(`the cut cannot be judged: ${messageOf(error)}`);
+    return "none" as const;
+  });
+  return {
+    ...{ date, seed: aim.seed, mode: aim.mode, phase: aim.phase },
+    ...{ seen: moment.seen, afterMs: moment.afterMs },
     ...(target.cell === undefined ? {} : { cell: target.cell }),
+    ...{ booted, verdict: problems.length === 0 ? "ok" : "failed", problems },
+    seconds: watch.seconds,
   };
-  updates.prepare();
+}
+
+/** Adds what is wrong to `problems`, and returns what came up. */
+async function bootAndExamine(round: Round, made: MadeCut, problems: string[]) {
+  const { host, target, number, updates, isLast } = round;
+  const { update, moment, watch } = made;
+  if (!isLast) updates.prepare();
   const options = await round.describe(`check-${number}`);
   const copy = target.isSealed ? undefined : await copyForLook(options.disk.path);
   watch.lap("copy");
-  const looked = copy === undefined ? [] : lookAtCopy(copy);
-  const next = await bootMachine(options).catch((error: Error) => error);
-  const found = await looked;
+  const [found, next] = await Promise.all([
+    copy === undefined ? [] : lookAtCopy(copy),
+    bootMachine(options).catch((error: Error) => error),
+  ]);
   watch.lap("boot");
-  const { seconds } = watch;
+  problems.push(...found);
   if (next instanceof Error) {
-    const problems = [...found, next.message];
-    return { cut: { ...what, booted: "none", verdict: "failed", problems, seconds } };
+    problems.push(next.message);
+    return "none";
   }
-  const { problems, version } = await examine(next, {
+  host.current = next;
+  const examined = await examine(next, {
     ...{ mark: markOf(number), nextMark: markOf(number + 1), esp: round.esp, updates },
     allowed: { old: [update.old], either: [update.old, update.version], new: [update.version] }[
-      boots
+      moment.boots
     ],
-    isRepositoryRead: round.isLast || target.isSealed === true,
+    isRepositoryRead: isLast || target.isSealed === true,
   });
   watch.lap("checks");
-  const all = [...found, ...problems];
-  if (all.length > 0) await keepLog(round, next);
-  const booted = version === update.old ? "old" : "new";
-  const verdict = all.length === 0 ? "ok" : "failed";
-  return { cut: { ...what, booted, verdict, problems: all, seconds }, machine: next };
+  problems.push(...examined.problems);
+  if (problems.length > 0) problems.push(...(await keepLog(round, next)));
+  return examined.version === update.old ? "old" : "new";
 }
 
-/** What the machine has to say about a failure. */
-async function keepLog({ lab, aim }: Round, machine: Machine): Promise<void> {
-  const said = await machine.run("journalctl --boot --no-pager; bootc status; ostree admin status");
-  await writeFile(join(lab.dir, `failed-${aim.seed}.log`), `${said.stdout}${said.stderr}`);
+/** Keeps what the machine has to say about a failure. Returns why that cannot be had. */
+async function keepLog({ lab, aim }: Round, machine: Machine): Promise<readonly string[]> {
+  const path = join(lab.dir, `failed-${aim.seed}.log`);
+  try {
+    const said = await machine.run(
+      "journalctl --boot --no-pager; bootc status; ostree admin status",
+    );
+    await writeFile(path, `${said.stdout}${said.stderr}`);
+    return [];
+  } catch (error) {
+    return [`the log of the machine cannot be kept: ${messageOf(error)}`];
+  }
 }
