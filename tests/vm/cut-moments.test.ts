@@ -11,8 +11,8 @@ const BEFORE = "[  OK  ] Stopped target multi-user.target - Multi-User System.\r
 test.each([
   ["is being finalized", [STOPPING], false, "finalizing", "either", []],
   ["is held", [STOPPING, HELD], false, "finalizing", "either", []],
-  ["is finalized", [STOPPING, STOPPED], false, "shutting down", "either", []],
-  ["is finalized, and the machine off", [STOPPING, STOPPED], true, "off", "either", [/3 cuts/]],
+  ["is finalized", [STOPPING, STOPPED], false, "shutting down", "new", []],
+  ["is finalized, and the machine off", [STOPPING, STOPPED], true, "off", "new", [/3 cuts/]],
   ["is not finalized when the machine ends", [STOPPING], true, "off", "either", [/while ostree/]],
   ["is never finalized", [], true, "off", "either", [/without a word/]],
 ])("a cut when the update %s", (_, lines, hasEnded, seen, boots, problems) => {

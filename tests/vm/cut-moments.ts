@@ -136,8 +136,9 @@ export function momentOf(
   log: string,
   { hasEnded, afterMs }: { readonly hasEnded: boolean; readonly afterMs: number },
 ): CutMoment {
+  // What ostree has finished must not be undone by a cut.
   if (FINALIZED.test(log)) {
-    return { seen: hasEnded ? OFF : "shutting down", afterMs, boots: "either" };
+    return { seen: hasEnded ? OFF : "shutting down", afterMs, boots: "new" };
   }
   if (!hasEnded) return { seen: "finalizing", afterMs, boots: "either" };
   const problem = FINALIZING.test(log)
