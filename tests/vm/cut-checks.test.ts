@@ -1,5 +1,8 @@
-import { expect, test } from "vitest";
-import { examine } from "./cut-checks.ts";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { examine, readInstalledEsp } from "./cut-checks.ts";
 import type { Machine } from "./machine.ts";
 
 const STATUS = JSON.stringify({
@@ -62,4 +65,36 @@ test.each([
 
 test("a machine that does not answer any more has a problem for each check, and is no error", async () => {
   expect(await problemsOf(machineWith({ "": undefined }))).toHaveLength(9);
+});
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "bootc-test-"));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+test("the ESP of the installation is kept for runs that continue", async () => {
+  const baseline = { path: join(dir, "a.esp"), isRequired: true };
+  const installed = machineWith({ "find . -type f": "abc  ./EFI/BOOT" });
+  expect(await readInstalledEsp(installed, { ...baseline, isContinued: false })).toMatch("abc");
+  expect(await readFile(baseline.path, "utf8")).toBe("abc  ./EFI/BOOT");
+  const later = machineWith({ "find . -type f": "def  ./EFI/BOOT" });
+  expect(await readInstalledEsp(later, { ...baseline, isContinued: true })).toMatch("abc");
+});
+
+test.each([
+  [
+    "without an ESP, where there must be one",
+    { isContinued: false, isRequired: true },
+    "not found",
+  ],
+  ["that continues without a list", { isContinued: true, isRequired: false }, "install again"],
+])("a run %s does not begin", async (_, options, want) => {
+  const baseline = { path: join(dir, "a.esp"), ...options };
+  await expect(readInstalledEsp(machineWith(), baseline)).rejects.toThrow(want);
+});
+
+test("a machine whose boot loader the harness plays may have no ESP", async () => {
+  const baseline = { path: join(dir, "a.esp"), isContinued: false, isRequired: false };
+  expect(await readInstalledEsp(machineWith(), baseline)).toBe("");
 });

@@ -1,4 +1,5 @@
 // What must hold in a machine that was booted after a cut.
+import { readFile, writeFile } from "node:fs/promises";
 import type { Updates } from "./cut-updates.ts";
 import { statusOf } from "./lab.ts";
 import type { Machine } from "./machine.ts";
@@ -9,16 +10,45 @@ export async function writeMark(machine: Machine, mark: string): Promise<void> {
 }
 
 const LIST_ESP = `
+set -e -o pipefail
 esp=$(lsblk --noheadings --raw --paths --output NAME,PARTTYPE | sed -n 's/ c12a7328-.*//p')
 [ -n "$esp" ] || exit 0
 dir=$(mktemp --directory)
-mount -o ro "$esp" "$dir" && cd "$dir"
+mount -o ro "$esp" "$dir"
+cd "$dir"
 find . -type f ! -name random-seed -exec sha256sum {} + | sort
-cd / && umount "$dir"
+cd /
+umount "$dir"
 `;
 
+/** What a run has to compare the firmware's partition with. */
+export interface EspBaseline {
+  /** The file with the list, beside the disk. */
+  readonly path: string;
+  /** Whether the run goes on with the disk of an earlier one, which has left the file. */
+  readonly isContinued: boolean;
+  /** Whether there must be such a partition. */
+  readonly isRequired: boolean;
+}
+
+/** The files of the firmware's partition as installed. Those of a later boot may be what a cut has left. */
+export async function readInstalledEsp(machine: Machine, baseline: EspBaseline): Promise<string> {
+  const { path, isContinued, isRequired } = baseline;
+  const list = isContinued ? await readKeptEsp(path) : await listEsp(machine);
+  // Two lists that are empty would be the same after each cut.
+  if (isRequired && list === "") throw new Error("the ESP of the machine is not found, or empty");
+  if (!isContinued) await writeFile(path, list);
+  return list;
+}
+
+async function readKeptEsp(path: string): Promise<string> {
+  return await readFile(path, "utf8").catch((error: unknown) => {
+    throw new Error(`${path} is missing: install again, without --continue`, { cause: error });
+  });
+}
+
 /** The files of the firmware's partition; only the random seed changes, at each boot. */
-export async function listEsp(machine: Machine): Promise<string> {
+async function listEsp(machine: Machine): Promise<string> {
   return await machine.must(LIST_ESP);
 }
 
@@ -28,7 +58,7 @@ export interface Expectation {
   readonly nextMark: string;
   readonly allowed: readonly string[];
   readonly updates: Updates;
-  /** What the firmware's partition had before all cuts. */
+  /** What the firmware's partition had when the machine was installed. */
   readonly esp: string;
   /** Whether the repository is read as well, which takes long under emulation. */
   readonly isRepositoryRead: boolean;

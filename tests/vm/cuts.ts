@@ -1,8 +1,8 @@
 // Power cuts: an update is cut at a random moment, the machine boots, and must be intact.
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../src/errors.ts";
-import { examine, listEsp, writeMark } from "./cut-checks.ts";
+import { examine, readInstalledEsp, writeMark } from "./cut-checks.ts";
 import { appendCut, type Cut, cutsOf, nextNumber, readCuts } from "./cut-journal.ts";
 import { copyForLook, lookAtCopy } from "./cut-look.ts";
 import {
@@ -55,9 +55,12 @@ export interface CutsWish extends AimWish {
  */
 export async function runCuts(lab: Lab, wish: CutsWish): Promise<readonly Cut[]> {
   const target = wish.target ?? HARNESS;
+  const { isContinued = false } = wish;
+  const path = join(lab.dir, `${target.cell ?? HARNESS_DISK.name}.esp`);
   const updates = makeUpdates(lab, target.variant);
   try {
-    if (wish.isContinued !== true) {
+    if (!isContinued) {
+      await rm(path, { force: true });
       await updates.release();
       await target.install(lab);
     }
@@ -65,7 +68,8 @@ export async function runCuts(lab: Lab, wish: CutsWish): Promise<readonly Cut[]>
     updates.prepare();
     const host = { current: await boot(describe, "first") };
     try {
-      const esp = await listEsp(host.current);
+      const baseline = { path, isContinued, isRequired: target.cell !== undefined };
+      const esp = await readInstalledEsp(host.current, baseline);
       return await makeCuts({ lab, target, describe, updates, host, esp }, wish);
     } finally {
       await host.current.cut();
@@ -133,7 +137,7 @@ interface Run {
   readonly target: CutTarget;
   readonly describe: DescribeBoot;
   readonly updates: Updates;
-  /** The files of the firmware's partition. */
+  /** The files of the firmware's partition as installed. */
   readonly esp: string;
 }
 
