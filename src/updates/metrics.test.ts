@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { formatMetrics } from "../format/prometheus.ts";
 import { DEFAULT_SETTINGS } from "./config/settings.ts";
-import { collectMetrics, formatMetrics } from "./metrics.ts";
+import { collectMetrics } from "./metrics.ts";
 import { EMPTY_STATE } from "./state.ts";
 import { assembleStatus } from "./status.ts";
 

@@ -1,20 +1,8 @@
-// Figures about automatic updates in the text format of Prometheus.
-
+// Figures about automatic updates, for Prometheus.
+import type { Metric } from "../format/prometheus.ts";
 import { RULE_NAMES } from "./rule-names.ts";
 import { FETCHED_BYTES, type UpdatesState } from "./state.ts";
 import type { UpdatesStatus } from "./status.ts";
-
-export interface Metric {
-  readonly name: string;
-  readonly help: string;
-  readonly type: "gauge" | "counter";
-  readonly samples: readonly Sample[];
-}
-
-interface Sample {
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly value: number;
-}
 
 export interface MetricsInput {
   readonly status: UpdatesStatus;
@@ -133,27 +121,4 @@ function counter(name: string, help: string, value: number): Metric {
 
 function flagOf(value: boolean): number {
   return value ? 1 : 0;
-}
-
-export function formatMetrics(metrics: readonly Metric[]): string {
-  return metrics
-    .map(({ name, help, type, samples }) =>
-      [
-        `# HELP ${name} ${help}`,
-        `# TYPE ${name} ${type}`,
-        ...samples.map(({ labels, value }) => `${name}${formatLabels(labels)} ${value}`),
-      ].join("\n"),
-    )
-    .map((it) => `${it}\n`)
-    .join("");
-}
-
-function formatLabels(labels: Sample["labels"]): string {
-  if (labels === undefined) return "";
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
-  return `{${pairs.join(",")}}`;
-}
-
-function escapeLabel(value: string): string {
-  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }

@@ -1,10 +1,11 @@
 // `bootc updates metrics`: figures for Prometheus, printed or written for node_exporter.
+import { formatMetrics } from "../../format/prometheus.ts";
 import type { Context } from "../../system/context.ts";
 import { replaceFile } from "../../system/files.ts";
 import { judgeDueStep } from "../../updates/machine/judge.ts";
 import { readSituation } from "../../updates/machine/situation.ts";
 import { REAL_SURROUNDINGS, type Surroundings } from "../../updates/machine/surroundings.ts";
-import { collectMetrics, formatMetrics } from "../../updates/metrics.ts";
+import { collectMetrics } from "../../updates/metrics.ts";
 import { assembleStatus } from "../../updates/status.ts";
 
 export interface MetricsOptions {
