@@ -5,8 +5,11 @@ import {
   formatState,
   parseUpdatesState,
   type UpdatesState,
+  withCheck,
   withEvent,
+  withFailedCheck,
   withFailure,
+  withRunning,
 } from "./state.ts";
 
 const FULL: UpdatesState = {
@@ -25,10 +28,12 @@ const FULL: UpdatesState = {
   },
   checkedMs: 4,
   found: { digest: "sha256:b", version: "42", annotations: { a: "b" } },
+  behindMs: 4,
   failure: { atMs: 5, kind: "network", message: "away" },
   block: { step: "reboot", rule: "window", reason: "closed", untilMs: 6 },
   warning: { digest: "sha256:b", atMs: 7 },
   running: "sha256:a",
+  runningMs: 2,
   lockedMs: 8,
   counts: { found: 1 },
   history: [{ atMs: 9, event: "found", text: "42" }],
@@ -54,6 +59,32 @@ test("the same failure again is counted, and is one event", () => {
   expect(twice.history).toHaveLength(1);
   expect(twice.counts).toEqual({ "failed-network": 2 });
   expect(twice.failure?.atMs).toBe(2);
+});
+
+test("a state of an older program is read, and what it does not know is not known", () => {
+  const { behindMs, runningMs, ...older } = FULL;
+  const state = parseUpdatesState(JSON.stringify({ version: 1, ...older }));
+  expect(state).toEqual({ ...older, behindMs: undefined, runningMs: undefined });
+  expect([behindMs, runningMs]).toEqual([4, 2]);
+});
+
+test("since when a host is behind: from the first newer image on, until it runs another one", () => {
+  const image = (digest: string) => ({ digest, annotations: {} });
+  const check = (state: UpdatesState, nowMs: number, digest?: string) =>
+    withCheck(state, { found: digest === undefined ? undefined : image(digest), nowMs });
+  const current = check(EMPTY_STATE, 10);
+  expect(current).toMatchObject({ checkedMs: 10, behindMs: undefined });
+  const behind = check(check(current, 20, "b"), 30, "c");
+  expect(behind).toMatchObject({ checkedMs: 30, behindMs: 20, found: { digest: "c" } });
+  const updated = withRunning(behind, { digest: "b", nowMs: 40 });
+  expect(updated).toMatchObject({ running: "b", runningMs: 40, behindMs: undefined });
+  expect(check(updated, 50, "c").behindMs).toBe(50);
+  expect(check(behind, 60).behindMs).toBeUndefined();
+});
+
+test("checks are counted, whether the registry answers or not", () => {
+  const state = withFailedCheck(withCheck(EMPTY_STATE, { found: undefined, nowMs: 1 }));
+  expect(state.counts).toEqual({ checks: 2, "checks-failed": 1 });
 });
 
 test("a damaged state is refused with an explanation, or read as a right one", () => {

@@ -19,6 +19,8 @@ export interface UpdatesState {
   readonly checkedMs: number | undefined;
   /** The newest image, unless it is running. */
   readonly found: FoundImage | undefined;
+  /** Since when an image is known that is newer than the running one, whichever image that was at first. */
+  readonly behindMs: number | undefined;
   /** The last failure, if nothing has succeeded since. */
   readonly failure: Failure | undefined;
   /** Why the last run stopped before the end. */
@@ -27,6 +29,8 @@ export interface UpdatesState {
   readonly warning: Warning | undefined;
   /** The digest of the image that was running at the last run. */
   readonly running: string | undefined;
+  /** When a run first saw that image running. */
+  readonly runningMs: number | undefined;
   /** Since when this machine has a slot of the FleetLock server. */
   readonly lockedMs: number | undefined;
   readonly counts: Readonly<Record<string, number>>;
@@ -103,10 +107,12 @@ export const EMPTY_STATE: UpdatesState = {
   health: undefined,
   checkedMs: undefined,
   found: undefined,
+  behindMs: undefined,
   failure: undefined,
   block: undefined,
   warning: undefined,
   running: undefined,
+  runningMs: undefined,
   lockedMs: undefined,
   counts: {},
   history: [],
@@ -120,28 +126,58 @@ export function withEvent(
   entry: HistoryEntry & { readonly event: EventName },
 ): UpdatesState {
   return {
-    ...state,
-    counts: { ...state.counts, [entry.event]: (state.counts[entry.event] ?? 0) + 1 },
+    ...withCount(state, entry.event),
     history: [...state.history, entry].slice(-HISTORY_MAX),
   };
 }
 
-/** Among the counts, which are of events otherwise. */
+/** Older programs keep counts that they do not know, but no other part of the state. */
+function withCount(state: UpdatesState, name: string, more = 1): UpdatesState {
+  return { ...state, counts: { ...state.counts, [name]: (state.counts[name] ?? 0) + more } };
+}
+
+/** Counts of something else than an event. */
 export const FETCHED_BYTES = "fetched-bytes";
+export const MADE_CHECKS = "checks";
+export const FAILED_CHECKS = "checks-failed";
 
 export function withFetched(state: UpdatesState, bytes: number): UpdatesState {
-  if (bytes === 0) return state;
-  const sum = (state.counts[FETCHED_BYTES] ?? 0) + bytes;
-  return { ...state, counts: { ...state.counts, [FETCHED_BYTES]: sum } };
+  return bytes === 0 ? state : withCount(state, FETCHED_BYTES, bytes);
+}
+
+export function withFailedCheck(state: UpdatesState): UpdatesState {
+  return withCount(withCount(state, MADE_CHECKS), FAILED_CHECKS);
+}
+
+/** What a check found: undefined if the newest image is running. */
+export function withCheck(
+  state: UpdatesState,
+  { found, nowMs }: { readonly found: FoundImage | undefined; readonly nowMs: number },
+): UpdatesState {
+  return {
+    ...withCount(state, MADE_CHECKS),
+    checkedMs: nowMs,
+    found,
+    behindMs: found === undefined ? undefined : (state.behindMs ?? nowMs),
+    failure: undefined,
+  };
+}
+
+/** Another image runs than before. */
+export function withRunning(
+  state: UpdatesState,
+  { digest, nowMs }: { readonly digest: string; readonly nowMs: number },
+): UpdatesState {
+  return { ...state, running: digest, runningMs: nowMs, behindMs: undefined };
 }
 
 export function withFailure(state: UpdatesState, failure: Failure): UpdatesState {
-  const name = `failed-${failure.kind}`;
-  const counts = { ...state.counts, [name]: (state.counts[name] ?? 0) + 1 };
+  const after = { ...withCount(state, `failed-${failure.kind}`), failure };
   // A server that is away for a week would otherwise fill the history.
-  if (state.failure?.message === failure.message) return { ...state, failure, counts };
+  if (state.failure?.message === failure.message) return after;
   const { atMs, message } = failure;
-  return { ...withEvent(state, { atMs, event: "failed", text: message }), failure, counts };
+  const { history } = withEvent(state, { atMs, event: "failed", text: message });
+  return { ...after, history };
 }
 
 export function formatState(state: UpdatesState): string {
@@ -195,9 +231,13 @@ export function parseUpdatesState(text: string): UpdatesState {
   };
 }
 
-function parseTimes(document: JsonObject): Pick<UpdatesState, "checkedMs" | "lockedMs"> {
+function parseTimes(
+  document: JsonObject,
+): Pick<UpdatesState, "checkedMs" | "behindMs" | "runningMs" | "lockedMs"> {
   return {
     checkedMs: timeIfAny(document, "checkedMs").checkedMs,
+    behindMs: timeIfAny(document, "behindMs").behindMs,
+    runningMs: timeIfAny(document, "runningMs").runningMs,
     lockedMs: timeIfAny(document, "lockedMs").lockedMs,
   };
 }

@@ -15,7 +15,13 @@ import { judgeDueStep, warnedMsOf } from "../../updates/machine/judge.ts";
 import { readSituation } from "../../updates/machine/situation.ts";
 import { REAL_SURROUNDINGS, type Surroundings } from "../../updates/machine/surroundings.ts";
 import { updateMotd } from "../../updates/machine/tell.ts";
-import { type Block, type UpdateStep, withEvent, withFetched } from "../../updates/state.ts";
+import {
+  type Block,
+  type UpdateStep,
+  withEvent,
+  withFetched,
+  withRunning,
+} from "../../updates/state.ts";
 import { assembleStatus, formatMoment } from "../../updates/status.ts";
 
 export async function updatesRun(ctx: Context): Promise<void> {
@@ -63,7 +69,7 @@ async function noteBoot(ctx: Context, { host, state, nowMs }: Situation): Promis
   const { booted } = host;
   if (booted === undefined || booted.digest === state.running) return;
   await changeState(ctx, nowMs, (it) => {
-    const after = { ...it, running: booted.digest };
+    const after = withRunning(it, { digest: booted.digest, nowMs });
     if (it.running === undefined) return after;
     return withEvent(after, { atMs: nowMs, event: "booted", text: describeFound(booted) });
   });
@@ -96,7 +102,7 @@ async function remembering<T>(ctx: Context, now: () => number, work: () => Promi
   try {
     return await work();
   } catch (error) {
-    await rememberFailure(ctx, now(), error);
+    await rememberFailure(ctx, { nowMs: now(), error });
     throw error;
   }
 }

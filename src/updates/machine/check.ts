@@ -8,7 +8,14 @@ import { versionOf } from "../../image/config.ts";
 import { readSysroot } from "../../sysroot/sysroot.ts";
 import type { Context } from "../../system/context.ts";
 import { ROLLOUT_PREFIX } from "../rollout.ts";
-import { type FoundImage, withEvent, withFailure } from "../state.ts";
+import {
+  type FoundImage,
+  type UpdatesState,
+  withCheck,
+  withEvent,
+  withFailedCheck,
+  withFailure,
+} from "../state.ts";
 import { changeState } from "./change-state.ts";
 
 /** A failure is remembered, and thrown again. */
@@ -16,21 +23,31 @@ export async function checkForUpdate(ctx: Context, nowMs: number): Promise<void>
   try {
     const found = await askRegistry(ctx);
     await changeState(ctx, nowMs, (state) => {
-      const checked = { ...state, checkedMs: nowMs, found, failure: undefined };
+      const checked = withCheck(state, { found, nowMs });
       if (found === undefined || found.digest === state.found?.digest) return checked;
       return withEvent(checked, { atMs: nowMs, event: "found", text: describeFound(found) });
     });
   } catch (error) {
-    await rememberFailure(ctx, nowMs, error);
+    await rememberFailure(ctx, { nowMs, error, count: withFailedCheck });
     throw error;
   }
 }
 
-export async function rememberFailure(ctx: Context, nowMs: number, error: unknown): Promise<void> {
+interface RememberedFailure {
+  readonly nowMs: number;
+  readonly error: unknown;
+  /** Counts what has failed. */
+  readonly count?: (state: UpdatesState) => UpdatesState;
+}
+
+export async function rememberFailure(
+  ctx: Context,
+  { nowMs, error, count = (state) => state }: RememberedFailure,
+): Promise<void> {
   // Whoever interrupts a run knows that it did not finish.
   if (ctx.signal.aborted) return;
   const failure = { atMs: nowMs, kind: kindOf(error), message: explainError(error) };
-  await changeState(ctx, nowMs, (state) => withFailure(state, failure));
+  await changeState(ctx, nowMs, (state) => withFailure(count(state), failure));
 }
 
 export function describeFound({ digest, version }: Pick<FoundImage, "digest" | "version">): string {
