@@ -163,6 +163,25 @@ export function withCheck(
   };
 }
 
+/** The requests of the FleetLock protocol. */
+export const FLEET_REQUESTS = ["pre-reboot", "steady-state"] as const;
+export type FleetRequest = (typeof FLEET_REQUESTS)[number];
+
+/** The name of the count of requests, or of those that failed in one way. */
+export function fleetCountOf(request: FleetRequest, failure?: string): string {
+  return failure === undefined ? `fleet-${request}` : `fleet-${request}-${failure}`;
+}
+
+/** A request to the FleetLock server, and what was wrong with the answer, if anything. */
+export function withFleetRequest(
+  state: UpdatesState,
+  request: FleetRequest,
+  failure?: string,
+): UpdatesState {
+  const asked = withCount(state, fleetCountOf(request));
+  return failure === undefined ? asked : withCount(asked, fleetCountOf(request, failure));
+}
+
 /** Another image runs than before. */
 export function withRunning(
   state: UpdatesState,

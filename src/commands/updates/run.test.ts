@@ -169,9 +169,23 @@ async function fleetServer(status: number, body: string) {
 test("without a slot of the FleetLock server, nothing reboots", async () => {
   const { settings } = await fleetServer(409, '{"kind":"k","value":"all slots are taken"}');
   const machine = await applied(settings);
-  const transcript = await play(machine, [LOCK, ...SYNC, LOCK], (ctx) => runUpdates(ctx, world));
+  const script = [LOCK, ...SYNC, LOCK, LOCK];
+  const transcript = await play(machine, script, (ctx) => runUpdates(ctx, world));
   expect(transcript).toContain("reboot: fleet_lock: the server says: all slots are taken (k)");
-  expect((await readState(machine)).lockedMs).toBeUndefined();
+  const { lockedMs, counts } = await readState(machine);
+  expect(lockedMs).toBeUndefined();
+  expect(counts).toEqual({ "fleet-pre-reboot": 1, "fleet-pre-reboot-refused": 1 });
+});
+
+test("a FleetLock server that refuses the credentials is a failure, counted by its kind", async () => {
+  const { settings } = await fleetServer(401, "");
+  const machine = await applied(settings);
+  await play(machine, [LOCK, ...SYNC, LOCK], (ctx) => runUpdates(ctx, world));
+  expect((await readState(machine)).counts).toEqual({
+    "failed-authentication": 1,
+    "fleet-pre-reboot": 1,
+    "fleet-pre-reboot-authentication": 1,
+  });
 });
 
 test("with a slot it reboots, and gives the slot back when the system has come up", async () => {
@@ -189,7 +203,9 @@ test("with a slot it reboots, and gives the slot back when the system has come u
   );
   expect(early).toContain("is kept: the system is starting.");
   await play(machine, [LOCK, [SYSTEM, "running\n"], LOCK], (ctx) => runUpdates(ctx, world));
-  expect((await readState(machine)).lockedMs).toBeUndefined();
+  const { lockedMs, counts } = await readState(machine);
+  expect(lockedMs).toBeUndefined();
+  expect(counts).toMatchObject({ "fleet-pre-reboot": 1, "fleet-steady-state": 1 });
   expect(paths).toEqual(["/v1/pre-reboot", "/v1/steady-state"]);
 });
 

@@ -3,23 +3,26 @@ import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
 import { postponeRemoval } from "../../deploy/shutdown/postpone-removal.ts";
 import { readAheadOfShutdown } from "../../deploy/shutdown/read-ahead.ts";
 import { hasSuperseded } from "../../deploy/shutdown/superseded.ts";
-import { explainError } from "../../errors.ts";
+import { explainError, kindOf } from "../../errors.ts";
 import { warnUsers } from "../../programs/logind.ts";
 import { readSystemState, reboot } from "../../programs/systemd.ts";
 import type { Context } from "../../system/context.ts";
 import { judgeStep, type Situation } from "../../updates/decide.ts";
 import { changeState, withRunLock } from "../../updates/machine/change-state.ts";
 import { checkForUpdate, describeFound, rememberFailure } from "../../updates/machine/check.ts";
-import { returnSlot, takeSlot } from "../../updates/machine/fleet-lock.ts";
+import { type Refusal, returnSlot, takeSlot } from "../../updates/machine/fleet-lock.ts";
 import { judgeDueStep, warnedMsOf } from "../../updates/machine/judge.ts";
 import { readSituation } from "../../updates/machine/situation.ts";
 import { REAL_SURROUNDINGS, type Surroundings } from "../../updates/machine/surroundings.ts";
 import { updateMotd } from "../../updates/machine/tell.ts";
 import {
   type Block,
+  type FleetRequest,
   type UpdateStep,
+  type UpdatesState,
   withEvent,
   withFetched,
+  withFleetRequest,
   withRunning,
 } from "../../updates/state.ts";
 import { assembleStatus, formatMoment } from "../../updates/status.ts";
@@ -89,22 +92,31 @@ async function giveSlotBack(
   if (system !== "running" && system !== "degraded") {
     return ctx.say(`The slot of the FleetLock server is kept: the system is ${system}.`);
   }
-  const refusal = await remembering(ctx, now, () =>
+  const refusal = await askFleet(ctx, now, "steady-state", () =>
     returnSlot(ctx, { settings, machineId, surroundings }),
   );
   if (refusal !== undefined) return ctx.note(`warning: the slot is not given back: ${refusal}`);
-  await changeState(ctx, now(), (it) =>
-    withEvent({ ...it, lockedMs: undefined }, { atMs: now(), event: "steady", text: system }),
-  );
+  await changeState(ctx, now(), (it) => {
+    const after = { ...withFleetRequest(it, "steady-state"), lockedMs: undefined };
+    return withEvent(after, { atMs: now(), event: "steady", text: system });
+  });
 }
 
-async function remembering<T>(ctx: Context, now: () => number, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    await rememberFailure(ctx, { nowMs: now(), error });
+/** The reason of a refusal. A yes is counted together with what the caller remembers of it. */
+async function askFleet(
+  ctx: Context,
+  now: () => number,
+  request: FleetRequest,
+  ask: () => Promise<Refusal | undefined>,
+): Promise<string | undefined> {
+  const refusal = await ask().catch(async (error: unknown) => {
+    const count = (it: UpdatesState) => withFleetRequest(it, request, kindOf(error));
+    await rememberFailure(ctx, { nowMs: now(), error, count });
     throw error;
-  }
+  });
+  if (refusal === undefined) return undefined;
+  await changeState(ctx, now(), (it) => withFleetRequest(it, request, refusal.kind));
+  return refusal.reason;
 }
 
 /** How long the answers of gates count: on a slow disk, reading ahead takes minutes. */
@@ -149,11 +161,14 @@ async function lockFleet(
 ): Promise<Block | undefined> {
   if (settings["updates.strategy"] !== "fleet_lock") return undefined;
   const { now } = surroundings;
-  const refusal = await remembering(ctx, now, () =>
+  const refusal = await askFleet(ctx, now, "pre-reboot", () =>
     takeSlot(ctx, { settings, machineId, surroundings }),
   );
   if (refusal !== undefined) return { step: "reboot", rule: "fleet_lock", reason: refusal };
-  await changeState(ctx, now(), (it) => ({ ...it, lockedMs: now() }));
+  await changeState(ctx, now(), (it) => ({
+    ...withFleetRequest(it, "pre-reboot"),
+    lockedMs: now(),
+  }));
   // Another question may have waited for minutes; the window may be closed by now.
   return judgeStep(await readSituation(ctx, now()), "reboot");
 }
@@ -180,7 +195,10 @@ async function takeStep(
   const onPulled = (bytes: number) => {
     fetchedBytes += bytes;
   };
-  await remembering(ctx, now, () => upgrade(ctx, { ...how, quiet: true }, onPulled));
+  await upgrade(ctx, { ...how, quiet: true }, onPulled).catch(async (error: unknown) => {
+    await rememberFailure(ctx, { nowMs: now(), error });
+    throw error;
+  });
   await changeState(ctx, now(), (it) =>
     withFetched(withEvent(it, { atMs: now(), event: step, text }), fetchedBytes),
   );

@@ -85,7 +85,9 @@ function member({ base, id = "a", settings, env, root = "/nonexistent" }: Asked)
   };
   const { ctx } = scriptedContext(root, [], env === undefined ? {} : { env });
   const who = { settings: all, machineId: "m", surroundings };
-  return { pauses, take: () => takeSlot(ctx, who), giveBack: () => returnSlot(ctx, who) };
+  const ask = () => takeSlot(ctx, who);
+  const take = async () => (await ask())?.reason;
+  return { pauses, ask, take, giveBack: () => returnSlot(ctx, who) };
 }
 
 test("one machine has the slot, another waits, and a machine may ask again", async () => {
@@ -130,12 +132,12 @@ test("a server that stumbles is asked again, after pauses that grow", async () =
 });
 
 test.each([
-  [503, "", "the server answers with status 503"],
-  [500, '{"kind":"x","value":"etcd is away"}', "the server says: etcd is away (x)"],
-  [409, "<html>", "the server answers with status 409"],
-])("status %i with %j is a reason", async (status, body, want) => {
+  [503, "", "unexpected", "the server answers with status 503"],
+  [500, '{"kind":"x","value":"etcd is away"}', "refused", "the server says: etcd is away (x)"],
+  [409, "<html>", "unexpected", "the server answers with status 409"],
+])("status %i with %j is a reason, and %s", async (status, body, kind, reason) => {
   const { base } = await fleet(() => ({ status, body }));
-  expect(await member({ base }).take()).toBe(want);
+  expect(await member({ base }).ask()).toEqual({ kind, reason });
 });
 
 test.each([

@@ -6,6 +6,7 @@ import type { Context } from "../../system/context.ts";
 import { readFileIfAny } from "../../system/files.ts";
 import type { Settings } from "../config/settings.ts";
 import { nodeIdOf } from "../share.ts";
+import type { FleetRequest } from "../state.ts";
 import { askServer, basicAuthorization, type ServerAnswer } from "./server.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -15,16 +16,20 @@ export interface FleetMember {
   readonly surroundings: Pick<Surroundings, "random" | "pause">;
 }
 
-type Request = "pre-reboot" | "steady-state";
+/** A no of the server, by the protocol or by a status alone. */
+export interface Refusal {
+  readonly kind: "refused" | "unexpected";
+  readonly reason: string;
+}
 
 /** Undefined: this machine has a slot now. Otherwise why not. */
-export async function takeSlot(ctx: Context, member: FleetMember): Promise<string | undefined> {
-  return describeRefusal(await ask(ctx, member, "pre-reboot"));
+export async function takeSlot(ctx: Context, member: FleetMember): Promise<Refusal | undefined> {
+  return readRefusal(await ask(ctx, member, "pre-reboot"));
 }
 
 /** Undefined: this machine has no slot any more. Otherwise why it still has one. */
-export async function returnSlot(ctx: Context, member: FleetMember): Promise<string | undefined> {
-  return describeRefusal(await ask(ctx, member, "steady-state"));
+export async function returnSlot(ctx: Context, member: FleetMember): Promise<Refusal | undefined> {
+  return readRefusal(await ask(ctx, member, "steady-state"));
 }
 
 const TRIES = 4;
@@ -34,7 +39,11 @@ const FIRST_PAUSE_MS = 2000;
  * The same question may be asked again: for a machine that has a slot, or none any more, the answer is yes.
  * Between tries the pauses grow, and differ from machine to machine.
  */
-async function ask(ctx: Context, member: FleetMember, request: Request): Promise<ServerAnswer> {
+async function ask(
+  ctx: Context,
+  member: FleetMember,
+  request: FleetRequest,
+): Promise<ServerAnswer> {
   const { surroundings } = member;
   const how = await readRequest(ctx, member, request);
   for (let tries = 1; ; tries += 1) {
@@ -52,7 +61,7 @@ async function ask(ctx: Context, member: FleetMember, request: Request): Promise
   }
 }
 
-async function readRequest(ctx: Context, member: FleetMember, request: Request) {
+async function readRequest(ctx: Context, member: FleetMember, request: FleetRequest) {
   const { settings, machineId } = member;
   const base = settings["updates.fleet_lock.base_url"];
   if (base === undefined) throw new Error("unreachable: FleetLock without a server");
@@ -97,10 +106,12 @@ async function readAuthorities(ctx: Context, settings: Settings): Promise<string
 }
 
 /** Undefined for yes. The server's reason has the form `{kind, value}`. */
-export function describeRefusal({ status, body }: ServerAnswer): string | undefined {
+function readRefusal({ status, body }: ServerAnswer): Refusal | undefined {
   if (status >= 200 && status < 300) return undefined;
   const refusal = parseRefusal(body);
-  if (refusal !== undefined) return `the server says: ${refusal.value} (${refusal.kind})`;
+  if (refusal !== undefined) {
+    return { kind: "refused", reason: `the server says: ${refusal.value} (${refusal.kind})` };
+  }
   if (status === 404) {
     throw new BootcError("the FleetLock server does not know the protocol's addresses", {
       hint: "check `updates.fleet_lock.base_url`: the path before `/v1/` belongs to it",
@@ -111,7 +122,7 @@ export function describeRefusal({ status, body }: ServerAnswer): string | undefi
       kind: "authentication",
     });
   }
-  return `the server answers with status ${status}`;
+  return { kind: "unexpected", reason: `the server answers with status ${status}` };
 }
 
 function parseRefusal(body: string): { readonly kind: string; readonly value: string } | undefined {
