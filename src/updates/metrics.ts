@@ -10,6 +10,13 @@ export interface MetricsInput {
   readonly nowMs: number;
 }
 
+export interface LastRun {
+  readonly endedMs: number;
+  readonly tookMs: number;
+  /** Of bootc and the programs that it started. */
+  readonly cpuMs: number;
+}
+
 /** Every metric is always there, so that an alert on a missing one means a missing host. */
 export function collectMetrics(input: MetricsInput): readonly Metric[] {
   return [...collectGauges(input), ...collectRules(input), ...collectCounters(input.state)];

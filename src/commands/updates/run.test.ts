@@ -137,6 +137,26 @@ test("people are warned once, and have a grace period", async () => {
   );
 });
 
+test("how long a run took is remembered, even if it failed", async () => {
+  const machine = await applied(`${OFFLINE}[gates]\ninhibitors = false\nsessions = false\n`);
+  let nowMs = NOW;
+  const slow = { ...world, now: () => nowMs };
+  const later: ScriptLine = [
+    REBOOT[0],
+    () => {
+      nowMs += 90_000;
+      throw new Error("the machine goes down");
+    },
+  ];
+  await play(machine, [LOCK, ...SYNC, LOCK, later], (ctx) => runUpdates(ctx, slow));
+  const file = join(machine.root, "run/bootc/updates-last-run.json");
+  expect(JSON.parse(await readFile(file, "utf8"))).toEqual({
+    endedMs: NOW + 90_000,
+    tookMs: 90_000,
+    cpuMs: 0,
+  });
+});
+
 test("a program of the administrator has its say", async () => {
   const machine = await applied(`${OFFLINE}[gates]\ninhibitors = false\nsessions = false\n`);
   await mkdir(join(machine.root, "usr/lib/bootc/gates.d"), { recursive: true });

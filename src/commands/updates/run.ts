@@ -12,6 +12,7 @@ import { changeState, withRunLock } from "../../updates/machine/change-state.ts"
 import { checkForUpdate, describeFound, rememberFailure } from "../../updates/machine/check.ts";
 import { type Refusal, returnSlot, takeSlot } from "../../updates/machine/fleet-lock.ts";
 import { judgeDueStep, warnedMsOf } from "../../updates/machine/judge.ts";
+import { rememberRun } from "../../updates/machine/last-run.ts";
 import { readSituation } from "../../updates/machine/situation.ts";
 import { REAL_SURROUNDINGS, type Surroundings } from "../../updates/machine/surroundings.ts";
 import { updateMotd } from "../../updates/machine/tell.ts";
@@ -34,18 +35,27 @@ export async function updatesRun(ctx: Context): Promise<void> {
 export async function runUpdates(ctx: Context, surroundings: Surroundings): Promise<void> {
   await prepareForWrite(ctx);
   await withRunLock(ctx, async () => {
-    await cleanUp(ctx);
-    const situation = await readSituation(ctx, surroundings.now());
-    await noteBoot(ctx, situation);
-    // A registry that is away must not keep a slot from the other machines.
-    await giveSlotBack(ctx, surroundings, situation);
-    const block = judgeStep(situation, "check");
-    if (block === undefined) await checkForUpdate(ctx, surroundings.now());
-    await takeSteps(ctx, surroundings);
+    const startedMs = surroundings.now();
+    try {
+      await runAlone(ctx, surroundings);
+    } finally {
+      rememberRun(ctx, { startedMs, endedMs: surroundings.now() });
+    }
   }).catch(async (error: unknown) => {
     await showFailure(ctx, surroundings);
     throw error;
   });
+}
+
+async function runAlone(ctx: Context, surroundings: Surroundings): Promise<void> {
+  await cleanUp(ctx);
+  const situation = await readSituation(ctx, surroundings.now());
+  await noteBoot(ctx, situation);
+  // A registry that is away must not keep a slot from the other machines.
+  await giveSlotBack(ctx, surroundings, situation);
+  const block = judgeStep(situation, "check");
+  if (block === undefined) await checkForUpdate(ctx, surroundings.now());
+  await takeSteps(ctx, surroundings);
 }
 
 /** Removes what the last update has superseded. Nothing else of a run waits for that, or depends on it. */
