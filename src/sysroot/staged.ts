@@ -1,4 +1,5 @@
 // The deployment that ostree finalizes at shutdown: /run/ostree/staged-deployment, an `a{sv}`.
+import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
@@ -42,6 +43,12 @@ export async function readStagedDeployment(ctx: Context): Promise<StagedDeployme
       variantOf(entries, "locked", "b") === true ||
       (await exists(join(ctx.root, `${FILE}-locked`))),
   };
+}
+
+/** When a deployment was staged. Newer versions of ostree write the file anew to change its lock. */
+export function readStagedMs(ctx: Context): number | undefined {
+  const found = statSync(join(ctx.root, FILE), { throwIfNoEntry: false });
+  return found && Math.round(found.mtimeMs);
 }
 
 /** The deployment whose changes to `/etc` ostree will copy into the staged one, if any. */

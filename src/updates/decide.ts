@@ -26,12 +26,16 @@ export interface HostStand {
   readonly problem?: string;
 }
 
-interface RunningImage {
+interface NamedImage {
   readonly digest: string;
   readonly version?: string;
 }
 
-interface StagedImage extends RunningImage {
+interface RunningImage extends NamedImage {
+  readonly builtMs?: number;
+}
+
+interface StagedImage extends NamedImage {
   /** The next reboot drops it. */
   readonly isLocked: boolean;
 }
@@ -121,7 +125,7 @@ function judgeHeld(situation: Situation, step: UpdateStep): Objection | undefine
 }
 
 /** The image that a step is about. */
-function subjectOf({ state, host }: Situation, step: UpdateStep): RunningImage | undefined {
+function subjectOf({ state, host }: Situation, step: UpdateStep): NamedImage | undefined {
   return step === "reboot" ? host.staged : state.found;
 }
 

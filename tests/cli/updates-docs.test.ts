@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { formatMetrics } from "../../src/format/prometheus.ts";
 import { mergeConfig } from "../../src/updates/config/merge.ts";
-import { KEYS } from "../../src/updates/config/settings.ts";
+import { DEFAULT_SETTINGS, KEYS } from "../../src/updates/config/settings.ts";
+import type { Situation } from "../../src/updates/decide.ts";
 import { EVENTS } from "../../src/updates/events.ts";
 import { collectMetrics } from "../../src/updates/metrics.ts";
 import { RULE_NAMES } from "../../src/updates/rule-names.ts";
-import { EMPTY_STATE, type UpdatesState } from "../../src/updates/state.ts";
-import type { UpdatesStatus } from "../../src/updates/status.ts";
+import { EMPTY_STATE } from "../../src/updates/state.ts";
+import { assembleStatus } from "../../src/updates/status.ts";
 import { drawStates } from "../updates-diagram.ts";
 
 const docs = (name: string) => readFileSync(join(import.meta.dirname, "../../docs", name), "utf8");
@@ -41,12 +42,22 @@ describe("the page on automatic updates", () => {
 
 describe("the page on monitoring", () => {
   const monitoring = docs("monitoring.md");
-  const state: UpdatesState = { ...EMPTY_STATE, counts: { "failed-network": 3, found: 1 } };
-  const status = {
-    ...{ enabled: true, strategy: "periodic", step: "reboot", mistakes: [], found: null },
-    ...{ staged: null, paused: null, booted: "sha256:a", blocked: { rule: "window" } },
-  } as unknown as UpdatesStatus;
-  const metrics = collectMetrics({ status, state, nowMs: 1000 });
+  const counts = {
+    ...{ "failed-network": 3, found: 1 },
+    ...{ "fleet-pre-reboot": 2, "fleet-pre-reboot-refused": 1 },
+  };
+  const situation: Situation = {
+    ...{ nowMs: 1000, settings: DEFAULT_SETTINGS, mistakes: [], machineId: "m", localZone: "UTC" },
+    state: { ...EMPTY_STATE, counts },
+    host: { booted: { digest: "sha256:a" }, staged: { digest: "sha256:b", isLocked: false } },
+  };
+  const block = { step: "reboot", rule: "window", reason: "closed" } as const;
+  const metrics = collectMetrics({
+    situation,
+    status: assembleStatus(situation, block),
+    figures: { stagedMs: 1, lastRun: undefined, damagedFiles: 0 },
+    version: "1.2.3",
+  });
   const promtool = (words: readonly string[], input: string) => {
     const {
       status: exit,

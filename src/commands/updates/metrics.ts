@@ -3,10 +3,12 @@ import { formatMetrics } from "../../format/prometheus.ts";
 import type { Context } from "../../system/context.ts";
 import { replaceFile } from "../../system/files.ts";
 import { judgeDueStep } from "../../updates/machine/judge.ts";
+import { readFigures } from "../../updates/machine/read-figures.ts";
 import { readSituation } from "../../updates/machine/situation.ts";
 import { REAL_SURROUNDINGS, type Surroundings } from "../../updates/machine/surroundings.ts";
 import { collectMetrics } from "../../updates/metrics.ts";
 import { assembleStatus } from "../../updates/status.ts";
+import { VERSION } from "../../version.ts";
 
 export interface MetricsOptions {
   readonly textfile?: string;
@@ -21,14 +23,14 @@ export async function showMetrics(
   { now }: Pick<Surroundings, "now">,
   { textfile }: MetricsOptions,
 ): Promise<void> {
-  const nowMs = now();
-  const situation = await readSituation(ctx, nowMs);
+  const situation = await readSituation(ctx, now());
   // What the last run met counts: scraping must not start programs of the administrator.
   const { step, block } = await judgeDueStep(ctx, situation, { without: ["programs"] });
   const { state } = situation;
   const last = state.block?.step === step ? state.block : undefined;
   const status = assembleStatus(situation, block ?? last);
-  const text = formatMetrics(collectMetrics({ status, state, nowMs }));
+  const figures = await readFigures(ctx);
+  const text = formatMetrics(collectMetrics({ situation, status, figures, version: VERSION }));
   if (textfile === undefined) ctx.write(text);
   else await replaceFile(textfile, text, { mode: 0o644 });
 }

@@ -32,7 +32,7 @@ async function readStand(ctx: Context): Promise<HostStand> {
 export function standOf({ spec, status }: HostDocument): HostStand {
   const { booted, staged } = status;
   const stand = {
-    booted: booted?.image ? imageOf(booted.image) : undefined,
+    booted: booted?.image ? { ...imageOf(booted.image), ...builtAt(booted.image) } : undefined,
     staged: staged?.image ? { ...imageOf(staged.image), isLocked: staged.downloadOnly } : undefined,
   };
   if (status.type === null || booted === null) {
@@ -40,6 +40,12 @@ export function standOf({ spec, status }: HostDocument): HostStand {
   }
   if (spec.image === null) return { ...stand, problem: "this host does not follow an image" };
   return stand;
+}
+
+/** Builds without a clock of their own say 1970. */
+function builtAt({ timestamp }: ImageStatus) {
+  const builtMs = Date.parse(timestamp ?? "");
+  return builtMs > 0 ? { builtMs } : {};
 }
 
 function imageOf({ imageDigest, version }: ImageStatus) {

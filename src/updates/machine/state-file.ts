@@ -1,9 +1,14 @@
 // The file in which automatic updates remember: written whole or not at all, set aside when damaged.
 import { rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describeError } from "../../errors.ts";
 import type { Context } from "../../system/context.ts";
-import { makeDirectories, readRegularFile, replaceFile } from "../../system/files.ts";
+import {
+  makeDirectories,
+  readNamesIfAny,
+  readRegularFile,
+  replaceFile,
+} from "../../system/files.ts";
 import {
   EMPTY_STATE,
   formatState,
@@ -14,6 +19,8 @@ import {
 } from "../state.ts";
 
 const STATE = "var/lib/bootc/updates/state.json";
+/** How a damaged state file is named, followed by the time. */
+const ASIDE = `${STATE}.damaged-`;
 /** Every user may read the state, but what checks and the journal say of a failure is for root. */
 const DETAILS = "var/lib/bootc/updates/health-details";
 
@@ -65,11 +72,17 @@ export async function takeUpdatesState(ctx: Context, nowMs: number): Promise<Rea
   const found = await readUpdatesState(ctx, nowMs);
   const { state, damage } = found;
   if (damage === undefined) return found;
-  const aside = `/${STATE}.damaged-${nowMs}`;
+  const aside = `/${ASIDE}${nowMs}`;
   await rename(join(ctx.root, STATE), join(ctx.root, aside));
   ctx.note(`warning: ${damage}; the file is now \`${aside}\``);
   await writeUpdatesState(ctx, state);
   return found;
+}
+
+/** How many damaged files were set aside, and not removed since. */
+export async function countDamagedFiles(ctx: Context): Promise<number> {
+  const names = await readNamesIfAny(join(ctx.root, dirname(ASIDE)));
+  return names.filter((it) => it.startsWith(basename(ASIDE))).length;
 }
 
 export async function writeUpdatesState(ctx: Context, state: UpdatesState): Promise<void> {
