@@ -8,6 +8,7 @@ import { makeHost, type Outcome, type SimulatedHost } from "../repo/simulated-bo
 import { type Layout, mountDisk, repairDisk } from "./file-systems.ts";
 import { offering } from "./images.ts";
 import type { MountedFacts, StateFacts } from "./judge.ts";
+import { checkMarks } from "./marks.ts";
 import { readEntries, readTargets } from "./system-facts.ts";
 
 const TOP = join(import.meta.dirname, "../..");
@@ -59,9 +60,7 @@ function tryHost(
 ): Omit<MountedFacts, "targets" | "entries" | "next"> {
   const host = makeHost(trixieOstree(), { sysroot, executable: request.executable });
   try {
-    const marks = said(
-      host.shell("grep -qx mark /etc/mark /var/mark && grep -qx mine /etc/changed-here"),
-    );
+    const marks = said(host.shell(checkMarks()));
     const fsck = fsckOf(host);
     const booted = bootedIn(host);
     const image = join("/run/checkout", relative(TOP, request.nextImage));

@@ -21,6 +21,7 @@ import {
 } from "./file-systems.ts";
 import { type BootFiles, makeOsImage, offering } from "./images.ts";
 import type { KnownSystem } from "./judge.ts";
+import { setMarks } from "./marks.ts";
 import { type Recorder, startRecorder } from "./recorder.ts";
 import { type Made, type Mark, recordingPaths, writeMade } from "./recording-file.ts";
 import { type Phase, RECORDINGS, type Recording, type Step } from "./recordings.ts";
@@ -153,7 +154,7 @@ async function prepare(stage: Stage): Promise<readonly EntryFacts[]> {
       for (const [key, value] of Object.entries(recording.repo ?? {})) {
         host.outside("ostree", "config", `--repo=${host.repo}`, "set", key, value);
       }
-      must(host, "echo mark | tee /etc/mark > /var/mark; echo mine > /etc/changed-here");
+      must(host, setMarks());
       for (const step of recording.before ?? []) {
         if (step === "reboot") host.reboot();
         else must(host, commandOf(stage, step));
