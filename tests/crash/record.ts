@@ -21,12 +21,19 @@ import {
 } from "./file-systems.ts";
 import { type BootFiles, makeOsImage, offering } from "./images.ts";
 import type { KnownSystem } from "./judge.ts";
+import { withLater } from "./later.ts";
 import { setMarks } from "./marks.ts";
 import { type Recorder, startRecorder } from "./recorder.ts";
 import { type Made, type Mark, recordingPaths, writeMade } from "./recording-file.ts";
 import { type Phase, RECORDINGS, type Recording, type Step } from "./recordings.ts";
 import { listStates } from "./states.ts";
-import { type EntryFacts, readEntries, readOrigins } from "./system-facts.ts";
+import {
+  type EntryFacts,
+  type OriginFacts,
+  readEntries,
+  readEtcs,
+  readOrigins,
+} from "./system-facts.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 /** The version that the judge upgrades to. */
@@ -59,14 +66,15 @@ export async function makeRecording(name: string, executable: string): Promise<M
     const stage = { name, recording, layout, executable, root, boots };
     const before = await prepare(stage);
     const { marks, origins, after } = await record(stage, work);
+    const observed = { before: before.etcs, after: after.etcs, origins };
     const [oldVersion, newVersion] = recording.versions;
     const known = (entry: EntryFacts | undefined, version?: number) =>
-      withLater(knownSystem(stage, entry, version), after, origins);
+      withLater(knownSystem(stage, entry, version), recording.changes, observed);
     const made: Made = {
       ...{ name, date: new Date().toISOString(), layout, marks },
-      old: known(before[0], oldVersion),
-      new: known(after[0], newVersion),
-      others: before.slice(1).map((it) => known(it)),
+      old: known(before.entries[0], oldVersion),
+      new: known(after.entries[0], newVersion),
+      others: before.entries.slice(1).map((it) => known(it)),
       next: { version: String(NEXT), ...bootFilesOf(stage, NEXT) },
     };
     await writeMade(made);
@@ -124,24 +132,8 @@ function knownSystem(
   return { version: String(found[0]), kernel, initramfs, deployment, tree, etc, origin };
 }
 
-/** The shutdown may label the `/etc` of a system that stays, and a system may be pinned for some time. */
-function withLater(
-  system: KnownSystem,
-  after: readonly EntryFacts[],
-  origins: readonly (readonly [deployment: string, digest: string])[],
-): KnownSystem {
-  const etc = after.find((it) => it.deployment === system.deployment)?.etc ?? system.etc;
-  const [, origin = system.origin] =
-    origins.find(([name, it]) => name === system.deployment && it !== system.origin) ?? [];
-  return {
-    ...system,
-    ...(etc === system.etc ? {} : { laterEtc: etc }),
-    ...(origin === system.origin ? {} : { laterOrigin: origin }),
-  };
-}
-
 /** Makes the disk before the recording. */
-async function prepare(stage: Stage): Promise<readonly EntryFacts[]> {
+async function prepare(stage: Stage) {
   const { name, recording, layout, root } = stage;
   const { base } = recordingPaths(name);
   await writeFile(base, "");
@@ -160,10 +152,15 @@ async function prepare(stage: Stage): Promise<readonly EntryFacts[]> {
         else must(host, commandOf(stage, step));
       }
     });
-    return await readEntries(root);
+    return await readSystems(root);
   } finally {
     await unmount();
   }
+}
+
+async function readSystems(root: string) {
+  const entries = await readEntries(root);
+  return { entries, etcs: await readEtcs(root, entries) };
 }
 
 async function withHost<T>({ root, executable }: Stage, work: (host: SimulatedHost) => Promise<T>) {
@@ -203,7 +200,7 @@ async function record(stage: Stage, work: string) {
   const [disk, front] = [join(work, "disk.img"), join(work, "front.img")];
   await copyDisk(base, disk);
   const marks: Mark[] = [];
-  const origins: (readonly [deployment: string, digest: string])[] = [];
+  const origins: OriginFacts[] = [];
   const recorder = await startRecorder({ disk, log, front });
   try {
     const mark = async (phase: Phase) => {
@@ -234,7 +231,7 @@ async function record(stage: Stage, work: string) {
   }
   await requireComplete(stage, { disk, work });
   const unmount = await mountDisk(disk, layout, root);
-  const after = await readEntries(root).finally(unmount);
+  const after = await readSystems(root).finally(unmount);
   return { marks, origins, after };
 }
 

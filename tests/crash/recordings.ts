@@ -37,6 +37,8 @@ export interface Recording {
   readonly hasPolicy?: boolean;
   /** The images have the unit of automatic updates. */
   readonly hasUpdates?: boolean;
+  /** What changes in systems that stay: the labels in their `/etc`, or their origins, which get a pin. */
+  readonly changes?: "labels" | "pin";
   /** The versions booted before and after. */
   readonly versions: readonly [old: number, new: number];
 }
@@ -93,6 +95,7 @@ export const RECORDINGS: Readonly<Record<string, Recording>> = {
     about: "a switch on ext4 to an image with another SELinux policy",
     root: "ext4",
     hasPolicy: true,
+    changes: "labels",
     steps: [
       { bootc: "switch --quiet --transport oci /run/os", from: 2, phase: "pull" },
       "reboot",
@@ -115,6 +118,7 @@ export const RECORDINGS: Readonly<Record<string, Recording>> = {
     about: "an upgrade on ext4 that removes the old rollback after the reboot",
     root: "ext4",
     hasUpdates: true,
+    changes: "pin",
     before: upgradeTo(2),
     steps: [
       { bootc: "upgrade --quiet", from: 3, phase: "pull" },

@@ -78,7 +78,7 @@ export async function readDeployment(sysroot: string, target: string): Promise<D
   const dir = join(dirname(link), to);
   return {
     deployment: basename(dir),
-    tree: await digestOfTree(dir, ["./etc", "./var"]),
+    tree: await digestOfTree(dir, ["--exclude=./etc", "--exclude=./var"]),
     etc: await digestOfTree(join(dir, "etc")),
     origin: await digestOfFile(`${dir}.origin`),
   };
@@ -91,14 +91,43 @@ export async function readEntries(sysroot: string): Promise<readonly EntryFacts[
   );
 }
 
-/** The digests of the origins of all deployments. */
-export async function readOrigins(
+/** The `/etc` of a deployment. */
+export interface EtcFacts {
+  readonly deployment: string;
+  readonly etc: string;
+  /** The digest without SELinux labels. */
+  readonly unlabelled: string;
+}
+
+export async function readEtcs(
   sysroot: string,
-): Promise<readonly (readonly [deployment: string, digest: string])[]> {
+  entries: readonly EntryFacts[],
+): Promise<readonly EtcFacts[]> {
+  return await Promise.all(
+    entries.map(async ({ deployment, etc, target }) => ({
+      ...{ deployment, etc },
+      unlabelled: await digestOfTree(join(sysroot, target, "etc"), [
+        "--xattrs-exclude=security.selinux",
+      ]),
+    })),
+  );
+}
+
+/** The text of a deployment's origin at some moment. */
+export interface OriginFacts {
+  readonly deployment: string;
+  readonly text: string;
+}
+
+/** Those of all deployments. */
+export async function readOrigins(sysroot: string): Promise<readonly OriginFacts[]> {
   const dir = join(sysroot, "ostree/deploy/default/deploy");
   const names = (await readdir(dir)).filter((it) => it.endsWith(".origin"));
   return await Promise.all(
-    names.map(async (it) => [basename(it, ".origin"), await digestOfFile(join(dir, it))] as const),
+    names.map(async (it) => ({
+      deployment: basename(it, ".origin"),
+      text: await readFile(join(dir, it), "utf8"),
+    })),
   );
 }
 
@@ -135,11 +164,10 @@ export const TREE_TAR =
   "tar --create --sort=name --mtime=@0 --numeric-owner --xattrs --xattrs-include='*'" +
   " --pax-option=exthdr.name=%d/%f,delete=atime,delete=ctime";
 
-async function digestOfTree(dir: string, except: readonly string[] = []): Promise<string> {
-  const words = except.map((it) => `--exclude=${it}`).join(" ");
+async function digestOfTree(dir: string, options: readonly string[] = []): Promise<string> {
   const { stdout } = await attempt("sh", [
     "-c",
-    `{ ${TREE_TAR} ${words} --directory "$1" . 2>&1 || echo failed; } | b2sum --length=128`,
+    `{ ${TREE_TAR} ${options.join(" ")} --directory "$1" . 2>&1 || echo failed; } | b2sum --length=128`,
     "sh",
     dir,
   ]);
