@@ -29,7 +29,7 @@ export const task = defineTask({
       .option("--executable <file>", "the program; by default, this checkout's is built and used")
       .option(
         "--journal <path>",
-        "continues after the results of the same recording and program in this file",
+        "continues after the results of the same recording, program and judge in this file",
         "target/crash/journal.jsonl",
       )
       .addHelpText(

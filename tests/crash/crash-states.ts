@@ -20,6 +20,7 @@ import {
   type Run,
   readJudged,
 } from "./journal.ts";
+import { digestOfJudge } from "./judge-sources.ts";
 import { makeRecording } from "./record.ts";
 import { type Made, readMade, recordingPaths } from "./recording-file.ts";
 import { RECORDINGS } from "./recordings.ts";
@@ -259,6 +260,7 @@ async function main(): Promise<void> {
   const digest = createHash("sha256")
     .update(await readFile(executable))
     .digest("hex");
+  const judge = await digestOfJudge();
   const journal = resolve(TOP, values.journal);
   const results: Results[] = [];
   for (const name of await chooseRecordings()) {
@@ -268,6 +270,7 @@ async function main(): Promise<void> {
       recording: OBEYED === 1 ? name : `${name}, one flush of ${OBEYED}`,
       made: made.date,
       executable: digest.slice(0, 16),
+      judge,
     };
     const judged = await judgeRecording({ name, made, run, executable, journal });
     if (interrupt.signal.aborted) throw new Error("interrupted; run it again to continue");

@@ -13,7 +13,7 @@ import {
 } from "./journal.ts";
 import { placeOf } from "./recording-file.ts";
 
-const RUN = { recording: "ext4", made: "2026-11-28", executable: "abc" };
+const RUN = { recording: "ext4", made: "2026-11-28", executable: "abc", judge: "def" };
 const GOOD: Judged = {
   ...{
     number: 0,
@@ -57,6 +57,7 @@ test("a run continues after its own states, and the last result of a state count
   await appendJudged(path, RUN, { ...GOOD, problems: ["later mended"] });
   await appendJudged(path, { ...RUN, made: "another day" }, BAD);
   await appendJudged(path, { ...RUN, executable: "another" }, BAD);
+  await appendJudged(path, { ...RUN, judge: "another" }, BAD);
   await appendFile(path, '\n{"recording":"ext4","made":');
   await appendJudged(path, RUN, GOOD);
   expect((await readJudged(path, RUN)).map(({ number, problems }) => [number, problems])).toEqual([

@@ -4,13 +4,15 @@ import type { Verdict } from "./judge.ts";
 import { PHASES, type Phase } from "./recordings.ts";
 import { KINDS, type Kind } from "./states.ts";
 
-/** What a line belongs to: a recording that was made once, and the program that was judged. */
+/** What a line belongs to: a recording that was made once, the program that was judged, and the judge. */
 export interface Run {
   readonly recording: string;
   /** When the recording was made. */
   readonly made: string;
   /** The executable's digest. */
   readonly executable: string;
+  /** The digest of the judge's sources. */
+  readonly judge: string;
 }
 
 export interface Judged extends Verdict {
@@ -44,9 +46,8 @@ export async function readJudged(path: string, run: Run): Promise<readonly Judge
 }
 
 function isOf(line: Line, run: Run): boolean {
-  return (
-    line.recording === run.recording && line.made === run.made && line.executable === run.executable
-  );
+  const keys = ["recording", "made", "executable", "judge"] as const;
+  return keys.every((it) => line[it] === run[it]);
 }
 
 export interface Results {
