@@ -13,6 +13,7 @@ import { missingForFileSystem } from "./file-systems.ts";
 import {
   appendJudged,
   formatKinds,
+  formatPhases,
   formatReport,
   formatTable,
   type Judged,
@@ -281,7 +282,8 @@ async function main(): Promise<void> {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, formatReport(results, import.meta.filename));
   }
-  process.stdout.write(`${formatTable(results)}\n\n${formatKinds(results)}\n`);
+  const tables = [formatTable, formatPhases, formatKinds].map((it) => it(results));
+  process.stdout.write(`${tables.join("\n\n")}\n`);
   if (results.some((it) => it.judged.some(({ problems }) => problems.length > 0))) {
     process.exitCode = 1;
   }

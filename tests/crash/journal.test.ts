@@ -5,7 +5,9 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { describeCounts, parseCounts } from "../../xtask/suites/counts.ts";
 import {
   appendJudged,
+  formatBound,
   formatKinds,
+  formatPhases,
   formatReport,
   formatTable,
   type Judged,
@@ -68,9 +70,11 @@ test("a run continues after its own states, and the last result of a state count
 test("tables count by recording, phase and kind, and the report counts each state as a test", () => {
   const results = [{ recording: "ext4", judged: [GOOD, BAD] }];
   expect(formatTable(results).split("\n").slice(2)).toEqual([
-    "| ext4 | pull | 1 | 1 | 1 | 0 | 1 | 1 | 0 | 0 | 0 | 0 |",
-    "| ext4 | finalize | 1 | 0 | 0 | 1 | 0 | 0 | 1 | 1 | 1 | 1 |",
-    "| all |  | 2 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 1 |",
+    "| ext4 | 2 | 2 | 1 | 1 | 1 | 1 | 1 | 0 | 0 | 1 | - |",
+    "| all | 2 | 2 | 1 | 1 | 1 | 1 | 1 | 0 | 0 | 1 | - |",
+  ]);
+  expect(formatPhases(results).split("\n").slice(3)).toEqual([
+    "| all | 1 | 0 | 0 | 0 | 0 | 1 | 0 | 0 |",
   ]);
   expect(formatKinds(results)).toBe(
     [
@@ -83,6 +87,38 @@ test("tables count by recording, phase and kind, and the report counts each stat
   expect(describeCounts([parseCounts(formatReport(results, "/top/x.ts"), "/top")])).toBe(
     "failed: x.ts: ext4 1; fsck\n1 passed, 1 failed, 0 skipped",
   );
+});
+
+test("states with the same view count as one, also after an earlier run, but not in two recordings", () => {
+  const repeated = { ...GOOD, isRepeated: true };
+  const results = [
+    { recording: "ext4", judged: [repeated, { ...repeated, view: "b" }, repeated] },
+    { recording: "xfs", judged: [repeated] },
+  ];
+  const rows = formatTable(results).split("\n").slice(2);
+  expect(rows.map((it) => it.split(" | ").slice(1, 3).join(" "))).toEqual(["3 2", "1 1", "4 3"]);
+});
+
+test("what a check and a boot loader find counts where nothing was repaired", () => {
+  const found = { ...GOOD, complaints: ["inode 12"], loader: ["EIO"] };
+  const results = [{ recording: "ext4", judged: [found, { ...found, isRepaired: true }] }];
+  const [row = ""] = formatTable(results).split("\n").slice(-1);
+  expect(row).toMatch(/ \| 1 \| 1 \| 1 \| 0 \| 95 % \|$/);
+});
+
+test.each([
+  [0, "-"],
+  [1, "95 %"],
+  [22, "13 %"],
+  [23, "13 %"],
+  [24, "12 %"],
+  [299, "1.00 %"],
+  [1888, "0.16 %"],
+  [2265, "0.14 %"],
+  [20_095, "0.015 %"],
+])("%i states without a failure have a bound that is not too low: %s", (count, bound) => {
+  expect(formatBound(count)).toBe(bound);
+  if (count > 0) expect((1 - Number.parseFloat(bound) / 100) ** count).toBeLessThan(0.05 + 1e-9);
 });
 
 test("an interval belongs to the phase in which it ends, and may boot what any of its phases may", () => {

@@ -55,60 +55,79 @@ export interface Results {
   readonly judged: readonly Judged[];
 }
 
-/** By recording and phase: how many states, how many of them differ, what boots, how many are wrong. */
+const HEAD = [
+  ...["recording", "states", "different", "boot old", "boot new", "remembered", "compared"],
+  ...["repaired", "check", "loader", "failed", "bound"],
+];
+
+/** By recording: how many states, how many of them differ, what boots, how many are wrong. */
 export function formatTable(results: readonly Results[]): string {
-  const row = (name: string, phase: string, some: readonly Judged[]) => {
-    const count = (test: (it: Judged) => boolean) => some.filter(test).length;
+  const row = (name: string, some: readonly Results[]) => {
+    const all = some.flatMap((it) => it.judged);
+    const count = (test: (it: Judged) => boolean) => all.filter(test).length;
+    const failed = count((it) => it.problems.length > 0);
     return [
-      ...[name, phase, some.length, count((it) => !it.isRepeated)],
+      ...[name, all.length, some.reduce((sum, it) => sum + countViews(it), 0)],
       ...(["old", "new"] as const).map((side) => count((it) => it.booted === side)),
       ...[count((it) => it.isRemembered), count((it) => it.isCompared)],
       count((it) => it.isRepaired),
-      count((it) => it.complaints.length > 0),
-      count((it) => it.loader.length > 0),
-      count((it) => it.problems.length > 0),
+      // What is there before and after a repair is not ours.
+      count((it) => !it.isRepaired && it.complaints.length > 0),
+      count((it) => !it.isRepaired && it.loader.length > 0),
+      ...[failed, failed > 0 ? "-" : formatBound(count((it) => !it.isRepaired))],
     ];
   };
-  const rows = results.flatMap(({ recording, judged }) =>
-    PHASES.flatMap((phase) => {
-      const here = judged.filter((it) => it.phase === phase);
-      return here.length === 0 ? [] : [row(recording, phase, here)];
-    }),
-  );
-  const all = results.flatMap((it) => it.judged);
-  const head = [
-    "recording",
-    "phase",
-    "states",
-    "different",
-    "boot old",
-    "boot new",
-    "remembered",
-    "compared",
-    "repaired",
-    "check",
-    "loader",
-    "failed",
-  ];
-  return printTable(2, [head, ...rows, row("all", "", all)]);
+  const rows = results.map((it) => row(it.recording, [it]));
+  return printTable([HEAD, ...rows, row("all", results)]);
+}
+
+/** What another recording has is another system, whatever it looks like. */
+function countViews({ judged }: Results): number {
+  return new Set(judged.map((it) => it.view)).size;
+}
+
+/**
+ * With a confidence of 95 %, fewer than this share fail, if none of `count` random ones did: then the probability of none
+ * would be 5 %. Two digits, rounded up.
+ */
+export function formatBound(count: number): string {
+  if (count === 0) return "-";
+  const percent = 100 * (1 - 0.05 ** (1 / count));
+  const digits = Math.max(0, 1 - Math.floor(Math.log10(percent)));
+  // Less a bit, since 95 % itself is a bit more in binary.
+  const rounded = Math.ceil(percent * 10 ** digits - 1e-9) / 10 ** digits;
+  return `${rounded.toFixed(digits)} %`;
+}
+
+/** By recording and phase: how many states. */
+export function formatPhases(results: readonly Results[]): string {
+  return tabulate(results, PHASES, (it) => it.phase);
 }
 
 /** By recording and kind: how many states. */
 export function formatKinds(results: readonly Results[]): string {
+  return tabulate(results, KINDS, (it) => it.kind);
+}
+
+function tabulate<T extends string>(
+  results: readonly Results[],
+  columns: readonly T[],
+  columnOf: (it: Judged) => T,
+): string {
   const row = (name: string, some: readonly Judged[]) => [
     name,
-    ...KINDS.map((kind) => some.filter((it) => it.kind === kind).length),
+    ...columns.map((column) => some.filter((it) => columnOf(it) === column).length),
   ];
   const rows = results.map(({ recording, judged }) => row(recording, judged));
   const all = results.flatMap((it) => it.judged);
-  return printTable(1, [["recording", ...KINDS], ...rows, row("all", all)]);
+  return printTable([["recording", ...columns], ...rows, row("all", all)]);
 }
 
 type Cells = readonly (string | number)[];
 
-/** The first columns are words, the others numbers. */
-function printTable(words: number, [head = [], ...rows]: readonly Cells[]): string {
-  const rule = head.map((_, i) => (i < words ? "---" : "---:"));
+/** The first column is a word, the others are numbers. */
+function printTable([head = [], ...rows]: readonly Cells[]): string {
+  const rule = head.map((_, i) => (i === 0 ? "---" : "---:"));
   return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
