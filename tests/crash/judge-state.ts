@@ -9,7 +9,7 @@ import { type Layout, mountDisk, repairDisk } from "./file-systems.ts";
 import { offering } from "./images.ts";
 import type { MountedFacts, StateFacts } from "./judge.ts";
 import { checkMarks } from "./marks.ts";
-import { readEntries, readTargets } from "./system-facts.ts";
+import { findNothing, readMounted, type Tried } from "./mounted.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 
@@ -23,22 +23,14 @@ export interface JudgeRequest {
   readonly nextImage: string;
 }
 
-const TRIED = { marks: "", fsck: "", booted: "", upgrade: "", next: [], fsckNext: "" };
-const NOTHING = { ...TRIED, targets: {} };
-
 async function readState(request: JudgeRequest): Promise<MountedFacts> {
   const { disk, layout, work } = request;
   const root = join(work, "root");
   await mkdir(root, { recursive: true });
   const mounted = await mountRepaired(disk, layout, root);
-  if (mounted instanceof Error) return { ...NOTHING, entries: mounted.message };
+  if (mounted instanceof Error) return findNothing(mounted.message);
   try {
-    const entries = await readEntries(root).catch((error: Error) => error.message);
-    if (typeof entries === "string" || entries.length === 0) return { ...NOTHING, entries };
-    const targets = await readTargets(root);
-    const tried = tryHost(request, root);
-    const next = await readEntries(root).catch((error: Error) => error.message);
-    return { targets, entries, ...tried, next };
+    return await readMounted(root, (sysroot) => tryHost(request, sysroot));
   } finally {
     await mounted();
   }
@@ -54,10 +46,7 @@ async function mountRepaired(disk: string, layout: Layout, root: string) {
 }
 
 /** Boots the default, asks it, and updates it. */
-function tryHost(
-  request: JudgeRequest,
-  sysroot: string,
-): Omit<MountedFacts, "targets" | "entries" | "next"> {
+function tryHost(request: JudgeRequest, sysroot: string): Tried {
   const host = makeHost(trixieOstree(), { sysroot, executable: request.executable });
   try {
     const marks = said(host.shell(checkMarks()));
