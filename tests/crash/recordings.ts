@@ -4,18 +4,18 @@ import type { Side } from "./judge.ts";
 
 /** The parts of a recording, which tell what may boot after a power cut in them. */
 export const PHASES = [
-  ...["pull", "import", "stage", "rollback", "cleanup"],
-  ...["finalize", "shutdown", "first-boot"],
+  ...["pull", "import", "stage", "rollback"],
+  ...["finalize", "shutdown", "first-boot", "cleanup"],
 ] as const satisfies readonly string[];
 export type Phase =
   | "pull"
   | "import"
   | "stage"
   | "rollback"
-  | "cleanup"
   | "finalize"
   | "shutdown"
-  | "first-boot";
+  | "first-boot"
+  | "cleanup";
 
 /** A verb, or what the machine does. `from` is the version that the registry has then. */
 export type Step =
