@@ -103,6 +103,11 @@ describe("describeError", () => {
     expect(hintFor(false)).toMatch(/; run it as root$/);
   });
 
+  test("says where to look when ostree gives a wrong reason for a lock that it cannot open", () => {
+    const said = "error: Opening lock file (null)/.lock failed: Inappropriate ioctl for device";
+    expect(diskFailure(said)?.hint).toContain("the lock of ostree's repository cannot be opened");
+  });
+
   test("a message that is bad for another reason is not a damaged file system", () => {
     expect(diskFailure("error: bad message from the registry: EOF")).toBeUndefined();
   });

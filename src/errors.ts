@@ -104,6 +104,12 @@ const DISK_FAILURES: readonly (DiskFailure & { readonly pattern: RegExp })[] = [
       "a file is malformed, or its file system may be damaged; if `dmesg` says that it is, " +
       `repair it from a rescue system: ${REPAIR}`,
   },
+  {
+    // ostree's words whatever the reason is, since it looks again in the wrong place.
+    pattern: /\(null\)\/\.lock failed: /,
+    kind: "failed",
+    hint: "the lock of ostree's repository cannot be opened; `dmesg` may say why",
+  },
 ];
 
 /** What an error's name, or the words of a program, say of a file system that takes no writes. */

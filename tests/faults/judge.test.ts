@@ -41,7 +41,7 @@ test.each([
   {
     what: "ostree's wrong reason",
     status: 1,
-    stderr: "error: Opening lock file (null)/.lock failed: No such file or directory\n",
+    stderr: `error: Opening lock file (null)/.lock failed: Inappropriate ioctl for device${HINT}`,
     errno: ENOSPC,
     want: [],
   },

@@ -27,8 +27,7 @@ const FAILED = 1;
  * ostree's words when it cannot open its lock, whatever the reason, since it looks again in the wrong place; and when it
  * cannot remove the mark of a transaction, whose error it loses.
  */
-const MISREPORTED =
-  /\(null\)\/\.lock failed: No such file or directory|assertion failed: \(success \|\| error\)/;
+const MISREPORTED = /\(null\)\/\.lock failed: .*\nhint: |assertion failed: \(success \|\| error\)/;
 
 /**
  * An error must be of the right kind, in one line, with a hint. Success is right as well: what failed was not needed.
