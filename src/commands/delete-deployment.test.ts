@@ -5,7 +5,14 @@ import { expect, test } from "vitest";
 import { BootcError, describeError } from "../errors.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Machine } from "../testing/machine-fixture.ts";
-import { expectRefused, LOCK, machineOf, play } from "../testing/play-verb.ts";
+import {
+  expectRefused,
+  type Interrupt,
+  LOCK,
+  machineOf,
+  makeInterrupt,
+  play,
+} from "../testing/play-verb.ts";
 import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
 import { deleteDeployment } from "./delete-deployment.ts";
 
@@ -81,6 +88,64 @@ test("ostree that fails after the deletion has deleted", async () => {
   expect(outcome).toContain("! note: ostree could not clean up: Cleaning up: Input/output error\n");
   expect(outcome).toContain("> Deleted deployment: ");
   expect(outcome).not.toContain("error: ");
+});
+
+test.each<[string, (interrupt: Interrupt) => readonly ScriptLine[]]>([
+  ["ostree deletes", () => []],
+  ["the list is looked at", ({ now }) => [["? ostree admin status", now]]],
+])("a deletion that is made is not interrupted: while %s", async (_when, after) => {
+  const it = await machineOf("2025.2");
+  const [staged = "", ...others] = await listDeployments(it);
+  const interrupt = await makeInterrupt(it, others.join(""));
+  const script: readonly ScriptLine[] = [
+    LOCK,
+    ["? ostree admin status", [staged, ...others].join("")],
+    [
+      "+ ostree admin undeploy 0",
+      async () => {
+        await rm(join(it.root, "run/ostree/staged-deployment"));
+        if (after(interrupt).length === 0) interrupt.now();
+      },
+    ],
+    ...after(interrupt),
+  ];
+  const outcome = await play(it, script, (ctx) =>
+    deleteDeployment(interrupt.of(ctx), "staged", {}),
+  );
+  expect(outcome).toContain("> Deleted deployment: ");
+  expect(outcome).toContain("! note: not everything could be cleaned up: ");
+  expect(outcome).not.toContain("error: ");
+});
+
+test("an answer that cannot be given does not ask for a second deletion", async () => {
+  const it = await machineOf("2025.2");
+  const [staged = "", ...others] = await listDeployments(it);
+  const script: readonly ScriptLine[] = [
+    LOCK,
+    ["? ostree admin status", [staged, ...others].join("")],
+    ["+ ostree admin undeploy 0", () => rm(join(it.root, "run/ostree/staged-deployment"))],
+    ["? ostree admin status", others.join("")],
+  ];
+  let failure: unknown;
+  await play(it, script, (ctx) =>
+    deleteDeployment(
+      {
+        ...ctx,
+        write() {
+          throw new BootcError("no room left", { hint: "make room, and run this again" });
+        },
+      },
+      "staged",
+      { json: true },
+    ).catch((error: unknown) => {
+      failure = error;
+    }),
+  );
+  expect(describeError(failure)).toMatchObject({
+    message: expect.stringMatching(/^`[0-9a-f]{64}\.0` is deleted, but what follows has failed$/),
+    causes: ["no room left"],
+    hint: "a second deletion might delete another deployment",
+  });
 });
 
 test("a deletion that takes another deployment along is told, and not taken for a failed disk alone", async () => {

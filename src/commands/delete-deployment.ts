@@ -1,14 +1,20 @@
 // `bootc delete-deployment`: drop the staged deployment, the rollback, or any other that is not booted.
 import { join } from "node:path";
 import { type JsonFlags, type LockFlags, lockTimeoutOf } from "../cli/options.ts";
-import { announceChange, tellOfOddList, withdrawReboot } from "../deploy/after-change.ts";
-import { cleanAfterChange, cleanHost } from "../deploy/clean-host.ts";
+import {
+  announceChange,
+  followUp,
+  type MadeChange,
+  tellOfOddList,
+  withdrawReboot,
+} from "../deploy/after-change.ts";
+import { cleanHost, noteUncleaned } from "../deploy/clean-host.ts";
 import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { removeSuperseded } from "../deploy/shutdown/superseded.ts";
 import { type Deletion, decideDeletion, describeRole } from "../host/delete-deployment.ts";
 import { type Deployment, nameDeployment } from "../host/deployment.ts";
-import { undeploy } from "../programs/ostree/undeploy.ts";
+import { SECOND_DELETION, undeploy } from "../programs/ostree/undeploy.ts";
 import { readSysroot, systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 
@@ -23,15 +29,16 @@ export async function deleteDeployment(
   const quiet = quietFor(ctx, options);
   const timeoutMs = lockTimeoutOf(options);
   const lock = { purpose: "deleting a deployment", timeoutMs };
-  await withHostLock(quiet, lock, () => deleteAndClean(quiet, name, timeoutMs));
-  await answerInJson(ctx, options);
+  const made = await withHostLock(quiet, lock, () => deleteAndClean(quiet, name, timeoutMs));
+  await followUp(made, () => answerInJson(ctx, options));
 }
 
+/** After the deletion, a clean-up that fails or is interrupted is only noted. */
 async function deleteAndClean(
   ctx: Context,
   wanted: string,
   lockTimeoutMs: number | undefined,
-): Promise<void> {
+): Promise<MadeChange> {
   const { deployments } = await readSysroot(ctx);
   const deletion = decideDeletion(deployments, wanted);
   const { deployment } = deletion;
@@ -47,8 +54,9 @@ async function deleteAndClean(
   if (failure !== undefined) throw failure;
   const sysroot = join(ctx.root, "sysroot");
   const request = { sysroot, repo: systemRepo(ctx), lockTimeoutMs };
-  const cleaned = await cleanAfterChange(ctx, () => cleanHost(ctx, request));
+  const cleaned = await cleanHost(ctx, request).catch(noteUncleaned(ctx));
   if (cleaned !== undefined) ctx.say(cleaned);
+  return { outcome: `\`${name}\` is deleted`, hint: SECOND_DELETION };
 }
 
 const GONE = { isMade: true, failure: undefined };

@@ -1,7 +1,7 @@
 // Announces that the next boot has changed: to units, tools that reboot, users without rights.
 import { rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { describeError, explainError } from "../errors.ts";
+import { BootcError, describeError, explainError } from "../errors.ts";
 import { publishBootEntries } from "../sysroot/publish-boot-entries.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
@@ -22,6 +22,30 @@ async function tryTo(ctx: Context, warning: string, work: () => Promise<void>): 
   } catch (error) {
     ctx.note(`warning: ${warning}: ${explainError(error)}`);
     return false;
+  }
+}
+
+/** A change that another run of the verb would not repeat, but undo or extend. */
+export interface MadeChange {
+  /** What is the case now: `the next boot has changed`. */
+  readonly outcome: string;
+  /** What the user can do, and what another run would do. */
+  readonly hint: string;
+}
+
+/** Does what follows such a change. Whatever fails, and Ctrl-C as well, must not ask for another run. */
+export async function followUp(
+  { outcome, hint }: MadeChange,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (cause) {
+    throw new BootcError(`${outcome}, but what follows has failed`, {
+      cause,
+      hint,
+      isHintUrgent: true,
+    });
   }
 }
 

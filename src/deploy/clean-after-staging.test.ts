@@ -2,6 +2,8 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { BootcError, describeError } from "../errors.ts";
+import { withSignal } from "../system/context.ts";
 import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
 import { cleanAfterStaging } from "./clean-after-staging.ts";
 import { markStaging } from "./staging-mark.ts";
@@ -34,3 +36,24 @@ test.each([
     expect(await readdir(join(root, "run/bootc"))).toEqual(marks);
   },
 );
+
+test("an interruption says that the image is staged, and that another run cleans up", async () => {
+  const root = await mkdtemp(join(tmpdir(), "bootc-staged-"));
+  onTestFinished(() => rm(root, { recursive: true }));
+  await mkdir(join(root, "run/bootc"), { recursive: true });
+  const { ctx, transcript } = scriptedContext(root, []);
+  const interrupted = new BootcError("interrupted", { hint: "run it again to carry on" });
+  await markStaging(ctx, { digest: "sha256:a", abandonedRefspec: undefined });
+  const error = await cleanAfterStaging(withSignal(ctx, AbortSignal.abort(interrupted)), {
+    abandonedRefspec: undefined,
+    lockTimeoutMs: undefined,
+    isTold: true,
+  }).catch(describeError);
+  expect(error).toMatchObject({
+    message: "cleaning up after staging",
+    causes: ["interrupted"],
+    hint: "run it again to carry on",
+  });
+  expect(transcript()).not.toContain("note:");
+  expect(await readdir(join(root, "run/bootc"))).toEqual(["staging"]);
+});

@@ -1,10 +1,11 @@
 // After staging, removes everything that nothing refers to any more.
 import { join } from "node:path";
+import { BootcError } from "../errors.ts";
 import { cleanDeployments } from "../programs/ostree/admin.ts";
 import { deleteRefs } from "../programs/ostree/repo.ts";
 import { systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
-import { cleanAfterChange, cleanHost } from "./clean-host.ts";
+import { cleanHost, noteUncleaned } from "./clean-host.ts";
 import { unmarkStaging } from "./staging-mark.ts";
 
 export interface CleanRequest {
@@ -23,16 +24,27 @@ export interface CleanRequest {
 /** Returns what a person reads about it, if anything was removed. The deployment is already staged. */
 export async function cleanAfterStaging(
   ctx: Context,
+  request: CleanRequest,
+): Promise<string | undefined> {
+  try {
+    return await clean(ctx, request);
+  } catch (error) {
+    if (!ctx.signal.aborted) return noteUncleaned(ctx)(error);
+    // Run again, as the interruption advises, the verb finds the image staged, and this left undone.
+    throw new BootcError("cleaning up after staging", { cause: ctx.signal.reason });
+  }
+}
+
+async function clean(
+  ctx: Context,
   { abandonedRefspec, lockTimeoutMs, isLate, isTold }: CleanRequest,
 ): Promise<string | undefined> {
   const repo = systemRepo(ctx);
-  return await cleanAfterChange(ctx, async () => {
-    if (isLate === true) await cleanDeployments(ctx);
-    // It would keep the commit of a plain ostree deployment.
-    if (abandonedRefspec !== undefined) await deleteRefs(ctx, repo, [abandonedRefspec]);
-    const sysroot = join(ctx.root, "sysroot");
-    const cleaned = await cleanHost(ctx, { sysroot, repo, lockTimeoutMs });
-    if (isTold) await unmarkStaging(ctx);
-    return cleaned;
-  });
+  if (isLate === true) await cleanDeployments(ctx);
+  // It would keep the commit of a plain ostree deployment.
+  if (abandonedRefspec !== undefined) await deleteRefs(ctx, repo, [abandonedRefspec]);
+  const sysroot = join(ctx.root, "sysroot");
+  const cleaned = await cleanHost(ctx, { sysroot, repo, lockTimeoutMs });
+  if (isTold) await unmarkStaging(ctx);
+  return cleaned;
 }

@@ -9,20 +9,13 @@ import type { Context } from "../system/context.ts";
 import { removeUnboundImages } from "./bound-images/find.ts";
 
 /**
- * Returns what `clean` returns. The change before it stays, so a failing clean-up is only noted, and left to
- * the next one.
+ * For `catch`: notes that a clean-up has failed or was interrupted. The change before it stays, and the next
+ * clean-up does the rest.
  */
-export async function cleanAfterChange(
-  ctx: Context,
-  clean: () => Promise<string | undefined>,
-): Promise<string | undefined> {
-  try {
-    return await clean();
-  } catch (error) {
-    ctx.signal.throwIfAborted();
+export function noteUncleaned(ctx: Context): (error: unknown) => undefined {
+  return (error) => {
     ctx.note(`note: not everything could be cleaned up: ${explainError(error)}`);
-    return undefined;
-  }
+  };
 }
 
 /** What a person reads about it; empty when there was nothing to remove. */

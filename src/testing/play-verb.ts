@@ -1,8 +1,8 @@
 // What tests of the verbs share: a host with something staged, and a verb played against a script.
-import { rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { describeError } from "../errors.ts";
+import { BootcError, describeError } from "../errors.ts";
 import type { Context } from "../system/context.ts";
 import { layOutMachine, type Machine } from "./machine-fixture.ts";
 import { type ScriptLine, scriptedContext } from "./scripted-context.ts";
@@ -42,6 +42,47 @@ export async function playToHint(
     });
   });
   return hint;
+}
+
+/** An interruption as by Ctrl-C, with the advice that it has in main.ts. */
+export interface Interrupt {
+  /** The context of the verb that is interrupted. */
+  readonly of: (ctx: Context) => Context;
+  /** Interrupts the verb, and fails as the program does that was running. */
+  readonly now: () => never;
+}
+
+export const RUN_AGAIN = "run it again to carry on";
+
+/**
+ * What a verb starts nevertheless, once it is interrupted, is not scripted: `ostree` prints `list` then, and
+ * there is no other program.
+ */
+export async function makeInterrupt({ root }: Machine, list = ""): Promise<Interrupt> {
+  const bin = join(root, "bin");
+  await mkdir(bin, { recursive: true });
+  await writeFile(join(bin, "ostree"), `#!/bin/sh\necho '${list}'\n`, { mode: 0o755 });
+  const abort = new AbortController();
+  const { signal } = abort;
+  return {
+    of: (ctx) => ({
+      ...ctx,
+      env: { PATH: bin },
+      signal,
+      read: async (...command) => {
+        signal.throwIfAborted();
+        return await ctx.read(...command);
+      },
+      run: async (...command) => {
+        signal.throwIfAborted();
+        await ctx.run(...command);
+      },
+    }),
+    now() {
+      abort.abort(new BootcError("interrupted", { hint: RUN_AGAIN }));
+      throw signal.reason;
+    },
+  };
 }
 
 /** Expects that a verb which changes the host starts nothing in a container, without root, or elsewhere. */

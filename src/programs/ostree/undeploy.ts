@@ -9,6 +9,9 @@ export interface NamedDeployment {
   readonly name: string;
 }
 
+/** What another run would do, for hints. */
+export const SECOND_DELETION = "a second deletion might delete another deployment";
+
 /**
  * Drops a deployment that is not booted. Entries that we cannot read count for ostree, so only its own list
  * says which number a deployment has.
@@ -20,7 +23,7 @@ export async function undeploy(ctx: Context, deployment: NamedDeployment): Promi
   return await changeList(ctx, {
     words: ["undeploy", String(index)],
     outcome: `\`${deployment.name}\` is deleted`,
-    again: "a second deletion would not, and might delete another deployment",
+    again: SECOND_DELETION,
     async judge(rest) {
       const after = await readDeploymentOrder(rest);
       const isLeft = (wanted: NamedDeployment) => after.some((it) => isSame(it, wanted));
