@@ -1,10 +1,17 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
-import { BootcError, exitStatusOf } from "../errors.ts";
-import { expectRefused, LOCK, machineOf, play, playToHint } from "../testing/play-verb.ts";
+import { describe, expect, test } from "vitest";
+import { BootcError, describeError, exitStatusOf } from "../errors.ts";
+import {
+  expectRefused,
+  LOCK,
+  machineOf,
+  makeInterrupt,
+  play,
+  playToHint,
+} from "../testing/play-verb.ts";
 import type { ScriptLine } from "../testing/scripted-context.ts";
-import { rollback } from "./rollback.ts";
+import { type RollbackOptions, rollback } from "./rollback.ts";
 
 const OSTREE_2025 = "libostree:\n Version: '2025.2'\n";
 
@@ -146,23 +153,59 @@ test("a rollback that nobody can check afterwards has not failed", async () => {
   expect(await readFile(join(it.root, "run/reboot-required"), "utf8")).toContain("sha256:");
 });
 
-test("an interruption after the order has changed does not ask for another run", async () => {
+describe("an interruption after the order has changed does not ask for another run", () => {
+  const interrupted = async (options: RollbackOptions) => {
+    const it = await machineOf("2025.2");
+    const interrupt = await makeInterrupt(it);
+    const script: readonly ScriptLine[] = [
+      ...STARTED,
+      [
+        "+ ostree admin set-default 2",
+        async () => {
+          await putRollbackFirst(it.root);
+          interrupt.now();
+        },
+      ],
+    ];
+    let failure: unknown;
+    const said = await play(it, script, (ctx) =>
+      rollback(interrupt.of(ctx), options).catch((error: unknown) => {
+        failure = error;
+      }),
+    );
+    expect(said).toContain("> Next boot: rollback deployment\n");
+    expect(await readFile(join(it.root, "run/reboot-required"), "utf8")).toContain("sha256:");
+    return failure;
+  };
+
+  test("when nothing else was to be done", async () => {
+    expect(await interrupted({})).toBeUndefined();
+  });
+
+  test.each<[string, RollbackOptions]>([
+    ["a reboot", { apply: true }],
+    ["a soft reboot", { softReboot: "auto", apply: true }],
+  ])("but says how to get there when %s was to follow", async (_what, options) => {
+    expect(describeError(await interrupted(options))).toEqual({
+      kind: "failed",
+      message: "the next boot has changed, but what follows has failed",
+      causes: ["interrupted"],
+      hint: "`systemctl reboot` starts what boots next; a second rollback would undo the first",
+    });
+  });
+});
+
+test("nor does a reboot that fails", async () => {
   const it = await machineOf("2025.2");
-  const interrupt = new AbortController();
+  const reboot = "+ systemd-run --quiet -- systemctl reboot '--message=Initiated by bootc'";
   const script: readonly ScriptLine[] = [
     ...STARTED,
-    [
-      "+ ostree admin set-default 2",
-      async () => {
-        await putRollbackFirst(it.root);
-        interrupt.abort(new BootcError("interrupted"));
-        throw new BootcError("interrupted");
-      },
-    ],
+    ["+ ostree admin set-default 2", () => putRollbackFirst(it.root)],
+    [reboot, new BootcError("`systemd-run`: not found", { hint: "install `systemd-run`" })],
   ];
-  const said = await play(it, script, (ctx) => rollback({ ...ctx, signal: interrupt.signal }, {}));
-  expect(said).toContain("> Next boot: rollback deployment\n");
-  expect(await readFile(join(it.root, "run/reboot-required"), "utf8")).toContain("sha256:");
+  expect(await playToHint(it, script, (ctx) => rollback(ctx, { apply: true }))).toBe(
+    "`systemctl reboot` starts what boots next; a second rollback would undo the first",
+  );
 });
 
 /** As ostree does: what was staged is dropped, and the older entry becomes the newest. */

@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { followUp } from "../deploy/after-change.ts";
 import { BootcError, doing } from "../errors.ts";
 import { printable } from "../printable.ts";
 import { readPodmanOutput, runPodman } from "../programs/podman.ts";
@@ -57,9 +58,16 @@ async function reinstall(
     ctx.say("Starting bootc installation. This may take several minutes...\n");
     await doing("installing the image", () => runPodman(ctx, args));
   });
-  await prompt.waitForLine(REBOOTING, 10_000);
-  await reboot(ctx);
+  await followUp(INSTALLED, async () => {
+    await prompt.waitForLine(REBOOTING, 10_000);
+    await reboot(ctx);
+  });
 }
+
+const INSTALLED = {
+  outcome: "the image is installed",
+  hint: "the next boot starts it; a second run would install it once more",
+};
 
 const AFTERWARDS =
   "After reboot, the current root will be available in the /sysroot directory. Existing mounts will not " +

@@ -10,6 +10,12 @@ import type { Context } from "../system/context.ts";
 import { cleanupContext } from "../system/run.ts";
 import { announceChange, requireReboot, tellOfOddList, withdrawReboot } from "./after-change.ts";
 
+/** What another run would do, for hints. */
+export const SECOND_ROLLBACK = {
+  rollback: "a second rollback would undo the first",
+  revert: "a second run would queue the rollback again",
+} as const;
+
 export async function queueRollback(ctx: Context): Promise<RollbackDecision["kind"]> {
   const { deployments } = await readSysroot(ctx);
   const decision = decideRollback(deployments);
@@ -56,10 +62,7 @@ async function makeNext(
   return await changeList(ctx, {
     words: ["set-default", String(index)],
     outcome: "the next boot has changed",
-    again:
-      kind === "rollback"
-        ? "a second rollback would undo the first"
-        : "a second run would queue the rollback again",
+    again: SECOND_ROLLBACK[kind],
     async judge(rest) {
       const { deployments, unreadable } = await readSysroot(rest);
       const [first] = deployments;

@@ -2,7 +2,7 @@
 import { opendir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { deploySettingsOf, lockTimeoutOf, type PullFlags } from "../../cli/options.ts";
-import { tellOfStaged } from "../../deploy/after-change.ts";
+import { followUp, tellOfStaged } from "../../deploy/after-change.ts";
 import { deployImage, requireBooted, withProgress } from "../../deploy/deploy-image.ts";
 import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
 import { type FreshStart, stageImage } from "../../deploy/stage-image.ts";
@@ -63,8 +63,13 @@ export async function resetInstall(ctx: Context, options: ResetOptions): Promise
   await prepareForWrite(ctx, { progressDescriptor: options.progressFd });
   const lock = { purpose: "resetting", timeoutMs: lockTimeoutOf(options) };
   await withHostLock(ctx, lock, () => resetLocked(ctx, options));
-  if (options.apply === true) await reboot(ctx);
+  if (options.apply === true) await followUp(RESET, () => reboot(ctx));
 }
+
+const RESET = {
+  outcome: "the next boot starts in the new stateroot",
+  hint: "`systemctl reboot` starts it; a second reset would stage the image once more",
+};
 
 async function resetLocked(ctx: Context, options: ResetOptions): Promise<void> {
   const sysroot = await readSysroot(ctx);
