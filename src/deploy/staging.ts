@@ -1,4 +1,5 @@
 // Stages what boots next, and completes it: labels, and the kernel in /boot.
+import { doing } from "../errors.ts";
 import { type StageRequest, stageDeployment } from "../programs/ostree/admin.ts";
 import { keepLoaderLink } from "../programs/ostree/loader-link.ts";
 import type { Context } from "../system/context.ts";
@@ -9,7 +10,8 @@ import { copyKernelEarly } from "./shutdown/early-kernel.ts";
 export async function stage(ctx: Context, request: StageRequest): Promise<void> {
   await keepLoaderLink(ctx);
   await stageDeployment(ctx, request);
-  await finishStaged(ctx);
+  // Whatever ends this, a shutdown applies what is staged, so the error should say that something is.
+  await doing("completing what is staged", () => finishStaged(ctx));
 }
 
 /** Completes the staged deployment, if any; a run that was killed right after staging has not. */

@@ -1,13 +1,13 @@
 // `bootc loader-entries set-options-for-source`: kernel arguments that one program owns and may change.
 import { type JsonFlags, type LockFlags, lockTimeoutOf } from "../../cli/options.ts";
 import { tellOfStaged } from "../../deploy/after-change.ts";
-import { requireBooted } from "../../deploy/deploy-image.ts";
+import { completeDeploy, requireBooted } from "../../deploy/deploy-image.ts";
 import { answerInJson, quietFor } from "../../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../../deploy/prepare-write.ts";
 import { stage } from "../../deploy/staging.ts";
 import { whileMarked } from "../../deploy/staging-mark.ts";
 import { BootcError } from "../../errors.ts";
-import { assignSlots } from "../../host/assemble-host.ts";
+import { assembleHost, assignSlots } from "../../host/assemble-host.ts";
 import {
   changeSource,
   type OwnedKargs,
@@ -43,11 +43,8 @@ export async function setOptionsForSource(
   await prepareForWrite(ctx);
   await requireExtensionKeys(ctx);
   const quiet = quietFor(ctx, options);
-  await withHostLock(
-    quiet,
-    { purpose: "changing kernel arguments", timeoutMs: lockTimeoutOf(options) },
-    () => setOptionsLocked(quiet, request),
-  );
+  const lock = { purpose: "changing kernel arguments", timeoutMs: lockTimeoutOf(options) };
+  await withHostLock(quiet, lock, () => setOptionsLocked(quiet, request, lock.timeoutMs));
   await answerInJson(ctx, options);
 }
 
@@ -60,7 +57,11 @@ async function requireExtensionKeys(ctx: Context): Promise<void> {
   );
 }
 
-async function setOptionsLocked(ctx: Context, request: SourceRequest): Promise<void> {
+async function setOptionsLocked(
+  ctx: Context,
+  request: SourceRequest,
+  lockTimeoutMs: number | undefined,
+): Promise<void> {
   const sysroot = await readSysroot(ctx);
   const booted = requireBooted(sysroot);
   const { staged } = assignSlots(sysroot.deployments);
@@ -68,6 +69,10 @@ async function setOptionsLocked(ctx: Context, request: SourceRequest): Promise<v
   const changed = changeSource(owned, request);
   if (changed === undefined) {
     ctx.say(`No changes in the kernel arguments of ${request.source}`);
+    // A run that was interrupted or killed may have staged just this, and done nothing else.
+    if (staged !== undefined) {
+      await completeDeploy(ctx, assembleHost(sysroot).status.staged, lockTimeoutMs);
+    }
     return;
   }
   requireSameStateroot(booted, staged);
