@@ -12,6 +12,7 @@ import {
   machineOf,
   makeInterrupt,
   play,
+  playToHint,
 } from "../testing/play-verb.ts";
 import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
 import { deleteDeployment } from "./delete-deployment.ts";
@@ -48,7 +49,7 @@ test("what ostree deletes is checked", async () => {
     ],
     (ctx) => deleteDeployment(ctx, list[other]?.trim().split(" ")[1] ?? "", {}),
   );
-  expect(outcome).toMatch(/error: ostree did not delete `[0-9a-f]{64}\.\d+` alone\n$/);
+  expect(outcome).toMatch(/error: ostree did not delete `[0-9a-f]{64}\.\d+`\n$/);
 });
 
 /** Deletes the staged deployment, after which ostree and the steps `after` it say what is given here. */
@@ -212,6 +213,45 @@ test("whoever cannot look after the deletion believes ostree, and tells everybod
   expect(outcome).toContain("> Deleted deployment: ");
   expect(outcome).not.toContain("error: ");
   expect(existsSync(join(it.root, "run/reboot-required"))).toBe(false);
+});
+
+test("when ostree fails and nobody can look, everybody is told what can be told", async () => {
+  const it = await machineOf("2025.2");
+  await writeFile(join(it.root, "run/reboot-required"), "bootc: Reboot required for image: x\n");
+  const [staged = "", ...others] = await listDeployments(it);
+  const undeploy = async () => {
+    await rm(join(it.root, "run/ostree/staged-deployment"));
+    throw new BootcError("Input/output error", { hint: "see `dmesg`" });
+  };
+  const script: readonly ScriptLine[] = [
+    LOCK,
+    ["? ostree admin status", [staged, ...others].join("")],
+    ["+ ostree admin undeploy 0", undeploy],
+    ["? ostree admin status", new BootcError("Input/output error")],
+  ];
+  expect(await playToHint(it, script, (ctx) => deleteDeployment(ctx, "staged", {}))).toBe(
+    "`ostree admin status` shows it; a second deletion might delete another deployment",
+  );
+  expect(existsSync(join(it.root, "run/reboot-required"))).toBe(false);
+  expect(existsSync(join(it.root, "sysroot/ostree/bootc"))).toBe(true);
+});
+
+test("what we cannot read may boot next, so its reboot is not withdrawn", async () => {
+  const it = await machineOf("2025.2");
+  await writeFile(join(it.root, "run/reboot-required"), "bootc: Reboot required for image: x\n");
+  const [staged = "", booted = "", other = ""] = await listDeployments(it);
+  const script: readonly ScriptLine[] = [
+    LOCK,
+    ["? ostree admin status", [staged, booted, other].join("")],
+    [
+      "+ ostree admin undeploy 2",
+      () => writeFile(join(it.root, "run/ostree/staged-deployment"), "damaged"),
+    ],
+    ["? ostree admin status", staged],
+  ];
+  const said = await play(it, script, (ctx) => deleteDeployment(ctx, "rollback", {}));
+  expect(said).toContain("! warning: `/run/reboot-required` may be wrong: the entry `staged`: ");
+  expect(existsSync(join(it.root, "run/reboot-required"))).toBe(true);
 });
 
 test("an unknown deployment is refused", async () => {

@@ -99,12 +99,14 @@ export async function withdrawReboot(ctx: Context): Promise<boolean> {
   });
 }
 
-/** Tells everybody of a list of deployments that has changed otherwise than was wanted, even after Ctrl-C. */
+/** Tells everybody of a list that may have changed otherwise than was wanted, even after Ctrl-C. */
 export async function tellOfOddList(ctx: Context): Promise<void> {
   const rest = cleanupContext(ctx);
   await tryTo(rest, `\`/${REBOOT_REQUIRED}\` may be wrong`, async () => {
-    const [next] = (await readSysroot(rest)).deployments;
-    if (next?.isBooted === true) await withdrawReboot(rest);
+    const { deployments, unreadable } = await readSysroot(rest);
+    const [odd] = unreadable;
+    if (odd !== undefined) throw new BootcError(`the entry \`${odd.name}\`: ${odd.problem}`);
+    if (deployments[0]?.isBooted === true) await withdrawReboot(rest);
   });
   await announceChange(rest);
 }

@@ -52,7 +52,7 @@ async function tellOfRollback(ctx: Context, { kind, rollback }: RollbackDecision
   await announceChange(ctx);
 }
 
-/** Drops the staged deployment, which ostree does first. */
+/** Makes `next` the first of ostree's list. What is staged is lost: ostree drops it before anything else. */
 async function makeNext(
   ctx: Context,
   before: readonly Deployment[],
@@ -72,7 +72,7 @@ async function makeNext(
       const isUnchanged = deployments.map(fullName).join() === before.map(fullName).join();
       return isUnchanged ? "unchanged" : "odd";
     },
-    unmade: (cause) =>
+    unwanted: (_state, cause) =>
       new BootcError(`ostree did not put \`${name}\` first`, {
         kind: cause === undefined ? "integrity" : kindOf(cause),
         cause,

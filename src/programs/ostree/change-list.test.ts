@@ -2,12 +2,15 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { BootcError } from "../../errors.ts";
+import { BootcError, describeError } from "../../errors.ts";
 import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
 import { changeList, type ListChange } from "./change-list.ts";
 
 const CHANGE: ScriptLine = ["+ ostree admin set-default 1"];
-const FAILED: ScriptLine = [CHANGE[0], new BootcError("Input/output error")];
+const FAILED: ScriptLine = [
+  CHANGE[0],
+  new BootcError("Input/output error", { hint: "see `dmesg`" }),
+];
 const CLEANUP: ScriptLine = ["+ ostree admin cleanup"];
 const RESET = "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot --reset";
 const PREPARED = "run/ostree/nextroot-booted";
@@ -30,7 +33,8 @@ async function play(
     outcome: "the next boot has changed",
     again: "again, it would change back",
     judge,
-    unmade: (cause) => new BootcError("it has not changed", { kind: "integrity", cause }),
+    unwanted: (state, cause) =>
+      new BootcError(`the list is ${state}`, { kind: "integrity", cause }),
   });
   requireAllUsed();
   return { ...changed, said: transcript() };
@@ -48,7 +52,7 @@ test("a change that is made needs nothing else", async () => {
 
 test("a change that ostree did not make is an error, which is its own if it has one", async () => {
   const unmade = async () => "unchanged" as const;
-  await expect(play(() => [CHANGE], unmade)).rejects.toThrow("it has not changed");
+  await expect(play(() => [CHANGE], unmade)).rejects.toThrow("the list is unchanged");
   await expect(play(() => [FAILED], unmade)).rejects.toThrow("Input/output error");
 });
 
@@ -67,7 +71,24 @@ test("where the list cannot be read, ostree is believed", async () => {
   expect(said).toContain(
     "! warning: the next boot has changed, which cannot be checked: EIO: i/o error, read\n",
   );
-  await expect(play(() => [FAILED], unreadable)).rejects.toThrow("Input/output error");
+});
+
+test("where ostree has failed as well, nobody knows, and the soft reboot is cancelled", async () => {
+  const script = (root: string): readonly ScriptLine[] => [
+    FAILED,
+    [RESET, () => rm(join(root, PREPARED))],
+  ];
+  const { isMade, failure, said } = await play(script, unreadable, { isPrepared: true });
+  expect(isMade).toBe(false);
+  expect(describeError(failure)).toEqual({
+    kind: "failed",
+    message: "it is unknown whether the next boot has changed",
+    causes: ["Input/output error"],
+    hint: "`ostree admin status` shows it; again, it would change back",
+  });
+  expect(said).toContain(
+    "! warning: the list of deployments cannot be read: EIO: i/o error, read\n",
+  );
 });
 
 test("a prepared soft reboot is cancelled when another deployment will boot next", async () => {
@@ -94,7 +115,7 @@ test("a list that has changed otherwise is an error of its own, after the soft r
     ];
     const { isMade, failure } = await play(script, odd, { isPrepared: true });
     expect(isMade).toBe(false);
-    expect(failure).toMatchObject({ message: "it has not changed", kind: "integrity" });
+    expect(failure).toMatchObject({ message: "the list is odd", kind: "integrity" });
     expect(failure?.cause).toBe(change[1]);
   }
 });
@@ -102,7 +123,7 @@ test("a list that has changed otherwise is an error of its own, after the soft r
 test("one that stays prepared is a warning then", async () => {
   const script = (): readonly ScriptLine[] => [FAILED, [RESET, new BootcError("busy")]];
   const { failure, said } = await play(script, odd, { isPrepared: true });
-  expect(failure?.message).toBe("it has not changed");
+  expect(failure?.message).toBe("the list is odd");
   expect(said).toContain(
     "! warning: a soft reboot is still prepared; " +
       "`ostree admin prepare-soft-reboot --reset` cancels it: busy\n",

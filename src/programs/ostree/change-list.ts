@@ -16,14 +16,17 @@ export interface ListChange {
   readonly outcome: string;
   /** Looks at the list after the change. */
   readonly judge: (ctx: Context) => Promise<ListState>;
-  /** What another run would do, for whoever thinks that it helps: `a second deletion would not`. */
+  /**
+   * What another run would do, for whoever thinks that it helps: `a second rollback would undo the first`.
+   * Ends hints, such as "`ostree admin status` shows it; ".
+   */
   readonly again: string;
-  /** The error when ostree has not made the change, with what ostree itself failed with, if it did. */
-  readonly unmade: (cause: Error | undefined) => BootcError;
+  /** The error when the list is not as wanted, with what ostree itself failed with, if it did. */
+  readonly unwanted: (state: Exclude<ListState, "made">, cause: Error | undefined) => BootcError;
 }
 
 export interface Changed {
-  /** False if the list has changed otherwise than was wanted. */
+  /** False if the list has changed otherwise than was wanted, and if nobody knows. */
   readonly isMade: boolean;
   /** What failed nevertheless, to be thrown once everybody has been told of the change. */
   readonly failure: BootcError | undefined;
@@ -31,7 +34,7 @@ export interface Changed {
 
 /**
  * Makes the change, and cancels a prepared soft reboot, which may lead elsewhere. Throws if nothing has
- * changed.
+ * changed; everybody can be told of anything else.
  */
 export async function changeList(ctx: Context, change: ListChange): Promise<Changed> {
   await keepLoaderLink(ctx);
@@ -41,31 +44,44 @@ export async function changeList(ctx: Context, change: ListChange): Promise<Chan
   // Also after Ctrl-C, as everything that follows a change.
   const rest = cleanupContext(ctx);
   const state = await judge(rest, change, failure);
-  if (state === "unchanged") throw failure ?? change.unmade(undefined);
+  if (state === "unchanged") throw failure ?? change.unwanted(state, undefined);
   const stuck = await cancelSoftReboot(rest).then(() => undefined, toError);
-  if (state === "odd") {
+  if (state !== "made") {
     if (stuck !== undefined) {
       rest.note(`warning: a soft reboot is still prepared; ${RESET}: ${explainError(stuck)}`);
     }
-    return { isMade: false, failure: change.unmade(failure) };
+    const isOdd = state === "odd";
+    const unwanted = isOdd ? change.unwanted(state, failure) : unknownError(change, failure);
+    return { isMade: false, failure: unwanted };
   }
   if (failure !== undefined && stuck === undefined && !ctx.signal.aborted) await cleanAgain(ctx);
   return { isMade: true, failure: stuck && softRebootError(change, stuck) };
 }
 
-/** Where the list cannot be read, ostree is believed. */
+/** Where the list cannot be read, ostree is believed, unless it has failed. */
 async function judge(
   ctx: Context,
   change: ListChange,
   failure: Error | undefined,
-): Promise<ListState> {
+): Promise<ListState | "unknown"> {
   try {
     return await change.judge(ctx);
   } catch (error) {
-    if (failure !== undefined) throw failure;
+    if (failure !== undefined) {
+      ctx.note(`warning: the list of deployments cannot be read: ${explainError(error)}`);
+      return "unknown";
+    }
     ctx.note(`warning: ${change.outcome}, which cannot be checked: ${explainError(error)}`);
     return "made";
   }
+}
+
+function unknownError({ outcome, again }: ListChange, cause: Error | undefined): BootcError {
+  return new BootcError(`it is unknown whether ${outcome}`, {
+    cause,
+    hint: `\`ostree admin status\` shows it; ${again}`,
+    isHintUrgent: true,
+  });
 }
 
 const RESET = "`ostree admin prepare-soft-reboot --reset` cancels it";

@@ -31,13 +31,16 @@ export async function undeploy(ctx: Context, deployment: NamedDeployment): Promi
       if (!others.every(isLeft)) return "odd";
       return isLeft(deployment) ? "unchanged" : "made";
     },
-    unmade: (cause) =>
-      new BootcError(`ostree did not delete \`${deployment.name}\` alone`, {
-        kind: "integrity",
-        cause,
-        hint: "`ostree admin status` shows what is left",
-        isHintUrgent: true,
-      }),
+    unwanted: (state, cause) =>
+      new BootcError(
+        `ostree did not delete \`${deployment.name}\`${state === "odd" ? " alone" : ""}`,
+        {
+          kind: "integrity",
+          cause,
+          hint: "`ostree admin status` shows what is left",
+          isHintUrgent: true,
+        },
+      ),
   });
 }
 
