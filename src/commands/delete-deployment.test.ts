@@ -3,18 +3,18 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { BootcError, describeError } from "../errors.ts";
-import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Machine } from "../testing/machine-fixture.ts";
 import {
   expectRefused,
   type Interrupt,
   LOCK,
+  listDeployments,
   machineOf,
   makeInterrupt,
   play,
   playToHint,
 } from "../testing/play-verb.ts";
-import { type ScriptLine, scriptedContext } from "../testing/scripted-context.ts";
+import type { ScriptLine } from "../testing/scripted-context.ts";
 import { deleteDeployment } from "./delete-deployment.ts";
 
 test("the booted deployment is refused before anything is started", async () => {
@@ -25,14 +25,6 @@ test("the booted deployment is refused before anything is started", async () => 
     );
   }
 });
-
-/** The deployments of a machine as `ostree admin status` prints them. */
-async function listDeployments({ root }: Machine): Promise<readonly string[]> {
-  const { deployments } = await readSysroot(scriptedContext(root, []).ctx);
-  return deployments.map(
-    ({ stateroot, checksum, serial }) => `  ${stateroot} ${checksum}.${serial}\n`,
-  );
-}
 
 test("what ostree deletes is checked", async () => {
   const it = await machineOf("2025.2");
@@ -250,6 +242,25 @@ test("what we cannot read may boot next, so its reboot is not withdrawn", async 
     ["? ostree admin status", staged],
   ];
   const said = await play(it, script, (ctx) => deleteDeployment(ctx, "rollback", {}));
+  expect(said).toContain("! warning: `/run/reboot-required` may be wrong: the entry `staged`: ");
+  expect(existsSync(join(it.root, "run/reboot-required"))).toBe(true);
+});
+
+test("what we could not read before may boot next as well", async () => {
+  const it = await machineOf("2025.2");
+  await writeFile(join(it.root, "run/reboot-required"), "bootc: Reboot required for image: x\n");
+  const lines = await listDeployments(it);
+  const [staged = "", booted = "", other = ""] = lines;
+  await writeFile(join(it.root, "run/ostree/staged-deployment"), "damaged");
+  const script: readonly ScriptLine[] = [
+    LOCK,
+    ["? ostree admin status", lines.join("")],
+    ["+ ostree admin undeploy 2"],
+    ["? ostree admin status", staged + booted],
+  ];
+  const name = other.trim().split(" ")[1] ?? "";
+  const said = await play(it, script, (ctx) => deleteDeployment(ctx, name, {}));
+  expect(said).toContain("> Deleted deployment: ");
   expect(said).toContain("! warning: `/run/reboot-required` may be wrong: the entry `staged`: ");
   expect(existsSync(join(it.root, "run/reboot-required"))).toBe(true);
 });

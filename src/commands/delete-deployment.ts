@@ -13,7 +13,12 @@ import { answerInJson, quietFor } from "../deploy/json-answer.ts";
 import { prepareForWrite, withHostLock } from "../deploy/prepare-write.ts";
 import { removeSuperseded } from "../deploy/shutdown/superseded.ts";
 import { type Deletion, decideDeletion, describeRole } from "../host/delete-deployment.ts";
-import { type Deployment, nameDeployment } from "../host/deployment.ts";
+import {
+  type Deployment,
+  identifyDeployment,
+  isSameDeployment,
+  nameDeployment,
+} from "../host/deployment.ts";
 import { SECOND_DELETION, undeploy } from "../programs/ostree/undeploy.ts";
 import { readSysroot, systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
@@ -41,22 +46,22 @@ async function deleteAndClean(
 ): Promise<MadeChange> {
   const { deployments } = await readSysroot(ctx);
   const deletion = decideDeletion(deployments, wanted);
-  const { deployment } = deletion;
-  const name = nameDeployment(deployment);
+  const place = identifyDeployment(deletion.deployment);
   // Otherwise it would become the rollback when that is deleted.
   await removeSuperseded(ctx);
-  const { deployments: present } = await readSysroot(ctx);
-  const others = present.filter((it) => !isSame(it, deployment));
+  const { deployments: present, unreadable } = await readSysroot(ctx);
+  const others = present.filter((it) => !isSameDeployment(identifyDeployment(it), place));
   const isLeft = others.length < present.length;
-  const { stateroot } = deployment;
-  const { isMade, failure } = isLeft ? await undeploy(ctx, { stateroot, name }) : GONE;
-  await (isMade ? tellOfDeletion(ctx, deletion, { deployments, others }) : tellOfOddList(ctx));
+  const { isMade, failure } = isLeft ? await undeploy(ctx, place) : GONE;
+  const hasUnreadable = unreadable.length > 0;
+  const list = { deployments, others, hasUnreadable };
+  await (isMade ? tellOfDeletion(ctx, deletion, list) : tellOfOddList(ctx));
   if (failure !== undefined) throw failure;
   const sysroot = join(ctx.root, "sysroot");
   const request = { sysroot, repo: systemRepo(ctx), lockTimeoutMs };
   const cleaned = await cleanHost(ctx, request).catch(noteUncleaned(ctx));
   if (cleaned !== undefined) ctx.say(cleaned);
-  return { outcome: `\`${name}\` is deleted`, hint: SECOND_DELETION };
+  return { outcome: `\`${place.name}\` is deleted`, hint: SECOND_DELETION };
 }
 
 const GONE = { isMade: true, failure: undefined };
@@ -66,14 +71,17 @@ interface ListAround {
   readonly deployments: readonly Deployment[];
   /** Those that are left. */
   readonly others: readonly Deployment[];
+  /** What cannot be read may boot next. */
+  readonly hasUnreadable: boolean;
 }
 
 async function tellOfDeletion(
   ctx: Context,
   deletion: Deletion,
-  { deployments, others }: ListAround,
+  { deployments, others, hasUnreadable }: ListAround,
 ): Promise<void> {
   ctx.say(`Deleted deployment: ${nameDeployment(deletion.deployment)} (${describeRole(deletion)})`);
+  if (hasUnreadable) return await tellOfOddList(ctx);
   if (others[0]?.isBooted === true) {
     if (deployments[0] !== undefined && !deployments[0].isBooted) {
       ctx.say("Next boot: current deployment");
@@ -81,8 +89,4 @@ async function tellOfDeletion(
     await withdrawReboot(ctx);
   }
   await announceChange(ctx);
-}
-
-function isSame(one: Deployment, other: Deployment): boolean {
-  return one.stateroot === other.stateroot && nameDeployment(one) === nameDeployment(other);
 }

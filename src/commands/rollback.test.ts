@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { BootcError, describeError, exitStatusOf } from "../errors.ts";
+import type { Machine } from "../testing/machine-fixture.ts";
 import {
   expectRefused,
   LOCK,
@@ -15,21 +16,40 @@ import { type RollbackOptions, rollback } from "./rollback.ts";
 
 const OSTREE_2025 = "libostree:\n Version: '2025.2'\n";
 
-/** What each rollback on this machine begins with. */
-const STARTED: readonly ScriptLine[] = [LOCK, ["? ostree --version", OSTREE_2025]];
+const STAGED = "83c7aa2e56ada314e20a69bc4653fb90f79934a46382a3eb771c6965b854e8c6.0";
+const ROLLBACK = "b34a53cf167d4126c076b74e421ea67396041c4fc5364e539a15a3fb2f1ce627.0";
+
+/** What ostree lists. */
+function list(...names: readonly string[]): ScriptLine {
+  return ["? ostree admin status", names.map((it) => `  default ${it}\n`).join("")];
+}
+
+/** What each rollback on a machine begins with. */
+function start({ booted }: Machine): readonly ScriptLine[] {
+  return [LOCK, ["? ostree --version", OSTREE_2025], list(STAGED, booted, ROLLBACK)];
+}
+
+/** What ostree lists once it has put the rollback first. */
+function changed({ booted }: Machine): ScriptLine {
+  return list(ROLLBACK, booted);
+}
+
 const READ_ONLY = "30 1 8:1 / /sysroot ro,relatime - ext4 /dev/sda1 rw\n";
 
 test("rollback checks whether ostree did what it was told", async () => {
   const it = await machineOf("2025.2");
   const script: readonly ScriptLine[] = [
-    ...STARTED,
+    ...start(it),
     ["+ ostree admin set-default 2"], // and does nothing
+    list(STAGED, it.booted, ROLLBACK),
   ];
   expect(await play(it, script, (ctx) => rollback(ctx, {}))).toMatchInlineSnapshot(`
     "
     + flock --exclusive --nonblock --conflict-exit-code 75 3
     ? ostree --version
+    ? ostree admin status
     + ostree admin set-default 2
+    ? ostree admin status
     error: ostree did not put \`b34a53cf167d4126c076b74e421ea67396041c4fc5364e539a15a3fb2f1ce627.0\` first
     "
   `);
@@ -38,7 +58,7 @@ test("rollback checks whether ostree did what it was told", async () => {
 test("rollback succeeds when ostree fails after it has changed the order", async () => {
   const it = await machineOf("2025.2");
   const script: readonly ScriptLine[] = [
-    ...STARTED,
+    ...start(it),
     [
       "+ ostree admin set-default 2",
       async () => {
@@ -46,13 +66,16 @@ test("rollback succeeds when ostree fails after it has changed the order", async
         throw new BootcError("fsync objdirs: Input/output error");
       },
     ],
+    changed(it),
     ["+ ostree admin cleanup", new BootcError("it fails again")],
   ];
   expect(await play(it, script, (ctx) => rollback(ctx, {}))).toMatchInlineSnapshot(`
     "
     + flock --exclusive --nonblock --conflict-exit-code 75 3
     ? ostree --version
+    ? ostree admin status
     + ostree admin set-default 2
+    ? ostree admin status
     + ostree admin cleanup
     ! note: ostree could not clean up: it fails again
     > Next boot: rollback deployment
@@ -66,8 +89,9 @@ test("rollback succeeds when nobody can be told", async () => {
   await mkdir(join(it.root, "run/reboot-required"));
   await writeFile(join(it.root, "sysroot/ostree/bootc"), "");
   const script: readonly ScriptLine[] = [
-    ...STARTED,
+    ...start(it),
     ["+ ostree admin set-default 2", () => putRollbackFirst(it.root)],
+    changed(it),
   ];
   const said = await play(it, script, (ctx) => rollback(ctx, {}));
   expect(said).toContain("> Next boot: rollback deployment\n");
@@ -81,8 +105,9 @@ test("a soft reboot that stays prepared is an error, which says that the order h
   await writeFile(join(it.root, "run/ostree/nextroot-booted"), "");
   const reset = "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot --reset";
   const script: readonly ScriptLine[] = [
-    ...STARTED,
+    ...start(it),
     ["+ ostree admin set-default 2", () => putRollbackFirst(it.root)],
+    changed(it),
     [reset, new BootcError("Input/output error")],
   ];
   const said = await play(it, script, (ctx) => rollback(ctx, {}));
@@ -93,16 +118,26 @@ test("a soft reboot that stays prepared is an error, which says that the order h
 });
 
 test.each([
-  ["a rollback", 2, "a second rollback would undo the first"],
-  ["its revert", 1, "a second run would queue the rollback again"],
-] as const)("the hint says what running %s again would do", async (_about, index, again) => {
+  ["a rollback", "a second rollback would undo the first"],
+  ["its revert", "a second run would queue the rollback again"],
+] as const)("the hint says what running %s again would do", async (what, again) => {
   const it = await machineOf("2025.2");
-  if (index === 1) await putRollbackFirst(it.root);
-  await writeFile(join(it.root, "run/ostree/nextroot-booted"), "");
-  const change = () => (index === 1 ? putBootedFirst(it.root) : putRollbackFirst(it.root));
+  const { root, booted } = it;
+  await writeFile(join(root, "run/ostree/nextroot-booted"), "");
+  const version: ScriptLine = ["? ostree --version", OSTREE_2025];
+  const reverting = async (): Promise<readonly ScriptLine[]> => {
+    await putRollbackFirst(root);
+    const change: ScriptLine = ["+ ostree admin set-default 1", () => putBootedFirst(root)];
+    return [LOCK, version, list(ROLLBACK, booted), change, list(booted, ROLLBACK)];
+  };
   const script: readonly ScriptLine[] = [
-    ...STARTED,
-    [`+ ostree admin set-default ${index}`, change],
+    ...(what === "its revert"
+      ? await reverting()
+      : [
+          ...start(it),
+          ["+ ostree admin set-default 2", () => putRollbackFirst(root)] as const,
+          changed(it),
+        ]),
     [
       "+ nsenter --target=1 --mount -- ostree admin prepare-soft-reboot --reset",
       new BootcError("Input/output error", { hint: "see `dmesg`" }),
@@ -117,7 +152,7 @@ test("a rollback that fails when ostree has dropped what was staged withdraws th
   const it = await machineOf("2025.2");
   await writeFile(join(it.root, "run/reboot-required"), "bootc: Reboot required for image: x\n");
   const script: readonly ScriptLine[] = [
-    ...STARTED,
+    ...start(it),
     [
       "+ ostree admin set-default 2",
       async () => {
@@ -125,6 +160,7 @@ test("a rollback that fails when ostree has dropped what was staged withdraws th
         throw new BootcError("No space left on device", { kind: "space" });
       },
     ],
+    list(it.booted, ROLLBACK),
   ];
   const said = await play(it, script, (ctx) =>
     rollback(ctx, {}).catch((error: unknown) => {
@@ -140,14 +176,14 @@ test("a rollback that fails when ostree has dropped what was staged withdraws th
 test("a rollback that nobody can check afterwards has not failed", async () => {
   const it = await machineOf("2025.2");
   const script: readonly ScriptLine[] = [
-    ...STARTED,
-    [
-      "+ ostree admin set-default 2",
-      () => writeFile(join(it.root, "run/ostree/staged-deployment"), "damaged"),
-    ],
+    ...start(it),
+    ["+ ostree admin set-default 2"],
+    ["? ostree admin status", new BootcError("Input/output error")],
   ];
   const said = await play(it, script, (ctx) => rollback(ctx, {}));
-  expect(said).toContain("! warning: the next boot has changed, which cannot be checked: ");
+  expect(said).toContain(
+    "! warning: the next boot has changed, which cannot be checked: Input/output error",
+  );
   expect(said).toContain("> Next boot: rollback deployment\n");
   expect(said).not.toContain("error: ");
   expect(await readFile(join(it.root, "run/reboot-required"), "utf8")).toContain("sha256:");
@@ -156,9 +192,9 @@ test("a rollback that nobody can check afterwards has not failed", async () => {
 describe("an interruption after the order has changed does not ask for another run", () => {
   const interrupted = async (options: RollbackOptions) => {
     const it = await machineOf("2025.2");
-    const interrupt = await makeInterrupt(it);
+    const interrupt = await makeInterrupt(it, `  default ${ROLLBACK}\n  default ${it.booted}`);
     const script: readonly ScriptLine[] = [
-      ...STARTED,
+      ...start(it),
       [
         "+ ostree admin set-default 2",
         async () => {
@@ -199,13 +235,50 @@ test("nor does a reboot that fails", async () => {
   const it = await machineOf("2025.2");
   const reboot = "+ systemd-run --quiet -- systemctl reboot '--message=Initiated by bootc'";
   const script: readonly ScriptLine[] = [
-    ...STARTED,
+    ...start(it),
     ["+ ostree admin set-default 2", () => putRollbackFirst(it.root)],
+    changed(it),
     [reboot, new BootcError("`systemd-run`: not found", { hint: "install `systemd-run`" })],
   ];
   expect(await playToHint(it, script, (ctx) => rollback(ctx, { apply: true }))).toBe(
     "`systemctl reboot` starts what boots next; a second rollback would undo the first",
   );
+});
+
+test("ostree counts what we cannot read", async () => {
+  const it = await machineOf("2025.2");
+  const odd = `${"0".repeat(64)}.0`;
+  const script: readonly ScriptLine[] = [
+    LOCK,
+    ["? ostree --version", OSTREE_2025],
+    list(STAGED, it.booted, odd, ROLLBACK),
+    ["+ ostree admin set-default 3", () => putRollbackFirst(it.root)],
+    list(ROLLBACK, it.booted, odd),
+  ];
+  const said = await play(it, script, (ctx) => rollback(ctx, {}));
+  expect(said).toContain("> Next boot: rollback deployment\n");
+  expect(said).not.toContain("error: ");
+});
+
+test("a staged deployment that we cannot read is lost nevertheless", async () => {
+  const it = await machineOf("2025.2");
+  const staged = join(it.root, "run/ostree/staged-deployment");
+  await writeFile(staged, "damaged");
+  await writeFile(join(it.root, "run/reboot-required"), "bootc: Reboot required for image: x\n");
+  const script: readonly ScriptLine[] = [
+    ...start(it),
+    [
+      "+ ostree admin set-default 2",
+      async () => {
+        await rm(staged);
+        throw new BootcError("No space left on device", { kind: "space" });
+      },
+    ],
+    list(it.booted, ROLLBACK),
+  ];
+  const said = await play(it, script, (ctx) => rollback(ctx, {}));
+  expect(said).toMatch(/error: ostree did not put `.*` first\n$/);
+  expect(await readdir(join(it.root, "run"))).not.toContain("reboot-required");
 });
 
 /** As ostree does: what was staged is dropped, and the older entry becomes the newest. */

@@ -1,7 +1,8 @@
 // `bootc state wipe-ostree`: delete all deployments of a system that does not run from one of them.
 import { join } from "node:path";
 import { BootcError, doing } from "../errors.ts";
-import { readDeploymentOrder, undeployFirst } from "../programs/ostree/undeploy.ts";
+import { readDeploymentOrder } from "../programs/ostree/deployment-order.ts";
+import { undeployFirst } from "../programs/ostree/undeploy.ts";
 import type { Context } from "../system/context.ts";
 import { exists, isSameFile } from "../system/files.ts";
 import { requireRoot } from "../system/privileges.ts";

@@ -1,8 +1,9 @@
 // Queues or reverts a rollback: only the order of deployments changes, and nothing is fetched.
 import { BootcError, kindOf } from "../errors.ts";
-import { type Deployment, nameDeployment } from "../host/deployment.ts";
+import { identifyDeployment, isSameDeployment, type NamedDeployment } from "../host/deployment.ts";
 import { decideRollback, type RollbackDecision } from "../host/rollback.ts";
 import { type Changed, changeList } from "../programs/ostree/change-list.ts";
+import { readDeploymentOrder, requireIndex } from "../programs/ostree/deployment-order.ts";
 import { requireOstreeVersion } from "../programs/ostree/version.ts";
 import { ROLLBACK_MESSAGE_ID, writeJournal } from "../programs/systemd.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
@@ -34,7 +35,7 @@ export async function queueRollback(ctx: Context): Promise<RollbackDecision["kin
       BOOTC_CURRENT_MANIFEST_DIGEST: decision.booted.content?.digest ?? "",
     },
   });
-  const { isMade, failure } = await makeNext(ctx, deployments, decision);
+  const { isMade, failure } = await makeNext(ctx, decision);
   // Also after Ctrl-C, whose advice to run it again would be wrong from here on.
   await (isMade ? tellOfRollback(cleanupContext(ctx), decision) : tellOfOddList(ctx));
   if (failure !== undefined) throw failure;
@@ -53,33 +54,28 @@ async function tellOfRollback(ctx: Context, { kind, rollback }: RollbackDecision
 }
 
 /** Makes `next` the first of ostree's list. What is staged is lost: ostree drops it before anything else. */
-async function makeNext(
-  ctx: Context,
-  before: readonly Deployment[],
-  { kind, index, next }: RollbackDecision,
-): Promise<Changed> {
-  const name = nameDeployment(next);
+async function makeNext(ctx: Context, { kind, next }: RollbackDecision): Promise<Changed> {
+  const wanted = identifyDeployment(next);
+  const before = await readDeploymentOrder(ctx);
   return await changeList(ctx, {
-    words: ["set-default", String(index)],
+    words: ["set-default", String(requireIndex(before, wanted))],
     outcome: "the next boot has changed",
     again: SECOND_ROLLBACK[kind],
     async judge(rest) {
-      const { deployments, unreadable } = await readSysroot(rest);
-      const [first] = deployments;
-      const [odd] = unreadable;
-      if (first !== undefined && nameDeployment(first) === name) return "made";
-      if (odd !== undefined) throw new BootcError(`the entry \`${odd.name}\`: ${odd.problem}`);
-      const isUnchanged = deployments.map(fullName).join() === before.map(fullName).join();
-      return isUnchanged ? "unchanged" : "odd";
+      const after = await readDeploymentOrder(rest);
+      const [first] = after;
+      if (first !== undefined && isSameDeployment(first, wanted)) return "made";
+      return format(before) === format(after) ? "unchanged" : "odd";
     },
     unwanted: (_state, cause) =>
-      new BootcError(`ostree did not put \`${name}\` first`, {
+      new BootcError(`ostree did not put \`${wanted.name}\` first`, {
         kind: cause === undefined ? "integrity" : kindOf(cause),
         cause,
       }),
   });
 }
 
-function fullName(deployment: Deployment): string {
-  return `${deployment.stateroot}/${nameDeployment(deployment)}`;
+/** For comparing two lists. */
+function format(order: readonly NamedDeployment[]): string {
+  return order.map((it) => `${it.stateroot}/${it.name}`).join();
 }

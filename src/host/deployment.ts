@@ -29,6 +29,13 @@ export interface Deployment {
   readonly problems: readonly string[];
 }
 
+/** A deployment by its place in ostree's directories. */
+export interface NamedDeployment {
+  readonly stateroot: string;
+  /** `COMMIT.SERIAL`. */
+  readonly name: string;
+}
+
 export type Unlocked = "none" | "development" | "transient" | "hotfix";
 
 /** The parts of a deployment's origin file that matter here. */
@@ -55,6 +62,16 @@ export interface Sysroot {
   readonly isReadOnly: boolean;
   /** When an earlier privileged run read the boot loader's entries; undefined if they were read just now. */
   readonly entriesReadAt: string | undefined;
+}
+
+export function identifyDeployment(
+  it: Pick<Deployment, "stateroot" | "checksum" | "serial">,
+): NamedDeployment {
+  return { stateroot: it.stateroot, name: nameDeployment(it) };
+}
+
+export function isSameDeployment(one: NamedDeployment, other: NamedDeployment): boolean {
+  return one.name === other.name && one.stateroot === other.stateroot;
 }
 
 /** The deployment's name as file names and ostree's messages have it. */

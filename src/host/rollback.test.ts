@@ -7,11 +7,11 @@ const booted = deployment("b", { isBooted: true });
 const older = deployment("a");
 
 test.each([
-  { list: [booted, older], kind: "rollback", index: 1 },
-  { list: [staged, booted, older], kind: "rollback", index: 2 },
-  { list: [older, booted], kind: "revert", index: 1 },
-])("a host with $list.length deployments: $kind to number $index", ({ list, kind, index }) => {
-  expect(decideRollback(list)).toMatchObject({ kind, index });
+  { list: [booted, older], kind: "rollback", next: older },
+  { list: [staged, booted, older], kind: "rollback", next: older },
+  { list: [older, booted], kind: "revert", next: booted },
+])("a host with $list.length deployments: $kind", ({ list, kind, next }) => {
+  expect(decideRollback(list)).toMatchObject({ kind, next });
 });
 
 test.each([

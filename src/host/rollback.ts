@@ -8,8 +8,6 @@ export interface RollbackDecision {
   readonly kind: "rollback" | "revert";
   /** The deployment that boots next. */
   readonly next: Deployment;
-  /** Its index in ostree's list. */
-  readonly index: number;
   readonly booted: Deployment;
   readonly rollback: Deployment;
 }
@@ -22,11 +20,9 @@ export function decideRollback(deployments: readonly Deployment[]): RollbackDeci
   if (rollback.content === undefined) {
     throw new BootcError("Rollback is not container image based", { kind: "unsupported" });
   }
-  const next = isRollbackQueued ? booted : rollback;
   return {
     kind: isRollbackQueued ? "revert" : "rollback",
-    next,
-    index: deployments.indexOf(next),
+    next: isRollbackQueued ? booted : rollback,
     booted,
     rollback,
   };

@@ -3,6 +3,8 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { BootcError, describeError } from "../errors.ts";
+import { nameDeployment } from "../host/deployment.ts";
+import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { layOutMachine, type Machine } from "./machine-fixture.ts";
 import { type ScriptLine, scriptedContext } from "./scripted-context.ts";
@@ -27,6 +29,12 @@ export async function play(
   );
   requireAllUsed();
   return transcript() + error;
+}
+
+/** The deployments of a machine, each as the line that `ostree admin status` has for it. */
+export async function listDeployments({ root }: Machine): Promise<readonly string[]> {
+  const { deployments } = await readSysroot(scriptedContext(root, []).ctx);
+  return deployments.map((it) => `  ${it.stateroot} ${nameDeployment(it)}\n`);
 }
 
 /** The hint of the error that a verb fails with when it is played. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { explainError } from "../../errors.ts";
 import { readTrial } from "../../health/machine/read-trial.ts";
 import { assignSlots } from "../../host/assemble-host.ts";
-import { type Deployment, nameDeployment } from "../../host/deployment.ts";
+import { type Deployment, identifyDeployment } from "../../host/deployment.ts";
 import { isPinnedAsSuperseded, unpinSuperseded } from "../../ostree/origin.ts";
 import { isSoftRebootPrepared } from "../../programs/ostree/admin.ts";
 import { undeploy } from "../../programs/ostree/undeploy.ts";
@@ -60,11 +60,10 @@ async function removeOrUnpin(ctx: Context): Promise<void> {
 }
 
 async function remove(ctx: Context, deployment: Deployment): Promise<void> {
-  const name = nameDeployment(deployment);
-  const { stateroot } = deployment;
-  const { isMade, failure } = await undeploy(ctx, { stateroot, name });
+  const place = identifyDeployment(deployment);
+  const { isMade, failure } = await undeploy(ctx, place);
   if (isMade) {
-    ctx.note(`Deleted deployment: ${name} (superseded)`);
+    ctx.note(`Deleted deployment: ${place.name} (superseded)`);
     await announceChange(ctx);
   } else await tellOfOddList(ctx);
   if (failure !== undefined) throw failure;

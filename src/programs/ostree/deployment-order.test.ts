@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseDeploymentOrder } from "./undeploy.ts";
+import { parseDeploymentOrder } from "./deployment-order.ts";
 
 const [a, b, c] = ["a", "b", "c"].map((it) => it.repeat(64));
 
