@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { findUnlabelled, readLabels } from "../programs/selinux.ts";
 import { deploymentDir, namedDeploymentDir } from "../sysroot/paths.ts";
-import { readMergeSource, readStagedDeployment } from "../sysroot/staged.ts";
+import { readStagedDeployment } from "../sysroot/staged.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny, readNamesIfAny } from "../system/files.ts";
@@ -26,13 +26,12 @@ export interface EtcMerge {
 /** The merge that a shutdown would do now, if its result needs labels; read without starting a program. */
 export async function findEtcMerge(ctx: Context): Promise<EtcMerge | undefined> {
   const staged = await readStagedDeployment(ctx);
-  const source = await readMergeSource(ctx);
-  if (staged === undefined || staged.isLocked || source === undefined) return undefined;
-  const [to, from] = [staged, source].map((it) =>
-    namedDeploymentDir(join(ctx.root, "sysroot"), it),
-  ) as [string, string];
+  if (staged?.mergeSource === undefined || staged.isLocked) return undefined;
+  const sysroot = join(ctx.root, "sysroot");
+  const from = namedDeploymentDir(sysroot, staged.mergeSource);
+  const to = namedDeploymentDir(sysroot, staged);
   if (!(await hasPolicy(to))) return undefined;
-  // The staged deployment has them only after the merge.
+  // The machine's own rules reach the staged deployment only by the merge.
   return (await hasOwnRules(from)) ? undefined : { from, to };
 }
 

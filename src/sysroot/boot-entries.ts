@@ -10,7 +10,7 @@ import {
   parseBootTarget,
   sortBootEntries,
 } from "../host/boot/boot-entry.ts";
-import type { UnreadableEntry } from "../host/deployment.ts";
+import type { NamedDeployment, UnreadableEntry } from "../host/deployment.ts";
 import type { Context } from "../system/context.ts";
 import {
   ifMissing,
@@ -21,10 +21,7 @@ import {
 } from "../system/files.ts";
 
 /** A deployment as the boot loader's side of ostree names it. */
-export interface BootableDeployment {
-  readonly stateroot: string;
-  /** `COMMIT.SERIAL`. */
-  readonly name: string;
+export interface BootableDeployment extends NamedDeployment {
   readonly bootChecksum: string;
   /** Undefined when the entry could not be read. */
   readonly options: string | undefined;

@@ -1,6 +1,6 @@
 // Where ostree keeps things on a host.
 import { join } from "node:path";
-import { type Deployment, nameDeployment } from "../host/deployment.ts";
+import { type Deployment, type NamedDeployment, nameDeployment } from "../host/deployment.ts";
 import type { Context } from "../system/context.ts";
 
 /** The directory that holds a deployment's files. */
@@ -12,9 +12,6 @@ export function deploymentDir(
 }
 
 /** The same below any physical root, for a deployment known by its name: `COMMIT.SERIAL`. */
-export function namedDeploymentDir(
-  sysroot: string,
-  { stateroot, name }: { readonly stateroot: string; readonly name: string },
-): string {
+export function namedDeploymentDir(sysroot: string, { stateroot, name }: NamedDeployment): string {
   return join(sysroot, "ostree/deploy", stateroot, "deploy", name);
 }

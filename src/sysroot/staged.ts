@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
+import type { NamedDeployment } from "../host/deployment.ts";
 import { formatVariant } from "../ostree/gvariant.ts";
 import { parseDictionary } from "../ostree/objects.ts";
 import type { Context } from "../system/context.ts";
@@ -13,11 +14,11 @@ export interface StagedDeployment extends BootableDeployment {
   readonly isStaged: true;
   /** A shutdown does not apply the deployment, and the staged deployment is lost. */
   readonly isLocked: boolean;
+  /** The deployment whose changes to `/etc` ostree will copy into the staged one, if any. */
+  readonly mergeSource: NamedDeployment | undefined;
 }
 
 const FILE = "run/ostree/staged-deployment";
-
-type NamedDeployment = Pick<StagedDeployment, "stateroot" | "name">;
 
 type Entries = ReturnType<typeof parseDictionary>;
 
@@ -25,41 +26,37 @@ export async function readStagedDeployment(ctx: Context): Promise<StagedDeployme
   const bytes = await readBytesIfAny(join(ctx.root, FILE));
   if (bytes === undefined) return undefined;
   const entries = parseDictionary(bytes);
-  const target = variantOf(entries, "target", "a{sv}") as Entries | undefined;
-  const [name, stateroot, bootChecksum] = ["name", "osname", "bootcsum"].map(
-    (key) => variantOf(target ?? [], key, "s") as string | undefined,
-  );
-  if (!name || !stateroot || !bootChecksum || !/^[0-9a-f]{64}\.\d+$/.test(name)) {
-    throw new BootcError(`\`/${FILE}\` does not name a deployment`, { kind: "integrity" });
-  }
+  const target = entriesOf(entries, "target") ?? [];
+  const bootChecksum = textOf(target, "bootcsum");
+  if (!bootChecksum) throw noDeployment();
+  const source = entriesOf(entries, "merge-deployment");
   const kargs = variantOf(entries, "kargs", "as") as readonly string[] | undefined;
   return {
-    stateroot,
-    name,
+    ...requireNamed(target),
     bootChecksum,
     options: kargs?.join(" "),
     isStaged: true,
     isLocked:
       variantOf(entries, "locked", "b") === true ||
       (await exists(join(ctx.root, `${FILE}-locked`))),
+    mergeSource: source && requireNamed(source),
   };
+}
+
+function requireNamed(entries: Entries): NamedDeployment {
+  const [name, stateroot] = [textOf(entries, "name"), textOf(entries, "osname")];
+  if (name && stateroot && /^[0-9a-f]{64}\.\d+$/.test(name)) return { name, stateroot };
+  throw noDeployment();
+}
+
+function noDeployment(): BootcError {
+  return new BootcError(`\`/${FILE}\` does not name a deployment`, { kind: "integrity" });
 }
 
 /** When a deployment was staged. Newer versions of ostree write the file anew to change its lock. */
 export function readStagedMs(ctx: Context): number | undefined {
   const found = statSync(join(ctx.root, FILE), { throwIfNoEntry: false });
   return found && Math.round(found.mtimeMs);
-}
-
-/** The deployment whose changes to `/etc` ostree will copy into the staged one, if any. */
-export async function readMergeSource(ctx: Context): Promise<NamedDeployment | undefined> {
-  const bytes = await readBytesIfAny(join(ctx.root, FILE));
-  const entries = bytes === undefined ? [] : parseDictionary(bytes);
-  const source = variantOf(entries, "merge-deployment", "a{sv}") as Entries | undefined;
-  const [name, stateroot] = ["name", "osname"].map(
-    (key) => variantOf(source ?? [], key, "s") as string | undefined,
-  );
-  return name && stateroot ? { name, stateroot } : undefined;
 }
 
 /** Extension keys that the staged deployment's boot loader entry gets, by name. */
@@ -89,6 +86,14 @@ export async function addStagedEntryKeys(
   const others = entries.filter(([key]) => key !== KEYS);
   const changed = [...others, [KEYS, { type: KEYS_TYPE, value }] as const];
   await replaceFile(path, formatVariant("a{sv}", changed), { mode: 0o644 });
+}
+
+function entriesOf(entries: Entries, key: string): Entries | undefined {
+  return variantOf(entries, key, "a{sv}") as Entries | undefined;
+}
+
+function textOf(entries: Entries, key: string): string | undefined {
+  return variantOf(entries, key, "s") as string | undefined;
 }
 
 function variantOf(entries: Entries, key: string, type: string): unknown {
