@@ -6,7 +6,7 @@ import { readStagedDeployment } from "../sysroot/staged.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
 import { exists, readFileIfAny, readNamesIfAny } from "../system/files.ts";
-import { labelFiles, listTree } from "./label-files.ts";
+import { type LabelledFile, labelFiles, listTree } from "./label-files.ts";
 
 /** Labels the staged deployment, if any. */
 export async function labelStagedEtc(ctx: Context): Promise<void> {
@@ -43,17 +43,16 @@ export async function findEtcMerge(ctx: Context): Promise<EtcMerge | undefined> 
  */
 export async function labelMergedEtc(ctx: Context, { from, to }: EtcMerge): Promise<void> {
   const files = await listTree({ top: join(from, "etc"), path: "etc" });
-  const shippedAs = new Map<string, string>();
-  for (const { file, path } of files) {
-    const shipped = join(from, "usr", path);
-    if (await exists(shipped)) shippedAs.set(file, shipped);
-  }
-  const labels = await readLabels(ctx, [...files.map((it) => it.file), ...shippedAs.values()]);
-  const isOfImage = (file: string) => {
-    const [own, shipped] = [labels.get(file), labels.get(shippedAs.get(file) ?? "")];
-    return own !== undefined && own === shipped;
+  // Listed, and not looked up: a link leads somewhere else from here, or to itself.
+  const shipped = await listTree({ top: join(from, "usr/etc"), path: "etc" });
+  const shippedAs = new Map(shipped.map((it) => [it.path, it.file]));
+  const compared = files.flatMap((it) => shippedAs.get(it.path) ?? []);
+  const labels = await readLabels(ctx, [...files.map((it) => it.file), ...compared]);
+  const isOfImage = ({ file, path }: LabelledFile) => {
+    const [own, ofImage] = [labels.get(file), labels.get(shippedAs.get(path) ?? "")];
+    return own !== undefined && own === ofImage;
   };
-  const left = files.filter((it) => !isOfImage(it.file));
+  const left = files.filter((it) => !isOfImage(it));
   if (left.length > 0) await labelFiles(ctx, to, left);
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Context } from "../../system/context.ts";
@@ -107,6 +107,26 @@ describe("before the merge", () => {
       expect(files).toContain(`${deployment}/usr/etc/selinux/config`);
     },
   );
+
+  test("compares links themselves, wherever they lead, and nothing behind them", async () => {
+    const { root, booted } = await machineWithNewPolicy();
+    for (const top of ["etc", "usr/etc"]) {
+      await symlink("loop", join(booted.dir, top, "loop"));
+      await symlink("../usr/share/zoneinfo/UTC", join(booted.dir, top, "localtime"));
+    }
+    // The machine has put a directory in the place of a link.
+    await mkdir(join(booted.dir, "etc/replaced"));
+    await writeFile(join(booted.dir, "etc/replaced/own"), "");
+    await symlink("replaced", join(booted.dir, "usr/etc/replaced"));
+    const deployment = `ROOT/${DEPLOYMENTS}/${booted.name}`;
+    const { ctx, transcript } = scriptedContext(root, []);
+    await expect(label(ctx)).rejects.toThrow("nothing more");
+    const files = transcript().trim().split(" ");
+    for (const name of ["loop", "localtime", "replaced"]) {
+      expect(files).toContain(`${deployment}/usr/etc/${name}`);
+    }
+    expect(files).not.toContain(`${deployment}/usr/etc/replaced/own`);
+  });
 
   test.each<[string, (dir: string, root: string) => Promise<void>]>([
     [
