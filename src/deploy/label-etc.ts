@@ -1,6 +1,7 @@
 // Labels the `/etc` of deployments for SELinux: after an installation, after staging, and at shutdown.
 import { join } from "node:path";
 import { findUnlabelled, readLabels } from "../programs/selinux.ts";
+import { CONTEXTS } from "../pull/labels/contexts.ts";
 import { deploymentDir, namedDeploymentDir } from "../sysroot/paths.ts";
 import { readStagedDeployment } from "../sysroot/staged.ts";
 import { readSysroot } from "../sysroot/sysroot.ts";
@@ -56,12 +57,13 @@ export async function labelMergedEtc(ctx: Context, { from, to }: EtcMerge): Prom
   if (left.length > 0) await labelFiles(ctx, to, left);
 }
 
+/** What decides about labels of `/etc`: no compiled forms, and no rules for home directories. */
+const RULES = CONTEXTS.filter((it) => !it.endsWith(".bin") && !it.endsWith(".homedirs"));
+
 /** Whether `semanage fcontext`, a module of policy or an edit has changed what the image says of labels. */
 async function hasOwnRules(deployment: string): Promise<boolean> {
   const types = await readNamesIfAny(join(deployment, "etc/selinux"));
-  const files = types.flatMap((type) =>
-    ["file_contexts", "file_contexts.local"].map((name) => join(type, "contexts/files", name)),
-  );
+  const files = types.flatMap((type) => RULES.map((name) => join(type, "contexts/files", name)));
   for (const path of ["config", ...files]) {
     const [own, shipped] = await Promise.all(
       ["etc", "usr/etc"].map((top) => readFileIfAny(join(deployment, top, "selinux", path))),

@@ -130,6 +130,15 @@ describe("before the merge", () => {
 
   test.each<[string, (dir: string, root: string) => Promise<void>]>([
     [
+      "somebody has made one path equivalent to another by `semanage fcontext`",
+      (dir) => writeFile(join(dir, "etc", CONTEXTS, "file_contexts.subs"), "/etc/own /etc\n"),
+    ],
+    [
+      "the machine has dropped an equivalence of the image",
+      (dir) =>
+        writeFile(join(dir, "usr/etc", CONTEXTS, "file_contexts.subs_dist"), "/run /var/run\n"),
+    ],
+    [
       "somebody has run `semanage fcontext`",
       (dir) => writeFile(join(dir, "etc", CONTEXTS, "file_contexts.local"), "/x etc_t\n"),
     ],
