@@ -6,7 +6,9 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,12 +16,13 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openLibc } from "../../native/libc.ts";
 import { objectPath, sha256 } from "../../ostree/objects.ts";
-import { BLOB_PREFIX, blobRef } from "../../ostree/ref-names.ts";
+import { BLOB_PREFIX, blobRef, imageRef } from "../../ostree/ref-names.ts";
 import { formatEmptyCommit } from "../../testing/empty-commit.ts";
 import { type ScriptLine, scriptedContext } from "../../testing/scripted-context.ts";
 import { listRefs } from "../files.ts";
 import { IMAGE_KEYS } from "../image-commit.ts";
 import { cleanSysroot, describeCleanup } from "./clean-sysroot.ts";
+import { pruneImages, pruneLayers, removeImages } from "./cleanup.ts";
 
 let root: string;
 let repo: string;
@@ -29,6 +32,7 @@ beforeEach(() => {
   repo = join(root, "ostree/repo");
   write("config", "[core]\nmode=bare\n");
   mkdirSync(join(repo, "objects"));
+  mkdirSync(join(root, "ostree/deploy"));
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
@@ -156,6 +160,49 @@ test("a deployment that has lost its ref gets another, which keeps its layers", 
   // ostree makes the refs of all deployments when it changes one.
   for (const [i, it] of [lost, derived].entries()) setRef(`ostree/0/1/${i}`, it);
   await clean([remove(`${BASES}/1`, `${BASES}/2`)]);
+});
+
+test("the image below a commit has its ref before its image's own goes", async () => {
+  const base = addImage(digest("a"));
+  const name = "docker://quay.io/os";
+  setRef(imageRef(name), base);
+  setRef("ostree/0/1/0", addCommit({ "bootc.derived": base }));
+  await clean([create(0, base), remove(imageRef(name))]);
+  expect(await listRefs(repo, BLOB_PREFIX)).toEqual([blobRef(digest("a"))]);
+  rmSync(join(repo, `refs/heads/${BASES}/0`));
+  setRef(imageRef(name), base);
+  const { ctx, requireAllUsed } = scriptedContext(root, [create(0, base), remove(imageRef(name))]);
+  await removeImages(ctx, repo, [name]);
+  requireAllUsed();
+});
+
+test("without a damaged commit's base, no image goes", async () => {
+  const name = "docker://quay.io/os";
+  setRef(imageRef(name), addImage(digest("a")));
+  setRef("ostree/0/1/0", "f".repeat(64));
+  const { ctx, transcript } = scriptedContext(root, []);
+  await expect(pruneImages(ctx, { sysroot: root, repo })).rejects.toThrow("is not in the repo");
+  expect(transcript().trim()).toBe("");
+});
+
+test("a repository that is reached by a link or another mount keeps its deployments", async () => {
+  const lost = addImage(digest("a"));
+  mkdirSync(join(root, `ostree/deploy/default/deploy/${lost}.0`), { recursive: true });
+  setRef(`${BASES}/0`, lost);
+  const prune = async (path: string, script: readonly ScriptLine[]) => {
+    const { ctx, requireAllUsed } = scriptedContext(root, script);
+    expect(await pruneLayers(ctx, path)).toBe(0);
+    requireAllUsed();
+  };
+  symlinkSync("ostree/repo", join(root, "link"));
+  await prune(join(root, "link"), []);
+  // As a mount of the repository alone: there is no sysroot around it.
+  mkdirSync(join(root, "mount/ostree"), { recursive: true });
+  for (const place of ["mount/repo", "mount/ostree/repo"]) {
+    renameSync(repo, join(root, place));
+    await prune(join(root, place), []);
+    renameSync(join(root, place), repo);
+  }
 });
 
 test("what interrupted pulls left goes as well", async () => {

@@ -82,7 +82,7 @@ export async function pruneImages(
     const commit = await readRef(repo, ref);
     if (commit === undefined || !protectedCommits.has(commit)) names.push(name);
   }
-  await deleteRefs(ctx, repo, names.map(imageRef));
+  await removeImages(ctx, repo, names);
   return names;
 }
 
@@ -124,6 +124,9 @@ export async function removeImages(
   repo: string,
   names: readonly string[],
 ): Promise<void> {
+  if (names.length === 0) return;
+  // Before the images go: until then, their refs keep what a deployment may be made of.
+  await protectDeployed(ctx, repo);
   await deleteRefs(ctx, repo, names.map(imageRef));
 }
 

@@ -1,22 +1,25 @@
 // What the deployments of a sysroot need of its repository, besides what ostree's own refs keep.
-import { resolve } from "node:path";
+import { realpath } from "node:fs/promises";
 import { textMetadata } from "../../ostree/objects.ts";
 import { BASE_IMAGE_PREFIX } from "../../ostree/ref-names.ts";
 import { createRef, deleteRefs } from "../../programs/ostree/repo.ts";
 import { listDeploymentsOnDisk } from "../../sysroot/deployments.ts";
 import type { Context } from "../../system/context.ts";
+import { exists } from "../../system/files.ts";
 import { listDeploymentRefs, listRefs, readCommit, readRef, requireCommit } from "../files.ts";
 
 const BOOTC_BASES = `${BASE_IMAGE_PREFIX}/bootc`;
 
 /**
- * Gives refs to these commits, and takes them from all others: images on top of which commits were made
- * locally, and deployments whose refs were lost. ostree makes those anew when it next changes deployments;
- * until then, nothing else keeps their objects, which a deployment with composefs reads.
+ * Protects what ostree's own refs do not keep, each commit by a ref of ours: images on top of which commits
+ * were made locally, and deployments that have lost their refs. Such a deployment reads its objects if it has
+ * composefs, and ostree makes its ref anew only when it next changes the list of deployments. A ref of ours
+ * that protects nothing any more goes.
  */
 export async function protectDeployed(ctx: Context, repo: string): Promise<void> {
   const named = await readCommits(repo, await listDeploymentRefs(repo));
-  const lost = await findLost(repo, new Set(named));
+  const deployed = await listDeployed(repo);
+  const lost = await findLost(repo, deployed ?? [], new Set(named));
   const wanted = [...new Set([...(await readBases(repo, [...named, ...lost])), ...lost])];
   const names = await listRefs(repo, BOOTC_BASES);
   const kept = new Map<string, string>();
@@ -33,6 +36,8 @@ export async function protectDeployed(ctx: Context, repo: string): Promise<void>
     taken.add(ref);
     await createRef(ctx, repo, { ref, commit });
   }
+  // Where nobody knows what is deployed, each of them may protect a deployment.
+  if (deployed === undefined) return;
   const needed = new Set(kept.values());
   await deleteRefs(
     ctx,
@@ -52,11 +57,20 @@ async function readCommits(repo: string, refs: readonly string[]): Promise<reado
   return commits.filter((it) => it !== undefined); // otherwise gone since it was listed
 }
 
+/** The commits that are deployed; undefined for a repository alone, or a mount of it without its sysroot. */
+async function listDeployed(repo: string): Promise<readonly string[] | undefined> {
+  const [, sysroot] = /^(.*)\/ostree\/repo$/.exec(await realpath(repo)) ?? [];
+  // The mount may have the usual name: each sysroot has this directory.
+  if (sysroot === undefined || !(await exists(`${sysroot}/ostree/deploy`))) return undefined;
+  return (await listDeploymentsOnDisk(sysroot || "/")).map((it) => it.commit);
+}
+
 /** The commits of deployments without a ref; what the repository has lost as well cannot get one. */
-async function findLost(repo: string, named: ReadonlySet<string>): Promise<readonly string[]> {
-  const sysroot = /^(.*)\/ostree\/repo$/.exec(resolve(repo))?.[1];
-  if (sysroot === undefined) return [];
-  const deployed = (await listDeploymentsOnDisk(sysroot || "/")).map((it) => it.commit);
+async function findLost(
+  repo: string,
+  deployed: readonly string[],
+  named: ReadonlySet<string>,
+): Promise<readonly string[]> {
   return await filterStored(
     repo,
     [...new Set(deployed)].filter((it) => !named.has(it)),
