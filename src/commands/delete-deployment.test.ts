@@ -89,7 +89,7 @@ test.each<[string, (interrupt: Interrupt) => readonly ScriptLine[]]>([
 ])("a deletion that is made is not interrupted: while %s", async (_when, after) => {
   const it = await machineOf("2025.2");
   const [staged = "", ...others] = await listDeployments(it);
-  const interrupt = await makeInterrupt(it, others.join(""));
+  const interrupt = await makeInterrupt(it, { ostree: `echo '${others.join("")}'` });
   const script: readonly ScriptLine[] = [
     LOCK,
     ["? ostree admin status", [staged, ...others].join("")],

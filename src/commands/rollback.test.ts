@@ -192,7 +192,8 @@ test("a rollback that nobody can check afterwards has not failed", async () => {
 describe("an interruption after the order has changed does not ask for another run", () => {
   const interrupted = async (options: RollbackOptions) => {
     const it = await machineOf("2025.2");
-    const interrupt = await makeInterrupt(it, `  default ${ROLLBACK}\n  default ${it.booted}`);
+    const order = `  default ${ROLLBACK}\n  default ${it.booted}`;
+    const interrupt = await makeInterrupt(it, { ostree: `echo '${order}'` });
     const script: readonly ScriptLine[] = [
       ...start(it),
       [

@@ -13,7 +13,7 @@ import {
   wipeRoot,
   withBoot,
 } from "./disk/filesystem.ts";
-import { finalizeFilesystems, flushFilesystems } from "./disk/finalize.ts";
+import { finalizeFilesystems, flushBoot, flushFilesystems } from "./disk/finalize.ts";
 import { installTo } from "./install.ts";
 import { isRunningRoot, requireOtherStateroot } from "./machine/running-root.ts";
 import { prepareInstall } from "./prepare.ts";
@@ -51,6 +51,9 @@ export async function installOntoFilesystem(
   if (onto.isExistingRoot || onto.replace === "alongside") {
     const boot = bootOf(mounted);
     await flushFilesystems(ctx, [mounted.root, boot, join(boot, ESP_DIRECTORY)]);
+    if (mounted.bootMount !== undefined && mounted.hasOwnBoot) {
+      await flushBoot(ctx, mounted.bootMount);
+    }
   } else if (!onto.skipsFinalize) {
     const { bootMount: boot, hasOwnBoot } = mounted;
     await finalizeFilesystems(ctx, [

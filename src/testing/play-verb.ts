@@ -63,13 +63,18 @@ export interface Interrupt {
 export const RUN_AGAIN = "run it again to carry on";
 
 /**
- * What a verb starts nevertheless, once it is interrupted, is not scripted: `ostree` prints `list` then, and
- * there is no other program.
+ * What a verb starts nevertheless, once it is interrupted, is not scripted: there are these `programs` then,
+ * which are shell scripts by name, and no others.
  */
-export async function makeInterrupt({ root }: Machine, list = ""): Promise<Interrupt> {
+export async function makeInterrupt(
+  { root }: Machine,
+  programs: Readonly<Record<string, string>>,
+): Promise<Interrupt> {
   const bin = join(root, "bin");
   await mkdir(bin, { recursive: true });
-  await writeFile(join(bin, "ostree"), `#!/bin/sh\necho '${list}'\n`, { mode: 0o755 });
+  for (const [name, text] of Object.entries(programs)) {
+    await writeFile(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  }
   const abort = new AbortController();
   const { signal } = abort;
   return {

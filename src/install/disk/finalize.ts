@@ -1,4 +1,5 @@
 // Ends an installation: everything is on the disk, and the file systems are clean.
+import { explainError } from "../../errors.ts";
 import { flushJournal, syncFilesystem, trimFilesystem } from "../../programs/disk/fs.ts";
 import { makeReadOnly } from "../../programs/disk/mount.ts";
 import type { Context } from "../../system/context.ts";
@@ -21,8 +22,29 @@ export async function finalizeFilesystems(
 
 /**
  * Writes the file systems of these directories to their disks. Those of a running system stay mounted, and
- * its power may go before it restarts.
+ * its power may go before it restarts. What is written last may be in a journal alone.
  */
 export async function flushFilesystems(ctx: Context, paths: readonly string[]): Promise<void> {
   for (const it of paths) if (await exists(it)) await syncFilesystem(ctx, it);
+}
+
+/** Those with a journal that `sync` writes to, and that `fsfreeze` empties. */
+const JOURNALED = ["ext3", "ext4", "xfs"];
+
+/**
+ * Flushes the journal of a running system's `/boot`, if that is a file system of its own. A root is not
+ * frozen: the program that thaws it is read from there.
+ */
+export async function flushBoot(
+  ctx: Context,
+  { path, type }: { readonly path: string; readonly type: string },
+): Promise<void> {
+  if (!JOURNALED.includes(type)) return;
+  try {
+    await flushJournal(ctx, path);
+  } catch (error) {
+    ctx.signal.throwIfAborted();
+    const what = `GRUB may not find what was written to \`${path}\``;
+    ctx.note(`warning: if the power fails before the restart, ${what}: ${explainError(error)}`);
+  }
 }
