@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { dirname, join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { deployment } from "../../testing/deployment.ts";
 import { scriptedContext } from "../../testing/scripted-context.ts";
-import { hasFiles, nextStateroot, resetInstall } from "./reset.ts";
+import { chooseStateroot, hasFiles, nextStateroot, resetInstall } from "./reset.ts";
 
 test("without --experimental nothing happens", async () => {
   const { ctx } = scriptedContext("/nonexistent", []);
@@ -63,4 +64,40 @@ test("directories and links are not what a system leaves in its /var, files are"
   expect(await hasFiles(dir)).toBe(false);
   await writeFile(join(dir, "lib/x/file"), "");
   expect(await hasFiles(dir)).toBe(true);
+});
+
+describe("the stateroot of this year's last reset", () => {
+  const last = `state-${new Date().getUTCFullYear()}-0`;
+  const next = last.replace(/0$/, "1");
+
+  /** Chooses one on a host with that stateroot, and with these files in it. */
+  async function choose(...files: readonly string[]) {
+    const root = await mkdtemp(join(tmpdir(), "bootc-reset-"));
+    onTestFinished(() => rm(root, { recursive: true }));
+    await mkdir(join(root, "sysroot/ostree/deploy", last), { recursive: true });
+    for (const it of files) {
+      const path = join(root, "sysroot/ostree/deploy", last, it);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, "");
+    }
+    const { ctx, transcript } = scriptedContext(root, []);
+    const booted = deployment("b", { isBooted: true });
+    const choice = { booted, deployments: [booted], wanted: undefined };
+    return { stateroot: await chooseStateroot(ctx, choice), said: transcript() };
+  }
+
+  test("is used again if nothing ever ran there", async () => {
+    expect(await choose()).toEqual({ stateroot: last, said: "\n\n" });
+  });
+
+  test("is left, with what to do about it, if there are files in its /var", async () => {
+    const { stateroot, said } = await choose("var/file");
+    expect(stateroot).toBe(next);
+    expect(said).toContain(`! note: the stateroot \`${last}\` has no deployment, `);
+  });
+
+  test("is left alone if a deployment is there whose boot entry cannot be read", async () => {
+    const usr = `deploy/${"a".repeat(64)}.0/usr`;
+    expect(await choose("var/file", usr)).toEqual({ stateroot: next, said: "\n\n" });
+  });
 });

@@ -18,6 +18,7 @@ import { findFstabMount, withFstabMount } from "../../install/plan/mount-spec.ts
 import { decideTarget } from "../../install/prepare.ts";
 import { setFinalizationLock } from "../../programs/ostree/admin.ts";
 import { reboot } from "../../programs/systemd.ts";
+import { listDeploymentsOnDisk } from "../../sysroot/deployments.ts";
 import { namedDeploymentDir } from "../../sysroot/paths.ts";
 import { readStagedDeployment } from "../../sysroot/staged.ts";
 import { readSysroot } from "../../sysroot/sysroot.ts";
@@ -75,7 +76,7 @@ async function resetLocked(ctx: Context, options: ResetOptions): Promise<void> {
   const sysroot = await readSysroot(ctx);
   const booted = requireBooted(sysroot);
   const { deployments } = sysroot;
-  const stateroot = await decideStateroot(ctx, { booted, deployments, wanted: options.stateroot });
+  const stateroot = await chooseStateroot(ctx, { booted, deployments, wanted: options.stateroot });
   const fresh = {
     stateroot,
     rootKargs: options.rootKargs ? readRootKargs(booted) : [],
@@ -106,7 +107,7 @@ interface StaterootChoice {
  * The name given, or else `state-YEAR-N`, with the number after the highest of this year. The highest itself
  * if a reset has made it and then failed: nothing ever ran there.
  */
-async function decideStateroot(
+export async function chooseStateroot(
   ctx: Context,
   { booted, deployments, wanted }: StaterootChoice,
 ): Promise<string> {
@@ -123,6 +124,9 @@ async function decideStateroot(
   if (last === undefined || !names.includes(last)) return next;
   if (deployments.some((it) => it.stateroot === last)) return next;
   if (!(await hasFiles(join(top, last, "var")))) return last;
+  // One whose boot entry cannot be read may be in use.
+  const onDisk = await listDeploymentsOnDisk(join(ctx.root, "sysroot"));
+  if (onDisk.some((it) => it.stateroot === last)) return next;
   // A system may have left them, or ostree in a reset that was killed, and nobody can tell.
   ctx.note(
     `note: the stateroot \`${last}\` has no deployment, but files in its /var; if nobody needs them, make ` +
