@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { machineOf } from "../testing/play-verb.ts";
+import { listDeployments, machineOf } from "../testing/play-verb.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import { markStaging, readStagingMark } from "./staging-mark.ts";
 import { dropUnfinishedReset, markReset } from "./unfinished-reset.ts";
@@ -48,3 +48,19 @@ test.each([true, false])(
     expect(await readStagingMark(ctx)).toBeUndefined();
   },
 );
+
+test("a list that has changed otherwise is told as it is", async () => {
+  const it = await machineOf("2025.2");
+  const [staged = "", booted = "", other = ""] = await listDeployments(it);
+  await writeFile(join(it.root, "run/reboot-required"), "bootc: Reboot required for image: x\n");
+  const { ctx } = scriptedContext(it.root, [
+    ["? ostree admin status", staged + booted + other],
+    ["+ ostree admin undeploy 0"], // and deletes another
+    ["? ostree admin status", staged + booted],
+  ]);
+  await mkdir(join(it.root, "run/bootc"));
+  await markReset(ctx, "default");
+  await expect(dropUnfinishedReset(ctx)).rejects.toMatchObject({ kind: "integrity" });
+  // What is staged still boots next.
+  expect(await readFile(join(it.root, "run/reboot-required"), "utf8")).toContain("bootc: ");
+});

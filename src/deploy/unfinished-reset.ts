@@ -7,7 +7,7 @@ import { undeploy } from "../programs/ostree/undeploy.ts";
 import { readStagedDeployment } from "../sysroot/staged.ts";
 import type { Context } from "../system/context.ts";
 import { readFileIfAny, replaceFile } from "../system/files.ts";
-import { announceChange, withdrawReboot } from "./after-change.ts";
+import { announceChange, tellOfOddList, withdrawReboot } from "./after-change.ts";
 import { unmarkStaging } from "./staging-mark.ts";
 
 /** Names the new stateroot. A reboot removes it, and what is staged as well. */
@@ -49,10 +49,14 @@ async function dropStagedIn(ctx: Context, stateroot: string): Promise<void> {
 
 export async function dropStaged(ctx: Context): Promise<void> {
   const staged = await readStagedDeployment(ctx);
-  const dropped = staged && (await undeploy(ctx, staged));
-  // The next run must not complete and announce an image that has just been dropped.
-  if (dropped?.isMade !== false) await unmarkStaging(ctx);
-  await withdrawReboot(ctx);
-  await announceChange(ctx);
-  if (dropped?.failure !== undefined) throw dropped.failure;
+  const { isMade, failure } = staged === undefined ? GONE : await undeploy(ctx, staged);
+  if (isMade) {
+    // The next run must not complete and announce an image that has just been dropped.
+    await unmarkStaging(ctx);
+    await withdrawReboot(ctx);
+    await announceChange(ctx);
+  } else await tellOfOddList(ctx);
+  if (failure !== undefined) throw failure;
 }
+
+const GONE = { isMade: true, failure: undefined };

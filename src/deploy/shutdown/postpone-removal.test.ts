@@ -124,6 +124,6 @@ test("what cannot be read is noted", async () => {
   const { machine } = await machineWithUpdate(OURS);
   await mkdir(join(machine.root, "sysroot/ostree/bootc/health/trial"), { recursive: true });
   expect(await play(machine, [], removeSuperseded)).toContain(
-    "! note: a superseded deployment is still there: ",
+    "! note: removing a superseded deployment: ",
   );
 });

@@ -1,7 +1,7 @@
 // What an update has superseded, and `postponeRemoval` has kept from the shutdown, goes once the update runs.
 import { readFile, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { explainError } from "../../errors.ts";
+import { explainError, kindOf } from "../../errors.ts";
 import { readTrial } from "../../health/machine/read-trial.ts";
 import { assignSlots } from "../../host/assemble-host.ts";
 import { type Deployment, identifyDeployment } from "../../host/deployment.ts";
@@ -29,8 +29,12 @@ export async function removeSuperseded(ctx: Context): Promise<void> {
     if (await isSoftRebootPrepared(ctx)) return;
     await removeOrUnpin(ctx);
   } catch (error) {
+    // ostree may have changed the list otherwise than was wanted, whether or not somebody interrupted it.
+    if (error !== ctx.signal.reason) {
+      const sign = kindOf(error) === "integrity" ? "warning" : "note";
+      ctx.note(`${sign}: removing a superseded deployment: ${explainError(error)}`);
+    }
     ctx.signal.throwIfAborted();
-    ctx.note(`note: a superseded deployment is still there: ${explainError(error)}`);
   }
 }
 
