@@ -1,4 +1,7 @@
 import { expect, test } from "vitest";
+import type { Context } from "../system/context.ts";
+import { createContext } from "../system/run.ts";
+import { machineOf, makeInterrupt } from "../testing/play-verb.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import { findUnlabelled, readLabels, setLabels } from "./selinux.ts";
 
@@ -17,6 +20,36 @@ test("a file that refuses its label keeps no other from its own", async () => {
   ];
   await expect(setLabels(ctx, labels)).rejects.toBe(refusal);
   requireAllUsed();
+});
+
+test("an interruption is not taken for one more refusal", async () => {
+  const machine = await machineOf("2025.2");
+  const interrupt = await makeInterrupt(machine, {});
+  const { ctx, requireAllUsed } = scriptedContext(machine.root, [
+    ["+ chcon --no-dereference net_conf_t /etc/resolv.conf", new Error("not permitted")],
+    ["+ chcon --no-dereference etc_t /etc/a", interrupt.now],
+  ]);
+  const labels = [
+    { file: "/etc/resolv.conf", label: "net_conf_t" },
+    { file: "/etc/a", label: "etc_t" },
+  ];
+  await expect(setLabels(interrupt.of(ctx), labels)).rejects.toThrow("interrupted");
+  requireAllUsed();
+});
+
+test("a program that is missing is not asked again", async () => {
+  const ctx = createContext({ env: { PATH: "/nonexistent" } });
+  const started: string[] = [];
+  const counting: Context = {
+    ...ctx,
+    run: async (program, args) => {
+      started.push(program);
+      await ctx.run(program, args);
+    },
+  };
+  const labels = ["a", "b"].map((it) => ({ file: `/nonexistent/${it}`, label: it }));
+  await expect(setLabels(counting, labels)).rejects.toThrow("`chcon`: not found");
+  expect(started).toEqual(["chcon"]);
 });
 
 test("labels are read, and files without one found, whether SELinux is on or off", async () => {

@@ -2,13 +2,15 @@
 import type { Context } from "../system/context.ts";
 import { exists } from "../system/files.ts";
 import { isSelinuxOn } from "../system/label.ts";
+import { failureOf } from "../system/run.ts";
 
 /** How many files are passed to one run of a program; well below the limit of a command line. */
 const FILES_AT_ONCE = 500;
 
 /**
  * Sets a label on each file; for a symbolic link, on the link itself. A file that refuses, as an immutable
- * one does, keeps no other from its label: the first error is thrown at the end.
+ * one does, keeps no other from its label: the first error is thrown at the end. An interruption, and a
+ * program that is missing or killed, end it at once.
  */
 export async function setLabels(
   ctx: Context,
@@ -20,9 +22,12 @@ export async function setLabels(
     for (let i = 0; i < group.length; i += FILES_AT_ONCE) {
       ctx.signal.throwIfAborted();
       const some = group.slice(i, i + FILES_AT_ONCE).map((it) => it.file);
-      await ctx
-        .run("chcon", ["--no-dereference", label, ...some])
-        .catch((error: unknown) => void errors.push(error));
+      await ctx.run("chcon", ["--no-dereference", label, ...some]).catch((error: unknown) => {
+        ctx.signal.throwIfAborted();
+        const failure = failureOf(error);
+        if (failure !== undefined && failure.exitCode === undefined) throw error;
+        errors.push(error);
+      });
     }
   }
   if (errors.length > 0) throw errors[0];
