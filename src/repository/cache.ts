@@ -11,8 +11,13 @@ import { pipeline } from "node:stream/promises";
 import { hexOf } from "../image/digest.ts";
 import type { ImageManifest } from "../image/manifest.ts";
 import type { Context } from "../system/context.ts";
-import { ifAbsent, ifMissing, makeDirectories, removeFileSync } from "../system/files.ts";
-import { readNames } from "./files.ts";
+import {
+  ifAbsent,
+  ifMissing,
+  makeDirectories,
+  readDirectoryIfAny,
+  removeFileSync,
+} from "../system/files.ts";
 
 export interface BlobCache {
   /** What skopeo is told: it adds `sha256/` itself. */
@@ -66,7 +71,7 @@ export async function openCache(
 
 /** A download of an earlier run did not end by itself: something of it may be left. */
 export async function hasUnfinished(repo: string): Promise<boolean> {
-  return readNames(cacheDir(repo)).some((it) => it.startsWith("fetch-"));
+  return (await readDirectoryIfAny(cacheDir(repo))).some((it) => it.startsWith("fetch-"));
 }
 
 async function removeLayouts(repo: string, except?: string): Promise<void> {

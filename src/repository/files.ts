@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { inflateRawSync } from "node:zlib";
 import { BootcError, errnoOf } from "../errors.ts";
 import { CHECKSUM, type Commit, objectPath, parseCommit } from "../ostree/objects.ts";
-import { exists, ifAbsent, ifNoFile, isMissing } from "../system/files.ts";
+import { exists, ifNoFile, isMissing } from "../system/files.ts";
 
 /** Refuses a directory that is not an ostree repository, before anything reads or writes in it. */
 export async function requireRepository(repo: string): Promise<void> {
@@ -60,15 +60,6 @@ export async function listUnnamedRefs(
 
 function refFilesBelow(path: string): readonly Dirent[] {
   return entriesBelow(path).filter((it) => it.isFile() || it.isSymbolicLink());
-}
-
-/** The names in a directory of ours, of which it may have none. */
-export function readNames(dir: string): readonly string[] {
-  try {
-    return readdirSync(dir);
-  } catch (error) {
-    return ifAbsent([])(error);
-  }
 }
 
 /** Read synchronously, as small files are: a look that finds nothing new needs no threads. */

@@ -26,10 +26,11 @@ import type { Context } from "../system/context.ts";
 import {
   makeDirectories,
   makeDirectoriesSync,
+  readDirectoryIfAny,
   removeFileSync,
   removeTreeSync,
 } from "../system/files.ts";
-import { listRefs, readNames } from "./files.ts";
+import { listRefs } from "./files.ts";
 
 /** Every temporary directory of a pull starts so; what a killed run left is found by it. */
 const PREFIX = "bootc-pull-";
@@ -42,7 +43,7 @@ export async function makeWorkDirectory(repo: string): Promise<string> {
 
 /** The temporary directories of runs that are under way, were killed or could not remove them. */
 export async function listWorkDirectories(repo: string): Promise<readonly string[]> {
-  const names = readNames(join(repo, "tmp"));
+  const names = await readDirectoryIfAny(join(repo, "tmp"));
   return names.filter((it) => it.startsWith(PREFIX)).map((it) => join(repo, "tmp", it));
 }
 

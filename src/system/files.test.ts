@@ -6,7 +6,9 @@ import {
   exists,
   makeDirectories,
   makeDirectoriesSync,
+  readDirectoryIfAny,
   readFileIfAny,
+  readNamesIfAny,
   readRegularFile,
   removeFileSync,
   removeTreeSync,
@@ -22,6 +24,17 @@ test("a replaced file keeps its mode and leaves nothing beside it", async () => 
   expect(await readFile(path, "utf8")).toBe("new");
   expect((await stat(path)).mode & 0o777).toBe(0o600);
   expect(await readdir(dir)).toEqual(["shadow"]);
+});
+
+test("the names in a directory are sorted; a file is no directory, which one of both minds", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "files-"));
+  for (const it of ["b", "a"]) await writeFile(join(dir, it), "");
+  for (const read of [readNamesIfAny, readDirectoryIfAny]) {
+    expect(await read(dir)).toEqual(["a", "b"]);
+    expect(await read(join(dir, "none"))).toEqual([]);
+  }
+  expect(await readNamesIfAny(join(dir, "a"))).toEqual([]);
+  await expect(readDirectoryIfAny(join(dir, "a"))).rejects.toThrow("ENOTDIR");
 });
 
 test("a new file gets the requested mode", async () => {

@@ -88,10 +88,22 @@ function throwUnlessDirectory(path: string): (error: unknown) => void {
 
 /** The names in a directory, sorted; none if it is missing. Reads synchronously, as `exists` does. */
 export async function readNamesIfAny(path: string): Promise<readonly string[]> {
+  return readNames(path, ifMissing([]));
+}
+
+/** The same, but a file in the place of the directory is an error. */
+export async function readDirectoryIfAny(path: string): Promise<readonly string[]> {
+  return readNames(path, ifAbsent([]));
+}
+
+function readNames(
+  path: string,
+  otherwise: (error: unknown) => readonly string[],
+): readonly string[] {
   try {
     return readdirSync(path).sort();
   } catch (error) {
-    return ifMissing([])(error);
+    return otherwise(error);
   }
 }
 

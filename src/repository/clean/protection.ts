@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { PROTECTIVE_PREFIX } from "../../ostree/ref-names.ts";
 import { createRef } from "../../programs/ostree/repo.ts";
 import type { Context } from "../../system/context.ts";
+import { readDirectoryIfAny } from "../../system/files.ts";
 import { isLocked, lockFile } from "../../system/lock.ts";
 import { cacheDir } from "../cache.ts";
-import { listRefs, readNames, readRef } from "../files.ts";
+import { listRefs, readRef } from "../files.ts";
 
 export interface Protection {
   /**
@@ -72,7 +73,8 @@ export async function readProtected(ctx: Context, repo: string): Promise<Readonl
 /** The names of runs that protect something or once did, whether they live or not. */
 export async function listRuns(repo: string): Promise<readonly string[]> {
   const refs = await listRefs(repo, PROTECTIVE_PREFIX);
-  const owners = readNames(cacheDir(repo)).filter((it) => it.startsWith(OWNER_PREFIX));
+  const names = await readDirectoryIfAny(cacheDir(repo));
+  const owners = names.filter((it) => it.startsWith(OWNER_PREFIX));
   return [
     ...new Set([
       ...refs.map((it) => it.slice(PROTECTIVE_PREFIX.length + 1)),
