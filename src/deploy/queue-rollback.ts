@@ -65,7 +65,7 @@ async function makeNext(ctx: Context, { kind, next }: RollbackDecision): Promise
       const after = await readDeploymentOrder(rest);
       const [first] = after;
       if (first !== undefined && isSameDeployment(first, wanted)) return "made";
-      return format(before) === format(after) ? "unchanged" : "odd";
+      return formatOrder(before) === formatOrder(after) ? "unchanged" : "odd";
     },
     unwanted: (_state, cause) =>
       new BootcError(`ostree did not put \`${wanted.name}\` first`, {
@@ -76,6 +76,6 @@ async function makeNext(ctx: Context, { kind, next }: RollbackDecision): Promise
 }
 
 /** For comparing two lists. */
-function format(order: readonly NamedDeployment[]): string {
+function formatOrder(order: readonly NamedDeployment[]): string {
   return order.map((it) => `${it.stateroot}/${it.name}`).join();
 }
