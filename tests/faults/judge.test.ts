@@ -166,6 +166,10 @@ test("a verb that says that it could not clean up may leave old refs, and lacks 
   expect(judgeDone(both, expected, said)).toEqual([]);
   expect(judgeDone(both, expected, QUIET)).toEqual(["refs: +ostree/container/image/old 0"]);
   expect(judgeDone({ ...AFTER, refs: {} }, expected, said)).not.toEqual([]);
+  const told = { ...expected, after: { ...AFTER, told: "reboot" } };
+  expect(judgeDone(both, told, said)).toEqual(["told: +, -reboot"]);
+  const unsaid = "warning: `/run/reboot-required` does not ask for a reboot: ENOSPC: no space\n";
+  expect(judgeDone(both, told, { stderr: `${unsaid}${said.stderr}` })).toEqual([]);
   const other = { ...both, refs: { ...both.refs, "ostree/container/image/b": "3" } };
   expect(judgeDone(other, expected, said)).toEqual(["refs: +ostree/container/image/b 3"]);
 });

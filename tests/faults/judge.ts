@@ -118,12 +118,12 @@ function withoutDeployments(facts: Facts): Facts {
 const UNCLEAN = /^note: not everything could be cleaned up: ./m;
 
 /** What is new is there, and what else there is was there before. */
-function judgeUnclean(found: Facts, { before, after }: Pick<Expected, "before" | "after">) {
+function allowUnclean(found: Facts, { before, after }: Pick<Expected, "before" | "after">) {
   const kept = { ...before.refs, ...after.refs };
   const refs = Object.keys(kept).filter((ref) => ref in found.refs || ref in after.refs);
   const wanted = { ...after, refs: Object.fromEntries(refs.sort().map((it) => [it, kept[it]])) };
   const sorted = { ...found, refs: Object.fromEntries(Object.entries(found.refs).sort()) };
-  return VISIBLE.flatMap((key) => describeDifference(key, sorted, [wanted as Facts]));
+  return { found: sorted, wanted: wanted as Facts };
 }
 
 /** After success, everything is as without a disturbance, except what nobody sees, and what is excused. */
@@ -135,9 +135,11 @@ export function judgeDone(
   const isExcused = (key: keyof typeof EXCUSES) =>
     (isToggle || key === "told") && EXCUSES[key].test(stderr);
   const seen = isExcused("refs") ? withoutDeployments : (facts: Facts) => facts;
-  if (UNCLEAN.test(stderr)) return judgeUnclean(found, { before, after });
+  const compared = UNCLEAN.test(stderr)
+    ? allowUnclean(found, { before, after })
+    : { found: seen(found), wanted: seen(after) };
   return VISIBLE.filter((key) => key !== "told" || !isExcused("told")).flatMap((key) =>
-    describeDifference(key, seen(found), [seen(after)]),
+    describeDifference(key, compared.found, [compared.wanted]),
   );
 }
 
