@@ -228,14 +228,22 @@ test.each<readonly [string, string, string | undefined]>([
   ],
   ["error: ostree-tar: No space left on device\nnot said last", "space", "make room"],
   ["error: ostree-tar: usr/Input/output error: Invalid argument", "integrity", undefined],
+  ["ERROR:ostree-repo.c: assertion failed: (success || error)", "failed", undefined],
+  ["ERROR:ostree-repo-libarchive.c: assertion failed: (name)", "integrity", undefined],
 ])(
-  "a disk that fails under ostree does not make the layer a damaged one",
+  "a disk that fails under ostree does not make the layer a damaged one: %s",
   async (said, kind, hint) => {
     const bed = await makeBed();
     const programs = join(bed.repo, "programs");
     await mkdir(programs);
-    const ostree = '#!/bin/sh\ncat >/dev/null\nprintf "%s\\n" "$SAID" >&2\nexit 1\n';
-    await writeFile(join(programs, "ostree"), ostree, { mode: 0o755 });
+    const ostree = [
+      "#!/bin/sh",
+      "cat >/dev/null",
+      'printf "%s\\n" "$SAID" >&2',
+      "case $SAID in *assertion*) kill -ABRT $$ ;; esac",
+      "exit 1",
+    ];
+    await writeFile(join(programs, "ostree"), ostree.join("\n"), { mode: 0o755 });
     const env = { ...process.env, PATH: `${programs}:${process.env.PATH}`, SAID: said };
     const tar = tarOfEntries();
     const blob = join(bed.repo, "layer");

@@ -97,6 +97,8 @@ function kindOfFailure(cause: unknown): { kind?: ErrorKind; hint?: string } {
   const disk = reasons.map(diskFailure).find((it) => it !== undefined);
   if (disk !== undefined) return disk;
   if (said.includes("min-free-space")) return { kind: "space" };
+  // ostree has lost the error by which it could not end a transaction, which is not about the tar.
+  if (said.includes("assertion failed: (success || error)")) return {};
   const isRefusal =
     /ended by SIGABRT|Invalid argument|not supported|too long|[Tt]ar|archive|[Xx]attr|hardlink|Unsupported/;
   return isRefusal.test(said) ? { kind: "integrity" } : {};
