@@ -165,8 +165,7 @@ function collectRollout({ situation, status }: MetricsInput): readonly Metric[] 
   const { settings, machineId, state } = situation;
   const wariness = settings["identity.rollout_wariness"];
   const found = status.found === null ? undefined : state.found;
-  const position =
-    found && positionOf({ machineId, digest: found.digest, wariness, version: undefined });
+  const position = found && positionOf({ machineId, digest: found.digest, wariness });
   const parsed = parseRollout(found?.annotations ?? {});
   const turnMs =
     parsed?.kind === "rollout" && position !== undefined

@@ -145,7 +145,11 @@ export function decideRollout(
 }
 
 /** A machine's place in the rollout, from 0 (first) to 1 (only when everybody may). */
-export function positionOf({ machineId, digest, wariness }: RolloutClient): number {
+export function positionOf({
+  machineId,
+  digest,
+  wariness,
+}: Omit<RolloutClient, "version">): number {
   return wariness ?? shareOf(machineId, digest);
 }
 

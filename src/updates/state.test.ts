@@ -77,8 +77,9 @@ test("since when a host is behind: from the first newer image on, until it runs 
   const behind = check(check(current, 20, "b"), 30, "c");
   expect(behind).toMatchObject({ checkedMs: 30, behindMs: 20, found: { digest: "c" } });
   const updated = withRunning(behind, { digest: "b", nowMs: 40 });
-  expect(updated).toMatchObject({ running: "b", runningMs: 40, behindMs: undefined });
-  expect(check(updated, 50, "c").behindMs).toBe(50);
+  expect(updated).toMatchObject({ running: "b", runningMs: 40, behindMs: 40 });
+  expect(check(updated, 50, "c").behindMs).toBe(40);
+  expect(withRunning(behind, { digest: "c", nowMs: 40 }).behindMs).toBeUndefined();
   expect(check(behind, 60).behindMs).toBeUndefined();
 });
 

@@ -182,12 +182,13 @@ export function withFleetRequest(
   return failure === undefined ? asked : withCount(asked, fleetCountOf(request, failure));
 }
 
-/** Another image runs than before. */
+/** Another image runs than before. It is behind from now on if yet another one is known. */
 export function withRunning(
   state: UpdatesState,
   { digest, nowMs }: { readonly digest: string; readonly nowMs: number },
 ): UpdatesState {
-  return { ...state, running: digest, runningMs: nowMs, behindMs: undefined };
+  const isBehind = state.found !== undefined && state.found.digest !== digest;
+  return { ...state, running: digest, runningMs: nowMs, behindMs: isBehind ? nowMs : undefined };
 }
 
 export function withFailure(state: UpdatesState, failure: Failure): UpdatesState {

@@ -39,6 +39,7 @@ const HEALTHY: Readonly<Record<string, string>> = {
   window_open: "1",
   slot_held: "0",
   slot_since_time_seconds: "0",
+  'blocked{rule="enabled"}': "0",
   'blocked{rule="steps"}': "0",
   'blocked{rule="fleet_lock"}': "0",
   'blocked{rule="sessions"}': "0",
@@ -60,6 +61,7 @@ const CASES: readonly (readonly [string, string, Readonly<Record<string, string>
     "an update that is not taken",
     { available: "1", available_since_time_seconds: LONG_AGO },
   ],
+  ["", "an update of which nobody knows since when", { available: "1" }],
   ["BootcImageOld", "an old image", { image_built_time_seconds: LONG_AGO }],
   ["", "an image without a time", { image_built_time_seconds: "0" }],
   ["BootcWindowUnused", "a window that is not used", pending],
@@ -68,6 +70,7 @@ const CASES: readonly (readonly [string, string, Readonly<Record<string, string>
     "the same, because people are logged in",
     { ...pending, 'blocked{rule="sessions"}': "1" },
   ],
+  ["", "a host that a person updates", { ...pending, 'blocked{rule="enabled"}': "1" }],
   ["", "a host that never reboots by itself", { ...pending, 'blocked{rule="steps"}': "1" }],
   [
     "BootcPauseForgotten",

@@ -229,6 +229,15 @@ test("with a slot it reboots, and gives the slot back when the system has come u
   expect(paths).toEqual(["/v1/pre-reboot", "/v1/steady-state"]);
 });
 
+test("a machine whose reboot failed has its slot since it was given the first time", async () => {
+  const { settings } = await fleetServer(200, "");
+  const machine = await applied(settings);
+  const before = { ...(await readState(machine)), lockedMs: NOW - 5000 };
+  await writeFile(join(machine.root, STATE), formatState(before));
+  await play(machine, [LOCK, ...SYNC, LOCK, LOCK, REBOOT], (ctx) => runUpdates(ctx, world));
+  expect((await readState(machine)).lockedMs).toBe(NOW - 5000);
+});
+
 test("pause, hold and their ends", async () => {
   const machine = await applied(OFFLINE);
   const digest = `sha256:${"ab".repeat(32)}`;

@@ -177,7 +177,7 @@ async function lockFleet(
   if (refusal !== undefined) return { step: "reboot", rule: "fleet_lock", reason: refusal };
   await changeState(ctx, now(), (it) => ({
     ...withFleetRequest(it, "pre-reboot"),
-    lockedMs: now(),
+    lockedMs: it.lockedMs ?? now(),
   }));
   // Another question may have waited for minutes; the window may be closed by now.
   return judgeStep(await readSituation(ctx, now()), "reboot");
