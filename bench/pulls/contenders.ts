@@ -11,7 +11,7 @@ export const DURABILITY =
 
 /** What the figures of CPU time lack. */
 export const CPU_SHORT =
-  "CPU: of what each waited for; where nothing is new, ours lacks 17 ms of skopeo, which ends later";
+  "CPU: of what each waited for; where nothing is new, ours does not wait for the end of skopeo";
 
 /** What is pulled from where, and what is in the repository before. */
 export interface Pull {

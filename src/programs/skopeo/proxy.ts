@@ -216,6 +216,7 @@ async function openIn(proxy: Proxy, { image }: SkopeoSource): Promise<OpenedImag
   const early = proxy.ask("GetManifest", [FIRST_IMAGE]);
   early.catch(() => undefined); // the failure to open the image is the one to report
   const { value: id } = await opening;
+  if (id !== FIRST_IMAGE) void early.then(dropPipe, () => undefined);
   const answer = await (id === FIRST_IMAGE ? early : proxy.ask("GetManifest", [id]));
   const manifestPipe = requirePipe(answer);
   let manifest: Promise<Buffer> | undefined;
@@ -230,6 +231,7 @@ async function openIn(proxy: Proxy, { image }: SkopeoSource): Promise<OpenedImag
   return {
     manifestDigest: requireString(answer.value, ANSWER, "value"),
     async readManifest() {
+      if (isClosed) throw new Error("the image is closed");
       manifest ??= readPipe(proxy, answer);
       return (await manifest).toString("utf8");
     },
@@ -269,6 +271,10 @@ async function together<T>(reading: Promise<T>, finishing: Promise<unknown>): Pr
 function openPipe(answer: Answer) {
   const fd = requirePipe(answer);
   return { pipeId: answer.pipeId, pipe: new Socket({ fd, readable: true, writable: false }) };
+}
+
+function dropPipe({ descriptor }: Answer): void {
+  if (descriptor !== undefined) closeSync(descriptor);
 }
 
 function requirePipe({ descriptor }: Answer): number {
