@@ -31,3 +31,13 @@ test("a running system whose /boot cannot be frozen is installed nevertheless", 
       "Device or resource busy\n",
   );
 });
+
+test("a running system whose /boot stays frozen is told so", async () => {
+  const { ctx, transcript } = scriptedContext("/nowhere", [
+    ["+ fsfreeze -f /boot"],
+    ["+ fsfreeze -u /boot", new BootcError("i/o error")],
+  ]);
+  const flush = flushBoot(ctx, { path: "/boot", type: "ext4" });
+  await expect(flush).rejects.toThrow("`/boot` is still frozen, and `fsfreeze -u /boot` thaws it");
+  expect(transcript()).not.toContain("warning");
+});

@@ -1,6 +1,12 @@
 // Ends an installation: everything is on the disk, and the file systems are clean.
 import { explainError } from "../../errors.ts";
-import { flushJournal, syncFilesystem, trimFilesystem } from "../../programs/disk/fs.ts";
+import {
+  flushJournal,
+  freeze,
+  syncFilesystem,
+  thaw,
+  trimFilesystem,
+} from "../../programs/disk/fs.ts";
 import { makeReadOnly } from "../../programs/disk/mount.ts";
 import type { Context } from "../../system/context.ts";
 import { exists } from "../../system/files.ts";
@@ -41,10 +47,12 @@ export async function flushBoot(
 ): Promise<void> {
   if (!JOURNALED.includes(type)) return;
   try {
-    await flushJournal(ctx, path);
+    await freeze(ctx, path);
   } catch (error) {
-    ctx.signal.throwIfAborted();
+    if (ctx.signal.aborted) throw error;
     const what = `GRUB may not find what was written to \`${path}\``;
     ctx.note(`warning: if the power fails before the restart, ${what}: ${explainError(error)}`);
+    return;
   }
+  await thaw(ctx, path);
 }
