@@ -205,6 +205,15 @@ test("a repository that is reached by a link or another mount keeps its deployme
   }
 });
 
+test("a deployment gets its ref also where the sysroot's repository is a link", async () => {
+  const lost = addImage(digest("a"));
+  mkdirSync(join(root, `ostree/deploy/default/deploy/${lost}.0`), { recursive: true });
+  mkdirSync(join(root, "data"));
+  renameSync(repo, join(root, "data/repo"));
+  symlinkSync("../data/repo", repo);
+  expect(await clean([create(0, lost)])).toMatchObject({ layers: 0 });
+});
+
 test("what interrupted pulls left goes as well", async () => {
   write("extensions/bootc/blobs/sha256/00", "a blob");
   write("tmp/bootc-pull-abcdef/config", "");

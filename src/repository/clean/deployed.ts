@@ -1,5 +1,6 @@
 // What the deployments of a sysroot need of its repository, besides what ostree's own refs keep.
 import { realpath } from "node:fs/promises";
+import { resolve } from "node:path";
 import { textMetadata } from "../../ostree/objects.ts";
 import { BASE_IMAGE_PREFIX } from "../../ostree/ref-names.ts";
 import { createRef, deleteRefs } from "../../programs/ostree/repo.ts";
@@ -36,7 +37,7 @@ export async function protectDeployed(ctx: Context, repo: string): Promise<void>
     taken.add(ref);
     await createRef(ctx, repo, { ref, commit });
   }
-  // Where nobody knows what is deployed, each of them may protect a deployment.
+  // Where nobody knows what is deployed, each ref of ours may protect a deployment.
   if (deployed === undefined) return;
   const needed = new Set(kept.values());
   await deleteRefs(
@@ -59,10 +60,19 @@ async function readCommits(repo: string, refs: readonly string[]): Promise<reado
 
 /** The commits that are deployed; undefined for a repository alone, or a mount of it without its sysroot. */
 async function listDeployed(repo: string): Promise<readonly string[] | undefined> {
-  const [, sysroot] = /^(.*)\/ostree\/repo$/.exec(await realpath(repo)) ?? [];
-  // The mount may have the usual name: each sysroot has this directory.
-  if (sysroot === undefined || !(await exists(`${sysroot}/ostree/deploy`))) return undefined;
-  return (await listDeploymentsOnDisk(sysroot || "/")).map((it) => it.commit);
+  const sysroot = await findSysroot(repo);
+  if (sysroot === undefined) return undefined;
+  return (await listDeploymentsOnDisk(sysroot)).map((it) => it.commit);
+}
+
+/** The path may lead through a link to a sysroot, and a sysroot's `ostree/repo` may be a link itself. */
+async function findSysroot(repo: string): Promise<string | undefined> {
+  for (const path of [resolve(repo), await realpath(repo)]) {
+    const [, sysroot] = /^(.*)\/ostree\/repo$/.exec(path) ?? [];
+    // A mount of a repository alone may have this name as well, but it has no `ostree/deploy` beside it.
+    if (sysroot !== undefined && (await exists(`${sysroot}/ostree/deploy`))) return sysroot || "/";
+  }
+  return undefined;
 }
 
 /** The commits of deployments without a ref; what the repository has lost as well cannot get one. */
