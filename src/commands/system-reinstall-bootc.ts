@@ -59,9 +59,20 @@ async function reinstall(
     await doing("installing the image", () => runPodman(ctx, args));
   });
   await followUp(INSTALLED, async () => {
-    await prompt.waitForLine(REBOOTING, 10_000);
-    await reboot(ctx);
+    if (await isRebootWanted(ctx, prompt)) await reboot(ctx);
+    else ctx.say("Installed; the next boot starts it");
   });
+}
+
+/** False after Ctrl-C, which the question offers. */
+async function isRebootWanted(ctx: Context, prompt: Prompt): Promise<boolean> {
+  try {
+    await prompt.waitForLine(REBOOTING, 10_000);
+    return true;
+  } catch (error) {
+    if (ctx.signal.aborted) return false;
+    throw error;
+  }
 }
 
 const INSTALLED = {

@@ -1,5 +1,6 @@
 // Installs onto a mounted file system, for to-filesystem and to-existing-root.
 import { join } from "node:path";
+import { followUp } from "../deploy/after-change.ts";
 import type { Context } from "../system/context.ts";
 import { ESP_DIRECTORY, type EspSearch, withEsp } from "./disk/esp.ts";
 import {
@@ -49,11 +50,7 @@ export async function installOntoFilesystem(
   if (onto.replace === "alongside") await withEsp(ctx, describeEsp(prepared, mounted), work);
   else await work();
   if (onto.isExistingRoot || onto.replace === "alongside") {
-    const boot = bootOf(mounted);
-    await flushFilesystems(ctx, [mounted.root, boot, join(boot, ESP_DIRECTORY)]);
-    if (mounted.bootMount !== undefined && mounted.hasOwnBoot) {
-      await flushBoot(ctx, mounted.bootMount);
-    }
+    await flushInstalled(ctx, mounted);
   } else if (!onto.skipsFinalize) {
     const { bootMount: boot, hasOwnBoot } = mounted;
     await finalizeFilesystems(ctx, [
@@ -62,6 +59,22 @@ export async function installOntoFilesystem(
     ]);
   }
   ctx.note("Installation complete!");
+}
+
+const INSTALLED = {
+  outcome: "the image is installed",
+  hint: "the next boot starts it; another run would install it once more",
+};
+
+/** Flushes what stays mounted, as that of a running system does. */
+export async function flushInstalled(ctx: Context, mounted: MountedRoot): Promise<void> {
+  const boot = bootOf(mounted);
+  await followUp(INSTALLED, async () => {
+    await flushFilesystems(ctx, [mounted.root, boot, join(boot, ESP_DIRECTORY)]);
+    if (mounted.bootMount !== undefined && mounted.hasOwnBoot) {
+      await flushBoot(ctx, mounted.bootMount);
+    }
+  });
 }
 
 function describeEsp({ options, config }: Prepared, mounted: MountedRoot): EspSearch {
