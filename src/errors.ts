@@ -105,7 +105,8 @@ const DISK_FAILURES: readonly (DiskFailure & { readonly pattern: RegExp })[] = [
       `repair it from a rescue system: ${REPAIR}`,
   },
   {
-    // ostree's words whatever the reason is, since it looks again in the wrong place.
+    // The reason that follows is wrong: ostree first looks up the repository's path, which it lacks here, and
+    // that replaces errno.
     pattern: /\(null\)\/\.lock failed: /,
     kind: "failed",
     hint: "the lock of ostree's repository cannot be opened; `dmesg` may say why",

@@ -10,7 +10,7 @@ import { copyKernelEarly } from "./shutdown/early-kernel.ts";
 export async function stage(ctx: Context, request: StageRequest): Promise<void> {
   await keepLoaderLink(ctx);
   await stageDeployment(ctx, request);
-  // Whatever ends this, a shutdown applies what is staged, so the error should say that something is.
+  // Whatever ends this, something is staged, and the error should say so.
   await doing("completing what is staged", () => finishStaged(ctx));
 }
 

@@ -1,5 +1,4 @@
 // Pulling an image: plan, fetch, import, merge, commit. One writer of a repository at a time.
-
 import { removeLeftovers } from "../repository/clean/leftovers.ts";
 import { listDeploymentRefs, readRef } from "../repository/files.ts";
 import type { Context } from "../system/context.ts";
