@@ -19,6 +19,7 @@ import {
   isSameDeployment,
   nameDeployment,
 } from "../host/deployment.ts";
+import { MADE_BEFORE } from "../programs/ostree/change-list.ts";
 import { SECOND_DELETION, undeploy } from "../programs/ostree/undeploy.ts";
 import { readSysroot, systemRepo } from "../sysroot/sysroot.ts";
 import type { Context } from "../system/context.ts";
@@ -52,19 +53,17 @@ async function deleteAndClean(
   const { deployments: present, unreadable } = await readSysroot(ctx);
   const others = present.filter((it) => !isSameDeployment(identifyDeployment(it), place));
   const isLeft = others.length < present.length;
-  const { isMade, failure } = isLeft ? await undeploy(ctx, place) : GONE;
+  const { isMade, failure } = isLeft ? await undeploy(ctx, place) : MADE_BEFORE;
   const hasUnreadable = unreadable.length > 0;
   const list = { deployments, others, hasUnreadable };
   await (isMade ? tellOfDeletion(ctx, deletion, list) : tellOfOddList(ctx));
   if (failure !== undefined) throw failure;
   const sysroot = join(ctx.root, "sysroot");
   const request = { sysroot, repo: systemRepo(ctx), lockTimeoutMs };
-  const cleaned = await cleanHost(ctx, request).catch(noteUncleaned(ctx));
+  const cleaned = await cleanHost(ctx, request).catch((error) => noteUncleaned(ctx, error));
   if (cleaned !== undefined) ctx.say(cleaned);
   return { outcome: `\`${place.name}\` is deleted`, hint: SECOND_DELETION };
 }
-
-const GONE = { isMade: true, failure: undefined };
 
 interface ListAround {
   /** All deployments before. */

@@ -29,8 +29,8 @@ export async function cleanAfterStaging(
   try {
     return await clean(ctx, request);
   } catch (error) {
-    if (!ctx.signal.aborted) return noteUncleaned(ctx)(error);
-    // Run again, as the interruption advises, the verb finds the image staged, and this left undone.
+    if (!ctx.signal.aborted) return noteUncleaned(ctx, error);
+    // The interruption advises to run the verb again. It finds the mark in /run/bootc/staging, and cleans up.
     throw new BootcError("cleaning up after staging", { cause: ctx.signal.reason });
   }
 }

@@ -8,14 +8,9 @@ import {
 import type { Context } from "../system/context.ts";
 import { removeUnboundImages } from "./bound-images/find.ts";
 
-/**
- * For `catch`: notes that a clean-up has failed or was interrupted. The change before it stays, and the next
- * clean-up does the rest.
- */
-export function noteUncleaned(ctx: Context): (error: unknown) => undefined {
-  return (error) => {
-    ctx.note(`note: not everything could be cleaned up: ${explainError(error)}`);
-  };
+/** For a clean-up that fails or is interrupted: the change before it stays, and the next one goes on. */
+export function noteUncleaned(ctx: Context, error: unknown): undefined {
+  ctx.note(`note: not everything could be cleaned up: ${explainError(error)}`);
 }
 
 /** What a person reads about it; empty when there was nothing to remove. */

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { BootcError, describeError } from "../errors.ts";
 import { listDeployments, machineOf } from "../testing/play-verb.ts";
 import { scriptedContext } from "../testing/scripted-context.ts";
 import { markStaging, readStagingMark } from "./staging-mark.ts";
@@ -63,4 +64,20 @@ test("a list that has changed otherwise is told as it is", async () => {
   await expect(dropUnfinishedReset(ctx)).rejects.toMatchObject({ kind: "integrity" });
   // What is staged still boots next.
   expect(await readFile(join(it.root, "run/reboot-required"), "utf8")).toContain("bootc: ");
+});
+
+test("who does not know whether it is dropped is told what drops it", async () => {
+  const it = await machineOf("2025.2");
+  const { ctx } = scriptedContext(it.root, [
+    ["? ostree admin status", (await listDeployments(it)).join("")],
+    ["+ ostree admin undeploy 0", new BootcError("i/o error", { hint: "see `dmesg`" })],
+    ["? ostree admin status", new BootcError("i/o error")],
+  ]);
+  await mkdir(join(it.root, "run/bootc"));
+  await markReset(ctx, "default");
+  const error = await dropUnfinishedReset(ctx).catch(describeError);
+  expect(error).toMatchObject({
+    causes: [expect.stringMatching(/^it is unknown whether `.+` is deleted$/), "i/o error"],
+    hint: "`ostree admin status` shows it; a full reboot drops it as well",
+  });
 });

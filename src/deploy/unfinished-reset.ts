@@ -3,6 +3,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BootcError } from "../errors.ts";
+import { MADE_BEFORE } from "../programs/ostree/change-list.ts";
 import { undeploy } from "../programs/ostree/undeploy.ts";
 import { readStagedDeployment } from "../sysroot/staged.ts";
 import type { Context } from "../system/context.ts";
@@ -22,6 +23,9 @@ export async function unmarkReset(ctx: Context): Promise<void> {
   await rm(join(ctx.root, MARK), { force: true });
 }
 
+/** Ends hints: after it, neither what is staged nor a prepared soft reboot is left. */
+const REBOOT = "a full reboot drops it as well";
+
 /** Drops what a reset that was killed has staged. Nobody else may be changing this host. */
 export async function dropUnfinishedReset(ctx: Context): Promise<void> {
   const stateroot = (await readFileIfAny(join(ctx.root, MARK)))?.trimEnd();
@@ -31,7 +35,7 @@ export async function dropUnfinishedReset(ctx: Context): Promise<void> {
   } catch (cause) {
     throw new BootcError("dropping what an interrupted `install reset` has staged", {
       cause,
-      hint: "a full reboot drops it as well",
+      hint: REBOOT,
     });
   }
   await unmarkReset(ctx);
@@ -49,7 +53,8 @@ async function dropStagedIn(ctx: Context, stateroot: string): Promise<void> {
 
 export async function dropStaged(ctx: Context): Promise<void> {
   const staged = await readStagedDeployment(ctx);
-  const { isMade, failure } = staged === undefined ? GONE : await undeploy(ctx, staged);
+  const { isMade, failure } =
+    staged === undefined ? MADE_BEFORE : await undeploy(ctx, staged, REBOOT);
   if (isMade) {
     // The next run must not complete and announce an image that has just been dropped.
     await unmarkStaging(ctx);
@@ -58,5 +63,3 @@ export async function dropStaged(ctx: Context): Promise<void> {
   } else await tellOfOddList(ctx);
   if (failure !== undefined) throw failure;
 }
-
-const GONE = { isMade: true, failure: undefined };

@@ -32,9 +32,12 @@ export interface Changed {
   readonly failure: BootcError | undefined;
 }
 
+/** For a caller who finds the change made already. */
+export const MADE_BEFORE: Changed = { isMade: true, failure: undefined };
+
 /**
  * Makes the change, and cancels a prepared soft reboot, which may lead elsewhere. Throws if nothing has
- * changed; everybody can be told of anything else.
+ * changed; every other outcome is for the caller to announce.
  */
 export async function changeList(ctx: Context, change: ListChange): Promise<Changed> {
   await keepLoaderLink(ctx);

@@ -8,13 +8,17 @@ import { readDeploymentOrder, requireIndex } from "./deployment-order.ts";
 /** What another run would do, for hints. */
 export const SECOND_DELETION = "a second deletion might delete another deployment";
 
-/** Drops a deployment that is not booted. */
-export async function undeploy(ctx: Context, deployment: NamedDeployment): Promise<Changed> {
+/** Drops a deployment that is not booted; `again` as in `ListChange`. */
+export async function undeploy(
+  ctx: Context,
+  deployment: NamedDeployment,
+  again: string = SECOND_DELETION,
+): Promise<Changed> {
   const before = await readDeploymentOrder(ctx);
   return await changeList(ctx, {
     words: ["undeploy", String(requireIndex(before, deployment))],
     outcome: `\`${deployment.name}\` is deleted`,
-    again: SECOND_DELETION,
+    again,
     async judge(rest) {
       const after = await readDeploymentOrder(rest);
       const isLeft = (wanted: NamedDeployment) => after.some((it) => isSameDeployment(it, wanted));
