@@ -26,7 +26,7 @@ test("a replaced file keeps its mode and leaves nothing beside it", async () => 
   expect(await readdir(dir)).toEqual(["shadow"]);
 });
 
-test("the names in a directory are sorted; a file is no directory, which one of both minds", async () => {
+test("names in a directory come sorted; only one of the functions rejects a file", async () => {
   const dir = await mkdtemp(join(tmpdir(), "files-"));
   for (const it of ["b", "a"]) await writeFile(join(dir, it), "");
   for (const read of [readNamesIfAny, readDirectoryIfAny]) {

@@ -25,7 +25,7 @@ export interface MetricsInput {
 export interface MachineFigures {
   /** When an image was staged, or when that was last changed. */
   readonly stagedMs: number | undefined;
-  /** Undefined if there was no run since the boot. */
+  /** Undefined if nothing has run since the boot. */
   readonly lastRun: LastRun | undefined;
   readonly damagedFiles: number;
 }
@@ -115,7 +115,7 @@ function collectImages({ status, situation, figures }: MetricsInput): readonly M
   ];
 }
 
-/** An older program does not remember it, but tells of the boot. */
+/** The state of an older program lacks this time, but its history has the boot. */
 function runningSinceMs({ state, host }: Situation): number | undefined {
   const { running, runningMs, history } = state;
   if (running === undefined || running !== host.booted?.digest) return undefined;

@@ -196,7 +196,7 @@ test("a repository that is reached by a link or another mount keeps its deployme
   };
   symlinkSync("ostree/repo", join(root, "link"));
   await prune(join(root, "link"), []);
-  // As a mount of the repository alone: there is no sysroot around it.
+  // This path is like a mount of the repository alone, without a sysroot around it.
   mkdirSync(join(root, "mount/ostree"), { recursive: true });
   for (const place of ["mount/repo", "mount/ostree/repo"]) {
     renameSync(repo, join(root, place));

@@ -40,7 +40,7 @@ test("the time of the programs counts, whatever the name of the process is", () 
 });
 
 test.each(["", "{", "[]", "{}", '{"endedMs":1,"tookMs":-1,"cpuMs":0}', '{"endedMs":"1"}'])(
-  "%j is no record",
+  "%j is not a record",
   (text) => {
     expect(() => parseLastRun(text)).toThrow("the record of the last run");
   },

@@ -27,7 +27,7 @@ export function rememberRun(
   }
 }
 
-/** Undefined if there was no run since the boot. */
+/** Undefined if nothing has run since the boot. */
 export function readLastRun(ctx: Context): LastRun | undefined {
   const text = readTextIfAny(join(ctx.root, FILE));
   return text === undefined ? undefined : parseLastRun(text);
