@@ -105,16 +105,62 @@ export function addressOf(bytes: ArrayBuffer): bigint {
   return requireDoor().ffi.getRawPointer(bytes);
 }
 
-/** Forgets why an earlier call failed, for a function that may fail without saying why. */
-export function clearErrno(): void {
+/** Sets errno: to 0, before a function that may fail without saying why. */
+export function setErrno(value: number): void {
   const { ffi, errno } = requireDoor();
-  ffi.setInt32(errno, 0, 0);
+  ffi.setInt32(errno, 0, value);
 }
 
-/** Why the last call failed. Ask at once: anything in between may change it. */
+/**
+ * Why the last call failed, as far as that can be known: before this reads errno, the engine may do work of
+ * its own, such as collecting garbage, and change it. Good enough for a message; to decide, use `makeCall`.
+ */
 export function lastErrno(): number {
   const { ffi, errno } = requireDoor();
   return ffi.getInt32(errno, 0);
+}
+
+export interface CallOutcome {
+  /** What the call returned; negative when it failed. */
+  readonly status: number;
+  /** Why it failed; 0 when it did not, or gave no reason. */
+  readonly errno: number;
+}
+
+/** Errnos that the engine never sets: its own work neither writes files nor uses attributes or sockets. */
+const CERTAIN: ReadonlySet<number> = new Set(
+  (
+    [
+      "EIO",
+      "ENOSPC",
+      "EDQUOT",
+      "EROFS",
+      "ENODATA",
+      "EEXIST",
+      "EXDEV",
+      "ECONNRESET",
+      "EPIPE",
+    ] as const
+  ).map((it) => constants.errno[it]),
+);
+
+/** So many failures that differ are enough, and the last one counts. */
+const TRIES_MAX = 10;
+
+/**
+ * Makes a call, and when it fails, makes it again until it has failed twice in a row for the same reason,
+ * since `lastErrno` alone may be wrong. So the call must do nothing when it fails. An errno that the engine
+ * never sets counts at once: a disk may report its error only once.
+ */
+export function makeCall(call: () => number): CallOutcome {
+  let before: number | undefined;
+  for (let tries = 1; ; tries++) {
+    const status = call();
+    if (status >= 0) return { status, errno: 0 };
+    const errno = lastErrno();
+    if (errno === before || CERTAIN.has(errno) || tries === TRIES_MAX) return { status, errno };
+    before = errno;
+  }
 }
 
 function requireDoor(): Door {

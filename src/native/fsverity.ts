@@ -1,7 +1,14 @@
 // The two calls of fs-verity, which Node lacks: protect a file, and ask for the digest of a protected one.
 import { constants } from "node:os";
 import { BootcError } from "../errors.ts";
-import { describeValue, type Library, lastErrno, openLibrary, systemError } from "./ffi.ts";
+import {
+  type CallOutcome,
+  describeValue,
+  type Library,
+  makeCall,
+  openLibrary,
+  systemError,
+} from "./ffi.ts";
 
 export interface FileVerity {
   /**
@@ -37,11 +44,11 @@ export function openFileVerity(): FileVerity | undefined {
 }
 
 function bindVerity(c: Library<typeof FUNCTIONS>["functions"]): FileVerity {
-  const ioctl = (fd: number, request: bigint, argument: DataView): number => {
+  const ioctl = (fd: number, request: bigint, argument: DataView): CallOutcome => {
     if (!Number.isInteger(fd) || fd < 0 || fd >= 2 ** 31) {
       throw new BootcError(`${describeValue(fd)} is not the descriptor of an open file`);
     }
-    return c.ioctl(fd, request, argument) < 0 ? lastErrno() : 0;
+    return makeCall(() => c.ioctl(fd, request, argument));
   };
   return {
     enable(fd) {
@@ -50,16 +57,16 @@ function bindVerity(c: Library<typeof FUNCTIONS>["functions"]): FileVerity {
       argument.setUint32(0, 1, true);
       argument.setUint32(4, SHA256, true);
       argument.setUint32(8, 4096, true);
-      const errno = ioctl(fd, FS_IOC_ENABLE_VERITY, argument);
-      if (errno !== 0) throw systemError(errno, { syscall: "FS_IOC_ENABLE_VERITY" });
+      const { status, errno } = ioctl(fd, FS_IOC_ENABLE_VERITY, argument);
+      if (status < 0) throw systemError(errno, { syscall: "FS_IOC_ENABLE_VERITY" });
     },
     measure(fd) {
       // A `struct fsverity_digest`: algorithm, length of the room and then of the digest, the digest.
       const answer = new DataView(new ArrayBuffer(4 + DIGEST_BYTES_MAX));
       answer.setUint16(2, DIGEST_BYTES_MAX, true);
-      const errno = ioctl(fd, FS_IOC_MEASURE_VERITY, answer);
+      const { status, errno } = ioctl(fd, FS_IOC_MEASURE_VERITY, answer);
       if (errno === constants.errno.ENODATA) return undefined;
-      if (errno !== 0) throw systemError(errno, { syscall: "FS_IOC_MEASURE_VERITY" });
+      if (status < 0) throw systemError(errno, { syscall: "FS_IOC_MEASURE_VERITY" });
       const length = answer.getUint16(2, true);
       return {
         algorithm: answer.getUint16(0, true),

@@ -1,4 +1,4 @@
-// Calls that Node lacks: extended attributes, locks, flushing one file system, two kinds of rename.
+// Calls that Node lacks: extended attributes, locks, two kinds of rename.
 //
 // All calls are synchronous. They check their arguments, which the C library would trust.
 import { isUtf8 } from "node:buffer";
@@ -6,11 +6,12 @@ import { constants } from "node:os";
 import { types } from "node:util";
 import { BootcError } from "../errors.ts";
 import {
+  type CallOutcome,
   describeValue,
   type FailedCall,
   isDoorOpen,
   type Library,
-  lastErrno,
+  makeCall,
   openLibrary,
   requireText,
   systemError,
@@ -46,8 +47,6 @@ export interface Libc {
   findLock(fd: number, kind: LockKind): LockKind | undefined;
   /** Takes an exclusive flock(2) lock; false when another holds it. The locks above do not see it. */
   tryFlock(fd: number): boolean;
-  /** Flushes the file system that `fd` is on. May block this thread for many seconds. */
-  syncFileSystem(fd: number): void;
   /** Renames `from` to `to`; EEXIST when `to` exists. */
   renameToNew(from: string, to: string): void;
   /** Swaps two names atomically. */
@@ -67,7 +66,6 @@ const FUNCTIONS = {
   // Variadic, which makes no difference for integers and pointers on Linux, on x64 or arm64.
   fcntl: { arguments: ["i32", "i32", "buffer"], return: "i32" },
   flock: { arguments: ["i32", "i32"], return: "i32" },
-  syncfs: { arguments: ["i32"], return: "i32" },
   renameat2: { arguments: ["i32", "string", "i32", "string", "u32"], return: "i32" },
 } as const;
 
@@ -100,32 +98,34 @@ function bindXattrs(
     setXattr(file, name, value) {
       requireText(name, "the name of an extended attribute");
       const length = BigInt(requireBytes(value));
-      const status = isPath(file)
-        ? c.lsetxattr(file, name, value, length, 0)
-        : c.fsetxattr(file, name, value, length, 0);
-      requireSuccess(errnoAfter(status), { syscall: "setxattr", path: file });
+      const set = isPath(file)
+        ? () => c.lsetxattr(file, name, value, length, 0)
+        : () => c.fsetxattr(file, name, value, length, 0);
+      requireSuccess(makeCall(set), { syscall: "setxattr", path: file });
     },
     getXattr(file, name) {
       requireText(name, "the name of an extended attribute");
-      const status = isPath(file)
-        ? c.lgetxattr(file, name, scratch, size)
-        : c.fgetxattr(file, name, scratch, size);
-      const errno = errnoAfter(status);
-      if (errno === ENODATA) return undefined;
-      requireSuccess(errno, { syscall: "getxattr", path: file });
-      return Buffer.from(scratch.subarray(0, status));
+      const get = isPath(file)
+        ? () => c.lgetxattr(file, name, scratch, size)
+        : () => c.fgetxattr(file, name, scratch, size);
+      const outcome = makeCall(get);
+      if (outcome.errno === ENODATA) return undefined;
+      const length = requireSuccess(outcome, { syscall: "getxattr", path: file });
+      return Buffer.from(scratch.subarray(0, length));
     },
     listXattrs(file) {
-      const status = isPath(file)
-        ? c.llistxattr(file, scratch, size)
-        : c.flistxattr(file, scratch, size);
-      requireSuccess(errnoAfter(status), { syscall: "listxattr", path: file });
-      return parseNames(scratch.subarray(0, status), file);
+      const list = isPath(file)
+        ? () => c.llistxattr(file, scratch, size)
+        : () => c.flistxattr(file, scratch, size);
+      const length = requireSuccess(makeCall(list), { syscall: "listxattr", path: file });
+      return parseNames(scratch.subarray(0, length), file);
     },
     removeXattr(file, name) {
       requireText(name, "the name of an extended attribute");
-      const status = isPath(file) ? c.lremovexattr(file, name) : c.fremovexattr(file, name);
-      requireSuccess(errnoAfter(status), { syscall: "removexattr", path: file });
+      const remove = isPath(file)
+        ? () => c.lremovexattr(file, name)
+        : () => c.fremovexattr(file, name);
+      requireSuccess(makeCall(remove), { syscall: "removexattr", path: file });
     },
   };
 }
@@ -149,16 +149,15 @@ const LOCK_NB = 4;
 
 function bindLocks(c: Functions): Pick<Libc, "tryLock" | "unlock" | "findLock" | "tryFlock"> {
   const { EAGAIN, EACCES } = constants.errno;
-  /** Returns an errno, 0 for success. */
   const fcntl = (fd: number, command: number, lock: DataView) => {
     requireDescriptor(fd);
-    return errnoAfter(c.fcntl(fd, command, lock));
+    return makeCall(() => c.fcntl(fd, command, lock));
   };
   return {
     tryLock(fd, kind) {
-      const errno = fcntl(fd, F_OFD_SETLK, wholeFile(typeOf(kind)));
-      if (errno === EAGAIN || errno === EACCES) return false;
-      requireSuccess(errno, { syscall: "fcntl" });
+      const outcome = fcntl(fd, F_OFD_SETLK, wholeFile(typeOf(kind)));
+      if (outcome.errno === EAGAIN || outcome.errno === EACCES) return false;
+      requireSuccess(outcome, { syscall: "fcntl" });
       return true;
     },
     unlock(fd) {
@@ -173,9 +172,9 @@ function bindLocks(c: Functions): Pick<Libc, "tryLock" | "unlock" | "findLock" |
     },
     tryFlock(fd) {
       requireDescriptor(fd);
-      const errno = errnoAfter(c.flock(fd, LOCK_EX | LOCK_NB));
-      if (errno === EAGAIN) return false;
-      requireSuccess(errno, { syscall: "flock" });
+      const outcome = makeCall(() => c.flock(fd, LOCK_EX | LOCK_NB));
+      if (outcome.errno === EAGAIN) return false;
+      requireSuccess(outcome, { syscall: "flock" });
       return true;
     },
   };
@@ -198,20 +197,14 @@ const AT_FDCWD = -100;
 const RENAME_NOREPLACE = 1;
 const RENAME_EXCHANGE = 2;
 
-function bindFileSystem(
-  c: Functions,
-): Pick<Libc, "syncFileSystem" | "renameToNew" | "exchangeNames"> {
+function bindFileSystem(c: Functions): Pick<Libc, "renameToNew" | "exchangeNames"> {
   const rename = (path: string, dest: string, flags: number) => {
     requireText(path, "a path");
     requireText(dest, "a path");
-    const status = c.renameat2(AT_FDCWD, path, AT_FDCWD, dest, flags);
-    requireSuccess(errnoAfter(status), { syscall: "renameat2", path, dest });
+    const outcome = makeCall(() => c.renameat2(AT_FDCWD, path, AT_FDCWD, dest, flags));
+    requireSuccess(outcome, { syscall: "renameat2", path, dest });
   };
   return {
-    syncFileSystem(fd) {
-      requireDescriptor(fd);
-      requireSuccess(errnoAfter(c.syncfs(fd)), { syscall: "syncfs" });
-    },
     renameToNew: (from, to) => rename(from, to, RENAME_NOREPLACE),
     exchangeNames: (one, other) => rename(one, other, RENAME_EXCHANGE),
   };
@@ -221,13 +214,9 @@ interface Call extends Omit<FailedCall, "path"> {
   readonly path?: FileOrDescriptor;
 }
 
-/** Why the call that returned `status` failed; 0 when it succeeded. Must follow the call at once. */
-function errnoAfter(status: number): number {
-  return status < 0 ? lastErrno() : 0;
-}
-
-function requireSuccess(errno: number, { path, ...call }: Call): void {
-  if (errno === 0) return;
+/** Returns what the call returned. */
+function requireSuccess({ status, errno }: CallOutcome, { path, ...call }: Call): number {
+  if (status >= 0) return status;
   throw systemError(errno, { ...call, path: typeof path === "string" ? path : undefined });
 }
 

@@ -5,7 +5,7 @@
 // listener. The usual SIGIO would end the process, and execa kills its children when it sees one.
 import { closeSync, readlinkSync } from "node:fs";
 import { constants } from "node:os";
-import { addressOf, type Library, lastErrno, openLibrary, systemError } from "./ffi.ts";
+import { addressOf, type Library, lastErrno, makeCall, openLibrary, systemError } from "./ffi.ts";
 
 export interface Packet {
   readonly text: string;
@@ -89,7 +89,9 @@ function openSocket(c: Functions, fd: number): PacketSocket {
   return {
     send(text) {
       const bytes = Buffer.from(text);
-      requireSuccess(c.send(fd, bytes, BigInt(bytes.length), MSG_NOSIGNAL), "send");
+      const send = () => c.send(fd, bytes, BigInt(bytes.length), MSG_NOSIGNAL);
+      const { status, errno } = makeCall(send);
+      if (status < 0) throw systemError(errno, { syscall: "send" });
     },
     async receive() {
       while (!isClosed) {
@@ -151,9 +153,9 @@ function receiveNow(
   view.setBigUint64(40, BigInt(CONTROL_BYTES), true); // msg_controllen
   view.setBigUint64(IOVEC, address + BigInt(TEXT), true); // iov_base
   view.setBigUint64(IOVEC + 8, BigInt(TEXT_BYTES), true); // iov_len
-  const length = c.recvmsg(fd, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  const receive = () => c.recvmsg(fd, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  const { status: length, errno } = makeCall(receive);
   if (length < 0) {
-    const errno = lastErrno();
     const { EAGAIN, EINTR, ECONNRESET } = constants.errno;
     if (errno === EAGAIN || errno === EINTR) return "nothing yet";
     // The other end was closed with packets of ours unread.

@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { BootcError } from "../errors.ts";
 import {
   addressOf,
-  clearErrno,
   describeValue,
   type Library,
-  lastErrno,
+  makeCall,
   openLibrary,
   readText,
   requireText,
+  setErrno,
   systemError,
 } from "./ffi.ts";
 
@@ -97,10 +97,13 @@ function openHandle(c: Functions, path: string): bigint {
   const view = new DataView(option);
   view.setInt32(0, SELABEL_OPT_PATH, true);
   view.setBigUint64(8, addressOf(option) + BigInt(OPTION_BYTES), true);
-  clearErrno();
-  const handle = c.selabel_open(SELABEL_CTX_FILE, option, 1);
+  let handle = 0n;
+  const { errno } = makeCall(() => {
+    setErrno(0);
+    handle = c.selabel_open(SELABEL_CTX_FILE, option, 1);
+    return handle === 0n ? -1 : 0;
+  });
   if (handle !== 0n) return handle;
-  const errno = lastErrno();
   if (errno === constants.errno.EINVAL || errno === 0) {
     throw new BootcError("libselinux cannot read its file contexts");
   }
@@ -117,10 +120,12 @@ function bindLabels(c: Functions, handle: bigint): FileLabels {
       if (!Number.isInteger(mode) || mode < 0 || mode > 0o177777) {
         throw new BootcError(`${describeValue(mode)} is not the mode of a file`);
       }
-      clearErrno();
-      const status = c.selabel_lookup_raw(handle, label, placeOf(path), mode);
+      const place = placeOf(path);
+      const { status, errno } = makeCall(() => {
+        setErrno(0);
+        return c.selabel_lookup_raw(handle, label, place, mode);
+      });
       if (status === 0) return takeText(c, label.getBigUint64(0, true));
-      const errno = lastErrno();
       if (errno === constants.errno.ENOENT) return undefined;
       // Without an errno, or with that of a regular expression that does not compile.
       if (errno === 0 || errno === constants.errno.EINVAL) {

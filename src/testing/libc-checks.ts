@@ -35,7 +35,6 @@ export const LIBC_CHECKS: readonly LibcCheck[] = [
   { name: "a shared lock admits shared ones, an exclusive one none", check: checkLocks },
   { name: "a lock ends with its own descriptor, not with another", check: checkLockClosed },
   { name: "a flock is held once", check: checkFlock },
-  { name: "a file system is flushed by a descriptor in it", check: checkSync },
   { name: "a rename does not replace what is there", check: checkRenameToNew },
   { name: "two names are swapped", check: checkExchange },
 ];
@@ -204,13 +203,6 @@ function checkFlock(libc: Libc, dir: string): void {
   closeSync(ours);
   assert.equal(libc.tryFlock(theirs), true);
   closeSync(theirs);
-}
-
-function checkSync(libc: Libc, dir: string): void {
-  const fd = openSync(dir, "r");
-  libc.syncFileSystem(fd);
-  closeSync(fd);
-  assert.throws(() => libc.syncFileSystem(1_000_000_000), { code: "EBADF", syscall: "syncfs" });
 }
 
 function checkRenameToNew(libc: Libc, dir: string): void {

@@ -1,12 +1,6 @@
 // A seccomp filter that asks a supervisor before each system call that changes a file system. It holds for the
 // thread that installs it, and for all programs which that thread starts from then on.
-import {
-  addressOf,
-  clearErrno,
-  lastErrno,
-  openLibrary,
-  systemError,
-} from "../../src/native/ffi.ts";
+import { addressOf, lastErrno, openLibrary, systemError } from "../../src/native/ffi.ts";
 import { CALLS, type Call } from "./calls.ts";
 
 /** The parts of a program for the kernel's packet filter, by linux/bpf_common.h. */
@@ -102,7 +96,6 @@ export function installFilter(): number {
   const words = Buffer.alloc(16);
   words.writeUInt16LE(program.length / 8, 0);
   words.writeBigUInt64LE(addressOf(bytes), 8);
-  clearErrno();
   const listener = library.functions.syscall(SECCOMP, SET_MODE_FILTER, FLAGS, words);
   if (listener < 0) throw systemError(lastErrno(), { syscall: "seccomp" });
   return listener;

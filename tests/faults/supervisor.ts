@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync, readlinkSync, readSync, statSync } f
 import { constants } from "node:os";
 import { join } from "node:path";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import { clearErrno, lastErrno, openLibrary, systemError } from "../../src/native/ffi.ts";
+import { makeCall, openLibrary, systemError } from "../../src/native/ffi.ts";
 import { CALL_NAMES, CALLS, type Call, type CallName, type Target } from "./calls.ts";
 import { startLooking, type View } from "./look.ts";
 import { type Aim, AT, type CountedCall, type SupervisorData } from "./shared.ts";
@@ -48,14 +48,15 @@ function receive(): Question | undefined {
   waiting.writeInt32LE(listener, 0);
   waiting.writeInt16LE(POLL_IN, 4);
   waiting.writeInt16LE(0, 6);
-  if (c.poll(waiting, 1n, 100) < 1) return undefined;
-  asked.fill(0);
-  clearErrno();
-  if (c.ioctl(listener, RECEIVE, asked) < 0) {
-    const errno = lastErrno();
-    if (GONE.has(errno)) return undefined;
-    throw systemError(errno, { syscall: "ioctl" });
-  }
+  // Each try waits first: without a question, the other call would wait for ever.
+  let isAsked = false;
+  const { status, errno } = makeCall(() => {
+    isAsked = c.poll(waiting, 1n, 100) > 0;
+    asked.fill(0);
+    return isAsked ? c.ioctl(listener, RECEIVE, asked) : 0;
+  });
+  if (!isAsked || (status < 0 && GONE.has(errno))) return undefined;
+  if (status < 0) throw systemError(errno, { syscall: "ioctl" });
   const name = names.get(asked.readInt32LE(16));
   if (name === undefined) throw new Error("unreachable: a call that the filter does not name");
   const args = [0, 1, 2, 3, 4, 5].map((it) => asked.readBigUInt64LE(32 + 8 * it));
@@ -67,10 +68,8 @@ function reply(id: bigint, errno: number): void {
   answer.writeBigUInt64LE(id, 0);
   answer.writeInt32LE(-errno, 16);
   answer.writeUInt32LE(errno === 0 ? CONTINUE : 0, 20);
-  clearErrno();
-  if (c.ioctl(listener, SEND, answer) < 0 && !GONE.has(lastErrno())) {
-    throw systemError(lastErrno(), { syscall: "ioctl" });
-  }
+  const { status, errno: refused } = makeCall(() => c.ioctl(listener, SEND, answer));
+  if (status < 0 && !GONE.has(refused)) throw systemError(refused, { syscall: "ioctl" });
 }
 
 /** The path as this process sees it; undefined when the asking process is gone. */
