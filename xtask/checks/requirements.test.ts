@@ -34,3 +34,11 @@ test.each([
   expect(error.message).toBe("`rpmbuild`, `git` are not installed");
   expect(error.hint).toContain(want);
 });
+
+test("what has no package is named apart from what can be installed", async () => {
+  const error = await ensurePrograms(treeWith("fedora"), ["linux.uml", "git"]).catch((it) => it);
+  expect(error.hint).toBe(
+    "run `dnf install -y git-core` as root, or run this again with --yes; " +
+      "also install what provides `linux.uml` on this system",
+  );
+});

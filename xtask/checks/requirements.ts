@@ -9,7 +9,8 @@ import type { Tree } from "../task.ts";
 /** Package names by family of distributions. */
 interface Packages {
   readonly debian: string;
-  readonly fedora: string;
+  /** Undefined if Fedora has no such package. */
+  readonly fedora: string | undefined;
 }
 
 const PACKAGES: Readonly<Record<string, Packages>> = {
@@ -47,6 +48,7 @@ const PACKAGES: Readonly<Record<string, Packages>> = {
   sbsign: { debian: "sbsigntool", fedora: "sbsigntools" },
   "cert-to-efi-sig-list": { debian: "efitools", fedora: "efitools" },
   "qemu-io": { debian: "qemu-utils", fedora: "qemu-img" },
+  "linux.uml": { debian: "user-mode-linux", fedora: undefined },
   "mkfs.ext4": { debian: "e2fsprogs", fedora: "e2fsprogs" },
   "qemu-storage-daemon": { debian: "qemu-system-common", fedora: "qemu-img" },
   "grub-fstest": { debian: "grub-common", fedora: "grub2-tools-extra" },
@@ -98,14 +100,18 @@ export async function ensurePrograms(tree: Tree, names: readonly string[]): Prom
   await installPrograms(tree, missing, installer);
 }
 
-/** The command that installs `names`, as words; undefined when one of them has no known package. */
+/** The command that installs those of `names` whose package is known, as words; undefined if none is. */
 export function installCommand(
   names: readonly string[],
   installer: Installer,
 ): readonly string[] | undefined {
-  const packages = names.map((it) => PACKAGES[it]?.[installer.family]);
-  if (packages.includes(undefined)) return undefined;
-  return [installer.program, ...installer.args, ...new Set(packages as string[])];
+  const packages = names.flatMap((it) => packageOf(it, installer) ?? []);
+  if (packages.length === 0) return undefined;
+  return [installer.program, ...installer.args, ...new Set(packages)];
+}
+
+function packageOf(name: string, installer: Installer | undefined): string | undefined {
+  return installer && PACKAGES[name]?.[installer.family];
 }
 
 /** The installer for the system an os-release file describes: by ID, else by ID_LIKE. */
@@ -124,14 +130,17 @@ export function decideInstaller(osRelease: string): Installer | undefined {
 }
 
 function missingError(missing: readonly string[], installer: Installer | undefined): BootcError {
-  const named = missing.map((it) => `\`${it}\``).join(", ");
+  const quoted = (names: readonly string[]) => names.map((it) => `\`${it}\``).join(", ");
   const verb = missing.length === 1 ? "is" : "are";
   const command = installer && installCommand(missing, installer);
-  const hint =
-    command === undefined
-      ? `install what provides ${named} on this system`
-      : `run \`${command.join(" ")}\` as root, or run this again with --yes`;
-  return new BootcError(`${named} ${verb} not installed`, { hint });
+  const others = missing.filter((it) => packageOf(it, installer) === undefined);
+  const hints = [
+    ...(command ? [`run \`${command.join(" ")}\` as root, or run this again with --yes`] : []),
+    ...(others.length > 0 ? [`install what provides ${quoted(others)} on this system`] : []),
+  ];
+  return new BootcError(`${quoted(missing)} ${verb} not installed`, {
+    hint: hints.join("; also "),
+  });
 }
 
 async function installPrograms(
