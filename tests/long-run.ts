@@ -8,3 +8,9 @@ export function abortOnSignals(interrupt: AbortController): void {
     process.once(name, () => interrupt.abort());
   }
 }
+
+/** Waits until all workers have ended, and only then fails: nobody removes what others still use. */
+export async function allEnded(workers: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(workers)).find((it) => it.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}

@@ -33,6 +33,7 @@ function steps(lint?: Answer, tests: Answer = settings): readonly ScriptLine[] {
     ["+ npm test -- --yes", tests],
     node("hostile-inputs --tars 200 --documents 50"),
     node("crash-states --anew --recording ext4 --count 300"),
+    node("crash-states --boot --anew --recording ext4 --count 3"),
     node("copr emulate"),
     node("test vm --filter core"),
   ];
@@ -59,7 +60,7 @@ test("a step that fails stops no other one, and fails the whole", async () => {
   const broken = new BootcError("broken");
   const error = await runCi(steps(broken, broken));
   expect(error?.message).toBe(
-    "2 of 8 steps failed: node xtask/run.cjs lint --yes; " +
+    "2 of 9 steps failed: node xtask/run.cjs lint --yes; " +
       "env NODE_ENV=production npm_config_loglevel=verbose npm test -- --yes",
   );
 });
@@ -87,7 +88,7 @@ test("some steps alone leave the results of others, and install nothing without 
 test("a dry run prints the commands alone", async () => {
   const { ctx } = scriptedContext(top, []);
   const lines = await task.run({ ctx, top, mayInstall: true }, { dryRun: true }, []);
-  expect(lines?.split("\n")).toHaveLength(8);
+  expect(lines?.split("\n")).toHaveLength(9);
   expect(existsSync(join(top, "target/tests/left.json"))).toBe(true);
 });
 

@@ -32,6 +32,10 @@ const ALL: readonly Step[] = [
   xtask("hostile-inputs", "--tars", "200", "--documents", "50"),
   // What this program writes is recorded anew.
   xtask("crash-states", "--anew", "--recording", "ext4", "--count", "300"),
+  // Its kernel exists for no other processor.
+  ...(process.arch === "x64"
+    ? [xtask("crash-states", "--boot", "--anew", "--recording", "ext4", "--count", "3")]
+    : []),
   xtask("copr", "emulate"),
   // Uses the package just made. The scenarios take an hour and have their own command: `xtask test vm`.
   xtask("test", "vm", "--filter", "core"),

@@ -52,6 +52,7 @@ export const TEST_PROGRAMS = [
   "grub-fstest",
   "mkfs.xfs",
   "mkfs.btrfs",
+  // Booting their states needs `linux.uml`, too, which only Debian has, and which that task installs.
   // For a virtual machine.
   "qemu-system-x86_64",
   "qemu-io",

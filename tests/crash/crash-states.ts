@@ -4,12 +4,12 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { parseCount } from "../../xtask/count.ts";
-import { abortOnSignals, say } from "../long-run.ts";
+import { abortOnSignals, allEnded, say } from "../long-run.ts";
 import { startBar } from "../run-bar.ts";
 import { mountTracing, removeTraces } from "./block-trace.ts";
+import { chooseRecordings } from "./choose-recordings.ts";
 import { type DiskLog, openDiskLog } from "./disk-log.ts";
 import { copyDisk } from "./disk-states.ts";
-import { missingForFileSystem } from "./file-systems.ts";
 import {
   appendJudged,
   formatKinds,
@@ -69,26 +69,6 @@ const OTHERWISE = [
   ...(OBEYED === 1 ? [] : [` --obeyed-flushes ${OBEYED}`]),
   ...(ROUNDS === 1 ? [] : [` --rounds ${ROUNDS}`]),
 ].join("");
-
-/** Names of recordings, without those that this machine cannot make. */
-async function chooseRecordings(): Promise<readonly string[]> {
-  const { recording: asked } = values;
-  const names = asked ?? Object.keys(RECORDINGS);
-  const usable = [];
-  for (const name of names) {
-    const recording = RECORDINGS[name];
-    if (recording === undefined) {
-      throw new Error(`no recording is named \`${name}\`: ${Object.keys(RECORDINGS).join(", ")}`);
-    }
-    const types = [recording.root, ...(recording.boot === undefined ? [] : [recording.boot])];
-    const reasons = await Promise.all(types.map(missingForFileSystem));
-    const reason = reasons.find((it) => it !== undefined);
-    if (reason === undefined) usable.push(name);
-    else if (asked === undefined) say(`skipped: ${name}: ${reason}`);
-    else throw new Error(`\`${name}\` cannot be recorded here: ${reason}`);
-  }
-  return usable;
-}
 
 async function findMade(name: string, executable: string): Promise<Made> {
   const made = values.anew ? undefined : await readMade(name);
@@ -188,12 +168,6 @@ async function judgeAll(session: Session, { log, left, done }: Work): Promise<vo
   }
 }
 
-/** What a failing worker leaves is removed once the others have stopped, too. */
-async function allEnded(workers: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(workers)).find((it) => it.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
-}
-
 /** One for each worker. What one of them has seen, the others need not look at. */
 async function openViewers(
   { name, made: { layout } }: Session,
@@ -264,7 +238,7 @@ async function main(): Promise<void> {
   const judge = await digestOfJudge();
   const journal = resolve(TOP, values.journal);
   const results: Results[] = [];
-  for (const name of await chooseRecordings()) {
+  for (const name of await chooseRecordings(values.recording)) {
     const made = await findMade(name, executable);
     if (values.timeline !== undefined) await writeTimeline(made, values.timeline);
     const run = {

@@ -62,8 +62,15 @@ const MIB = 1 << 20;
 /** Large enough for a second copy of the superblock. */
 const BOOT_MIB = 160;
 
-export function layOut(root: FileSystemName, boot?: FileSystemName): Layout {
-  const bytes = FILE_SYSTEMS[root].sizeMiB * MIB;
+/** The size of a root that has room for systems that boot. */
+export const LARGE_MIB = 1536;
+
+export function layOut(
+  root: FileSystemName,
+  boot?: FileSystemName,
+  rootMiB: number = FILE_SYSTEMS[root].sizeMiB,
+): Layout {
+  const bytes = rootMiB * MIB;
   return {
     root: { type: root, offset: 0, bytes },
     ...(boot === undefined ? {} : { boot: { type: boot, offset: bytes, bytes: BOOT_MIB * MIB } }),
@@ -136,6 +143,12 @@ async function identifyFiles(dir: string): Promise<ReadonlySet<string>> {
   );
 }
 
+/** The kernel refuses to mount a file system. */
+export class UnmountableError extends Error {}
+
+/** The status of mount(8) for that. */
+const MOUNT_FAILED = 32;
+
 /**
  * Mounts a part of a disk by a loop device that goes with the mount. `mount -o loop` would take a device that another
  * mount of the same disk has just left, and that may be read-only.
@@ -147,7 +160,10 @@ async function mountPart(
 ): Promise<void> {
   const device = await attach(path, part);
   try {
-    await sh("mount", ["-t", part.type, "-o", options, device, at]);
+    const words = ["-t", part.type, "-o", options, device, at];
+    const { status, stderr } = await attempt("mount", words);
+    if (status === MOUNT_FAILED) throw new UnmountableError(stderr.trim());
+    if (status !== 0) throw new Error(`mount ended with ${status}: ${stderr}`);
   } finally {
     await sh("losetup", ["--detach", device]);
   }
@@ -161,7 +177,9 @@ export async function mountDisk(path: string, layout: Layout, dir: string) {
   const { boot } = layout;
   if (boot !== undefined) {
     try {
-      await sh("mkdir", ["-p", `${dir}/boot`]);
+      const made = await attempt("mkdir", ["-p", `${dir}/boot`]);
+      // A damaged root may refuse it.
+      if (made.status !== 0) throw new UnmountableError(made.stderr.trim());
       await mount(boot, `${dir}/boot`);
     } catch (error) {
       await sh("umount", [dir]);

@@ -1,9 +1,9 @@
-// The versions of an operating system between which recordings update: small, but with a kernel, an initramfs, many
-// files in `/usr` and changes in `/etc`, all of whose content is known.
+// The versions of an operating system between which recordings update: with a kernel, an initramfs, many files in
+// `/usr` and changes in `/etc`, all of whose content is known. They are small, unless they have to boot.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { mkdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { makeTree } from "../repo/deployed-images.ts";
@@ -18,31 +18,77 @@ export interface BootFiles {
 
 type Contents = Readonly<Record<string, string | Uint8Array>>;
 
+/** What a version needs to boot. */
+export interface BootParts {
+  /** Layers that all versions share, as tar. */
+  readonly layers: readonly Buffer[];
+  readonly kernel: Uint8Array;
+  readonly initramfs: Uint8Array;
+  /** Of all of the above. */
+  readonly digest: string;
+}
+
+interface OsImage {
+  readonly version: number;
+  /** More files than it has anyway. */
+  readonly files?: Contents;
+  /** Without them, the image does not boot. */
+  readonly parts?: BootParts | undefined;
+}
+
 const KERNEL = "/usr/lib/modules/6.1.0/vmlinuz";
 const INITRAMFS = "/usr/lib/modules/6.1.0/initramfs.img";
 
 /**
- * Makes `oci:DIR:latest`, with more files than it has anyway. With those of an SELinux policy, the image also has a
- * `semodule`, which ostree asks for its options.
+ * Makes `oci:DIR:latest`. With the files of an SELinux policy, the image also has a `semodule`, which ostree asks for its
+ * options.
  */
 export async function makeOsImage(
   dir: string,
-  version: number,
-  files: Contents = {},
+  { version, files = {}, parts }: OsImage,
 ): Promise<BootFiles> {
   await rm(dir, { recursive: true, force: true });
   await mkdir(dir, { recursive: true });
-  const own = { ...ownFiles(version), ...files };
+  const own = { ...ownFiles(version), ...(parts && bootFiles(version, parts)), ...files };
   const hasPolicy = "/etc/selinux/config" in files;
   const labels = { "org.opencontainers.image.version": String(version) };
-  await makeTinyImage(dir, "latest", { layers: [commonLayer(hasPolicy), own], labels });
+  if (parts === undefined) {
+    await makeTinyImage(dir, "latest", { layers: [commonLayer(hasPolicy), own], labels });
+  } else {
+    // Not compressed, which would take longer than everything else; and versions share them.
+    await shareBlobs(dir);
+    const pack = (blob: Buffer) => ({ blob, suffix: "" }) as const;
+    const layers = [...parts.layers, ...(hasPolicy ? [semoduleLayer()] : []), own];
+    await makeTinyImage(dir, "latest", { layers, labels, pack });
+  }
   return { kernel: digestOf(own[KERNEL]), initramfs: digestOf(own[INITRAMFS]) };
+}
+
+async function shareBlobs(dir: string): Promise<void> {
+  await mkdir(join(dir, "../blobs"), { recursive: true });
+  await symlink("../blobs", join(dir, "blobs"));
+}
+
+/** A kernel ignores what follows its program, and zeros after its initramfs. So each version has its own. */
+function bootFiles(version: number, { kernel, initramfs }: BootParts): Contents {
+  const tail = randomBytes(createRandom(version), 100_000);
+  return {
+    [KERNEL]: Buffer.concat([kernel, tail]),
+    [INITRAMFS]: Buffer.concat([initramfs, Buffer.alloc(4 * version)]),
+  };
+}
+
+/** The image's own `true`: a program of this machine would need this machine's libraries. */
+function semoduleLayer(): Buffer {
+  return withTree((dir) => {
+    mkdirSync(join(dir, "usr/sbin"), { recursive: true });
+    symlinkSync("../bin/true", join(dir, "usr/sbin/semodule"));
+  });
 }
 
 /** The layer that all versions share. */
 function commonLayer(hasPolicy: boolean): Buffer {
-  const dir = mkdtempSync(join(tmpdir(), "bootc-tree-"));
-  try {
+  return withTree((dir) => {
     makeTree(dir, {
       version: "the same in all",
       files: {
@@ -51,8 +97,16 @@ function commonLayer(hasPolicy: boolean): Buffer {
       },
     });
     if (hasPolicy) copyProgram(dir, "/usr/bin/true", "usr/sbin/semodule");
+  });
+}
+
+/** The tree that `fill` makes, as a tar; the same for the same tree. */
+export function withTree(fill: (dir: string) => void): Buffer {
+  const dir = mkdtempSync(join(tmpdir(), "bootc-tree-"));
+  try {
+    fill(dir);
     const words = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "-C", dir, "-cf", "-"];
-    return execFileSync("tar", [...words, "."], { maxBuffer: 1 << 26 });
+    return execFileSync("tar", [...words, "."], { maxBuffer: 1 << 30 });
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

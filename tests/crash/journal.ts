@@ -33,21 +33,24 @@ export interface Judged extends Verdict {
   readonly ms: number;
 }
 
-type Line = Run & Judged;
-
 export async function appendJudged(path: string, run: Run, judged: Judged): Promise<void> {
-  await appendLine(path, { ...run, ...judged } satisfies Line);
+  await appendLine(path, { ...run, ...judged } satisfies Run & Judged);
 }
 
 /** The states judged in `run`; if one was judged again, only the last time. */
 export async function readJudged(path: string, run: Run): Promise<readonly Judged[]> {
-  const lines = (await readLines<Line>(path)).filter((it) => isOf(it, run));
-  return [...new Map(lines.map((it) => [it.number, it])).values()];
+  return await readRun<Judged>(path, run);
 }
 
-function isOf(line: Line, run: Run): boolean {
+/** The last line of each state that belongs to `run`. */
+export async function readRun<T extends { readonly number: number }>(
+  path: string,
+  run: Run,
+): Promise<readonly T[]> {
   const keys = ["recording", "made", "executable", "judge"] as const;
-  return keys.every((it) => line[it] === run[it]);
+  const lines = await readLines<Run & T>(path);
+  const own = lines.filter((line) => keys.every((it) => line[it] === run[it]));
+  return [...new Map(own.map((it) => [it.number, it])).values()];
 }
 
 export interface Results {
@@ -126,7 +129,7 @@ function tabulate<T extends string>(
 type Cells = readonly (string | number)[];
 
 /** The first column is a word, the others are numbers. */
-function printTable([head = [], ...rows]: readonly Cells[]): string {
+export function printTable([head = [], ...rows]: readonly Cells[]): string {
   const rule = head.map((_, i) => (i === 0 ? "---" : "---:"));
   return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }

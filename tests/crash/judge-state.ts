@@ -5,9 +5,9 @@ import { join, relative } from "node:path";
 import { parentPort } from "node:worker_threads";
 import { trixieOstree } from "../repo/ostree-versions.ts";
 import { makeHost, type Outcome, type SimulatedHost } from "../repo/simulated-boot.ts";
-import { type Layout, mountDisk, repairDisk } from "./file-systems.ts";
+import { type Layout, mountDisk, repairDisk, UnmountableError } from "./file-systems.ts";
 import { offering } from "./images.ts";
-import type { MountedFacts, StateFacts } from "./judge.ts";
+import { type MountedFacts, parseBooted, type StateFacts } from "./judge.ts";
 import { checkMarks } from "./marks.ts";
 import { findNothing, readMounted, type Tried } from "./mounted.ts";
 
@@ -39,9 +39,10 @@ async function readState(request: JudgeRequest): Promise<MountedFacts> {
 async function mountRepaired(disk: string, layout: Layout, root: string) {
   try {
     return await mountDisk(disk, layout, root);
-  } catch {
+  } catch (error) {
+    if (!(error instanceof UnmountableError)) throw error;
     await repairDisk(disk, layout);
-    return await mountDisk(disk, layout, root).catch((error: Error) => error);
+    return await mountDisk(disk, layout, root).catch((it: Error) => it);
   }
 }
 
@@ -82,9 +83,7 @@ function bootedIn(host: SimulatedHost): StateFacts["booted"] {
   const failed = said(outcome);
   if (failed !== "") return failed;
   if (outcome.stderr !== "") return `it warned: ${outcome.stderr.trim()}`;
-  const { booted } = JSON.parse(outcome.stdout).status;
-  if (booted === null) return "nothing is booted";
-  return { version: booted.image?.version ?? "none", commit: booted.ostree?.checksum ?? "none" };
+  return parseBooted(outcome.stdout);
 }
 
 parentPort?.on("message", async (request: JudgeRequest) => {

@@ -57,20 +57,32 @@ export interface Verdict {
   readonly loader: readonly string[];
 }
 
+/** Judges what each boot entry leads to, and finds which system is the default. */
+export function judgeEntries(
+  entries: readonly EntryFacts[],
+  wanted: Expectation,
+): { readonly side: Side | undefined; readonly problems: readonly string[] } {
+  const first = entries[0];
+  const side = first === undefined ? undefined : sideOf(first, wanted);
+  const problems = [
+    ...judgeDefault(side, wanted),
+    ...entries.flatMap((it) => judgeEntry(it, wanted)),
+  ];
+  return { side, problems };
+}
+
 export function judgeState(facts: StateFacts, wanted: Expectation): Verdict {
   const { entries } = facts;
   if (typeof entries === "string") return { booted: "none", problems: [entries], loader: [] };
-  const first = entries[0];
-  const side = first === undefined ? undefined : sideOf(first, wanted);
+  const { side, problems } = judgeEntries(entries, wanted);
   return {
     booted: side ?? "none",
     loader: judgeLoader(facts, wanted),
     problems: [
-      ...judgeDefault(side, wanted),
-      ...entries.flatMap((it) => judgeEntry(it, wanted)),
+      ...problems,
       ...complain("/etc or /var", facts.marks),
       ...complain("ostree fsck", facts.fsck),
-      ...judgeStatus(facts, first, wanted),
+      ...judgeStatus(facts.booted, side, wanted),
       ...complain("the next upgrade", facts.upgrade),
       ...judgeNext(facts, wanted),
       ...complain("ostree fsck after the next upgrade", facts.fsckNext),
@@ -78,7 +90,7 @@ export function judgeState(facts: StateFacts, wanted: Expectation): Verdict {
   };
 }
 
-function complain(what: string, said: Complaint): readonly string[] {
+export function complain(what: string, said: Complaint): readonly string[] {
   return said === "" ? [] : [`${what}: ${said}`];
 }
 
@@ -122,7 +134,11 @@ function judgeLoader({ loader, targets }: StateFacts, wanted: Expectation): read
   ];
 }
 
-function judgeNext({ upgrade, next }: StateFacts, wanted: Expectation): readonly string[] {
+/** What boots after the next update. */
+export function judgeNext(
+  { upgrade, next }: Pick<StateFacts, "upgrade" | "next">,
+  wanted: Pick<Expectation, "next">,
+): readonly string[] {
   if (upgrade !== "") return [];
   if (typeof next === "string") return [`after the next upgrade: ${next}`];
   const [first] = next;
@@ -134,13 +150,25 @@ function judgeNext({ upgrade, next }: StateFacts, wanted: Expectation): readonly
   return isWhole ? [] : [`the next upgrade does not boot, but ${first?.deployment ?? "nothing"}`];
 }
 
-function judgeStatus(
-  { booted }: StateFacts,
-  first: EntryFacts | undefined,
+/** What `bootc status --json` says is booted, or why that cannot be told. */
+export function parseBooted(text: string): StateFacts["booted"] {
+  try {
+    const booted = JSON.parse(text).status?.booted;
+    if (booted == null) return "nothing is booted";
+    return { version: booted.image?.version ?? "none", commit: booted.ostree?.checksum ?? "none" };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return `it printed ${text.slice(0, 500)}`;
+  }
+}
+
+/** It has to name `side`. */
+export function judgeStatus(
+  booted: StateFacts["booted"],
+  side: Side | undefined,
   wanted: Expectation,
 ): readonly string[] {
   if (typeof booted === "string") return [`bootc status: ${booted}`];
-  const side = first === undefined ? undefined : sideOf(first, wanted);
   if (side === undefined) return [];
   const { version, deployment } = wanted[side];
   const isRight = booted.version === version && deployment.startsWith(`${booted.commit}.`);

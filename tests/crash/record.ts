@@ -15,16 +15,17 @@ import {
   detachBelow,
   diskBytes,
   formatDisk,
+  LARGE_MIB,
   type Layout,
   layOut,
   mountDisk,
 } from "./file-systems.ts";
-import { type BootFiles, makeOsImage, offering } from "./images.ts";
+import { type BootFiles, type BootParts, makeOsImage, offering } from "./images.ts";
 import type { KnownSystem } from "./judge.ts";
 import { withLater } from "./later.ts";
 import { setMarks } from "./marks.ts";
 import { type Recorder, startRecorder } from "./recorder.ts";
-import { type Made, type Mark, recordingPaths, writeMade } from "./recording-file.ts";
+import { bootingName, type Made, type Mark, recordingPaths, writeMade } from "./recording-file.ts";
 import { type Phase, RECORDINGS, type Recording, type Step } from "./recordings.ts";
 import { listStates } from "./states.ts";
 import {
@@ -51,9 +52,15 @@ interface Stage {
   readonly boots: ReadonlyMap<number, BootFiles>;
 }
 
-export async function makeRecording(name: string, executable: string): Promise<Made> {
-  const recording = RECORDINGS[name];
-  if (recording === undefined) throw new Error(`no recording is named \`${name}\``);
+/** With `parts`, the recording is of systems that boot. */
+export async function makeRecording(
+  of: string,
+  executable: string,
+  parts?: BootParts,
+): Promise<Made> {
+  const recording = RECORDINGS[of];
+  if (recording === undefined) throw new Error(`no recording is named \`${of}\``);
+  const name = parts === undefined ? of : bootingName(of);
   const { dir } = recordingPaths(name);
   await rm(dir, { recursive: true, force: true });
   await mkdir(dir, { recursive: true });
@@ -61,8 +68,8 @@ export async function makeRecording(name: string, executable: string): Promise<M
   try {
     const root = join(work, "root");
     await mkdir(root);
-    const layout = layOut(recording.root, recording.boot);
-    const boots = await makeImages(name, recording);
+    const layout = layOut(recording.root, recording.boot, parts && LARGE_MIB);
+    const boots = await makeImages(name, recording, parts);
     const stage = { name, recording, layout, executable, root, boots };
     const before = await prepare(stage);
     const { marks, origins, after } = await record(stage, work);
@@ -72,6 +79,7 @@ export async function makeRecording(name: string, executable: string): Promise<M
       withLater(knownSystem(stage, entry, version), recording.changes, observed);
     const made: Made = {
       ...{ name, date: new Date().toISOString(), layout, marks },
+      ...(parts && { parts: parts.digest }),
       old: known(before.entries[0], oldVersion),
       new: known(after.entries[0], newVersion),
       others: before.entries.slice(1).map((it) => known(it)),
@@ -85,16 +93,20 @@ export async function makeRecording(name: string, executable: string): Promise<M
   }
 }
 
-async function makeImages(name: string, recording: Recording) {
+async function makeImages(name: string, recording: Recording, parts: BootParts | undefined) {
   const steps = [...(recording.before ?? []), ...recording.steps];
   const versions = steps.flatMap((it) => (typeof it === "object" && "from" in it ? it.from : []));
   const boots = new Map<number, BootFiles>();
-  for (const it of new Set([1, ...versions, NEXT])) {
+  for (const version of new Set([1, ...versions, NEXT])) {
     const files = {
-      ...(recording.hasPolicy === true ? policyOf(it) : {}),
-      ...(recording.hasUpdates === true ? { [UPDATES_UNIT]: "[Service]\n" } : {}),
+      ...(recording.hasPolicy === true ? policyOf(version) : {}),
+      // Systems that boot have all units of the package.
+      ...(recording.hasUpdates === true && parts === undefined
+        ? { [UPDATES_UNIT]: "[Service]\n" }
+        : {}),
     };
-    boots.set(it, await makeOsImage(recordingPaths(name).image(it), it, files));
+    const dir = recordingPaths(name).image(version);
+    boots.set(version, await makeOsImage(dir, { version, files, parts }));
   }
   return boots;
 }

@@ -12,6 +12,8 @@ export interface Made {
   /** When it was made; the numbers of states belong to it alone. */
   readonly date: string;
   readonly layout: Layout;
+  /** The digest of what its systems are made of, if they boot. */
+  readonly parts?: string;
   /** Where in the log each phase begins. */
   readonly marks: readonly Mark[];
   readonly old: KnownSystem;
@@ -28,6 +30,9 @@ export interface Mark {
 }
 
 const TOP = join(import.meta.dirname, "../..");
+
+/** The name of a recording whose systems boot. */
+export const bootingName = (name: string) => `${name}-booting`;
 
 export function recordingPaths(name: string) {
   const dir = join(TOP, "target/crash/recordings", name);

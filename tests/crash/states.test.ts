@@ -1,6 +1,14 @@
 import { expect, test } from "vitest";
 import type { Interval, Write } from "./disk-log.ts";
-import { KINDS, type Kind, keptWrites, listStates, type State, sampleStates } from "./states.ts";
+import {
+  chooseByStrata,
+  KINDS,
+  type Kind,
+  keptWrites,
+  listStates,
+  type State,
+  sampleStates,
+} from "./states.ts";
 
 const KIB = 1024;
 
@@ -98,4 +106,17 @@ test("a sample is spread over all states, and the same every time", () => {
   expect(new Set(some.map((it) => it.number)).size).toBe(20);
   expect(new Set(some.map((it) => it.interval))).toEqual(new Set([0, 1, 2]));
   expect(sampleStates(all, all.length)).toBe(all);
+});
+
+test("strata give equally many states, and small ones leave their share to others", () => {
+  const states = listStates([LARGE, LARGE, TWO_BLOCKS]);
+  const chosen = chooseByStrata(states, 40, (it) => it.kind);
+  expect(chosen.map((it) => it.number)).toEqual(
+    [...new Set(chosen.map((it) => it.number))].sort((a, b) => a - b),
+  );
+  const counts = KINDS.map((kind) => chosen.filter((it) => it.kind === kind).length);
+  expect(counts).toEqual([3, 7, 8, 7, 7, 8]);
+  expect(chooseByStrata(states, 1000, (it) => it.kind)).toEqual(states);
+  const few = chooseByStrata(states, 3, (it) => it.kind);
+  expect(few.map((it) => it.kind).sort()).toEqual(["one-missing", "subset", "torn-512"]);
 });

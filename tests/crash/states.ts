@@ -11,6 +11,9 @@ import type { Interval, Write } from "./disk-log.ts";
 export const KINDS = ["flushed", "one-missing", "prefix", "subset", "torn-4k", "torn-512"] as const;
 export type Kind = (typeof KINDS)[number];
 
+/** No file system promises to survive half of one of its blocks, which states of these kinds may have. */
+export const mayTearBlock = (kind: Kind): boolean => kind === "prefix" || kind === "torn-512";
+
 export interface State {
   readonly number: number;
   /** The interval whose writes are there in part; all earlier ones are complete. */
@@ -154,4 +157,31 @@ export function sampleStates(states: readonly State[], count: number): readonly 
     const width = Math.max(1, Math.floor((i + 1) * step) - from);
     return states[from + createRandom(i)(width)];
   }).filter((it) => it !== undefined);
+}
+
+/**
+ * `count` of the states, spread as evenly as possible over the groups that `stratumOf` makes; a group with fewer than its
+ * share leaves the rest to the others. If there are more groups than `count`, `count` of them, spread over the recording,
+ * give one state each.
+ */
+export function chooseByStrata(
+  states: readonly State[],
+  count: number,
+  stratumOf: (state: State) => string,
+): readonly State[] {
+  const all = [...Map.groupBy(states, stratumOf).values()];
+  const spread = Array.from(
+    { length: count },
+    (_, i) => all[Math.floor(((i + 0.5) * all.length) / count)],
+  );
+  const groups = count < all.length ? spread.filter((it) => it !== undefined) : all;
+  let left = count;
+  return groups
+    .sort((a, b) => a.length - b.length)
+    .flatMap((group, i) => {
+      const chosen = sampleStates(group, Math.floor(left / (groups.length - i)));
+      left -= chosen.length;
+      return chosen;
+    })
+    .sort((a, b) => a.number - b.number);
 }

@@ -41,31 +41,49 @@ function kernelReader(dir: string): TreeReader {
   };
 }
 
+/** What an entry says; the paths are those of the reader. */
+export interface EntryText {
+  readonly file: string;
+  readonly version: number;
+  readonly kernel: string;
+  readonly initramfs: string;
+  readonly options: string;
+}
+
 /** The entries in a tree that is `/boot` below `prefix`, the default first. */
+export async function readEntryTexts(
+  reader: TreeReader,
+  prefix: string,
+): Promise<readonly EntryText[]> {
+  const dir = `${prefix}/loader/entries`;
+  const entries: EntryText[] = [];
+  for (const file of await reader.list(dir)) {
+    const text = (await reader.read(`${dir}/${file}`)).toString();
+    const value = (key: string) => new RegExp(`^${key}\\s+(.*)$`, "m").exec(text)?.[1] ?? "";
+    const path = (key: string) => `${prefix}${value(key).replace(/^\/boot\//, "/")}`;
+    entries.push({
+      ...{ file, version: Number(value("version")), options: value("options") },
+      ...{ kernel: path("linux"), initramfs: path("initrd") },
+    });
+  }
+  return entries.sort((a, b) => b.version - a.version);
+}
+
+/** The same entries, with the digests of what they name. */
 export async function readLoaderEntries(
   reader: TreeReader,
   prefix: string,
 ): Promise<readonly LoaderEntry[]> {
-  const dir = `${prefix}/loader/entries`;
   const entries = [];
-  for (const file of await reader.list(dir)) {
-    const text = (await reader.read(`${dir}/${file}`)).toString();
-    const value = (key: string) => new RegExp(`^${key}\\s+(.*)$`, "m").exec(text)?.[1] ?? "";
-    const content = async (key: string) => {
-      const path = `${prefix}${value(key).replace(/^\/boot\//, "/")}`;
-      return await reader.read(path).then(digestOf, (error: Error) => error.message);
-    };
+  for (const { file, kernel, initramfs, options } of await readEntryTexts(reader, prefix)) {
+    const content = async (path: string) =>
+      await reader.read(path).then(digestOf, (error: Error) => error.message);
     entries.push({
-      version: Number(value("version")),
-      file,
-      kernel: await content("linux"),
-      initramfs: await content("initrd"),
-      target: /\bostree=(\S+)/.exec(value("options"))?.[1] ?? "",
+      ...{ file, kernel: await content(kernel), initramfs: await content(initramfs) },
+      target: /\bostree=(\S+)/.exec(options)?.[1] ?? "",
     });
   }
-  return entries
-    .sort((a, b) => b.version - a.version)
-    .map(({ file, kernel, initramfs, target }) => ({ file, kernel, initramfs, target }));
+  return entries;
 }
 
 /** The deployment that an entry boots, on the mounted root. */

@@ -10,7 +10,7 @@ import type { Judged } from "./journal.ts";
 import { type Expectation, judgeState, type MountedFacts, type Verdict } from "./judge.ts";
 import type { JudgeRequest } from "./judge-state.ts";
 import { type Made, placeOf, recordingPaths } from "./recording-file.ts";
-import type { State } from "./states.ts";
+import { mayTearBlock, type State } from "./states.ts";
 import { digestOfLoader, type View, type Viewer } from "./view.ts";
 
 export interface Bench {
@@ -76,17 +76,14 @@ async function judgeView(bench: Bench, state: State, viewed: Viewed): Promise<Ve
   return judgeState({ ...(await found), loader }, { ...bench.made, allowed, isRepaired });
 }
 
-/**
- * No file system promises to survive half of one of its blocks, and what its repair leaves is not ours to judge. In
- * every other state it has to be mounted as it is.
- */
+/** What the repair of a torn block leaves is not ours to judge. Every other state has to be mounted as it is. */
 function sortProblems(
   { kind }: State,
   isRepaired: boolean,
   found: readonly string[],
 ): Pick<Judged, "problems" | "complaints"> {
   if (!isRepaired) return { problems: found, complaints: [] };
-  if (kind === "prefix" || kind === "torn-512") return { problems: [], complaints: found };
+  if (mayTearBlock(kind)) return { problems: [], complaints: found };
   return { problems: ["the file system had to be repaired", ...found], complaints: [] };
 }
 

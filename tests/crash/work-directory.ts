@@ -1,6 +1,6 @@
 // The folders that disks are judged in, and what of the machine belongs to them: mounts, loop devices and traces.
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm, statfs } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { attempt } from "../vm/shell.ts";
@@ -11,10 +11,11 @@ import { detachBelow } from "./file-systems.ts";
 const MEMORY = "/dev/shm";
 const PREFIX = "bootc-crash-";
 
-export async function makeWorkDirectory(): Promise<string> {
+/** `bytes` is how much has to fit into it. */
+export async function makeWorkDirectory(bytes = 2 ** 32): Promise<string> {
   const isLarge = async () => {
     const { bavail, bsize } = await statfs(MEMORY);
-    return bavail * bsize > 2 ** 32;
+    return bavail * bsize > bytes;
   };
   const top = existsSync(MEMORY) && (await isLarge()) ? MEMORY : tmpdir();
   return await mkdtemp(join(top, `${PREFIX}${process.pid}-`));
@@ -30,8 +31,16 @@ export async function removeWorkDirectory(top: string): Promise<void> {
     // Removing must not reach into the kernel's files.
     await attempt("umount", [tracing]);
   }
+  // Ctrl-C also ends what would have unmounted a disk.
+  for (const it of await mountsBelow(top)) await attempt("umount", ["--lazy", it]);
   await detachBelow(top);
   await rm(top, { recursive: true, force: true });
+}
+
+async function mountsBelow(top: string): Promise<readonly string[]> {
+  const lines = (await readFile("/proc/self/mounts", "utf8")).split("\n");
+  const places = lines.flatMap((it) => it.split(" ")[1] ?? []);
+  return places.filter((it) => it.startsWith(`${top}/`)).reverse();
 }
 
 /** Runs that were killed leave disks in memory, and their loop devices. */

@@ -17,7 +17,7 @@ interface RootfsOptions {
 }
 
 /** The root file system as a tar, made once per recipe. */
-async function makeRootfs({ suite, packages }: RootfsOptions): Promise<string> {
+export async function makeRootfs({ suite, packages }: RootfsOptions): Promise<string> {
   const recipe = await recipeOf({ suite, packages });
   const dir = await cached("rootfs", recipe, async (temporary) => {
     const root = join(temporary, "rootfs");

@@ -9,8 +9,11 @@ export const SUITES = ["unit", "cli", "repo", "packages", "vm"] as const;
 
 export type Suite = (typeof SUITES)[number];
 
-/** Everything that leaves a report to count: the suites, and three tasks. */
-export const REPORTS = [...SUITES, "hostile-inputs", "crash-states", "fault-steps"] as const;
+/** Everything that leaves a report to count: the suites, and what other tasks try. */
+export const REPORTS = [
+  ...SUITES,
+  ...(["hostile-inputs", "crash-states", "crash-boots", "fault-steps"] as const),
+] as const;
 
 export type ReportName = (typeof REPORTS)[number];
 

@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { isOff, kernelArguments } from "./machine.ts";
+
+const BOOT = {
+  ...{ work: "/work", initramfs: "/work/initramfs", root: "/dev/loop1" },
+  options: "root=UUID=x ostree=/ostree/boot.1/default/y/0",
+};
+
+test("the machine's own root wins over that of the entry, whose deployment it boots", () => {
+  const words = kernelArguments(BOOT, "/work/guest");
+  expect(words).toEqual(expect.arrayContaining(["initrd=/work/initramfs", "ubd0=/dev/loop1"]));
+  expect(words.findLast((it) => it.startsWith("root="))).toBe("root=/dev/ubda");
+  expect(words).toContain("ostree=/ostree/boot.1/default/y/0");
+  expect(words).toContain("crash-boot=/work/guest");
+  expect(words.join(" ")).not.toContain("ubd1");
+});
+
+test("a separate /boot is the second disk, and is mounted", () => {
+  const boot = { device: "/dev/loop2", type: "ext4" };
+  expect(kernelArguments({ ...BOOT, boot }, "/work/guest")).toEqual(
+    expect.arrayContaining(["ubd1=/dev/loop2", "systemd.mount-extra=/dev/ubdb:/boot:ext4"]),
+  );
+});
+
+test.each([
+  [0, "reboot: System halted", true],
+  [0, "reboot: Power down", true],
+  [0, "reboot: Restarting system", false],
+  [134, "Kernel panic - not syncing", false],
+  [null, "Started a unit", false],
+])("a machine that ends with %j and `%s` is off: %j", (status, console, isExpected) => {
+  expect(isOff(status, `before\n${console}\n`)).toBe(isExpected);
+});
