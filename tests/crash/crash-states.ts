@@ -1,10 +1,10 @@
 // `xtask crash-states`: judges the states in which a power cut can leave a disk, and prints the results.
 import { createHash } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, join, relative, resolve } from "node:path";
+import { mkdir, readFile } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { parseCount } from "../../xtask/count.ts";
-import { abortOnSignals, allEnded, say } from "../long-run.ts";
+import { abortOnSignals, allEnded, say, writeTo } from "../long-run.ts";
 import { startBar } from "../run-bar.ts";
 import { mountTracing, removeTraces } from "./block-trace.ts";
 import { chooseRecordings } from "./choose-recordings.ts";
@@ -221,7 +221,7 @@ async function writeTimeline(made: Made, path: string): Promise<void> {
     const { intervals } = log;
     const title = `${RECORDINGS[made.name]?.about}: what was written, flushed and named`;
     const drawn = { title, intervals, marks: made.marks, appearances };
-    await writeFile(resolve(TOP, path), drawTimeline(drawn));
+    await writeTo(path, drawTimeline(drawn));
   } finally {
     log.close();
     await removeWorkDirectory(work);
@@ -252,9 +252,7 @@ async function main(): Promise<void> {
     results.push({ recording: name, judged });
   }
   if (values.report !== undefined) {
-    const path = resolve(TOP, values.report);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, formatReport(results, import.meta.filename));
+    await writeTo(values.report, formatReport(results, import.meta.filename));
   }
   const tables = [formatTable, formatPhases, formatKinds].map((it) => it(results));
   process.stdout.write(`${tables.join("\n\n")}\n`);

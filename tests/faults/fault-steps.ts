@@ -1,11 +1,11 @@
 // `xtask fault-steps`: disturbs verbs at each system call that changes a file system, and prints the results.
 import { createHash } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { parseCount } from "../../xtask/count.ts";
 import { formatReport } from "../journal-lines.ts";
-import { abortOnSignals, say } from "../long-run.ts";
+import { abortOnSignals, say, writeTo } from "../long-run.ts";
 import { startBar } from "../run-bar.ts";
 import { appendTried, formatCalls, formatTable, readTried } from "./journal.ts";
 import { SCENARIOS } from "./scenarios.ts";
@@ -162,10 +162,8 @@ async function main(): Promise<void> {
   if (interrupt.signal.aborted) throw new Error("interrupted; run it again to continue");
   requireDisturbed(all);
   if (values.report !== undefined) {
-    const path = resolve(TOP, values.report);
-    await mkdir(dirname(path), { recursive: true });
     const results = all.map((it) => ({ name: nameOf(it), problems: it.problems }));
-    await writeFile(path, formatReport(results, import.meta.filename));
+    await writeTo(values.report, formatReport(results, import.meta.filename));
   }
   process.stdout.write(`${formatTable(all)}\n\n${formatCalls(all)}\n`);
   if (all.some((it) => it.problems.length > 0)) process.exitCode = 1;

@@ -1,12 +1,12 @@
 // `xtask hostile-inputs`: lets the executable pull damaged images, and prints the results.
 import { createHash } from "node:crypto";
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { parseCount } from "../../xtask/count.ts";
 import { formatReport } from "../journal-lines.ts";
-import { abortOnSignals, say } from "../long-run.ts";
+import { abortOnSignals, say, writeTo } from "../long-run.ts";
 import { type EncapsulatedSeed, makeEncapsulated } from "./encapsulated.ts";
 import { goodInput, type Kind, makeInput } from "./inputs.ts";
 import { appendTrial, formatTable, type Run, readTrials } from "./journal.ts";
@@ -158,12 +158,6 @@ async function finish(
   for (const it of slowest) say(`slow: ${it.name} (${it.of}), ${it.ms} ms: ${it.said}`);
   say(`${trials.length} inputs, ${failed.length} failed, ${seconds} s of pulls, seed ${run.seed}`);
   if (failed.length > 0) process.exitCode = 1;
-}
-
-async function writeTo(path: string, text: string): Promise<void> {
-  const file = resolve(TOP, path);
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, text);
 }
 
 await main();

@@ -1,9 +1,9 @@
 // `xtask crash-states --boot`: boots states in which a power cut can leave a disk, and prints the results.
-import { mkdir, rm, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { mkdir, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { parseCount } from "../../../xtask/count.ts";
-import { abortOnSignals, allEnded, say } from "../../long-run.ts";
+import { abortOnSignals, allEnded, say, writeTo } from "../../long-run.ts";
 import { startBar } from "../../run-bar.ts";
 import { hashOf } from "../../vm/cache.ts";
 import { chooseRecordings } from "../choose-recordings.ts";
@@ -232,9 +232,7 @@ async function main(): Promise<void> {
     results.push({ recording: name, booted });
   }
   if (values.report !== undefined) {
-    const path = resolve(TOP, values.report);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, formatReport(results, import.meta.filename));
+    await writeTo(values.report, formatReport(results, import.meta.filename));
   }
   process.stdout.write(`${formatBoots(results)}\n`);
   if (results.some(({ booted }) => booted.some((it) => it.problems.length > 0))) {
