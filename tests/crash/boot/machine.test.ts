@@ -25,6 +25,7 @@ test("a separate /boot is the second disk, and is mounted", () => {
 test.each([
   ["reboot: System halted", true],
   ["reboot: System halted\nAborted", true],
+  ["a line without its end reboot: System halted", true],
   ["reboot: Power down", true],
   ["reboot: Restarting system", false],
   ["Kernel panic - not syncing", false],

@@ -78,7 +78,7 @@ export async function bootOnce(it: MachineBoot): Promise<BootOutcome> {
  * in some hundred times the program aborts after the machine has gone off.
  */
 export function isOff(console: string): boolean {
-  return /^reboot: (?:Power down|System halted)$/m.test(console);
+  return /reboot: (?:Power down|System halted)/.test(console);
 }
 
 /** Exported for tests. */
