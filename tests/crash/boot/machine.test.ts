@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isOff, kernelArguments } from "./machine.ts";
+import { isOff, kernelArguments, refusesRoot } from "./machine.ts";
 
 const BOOT = {
   ...{ work: "/work", initramfs: "/work/initramfs", root: "/dev/loop1" },
@@ -32,4 +32,10 @@ test.each([
   ["Started a unit", false],
 ])("a machine whose console ends with %j is off: %j", (console, isExpected) => {
   expect(isOff(`before\n${console}\n`)).toBe(isExpected);
+});
+
+test("a root that cannot be mounted is known by what mount says", () => {
+  const said = "mount: /sysroot: fsconfig() failed: Structure needs cleaning.\n";
+  expect(refusesRoot(`EXT4-fs (ubda): error loading journal\n${said}`)).toBe(true);
+  expect(refusesRoot("Remounting '/sysroot' read-only")).toBe(false);
 });

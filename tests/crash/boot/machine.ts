@@ -81,6 +81,11 @@ export function isOff(console: string): boolean {
   return /reboot: (?:Power down|System halted)/.test(console);
 }
 
+/** Whether the initramfs could not mount the root: another kernel's file system may refuse what this one's takes. */
+export function refusesRoot(console: string): boolean {
+  return console.includes("mount: /sysroot: ");
+}
+
 /** Exported for tests. */
 export function kernelArguments(
   it: Pick<MachineBoot, "work" | "initramfs" | "options" | "root" | "boot">,

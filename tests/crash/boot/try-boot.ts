@@ -12,7 +12,7 @@ import { type EntryFacts, readEntries } from "../system-facts.ts";
 import { guestScript, parseSections } from "./guest-script.ts";
 import type { BootFacts } from "./judge-boot.ts";
 import { readDefault } from "./loader.ts";
-import { bootOnce } from "./machine.ts";
+import { bootOnce, refusesRoot } from "./machine.ts";
 
 /** Far more than a boot and an update take on busy processors. */
 const LIMIT_MS = 600_000;
@@ -32,7 +32,7 @@ export type Found = BootFacts & {
   readonly output: string;
 };
 
-/** Undefined if a file system cannot be mounted. Changes the disk. */
+/** Undefined if a file system cannot be mounted, here or by the machine. Changes the disk. */
 export async function tryBoot(request: BootRequest): Promise<Found | undefined> {
   const { made, disk } = request;
   const before = await lookAtCopy(request);
@@ -44,6 +44,7 @@ export async function tryBoot(request: BootRequest): Promise<Found | undefined> 
   try {
     if (made.layout.boot !== undefined) devices.push(await attach(disk, made.layout.boot));
     const booted = await bootFrom(request, devices);
+    if (refusesRoot(booted.console)) return undefined;
     // What the machine wrote is still in the kernel's cache of the device, and not in the file.
     for (const it of devices) await sh("blockdev", ["--flushbufs", it]);
     if (!request.isUpdated) return { ...booted, ...before };
