@@ -12,6 +12,7 @@ import { type DiskLog, openDiskLog } from "./disk-log.ts";
 import { copyDisk } from "./disk-states.ts";
 import {
   appendJudged,
+  describeFailure,
   formatKinds,
   formatPhases,
   formatReport,
@@ -147,7 +148,7 @@ async function judgeAll(session: Session, { log, left, done }: Work): Promise<vo
         if (interrupt.signal.aborted) break;
         await appendJudged(journal, run, judged);
         bar.count(judged);
-        if (judged.problems.length > 0) say(describeFailure(name, judged));
+        if (judged.problems.length > 0) say(describeFailure(name, judged, OTHERWISE));
         if (values.only !== undefined) await show(bench, it);
       }
     } catch (error) {
@@ -203,14 +204,6 @@ async function show(bench: Bench, state: State): Promise<void> {
   await copyDisk(kept, disk);
   say(JSON.stringify(await bench.judge.find(requestFor(bench, disk)), undefined, 2));
   say(`the disk is ${relative(TOP, kept)}`);
-}
-
-function describeFailure(name: string, it: Judged): string {
-  return [
-    `failed: ${name} ${it.number} (${it.phase}, ${it.kind})`,
-    ...it.problems.map((problem) => `  ${problem}`),
-    `  again: npm run xtask -- crash-states --recording ${name} --only ${it.number}${OTHERWISE}`,
-  ].join("\n");
 }
 
 async function writeTimeline(made: Made, path: string): Promise<void> {

@@ -4,7 +4,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sh } from "../vm/shell.ts";
 import type { DiskLog, Write } from "./disk-log.ts";
-import { keptWrites, type State } from "./states.ts";
+import { intervalOf, keptWrites, type State } from "./states.ts";
 
 export interface DiskStates {
   /** Makes the disk of a state at `path`. Going back to an earlier interval begins again with the first disk. */
@@ -34,9 +34,7 @@ export async function openDiskStates({ base, log, work }: Files): Promise<DiskSt
   };
   return {
     async make(state, path) {
-      const interval = log.intervals[state.interval];
-      if (interval === undefined)
-        throw new Error(`the recording has no interval ${state.interval}`);
+      const interval = intervalOf(log.intervals, state);
       await advance(state.interval);
       await copyDisk(flushed, path);
       applyWrites(path, log, keptWrites(interval, state));

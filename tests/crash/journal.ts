@@ -53,6 +53,17 @@ export async function readRun<T extends { readonly number: number }>(
   return [...new Map(own.map((it) => [it.number, it])).values()];
 }
 
+type Failed = Pick<Judged, "number" | "phase" | "kind" | "problems">;
+
+/** What a failed state has, and the command that tries it again; `options` also belong to its number. */
+export function describeFailure(name: string, it: Failed, options: string): string {
+  return [
+    `failed: ${name} ${it.number} (${it.phase}, ${it.kind})`,
+    ...it.problems.map((problem) => `  ${problem}`),
+    `  again: npm run xtask -- crash-states --recording ${name} --only ${it.number}${options}`,
+  ].join("\n");
+}
+
 export interface Results {
   readonly recording: string;
   readonly judged: readonly Judged[];

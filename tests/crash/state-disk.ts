@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { DiskLog, Write } from "./disk-log.ts";
 import { applyWrites, copyDisk } from "./disk-states.ts";
 import { type Contents, runsOf, SECTOR, type SectorNumbers } from "./sectors.ts";
-import { keptWrites, type State } from "./states.ts";
+import { intervalOf, keptWrites, type State } from "./states.ts";
 
 export interface StateDisk {
   readonly path: string;
@@ -49,11 +49,7 @@ export async function openStateDisk(options: StateDiskOptions): Promise<StateDis
 
   const complete = (from: number, to: number) =>
     log.intervals.slice(from, to).flatMap((it) => it.writes);
-  const kept = (state: State) => {
-    const interval = log.intervals[state.interval];
-    if (interval === undefined) throw new Error(`the recording has no interval ${state.interval}`);
-    return keptWrites(interval, state);
-  };
+  const kept = (state: State) => keptWrites(intervalOf(log.intervals, state), state);
   const restore = async () => {
     if (disk.dirty === undefined) await copyDisk(flushed, path);
     else copySectors(files.flushed, files.state, disk.dirty);

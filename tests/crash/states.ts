@@ -31,6 +31,13 @@ const RANDOM: Readonly<Record<Exclude<Kind, "flushed" | "one-missing">, number>>
   "torn-512": 14,
 };
 
+/** The interval that a state belongs to. */
+export function intervalOf(intervals: readonly Interval[], state: State): Interval {
+  const interval = intervals[state.interval];
+  if (interval !== undefined) return interval;
+  throw new Error(`the recording has no interval ${state.interval}`);
+}
+
 const SECTOR = 512;
 const BLOCK = 4096;
 
@@ -80,8 +87,7 @@ function leaveOutRepeated(
   further: readonly State[],
 ): readonly State[] {
   const keyOf = (state: State) => {
-    const interval = intervals[state.interval];
-    const kept = interval === undefined ? [] : keptWrites(interval, state);
+    const kept = keptWrites(intervalOf(intervals, state), state);
     return hash("sha1", JSON.stringify([state.interval, kept]), "base64");
   };
   const seen = new Set(first.map(keyOf));

@@ -10,7 +10,7 @@ import type { Judged } from "./journal.ts";
 import { type Expectation, judgeState, type MountedFacts, type Verdict } from "./judge.ts";
 import type { JudgeRequest } from "./judge-state.ts";
 import { type Made, placeOf, recordingPaths } from "./recording-file.ts";
-import { mayTearBlock, type State } from "./states.ts";
+import { intervalOf, mayTearBlock, type State } from "./states.ts";
 import { digestOfLoader, type View, type Viewer } from "./view.ts";
 
 export interface Bench {
@@ -32,8 +32,7 @@ const COMPARED = 25;
 
 export async function tryState(bench: Bench, state: State): Promise<Judged> {
   const { made, log, viewer, known } = bench;
-  const interval = log.intervals[state.interval];
-  if (interval === undefined) throw new Error(`there is no interval ${state.interval}`);
+  const interval = intervalOf(log.intervals, state);
   const startedAt = Date.now();
   const view = await viewer.view(state);
   const { isRepaired, isRemembered, complaints } = view;

@@ -1,8 +1,10 @@
 // The folders that disks are judged in, and what of the machine belongs to them: mounts, loop devices and traces.
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, statfs } from "node:fs/promises";
+import { mkdtemp, readdir, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readMountsBelow } from "../../src/system/root/mounts.ts";
+import { createContext } from "../../src/system/run.ts";
 import { attempt } from "../vm/shell.ts";
 import { removeTraces } from "./block-trace.ts";
 import { detachBelow } from "./file-systems.ts";
@@ -32,15 +34,10 @@ export async function removeWorkDirectory(top: string): Promise<void> {
     await attempt("umount", [tracing]);
   }
   // Ctrl-C also ends what would have unmounted a disk.
-  for (const it of await mountsBelow(top)) await attempt("umount", ["--lazy", it]);
+  const mounts = await readMountsBelow(createContext(), top);
+  for (const { path } of mounts.toReversed()) await attempt("umount", ["--lazy", path]);
   await detachBelow(top);
   await rm(top, { recursive: true, force: true });
-}
-
-async function mountsBelow(top: string): Promise<readonly string[]> {
-  const lines = (await readFile("/proc/self/mounts", "utf8")).split("\n");
-  const places = lines.flatMap((it) => it.split(" ")[1] ?? []);
-  return places.filter((it) => it.startsWith(`${top}/`)).reverse();
 }
 
 /** Runs that were killed leave disks in memory, and their loop devices. */

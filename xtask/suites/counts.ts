@@ -12,7 +12,10 @@ export type Suite = (typeof SUITES)[number];
 /** Everything that leaves a report to count: the suites, and what other tasks try. */
 export const REPORTS = [
   ...SUITES,
-  ...(["hostile-inputs", "crash-states", "crash-boots", "fault-steps"] as const),
+  "hostile-inputs",
+  "crash-states",
+  "crash-boots",
+  "fault-steps",
 ] as const;
 
 export type ReportName = (typeof REPORTS)[number];

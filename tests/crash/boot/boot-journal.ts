@@ -11,7 +11,7 @@ export interface Booted extends BootVerdict {
   readonly phase: Phase;
   /** A file system could not be mounted, so the state was not booted. */
   readonly isUnmountable: boolean;
-  /** Another update was staged, and the shutdown made it the default. */
+  /** Another update was staged. */
   readonly isUpdated: boolean;
   readonly seconds: number;
 }

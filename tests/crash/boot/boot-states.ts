@@ -11,12 +11,12 @@ import { type DiskLog, openDiskLog } from "../disk-log.ts";
 import { openDiskStates } from "../disk-states.ts";
 import { LARGE_MIB } from "../file-systems.ts";
 import type { BootParts } from "../images.ts";
-import type { Run } from "../journal.ts";
+import { describeFailure, type Run } from "../journal.ts";
 import { digestOfJudge } from "../judge-sources.ts";
 import { makeRecording } from "../record.ts";
 import { bootingName, type Made, placeOf, readMade, recordingPaths } from "../recording-file.ts";
 import { RECORDINGS } from "../recordings.ts";
-import { chooseByStrata, listStates, mayTearBlock, type State } from "../states.ts";
+import { chooseByStrata, intervalOf, listStates, mayTearBlock, type State } from "../states.ts";
 import { makeWorkDirectory, removeOldWork, removeWorkDirectory } from "../work-directory.ts";
 import {
   appendBooted,
@@ -62,7 +62,7 @@ const OBEYED = parseCount("--obeyed-flushes", values["obeyed-flushes"]);
 const ONLY = values.only === undefined ? undefined : parseCount("--only", values.only, 0);
 
 /** What belongs to the number of a state. */
-const OTHERWISE = OBEYED === 1 ? "" : ` --obeyed-flushes ${OBEYED}`;
+const OTHERWISE = ` --boot${OBEYED === 1 ? "" : ` --obeyed-flushes ${OBEYED}`}`;
 
 interface Session {
   readonly name: string;
@@ -91,10 +91,7 @@ function chooseStates({ made }: Session, log: DiskLog): readonly Chosen[] {
     if (state === undefined) throw new Error(`the recording has no state ${ONLY}`);
     return [{ state, isUpdated: true }];
   }
-  const phaseOf = (state: State) => {
-    const interval = log.intervals[state.interval];
-    return interval === undefined ? "" : placeOf(made.marks, interval).phase;
-  };
+  const phaseOf = (state: State) => placeOf(made.marks, intervalOf(log.intervals, state)).phase;
   const chosen = chooseByStrata(states, COUNT, (it) => `${phaseOf(it)} ${it.kind}`);
   return chosen.map((state, i) => ({
     state,
@@ -136,7 +133,7 @@ async function bootAll(session: Session, log: DiskLog, left: readonly Chosen[]):
         if (interrupt.signal.aborted) break;
         await appendBooted(journal, run, booted);
         bar.count(booted);
-        if (booted.problems.length > 0) say(describeFailure(name, booted));
+        if (booted.problems.length > 0) say(describeFailure(name, booted, OTHERWISE));
         if (ONLY !== undefined) say(JSON.stringify(booted, undefined, 2));
       }
     } catch (error) {
@@ -183,10 +180,8 @@ async function bootState(
   { made }: Session,
   { log, state, isUpdated, disk, work }: OneBoot,
 ): Promise<Booted> {
-  const interval = log.intervals[state.interval];
-  if (interval === undefined) throw new Error(`there is no interval ${state.interval}`);
   const startedAt = Date.now();
-  const { phase, allowed } = placeOf(made.marks, interval);
+  const { phase, allowed } = placeOf(made.marks, intervalOf(log.intervals, state));
   await rm(work, { recursive: true, force: true });
   await mkdir(work);
   const found = await tryBoot({ made, disk, work, isUpdated, signal: interrupt.signal });
@@ -205,14 +200,6 @@ async function bootState(
 
 function judgeUnmountable({ kind }: State): readonly string[] {
   return mayTearBlock(kind) ? [] : ["a file system cannot be mounted"];
-}
-
-function describeFailure(name: string, it: Booted): string {
-  return [
-    `failed: ${name} ${it.number} (${it.phase}, ${it.kind})`,
-    ...it.problems.map((problem) => `  ${problem}`),
-    `  again: npm run xtask -- crash-states --boot --recording ${name} --only ${it.number}${OTHERWISE}`,
-  ].join("\n");
 }
 
 async function main(): Promise<void> {

@@ -2,23 +2,23 @@ import { expect, test } from "vitest";
 import { isOff, kernelArguments, refusesRoot } from "./machine.ts";
 
 const BOOT = {
-  ...{ work: "/work", initramfs: "/work/initramfs", root: "/dev/loop1" },
+  ...{ work: "/folder", initramfs: "/folder/initramfs", root: "/dev/disk-1" },
   options: "root=UUID=x ostree=/ostree/boot.1/default/y/0",
 };
 
 test("the machine's own root wins over that of the entry, whose deployment it boots", () => {
-  const words = kernelArguments(BOOT, "/work/guest");
-  expect(words).toEqual(expect.arrayContaining(["initrd=/work/initramfs", "ubd0=/dev/loop1"]));
+  const words = kernelArguments(BOOT, "/folder/guest");
+  expect(words).toEqual(expect.arrayContaining(["initrd=/folder/initramfs", "ubd0=/dev/disk-1"]));
   expect(words.findLast((it) => it.startsWith("root="))).toBe("root=/dev/ubda");
   expect(words).toContain("ostree=/ostree/boot.1/default/y/0");
-  expect(words).toContain("crash-boot=/work/guest");
+  expect(words).toContain("crash-boot=/folder/guest");
   expect(words.join(" ")).not.toContain("ubd1");
 });
 
 test("a separate /boot is the second disk, and is mounted", () => {
-  const boot = { device: "/dev/loop2", type: "ext4" };
-  expect(kernelArguments({ ...BOOT, boot }, "/work/guest")).toEqual(
-    expect.arrayContaining(["ubd1=/dev/loop2", "systemd.mount-extra=/dev/ubdb:/boot:ext4"]),
+  const boot = { device: "/dev/disk-2", type: "ext4" };
+  expect(kernelArguments({ ...BOOT, boot }, "/folder/guest")).toEqual(
+    expect.arrayContaining(["ubd1=/dev/disk-2", "systemd.mount-extra=/dev/ubdb:/boot:ext4"]),
   );
 });
 
