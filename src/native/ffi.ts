@@ -127,22 +127,13 @@ export interface CallOutcome {
   readonly errno: number;
 }
 
+const { EIO, ENOSPC, EDQUOT, EROFS, ENODATA, EEXIST, EXDEV, ECONNRESET, EPIPE } = constants.errno;
+
 /** Errnos that the engine never sets: its own work neither writes files nor uses attributes or sockets. */
-const CERTAIN: ReadonlySet<number> = new Set(
-  (
-    [
-      "EIO",
-      "ENOSPC",
-      "EDQUOT",
-      "EROFS",
-      "ENODATA",
-      "EEXIST",
-      "EXDEV",
-      "ECONNRESET",
-      "EPIPE",
-    ] as const
-  ).map((it) => constants.errno[it]),
-);
+const CERTAIN: ReadonlySet<number> = new Set([
+  ...[EIO, ENOSPC, EDQUOT, EROFS, ENODATA],
+  ...[EEXIST, EXDEV, ECONNRESET, EPIPE],
+]);
 
 /** So many failures that differ are enough, and the last one counts. */
 const TRIES_MAX = 10;
